@@ -1,0 +1,1 @@
+"""Decide, safely and without an operator, whether a Galera node bootstraps, joins, waits or holds."""

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Brings a fresh Debian machine to the point where the demo and the tests run: Debian packages, then a virtual environment.
+# usage: scripts/setup.sh demo|test     (demo: what the demo needs; test: all that the tests need)
+# PYTHON names the interpreter for the virtual environment (default: python3); VENV its folder (default: .venv).
+set -eu
+
+cd "$(dirname "$0")/.."
+what=${1:-test}
+venv=${VENV:-.venv}
+python=${PYTHON:-python3}
+
+say() { printf '== %s\n' "$*"; }
+
+# Debian's server package brings mariadbd, mariadb-install-db and the wsrep_sst_* scripts; galera-4 the provider; rsync is the SST method.
+packages="mariadb-server galera-4 rsync socat procps iproute2"
+[ "$what" = demo ] || packages="$packages knot knot-dnsutils"
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+# Debian splits venv off python3: without ensurepip a virtual environment has no pip.
+"$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+
+if [ -n "$missing" ]; then
+    install="apt-get install -y --no-install-recommends$missing"
+    if [ "$(id -u)" != 0 ]; then
+        printf 'Debian packages are missing. Run this as root, then try again:\n  apt-get update && %s\n' "$install" >&2
+        exit 1
+    fi
+    say "installing Debian packages:$missing"
+    # policy-rc.d 101: the packages must not start a server of their own on this machine.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+        trap 'rm -f $policy' EXIT
+    fi
+    apt-get update -q
+    # shellcheck disable=SC2086  # a list of words
+    DEBIAN_FRONTEND=noninteractive $install
+fi
+
+groups=$([ "$what" = demo ] || echo "--group dev")
+stamp="$venv/.set-up-for-$what"
+if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+    say "virtual environment in $venv with $("$python" --version)"
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+    # shellcheck disable=SC2086  # a list of words
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable . $groups
+    touch "$stamp"
+fi
