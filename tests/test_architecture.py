@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(
-    path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py")
-)
+MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py"))
 
 PURE = {
     "peerfinder": {"peers", "domain", "watch", "findings", "errors"},
@@ -21,7 +19,17 @@ PURE = {
 
 LEAVES = {
     "peerfinder": {"lookup", "hook", "resolver"},
-    "bootstrap": {"render", "datadir", "journal", "lock", "exchange", "server", "initialise", "control", "files"},
+    "bootstrap": {
+        "render",
+        "datadir",
+        "journal",
+        "lock",
+        "exchange",
+        "server",
+        "initialise",
+        "control",
+        "files",
+    },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
 
@@ -71,7 +79,9 @@ def imports_of(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: imports are absolute"
             module = node.module or ""
             found |= {
-                f"{module}.{alias.name}" if module.split(".")[0] in PURE and is_module(f"{module}.{alias.name}") else module
+                f"{module}.{alias.name}"
+                if module.split(".")[0] in PURE and is_module(f"{module}.{alias.name}")
+                else module
                 for alias in node.names
             }
     return found

@@ -1,0 +1,74 @@
+"""The errors of this package, one class for each thing that an operator would do differently."""
+
+
+class BootstrapError(Exception):
+    """Superclass of all errors of this package; never raised directly."""
+
+    exit_code = 1
+    """The exit code of a command that ends with this error; the table is in docs/exit-codes.md."""
+
+
+class GraStateInvalidError(BootstrapError):
+    """grastate.dat is there and is not what Galera writes."""
+
+    exit_code = 10
+
+
+class GvwStateInvalidError(BootstrapError):
+    """gvwstate.dat is there and is not what Galera writes."""
+
+    exit_code = 10
+
+
+class RecoverFailedError(BootstrapError):
+    """`mariadbd --wsrep-recover` ended without a position: the position is unknown."""
+
+    exit_code = 11
+
+
+class ServerMissingError(BootstrapError):
+    """mariadbd or another program of the database image is not there."""
+
+    exit_code = 12
+
+
+class InitialisationFailedError(BootstrapError):
+    """The first database could not be created; the datadir is still EMPTY."""
+
+    exit_code = 13
+
+
+class ConfigNotWrittenError(BootstrapError):
+    """my-galera.cnf could not be replaced; the old file is still whole."""
+
+    exit_code = 14
+
+
+class SettingInvalidError(BootstrapError):
+    """A setting or a secret is missing or is not acceptable."""
+
+    exit_code = 15
+
+
+class JournalUnwritableError(BootstrapError):
+    """The journal could not be made durable: no promise may be given, no start permitted."""
+
+    exit_code = 16
+
+
+class JournalInvalidError(BootstrapError):
+    """A file of the journal is there and cannot be read: what it said is unknown."""
+
+    exit_code = 16
+
+
+class AgentUnreachableError(BootstrapError):
+    """The agent's socket does not answer."""
+
+    exit_code = 17
+
+
+class VolumeBusyError(BootstrapError):
+    """Another process holds the volume's lock: a server, a starter or a state transfer is alive."""
+
+    exit_code = 18
