@@ -65,3 +65,141 @@ class Disk:
     """The flag in grastate.dat, only where uuid and seqno stand beside it (a hint, never a proof)."""
     detail: str = ""
     """One clause for humans: the sign that decided the class."""
+
+
+class Phase(StrEnum):
+    """What a pod is doing, as its own agent knows it."""
+
+    STARTING = "starting"
+    """No server, and the datadir has not been read since the last one."""
+    RECOVERING = "recovering"
+    """No server; the datadir is being read, however long that takes."""
+    FROZEN = "frozen"
+    """No server, and none will be started before this agent has decided."""
+    BOOTSTRAPPING = "bootstrapping"
+    """The permission to bootstrap has been taken; the server is not Primary yet."""
+    JOINING = "joining"
+    """The permission to join has been taken; the server does not answer yet."""
+    RUNNING = "running"
+    """A server is alive and answers."""
+    UNKNOWN = "unknown"
+    """Something is alive on the volume and cannot be asked."""
+
+
+ABSENT = frozenset({Phase.STARTING, Phase.RECOVERING, Phase.FROZEN})
+"""The phases that prove that no server lives on the volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a live server says of itself (`SHOW GLOBAL STATUS LIKE 'wsrep_%'`)."""
+
+    cluster_status: str
+    """`wsrep_cluster_status`: Primary, non-Primary or Disconnected."""
+    local_state: str
+    """`wsrep_local_state_comment`: Synced, Donor/Desynced, Joined, ..."""
+    uuid: str
+    """`wsrep_cluster_state_uuid`."""
+    last_committed: int
+    """`wsrep_last_committed`; -1 when the server does not know."""
+    size: int
+    """`wsrep_cluster_size`."""
+
+    @property
+    def primary(self) -> bool:
+        """Whether it is in a Primary Component with a history that has a name."""
+        return self.cluster_status == "Primary" and self.uuid != NIL_UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The durable word of a pod: nobody but this winner, in this life of its agent, may bootstrap."""
+
+    term: int
+    """Rises with every attempt; a Primary Component carries the term of its bootstrap as its epoch."""
+    winner: int
+    """The ordinal that may bootstrap."""
+    boot_id: str
+    """The life of the winner's agent that asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one agent says of its own pod."""
+
+    pod: str
+    """The pod's name."""
+    ordinal: int
+    """Its ordinal in the StatefulSet."""
+    boot_id: str
+    """Random for each life of the agent."""
+    volume_id: str
+    """Random for each volume; a replaced volume has another one."""
+    phase: Phase
+    """What the pod is doing."""
+    disk: Disk | None = None
+    """What was found on the datadir; None while a server runs or before it was read."""
+    server: Server | None = None
+    """What the live server says; None when there is none or it does not answer."""
+    joining: bool = False
+    """A join was permitted under a live Primary Component that held all this disk held, and has not ended yet."""
+    history: bool = False
+    """This volume has been a Synced member of a cluster."""
+    epoch: int = 0
+    """The term of the Primary Component that this volume was last a member of; 0 = none yet."""
+    retired: int = 0
+    """The highest term under which this life of the agent will not bootstrap (any more)."""
+    promise: Promise | None = None
+    """The promise that binds this pod now."""
+    expected: frozenset[int] = frozenset()
+    """The ordinals that this pod waits for in a full outage."""
+    volumes: tuple[tuple[int, str], ...] = ()
+    """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether it is proven that no server lives on this pod's volume."""
+        return self.phase in ABSENT
+
+    @property
+    def primary(self) -> Server | None:
+        """The live server, if it is in a Primary Component."""
+        return self.server if self.phase is Phase.RUNNING and self.server and self.server.primary else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A peer of which nothing is known."""
+
+    reason: str
+    """Why not, for humans: silence, refused, a wrong key, another version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that a decision rests on."""
+
+    own: Record
+    """This pod."""
+    peers: dict[int, Record | Unknown]
+    """The other expected ordinals; an ordinal that is not in here is unknown."""
+
+    @property
+    def expected(self) -> frozenset[int]:
+        """The ordinals that must be heard: those that anybody who answered expects, and those asked."""
+        known = [self.own, *self.answers]
+        return frozenset({r.ordinal for r in known} | self.peers.keys()).union(*(r.expected for r in known))
+
+    @property
+    def answers(self) -> list[Record]:
+        """The peers that answered, by ordinal."""
+        return [r for _, r in sorted(self.peers.items()) if isinstance(r, Record)]
+
+    @property
+    def records(self) -> list[Record]:
+        """This pod and the peers that answered, by ordinal."""
+        return sorted([self.own, *self.answers], key=lambda r: r.ordinal)
+
+    def peer(self, ordinal: int) -> Record | Unknown:
+        """What is known of an ordinal."""
+        return self.peers.get(ordinal, Unknown("not asked yet"))

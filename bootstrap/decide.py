@@ -1,0 +1,291 @@
+"""The rules: facts in, one decision out.
+
+Everything that affects whether a node bootstraps, joins, waits or holds is in this file.
+`decide` is total and pure: it answers for every `Facts`, raises for none, reads no clock and logs nothing.
+The rules are tried in the order of `RULES`; the first that has an answer wins, and its name is in the decision.
+
+The invariants that the rules keep, together with `promise`:
+
+1. Nobody bootstraps while anybody is known to be in a Primary Component, or while anybody expected is unknown.
+2. Given the same facts, at most one pod is told to bootstrap.
+3. The pod that bootstraps is at or above every disk of the history: all expected pods have answered frozen (proof P3).
+   "A majority has answered" is not enough: after a full outage an acknowledged commit may be on one disk only.
+4. A pod joins only a history that contains its own: Galera itself lets a node with one transaction more join in silence
+   once the group's seqno has caught up, and each configuration change takes a seqno (galera gcs_group.cpp,
+   `gcs_node_update_status`).
+
+A decision to bootstrap is not yet a permission: that takes the promises of all expected pods (`promise`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bootstrap.facts import DataClass, Disk, Facts, Phase, Position, Record, Server, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """This pod is the one to start the cluster, once all expected pods have promised."""
+
+    rule: str
+    """The rule that decided."""
+    reason: str
+    """Why, in one line."""
+    first: bool = False
+    """Whether this is the first start of a new cluster, with no data anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A Primary Component lives and its history contains this pod's."""
+
+    rule: str
+    """The rule that decided."""
+    reason: str
+    """Why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not decidable yet; what is missing may still come by itself."""
+
+    rule: str
+    """The rule that decided."""
+    reason: str
+    """For whom or what, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Will not resolve by itself: a human must look."""
+
+    rule: str
+    """The rule that decided."""
+    reason: str
+    """What is wrong, and what can be done."""
+
+
+Decision = Bootstrap | Join | Wait | Hold
+
+CANDIDATES = {
+    DataClass.CLEAN: 0,
+    DataClass.CRASHED: 1,
+    DataClass.LOST_GRASTATE: 2,
+    DataClass.DDL_CRASH: 3,
+}
+"""The classes that may start a cluster, with their rank among equal positions."""
+
+UNDECIDABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN})
+"""The classes whose position is not known or is not of this cluster."""
+
+BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})
+"""The classes that hold no usable data; what was there before, if anything, is gone."""
+
+
+def decide(facts: Facts) -> Decision:
+    """Return what this pod may do, by the first rule that has an answer."""
+    for rule in RULES:
+        decision = rule.answer(facts)
+        if decision is not None:
+            return decision
+    raise AssertionError("the last rule always answers")  # pragma: no cover
+
+
+def own_server(facts: Facts) -> Decision | None:
+    """While something lives on my own volume there is nothing to decide."""
+    if facts.own.absent:
+        return None
+    if facts.own.phase is Phase.UNKNOWN:
+        return Wait("own-server", "something holds this volume's lock and does not answer as a server")
+    return Wait("own-server", f"my server is {facts.own.phase}")
+
+
+def own_disk(facts: Facts) -> Decision | None:
+    """A datadir that was not read, or could not be, decides nothing (R25, R32, R35)."""
+    disk = facts.own.disk
+    if disk is None:
+        return Wait("own-disk", "the datadir has not been read yet")
+    if disk.data_class in UNDECIDABLE:
+        return Hold("own-disk", f"the datadir is {disk.data_class}: {disk.detail}")
+    return None
+
+
+def two_primaries(facts: Facts) -> Decision | None:
+    """Two Primary Components with different histories: joining either would take a side (step 0)."""
+    uuids = sorted({p.uuid for p in primaries(facts).values()})
+    if len(uuids) < 2:
+        return None
+    return Hold("two-primaries", f"two clusters are alive, {' and '.join(uuids)}: stop the wrong one")
+
+
+def bound_elsewhere(facts: Facts) -> Decision | None:
+    """A promise binds until its winner is Primary or has given up, also against another Primary (R4, R5).
+
+    A Primary Component with an older epoch than the promised term may be one that the winner could not see.
+    """
+    promise = facts.own.promise
+    if promise is None or promise.winner == facts.own.ordinal:
+        return None
+    winner = facts.peer(promise.winner)
+    state = f"unknown ({winner.reason})" if isinstance(winner, Unknown) else winner.phase.value
+    name = pod_name(facts, promise.winner)
+    return Wait("promised", f"term {promise.term} is promised to {name}, which is {state}")
+
+
+def join_primary(facts: Facts) -> Decision | None:
+    """A Primary lives: join it if its history contains mine, else hold (step 0, I3, R27-R29)."""
+    alive = primaries(facts)
+    if not alive:
+        return None
+    ordinal, server = max(alive.items(), key=lambda item: (item[1].last_committed, -item[0]))
+    name, mine = pod_name(facts, ordinal), candidate(facts.own)
+    if mine is None:
+        return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
+    if mine.uuid != server.uuid:
+        return Hold(
+            "other-history",
+            f"{name} is Primary with history {server.uuid}, my datadir holds {mine}: "
+            "save what is needed from it, then empty this pod's datadir to join",
+        )
+    if mine.seqno > server.last_committed:
+        return Hold(
+            "ahead-of-primary",
+            f"my datadir holds {mine.seqno - server.last_committed} transactions that {name} "
+            f"(Primary at {server.last_committed}) does not: joining would lose or hide them",
+        )
+    return Join("join", f"{name} is Primary at {server.last_committed}, mine is {mine.seqno} of the same history")
+
+
+def everybody_frozen(facts: Facts) -> Decision | None:
+    """Proof P3: every expected pod has answered, frozen, with a known position (I2, I4, R12, R16-R18, R42)."""
+    blockers = [
+        f"{pod_name(facts, ordinal)} ({why})"
+        for ordinal in sorted(facts.expected - {facts.own.ordinal})
+        if (why := blocker(facts.peer(ordinal)))
+    ]
+    return Wait("P3", f"waiting for {', '.join(blockers)}") if blockers else None
+
+
+def blocker(peer: Record | Unknown) -> str | None:
+    """Say why this peer keeps proof P3 from holding, or None when it does not."""
+    if isinstance(peer, Unknown):
+        return f"unknown: {peer.reason}"
+    if peer.server is not None and peer.phase is Phase.RUNNING:
+        return f"its server runs, {peer.server.cluster_status}"
+    if peer.phase is not Phase.FROZEN or peer.disk is None:
+        return f"{peer.phase}"
+    if peer.disk.data_class in UNDECIDABLE:
+        return f"its datadir is {peer.disk.data_class}: {peer.disk.detail}"
+    return None
+
+
+def first_start(facts: Facts) -> Decision | None:
+    """No data anywhere and no trace that there ever was: the lowest ordinal creates the database (step 2, R30, R31)."""
+    disks = {r.ordinal: disk_of(r).data_class for r in facts.records}
+    if set(disks.values()) - {DataClass.EMPTY, DataClass.INITIALIZED}:
+        return None
+    if lost := [r.pod for r in facts.records if r.history]:
+        return Hold(
+            "all-empty",
+            f"every datadir is empty, but {', '.join(lost)} has been a member of a cluster: bring the data back (R11)",
+        )
+    # An interrupted first start left a whole, unused database at one pod; nobody else may create a second one.
+    creator = min((o for o, c in disks.items() if c is DataClass.INITIALIZED), default=min(facts.expected))
+    if creator == facts.own.ordinal:
+        return Bootstrap("first-start", f"all {len(disks)} expected pods are empty and I am the lowest", first=True)
+    return Wait("first-start", f"all expected pods are empty: {pod_name(facts, creator)} creates the database")
+
+
+def one_history(facts: Facts) -> Decision | None:
+    """The disks must tell of one history (step 3, R29)."""
+    positions = {r.pod: p for r in facts.records if (p := candidate(r))}
+    if not positions:
+        return Hold("no-candidate", "no expected pod has usable data: bring a volume or a backup back")
+    if len({p.uuid for p in positions.values()}) > 1:
+        told = ", ".join(f"{pod} {position}" for pod, position in positions.items())
+        return Hold("two-histories", f"the datadirs hold different histories, {told}: a human must choose")
+    return None
+
+
+def replaced_volume(facts: Facts) -> Decision | None:
+    """A blank disk where a member's data were: what it held may have been the newest (R9).
+
+    It counts as answered only while its `joining` mark is open: then a Primary Component that contained its history
+    had let it join.  The most advanced disks know which volumes a Primary Component had seen.
+    """
+    best = candidate(most_advanced(facts))
+    seen = {item for r in facts.records if candidate(r) == best for item in r.volumes}
+    for record in facts.records:
+        if disk_of(record).data_class not in BLANK or record.joining:
+            continue
+        volumes = {volume for ordinal, volume in seen if ordinal == record.ordinal}
+        if record.history or (volumes and record.volume_id not in volumes):
+            return Hold(
+                "replaced-volume",
+                f"the data of {record.pod}, a member, are gone since the outage and may have been the newest: "
+                "bring its volume back",
+            )
+    return None
+
+
+def winner(facts: Facts) -> Decision:
+    """The most advanced disk starts; ties by class, flag, ordinal (steps 4 and 5, R24, R26)."""
+    best = most_advanced(facts)
+    position = candidate(best)
+    if best.ordinal == facts.own.ordinal:
+        return Bootstrap("P3", f"all {len(facts.records)} expected pods are frozen, none is above my {position}")
+    return Wait("P3", f"{best.pod} is the most advanced ({position}) and is to bootstrap")
+
+
+class Rule(NamedTuple):
+    """One rule with its name for humans."""
+
+    name: str
+    answer: Callable[[Facts], Decision | None]
+
+
+RULES = (
+    Rule("own-server", own_server),
+    Rule("own-disk", own_disk),
+    Rule("two-primaries", two_primaries),
+    Rule("promised", bound_elsewhere),
+    Rule("join", join_primary),
+    Rule("P3 everybody frozen", everybody_frozen),
+    Rule("first-start", first_start),
+    Rule("one-history", one_history),
+    Rule("replaced-volume", replaced_volume),
+    Rule("P3 winner", winner),
+)
+
+
+def primaries(facts: Facts) -> dict[int, Server]:
+    """The peers that live in a Primary Component."""
+    return {r.ordinal: server for r in facts.answers if (server := r.primary)}
+
+
+def candidate(record: Record) -> Position | None:
+    """The position with which this pod may start the cluster, if it may (R23: never after an interrupted SST)."""
+    disk = disk_of(record)
+    return disk.position if disk.data_class in CANDIDATES else None
+
+
+def most_advanced(facts: Facts) -> Record:
+    """The candidate with the highest seqno; at least one must exist."""
+
+    def rank(record: Record) -> tuple[int, int, bool, int]:
+        disk, position = disk_of(record), candidate(record)
+        seqno = position.seqno if position else -1
+        return (-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
+
+    return min((r for r in facts.records if candidate(r)), key=rank)
+
+
+def disk_of(record: Record) -> Disk:
+    """The disk of a record, as UNKNOWN where it was not read."""
+    return record.disk or Disk(DataClass.UNKNOWN)
+
+
+def pod_name(facts: Facts, ordinal: int) -> str:
+    """The name of an ordinal: all pods of a StatefulSet share what stands before the number."""
+    return f"{facts.own.pod.rpartition('-')[0]}-{ordinal}"

@@ -1,0 +1,93 @@
+"""The promise: when it may be given, when it ends, and when all are in.  A state machine without I/O.
+
+A pod that `decide` tells to bootstrap asks every expected pod for a promise in a new *term*.  Who promises writes it to
+disk before it answers and is bound: it promises nobody else and joins no older Primary Component until the promise
+has ended.
+The permission to bootstrap exists only while every expected pod, the winner too, is bound by the same promise.
+
+A promise ends only by a sign of its winner, never by time:
+the winner is Primary in that term or later, or has given the term up, or is a new life of the agent with no server on
+its volume.
+Signs count only if they were asked for after the promise was made: an older answer may describe the life before.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bootstrap.decide import candidate
+from bootstrap.facts import Disk, Facts, Phase, Promise, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """A pod asks another one to promise."""
+
+    promise: Promise
+    """What is asked for."""
+    winner: Record
+    """The asking pod, as it knows itself."""
+    boot_id: str
+    """The life of the asked agent that the asking pod decided by."""
+    disk: Disk
+    """The asked pod's disk, as the asking pod decided by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a promise is not given."""
+
+    reason: str
+    """One line for the log of the asking pod."""
+
+
+def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
+    """Answer a request for a promise by what this pod knows now.
+
+    The answer is only a permission to make the promise durable: it counts once it is on disk.
+    """
+    own, asked = facts.own, prepare.promise
+    if own.promise == asked:
+        return asked
+    if own.boot_id != prepare.boot_id or own.disk != prepare.disk:
+        return Refusal("my agent or my datadir is not the one that was decided by")
+    if own.phase is not Phase.FROZEN:
+        return Refusal(f"I am {own.phase}, not frozen")
+    if own.promise is not None and not ended(own.promise, [prepare.winner]):
+        return Refusal(f"term {own.promise.term} is promised to ordinal {own.promise.winner}")
+    if asked.term <= highest_term([own]):
+        return Refusal(f"term {asked.term} is not above {highest_term([own])}")
+    if alive := [r.pod for r in facts.answers if r.primary]:
+        return Refusal(f"{alive[0]} is Primary")
+    return asked if not ahead(own, prepare.winner) else Refusal("my datadir is ahead of yours")
+
+
+def ahead(own: Record, other: Record) -> bool:
+    """Whether my disk holds what the other one cannot be shown to hold."""
+    mine, theirs = candidate(own), candidate(other)
+    return mine is not None and (theirs is None or mine.uuid != theirs.uuid or mine.seqno > theirs.seqno)
+
+
+def ended(promise: Promise, later: Iterable[Record]) -> bool:
+    """Whether the promise binds no longer, by records that were asked for after it was made (step 9, C6)."""
+    return any(_ends(promise, record) for record in later)
+
+
+def _ends(promise: Promise, record: Record) -> bool:
+    if record.primary and record.epoch >= promise.term:
+        return True
+    if record.ordinal != promise.winner:
+        return False
+    if record.boot_id == promise.boot_id:
+        return record.retired >= promise.term
+    return record.absent
+
+
+def highest_term(records: Iterable[Record]) -> int:
+    """The highest term that any of these records knows of; 0 when none does."""
+    return max((max(r.epoch, r.retired, r.promise.term if r.promise else 0) for r in records), default=0)
+
+
+def unbound(facts: Facts, promise: Promise) -> list[int]:
+    """The expected ordinals that are not bound by this promise, as far as is known; empty = permission."""
+    bound = {r.ordinal for r in facts.records if r.promise == promise and r.phase is Phase.FROZEN}
+    return sorted(facts.expected - bound)

@@ -1,0 +1,201 @@
+"""Records and requests for promises as JSON, and back; what is not of the right shape is refused whole.
+
+The format is versioned by the path under which it is asked for (`/v1/...`).  Unknown keys are ignored, so that agents
+of neighbouring versions understand each other; a missing or wrongly typed key makes the message invalid.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from bootstrap.facts import DataClass, Disk, Phase, Position, Promise, Record, Server
+from bootstrap.promise import Prepare, Refusal
+
+Word = TypeVar("Word", Phase, DataClass)
+Kind = TypeVar("Kind")
+Json = dict[str, object]
+
+MAX_ORDINAL = 999
+"""No StatefulSet of databases is larger; a record that claims more would make everybody wait for ever."""
+
+
+class MessageInvalidError(ValueError):
+    """The text is not a message of this protocol."""
+
+
+def dump_record(record: Record) -> Json:
+    """The record as JSON values."""
+    return {
+        "pod": record.pod,
+        "ordinal": record.ordinal,
+        "boot_id": record.boot_id,
+        "volume_id": record.volume_id,
+        "phase": record.phase.value,
+        "disk": dump_disk(record.disk) if record.disk else None,
+        "server": _dump_server(record.server) if record.server else None,
+        "joining": record.joining,
+        "history": record.history,
+        "epoch": record.epoch,
+        "retired": record.retired,
+        "promise": dump_promise(record.promise) if record.promise else None,
+        "expected": sorted(record.expected),
+        "volumes": [list(item) for item in record.volumes],
+    }
+
+
+def dump_disk(disk: Disk) -> Json:
+    """The disk as JSON values."""
+    position = disk.position
+    return {
+        "class": disk.data_class.value,
+        "uuid": position.uuid if position else None,
+        "seqno": position.seqno if position else None,
+        "safe_to_bootstrap": disk.safe_to_bootstrap,
+        "detail": disk.detail,
+    }
+
+
+def dump_promise(promise: Promise) -> Json:
+    """The promise as JSON values."""
+    return {"term": promise.term, "winner": promise.winner, "boot_id": promise.boot_id}
+
+
+def dump_prepare(prepare: Prepare) -> Json:
+    """The request for a promise as JSON values."""
+    return {
+        "promise": dump_promise(prepare.promise),
+        "winner": dump_record(prepare.winner),
+        "boot_id": prepare.boot_id,
+        "disk": dump_disk(prepare.disk),
+    }
+
+
+def _dump_server(server: Server) -> Json:
+    return {
+        "cluster_status": server.cluster_status,
+        "local_state": server.local_state,
+        "uuid": server.uuid,
+        "last_committed": server.last_committed,
+        "size": server.size,
+    }
+
+
+def decode(raw: bytes) -> Json:
+    """Read a JSON object; raises MessageInvalidError."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise MessageInvalidError("not JSON") from exc
+    return _typed(value, dict)
+
+
+def encode(value: Json) -> bytes:
+    """Write a JSON object."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def load_record(value: object) -> Record:
+    """Read a record; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Record(
+        pod=_get(message, "pod", str),
+        ordinal=_ordinal(message.get("ordinal")),
+        boot_id=_get(message, "boot_id", str),
+        volume_id=_get(message, "volume_id", str),
+        phase=_member(Phase, _get(message, "phase", str)),
+        disk=_optional(message, "disk", load_disk),
+        server=_optional(message, "server", _load_server),
+        joining=_get(message, "joining", bool),
+        history=_get(message, "history", bool),
+        epoch=_get(message, "epoch", int),
+        retired=_get(message, "retired", int),
+        promise=_optional(message, "promise", load_promise),
+        expected=frozenset(_ordinal(item) for item in _get(message, "expected", list)),
+        volumes=tuple(_volume(item) for item in _get(message, "volumes", list)),
+    )
+
+
+def load_disk(value: object) -> Disk:
+    """Read a disk; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Disk(
+        data_class=_member(DataClass, _get(message, "class", str)),
+        position=None if message.get("uuid") is None else _load_position(message),
+        safe_to_bootstrap=_get(message, "safe_to_bootstrap", bool),
+        detail=_get(message, "detail", str),
+    )
+
+
+def load_promise(value: object) -> Promise:
+    """Read a promise; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Promise(_get(message, "term", int), _ordinal(message.get("winner")), _get(message, "boot_id", str))
+
+
+def load_prepare(value: object) -> Prepare:
+    """Read a request for a promise; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Prepare(
+        promise=load_promise(message.get("promise")),
+        winner=load_record(message.get("winner")),
+        boot_id=_get(message, "boot_id", str),
+        disk=load_disk(message.get("disk")),
+    )
+
+
+def load_answer(value: object) -> tuple[Record, Refusal | None]:
+    """Read the answer to a request for a promise: the record after it, and the refusal if there is one."""
+    message = _typed(value, dict)
+    return load_record(message.get("record")), _optional(message, "refusal", lambda r: Refusal(_typed(r, str)))
+
+
+def _load_position(message: Json) -> Position:
+    return Position(_get(message, "uuid", str), _get(message, "seqno", int))
+
+
+def _load_server(value: object) -> Server:
+    message = _typed(value, dict)
+    return Server(
+        cluster_status=_get(message, "cluster_status", str),
+        local_state=_get(message, "local_state", str),
+        uuid=_get(message, "uuid", str),
+        last_committed=_get(message, "last_committed", int),
+        size=_get(message, "size", int),
+    )
+
+
+def _get(message: Json, key: str, kind: type[Kind]) -> Kind:
+    return _typed(message.get(key), kind, key)
+
+
+def _optional(message: Json, key: str, load: Callable[[object], Kind]) -> Kind | None:
+    value = message.get(key)
+    return None if value is None else load(value)
+
+
+def _typed(value: object, kind: type[Kind], key: str = "message") -> Kind:
+    # bool is an int to Python, and not to this protocol.
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise MessageInvalidError(f"{key} is not a {kind.__name__}")
+    return value
+
+
+def _member(kind: type[Word], value: str) -> Word:
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise MessageInvalidError(f"unknown {kind.__name__} {value[:40]!r}") from exc
+
+
+def _ordinal(value: object) -> int:
+    ordinal = _typed(value, int, "ordinal")
+    if not 0 <= ordinal <= MAX_ORDINAL:
+        raise MessageInvalidError(f"ordinal {ordinal} is out of range")
+    return ordinal
+
+
+def _volume(value: object) -> tuple[int, str]:
+    pair = _typed(value, list)
+    if len(pair) != 2:
+        raise MessageInvalidError("a volume is an ordinal and an id")
+    return _ordinal(pair[0]), _typed(pair[1], str)
