@@ -1,0 +1,40 @@
+"""Replace a file so that a reader, or the next start after a crash, sees the old content or the new, never a mixture.
+
+A plain tool that knows nothing of Galera.  The order is: a file of its own name in the same folder, fsync, rename,
+fsync of the folder; without the last step a power loss may bring the old content back (rename(2), fsync(2)).
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put the data at the path durably, with these permissions; a symlink there is replaced, not followed.
+
+    Raises OSError.  Up to the rename the old file is whole and the temporary one is removed again; if only the last
+    fsync fails the new file is in place, and whether it survives a power loss is unknown.
+    """
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable.  Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,99 @@
+"""The volume's lock: an flock on `meta/lock` that says whether anything lives on this volume.
+
+The descriptor is inheritable and stays open across exec into mariadbd, and the scripts that mariadbd starts for a
+state transfer inherit it too.  So "is a server, a starter or a writer of a state transfer alive here?" is answered by
+the kernel, never by a pid file.  Knows nothing of what the holders do.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstrap.errors import JournalUnwritableError, VolumeBusyError
+
+_PROBE_TRIES = 5
+_PROBE_PAUSE = 0.01
+"""Seconds; a probe (`is_free`) holds the lock for an instant, which must not look like a holder."""
+_WAIT_PAUSE = 0.1
+"""Seconds between two tries of a waiting starter."""
+
+
+def acquire(path: Path) -> int:
+    """Take the lock and return its descriptor; exec and children keep it, and closing it everywhere releases it.
+
+    Raises VolumeBusyError when somebody else holds it, JournalUnwritableError when the file cannot be opened.
+    """
+    for attempt in range(_PROBE_TRIES):
+        if attempt:
+            time.sleep(_PROBE_PAUSE)
+        fd = _open(path, os.O_RDWR | os.O_CREAT)
+        if _locked(fd, path):
+            os.set_inheritable(fd, True)  # noqa: FBT003 - positional only
+            return fd
+        os.close(fd)
+    raise VolumeBusyError(
+        f"{path} is held by another process: a server, a starter or a state transfer is alive on this volume; "
+        "wait until it has ended"
+    )
+
+
+def acquire_waiting(path: Path, deadline: float | None, on_wait: Callable[[], None]) -> int:
+    """Take the lock, waiting for its holder until the deadline (seconds of time.monotonic; None = without limit).
+
+    `on_wait` is called once, when it turns out that there is somebody to wait for.  The wait is normal: after a kill of
+    mariadbd the scripts of a state transfer hold the lock for another second or more.
+    Raises VolumeBusyError at the deadline, JournalUnwritableError as `acquire` does.
+    """
+    waiting = False
+    while True:
+        try:
+            return acquire(path)
+        except VolumeBusyError:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise
+        if not waiting:
+            on_wait()
+            waiting = True
+        time.sleep(_WAIT_PAUSE)
+
+
+def is_free(path: Path) -> bool:
+    """Say whether nobody holds the lock; a lock file that does not exist was never held.
+
+    Probes with a shared lock, so that probes do not see each other, and drops it at once.
+    Raises JournalUnwritableError when it cannot be known.
+    """
+    try:
+        fd = _open(path, os.O_RDONLY)
+    except JournalUnwritableError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return True
+        raise
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open the lock file itself, never what a symlink points at: that would be another volume's lock, or none."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalUnwritableError(
+            f"cannot open the volume's lock {path}: {error.strerror}; it must be a plain file that this user may write"
+        ) from error
+
+
+def _locked(fd: int, path: Path) -> bool:
+    """Try to lock; a lock on a file that has since been replaced under its name protects nothing."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(fd), path.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
