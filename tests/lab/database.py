@@ -1,0 +1,84 @@
+"""SQL to a lab's servers: one query, and what a server says of its cluster.
+
+The lab looks at the servers with its own eyes, so that a wrong status command cannot hide a wrong cluster.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+
+from tests.lab.layout import Layout
+from tests.lab.pod import Pod
+
+Row = tuple[Any, ...]
+
+VARIABLES = (
+    "wsrep_cluster_status",
+    "wsrep_local_state_comment",
+    "wsrep_cluster_size",
+    "wsrep_cluster_state_uuid",
+    "wsrep_last_committed",
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server's own view of its cluster."""
+
+    cluster_status: str
+    """Primary, non-Primary or Disconnected."""
+    local_state: str
+    """wsrep_local_state_comment: Synced, Donor/Desynced, Joining, ..."""
+    cluster_size: int
+    """Members of its component."""
+    uuid: str
+    """wsrep_cluster_state_uuid."""
+    last_committed: int
+    """wsrep_last_committed."""
+
+    @property
+    def primary(self) -> bool:
+        return self.cluster_status == "Primary"
+
+    def synced_in(self, size: int) -> bool:
+        """Whether it is a Synced member of a Primary Component of that size."""
+        return self.primary and self.local_state == "Synced" and self.cluster_size == size
+
+
+def query(pod: Pod, layout: Layout, text: str, *, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
+    """Run one statement as root over the pod's own socket; raises pymysql.Error."""
+    connection = pymysql.connect(
+        unix_socket=str(pod.folders.socket),
+        user="root",
+        password=layout.secret("root-password"),
+        connect_timeout=2,
+        read_timeout=seconds,
+        write_timeout=seconds,
+        autocommit=True,
+        # With wsrep_sync_wait a query hangs exactly when the cluster is in trouble.
+        init_command=f"SET SESSION wsrep_sync_wait={sync_wait}",
+    )
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(text)
+        return list(cursor.fetchall())
+
+
+def server(pod: Pod, layout: Layout) -> Server | None:
+    """What the pod's server says; None when it does not answer."""
+    if not pod.folders.socket.exists():
+        return None
+    wanted = ", ".join(f"'{name}'" for name in VARIABLES)
+    statement = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({wanted})"
+    try:
+        values: dict[str, str] = dict(query(pod, layout, statement, seconds=3))
+        return Server(
+            values["wsrep_cluster_status"],
+            values["wsrep_local_state_comment"],
+            int(values["wsrep_cluster_size"]),
+            values["wsrep_cluster_state_uuid"],
+            int(values["wsrep_last_committed"]),
+        )
+    except (pymysql.Error, OSError, KeyError):
+        return None

@@ -1,0 +1,40 @@
+"""The folders of a pod: which of them are its volume, which are emptyDirs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a pod keeps what; the volume outlives the pod, the rest does not."""
+
+    root: Path
+    """The pod's own folder."""
+
+    @property
+    def volume(self) -> Path:
+        return self.root / "volume"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def socket(self) -> Path:
+        return self.run / "mariadbd.sock"
+
+    @property
+    def empty_dirs(self) -> tuple[Path, ...]:
+        return self.run, self.config, self.work

@@ -1,0 +1,188 @@
+"""The places of a lab: its loopback addresses, its pods' commands and environments, its Secret and the user's options.
+
+Everything that a manifest would say, in one file.
+Knows the names of settings; nothing of processes.
+"""
+
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import SystemRandom
+
+from tests.lab.folders import Folders
+from tests.lab.nameserver import PORTS, NameServer, Zone
+from tests.lab.pod import Commands, Pod
+
+DNS_PORT = 5300
+"""The name server's port is the same in every lab: who can bind it on 127.0.X.1 owns the network 127.0.X.0/24."""
+
+LONGEST_SOCKET = 107
+"""Bytes in a Unix socket's path (unix(7), sun_path)."""
+
+PROVIDER_OPTIONS = (
+    "gcache.size=16M;evs.join_retrans_period=PT0.2S;evs.keepalive_period=PT0.3S;evs.inactive_check_period=PT0.1S;"
+    "evs.suspect_timeout=PT2S;evs.inactive_timeout=PT5S;gmcast.time_wait=PT1S;pc.announce_timeout=PT0.5S"
+)
+"""Small and quick: a dead peer is evicted after 2 s instead of 6."""
+
+USER_OPTIONS = """\
+[mysqld]
+skip-name-resolve
+innodb_buffer_pool_size=16M
+innodb_log_file_size=8M
+innodb_log_buffer_size=2M
+innodb_temp_data_file_path=ibtmp1:4M:autoextend
+innodb_flush_log_at_trx_commit=1
+performance_schema=0
+key_buffer_size=1M
+aria_pagecache_buffer_size=1M
+"""
+"""conf.d/lab.cnf: a server in about 85 MB."""
+
+
+class NoNetworkError(Exception):
+    """No free loopback network for a lab."""
+
+
+class PathTooLongError(Exception):
+    """A Unix socket in this folder would have too long a name."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A lab's constants."""
+
+    folder: Path
+    """Its own folder, absolute."""
+    network: int
+    """X of 127.0.X.0/24."""
+    replicas: int
+    """What the manifest says; scaling does not change it."""
+    namespace: str = "lab"
+    """The namespace in every name."""
+    domain: str = "cluster.local"
+    """The cluster domain."""
+    nameserver: str = ""
+    """HOST:PORT of the DNS that the pods ask; the lab's own by default."""
+    env: dict[str, str] = field(default_factory=dict)
+    """Put over every pod's environment."""
+
+    @property
+    def service(self) -> str:
+        return f"galera.{self.namespace}.svc.{self.domain}"
+
+    @property
+    def secrets(self) -> Path:
+        return self.folder / "secrets"
+
+    def ip(self, ordinal: int) -> str:
+        """The address of a pod."""
+        return f"127.0.{self.network}.{10 + ordinal}"
+
+    def pod(self, ordinal: int) -> Pod:
+        """The pod of an ordinal, not started, on whatever its folder holds."""
+        name = f"mysql-{ordinal}"
+        folders = Folders(self.folder / name)
+        if len(os.fsencode(folders.socket)) > LONGEST_SOCKET:
+            raise PathTooLongError(f"{folders.socket} is longer than {LONGEST_SOCKET} bytes: choose a shorter folder")
+        return Pod(name, self.ip(ordinal), folders, self.commands(folders), self.environment)
+
+    def commands(self, folders: Folders) -> Commands:
+        """What the containers run, word for word as in a manifest."""
+        cnf = folders.config / "my-galera.cnf"
+        return {
+            "agent": ("galera-bootstrap", "agent"),
+            "bootstrap": ("peer-finder", "-service=galera", "-on-start=galera-bootstrap on-start"),
+            "mysql": ("galera-bootstrap", "start", "--", "mariadbd", f"--defaults-file={cnf}"),
+        }
+
+    def environment(self, pod: Pod) -> dict[str, str]:
+        """The environment of a pod's containers: the settings and a PATH, nothing inherited."""
+        nameserver = self.nameserver or f"127.0.{self.network}.1:{DNS_PORT}"
+        own = {
+            "SERVICE": "galera",
+            "REPLICAS": str(self.replicas),
+            "DATA_ROOT": str(pod.folders.volume),
+            "RUN_DIR": str(pod.folders.run),
+            "CONFIG_DIR": str(pod.folders.config),
+            "SECRETS_DIR": str(self.secrets),
+            "NAMESERVER": nameserver,
+            "DOMAIN": self.domain,
+            "ADDRESS_TYPE": "IP",
+            "BIND_ADDRESS": pod.ip,
+            "PROVIDER_OPTIONS": PROVIDER_OPTIONS,
+            # mariadbd refuses to run as root unless it is told so.
+            **({"SERVER_USER": "root"} if os.geteuid() == 0 else {}),
+        }
+        return {
+            "PATH": command_path(),
+            "HOME": str(pod.folders.work),
+            "TMPDIR": str(pod.folders.work),
+            "LANG": "C.UTF-8",
+            "POD_NAME": pod.name,
+            "POD_NAMESPACE": self.namespace,
+            "POD_IP": pod.ip,
+            "PEERFINDER_NAMESERVER": nameserver,
+            "PEERFINDER_DOMAIN": self.domain,
+            **{f"GALERA_BOOTSTRAP_{key}": value for key, value in own.items()},
+            **self.env,
+        }
+
+    def write_secrets(self) -> None:
+        """The Secret's files, once for the lab's life."""
+        self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        values = {name: secrets.token_urlsafe(24) for name in ("root-password", "agent-password", "password")}
+        values |= {"exchange-key": secrets.token_hex(32), "cluster-id": secrets.token_hex(16)}
+        for name, value in {**values, "user": "app", "database": "app"}.items():
+            path = self.secrets / name
+            if not path.exists():
+                path.touch(mode=0o600)
+                path.write_text(value)
+
+    def secret(self, name: str) -> str:
+        """One value of the Secret."""
+        return (self.secrets / name).read_text()
+
+
+def write_user_options(pod: Pod) -> None:
+    """conf.d of the pod's config folder, as the install container would make it."""
+    folder = pod.folders.config / "conf.d"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "lab.cnf").write_text(USER_OPTIONS)
+
+
+def command_path() -> str:
+    """PATH for the pods: this Python's commands first, then the system's, where mariadbd is."""
+    return os.pathsep.join(
+        (str(Path(sys.executable).parent), "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+    )
+
+
+def claim_network(namespace: str = "lab", domain: str = "cluster.local", *, pods: int = 8) -> tuple[int, NameServer]:
+    """A network X that no other lab has, claimed by the name server bound in it; raises NoNetworkError."""
+    candidates = list(range(16, 250))
+    SystemRandom().shuffle(candidates)
+    zone = Zone(f"galera.{namespace}.svc.{domain}")
+    reason = ""
+    for network in candidates[:32]:
+        try:
+            for ordinal in range(pods):
+                check_free(f"127.0.{network}.{10 + ordinal}")
+            return network, NameServer(f"127.0.{network}.1", DNS_PORT, zone)
+        except OSError as exc:
+            reason = str(exc)
+    raise NoNetworkError(f"no free network 127.0.X.0/24 after 32 tries: {reason}; stop the server that has the port")
+
+
+def check_free(ip: str) -> None:
+    """Raises OSError when one of a pod's ports is taken, for example by a server on 0.0.0.0."""
+    for port in PORTS.values():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((ip, port))
+            except OSError as exc:
+                raise OSError(exc.errno, f"{ip}:{port}: {exc.strerror}") from exc

@@ -1,0 +1,182 @@
+"""The cluster's DNS for a lab: SRV and A records of one headless Service, over UDP and TCP.
+
+Answers as CoreDNS does for a Service with named ports and publishNotReadyAddresses: a pod is there from its creation
+to its deletion, ready or not.
+Deliberately absent: AAAA, forwarding, any other Service (all NXDOMAIN or no data).
+"""
+
+import socketserver
+import struct
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+TTL = 5
+"""Seconds, CoreDNS's default for records of the cluster."""
+
+PORTS: Mapping[str, int] = {"mysql": 3306, "sst": 4444, "galera": 4567, "ist": 4568, "bootstrap": 4569}
+"""The Service's named ports."""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """What the server knows: a Service's name and its pods."""
+
+    service: str
+    """The Service's full name without the final dot."""
+    pods: Mapping[str, str] = field(default_factory=dict)
+    """Addresses by pod name."""
+
+    def records(self) -> dict[tuple[dns.name.Name, str], list[str]]:
+        """The data of each name and type, as text."""
+        found: dict[tuple[dns.name.Name, str], list[str]] = {}
+
+        def add(name: str, kind: str, data: str) -> None:
+            found.setdefault((dns.name.from_text(name), kind), []).append(data)
+
+        for pod, address in self.pods.items():
+            add(f"{pod}.{self.service}", "A", address)
+            add(self.service, "A", address)
+            for port_name, port in PORTS.items():
+                srv = f"0 100 {port} {pod}.{self.service}."
+                add(self.service, "SRV", srv)
+                add(f"_{port_name}._tcp.{self.service}", "SRV", srv)
+        return found
+
+
+def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
+    """The answer to one query; pure."""
+    response = dns.message.make_response(query)
+    response.flags |= dns.flags.AA
+    if len(query.question) != 1:
+        response.set_rcode(dns.rcode.FORMERR)
+        return response
+    question = query.question[0]
+    records = zone.records()
+    data = records.get((question.name, dns.rdatatype.to_text(question.rdtype)))
+    if data:
+        kind = dns.rdatatype.to_text(question.rdtype)
+        response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", kind, *data))
+    elif all(name != question.name for name, _ in records):
+        response.set_rcode(dns.rcode.NXDOMAIN)
+    return response
+
+
+def wire(query: bytes, zone: Zone, *, limit: int | None) -> bytes | None:
+    """The answer's bytes, truncated with TC where the limit asks for it; None for what is no DNS query.
+
+    `limit` None is TCP; otherwise the greater of it and the size that the query's EDNS offers counts.
+    """
+    try:
+        parsed = dns.message.from_wire(query)
+    except dns.exception.DNSException:
+        return None
+    response = answer(parsed, zone)
+    size = 65535 if limit is None else max(limit, parsed.payload)
+    try:
+        return response.to_wire(max_size=size)
+    except dns.exception.TooBig:
+        response.answer.clear()
+        response.flags |= dns.flags.TC
+        return response.to_wire()
+
+
+class _UDPServer(socketserver.ThreadingUDPServer):
+    daemon_threads = True
+
+
+class _TCPServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+
+class NameServer:
+    """A running server; the zone changes in one step, so that no query sees half a change."""
+
+    def __init__(self, address: str, port: int, zone: Zone) -> None:
+        """Bind at once; raises OSError (EADDRINUSE) when another server has the address."""
+        self._zone = zone
+        self._changing = threading.Lock()
+        self._servers: list[socketserver.BaseServer] = []
+        try:
+            self._servers.append(_UDPServer((address, port), self._udp_handler()))
+            self._servers.append(_TCPServer((address, self._bound_port()), self._tcp_handler()))
+        except OSError:
+            self._close()
+            raise
+        self.address, self.port = address, self._bound_port()
+
+    def __enter__(self) -> Self:
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        for server in self._servers:
+            server.shutdown()
+        self._close()
+
+    @property
+    def zone(self) -> Zone:
+        return self._zone
+
+    def publish(self, pod: str, address: str) -> None:
+        """The pod's records are there from now on."""
+        with self._changing:
+            self._zone = replace(self._zone, pods={**self._zone.pods, pod: address})
+
+    def withdraw(self, pod: str) -> None:
+        """The pod's records are gone from now on."""
+        with self._changing:
+            left = {name: address for name, address in self._zone.pods.items() if name != pod}
+            self._zone = replace(self._zone, pods=left)
+
+    def _bound_port(self) -> int:
+        udp = self._servers[0]
+        assert isinstance(udp, _UDPServer)
+        return int(udp.socket.getsockname()[1])
+
+    def _close(self) -> None:
+        for server in self._servers:
+            server.server_close()
+
+    def _udp_handler(self) -> type[socketserver.BaseRequestHandler]:
+        owner = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                query, reply_on = self.request
+                response = wire(query, owner.zone, limit=512)
+                if response is not None:
+                    reply_on.sendto(response, self.client_address)
+
+        return Handler
+
+    def _tcp_handler(self) -> type[socketserver.BaseRequestHandler]:
+        owner = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            timeout = 5
+
+            def handle(self) -> None:
+                try:
+                    while len(head := self.rfile.read(2)) == 2:
+                        response = wire(self.rfile.read(struct.unpack("!H", head)[0]), owner.zone, limit=None)
+                        if response is None:
+                            return
+                        self.wfile.write(struct.pack("!H", len(response)) + response)
+                except (TimeoutError, ConnectionError):
+                    return
+
+        return Handler

@@ -1,0 +1,121 @@
+"""A client that writes rows through several servers, survives every error, and remembers what was acknowledged.
+
+An id is acknowledged when the server has said OK to its commit; only those must survive.
+An id whose fate is unknown (an error, a lost connection) is never used again.
+"""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pymysql
+
+from tests.lab.layout import Layout
+
+TABLE = "acknowledged"
+
+CREATE = f"CREATE TABLE IF NOT EXISTS {TABLE} (id BIGINT PRIMARY KEY, via VARCHAR(63) NOT NULL) ENGINE=InnoDB"
+
+SPAN = 10**9
+"""Ids of one thread; thread t writes t*SPAN+1, t*SPAN+2, ..."""
+
+
+class Writer:
+    """Threads that insert through the given addresses until they are stopped; use it as a context manager."""
+
+    def __init__(self, layout: Layout, ips: Sequence[str], record: Path, *, threads: int = 4) -> None:
+        self.errors: Counter[int] = Counter()
+        """How often each error number came back (0: no number)."""
+        self._layout, self._ips, self._path = layout, tuple(ips), record
+        self._acknowledged: list[int] = []
+        self._stop = threading.Event()
+        self._record = -1
+        self._threads = [threading.Thread(target=self._write, args=(t,), daemon=True) for t in range(threads)]
+
+    def __enter__(self) -> Self:
+        self._create()
+        # O_APPEND and one write a row: what stands in the file was acknowledged, whatever happens to this process.
+        self._record = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the threads and make the record durable; may be called twice."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        if self._record >= 0:
+            os.fsync(self._record)
+            os.close(self._record)
+            self._record = -1
+
+    @property
+    def count(self) -> int:
+        """Acknowledged rows so far."""
+        return len(self._acknowledged)
+
+    @property
+    def acknowledged(self) -> frozenset[int]:
+        """Acknowledged ids so far."""
+        return frozenset(self._acknowledged)
+
+    def wait_for(self, count: int, seconds: float = 60.0) -> None:
+        """Wait until that many rows are acknowledged; raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while self.count < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.count} of {count} rows acknowledged in {seconds} s, errors {self.errors}")
+            time.sleep(0.02)
+
+    def _connect(self, ip: str) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+        return pymysql.connect(
+            host=ip,
+            user=self._layout.secret("user"),
+            password=self._layout.secret("password"),
+            database=self._layout.secret("database"),
+            connect_timeout=2,
+            read_timeout=8,
+            write_timeout=8,
+            autocommit=True,
+        )
+
+    def _create(self) -> None:
+        with closing(self._connect(self._ips[0])) as connection, connection.cursor() as cursor:
+            cursor.execute(CREATE)
+
+    def _write(self, thread: int) -> None:
+        number, turn = thread * SPAN, thread
+        while not self._stop.is_set():
+            ip = self._ips[turn % len(self._ips)]
+            turn += 1
+            try:
+                with closing(self._connect(ip)) as connection, connection.cursor() as cursor:
+                    # A new connection now and then, so that every server gets its share after every fault.
+                    for _ in range(50):
+                        if self._stop.is_set():
+                            return
+                        number += 1
+                        cursor.execute(f"INSERT INTO {TABLE} VALUES (%s, %s)", (number, ip))
+                        self._remember(number)
+            except (pymysql.Error, OSError) as exc:
+                self.errors[exc.args[0] if exc.args and isinstance(exc.args[0], int) else 0] += 1
+                self._stop.wait(0.05)
+
+    def _remember(self, number: int) -> None:
+        os.write(self._record, f"{number}\n".encode())
+        self._acknowledged.append(number)
+
+
+def recorded(path: Path) -> frozenset[int]:
+    """The acknowledged ids in a record's file."""
+    return frozenset(int(line) for line in path.read_text().split())
