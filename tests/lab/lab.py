@@ -53,7 +53,8 @@ class Lab:
         self.layout = Layout(self.folder, network, replicas, nameserver=nameserver, env=dict(env or {}))
         self.layout.write_secrets()
         self.pods: dict[int, Pod] = {}
-        self._keep = keep
+        self.keep = keep
+        """Whether the folder stays when the lab ends."""
 
     def __enter__(self) -> Self:
         self.nameserver.__enter__()
@@ -64,7 +65,7 @@ class Lab:
             self.kill_everything()
         finally:
             self.nameserver.__exit__(kind, exc, tb)
-            if not self._keep:
+            if not self.keep:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def pod(self, ordinal: int) -> Pod:

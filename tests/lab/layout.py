@@ -7,12 +7,12 @@ Knows the names of settings; nothing of processes.
 import os
 import secrets
 import socket
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 
 from tests.lab.folders import Folders
+from tests.lab.machine import command_path, provider
 from tests.lab.nameserver import PORTS, NameServer, Zone
 from tests.lab.pod import Commands, Pod
 
@@ -113,6 +113,7 @@ class Layout:
             "DOMAIN": self.domain,
             "ADDRESS_TYPE": "IP",
             "BIND_ADDRESS": pod.ip,
+            "PROVIDER": str(provider()),
             "PROVIDER_OPTIONS": PROVIDER_OPTIONS,
             # mariadbd refuses to run as root unless it is told so.
             **({"SERVER_USER": "root"} if os.geteuid() == 0 else {}),
@@ -152,13 +153,6 @@ def write_user_options(pod: Pod) -> None:
     folder = pod.folders.config / "conf.d"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "lab.cnf").write_text(USER_OPTIONS)
-
-
-def command_path() -> str:
-    """PATH for the pods: this Python's commands first, then the system's, where mariadbd is."""
-    return os.pathsep.join(
-        (str(Path(sys.executable).parent), "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-    )
 
 
 def claim_network(namespace: str = "lab", domain: str = "cluster.local", *, pods: int = 8) -> tuple[int, NameServer]:

@@ -1,0 +1,185 @@
+"""A lab that stays: a process of its own that owns the pods and takes commands over a unix socket.
+
+One request a connection: a JSON line with the command and its arguments; one JSON line back, with `text` or `error`.
+"""
+
+import json
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.lab.lab import Lab
+from tests.lab.pod import Pod
+from tests.lab.view import rows_of, table
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout, where `python -m tests.lab` finds itself."""
+
+CONTROL = "control.sock"
+
+
+class LabCommandError(Exception):
+    """The lab refused or could not do what it was told; one line."""
+
+
+def call(folder: Path, command: str, **arguments: Any) -> str:
+    """Tell the lab in the folder to do something and wait for its answer; raises LabCommandError."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(folder / CONTROL))
+        except OSError as exc:
+            raise LabCommandError(f"no lab runs in {folder}: start one with `python -m tests.lab up`") from exc
+        connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+        with connection.makefile("rb") as stream:
+            line = stream.readline()
+    if not line:
+        raise LabCommandError(f"the lab ended without an answer; see {folder / 'lab.log'}")
+    answer = json.loads(line)
+    if "error" in answer:
+        raise LabCommandError(answer["error"])
+    return str(answer["text"])
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a lab listens in the folder."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(folder / CONTROL)) == 0
+
+
+def end(folder: Path, *, keep: bool) -> None:
+    """End the lab in the folder and wait until nothing of it runs; raises LabCommandError."""
+    call(folder, "down", keep=keep)
+    while (folder / CONTROL).exists():
+        time.sleep(0.05)
+
+
+def spawn(folder: Path, pods: int, *, seconds: float = 30.0) -> None:
+    """Start the lab's process in the background and wait for its socket; raises LabCommandError."""
+    if is_running(folder):
+        raise LabCommandError(f"a lab already runs in {folder}: `python -m tests.lab down` ends it")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / CONTROL).unlink(missing_ok=True)  # of a lab whose process was killed
+    log = folder / "lab.log"
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.lab", "serve", str(folder), str(pods)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + seconds
+    while not (folder / CONTROL).exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            last = (log.read_text().splitlines() or ["it said nothing"])[-1]
+            raise LabCommandError(f"the lab did not start: {last}")
+        time.sleep(0.05)
+
+
+class Desk:
+    """The commands of a running lab; one at a time, but `status` never waits."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._one = threading.Lock()
+        self.keep = False
+        """Whether `down` was told to leave the volumes."""
+        self.finished = threading.Event()
+        """Set by `down`."""
+
+    def do(self, request: dict[str, Any]) -> str:
+        """Carry out one request; raises LabCommandError."""
+        match request:
+            case {"command": "status"}:
+                return "\n".join(table(rows_of(self._lab)))
+            case {"command": "explain", "pod": str(name)}:
+                return self._lab.explain(self._pods([name])[0][0])
+            case {"command": "logs", "pods": list(names), "lines": int(lines)}:
+                return "\n".join(pod.tail(lines) for _, pod in self._pods(names))
+            case {"command": "down", "keep": bool(keep)}:
+                self.keep = keep
+                self.finished.set()
+                return "down"
+        with self._one:
+            return self._change(request)
+
+    def _change(self, request: dict[str, Any]) -> str:
+        match request:
+            case {"command": "kill", "pods": []}:
+                self._lab.kill_everything()
+                return "every process of every pod is killed"
+            case {"command": "kill", "pods": list(names)}:
+                return self._each(names, Pod.power_off, "killed")
+            case {"command": "stop", "pods": list(names)}:
+                return self._each(names, Pod.stop, "stopped in order")
+            case {"command": "start", "pods": list(names)}:
+                return self._each(names, Pod.start, "started")
+            case {"command": "scale", "count": int(count)}:
+                self._lab.scale(count)
+                return f"{count} pods"
+        raise LabCommandError(f"unknown request {request.get('command')!r}")
+
+    def _pods(self, names: list[str]) -> list[tuple[int, Pod]]:
+        known = {pod.name: (ordinal, pod) for ordinal, pod in sorted(self._lab.pods.items())}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise LabCommandError(f"no pod {', '.join(unknown)}: there are {', '.join(known) or 'none'}")
+        return [known[name] for name in names] if names else list(known.values())
+
+    def _each(self, names: list[str], action: Callable[[Pod], None], done: str) -> str:
+        pods = [pod for _, pod in self._pods(names)]
+        threads = [threading.Thread(target=action, args=(pod,)) for pod in pods]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return f"{', '.join(pod.name for pod in pods)} {done}"
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _ControlServer)
+        request = self.rfile.readline()
+        if not request:
+            return  # somebody only looked whether we listen
+        try:
+            answer = {"text": self.server.desk.do(json.loads(request))}
+        except Exception as exc:  # noqa: BLE001  # the person at the other end shall read it, whatever it is
+            answer = {"error": str(exc) or repr(exc)}
+        self.wfile.write(json.dumps(answer).encode() + b"\n")
+
+
+class _ControlServer(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path: Path, desk: Desk) -> None:
+        self.desk = desk
+        super().__init__(str(path), _Handler)
+
+
+def serve(folder: Path, pods: int) -> None:
+    """The lab's process: pods, socket, and a clean end at `down`, SIGTERM or SIGINT."""
+    lab = Lab(folder, replicas=pods)
+    desk = Desk(lab)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: desk.finished.set())
+    path = folder / CONTROL
+    with lab:
+        lab.up()
+        with _ControlServer(path, desk) as server:
+            path.chmod(0o600)
+            threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+            while not desk.finished.wait(1.0):
+                pass
+            server.shutdown()
+        lab.keep = desk.keep
+    # Last of all: who waits for the end of `down` waits for this.
+    path.unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""The decisions of a lab's agents, read from their logs as they are written."""
+
+import re
+from collections.abc import Iterator
+
+from tests.lab.lab import Lab
+from tests.lab.screen import Screen
+
+DECISION = re.compile(r"\b(?P<action>bootstrap|join|hold): \[(?P<rule>[^\]]+)\] (?P<reason>.+)$")
+"""An agent's line; `wait` and `running` are left out, the table shows them."""
+
+
+class Decisions:
+    """What the agents decided since the last look."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._read: dict[str, int] = {}
+        for _ in self.new():
+            pass  # only what comes from now on counts
+
+    def new(self) -> Iterator[tuple[str, str]]:
+        """The pod and the text of each decision since the last call."""
+        for pod in self._lab.pods.values():
+            log = pod.containers["agent"].log
+            if not log.exists():
+                continue
+            with log.open("rb") as stream:
+                stream.seek(self._read.get(pod.name, 0))
+                # A line that is still being written is left for the next look.
+                whole = stream.read().rpartition(b"\n")[0]
+            self._read[pod.name] = self._read.get(pod.name, 0) + (len(whole) + 1 if whole else 0)
+            for line in whole.decode(errors="replace").splitlines():
+                if found := DECISION.search(line):
+                    yield pod.name, f"{found['action'].upper()} by rule {found['rule']}: {found['reason']}"
+
+    def show(self, screen: Screen) -> None:
+        """Tell what is new."""
+        for pod, text in self.new():
+            screen.tell(f"{pod}: {text}")

@@ -1,0 +1,149 @@
+"""The demo: three real servers start, lose power under load, and come back with every acknowledged row.
+
+Shows; decides nothing.
+The exit status is 0 only when everything held.
+"""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import pymysql
+
+from tests.lab import machine, oracle
+from tests.lab.decisions import Decisions
+from tests.lab.lab import Lab, LabTimeoutError
+from tests.lab.layout import NoNetworkError, PathTooLongError
+from tests.lab.screen import Screen
+from tests.lab.view import rows_of
+from tests.lab.writer import Writer
+
+PODS = 3
+
+WRITING = 5.0
+"""Seconds of writing before the power is cut."""
+
+EXPECTED = (
+    machine.NotInstalledError,
+    NoNetworkError,
+    PathTooLongError,
+    LabTimeoutError,
+    TimeoutError,
+    pymysql.Error,
+)
+"""Faults that are told in a line instead of a traceback."""
+
+BANNER = """\
+Three Galera pods start on loopback addresses: real mariadbd, real DNS, no container, no Kubernetes.
+A client writes; then every process of every pod is killed at once (kill -9), as a power cut would do it.
+The pods find each other, the right one bootstraps, and every acknowledged row must be on all three."""
+
+
+def main() -> int:
+    """Run the demo on standard output; the exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    screen = Screen(sys.stdout)
+    try:
+        machine.check()
+        screen.say(BANNER + "\n")
+        with Lab(replicas=PODS) as lab, _without_interrupts_at_the_end():
+            return _show(lab, screen)
+    except EXPECTED as exc:
+        sys.stderr.write(f"demo: {exc}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\ndemo: interrupted; every process is ended and the folder removed\n")
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _without_interrupts_at_the_end() -> Iterator[None]:
+    """Entered inside the lab, so that a second Ctrl-C cannot cut its clean-up short."""
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _watched(lab: Lab, screen: Screen) -> Iterator[None]:
+    """Keep the table up to date meanwhile."""
+    stop, decisions = threading.Event(), Decisions(lab)
+
+    def watch() -> None:
+        while not stop.is_set():
+            decisions.show(screen)
+            screen.draw(rows_of(lab))
+            stop.wait(0.7)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        decisions.show(screen)
+        screen.draw(rows_of(lab))
+        screen.freeze()
+
+
+def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
+    """Start all that is off; seconds to the first Primary and to all Synced."""
+    began = time.monotonic()
+    with _watched(lab, screen):
+        if lab.pods:
+            lab.start_all()
+        else:
+            lab.up()
+        lab.wait_primary()
+        primary = time.monotonic() - began
+        screen.tell(f"first Primary Component after {primary:.1f} s")
+        lab.wait_synced(PODS)
+    return primary, time.monotonic() - began
+
+
+def _show(lab: Lab, screen: Screen) -> int:
+    screen.tell(f"first start of {PODS} pods in {lab.folder}")
+    first = _start(lab, screen)
+    with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], lab.folder / "acknowledged") as writer:
+        screen.say()
+        screen.tell(f"{len(lab.pods)} servers are Synced; a client writes through all of them for {WRITING:.0f} s")
+        writer.wait_for(1)
+        time.sleep(WRITING)
+        lab.kill_everything()
+    screen.tell(f"POWER CUT under load: all servers and agents killed; {writer.count} rows were acknowledged")
+    screen.draw(rows_of(lab))
+    screen.freeze()
+    screen.say()
+    screen.tell("power is back: all pods start")
+    return _judge(lab, writer, screen, first, _start(lab, screen))
+
+
+def _judge(lab: Lab, writer: Writer, screen: Screen, first: tuple[float, float], again: tuple[float, float]) -> int:
+    verdict = oracle.judge(lab, writer.acknowledged)
+    screen.say()
+    for pod, rows in verdict.rows.items():
+        screen.say(
+            f"{pod}: {rows} rows, {len(verdict.missing[pod])} of {verdict.expected} acknowledged ones missing, "
+            f"checksum {verdict.checksums[pod]}, cluster {verdict.uuids[pod]}"
+        )
+    screen.say()
+    screen.say(f"first start     first Primary {first[0]:5.1f} s   {PODS} x Synced {first[1]:5.1f} s")
+    screen.say(f"after the cut   first Primary {again[0]:5.1f} s   {PODS} x Synced {again[1]:5.1f} s")
+    for complaint in verdict.complaints:
+        screen.say(f"FAILED: {complaint}")
+    if verdict.holds and verdict.expected:
+        screen.say(f"OK: all {verdict.expected} acknowledged rows are on all {PODS} servers of one cluster.")
+        return 0
+    return 1

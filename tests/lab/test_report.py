@@ -1,0 +1,77 @@
+import json
+
+import pytest
+
+from tests.lab.report import SCHEMA, Member, Report, ReportFailedError
+from tests.lab.view import row_of, table
+
+UUID = "0b5d3c2e-1111-11ef-8000-000000000001"
+
+RUNNING = {
+    "name": "mysql-0",
+    "ordinal": 0,
+    "answer": "ok",
+    "phase": "running",
+    "class": None,
+    "uuid": None,
+    "seqno": None,
+    "server": {
+        "cluster_status": "Primary",
+        "local_state": "Synced",
+        "cluster_size": 3,
+        "uuid": UUID,
+        "last_committed": 41,
+    },
+    "epoch": 1,
+}
+
+FROZEN = {
+    "name": "mysql-1",
+    "ordinal": 1,
+    "answer": "ok",
+    "phase": "frozen",
+    "class": "CRASHED",
+    "uuid": UUID,
+    "seqno": 40,
+    "server": None,
+    "epoch": 1,
+}
+
+SILENT = {"name": "mysql-2", "ordinal": 2, "answer": "unknown: no route", "phase": "unknown", "class": None}
+
+
+def report(*members: object) -> str:
+    decision = {"action": "wait", "rule": "all-answer", "reason": "mysql-2 does not answer"}
+    return json.dumps({"schema": SCHEMA, "self": "mysql-0", "decision": decision, "members": members})
+
+
+def test_a_running_member_shows_its_server_and_a_frozen_one_its_disk() -> None:
+    members = Report.parse(report(RUNNING, FROZEN)).members
+    assert [m.position for m in members] == ["0b5d3c2e…:41", "0b5d3c2e…:40"]
+    assert (members[0].size, members[1].data_class) == (3, "CRASHED")
+
+
+def test_the_decision_comes_with_its_rule_and_reason() -> None:
+    told = Report.parse(report())
+    assert (told.action, told.rule, told.reason) == ("wait", "all-answer", "mysql-2 does not answer")
+
+
+def test_a_member_that_does_not_answer_is_shown_as_that() -> None:
+    assert row_of(Member.parse(SILENT)).cells == ("mysql-2", "no answer", "", "", "", "")
+
+
+def test_a_member_outside_of_a_primary_component_is_marked() -> None:
+    server = {**RUNNING["server"], "cluster_status": "non-Primary"}  # type: ignore[dict-item]
+    assert row_of(Member.parse({**RUNNING, "server": server})).local_state == "Synced (non-Primary)"
+
+
+def test_the_table_has_one_line_a_member_below_its_header() -> None:
+    lines = table([row_of(m) for m in Report.parse(report(RUNNING, FROZEN, SILENT)).members])
+    assert [text.split()[0] for text in lines] == ["member", "mysql-0", "mysql-1", "mysql-2"]
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "other/v9", "members": []}', '{"schema": 1}'])
+def test_what_is_no_status_is_refused(text: str) -> None:
+    with pytest.raises(ReportFailedError):
+        Report.parse(text)
