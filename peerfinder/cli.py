@@ -1,0 +1,37 @@
+"""Entry point of `peer-finder`: which command is meant.
+
+A first word that is a command's name leads to click, everything else is the drop-in form with Go's flags.
+Each command is imported when it is meant, and signals are handled before: a PID 1 would lose those that come earlier.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+from peerfinder.hook import Signals
+
+COMMANDS = ("peers",)
+"""Commands of our own, each a module of that name in `commands` with a click command of that name."""
+
+
+def main() -> int:
+    """Run `peer-finder` with the arguments and environment of this process; give the exit code."""
+    if (sys.argv[1:2] and sys.argv[1] in COMMANDS) or "_PEER_FINDER_COMPLETE" in os.environ:
+        _command()
+    signals = Signals()
+    signals.install()
+    find = import_module("peerfinder.commands.find")
+    return int(find.main(sys.argv[1:], os.environ, os.uname().nodename, signals))
+
+
+def _command() -> NoReturn:
+    import click  # noqa: PLC0415 - its import would double the start of the drop-in form
+
+    @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+    def group() -> None:
+        """Find the peers of a pod by the SRV records of its headless Service."""
+
+    for name in COMMANDS:
+        group.add_command(getattr(import_module(f"peerfinder.commands.{name}"), name))
+    group.main(prog_name="peer-finder")

@@ -1,0 +1,121 @@
+"""The drop-in form `peer-finder -service=... -on-start=...`: from flags and environment to a plan, and its run.
+
+Knows what each flag means for the plan.
+Does not import click: this command is in the way of every pod's start.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from peerfinder import flags, log
+from peerfinder.domain import names_of
+from peerfinder.errors import ArgsIncompleteError, PeerFinderError, UsageError
+from peerfinder.hook import Hook, Signals, StoppedBySignal
+from peerfinder.lookup import Nameservers, resolv_conf
+from peerfinder.peers import LABEL
+from peerfinder.poll import Plan, follow
+from peerfinder.watch import Rules
+
+ADDRESS_TYPES = ("DNS", "IP", "IPv4", "IPv6")
+
+INTERVAL_MIN = 0.1
+"""The shortest time between two lookups, seconds."""
+
+
+def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, signals: Signals) -> int:
+    """Run the drop-in form; give the exit code."""
+    try:
+        values, rest = flags.parse(words, environment)
+    except flags.HelpAskedError:
+        sys.stderr.write(flags.usage())
+        return 0
+    except UsageError as exc:
+        sys.stderr.write(f"{exc}\n{flags.usage()}")
+        return exc.exit_code
+    line = partial(log.write, "json" if values.get("log-format") == "json" else "text")
+    try:
+        check_complete(values, rest)
+        if rest:
+            line("warning", "ignored", f"the words after the first that is no flag are not read: {' '.join(rest)}")
+        follow(plan(values, environment, hostname), signals, line)
+    except PeerFinderError as exc:
+        line("error", type(exc).__name__, str(exc))
+        return exc.exit_code
+    except StoppedBySignal as exc:
+        line("info", "stopped", f"ended by signal {exc.number}")
+        return exc.exit_code
+    return 0
+
+
+def check_complete(values: Mapping[str, str], rest: Sequence[str]) -> None:
+    """Check that there is something to do; raises ArgsIncompleteError."""
+    missing = [] if values.get("service") else ["-service"]
+    if not (values.get("on-start") or values.get("on-change")):
+        missing.append("-on-start and/or -on-change")
+    if missing:
+        stray = f"; {rest[0]!a} is no flag, and everything from it on is not read" if rest else ""
+        raise ArgsIncompleteError(f"Incomplete args, require {' and '.join(missing)}{stray}")
+
+
+def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: str) -> Plan:
+    """Make the plan; raises UsageError for a bad value, DomainUnknownError when the domain cannot be told."""
+    text = resolv_conf()
+    namespace = values.get("ns") or environment.get("POD_NAMESPACE", "")
+    names = names_of(values["service"], namespace, values.get("domain", ""), text)
+    own = names.of_pod(environment.get("POD_NAME") or hostname)
+    server = values.get("nameserver")
+    flags.choice(values, "log-format", ("text", "json"))
+    return Plan(
+        names=names,
+        nameservers=Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text),
+        rules=rules(values, own),
+        own=own,
+        on_start=hook(values, "on-start"),
+        on_change=hook(values, "on-change"),
+        once=flags.boolean(values, "once"),
+        timeout=flags.seconds(values, "timeout"),
+        interval=interval(values),
+        port_name=port_name(values.get("port-name", "")),
+        address_type=flags.choice(values, "address-type", ADDRESS_TYPES),
+        dry_run=flags.boolean(values, "dry-run"),
+    )
+
+
+def rules(values: Mapping[str, str], own: str) -> Rules:
+    """Make the rules of `watch`; raises UsageError."""
+    low, _, high = values.get("settle", "").partition(":")
+    settle_min = flags.duration("settle", low) if low else 0.0
+    settle_max = flags.duration("settle", high) if high else 0.0
+    if high and settle_max < settle_min:
+        raise flags.invalid("settle", values["settle"], "MIN[:MAX] with MAX not below MIN")
+    return Rules(
+        own="" if flags.boolean(values, "no-require-self") else own,
+        min_peers=flags.whole(values, "min-peers", 1),
+        settle_min=settle_min,
+        settle_max=settle_max,
+        remove_after=flags.seconds(values, "remove-after"),
+    )
+
+
+def hook(values: Mapping[str, str], event: str) -> Hook | None:
+    """Make a hook of a flag, None if it was not given; raises UsageError."""
+    text = values.get(event)
+    if not text:
+        return None
+    return Hook(event, text, flags.seconds(values, "hook-timeout"), flags.seconds(values, "stop-grace", 30.0))
+
+
+def interval(values: Mapping[str, str]) -> float:
+    """Read -interval; raises UsageError. A time so short that DNS would be flooded is refused."""
+    seconds = flags.seconds(values, "interval", 1.0)
+    if seconds < INTERVAL_MIN:
+        raise flags.invalid("interval", values["interval"], f"{INTERVAL_MIN:g}s or more")
+    return seconds
+
+
+def port_name(text: str) -> str:
+    """Check the name of a port; raises UsageError."""
+    if text and not LABEL.fullmatch(text):
+        raise flags.invalid("port-name", text, "the name of a port of the Service")
+    return text

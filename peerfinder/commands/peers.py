@@ -1,0 +1,91 @@
+"""`peer-finder peers SERVICE`: the peers of a Service, looked up once, for a human or a script.
+
+Knows how a table and the JSON look.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+
+import click
+
+from peerfinder import lookup
+from peerfinder.domain import Names, names_of
+from peerfinder.errors import LookupFailedError, NoRecordsError, PeerFinderError
+from peerfinder.lookup import Nameservers
+
+SCHEMA = "peerfinder/v1"
+"""Changes when a field of the JSON changes its meaning or goes."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One peer with what DNS says of it."""
+
+    name: str
+    """Full name."""
+    addresses: tuple[str, ...] | None
+    """Byte-sorted, IPv4 first; empty: DNS has none; None: unknown."""
+
+
+@click.command()
+@click.argument("service")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "name"]), default="table", show_default=True)
+@click.option("--ns", envvar=["PEERFINDER_NS", "POD_NAMESPACE"], default="", help="Namespace of the Service.")
+@click.option("--domain", envvar="PEERFINDER_DOMAIN", default="", help="Cluster domain.")
+@click.option("--port-name", envvar="PEERFINDER_PORT_NAME", default="", help="Ask for _NAME._tcp.SERVICE.")
+@click.option("--nameserver", envvar="PEERFINDER_NAMESERVER", default="", help="HOST[:PORT], several with commas.")
+@click.option("--timeout", default=5.0, show_default=True, help="Longest time for one lookup, seconds.")
+def peers(service: str, output: str, **options: str) -> None:
+    """Look the peers of SERVICE up and print them.
+
+    SERVICE may be NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN; what is missing is read from /etc/resolv.conf.
+    Exit codes: 0 found, 2 usage, 3 domain unknown, 4 DNS failed, 5 no records.
+    """
+    try:
+        _print(service, output, options)
+    except PeerFinderError as exc:
+        sys.stderr.write(f"peer-finder: {exc}\n")
+        sys.exit(exc.exit_code)
+
+
+def _print(service: str, output: str, options: dict[str, str]) -> None:
+    text, seconds = lookup.resolv_conf(), float(options["timeout"])
+    names = names_of(service, options["ns"], options["domain"], text)
+    server = options["nameserver"]
+    servers = Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text)
+    found = lookup.peers(names, servers, seconds, options["port_name"])
+    if output == "name":
+        click.echo("\n".join(found))
+        return
+    known = [_peer(name, servers, seconds) for name in found]
+    click.echo(_as_json(names, known, options) if output == "json" else _as_table(known))
+
+
+def _peer(name: str, servers: Nameservers, seconds: float) -> Peer:
+    try:
+        return Peer(name, lookup.addresses(name, servers, seconds))
+    except NoRecordsError:
+        return Peer(name, ())
+    except LookupFailedError:
+        return Peer(name, None)
+
+
+def _as_json(names: Names, found: list[Peer], options: dict[str, str]) -> str:
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "service": names.service,
+            "namespace": names.namespace,
+            "domain": names.domain,
+            "question": names.question(options["port_name"]),
+            "peers": [{"name": peer.name, "addresses": peer.addresses} for peer in found],
+        },
+        indent=2,
+    )
+
+
+def _as_table(found: list[Peer]) -> str:
+    width = max(len(peer.name) for peer in found)
+    rows = [(peer.name, "unknown" if peer.addresses is None else " ".join(peer.addresses) or "none") for peer in found]
+    return "\n".join(f"{name:<{width}}  {addresses}" for name, addresses in [("PEER", "ADDRESSES"), *rows])

@@ -1,0 +1,147 @@
+"""Flags as Go's `flag` package reads them, because the manifests of ten years are written for it.
+
+Knows the syntax and the environment variables; what a flag means stands in its line of FLAGS.
+click is no part of this: it reads `-on-start=x` as six short options, and its import costs more than a lookup.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from peerfinder.errors import UsageError
+
+TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""What Go's strconv.ParseBool takes."""
+
+UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+"""Units of a duration; a bare number is in seconds."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag."""
+
+    name: str
+    """Without dashes."""
+    value: str
+    """What its value is called in the usage; empty: a flag without value."""
+    meaning: str
+    """One line of the usage."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that stands in for the flag."""
+        return f"PEERFINDER_{self.name.replace('-', '_').upper()}"
+
+
+FLAGS = (
+    Flag("service", "NAME", "governing Service of this pod's StatefulSet (required)"),
+    Flag("on-start", "TEXT", "/bin/sh text run once our own record is there; gets the peers on stdin"),
+    Flag("on-change", "TEXT", "/bin/sh text run when the peers change; also at the start if there is no -on-start"),
+    Flag("ns", "NAME", "namespace; default POD_NAMESPACE, then the search list of /etc/resolv.conf"),
+    Flag("domain", "NAME", "cluster domain; default from the search list of /etc/resolv.conf"),
+    Flag("once", "", "end after the first hook, although there is an -on-change"),
+    Flag("timeout", "TIME", "give up when no hook was due after so long; default never"),
+    Flag("min-peers", "N", "run the first hook with N peers at least; default 1"),
+    Flag("interval", "TIME", "time between two lookups in the steady state; default 1s"),
+    Flag("settle", "MIN[:MAX]", "on-change only after MIN without a further change, or after MAX; default 0"),
+    Flag("remove-after", "TIME", "a peer is gone only when unseen for so long; default 0"),
+    Flag("hook-timeout", "TIME", "kill a hook that runs longer; default never"),
+    Flag("stop-grace", "TIME", "kill a hook that still runs so long after a stop signal; default 30s"),
+    Flag("no-require-self", "", "run hooks although our own name is not among the peers"),
+    Flag("port-name", "NAME", "ask for _NAME._tcp.SERVICE instead of SERVICE"),
+    Flag("address-type", "TYPE", "DNS, IP, IPv4 or IPv6: what a hook gets on stdin; default DNS"),
+    Flag("nameserver", "HOST[:PORT]", "ask this server; several with commas; default from /etc/resolv.conf"),
+    Flag("log-format", "FORMAT", "text or json, on stderr; default text"),
+    Flag("dry-run", "", "print what a hook would get instead of running it"),
+)
+
+
+class HelpAskedError(Exception):
+    """-h or -help was given."""
+
+
+def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Read the flags; the last of several counts, a flag beats its variable, an empty variable is none.
+
+    Gives the values by name and the words from the first non-flag on. Raises UsageError and HelpAskedError.
+    """
+    known = {flag.name: flag for flag in FLAGS}
+    values = {flag.name: environment[flag.variable] for flag in FLAGS if environment.get(flag.variable)}
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        name, equals, value = word.removeprefix("-").removeprefix("-").partition("=")
+        if not name or name.startswith("-"):
+            raise UsageError(f"bad flag syntax: {word}")
+        if name not in known:
+            if name in ("h", "help"):
+                raise HelpAskedError
+            raise UsageError(f"flag provided but not defined: -{name}")
+        if not equals and known[name].value:
+            if not rest:
+                raise UsageError(f"flag needs an argument: -{name}")
+            value = rest.pop(0)
+        values[name] = value if equals or known[name].value else "true"
+    return values, rest
+
+
+def boolean(values: Mapping[str, str], name: str) -> bool:
+    """Read a flag without value; raises UsageError."""
+    text = values.get(name, "false")
+    if text not in TRUE | FALSE:
+        raise invalid(name, text, "true or false")
+    return text in TRUE
+
+
+def seconds(values: Mapping[str, str], name: str, default: float = 0.0) -> float:
+    """Read a duration such as 30, 1.5s or 2m; raises UsageError."""
+    return duration(name, values[name]) if values.get(name) else default
+
+
+def duration(name: str, text: str) -> float:
+    """Read the text of a duration, in seconds; raises UsageError."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)", text, re.ASCII)
+    if not match:
+        raise invalid(name, text, "a time such as 30, 30s, 1.5s, 2m")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def whole(values: Mapping[str, str], name: str, default: int) -> int:
+    """Read a whole number of at least 1; raises UsageError."""
+    text = values.get(name) or str(default)
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII):
+        raise invalid(name, text, "a whole number from 1")
+    return int(text)
+
+
+def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """Read one of some words, the first being the default; raises UsageError."""
+    text = values.get(name) or allowed[0]
+    if text not in allowed:
+        raise invalid(name, text, f"one of {', '.join(allowed)}")
+    return text
+
+
+def invalid(name: str, text: str, wanted: str) -> UsageError:
+    """Make the error for an unacceptable value."""
+    variable = next((flag.variable for flag in FLAGS if flag.name == name), "")
+    return UsageError(f"invalid value {text!a} for flag -{name} (or {variable}): it should be {wanted}")
+
+
+def usage() -> str:
+    """Write the usage of the drop-in form."""
+    head = "Usage: peer-finder -service=NAME [-on-start=TEXT] [-on-change=TEXT] [flags]\n"
+    rows = [(f"-{flag.name} {flag.value}".rstrip(), flag.meaning) for flag in FLAGS]
+    width = max(len(left) for left, _ in rows)
+    tail = (
+        "\nEvery flag may be written with one dash or two, as -flag=value or -flag value, and as an environment\n"
+        "variable PEERFINDER_FLAG_NAME. POD_NAME overrides the host name.\n"
+        "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
+        "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 128+n ended by signal n.\n"
+        "By hand: peer-finder peers SERVICE [-o table|json|name]; peer-finder peers --help\n"
+    )
+    return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail

@@ -1,0 +1,269 @@
+"""One hook's process group: its standard input, the signals passed on to it, its time limit, its exit status.
+
+Knows processes and signals, also those of PID 1, which has to reap orphans and has no default signal actions.
+Does not know which hook is due, nor what the lines on its standard input mean.
+A hook's output is never touched: it writes to our own stdout and stderr, so nothing waits for a daemon it leaves.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
+from types import FrameType
+
+from peerfinder.errors import HookFailedError, HookTimedOutError
+
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+"""Signals that end us; a hook that runs gets them too, and SIGKILL after the grace period."""
+
+PASSED_ON = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
+"""Signals that a running hook gets without further consequences; without a hook they end us, as by default."""
+
+LINGER_SECONDS = 0.05
+"""How often the rest of a stopped group is looked for: grandchildren that end send us no signal. Seconds."""
+
+KILL_AFTER_LIMIT = 5.0
+"""Time from SIGTERM to SIGKILL for a hook that ran too long, seconds."""
+
+SHELL_SAYS = {126: " (not executable)", 127: " (not found)"}
+"""What POSIX sh means by its own statuses."""
+
+
+class StoppedBySignal(BaseException):
+    """A signal asked us to end; like SystemExit it is no error, and no `except Exception` may take it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.exit_code = 128 + number
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A command to run with a set of peers."""
+
+    event: str
+    """on-start or on-change."""
+    text: str
+    """What /bin/sh runs."""
+    limit: float = 0.0
+    """The longest time it may run, seconds; 0: no limit, since a hook may be the database itself."""
+    grace: float = 30.0
+    """Time from a stop signal to SIGKILL, seconds."""
+
+
+class Signals:
+    """The signals and the ended children of this process; one for a process, installed by its main thread."""
+
+    def __init__(self) -> None:
+        self._received: list[int] = []
+        self._ended: dict[int, int] = {}
+        self._in_hook = False
+        self._may_raise = False
+        self._wake = -1
+
+    def install(self) -> None:
+        """Handle signals explicitly, since the kernel drops those of a PID 1 without a handler.
+
+        A signal that our parent made us ignore (nohup) stays ignored.
+        """
+        self._wake, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, self._reap)
+        for number in STOPPING | PASSED_ON:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let a signal raise StoppedBySignal while the body looks up or sleeps."""
+        self._may_raise = True
+        try:
+            if self._received:
+                raise StoppedBySignal(self._received[0])
+            yield
+        finally:
+            self._may_raise = False
+
+    @contextmanager
+    def in_hook(self) -> Iterator[None]:
+        """Keep the statuses of children while a hook runs; a PID 1 must forget those of orphans."""
+        self._in_hook = True
+        try:
+            yield
+        finally:
+            self._in_hook = False
+            self._ended.clear()
+
+    def wait(self, feed: int, seconds: float) -> None:
+        """Wait until a signal comes, *feed* can be written or has no reader, or *seconds* are over."""
+        poller = select.poll()
+        poller.register(self._wake, select.POLLIN)
+        if feed >= 0:
+            poller.register(feed, select.POLLOUT)
+        if self._wake in dict(poller.poll(None if seconds == inf else max(0.0, seconds) * 1000)):
+            with suppress(BlockingIOError):
+                os.read(self._wake, 4096)
+
+    def taken(self) -> list[int]:
+        """Give the signals received since the last call, in order."""
+        taken = []
+        while self._received:
+            taken.append(self._received.pop(0))
+        return taken
+
+    def status_of(self, pid: int) -> int | None:
+        """Give a child's exit status, negative for a signal; None while it runs."""
+        return self._ended.get(pid)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self._may_raise:
+            raise StoppedBySignal(number)
+        self._received.append(number)
+
+    def _reap(self, _number: int, _frame: FrameType | None) -> None:
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if self._in_hook:
+                    self._ended[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
+def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signals) -> None:
+    """Run a hook to its end.
+
+    Raises HookFailedError for a status other than 0, HookTimedOutError when it ran too long, StoppedBySignal when
+    a stop signal came: the group has got it, and has ended or was killed after the grace period.
+    """
+    with signals.in_hook():
+        running = _Running(hook, *_spawn(hook, environment), memoryview(stdin), monotonic())
+        while not running.is_over(signals):
+            signals.wait(running.feed, running.next_at() - monotonic())
+            for number in signals.taken():
+                running.pass_on(number)
+            running.write_some()
+            running.enforce(monotonic())
+        running.close()
+        _judge(running, signals.status_of(running.pid) or 0)
+
+
+def _spawn(hook: Hook, environment: Mapping[str, str]) -> tuple[int, int]:
+    """Start the hook in a process group of its own; give its pid and the writing end of its standard input."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        # Python itself ignores SIGPIPE and SIGXFSZ; a hook starts with the default actions, as from any shell.
+        pid = os.posix_spawn(
+            "/bin/sh",
+            ["/bin/sh", "-c", hook.text],
+            environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, read, 0)],
+            setpgroup=0,
+            setsigmask=(),
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+        )
+    except OSError as exc:
+        os.close(write)
+        raise HookFailedError(f"the {hook.event} hook cannot be started by /bin/sh: {exc.strerror}") from exc
+    finally:
+        os.close(read)
+    os.set_blocking(write, False)
+    return pid, write
+
+
+def _judge(running: "_Running", status: int) -> None:
+    """Raise what the end of a hook means; return if it ended well."""
+    hook = running.hook
+    if running.stopped_by:
+        raise StoppedBySignal(running.stopped_by)
+    if running.timed_out:
+        raise HookTimedOutError(
+            f"the {hook.event} hook ran longer than {hook.limit:g} s and its process group was killed; "
+            "see its own output, or raise -hook-timeout"
+        )
+    if status:
+        how = f"by signal {-status}" if status < 0 else f"with status {status}{SHELL_SAYS.get(status, '')}"
+        raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above: {hook.text[:200]!a}")
+
+
+@dataclass
+class _Running:
+    """A hook between its start and its end."""
+
+    hook: Hook
+    pid: int
+    """Of the leader, and of the group."""
+    feed: int
+    """Writing end of its standard input; -1 once closed."""
+    left: memoryview
+    """What is still to be written."""
+    started: float
+    """Monotonic, seconds."""
+    kill_at: float = inf
+    """When the group gets SIGKILL, monotonic, seconds."""
+    stopped_by: int = 0
+    """The stop signal that came; 0: none."""
+    timed_out: bool = False
+
+    @property
+    def limit_at(self) -> float:
+        """When the time limit ends; never, once it has."""
+        return self.started + self.hook.limit if self.hook.limit and not self.timed_out else inf
+
+    def is_over(self, signals: Signals) -> bool:
+        """Tell whether the hook has ended; once it is being stopped, whether its whole group has.
+
+        A stopped shell may be gone while the database it started still closes its files.
+        """
+        if signals.status_of(self.pid) is None:
+            return False
+        return self.kill_at == inf or not self._signal_group(0)
+
+    def next_at(self) -> float:
+        """Give the time at which something is due even if nothing happens."""
+        lingering = monotonic() + LINGER_SECONDS if self.kill_at < inf else inf
+        return min(self.limit_at, self.kill_at, lingering)
+
+    def pass_on(self, number: int) -> None:
+        """Give the group a signal that came to us."""
+        self._signal_group(number)
+        if number in STOPPING and not self.stopped_by:
+            self.stopped_by = number
+            self.kill_at = min(self.kill_at, monotonic() + self.hook.grace)
+
+    def enforce(self, now: float) -> None:
+        """Stop the group at the time limit, kill it at the end of the grace period."""
+        if now >= self.limit_at:
+            self.timed_out = True
+            self.kill_at = min(self.kill_at, now + min(KILL_AFTER_LIMIT, self.hook.grace))
+            self._signal_group(signal.SIGTERM)
+        if now >= self.kill_at:
+            self.kill_at = inf
+            self._signal_group(signal.SIGKILL)
+
+    def write_some(self) -> None:
+        """Write what the pipe takes; a hook need not read, and may close its standard input."""
+        while self.left and self.feed >= 0:
+            try:
+                self.left = self.left[os.write(self.feed, self.left) :]
+            except BlockingIOError:
+                return
+            except OSError:
+                break
+        self.close()
+
+    def close(self) -> None:
+        """End the hook's standard input."""
+        if self.feed >= 0:
+            os.close(self.feed)
+            self.feed = -1
+
+    def _signal_group(self, number: int) -> bool:
+        """Signal the group; False if nobody is left in it, or only others' processes (a setuid hook)."""
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True

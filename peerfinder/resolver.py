@@ -1,0 +1,118 @@
+"""One DNS question to one server: over UDP, and over TCP when the answer is truncated.
+
+Knows sockets, deadlines and what makes a datagram an answer to our question (RFC 5452 section 9).
+Does not know what the answer means, nor which other server could be asked.
+"""
+
+import socket
+from dataclasses import dataclass
+from time import monotonic
+
+import dns.exception
+import dns.flags
+import dns.message
+
+from peerfinder.errors import LookupFailedError, UsageError
+
+EDNS_SIZE = 1232
+"""The largest UDP answer we ask for, octets: it crosses every usual path unfragmented (DNS flag day 2020)."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A name server."""
+
+    host: str
+    """A numeric address; IPv6 may have a scope, such as fe80::1%eth0."""
+    port: int = 53
+    """The UDP and TCP port."""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def resolved(self) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]:
+        """Give the family and socket address; raises UsageError if the host is not a numeric address."""
+        try:
+            info = socket.getaddrinfo(self.host, self.port, flags=socket.AI_NUMERICHOST, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError) as exc:
+            raise UsageError(f"the name server {self.host!a} is no IP address") from exc
+        return info[0][0], info[0][4]
+
+
+def ask(name: str, record_type: str, server: Server, seconds: float) -> dns.message.QueryMessage:
+    """Ask *server* for the records of *name* and give its whole answer, whatever its response code.
+
+    Raises TimeoutError when no answer came within *seconds*, LookupFailedError when it cannot come or is a part only.
+    """
+    end = monotonic() + seconds
+    query = dns.message.make_query(name, record_type, use_edns=0, payload=EDNS_SIZE)
+    try:
+        answer = _over_udp(query, server, end)
+        if answer.flags & dns.flags.TC:
+            answer = _over_tcp(query, server, end)
+    except TimeoutError:
+        raise
+    except OSError as exc:
+        raise LookupFailedError(f"cannot be asked: {exc.strerror or exc}") from exc
+    if answer.flags & dns.flags.TC:
+        raise LookupFailedError("cuts its answer off even over TCP, and a part of the records is not the records")
+    return answer
+
+
+def _over_udp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:
+    family, address = server.resolved()
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        # A connected socket takes datagrams from this address and port only, and reports a closed port at once.
+        sock.connect(address)
+        sock.send(query.to_wire())
+        while True:
+            sock.settimeout(_left(end))
+            answer = _parsed(query, sock.recv(65535))
+            # Whoever can guess may send anything: what is no answer of ours is passed over, and the true one awaited.
+            if answer is not None:
+                return answer
+
+
+def _over_tcp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:
+    family, address = server.resolved()
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(_left(end))
+        sock.connect(address)
+        wire = query.to_wire()
+        sock.sendall(len(wire).to_bytes(2, "big") + wire)
+        size = int.from_bytes(_received(sock, 2, end), "big")
+        answer = _parsed(query, _received(sock, size, end))
+    if answer is None:
+        raise LookupFailedError("answers something else than was asked over TCP")
+    return answer
+
+
+def _received(sock: socket.socket, size: int, end: float) -> bytes:
+    """Receive exactly *size* octets before *end*, however slowly they drip in."""
+    parts = bytearray()
+    while len(parts) < size:
+        sock.settimeout(_left(end))
+        part = sock.recv(size - len(parts))
+        if not part:
+            raise ConnectionResetError("the connection ended in the middle of the answer")
+        parts += part
+    return bytes(parts)
+
+
+def _left(end: float) -> float:
+    """Give the seconds until *end* (monotonic); raises TimeoutError when there are none."""
+    left = end - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _parsed(query: dns.message.Message, wire: bytes) -> dns.message.QueryMessage | None:
+    """Give the message if it is a well-formed answer to *query*, else None."""
+    try:
+        answer = dns.message.from_wire(wire, raise_on_truncation=True)
+    except dns.message.Truncated as exc:
+        answer = exc.kwargs["message"]
+    except (dns.exception.DNSException, ValueError, NotImplementedError):
+        return None
+    return answer if isinstance(answer, dns.message.QueryMessage) and query.is_response(answer) else None
