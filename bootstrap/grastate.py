@@ -78,7 +78,11 @@ def _fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
     """Split into fields and complaints; of a field that stands twice nobody can tell which one counts."""
     fields: dict[str, str] = {}
     complaints: list[str] = []
-    for line in raw.decode("ascii", errors="backslashreplace").split("\n"):
+    *lines, rest = raw.decode("ascii", errors="backslashreplace").split("\n")
+    if rest.strip(" \t\r"):
+        # Galera does not read a line that does not end (saved_state.cpp, `getline(ifs, line), ifs.good()`).
+        complaints.append("the last line is torn")
+    for line in lines:
         text = line.strip(" \t\r")
         name, colon, value = text.partition(":")
         if not text or text.startswith("#"):

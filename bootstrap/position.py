@@ -39,6 +39,8 @@ def recovered(log: str) -> Position | None:
 
 _FOLLOWS = (
     "Aborting",
+    "DDL_LOG: Failed",
+    "Plugin initialization aborted",
     "Failed to initialize plugins",
     "Unknown/unsupported storage engine",
     "registration as a STORAGE ENGINE",

@@ -1,0 +1,337 @@
+"""What is on this volume: the class and the position of a datadir, found out before anything may write to it.
+
+Knows the files of a datadir and the server's own `--wsrep-recover`; knows neither peers nor decisions, and not
+whether the volume belongs to this pod (that is in the journal, so FOREIGN is the caller's finding).  INCONSISTENT cannot
+be told from DDL_CRASH by the files alone and is the caller's finding, too.  The caller holds the volume's lock.
+"""
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap import files, grastate, position
+from bootstrap.errors import GraStateInvalidError, RecoverFailedError, ServerMissingError
+from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
+from bootstrap.grastate import GraState
+
+SST_MARKERS = ("sst_in_progress", ".sst", "wsrep_sst.pid")
+"""What the scripts wsrep_sst_rsync and wsrep_sst_mariabackup leave when they are killed (not always all, or any)."""
+
+_GRASTATE_MODE = 0o660
+"""As Galera creates it under the umask of mariadbd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are on the volume."""
+
+    data_root: Path
+    """The volume."""
+
+    @property
+    def data(self) -> Path:
+        """The datadir."""
+        return self.data_root / "data"
+
+    @property
+    def data_tmp(self) -> Path:
+        """A first initialisation under way; never a datadir."""
+        return self.data_root / "data.tmp"
+
+    @property
+    def meta(self) -> Path:
+        """The journal and the lock: beside the datadir, because a state transfer wipes the datadir."""
+        return self.data_root / "meta"
+
+    @property
+    def grastate(self) -> Path:
+        """Galera's saved state."""
+        return self.data / "grastate.dat"
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """How to ask the server for the recovered position."""
+
+    command: tuple[str, ...]
+    """The server and its --defaults-file: the very configuration of the later start, or InnoDB may rebuild its log."""
+    extra_args: tuple[str, ...] = ()
+    """Arguments to add, for example --user=root."""
+    keep_fds: tuple[int, ...] = ()
+    """Descriptors that the server inherits: the volume's lock, so that it stays held if this process is killed."""
+    timeout: float | None = None
+    """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
+
+    def run(self, layout: Layout) -> Position | None:
+        """Start the server with --wsrep-recover on the datadir and return the position; None = it knows of none.
+
+        It is a real start that runs InnoDB's crash recovery, and that creates files in an empty datadir.
+        --skip-log-error, because log_error in the configuration would hide the position (of the other spellings,
+        --log-error=/dev/stderr makes a file /dev/stderr.err); --skip-networking, because it would bind the port.
+        Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
+        """
+        options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={layout.data}")
+        status, log = self._log_of((*self.command, *self.extra_args, *options))
+        if status != 0:
+            raise RecoverFailedError(f"mariadbd --wsrep-recover ended with status {status}: {position.complaint(log)}")
+        return position.recovered(log)
+
+    def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
+        """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
+        try:
+            server = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=self.keep_fds,
+            )
+        except OSError as error:
+            raise ServerMissingError(
+                f"cannot run {command[0]}: {error.strerror}; this needs the database's own image"
+            ) from error
+        with server:
+            try:
+                _, log = server.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired as error:
+                server.kill()
+                raise RecoverFailedError(f"mariadbd --wsrep-recover took over {self.timeout} s") from error
+            except BaseException:
+                server.kill()
+                raise
+        return server.returncode, log.decode(errors="replace")
+
+
+def inspect(layout: Layout, recover: Recover, *, joining: bool, initialised: bool, same_boot: bool = False) -> Disk:
+    """Return the class and the position of the datadir; whatever cannot be found out is UNKNOWN, with the cure.
+
+    `joining`: the journal has an open joining mark (a join was executed and Synced never seen).
+    `initialised`: the journal says that this toolkit's first initialisation completed here.
+    `same_boot`: the kernel under which that join was executed still runs (its boot id stands in the mark).
+
+    Raises ServerMissingError only.
+    """
+    try:
+        disk = _by_signs(layout, joining=joining, initialised=initialised, same_boot=same_boot)
+        return disk or _by_position(layout, recover, initialised=initialised)
+    except RecoverFailedError as error:
+        return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
+    except GraStateInvalidError as error:
+        return Disk(DataClass.UNKNOWN, detail=str(error))
+    except OSError as error:
+        return Disk(
+            DataClass.UNKNOWN,
+            detail=f"cannot read {error.filename}: {error.strerror}; {_owner_cure()}",
+        )
+
+
+def _by_signs(layout: Layout, *, joining: bool, initialised: bool, same_boot: bool) -> Disk | None:
+    """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
+
+    Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
+    donor's position with status 0, and which it would bootstrap, although tables are incomplete.
+
+    What an open joining mark adds.  Before Galera asks for a state transfer it writes the nil uuid, and the uuid comes
+    back only after the transfer has ended and the server has opened the files (galera replicator_str.cpp,
+    `request_state_transfer`: mark_unsafe ... mark_safe).  It skips the first write when the file had no uuid
+    (saved_state.cpp, `mark_unsafe`), so a mark with a file that is absent, blank or nil is an interrupted transfer even
+    without the scripts' markers.  A mark with a uuid means: before the request, or after the transfer, perhaps in an
+    IST, which only adds whole transactions; the files are as good as after any kill.  But rsync does not fsync what it
+    writes: if the machine has gone down, too, a completed transfer may be torn under an intact grastate.dat.  So the
+    position counts only under the same kernel; otherwise the datadir is given up, which loses nothing that the Primary
+    Component it joined did not hold.
+    """
+    if not layout.data_root.is_dir():
+        return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
+    names = _names(layout.data)
+    raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
+    sign = _transfer_sign(names, raw, fresh=initialised and not joining)
+    if sign:
+        return Disk(DataClass.SST_INTERRUPTED, detail=sign)
+    if joining and (not same_boot or raw is None or _is_nil(raw)):
+        return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here and never reached Synced")
+    missing = [name for name in ("ibdata1", "mysql") if name not in names]
+    if len(missing) == 2:
+        return _without_database(names, raw)
+    if missing:
+        # The server would create a new ibdata1 beside the old tables.
+        return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
+    if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK):
+        return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {_owner_cure()}")
+    return None
+
+
+def _transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> str:
+    """Return the sign of an interrupted state transfer, or nothing.
+
+    A blank grastate.dat is the one sign that every interrupted transfer into an empty datadir leaves.  In a `fresh`
+    database, into which no join was ever executed, it is the file that Galera creates at its very start
+    (saved_state.cpp, `fopen(.., "a")`); the recovered position then decides.
+    """
+    marker = next((name for name in SST_MARKERS if name in names), None)
+    if marker:
+        return f"{marker} is left over from a state transfer"
+    if raw is not None and grastate.is_blank(raw) and not (fresh and {"ibdata1", "mysql"} <= names):
+        return "grastate.dat is empty, as an interrupted state transfer leaves it"
+    return ""
+
+
+def _without_database(names: frozenset[str], raw: bytes | None) -> Disk:
+    """Tell a datadir that never held a database from what is left of one."""
+    if raw is not None and _is_nil(raw):
+        return Disk(DataClass.SST_INTERRUPTED, detail="grastate.dat has the nil uuid, and there is no database")
+    remains = sorted(n for n in names if n.startswith(("ib_", "undo", "aria_log")))
+    if raw is not None or remains:
+        what = "grastate.dat names a history" if raw is not None else f"there is {remains[0]}"
+        return Disk(DataClass.UNKNOWN, detail=f"{what}, and there is no database; restore it, or discard what is left")
+    return Disk(DataClass.EMPTY, detail="no ibdata1 and no mysql/")
+
+
+def _by_position(layout: Layout, recover: Recover, *, initialised: bool) -> Disk:
+    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845)."""
+    raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
+    state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
+    found = recover.run(layout)
+    if found is None:
+        return _without_position(state, initialised=initialised)
+    if raw is None:
+        return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
+    if state is None:
+        return Disk(
+            DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
+        )
+    return _with_position(state, found)
+
+
+def _with_position(state: GraState, found: Position) -> Disk:
+    if state.uuid == NIL_UUID:
+        return Disk(DataClass.DDL_CRASH, found, detail="grastate.dat has the nil uuid, InnoDB has a position")
+    if state.uuid != found.uuid:
+        return Disk(
+            DataClass.UUID_MISMATCH,
+            found,
+            detail=f"grastate.dat names {state.uuid}, InnoDB {found.uuid}; keep one by hand",
+        )
+    if state.seqno == found.seqno:
+        return Disk(
+            DataClass.CLEAN,
+            found,
+            safe_to_bootstrap=state.safe_to_bootstrap,
+            detail="grastate.dat and InnoDB agree",
+        )
+    said = "no seqno" if state.seqno == UNKNOWN_SEQNO else f"seqno {state.seqno}"
+    return Disk(DataClass.CRASHED, found, detail=f"grastate.dat has {said}, InnoDB {found.seqno}")
+
+
+def _without_position(state: GraState | None, *, initialised: bool) -> Disk:
+    """A whole database in which InnoDB has no position: ours before its first cluster, or somebody's own."""
+    if state is not None and state.seqno != UNKNOWN_SEQNO:
+        return Disk(
+            DataClass.UNKNOWN,
+            detail=f"grastate.dat says {state.uuid}:{state.seqno}, and InnoDB has no position; adopt it explicitly",
+        )
+    if initialised:
+        return Disk(DataClass.INITIALIZED, detail="created here, and no cluster has written to it")
+    return Disk(DataClass.UNKNOWN, detail="a database that was never in a cluster; adopt it explicitly")
+
+
+def fingerprint(layout: Layout) -> str:
+    """Return a text that changes when anything writes to the datadir; cheap, for "is it still as it was inspected?"."""
+    names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_MARKERS)
+    return " ".join(f"{name}={_stamp(layout.data / name)}" for name in names)
+
+
+def clean_for_join(layout: Layout, disk: Disk) -> None:
+    """Remove what would confuse the join; the caller has made the joining mark durable first.
+
+    A left-over wsrep_sst.pid names a process that may exist again in a new container (mariadb-operator issue 425).
+    gvwstate.dat would make the joiner wait without limit for the members of an old view, and an empty one is fatal
+    (galera issue 354).  A datadir given up gets an empty grastate.dat, and before its markers go: Galera then takes a
+    full transfer and not an IST into torn data, and the sign stays until the transfer has ended.  Raises OSError.
+    """
+    if not layout.data.is_dir():
+        return
+    if disk.data_class is DataClass.SST_INTERRUPTED:
+        _write_grastate(layout, b"")
+    for name in (*SST_MARKERS, "gvwstate.dat"):
+        path = layout.data / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    files.sync_folder(layout.data)
+
+
+def prepare_winner(layout: Layout, winner: Position) -> None:
+    """Write the grastate.dat under which Galera bootstraps at this position with this uuid.
+
+    Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
+    position on the command line counts, which it does only if the uuid stands in the file: without grastate.dat a
+    bootstrap makes a new uuid.  Raises OSError.
+    """
+    state: GraState | None = None
+    with suppress(GraStateInvalidError, FileNotFoundError):
+        state = grastate.parse(layout.grastate.read_bytes())
+    clean = state is not None and (state.uuid, state.seqno) == (winner.uuid, winner.seqno)
+    seqno = winner.seqno if clean else UNKNOWN_SEQNO
+    _write_grastate(layout, grastate.render(GraState(winner.uuid, seqno, safe_to_bootstrap=True)))
+
+
+def forget_state(layout: Layout) -> None:
+    """Remove the state files of an INITIALIZED datadir before it bootstraps the first time (again).
+
+    An interrupted first start may have left grastate.dat blank, nil or with a uuid that no data bear; without it Galera
+    makes a new uuid, and refuses nothing.  Raises OSError.
+    """
+    for name in ("grastate.dat", "gvwstate.dat"):
+        (layout.data / name).unlink(missing_ok=True)
+    files.sync_folder(layout.data)
+
+
+def _write_grastate(layout: Layout, content: bytes) -> None:
+    """Replace grastate.dat; root gives it to the datadir's owner, whom the server may become."""
+    files.replace(layout.grastate, content, _GRASTATE_MODE)
+    if os.geteuid() == 0:
+        owner = layout.data.stat()
+        os.chown(layout.grastate, owner.st_uid, owner.st_gid)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _is_nil(raw: bytes) -> bool:
+    """Whether grastate.dat names no history; one that cannot be read may name one."""
+    with suppress(GraStateInvalidError):
+        return grastate.is_blank(raw) or grastate.parse(raw).uuid == NIL_UUID
+    return False
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.lstat()
+    except OSError as error:
+        return f"errno{error.errno}"
+    return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _owner_cure() -> str:
+    return f"make the volume writable for uid {os.geteuid()} (fsGroup, or the volume is read-only)"
+
+
+def _cure(text: str) -> str:
+    """Return what to do about a failed recovery, where the log tells."""
+    cures = {
+        "Read-only file system": f"; {_owner_cure()}",
+        "Permission denied": f"; {_owner_cure()}",
+        "Unable to lock": "; a server is running on this datadir: stop it",
+        "Upgrade after a crash": "; start once with the server version that wrote it, and stop that in order",
+        "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",
+    }
+    return next((cure for sign, cure in cures.items() if sign in text), "")
