@@ -12,7 +12,7 @@ MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (RO
 PURE = {
     "peerfinder": {"peers", "domain", "watch", "findings", "errors"},
     "bootstrap": {
-        "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal",
+        "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
@@ -35,6 +35,7 @@ LEAVES = {
 
 LEAF_USES = {
     "bootstrap.journal": {"bootstrap.files"},
+    "bootstrap.permission": {"bootstrap.files"},
     "bootstrap.render": {"bootstrap.files"},
     "bootstrap.datadir": {"bootstrap.files"},
     "bootstrap.initialise": {"bootstrap.files"},

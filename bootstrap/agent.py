@@ -1,0 +1,383 @@
+"""The agent's mind: observe the own pod, ask the peers, decide, collect promises, give one permission at a time.
+
+All state is behind one lock; whatever waits (peers, SQL) happens outside of it.  Other threads come in through `record`
+and `prepare` (the exchange) and through the starters' calls (`desk`); `round` is one turn of the loop.
+How the world is looked at is given as functions, so that several agents can be run against each other in one process.
+The logical clock orders what was asked and what was promised: a promise may only be ended by a later answer.
+"""
+
+import itertools
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from bootstrap import permission, promise
+from bootstrap.decide import Bootstrap, Decision, Hold, Join, Wait, decide
+from bootstrap.errors import BootstrapError, JournalUnwritableError
+from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Server, Unknown
+from bootstrap.journal import Journal, Memory
+from bootstrap.pod import Action, Pod
+from bootstrap.promise import Prepare, Refusal
+from bootstrap.settings import Settings
+
+Answer = tuple[Record, Refusal | None] | Unknown
+
+SETTLED_STATES = ("Synced", "Donor/Desynced")
+"""`wsrep_local_state_comment` of a member whose data are whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The agent's ways to look around; each may take time, none may raise."""
+
+    lock_is_free: Callable[[], bool]
+    """Probe the volume's lock; False when that cannot be known."""
+    server: Callable[[], Server | str]
+    """Ask the local server; a reason where it does not answer."""
+    records: Callable[[list[str]], dict[str, Record | Unknown]]
+    """Ask these pods for their records, all at once."""
+    promises: Callable[[dict[str, Prepare]], dict[str, Answer]]
+    """Ask these pods to promise, all at once."""
+    ordinals: Callable[[], frozenset[int]]
+    """The ordinals that DNS shows."""
+    say: Callable[[str], None]
+    """Log one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one round came to."""
+
+    decision: Decision
+    """By the rules; a Bootstrap whose promises are not all in is told as a Wait."""
+    action: Action | None = None
+    """What a starter may do by it; None = wait."""
+    promise: Promise | None = None
+    """The promise that bound this pod then; bound otherwise since, the verdict is void."""
+    began: int = 0
+    """The logical time at which the round began to look."""
+
+    @property
+    def word(self) -> str:
+        """The verdict in one word."""
+        return self.action.value if self.action else type(self.decision).__name__.lower()
+
+
+@dataclass
+class Agent:
+    """One life of one pod's agent."""
+
+    settings: Settings
+    cluster_id: str
+    world: World
+    boot_id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def __post_init__(self) -> None:
+        """Void what an earlier life permitted, and open the journal: an unusable one means to hold, not to die."""
+        self.changed = threading.Condition(threading.RLock())
+        self.wake = threading.Event()
+        self.clock = itertools.count(1)
+        self.journal = Journal(self.settings.data_root / "meta")
+        self.memory = Memory(self.cluster_id, self.settings.pod, volume_id="")
+        self.trouble = "the journal has not been opened yet"
+        self.pod = Pod()
+        self.peers: dict[int, Record | Unknown] = {}
+        self.verdict = Verdict(Wait("start", "the agent has just started"))
+        self.promised_at = 0
+        permission.void(self.settings.permission)
+        self.open_journal()
+
+    # What other agents ask.
+
+    def record(self) -> Record:
+        """What this agent says of its pod, now."""
+        with self.changed:
+            memory = self.memory
+            return Record(
+                pod=self.settings.pod,
+                ordinal=self.settings.ordinal,
+                boot_id=self.boot_id,
+                volume_id=memory.volume_id,
+                phase=self.pod.phase,
+                disk=Disk(DataClass.UNKNOWN, detail=self.trouble) if self.trouble else self.pod.disk,
+                server=self.pod.server,
+                joining=memory.joining,
+                history=bool(memory.uuid),
+                epoch=memory.epoch,
+                retired=self.pod.retired,
+                promise=memory.promise,
+                expected=self.expected(),
+                volumes=memory.volumes,
+            )
+
+    def prepare(self, request: Prepare) -> Refusal | None:
+        """Another pod asks for a promise: give it durably, or say why not."""
+        with self.changed:
+            if self.trouble:
+                return Refusal(self.trouble)
+            answer = promise.consider(request, Facts(self.record(), self.peers))
+            if isinstance(answer, Refusal):
+                return answer
+            if answer != self.memory.promise:
+                try:
+                    self.bind(answer)
+                except JournalUnwritableError as exc:
+                    return Refusal(str(exc))
+                self.world.say(f"term {answer.term} is promised to {request.winner.pod}")
+            return None
+
+    # One turn of the loop.
+
+    def round(self) -> None:
+        """Look, decide, and make the verdict the one that starters get."""
+        began = next(self.clock)
+        self.open_journal()
+        self.observe()
+        peers = self.ask()
+        with self.changed:
+            self.peers = peers
+            self.remember_cluster()
+            self.end_promise(asked_at=began)
+            facts = Facts(self.record(), peers)
+            decision = decide(facts)
+            if not isinstance(decision, Bootstrap):
+                self.retire(decision.reason)
+            bound = self.memory.promise
+        if isinstance(decision, Bootstrap):
+            verdict = self.campaign(facts, decision, began)
+        else:
+            action = Action.JOIN if isinstance(decision, Join) else None
+            verdict = Verdict(decision, action, bound, began)
+        self.settle(verdict)
+
+    def observe(self) -> None:
+        """Probe the lock and, if something holds it, ask the server."""
+        with self.changed:
+            if self.pod.starter:
+                return
+        held = not self.world.lock_is_free()
+        server = self.world.server() if held else None
+        with self.changed:
+            self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
+
+    def ask(self) -> dict[int, Record | Unknown]:
+        """Ask all expected peers for their records."""
+        names = {f"{self.settings.set_name}-{o}": o for o in self.expected() - {self.settings.ordinal}}
+        return {names[name]: record for name, record in self.world.records(sorted(names)).items()}
+
+    def expected(self) -> frozenset[int]:
+        """The ordinals that must be heard: the configured ones, and all that the journal, DNS or a peer knows of."""
+        told = [r.expected for r in self.peers.values() if isinstance(r, Record)]
+        remembered = frozenset(ordinal for ordinal, _ in self.memory.volumes)
+        least = frozenset({*range(self.settings.replicas), self.settings.ordinal})
+        return least.union(remembered, self.world.ordinals(), *told)
+
+    def campaign(self, facts: Facts, decision: Bootstrap, began: int) -> Verdict:
+        """Bootstrap if all expected pods are bound to it, else ask those that are not.
+
+        Permission comes only from records that were asked for in this round, after every promise was made: so nobody
+        has become Primary in between (R3).
+        """
+        try:
+            mine = self.candidacy(facts)
+        except JournalUnwritableError as exc:
+            return Verdict(Hold("journal", str(exc)), began=began)
+        if mine is None:
+            return Verdict(Wait(decision.rule, "another pod asked for a promise first"), began=began)
+        missing = promise.unbound(replace(facts, own=self.record()), mine)
+        if not missing:
+            return Verdict(decision, Action.BOOTSTRAP, mine, began)
+        asked = {
+            r.pod: Prepare(mine, self.record(), r.boot_id, r.disk)
+            for r in facts.answers
+            if r.disk and r.ordinal in missing
+        }
+        answers = self.world.promises(asked)
+        refusals = [f"{pod}: {a[1].reason}" for pod, a in answers.items() if isinstance(a, tuple) and a[1]]
+        if refusals:
+            self.retire(f"refused by {'; '.join(refusals)}")
+        else:
+            self.wake.set()
+        names = ", ".join(f"{self.settings.set_name}-{o}" for o in missing)
+        return Verdict(Wait(decision.rule, f"{decision.reason}; asking {names} for a promise"), began=began)
+
+    def candidacy(self, facts: Facts) -> Promise | None:
+        """My promise to myself, made durable before anybody else is asked; None if I am bound to another pod by now.
+
+        Raises JournalUnwritableError.
+        """
+        with self.changed:
+            own = self.memory.promise
+            if own is not None and not self.is_mine(own):
+                return None
+            if own is not None and own.term > self.pod.retired:
+                return own
+            term = promise.highest_term([self.record(), *facts.answers]) + 1
+            return self.bind(Promise(term, self.settings.ordinal, self.boot_id))
+
+    def settle(self, verdict: Verdict) -> None:
+        """Publish the verdict, unless this pod was bound otherwise while it was found."""
+        with self.changed:
+            if verdict.action is not None and verdict.promise != self.memory.promise:
+                verdict = Verdict(Wait("promised", "bound by a promise meanwhile"), began=verdict.began)
+            if verdict.action is Action.BOOTSTRAP and not self.settings.permission.exists():
+                verdict = self.write_permission(verdict)
+            if (verdict.word, verdict.decision) != (self.verdict.word, self.verdict.decision):
+                self.world.say(f"{verdict.word}: {verdict.decision.reason} [{verdict.decision.rule}]")
+            self.verdict = verdict
+            self.changed.notify_all()
+
+    # What only this agent does to itself; all of it with the lock held.
+
+    def open_journal(self) -> None:
+        """Open the journal if that has not been possible yet."""
+        with self.changed:
+            if not self.trouble:
+                return
+            try:
+                self.memory = self.journal.open(self.cluster_id, self.settings.pod)
+                owner = (self.memory.cluster_id, self.memory.pod)
+                self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
+            except BootstrapError as exc:
+                self.trouble = str(exc)
+            self.promised_at = next(self.clock)
+
+    def foreign(self) -> str:
+        """Why this volume is not ours to use (R35)."""
+        other = "of another cluster" if self.memory.cluster_id != self.cluster_id else f"of {self.memory.pod}"
+        return f"the volume is {other}: attach the right one"
+
+    def bind(self, to: Promise) -> Promise:
+        """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError."""
+        self.memory = self.journal.write(self.memory, promise=to)
+        self.promised_at = next(self.clock)
+        self.verdict = Verdict(Wait("promised", f"term {to.term} has just been promised"))
+        return to
+
+    def end_promise(self, asked_at: int) -> None:
+        """Drop a promise that has ended by a sign of its winner."""
+        bound = self.memory.promise
+        later = [r for r in self.peers.values() if isinstance(r, Record)] if asked_at > self.promised_at else []
+        if bound is not None and promise.ended(bound, [self.record(), *later]):
+            self.keep(promise=None)
+
+    def retire(self, reason: str) -> None:
+        """Give up a candidacy of this life of the agent whose permission nobody has taken."""
+        with self.changed:
+            bound = self.memory.promise
+            if bound is None or not self.is_mine(bound) or self.pod.taken is not None:
+                return
+            permission.void(self.settings.permission)
+            self.pod = self.pod.retire(bound.term)
+            self.keep(promise=None)
+            self.world.say(f"term {bound.term} is given up: {reason}")
+
+    def is_mine(self, bound: Promise) -> bool:
+        """Whether this life of the agent is the promise's winner."""
+        return (bound.winner, bound.boot_id) == (self.settings.ordinal, self.boot_id)
+
+    def remember_cluster(self) -> None:
+        """In a Primary Component: remember its epoch, its history and its members' volumes."""
+        server, memory = self.record().primary, self.memory
+        if server is None:
+            return
+        alive = [r for r in self.peers.values() if isinstance(r, Record)]
+        epochs = [r.epoch for r in alive if r.primary and r.primary.uuid == server.uuid]
+        # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
+        if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
+            epochs.append(memory.promise.term)
+        settled = server.local_state in SETTLED_STATES
+        volumes = dict(memory.volumes) | {r.ordinal: r.volume_id for r in alive if r.volume_id}
+        self.keep(
+            epoch=max([memory.epoch, *epochs]),
+            uuid=server.uuid if settled else memory.uuid,
+            joining=memory.joining and not settled,
+            volumes=tuple(sorted(volumes.items())),
+        )
+
+    def keep(self, **changes: object) -> None:
+        """Write changes that are true whether or not they reach the disk; a failure is told and tried again."""
+        if all(getattr(self.memory, name) == value for name, value in changes.items()):
+            return
+        try:
+            self.memory = self.journal.write(self.memory, **changes)
+        except JournalUnwritableError as exc:
+            self.world.say(str(exc))
+
+    def see(self, pod: Pod) -> None:
+        """Take over a new state of the pod."""
+        if pod.phase is not self.pod.phase:
+            self.world.say(f"this pod is {pod.phase}")
+        self.pod = pod
+
+    def write_permission(self, verdict: Verdict) -> Verdict:
+        """Lay the one-shot permission down for `start` to consume (R2)."""
+        granted = verdict.promise
+        if granted is None:  # pragma: no cover  # a BOOTSTRAP verdict is made with its promise
+            return verdict
+        try:
+            permission.lay_down(self.settings.permission, granted.term, self.boot_id)
+        except OSError as exc:
+            reason = f"{self.settings.permission} cannot be written ({exc.strerror})"
+            return Verdict(Hold("permission", reason), began=verdict.began)
+        return verdict
+
+    # What the starters call.
+
+    def starter_arrived(self) -> None:
+        """A starter has connected, with the volume's lock in its hands."""
+        with self.changed:
+            self.see(self.pod.arrived())
+        self.wake.set()
+
+    def starter_left(self) -> None:
+        """Its connection has ended: it is gone, or it has become the server."""
+        with self.changed:
+            self.see(self.pod.left(held=not self.world.lock_is_free()))
+        self.wake.set()
+
+    def reported(self, disk: Disk, fingerprint: str) -> None:
+        """The starter has read the datadir: only verdicts from now on count."""
+        with self.changed:
+            self.see(self.pod.reported(disk, fingerprint))
+            self.verdict = Verdict(Wait("start", "the datadir has just been read"))
+        self.wake.set()
+
+    def next_verdict(self, seen: Verdict | None, timeout: float) -> Verdict:
+        """Wait until there is a verdict that says something else than `seen`; after `timeout` seconds the same one."""
+
+        def news() -> bool:
+            current = self.verdict
+            return current.began > 0 and (
+                seen is None or (current.word, current.decision) != (seen.word, seen.decision)
+            )
+
+        with self.changed:
+            self.changed.wait_for(news, timeout)
+            return self.verdict
+
+    def take(self, timeout: float) -> Verdict:
+        """Give the permission of a verdict that was found after this call, once; its action is None if there is none.
+
+        A permission to join is marked in the journal first: until Synced is seen, the disk may be in a state transfer.
+        """
+        with self.changed:
+            asked = next(self.clock)
+            self.wake.set()
+            self.changed.wait_for(lambda: self.verdict.began > asked, timeout)
+            verdict = self.verdict
+            allowed = verdict.began > asked and verdict.promise == self.memory.promise
+            if verdict.action is None or not allowed or self.pod.phase is not Phase.FROZEN:
+                return replace(verdict, action=None)
+            try:
+                first = isinstance(verdict.decision, Bootstrap) and verdict.decision.first
+                self.memory = self.journal.write(
+                    self.memory,
+                    joining=self.memory.joining or verdict.action is Action.JOIN,
+                    initialised=self.memory.initialised or first,
+                )
+            except JournalUnwritableError as exc:
+                return Verdict(Hold("journal", str(exc)), began=verdict.began)
+            self.see(self.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0))
+            return verdict

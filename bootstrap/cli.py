@@ -1,0 +1,61 @@
+"""The command `galera-bootstrap`: finds the command's file, turns our errors into one line and an exit code."""
+
+import importlib
+import sys
+
+import click
+
+from bootstrap.errors import BootstrapError
+
+COMMANDS = {
+    "agent": "answer the peers and decide; lives as long as the pod",
+    "on-start": "peers on stdin: report the datadir, wait for the decision, write my-galera.cnf",
+    "on-change": "peers on stdin: write my-galera.cnf anew",
+    "start": "take the permission and become the server: start -- mariadbd --defaults-file=...",
+    "status": "one line a member",
+    "explain": "the decision, rule by rule, with what is known of every peer",
+    "inspect": "class and position of the datadir",
+    "render": "show my-galera.cnf as it would be written",
+}
+"""Command -> what it is for; each is a file of bootstrap/commands."""
+
+
+class Lazy(click.Group):
+    """Imports a command's file when that command is asked for: the others' libraries cost start-up time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """In the order of a pod's life."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # likewise
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"bootstrap.commands.{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101  # a fault of ours, not of the user
+        command.help = command.help or COMMANDS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # likewise
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="peerfinder")
+def group() -> None:
+    """Decide whether a MariaDB Galera pod bootstraps, joins, waits or holds.
+
+    Settings come from the environment (POD_NAME, POD_NAMESPACE, POD_IP, GALERA_BOOTSTRAP_...); see docs/settings.md.
+    """
+
+
+def main() -> None:
+    """Run a command; an expected fault ends in one line on stderr and its own exit code."""
+    try:
+        group()
+    except BootstrapError as exc:
+        print(f"galera-bootstrap: {exc}", file=sys.stderr)
+        sys.exit(exc.exit_code)

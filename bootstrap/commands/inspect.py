@@ -1,0 +1,32 @@
+"""`galera-bootstrap inspect`: what is on the datadir."""
+
+import json
+import os
+
+import click
+
+from bootstrap import datadir, lock
+from bootstrap.journal import Journal
+from bootstrap.record import dump_disk
+from bootstrap.settings import current
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(output: str) -> None:
+    """Tell class and position of this pod's datadir; no server may be running on it.
+
+    The position comes from the server's own recovery, as at every start (`mariadbd --wsrep-recover`).
+    """
+    settings = current()
+    layout = datadir.Layout(settings.data_root)
+    fd = lock.acquire(settings.lock)
+    memory = Journal(layout.meta).read()
+    recover = datadir.Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"))
+    joining, initialised = (memory.joining, memory.initialised) if memory else (False, False)
+    disk = datadir.inspect(layout, recover, joining=joining, initialised=initialised)
+    os.close(fd)
+    if output == "json":
+        click.echo(json.dumps({"schema": "galera-bootstrap/inspect/v1", **dump_disk(disk)}))
+        return
+    click.echo(f"{disk.data_class}  {disk.position or '-'}  {disk.detail}")

@@ -1,0 +1,25 @@
+"""`galera-bootstrap on-change`: the hook for a changed set of peers."""
+
+import click
+
+from bootstrap import configure, control
+from bootstrap.commands.peers import from_stdin
+from bootstrap.errors import AgentUnreachableError
+from bootstrap.log import logger
+from bootstrap.settings import current
+from bootstrap.start import starter
+
+
+@click.command()
+def command() -> None:
+    """Read peers on stdin and write my-galera.cnf with them and the expected members; a live server is not touched."""
+    say = logger("on-change")
+    it = starter(current(), say, from_stdin())
+    ordinals = it.shown | frozenset(range(it.settings.replicas))
+    try:
+        told = control.Client(it.settings.agent_socket).ask("members").get("ordinals")
+        ordinals |= {int(o) for o in told} if isinstance(told, list) else set()
+    except AgentUnreachableError as exc:
+        say(f"{exc}; using REPLICAS and stdin")
+    changed = configure.write(it.settings, it.secrets.cluster_id, it.directory, ordinals)
+    say(f"{it.settings.cnf} {'written' if changed else 'is up to date'}: pods {sorted(ordinals)}")

@@ -1,0 +1,18 @@
+"""`galera-bootstrap on-start`: the hook of the init container."""
+
+import click
+
+from bootstrap.commands.peers import from_stdin
+from bootstrap.log import die_by_signal, logger
+from bootstrap.settings import current
+from bootstrap.start import on_start, starter
+
+
+@click.command()
+def command() -> None:
+    """Read peers on stdin, report the datadir, and end when the server may be started; my-galera.cnf is written then.
+
+    The peers only add to the expected members in my-galera.cnf: they never decide anything.
+    """
+    die_by_signal()
+    on_start(starter(current(), logger("on-start"), from_stdin()))

@@ -1,0 +1,28 @@
+"""`galera-bootstrap render`: my-galera.cnf without writing it."""
+
+import difflib
+import sys
+
+import click
+
+from bootstrap import configure
+from bootstrap.log import logger
+from bootstrap.render import render
+from bootstrap.settings import current
+from bootstrap.start import starter
+
+
+@click.command()
+@click.option("--diff", is_flag=True, help="Show what would change in the file that is there; exit code 1 if anything.")
+def command(*, diff: bool) -> None:
+    """Show my-galera.cnf as it would be written for the configured number of replicas."""
+    it = starter(current(), logger("render"))
+    listed = configure.members(it.settings, it.directory, range(it.settings.replicas))
+    text = render(configure.cnf(it.settings, it.secrets.cluster_id, listed))
+    if not diff:
+        click.echo(text, nl=False)
+        return
+    old = it.settings.cnf.read_text() if it.settings.cnf.exists() else ""
+    lines = list(difflib.unified_diff(old.splitlines(), text.splitlines(), "now", "new", lineterm=""))
+    click.echo("\n".join(lines))
+    sys.exit(1 if lines else 0)

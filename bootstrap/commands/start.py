@@ -1,0 +1,44 @@
+"""`galera-bootstrap start -- COMMAND...`: the entrypoint of the server's container."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import click
+
+from bootstrap.log import die_by_signal, logger
+from bootstrap.settings import current
+from bootstrap.start import start, starter
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--with-agent", is_flag=True, help="Run the agent, too: for a pod without a sidecar.")
+@click.argument("server", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(*, with_agent: bool, server: tuple[str, ...]) -> None:
+    """Wait for the permission to start, then become COMMAND (mariadbd --defaults-file=...)."""
+    if with_agent:
+        sys.exit(beside_an_agent(server))
+    die_by_signal()
+    start(starter(current(), logger("start")), server)
+
+
+def beside_an_agent(server: tuple[str, ...]) -> int:
+    """Run agent and server as children, pass signals to the server, and end with it.  Returns its exit code."""
+    me = [sys.executable, "-m", "bootstrap"] if not getattr(sys, "frozen", False) else [sys.executable]
+    agent = subprocess.Popen([*me, "agent"])
+    main = subprocess.Popen([*me, "start", "--", *server])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: main.send_signal(number))
+    status = reap_until(main.pid)
+    agent.terminate()
+    agent.wait()
+    return 128 - status if status < 0 else status
+
+
+def reap_until(pid: int) -> int:
+    """Wait for this child, reaping every other one: as PID 1 we inherit what the server's scripts leave behind."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status)

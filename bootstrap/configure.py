@@ -1,0 +1,49 @@
+"""Which values go into my-galera.cnf: from the settings, the expected ordinals and DNS.
+
+Used by `on-start`, `start`, `on-change` and the agent alike, so that all of them write the same file.
+"""
+
+from collections.abc import Iterable
+
+from bootstrap import render
+from bootstrap.facts import Unknown
+from bootstrap.neighbours import Directory
+from bootstrap.settings import Settings
+
+
+def members(settings: Settings, directory: Directory, ordinals: Iterable[int]) -> tuple[str, ...]:
+    """The members for `wsrep_cluster_address`, this pod always among them, in the order of the ordinals.
+
+    As names, each on its own: Galera uses only one address of a name.  As addresses where the server cannot resolve
+    names (`ADDRESS_TYPE=IP`); a pod that has none yet is left out then, and joins by connecting itself.
+    """
+    pods = [f"{settings.set_name}-{o}" for o in sorted({*ordinals, settings.ordinal})]
+    if settings.address_type == "DNS":
+        return tuple(directory.names.of_pod(pod) for pod in pods)
+    found = [settings.pod_ip if pod == settings.pod and settings.pod_ip else directory.address(pod) for pod in pods]
+    return tuple(address for address in found if not isinstance(address, Unknown))
+
+
+def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> render.Cnf:
+    """The values of this pod's my-galera.cnf."""
+    include_dir = settings.config_dir / "conf.d"
+    return render.Cnf(
+        datadir=str(settings.data_root / "data"),
+        socket=str(settings.server_socket),
+        cluster_name=settings.cluster_name(cluster_id),
+        node_name=settings.pod,
+        members=listed,
+        node_address=settings.pod_ip,
+        bind_address=settings.bind_address,
+        provider=settings.provider,
+        provider_options=settings.provider_options,
+        flush_log_at_trx_commit=settings.flush_log_at_trx_commit,
+        user=settings.server_user,
+        include_dir=str(include_dir) if include_dir.is_dir() else "",
+    )
+
+
+def write(settings: Settings, cluster_id: str, directory: Directory, ordinals: Iterable[int]) -> bool:
+    """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
+    listed = members(settings, directory, ordinals)
+    return render.write(settings.cnf, render.render(cnf(settings, cluster_id, listed)))

@@ -1,0 +1,141 @@
+"""The agent's side of a conversation with a starter or with a human's command.
+
+Turns messages into the agent's calls and back; decides nothing.
+"""
+
+from collections.abc import Callable
+
+from bootstrap.agent import Agent, Verdict
+from bootstrap.control import Connection
+from bootstrap.decide import RULES, Bootstrap
+from bootstrap.facts import Facts, Record
+from bootstrap.record import Json, dump_disk, dump_record, load_disk
+
+STATUS_SCHEMA = "galera-bootstrap/status/v1"
+EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
+
+PATIENCE_S = 5.0
+"""How long a question for a verdict is kept open before the same verdict is told again."""
+
+TAKE_S = 10.0
+"""How long a starter's request for its permission may take: one round with silent peers, and some."""
+
+
+class Desk:
+    """Serves the agent's unix socket."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    def serve(self, connection: Connection) -> None:
+        """Answer until the other end goes; a starter that goes is told to the agent."""
+        starter = False
+        told: Verdict | None = None
+        try:
+            while (message := connection.receive()) is not None:
+                op = message.get("op")
+                starter = starter or op == "hello"
+                if op == "report":
+                    told = None
+                if op == "await":
+                    told = self.agent.next_verdict(told, PATIENCE_S)
+                    connection.send(dump_verdict(told))
+                else:
+                    connection.send(self._answer(str(op), message))
+        finally:
+            if starter:
+                self.agent.starter_left()
+
+    def _answer(self, op: str, message: Json) -> Json:
+        answers: dict[str, Callable[[Json], Json]] = {
+            "hello": self._hello,
+            "report": self._report,
+            "take": self._take,
+            "members": lambda _: {"ordinals": sorted(self.agent.expected())},
+            "status": lambda _: self._status(),
+            "explain": lambda _: self._explain(),
+        }
+        answer = answers.get(op)
+        return answer(message) if answer else {"error": f"unknown request {op[:40]!r}"}
+
+    def _hello(self, _: Json) -> Json:
+        agent = self.agent
+        agent.starter_arrived()
+        pod, memory = agent.pod, agent.memory
+        return {
+            "ordinals": sorted(agent.expected()),
+            "joining": memory.joining,
+            "initialised": memory.initialised,
+            "disk": dump_disk(pod.disk) if pod.disk else None,
+            "fingerprint": pod.fingerprint,
+        }
+
+    def _report(self, message: Json) -> Json:
+        self.agent.reported(load_disk(message.get("disk")), str(message.get("fingerprint", "")))
+        return {}
+
+    def _take(self, _: Json) -> Json:
+        return dump_verdict(self.agent.take(TAKE_S))
+
+    def _status(self) -> Json:
+        agent = self.agent
+        own = agent.record()
+        members = [self._member(o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())]
+        return {
+            "schema": STATUS_SCHEMA,
+            "self": own.pod,
+            "decision": {**dump_verdict(agent.verdict), "action": self._action()},
+            "members": members,
+        }
+
+    def _action(self) -> str:
+        """What this pod does now, in one word: a live server is told as what it is."""
+        agent = self.agent
+        return agent.verdict.word if agent.pod.phase.value == "frozen" else agent.pod.phase.value
+
+    def _member(self, ordinal: int, known: object) -> Json:
+        name = f"{self.agent.settings.set_name}-{ordinal}"
+        if not isinstance(known, Record):
+            reason = getattr(known, "reason", "not asked yet")
+            return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}"}
+        told = dump_record(known)
+        disk, server = known.disk, known.server
+        return {
+            "name": name,
+            "ordinal": ordinal,
+            "answer": "ok",
+            "phase": known.phase.value,
+            "class": disk.data_class.value if disk else None,
+            "detail": disk.detail if disk else "",
+            "uuid": (server.uuid if server else None) or (disk.position.uuid if disk and disk.position else None),
+            "seqno": server.last_committed if server else (disk.position.seqno if disk and disk.position else None),
+            "server": told["server"],
+            "promise": told["promise"],
+            "epoch": known.epoch,
+        }
+
+    def _explain(self) -> Json:
+        agent = self.agent
+        with agent.changed:
+            facts = Facts(agent.record(), agent.peers)
+        rules: list[Json] = []
+        for rule in RULES:
+            decision = rule.answer(facts)
+            about = (rule.answer.__doc__ or "").partition("\n")[0]
+            rules.append({"rule": rule.name, "about": about, "answer": decision.reason if decision else None})
+            if decision is not None:
+                break
+        return {**self._status(), "schema": EXPLAIN_SCHEMA, "rules": rules}
+
+
+def dump_verdict(verdict: Verdict) -> Json:
+    """The verdict as JSON values."""
+    decision = verdict.decision
+    return {
+        "verdict": verdict.word,
+        "action": verdict.action.value if verdict.action else None,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "first": isinstance(decision, Bootstrap) and decision.first,
+        "term": verdict.promise.term if verdict.promise else 0,
+    }

@@ -1,0 +1,250 @@
+"""Records and requests for promises between agents: HTTP/1.1, JSON, sealed with an HMAC in both directions.
+
+Knows how a message travels and who may send one; nothing of what it means for a decision.
+Everything that goes wrong on the way is an `Unknown` with its reason: refused, silent, too long, wrongly sealed.
+"""
+
+import contextlib
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
+
+from bootstrap.facts import Record, Unknown
+from bootstrap.promise import Prepare, Refusal
+from bootstrap.record import (
+    Json,
+    MessageInvalidError,
+    decode,
+    dump_prepare,
+    dump_record,
+    encode,
+    load_answer,
+    load_prepare,
+    load_record,
+)
+from bootstrap.seal import Message
+
+Reply = TypeVar("Reply", Record, tuple[Record, Refusal | None])
+
+RECORD = "/v1/record"
+PREPARE = "/v1/prepare"
+
+MAX_BODY = 256 * 1024
+"""Bytes; a record of a set of 999 pods is below 100 kB."""
+
+MAX_CONNECTIONS = 64
+"""At once; more are dropped, so that idle connections cannot use up the agent's memory."""
+
+DEADLINE_S = 2.0
+"""For one whole exchange with one peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What makes an agent one of the cluster."""
+
+    cluster_id: str
+    """Generated with the Secret; another cluster has another one."""
+    keys: tuple[bytes, ...]
+    """The key to seal with, then keys that are accepted besides while one is being rotated."""
+    pod: str
+    """The agent's own pod."""
+    boot_id: str
+    """The life of the agent."""
+
+    @property
+    def sender(self) -> str:
+        """How this agent names itself in a message."""
+        return f"{self.pod}/{self.boot_id}"
+
+
+class Client:
+    """Asks other agents."""
+
+    def __init__(self, membership: Membership, port: int) -> None:
+        self.membership = membership
+        self.port = port
+
+    def record(self, pod: str, address: str) -> Record | Unknown:
+        """Ask a pod for its record."""
+        reply = self._exchange("GET", RECORD, pod, address, b"")
+        return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_record)
+
+    def prepare(self, pod: str, address: str, prepare: Prepare) -> tuple[Record, Refusal | None] | Unknown:
+        """Ask a pod to promise; answers with its record after that, and the refusal if there is one."""
+        reply = self._exchange("POST", PREPARE, pod, address, encode(dump_prepare(prepare)))
+        return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_answer)
+
+    def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> Json | Unknown:
+        me = self.membership
+        nonce = secrets.token_hex(16)
+        request = Message("request", f"{method} {path}", me.cluster_id, me.sender, pod, nonce, body)
+        headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(me.keys[0])}
+        connection = HTTPConnection(address, self.port, timeout=DEADLINE_S)
+        # A peer that sends a byte now and then stays below every timeout of the socket; the timer ends the exchange.
+        timer = threading.Timer(DEADLINE_S, _cut, [connection])
+        timer.daemon = True
+        try:
+            connection.connect()
+            timer.start()
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            raw = response.read(MAX_BODY + 1)
+        except (OSError, HTTPException, ValueError) as exc:
+            return Unknown(_why(exc))
+        finally:
+            timer.cancel()
+            connection.close()
+        if response.status != 200:
+            return Unknown(f"it answers {response.status} {response.reason}")
+        sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
+        if len(raw) > MAX_BODY or not request.answer(sender, raw).verified(me.keys, seal):
+            return Unknown("its answer is not sealed with our key and cluster id")
+        if sender.partition("/")[0] != pod:
+            return Unknown(f"{sender.partition('/')[0]} answers in its place")
+        try:
+            return decode(raw)
+        except MessageInvalidError as exc:
+            return Unknown(f"its answer is not understood: {exc}")
+
+
+def _checked(pod: str, reply: Json, load: Callable[[object], Reply]) -> Reply | Unknown:
+    try:
+        loaded = load(reply)
+    except MessageInvalidError as exc:
+        return Unknown(f"its answer is not understood: {exc}")
+    record = loaded if isinstance(loaded, Record) else loaded[0]
+    # A pod speaks for itself only: its name ends in its ordinal.
+    if record.pod != pod or not pod.endswith(f"-{record.ordinal}"):
+        return Unknown(f"it answers as {record.pod}")
+    return loaded
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, TimeoutError):
+        return f"silent for {DEADLINE_S:g} s"
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror.lower()
+    return str(exc) or type(exc).__name__
+
+
+def _cut(connection: HTTPConnection) -> None:
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+class Server(ThreadingHTTPServer):
+    """Answers other agents."""
+
+    daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        membership: Membership,
+        record: Callable[[], Record],
+        prepare: Callable[[Prepare], Refusal | None],
+    ) -> None:
+        """Listen at once; `record` and `prepare` are called from other threads."""
+        self.membership = membership
+        self.own_record = record
+        self.own_prepare = prepare
+        self.slots = threading.Semaphore(MAX_CONNECTIONS)
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, Handler)
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Give the connection a thread, or drop it when there are too many."""
+        if not self.slots.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        """Serve one connection in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.slots.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:  # socketserver's signature
+        """A caller that breaks off is nothing to log."""
+
+    def reply_to(self, request: Message) -> Json | None:
+        """The answer to a verified request, or None when there is no such path."""
+        if request.target == f"GET {RECORD}":
+            return dump_record(self.own_record())
+        if request.target == f"POST {PREPARE}":
+            prepare = load_prepare(decode(request.body))
+            if request.sender != f"{prepare.winner.pod}/{prepare.promise.boot_id}":
+                raise MessageInvalidError("a pod can ask for a promise for itself only")
+            refusal = self.own_prepare(prepare)
+            return {"record": dump_record(self.own_record()), "refusal": refusal.reason if refusal else None}
+        return None
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection: verify, answer, close."""
+
+    server: Server
+    timeout = DEADLINE_S
+    server_version = "galera-bootstrap"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answer a request without a body."""
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        """Answer a request with a bounded body."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            self._refuse(413)
+            return
+        self._answer(self.rfile.read(int(length)))
+
+    def _answer(self, body: bytes) -> None:
+        me = self.server.membership
+        sender, nonce = self.headers.get("Sender", ""), self.headers.get("Nonce", "")
+        request = Message("request", f"{self.command} {self.path}", me.cluster_id, sender, me.pod, nonce, body)
+        if not request.verified(me.keys, self.headers.get("Seal", "")):
+            self._refuse(403)
+            return
+        try:
+            reply = self.server.reply_to(request)
+        except MessageInvalidError:
+            self._refuse(400)
+            return
+        if reply is None:
+            self._refuse(404)
+            return
+        raw = encode(reply)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(raw)))
+        self.send_header("Sender", me.sender)
+        self.send_header("Seal", request.answer(me.sender, raw).seal(self._key(request)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def _key(self, request: Message) -> bytes:
+        """The key that the asker sealed with: while keys are rotated it may not have ours yet."""
+        seal = self.headers.get("Seal", "")
+        return next(key for key in self.server.membership.keys if request.verified((key,), seal))
+
+    def _refuse(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """One line a request would be a line a second for every peer."""

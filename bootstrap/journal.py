@@ -1,0 +1,109 @@
+"""What this volume must remember over crashes: one file, `meta/journal.json`, replaced whole and made durable.
+
+It stands beside the datadir, because a state transfer wipes the datadir, and on the same volume, because it must share
+the fate of the data.  Only the agent writes it.  One file, so that what is read after a crash is one consistent state.
+A file that is there and cannot be read is an error, never an empty journal: a promise may have been in it.
+"""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from bootstrap import files
+from bootstrap.errors import JournalInvalidError, JournalUnwritableError
+from bootstrap.facts import Promise
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The content of the journal."""
+
+    cluster_id: str
+    """The cluster that this volume belongs to."""
+    pod: str
+    """The pod that it belongs to."""
+    volume_id: str
+    """Random, made with the journal: tells a replaced volume from the one that was there before."""
+    initialised: bool = False
+    """This toolkit has created, or was creating, the first database on this volume."""
+    joining: bool = False
+    """A join was permitted and Synced has not been seen since."""
+    uuid: str = ""
+    """The history that this volume was last a Synced member of; empty = none yet."""
+    epoch: int = 0
+    """The term in which that history's Primary Component was bootstrapped."""
+    promise: Promise | None = None
+    """The promise that binds this pod."""
+    volumes: tuple[tuple[int, str], ...] = ()
+    """(ordinal, volume id) of the peers seen while in a Primary Component."""
+
+
+class Journal:
+    """The journal of one volume."""
+
+    def __init__(self, meta: Path) -> None:
+        self.path = meta / "journal.json"
+
+    def open(self, cluster_id: str, pod: str) -> Memory:
+        """Read the journal, or make it durable for a new volume.
+
+        Raises JournalInvalidError when it cannot be read and JournalUnwritableError when it cannot be written:
+        an old journal is written again, so that a volume that has become read-only is noticed before it is needed.
+        """
+        memory = self.read() or Memory(cluster_id, pod, volume_id=secrets.token_hex(8))
+        return self.write(memory)
+
+    def write(self, memory: Memory, **changes: object) -> Memory:
+        """Make the memory with these changes durable and return it; raises JournalUnwritableError."""
+        memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.replace(self.path, json.dumps({"version": VERSION, **asdict(memory)}, indent=1).encode())
+        except OSError as exc:
+            raise JournalUnwritableError(
+                f"the journal {self.path} cannot be written ({exc.strerror}): make the volume writable"
+            ) from exc
+        return memory
+
+    def read(self) -> Memory | None:
+        """Read the journal; None when there is none yet.  Raises JournalInvalidError."""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise JournalInvalidError(f"the journal {self.path} cannot be read ({exc.strerror})") from exc
+        try:
+            return _load(json.loads(raw))
+        except (ValueError, TypeError, KeyError) as exc:
+            raise JournalInvalidError(
+                f"the journal {self.path} is damaged ({exc}): what it remembered is unknown; restore it from a backup"
+            ) from exc
+
+
+def _load(value: dict[str, object]) -> Memory:
+    if value.pop("version") != VERSION:
+        raise ValueError("unknown version")
+    promise, volumes = value.pop("promise"), value.pop("volumes")
+    memory = Memory(**value)  # type: ignore[arg-type]  # checked on the next line
+    if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
+        raise TypeError("a value of the wrong type")
+    return replace(
+        memory,
+        promise=Promise(**promise) if isinstance(promise, dict) else None,
+        volumes=tuple((int(ordinal), str(volume)) for ordinal, volume in volumes),  # type: ignore[attr-defined]
+    )
+
+
+_KINDS = {
+    "cluster_id": str,
+    "pod": str,
+    "volume_id": str,
+    "initialised": bool,
+    "joining": bool,
+    "uuid": str,
+    "epoch": int,
+}

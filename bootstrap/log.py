@@ -1,0 +1,29 @@
+"""One line to stderr for each transition, and a clean end by a signal."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+
+def logger(who: str) -> Callable[[str], None]:
+    """Lines `<time in UTC> <who>: <fact and reason>`; control characters in them are escaped."""
+
+    def say(line: str) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        print(f"{now} {who}: {plain}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def die_by_signal() -> None:
+    """End with 128+n on a signal; as PID 1 the kernel would otherwise ignore it (kill(2), NOTES)."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, end)

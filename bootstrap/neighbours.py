@@ -1,0 +1,125 @@
+"""The way from a peer's name to its agent: addresses by DNS, all peers asked at once, each within one deadline.
+
+Addresses are remembered when DNS fails: what answers there proves who it is by the seal of its record.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from bootstrap.exchange import Client
+from bootstrap.facts import Record, Unknown
+from bootstrap.promise import Prepare, Refusal
+from bootstrap.settings import POD_NAME, Settings
+from peerfinder import domain, lookup
+from peerfinder.errors import PeerFinderError
+
+DNS_DEADLINE_S = 1.0
+"""For one name."""
+
+ADDRESS_S = 5.0
+"""How long an address that works is used before it is looked up again; the TTL of CoreDNS."""
+
+WATCH_S = 5.0
+"""Between two looks at the Service's SRV records."""
+
+Reply = TypeVar("Reply")
+
+
+class Directory:
+    """Names and addresses of the StatefulSet's pods."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read resolv.conf where no setting stands in for it; raises PeerFinderError when the domain is unknown."""
+        text = lookup.resolv_conf()
+        self.set_name = settings.set_name
+        self.names = domain.names_of(settings.service, settings.namespace, settings.domain, text)
+        given = settings.nameserver
+        self.nameservers = lookup.Nameservers.from_text(given) if given else lookup.Nameservers.from_resolv_conf(text)
+
+    def address(self, pod: str) -> str | Unknown:
+        """The first address of a pod."""
+        try:
+            return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)[0]
+        except PeerFinderError as exc:
+            return Unknown(f"no address: {exc}")
+
+    def ordinals(self) -> frozenset[int]:
+        """The ordinals that the Service's SRV records show; raises PeerFinderError."""
+        return self.ordinals_of(lookup.peers(self.names, self.nameservers, DNS_DEADLINE_S))
+
+    def ordinals_of(self, names: tuple[str, ...]) -> frozenset[int]:
+        """The ordinals of those names that are pods of this StatefulSet."""
+        matches = (POD_NAME.fullmatch(name.partition(".")[0]) for name in names)
+        return frozenset(int(m["ordinal"]) for m in matches if m and m["set"] == self.set_name)
+
+
+@dataclass
+class Neighbours:
+    """Asks the other pods' agents."""
+
+    directory: Directory
+    client: Client
+    addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
+    shown: frozenset[int] = frozenset()
+    """The ordinals that DNS last showed."""
+
+    def __post_init__(self) -> None:
+        """A thread for every peer that may be silent; a set is small."""
+        self.threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="peer")
+
+    def records(self, pods: list[str]) -> dict[str, Record | Unknown]:
+        """Ask these pods for their records."""
+        return self._all({pod: partial(self.client.record, pod) for pod in pods})
+
+    def promises(self, asked: dict[str, Prepare]) -> dict[str, tuple[Record, Refusal | None] | Unknown]:
+        """Ask these pods to promise."""
+        return self._all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Look at the Service's SRV records for ever; a failed look changes nothing."""
+        while True:
+            try:
+                shown = self.directory.ordinals()
+            except PeerFinderError:
+                shown = self.shown
+            if shown != self.shown:
+                self.shown = shown
+                changed()
+            time.sleep(WATCH_S)
+
+    def start_watching(self, changed: Callable[[], None]) -> None:
+        """Watch in the background."""
+        threading.Thread(target=self.watch, args=[changed], name="watch", daemon=True).start()
+
+    def _prepare(self, pod: str, prepare: Prepare, address: str) -> tuple[Record, Refusal | None] | Unknown:
+        return self.client.prepare(pod, address, prepare)
+
+    def _all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
+        replies = self.threads.map(self._one, questions.items())
+        return dict(zip(questions, replies, strict=True))
+
+    def _one(self, item: tuple[str, Callable[[str], Reply | Unknown]]) -> Reply | Unknown:
+        pod, question = item
+        address = self._address(pod)
+        if isinstance(address, Unknown):
+            return address
+        reply = question(address)
+        if isinstance(reply, Unknown):
+            # It may have moved: look its address up before the next question.
+            self.addresses[pod] = (address, 0.0)
+        return reply
+
+    def _address(self, pod: str) -> str | Unknown:
+        known, until = self.addresses.get(pod, ("", 0.0))
+        if time.monotonic() < until:
+            return known
+        found = self.directory.address(pod)
+        if isinstance(found, Unknown):
+            return known or found
+        self.addresses[pod] = (found, time.monotonic() + ADDRESS_S)
+        return found

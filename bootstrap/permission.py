@@ -1,0 +1,44 @@
+"""The one-shot permission to bootstrap: a file in the run folder, bound to a term and to lives, used up by a rename.
+
+An init container does not run again when only the server's container restarts, and a node's reboot keeps the run
+folder: what lies there from before must never start a second cluster.
+"""
+
+import os
+from pathlib import Path
+
+from bootstrap import files
+from bootstrap.errors import SettingInvalidError
+from bootstrap.record import MessageInvalidError, decode, encode
+
+
+def lay_down(path: Path, term: int, boot_id: str) -> None:
+    """Write the permission for this term, by this life of the agent, in this life of the machine; raises OSError."""
+    text = {"term": term, "boot_id": boot_id, "kernel_boot_id": kernel_boot_id()}
+    files.replace(path, encode(text))
+
+
+def void(path: Path) -> None:
+    """Take the permission back; raises OSError."""
+    path.unlink(missing_ok=True)
+
+
+def consume(path: Path, term: object) -> None:
+    """Use the permission up; raises SettingInvalidError when it is not the one that was granted."""
+    used = path.with_suffix(".used")
+    try:
+        path.rename(used)
+        files.sync_folder(path.parent)
+        told = decode(used.read_bytes())
+    except (OSError, MessageInvalidError) as exc:
+        raise SettingInvalidError(f"the permission {path} cannot be consumed ({exc}): nothing is started") from exc
+    if (told.get("term"), told.get("kernel_boot_id")) != (term, kernel_boot_id()):
+        raise SettingInvalidError(f"the permission {path} is not the one that was granted: nothing is started")
+
+
+def kernel_boot_id() -> str:
+    """The life of the machine (random(4): /proc/sys/kernel/random/boot_id)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return os.uname().nodename

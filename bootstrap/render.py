@@ -1,0 +1,97 @@
+"""`my-galera.cnf` from values: safe defaults, a value can never add an option, the file is replaced whole.
+
+Knows the options' names and the template; not where a value comes from.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bootstrap import files
+from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
+
+GROUP_PORT = 4567
+IST_PORT = 4568
+SST_PORT = 4444
+"""Galera's own ports, the same on every member."""
+
+FORBIDDEN = frozenset("\"\\'#;$`{}%?&")
+"""What means something to the option file's parser, to the provider's URL or to a shell that an SST runs in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cnf:
+    """The values of a my-galera.cnf."""
+
+    datadir: str
+    socket: str
+    cluster_name: str
+    """`wsrep_cluster_name`, at most 32 characters."""
+    node_name: str
+    members: tuple[str, ...]
+    """The members' names or addresses, this node's too; never empty: a bare `gcomm://` is itself a bootstrap."""
+    node_address: str
+    """This node's address; empty = the server finds out."""
+    bind_address: str
+    provider: str
+    provider_options: tuple[tuple[str, str], ...]
+    flush_log_at_trx_commit: str
+    user: str
+    """The account that a server started by root changes to; empty = it is not started by root."""
+    include_dir: str
+    """A folder with the user's options, read before ours; empty = there is none."""
+
+    def __post_init__(self) -> None:
+        """An empty member list must not exist (galera replicator_smm.cpp: `gcomm://` alone bootstraps)."""
+        if not self.members:
+            raise SettingInvalidError("the list of members is empty: refusing to write a bare gcomm://")
+
+    @property
+    def gcomm_options(self) -> tuple[tuple[str, str], ...]:
+        """The provider's options; on a certain address all of Galera's ports must be bound to it."""
+        if self.bind_address in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+            return self.provider_options
+        host = bracketed(self.bind_address)
+        own = (("gmcast.listen_addr", f"tcp://{host}:{GROUP_PORT}"), ("ist.recv_addr", f"{host}:{IST_PORT}"))
+        return (*self.provider_options, *own)
+
+
+def bracketed(address: str) -> str:
+    """An IPv6 address in the brackets that a port after it needs."""
+    return f"[{address}]" if ":" in address else address
+
+
+def render(cnf: Cnf) -> str:
+    """The text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
+    environment = Environment(
+        loader=PackageLoader("bootstrap"),
+        undefined=StrictUndefined,
+        finalize=_plain,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  # an option file is not HTML; _plain refuses what could escape
+    )
+    environment.filters["bracketed"] = bracketed
+    ports = {"group_port": GROUP_PORT, "sst_port": SST_PORT}
+    return environment.get_template("my-galera.cnf.j2").render(cnf=cnf, **ports)
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace the file if its text differs, and say whether it did; raises ConfigNotWrittenError."""
+    try:
+        if path.is_file() and path.read_text() == text:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, text.encode(), 0o640)
+    except OSError as exc:
+        raise ConfigNotWrittenError(f"{path} cannot be written ({exc.strerror}): make its folder writable") from exc
+    return True
+
+
+def _plain(value: object) -> object:
+    text = str(value)
+    if not text.isprintable() or text != text.strip() or FORBIDDEN & set(text):
+        raise SettingInvalidError(f"{text[:60]!r} cannot stand in my-galera.cnf: it could mean more than itself")
+    return value

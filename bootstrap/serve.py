@@ -1,0 +1,86 @@
+"""The agent's body: sockets, threads and the loop around its mind."""
+
+import threading
+from collections.abc import Callable
+
+from bootstrap import configure, control, exchange, lock, server
+from bootstrap.agent import Agent, World
+from bootstrap.desk import Desk
+from bootstrap.errors import BootstrapError, SettingInvalidError
+from bootstrap.facts import Phase, Record
+from bootstrap.neighbours import Directory, Neighbours
+from bootstrap.settings import Settings, read_secrets
+from peerfinder.errors import PeerFinderError
+
+DECIDING_S = 0.25
+"""Between two rounds while this pod waits for a decision."""
+
+SETTLED_S = 2.0
+"""Between two rounds while every member is alive and Primary."""
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Run the agent for ever; raises BootstrapError for what an operator must change first."""
+    secrets = read_secrets(settings.secrets_dir)
+    control.prepare_folder(settings.run_dir)
+    try:
+        directory = Directory(settings)
+    except PeerFinderError as exc:
+        raise SettingInvalidError(str(exc)) from exc
+    boot = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
+    neighbours = Neighbours(directory, exchange.Client(boot, settings.exchange_port))
+    world = World(
+        lock_is_free=lambda: lock_is_free(settings),
+        server=lambda: server.status(settings.server_socket, secrets.agent_password),
+        records=neighbours.records,
+        promises=neighbours.promises,
+        ordinals=lambda: neighbours.shown,
+        say=say,
+    )
+    agent = Agent(settings, secrets.cluster_id, world)
+    membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
+    neighbours.client.membership = membership
+    listen(settings, membership, agent)
+    control.Server(settings.agent_socket, Desk(agent).serve)
+
+    def changed() -> None:
+        try:
+            if settings.cnf.exists() and configure.write(settings, secrets.cluster_id, directory, agent.expected()):
+                say(f"{settings.cnf} now lists the pods {sorted(agent.expected())}")
+        except BootstrapError as exc:
+            say(str(exc))
+        agent.wake.set()
+
+    neighbours.start_watching(changed)
+    say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
+    while True:
+        agent.wake.clear()
+        agent.round()
+        agent.wake.wait(pause(agent))
+
+
+def listen(settings: Settings, membership: exchange.Membership, agent: Agent) -> None:
+    """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
+    address = (settings.bind_address, settings.exchange_port)
+    try:
+        answering = exchange.Server(address, membership, agent.record, agent.prepare)
+    except OSError as exc:
+        raise SettingInvalidError(
+            f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
+        ) from exc
+    threading.Thread(target=answering.serve_forever, name="exchange", daemon=True).start()
+
+
+def lock_is_free(settings: Settings) -> bool:
+    """Whether nothing lives on the volume; what cannot be known is no."""
+    try:
+        return lock.is_free(settings.lock)
+    except BootstrapError:
+        return False
+
+
+def pause(agent: Agent) -> float:
+    """How long the loop rests: seldom when all is well, often while somebody waits."""
+    records = [agent.record(), *agent.peers.values()]
+    settled = all(isinstance(r, Record) and r.phase is Phase.RUNNING and r.primary for r in records)
+    return SETTLED_S if settled else DECIDING_S

@@ -1,0 +1,245 @@
+"""The settings of a pod as one frozen value, read once from the environment and from the Secret's files.
+
+Nothing else in this package looks at the environment.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from bootstrap.errors import SettingInvalidError
+from bootstrap.record import MAX_ORDINAL
+
+PREFIX = "GALERA_BOOTSTRAP_"
+
+POD_NAME = re.compile(r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-9][0-9]{0,2})")
+"""The name that a StatefulSet gives its pods: an RFC 1123 label and the ordinal."""
+
+DEFAULTS = {
+    "SERVICE": ("galera", "the headless Service"),
+    "REPLICAS": ("3", "the least number of expected pods; keep it at the StatefulSet's replicas"),
+    "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
+    "NAMESERVER": ("", "HOST[:PORT] of the name server; default: from /etc/resolv.conf"),
+    "DATA_ROOT": ("/var/lib/galera", "the volume, with data/ and meta/ in it"),
+    "RUN_DIR": ("/run/galera", "sockets and the one-shot permission; as long-lived as the pod"),
+    "CONFIG_DIR": ("/etc/mysql", "where my-galera.cnf is written; conf.d/*.cnf in it is yours"),
+    "SECRETS_DIR": ("/etc/galera-secrets", "the files of the Secret"),
+    "BIND_ADDRESS": ("0.0.0.0", "where the agent and the server listen"),  # noqa: S104  # a pod's own network
+    "EXCHANGE_PORT": ("4569", "the port of the records between agents"),
+    "ADDRESS_TYPE": ("DNS", "DNS or IP: how the members stand in wsrep_cluster_address"),
+    "MARIADBD": ("mariadbd", "the server's program"),
+    "SERVER_USER": ("", "the account that a server started by root changes to; root alone is refused by mariadbd"),
+    "PROVIDER": ("/usr/lib/galera/libgalera_smm.so", "the Galera library"),
+    "PROVIDER_OPTIONS": ("", "more wsrep_provider_options, key=value;key=value"),
+    "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut, by documented choice"),
+}
+"""Name without prefix -> default and meaning; the help of every command is made from this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The files of the Secret."""
+
+    cluster_id: str
+    """`cluster-id`: names the cluster; generated once."""
+    keys: tuple[bytes, ...]
+    """`exchange-key`, then `exchange-key-previous` while it is rotated."""
+    agent_password: str
+    """`agent-password`: of the account that reads the server's status."""
+    root_password: str
+    """`root-password`: given to root@localhost by the first initialisation."""
+    user: str | None = None
+    """`user`: an application's account to create at the first initialisation."""
+    password: str | None = None
+    """`password`: of that account."""
+    database: str | None = None
+    """`database`: its database."""
+
+    def __repr__(self) -> str:
+        """Never show a secret."""
+        return "Secrets(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a pod is told about itself; the fields are explained in DEFAULTS."""
+
+    pod: str
+    namespace: str
+    pod_ip: str
+    service: str
+    replicas: int
+    domain: str
+    nameserver: str
+    data_root: Path
+    run_dir: Path
+    config_dir: Path
+    secrets_dir: Path
+    bind_address: str
+    exchange_port: int
+    address_type: str
+    mariadbd: str
+    server_user: str
+    provider: str
+    provider_options: tuple[tuple[str, str], ...]
+    flush_log_at_trx_commit: str
+
+    @property
+    def ordinal(self) -> int:
+        """The pod's ordinal."""
+        return int(self.pod.rpartition("-")[2])
+
+    @property
+    def set_name(self) -> str:
+        """The StatefulSet's name."""
+        return self.pod.rpartition("-")[0]
+
+    @property
+    def agent_socket(self) -> Path:
+        """The agent's unix socket."""
+        return self.run_dir / "agent.sock"
+
+    @property
+    def server_socket(self) -> Path:
+        """The server's unix socket."""
+        return self.run_dir / "mariadbd.sock"
+
+    @property
+    def permission(self) -> Path:
+        """The one-shot permission to bootstrap."""
+        return self.run_dir / "permission.json"
+
+    @property
+    def cnf(self) -> Path:
+        """The server's configuration."""
+        return self.config_dir / "my-galera.cnf"
+
+    @property
+    def lock(self) -> Path:
+        """The volume's lock."""
+        return self.data_root / "meta" / "lock"
+
+    def cluster_name(self, cluster_id: str) -> str:
+        """`wsrep_cluster_name` (32 characters): a stale address of another cluster is refused by it."""
+        told = f"{self.namespace}/{self.service}/{self.set_name}/{cluster_id}"
+        return f"{self.set_name[:19]}-{sha256(told.encode()).hexdigest()[:12]}"
+
+
+def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
+    """Read the settings; raises SettingInvalidError with every complaint at once."""
+    told = {name: env.get(f"{PREFIX}{name}", "").strip() or default for name, (default, _) in DEFAULTS.items()}
+    pod = env.get("POD_NAME", "").strip() or hostname
+    complaints = [
+        *_unknown(env),
+        *(
+            []
+            if POD_NAME.fullmatch(pod)
+            else [f"POD_NAME {pod!r} is not a StatefulSet's pod name (set it, or the hostname)"]
+        ),
+        *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
+        *_number(told, "REPLICAS", 1, MAX_ORDINAL),
+        *_number(told, "EXCHANGE_PORT", 1, 65535),
+        *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
+        *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
+    ]
+    try:
+        options = _provider_options(told["PROVIDER_OPTIONS"])
+    except SettingInvalidError as exc:
+        complaints.append(str(exc))
+    if complaints:
+        raise SettingInvalidError("; ".join(complaints))
+    return Settings(
+        pod=pod,
+        namespace=env["POD_NAMESPACE"].strip(),
+        pod_ip=env.get("POD_IP", "").strip(),
+        service=told["SERVICE"],
+        replicas=int(told["REPLICAS"]),
+        domain=told["DOMAIN"],
+        nameserver=told["NAMESERVER"],
+        data_root=Path(told["DATA_ROOT"]),
+        run_dir=Path(told["RUN_DIR"]),
+        config_dir=Path(told["CONFIG_DIR"]),
+        secrets_dir=Path(told["SECRETS_DIR"]),
+        bind_address=told["BIND_ADDRESS"],
+        exchange_port=int(told["EXCHANGE_PORT"]),
+        address_type=told["ADDRESS_TYPE"],
+        mariadbd=told["MARIADBD"],
+        server_user=told["SERVER_USER"],
+        provider=told["PROVIDER"],
+        provider_options=options,
+        flush_log_at_trx_commit=told["FLUSH_LOG_AT_TRX_COMMIT"],
+    )
+
+
+def read_secrets(folder: Path) -> Secrets:
+    """Read the Secret's files; a final newline is not part of a secret.  Raises SettingInvalidError."""
+    previous = _secret(folder, "exchange-key-previous", required=False)
+    keys = [_secret(folder, "exchange-key"), *([previous] if previous else [])]
+    if any(len(key) < 16 for key in keys):
+        raise SettingInvalidError(f"{folder}/exchange-key is shorter than 16 characters: generate a random one")
+    return Secrets(
+        cluster_id=_secret(folder, "cluster-id"),
+        keys=tuple(key.encode() for key in keys),
+        agent_password=_secret(folder, "agent-password"),
+        root_password=_secret(folder, "root-password"),
+        user=_secret(folder, "user", required=False) or None,
+        password=_secret(folder, "password", required=False) or None,
+        database=_secret(folder, "database", required=False) or None,
+    )
+
+
+def _secret(folder: Path, name: str, *, required: bool = True) -> str:
+    path = folder / name
+    try:
+        value = path.read_text().removesuffix("\n").removesuffix("\r")
+    except FileNotFoundError:
+        value = ""
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "not text"
+        raise SettingInvalidError(f"the secret {path} cannot be read ({reason}): check the Secret's mode") from exc
+    if required and not value:
+        raise SettingInvalidError(f"the secret {path} is missing or empty: fill in the key of the Secret")
+    if not value.isprintable():
+        raise SettingInvalidError(f"the secret {path} holds control characters: write it without line breaks")
+    return value
+
+
+def _unknown(env: Mapping[str, str]) -> list[str]:
+    names = sorted(name for name in env if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in DEFAULTS)
+    return [f"{name} is not a setting" for name in names]
+
+
+def _number(told: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
+    value = told[name]
+    good = value.isascii() and value.isdigit() and least <= int(value) <= most
+    return [] if good else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
+
+
+def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:
+    return [] if told[name] in choices else [f"{PREFIX}{name} {told[name]!r} is not one of {', '.join(choices)}"]
+
+
+PROVIDER_OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z0-9_.:/,+-]*)")
+
+FORBIDDEN = re.compile(
+    r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|weight)|gmcast\.(listen_addr|group)|ist\.recv_.*"
+)
+"""Provider options that found a second cluster, switch quorum off, or are this toolkit's to set."""
+
+
+def _provider_options(text: str) -> tuple[tuple[str, str], ...]:
+    options = []
+    for part in filter(None, map(str.strip, text.split(";"))):
+        match = PROVIDER_OPTION.fullmatch(part)
+        if not match or FORBIDDEN.fullmatch(match["key"]):
+            raise SettingInvalidError(f"{PREFIX}PROVIDER_OPTIONS: {part!r} is not allowed")
+        options.append((match["key"], match["value"]))
+    return tuple(options)
+
+
+def current() -> Settings:
+    """The settings of this process; raises SettingInvalidError."""
+    return from_environment(os.environ, os.uname().nodename)

@@ -1,0 +1,183 @@
+"""Report, wait, act: what `on-start` and `start` share.
+
+A starter holds the volume's lock from before it looks at the datadir.  It reports what it found as frozen, waits for
+the agent's verdict, and `start` then acts on it: the permission is taken once, right before the exec that it is for.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bootstrap import configure, control, datadir, initialise, lock
+from bootstrap import permission as permission_file
+from bootstrap.errors import AgentUnreachableError, ServerMissingError, SettingInvalidError, VolumeBusyError
+from bootstrap.facts import DataClass, Disk
+from bootstrap.neighbours import Directory
+from bootstrap.pod import Action
+from bootstrap.record import Json, dump_disk, load_disk
+from bootstrap.settings import Secrets, Settings, read_secrets
+from peerfinder.errors import PeerFinderError
+
+AGENT_PATIENCE_S = 60.0
+"""How long an agent may be away before the starter ends and leaves the rest to the kubelet."""
+
+LOCK_PATIENCE_S = 2.0
+"""How long `on-start` waits for the lock: the scripts of a state transfer outlive a killed server for a second."""
+
+OURS = re.compile(r"--wsrep[-_](new[-_]cluster|cluster[-_]address|start[-_]position|recover|on)(=.*)?|--datadir(=.*)?")
+"""Options that only this toolkit may give to the server."""
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Starter:
+    """One starter at work."""
+
+    settings: Settings
+    secrets: Secrets
+    directory: Directory
+    say: Say
+    shown: frozenset[int] = frozenset()
+    """Ordinals that came on stdin."""
+    disk: Disk | None = None
+    fingerprint: str = ""
+
+    @property
+    def layout(self) -> datadir.Layout:
+        """Where the datadir is."""
+        return datadir.Layout(self.settings.data_root)
+
+    def report(self) -> control.Client:
+        """Connect to the agent and report the datadir as frozen; the lock must be held."""
+        client = control.connect(self.settings.agent_socket, AGENT_PATIENCE_S, self.say)
+        hello = client.ask("hello")
+        expected = hello.get("ordinals")
+        ordinals = {int(o) for o in expected} if isinstance(expected, list) else set()
+        configure.write(self.settings, self.secrets.cluster_id, self.directory, ordinals | self.shown)
+        if self.disk is None:
+            self.disk = self.known(hello) or self.inspect(hello)
+            self.fingerprint = datadir.fingerprint(self.layout)
+        client.ask("report", disk=dump_disk(self.disk), fingerprint=self.fingerprint)
+        return client
+
+    def known(self, hello: Json) -> Disk | None:
+        """The report of an earlier starter, if nothing has written to the datadir since."""
+        told = hello.get("disk")
+        return load_disk(told) if told and hello.get("fingerprint") == datadir.fingerprint(self.layout) else None
+
+    def inspect(self, hello: Json) -> Disk:
+        """Look at the datadir; the server's own recovery tells the position."""
+        command = (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}")
+        joining, initialised = bool(hello.get("joining")), bool(hello.get("initialised"))
+        disk = datadir.inspect(self.layout, datadir.Recover(command), joining=joining, initialised=initialised)
+        self.say(f"datadir is {disk.data_class}{f' at {disk.position}' if disk.position else ''}: {disk.detail}")
+        return disk
+
+    def wait(self, client: control.Client) -> Json:
+        """Wait for a verdict that permits something; every other one is told when it changes."""
+        told = ""
+        while True:
+            verdict = client.ask("await")
+            line = f"{verdict['verdict']}: {verdict['reason']} [{verdict['rule']}]"
+            if line != told:
+                self.say(line)
+                told = line
+            if verdict.get("action"):
+                return verdict
+
+    def take(self, client: control.Client) -> Json:
+        """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
+        while True:
+            self.wait(client)
+            answer = client.ask("take")
+            if answer.get("action"):
+                return answer
+
+    def permitted(self, ask: Callable[[control.Client], Json]) -> tuple[control.Client, Json]:
+        """Report and ask until there is an answer, over any number of lives of the agent.
+
+        The connection is still open: while it is, the agent counts on this starter.
+        """
+        while True:
+            client = self.report()
+            try:
+                return client, ask(client)
+            except AgentUnreachableError as exc:
+                client.close()
+                self.say(f"{exc}; reporting again")
+
+    def execute(self, command: tuple[str, ...], permission: Json) -> None:
+        """Make the datadir ready for what was permitted, consume the permission and become the server."""
+        disk, layout = self.disk or Disk(DataClass.UNKNOWN), self.layout
+        options: list[str] = []
+        if permission["action"] == Action.JOIN:
+            datadir.clean_for_join(layout, disk)
+        elif permission["first"]:
+            self.create(disk)
+        elif disk.position:
+            datadir.prepare_winner(layout, disk.position)
+        if disk.position and disk.data_class not in NO_POSITION:
+            options.append(f"--wsrep_start_position={disk.position}")
+        if permission["action"] == Action.BOOTSTRAP:
+            permission_file.consume(self.settings.permission, permission["term"])
+            options.append("--wsrep-new-cluster")
+        self.say(f"starting: {' '.join([*command, *options])}")
+        try:
+            os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
+        except OSError as exc:
+            raise ServerMissingError(
+                f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it"
+            ) from exc
+
+    def create(self, disk: Disk) -> None:
+        """The first database of a new cluster, or the rest of an interrupted first start."""
+        if disk.data_class is DataClass.INITIALIZED:
+            datadir.forget_state(self.layout)
+            return
+        self.say("creating the first database")
+        told = self.secrets
+        accounts = initialise.Accounts(
+            told.root_password, told.agent_password, user=told.user, password=told.password, database=told.database
+        )
+        server, user = (self.settings.mariadbd,), self.settings.server_user or None
+        initialise.create(self.layout, accounts, server=server, user=user)
+
+
+NO_POSITION = frozenset({DataClass.DDL_CRASH, DataClass.LOST_GRASTATE})
+"""A joiner of these classes has no uuid in grastate.dat: Galera ignores a start position and takes a full SST."""
+
+
+def on_start(starter: Starter) -> None:
+    """Hold the lock while the agent decides; end when the server may be started."""
+    try:
+        fd = lock.acquire_waiting(starter.settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
+    except VolumeBusyError:
+        # Init containers run again when a pod's sandbox is made anew; `start` will look again in any case.
+        starter.say("a server is alive on this volume: nothing to decide")
+        return
+    client, _ = starter.permitted(starter.wait)
+    # The lock first: when the connection ends, the agent looks whether anything still lives on the volume.
+    os.close(fd)
+    client.close()
+
+
+def start(starter: Starter, command: tuple[str, ...]) -> None:
+    """Wait for the permission to start and become the server; the lock stays held across exec."""
+    if forbidden := [word for word in command if OURS.fullmatch(word)]:
+        raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
+    lock.acquire_waiting(starter.settings.lock, None, lambda: starter.say("waiting for the volume's lock"))
+    _, permission = starter.permitted(starter.take)
+    starter.execute(command, permission)
+
+
+def starter(settings: Settings, say: Say, peers: tuple[str, ...] = ()) -> Starter:
+    """A starter for this pod; raises SettingInvalidError."""
+    try:
+        directory = Directory(settings)
+    except PeerFinderError as exc:
+        raise SettingInvalidError(str(exc)) from exc
+    secrets = read_secrets(settings.secrets_dir)
+    return Starter(settings, secrets, directory, say, shown=directory.ordinals_of(peers))
