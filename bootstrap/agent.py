@@ -102,7 +102,7 @@ class Agent:
                 phase=self.pod.phase,
                 disk=Disk(DataClass.UNKNOWN, detail=self.trouble) if self.trouble else self.pod.disk,
                 server=self.pod.server,
-                joining=memory.joining,
+                joining=bool(memory.joining),
                 history=bool(memory.uuid),
                 epoch=memory.epoch,
                 retired=self.pod.retired,
@@ -292,7 +292,7 @@ class Agent:
         self.keep(
             epoch=max([memory.epoch, *epochs]),
             uuid=server.uuid if settled else memory.uuid,
-            joining=memory.joining and not settled,
+            joining="" if settled else memory.joining,
             volumes=tuple(sorted(volumes.items())),
         )
 
@@ -374,7 +374,7 @@ class Agent:
                 first = isinstance(verdict.decision, Bootstrap) and verdict.decision.first
                 self.memory = self.journal.write(
                     self.memory,
-                    joining=self.memory.joining or verdict.action is Action.JOIN,
+                    joining=permission.kernel_boot_id() if verdict.action is Action.JOIN else self.memory.joining,
                     initialised=self.memory.initialised or first,
                 )
             except JournalUnwritableError as exc:

@@ -9,6 +9,7 @@ from bootstrap.agent import Agent, Verdict
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
 from bootstrap.facts import Facts, Record
+from bootstrap.permission import kernel_boot_id
 from bootstrap.record import Json, dump_disk, dump_record, load_disk
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
@@ -64,7 +65,8 @@ class Desk:
         pod, memory = agent.pod, agent.memory
         return {
             "ordinals": sorted(agent.expected()),
-            "joining": memory.joining,
+            "joining": bool(memory.joining),
+            "same_boot": memory.joining == kernel_boot_id(),
             "initialised": memory.initialised,
             "disk": dump_disk(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,

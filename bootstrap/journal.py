@@ -29,8 +29,8 @@ class Memory:
     """Random, made with the journal: tells a replaced volume from the one that was there before."""
     initialised: bool = False
     """This toolkit has created, or was creating, the first database on this volume."""
-    joining: bool = False
-    """A join was permitted and Synced has not been seen since."""
+    joining: str = ""
+    """A join was permitted in this life of the machine, and Synced has not been seen since; empty = no join is open."""
     uuid: str = ""
     """The history that this volume was last a Synced member of; empty = none yet."""
     epoch: int = 0
@@ -103,7 +103,7 @@ _KINDS = {
     "pod": str,
     "volume_id": str,
     "initialised": bool,
-    "joining": bool,
+    "joining": str,
     "uuid": str,
     "epoch": int,
 }

@@ -42,6 +42,8 @@ class Starter:
     say: Say
     shown: frozenset[int] = frozenset()
     """Ordinals that came on stdin."""
+    lock_fd: int = -1
+    """The volume's lock; the programs that write to the datadir inherit it."""
     disk: Disk | None = None
     fingerprint: str = ""
 
@@ -70,9 +72,16 @@ class Starter:
 
     def inspect(self, hello: Json) -> Disk:
         """Look at the datadir; the server's own recovery tells the position."""
-        command = (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}")
-        joining, initialised = bool(hello.get("joining")), bool(hello.get("initialised"))
-        disk = datadir.inspect(self.layout, datadir.Recover(command), joining=joining, initialised=initialised)
+        recover = datadir.Recover(
+            (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,)
+        )
+        disk = datadir.inspect(
+            self.layout,
+            recover,
+            joining=bool(hello.get("joining")),
+            initialised=bool(hello.get("initialised")),
+            same_boot=bool(hello.get("same_boot")),
+        )
         self.say(f"datadir is {disk.data_class}{f' at {disk.position}' if disk.position else ''}: {disk.detail}")
         return disk
 
@@ -143,7 +152,7 @@ class Starter:
             told.root_password, told.agent_password, user=told.user, password=told.password, database=told.database
         )
         server, user = (self.settings.mariadbd,), self.settings.server_user or None
-        initialise.create(self.layout, accounts, server=server, user=user)
+        initialise.create(self.layout, accounts, server=server, user=user, keep_fds=(self.lock_fd,))
 
 
 NO_POSITION = frozenset({DataClass.DDL_CRASH, DataClass.LOST_GRASTATE})
@@ -153,14 +162,14 @@ NO_POSITION = frozenset({DataClass.DDL_CRASH, DataClass.LOST_GRASTATE})
 def on_start(starter: Starter) -> None:
     """Hold the lock while the agent decides; end when the server may be started."""
     try:
-        fd = lock.acquire_waiting(starter.settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
+        starter.lock_fd = lock.acquire_waiting(starter.settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
     except VolumeBusyError:
         # Init containers run again when a pod's sandbox is made anew; `start` will look again in any case.
         starter.say("a server is alive on this volume: nothing to decide")
         return
     client, _ = starter.permitted(starter.wait)
     # The lock first: when the connection ends, the agent looks whether anything still lives on the volume.
-    os.close(fd)
+    os.close(starter.lock_fd)
     client.close()
 
 
@@ -168,7 +177,9 @@ def start(starter: Starter, command: tuple[str, ...]) -> None:
     """Wait for the permission to start and become the server; the lock stays held across exec."""
     if forbidden := [word for word in command if OURS.fullmatch(word)]:
         raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
-    lock.acquire_waiting(starter.settings.lock, None, lambda: starter.say("waiting for the volume's lock"))
+    starter.lock_fd = lock.acquire_waiting(
+        starter.settings.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")
+    )
     _, permission = starter.permitted(starter.take)
     starter.execute(command, permission)
 

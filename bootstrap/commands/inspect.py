@@ -7,6 +7,7 @@ import click
 
 from bootstrap import datadir, lock
 from bootstrap.journal import Journal
+from bootstrap.permission import kernel_boot_id
 from bootstrap.record import dump_disk
 from bootstrap.settings import current
 
@@ -23,8 +24,13 @@ def command(output: str) -> None:
     fd = lock.acquire(settings.lock)
     memory = Journal(layout.meta).read()
     recover = datadir.Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"))
-    joining, initialised = (memory.joining, memory.initialised) if memory else (False, False)
-    disk = datadir.inspect(layout, recover, joining=joining, initialised=initialised)
+    disk = datadir.inspect(
+        layout,
+        recover,
+        joining=bool(memory and memory.joining),
+        initialised=bool(memory and memory.initialised),
+        same_boot=bool(memory and memory.joining == kernel_boot_id()),
+    )
     os.close(fd)
     if output == "json":
         click.echo(json.dumps({"schema": "galera-bootstrap/inspect/v1", **dump_disk(disk)}))

@@ -3,6 +3,7 @@
 The lab looks at the servers with its own eyes, so that a wrong status command cannot hide a wrong cluster.
 """
 
+import socket
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -48,21 +49,29 @@ class Server:
 
 
 def query(pod: Pod, layout: Layout, text: str, *, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
-    """Run one statement as root over the pod's own socket; raises pymysql.Error."""
-    connection = pymysql.connect(
-        unix_socket=str(pod.folders.socket),
+    """Run one statement as root over the pod's own socket; raises pymysql.Error or OSError."""
+    # pymysql leaves a socket of its own open when the connection is refused.
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.settimeout(2.0)
+        stream.connect(str(pod.folders.socket))
+        with closing(_connection(layout, seconds, sync_wait)) as connection:
+            connection.connect(stream)
+            with connection.cursor() as cursor:
+                cursor.execute(text)
+                return list(cursor.fetchall())
+
+
+def _connection(layout: Layout, seconds: int, sync_wait: int) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+    return pymysql.connect(
         user="root",
         password=layout.secret("root-password"),
-        connect_timeout=2,
         read_timeout=seconds,
         write_timeout=seconds,
         autocommit=True,
         # With wsrep_sync_wait a query hangs exactly when the cluster is in trouble.
         init_command=f"SET SESSION wsrep_sync_wait={sync_wait}",
+        defer_connect=True,
     )
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute(text)
-        return list(cursor.fetchall())
 
 
 def server(pod: Pod, layout: Layout) -> Server | None:

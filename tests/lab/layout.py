@@ -6,6 +6,7 @@ Knows the names of settings; nothing of processes.
 
 import os
 import secrets
+import shutil
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,14 @@ aria_pagecache_buffer_size=1M
 """
 """conf.d/lab.cnf: a server in about 85 MB."""
 
+ROOT_RSYNC = """\
+#!/bin/sh
+case " $* " in *" --daemon "*) exec {rsync} "$@" --dparam=uid=0 --dparam=gid=0 ;; esac
+exec {rsync} "$@"
+"""
+"""wsrep_sst_rsync names no uid, and a daemon started by root changes to nobody (rsyncd.conf(5), uid): every SST
+into a datadir of root's fails with `mkdir ... Permission denied`."""
+
 
 class NoNetworkError(Exception):
     """No free loopback network for a lab."""
@@ -73,6 +82,11 @@ class Layout:
     @property
     def service(self) -> str:
         return f"galera.{self.namespace}.svc.{self.domain}"
+
+    @property
+    def bin(self) -> Path:
+        """Programs of the lab's own, before all others in PATH."""
+        return self.folder / "bin"
 
     @property
     def secrets(self) -> Path:
@@ -119,7 +133,7 @@ class Layout:
             **({"SERVER_USER": "root"} if os.geteuid() == 0 else {}),
         }
         return {
-            "PATH": command_path(),
+            "PATH": f"{self.bin}:{command_path()}",
             "HOME": str(pod.folders.work),
             "TMPDIR": str(pod.folders.work),
             "LANG": "C.UTF-8",
@@ -131,6 +145,15 @@ class Layout:
             **{f"GALERA_BOOTSTRAP_{key}": value for key, value in own.items()},
             **self.env,
         }
+
+    def write_programs(self) -> None:
+        """As root, an rsync that stays root as a daemon."""
+        self.bin.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rsync = shutil.which("rsync", path=command_path())
+        if os.geteuid() == 0 and rsync:
+            path = self.bin / "rsync"
+            path.write_text(ROOT_RSYNC.format(rsync=rsync))
+            path.chmod(0o700)
 
     def write_secrets(self) -> None:
         """The Secret's files, once for the lab's life."""
