@@ -1,0 +1,1 @@
+"""Name servers for tests: a real one, and one that lies."""

@@ -1,0 +1,207 @@
+"""A real Knot DNS server on loopback, serving one cluster domain.
+
+Use it as a context manager::
+
+    with Knot(tmp_path) as knot:
+        knot.publish(pods("galera", {"mysql-0": "127.0.1.1"}))
+        knot.nameserver  # "127.0.0.1:40053"
+
+Every `publish` replaces the whole zone in one step; when it returns, answers are the new ones.
+"""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Self
+
+START_SECONDS = 30.0
+
+TTL = 5
+"""What CoreDNS gives to these records, seconds."""
+
+CONFIG = """
+server:
+    rundir: "{folder}"
+    listen: [ {address}@{port} ]
+    background-workers: 1
+    udp-workers: 1
+    tcp-workers: 1
+control:
+    listen: "{folder}/control.sock"
+log:
+  - target: "{folder}/knot.log"
+    any: info
+database:
+    storage: "{folder}/db"
+mod-stats:
+  - id: all
+    server-operation: on
+    request-protocol: on
+template:
+  - id: default
+    storage: "{folder}"
+    zonefile-load: whole
+    zonefile-sync: -1
+    global-module: mod-stats/all
+zone:
+  - domain: {domain}
+    file: zone
+"""
+
+Records = list[str]
+"""Lines of a zone file, with owner names relative to the cluster domain."""
+
+
+def pods(
+    service: str,
+    addresses: Mapping[str, str],
+    *,
+    namespace: str = "default",
+    ports: Iterable[str] = ("mysql",),
+) -> Records:
+    """Make the records of a headless Service as CoreDNS has them: an SRV a pod and port, A or AAAA a pod."""
+    suffix = f"{service}.{namespace}.svc"
+    numbered = list(enumerate(ports, 3306))
+    records = []
+    for pod, address in addresses.items():
+        family = "AAAA" if ":" in address else "A"
+        records += [f"{pod}.{suffix} {TTL} {family} {address}", f"{suffix} {TTL} {family} {address}"]
+        for number, port in numbered:
+            target = f"SRV 0 10 {number} {pod}.{suffix}"
+            records += [f"{suffix} {TTL} {target}", f"_{port}._tcp.{suffix} {TTL} {target}"]
+    return records
+
+
+def numbered_pods(count: int, name: str = "mysql") -> dict[str, str]:
+    """Name pods as a StatefulSet does, each with an address of its own on loopback."""
+    return {f"{name}-{n}": f"127.{1 + n // 62500}.{n // 250 % 250}.{1 + n % 250}" for n in range(count)}
+
+
+class Knot:
+    """One knotd process."""
+
+    def __init__(
+        self, folder: Path, *, address: str = "127.0.0.1", port: int = 0, domain: str = "cluster.local"
+    ) -> None:
+        self.folder = folder
+        self.address = address
+        self.port = port or free_port(address)
+        self.domain = domain
+        self._serial = 0
+        self._failing = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def nameserver(self) -> str:
+        """Where it listens, as `-nameserver` takes it."""
+        return f"{self.address}:{self.port}"
+
+    def start(self) -> None:
+        """Start the server; return when it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "db").mkdir(exist_ok=True)
+        config = CONFIG.format(folder=self.folder, address=self.address, port=self.port, domain=self.domain)
+        (self.folder / "knot.conf").write_text(config)
+        if not (self.folder / "zone").exists():
+            self._write_zone([])
+        with (self.folder / "knotd.out").open("ab") as out:
+            self._process = subprocess.Popen(
+                ["knotd", "-c", self.folder / "knot.conf"], stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
+        end = monotonic() + START_SECONDS
+        while not self._is_up():
+            if self._process.poll() is not None or monotonic() > end:
+                self.stop()
+                raise RuntimeError(f"knotd did not start: {(self.folder / 'knotd.out').read_text()}")
+            sleep(0.02)
+
+    def stop(self) -> None:
+        """End the server; after it the port is closed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def publish(self, *records: Iterable[str]) -> None:
+        """Replace the zone by these records, all at once."""
+        self._write_zone([line for part in records for line in part])
+        # A zone that was made to fail is no longer loaded, and only a reload of the whole server loads it again.
+        self.control("reload" if self._failing else "zone-reload")
+        self._failing = False
+
+    def fail(self) -> None:
+        """Answer SERVFAIL from now on, until `publish`: the zone is there and cannot be loaded."""
+        self.control("zone-purge", "+expire", "+zonefile", force=True)
+        self._failing = True
+
+    def freeze(self) -> None:
+        """Let the server fall silent: questions arrive and nothing comes back, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the server answer again."""
+        self._signal(signal.SIGCONT)
+
+    def questions(self) -> int:
+        """Count the questions that came over UDP since the start."""
+        told = self.control("stats", "mod-stats.request-protocol")
+        return sum(int(line.split(" = ")[1]) for line in told.splitlines() if "udp" in line)
+
+    def control(self, *words: str, force: bool = False) -> str:
+        """Give the server an order; return when it is done."""
+        options = ["-b", *(["-f"] if force else [])]
+        if words[0].startswith("zone-"):
+            words = (words[0], self.domain, *words[1:])
+        order = ["knotc", "-s", str(self.folder / "control.sock"), *options, *words]
+        return subprocess.run(order, check=True, capture_output=True, text=True).stdout
+
+    def _signal(self, number: int) -> None:
+        if self._process is None:
+            raise RuntimeError("knotd is not running")
+        self._process.send_signal(number)
+
+    def _is_up(self) -> bool:
+        try:
+            self.control("status")
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def _write_zone(self, records: list[str]) -> None:
+        self._serial += 1
+        head = [
+            f"$ORIGIN {self.domain}.",
+            f"@ {TTL} SOA ns.dns hostmaster {self._serial} 7200 1800 86400 {TTL}",
+            f"@ {TTL} NS ns.dns",
+            f"ns.dns {TTL} A {self.address if ':' not in self.address else '127.0.0.1'}",
+        ]
+        fresh = self.folder / "zone.new"
+        fresh.write_text("\n".join([*head, *records, ""]))
+        fresh.replace(self.folder / "zone")
+
+
+def free_port(address: str) -> int:
+    """Find a port that is free for UDP and TCP on an address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            tcp.bind((address, 0))
+            try:
+                udp.bind(tcp.getsockname()[:2])
+            except OSError:
+                continue
+            return int(tcp.getsockname()[1])
