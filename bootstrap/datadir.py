@@ -1,8 +1,8 @@
 """What is on this volume: the class and the position of a datadir, found out before anything may write to it.
 
 Knows the files of a datadir and the server's own `--wsrep-recover`; knows neither peers nor decisions, and not
-whether the volume belongs to this pod (that is in the journal, so FOREIGN is the caller's finding).  INCONSISTENT cannot
-be told from DDL_CRASH by the files alone and is the caller's finding, too.  The caller holds the volume's lock.
+whether the volume belongs to this pod (that is in the journal, so FOREIGN is the caller's finding).  INCONSISTENT
+cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The caller holds the volume's lock.
 """
 
 import os

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,6 @@ AGENT = "galera_agent"
 
 _RESERVED = ("root", "mariadb.sys", AGENT)
 _DATABASE = re.compile(r"[0-9A-Za-z_$-]{1,64}", re.ASCII)
-_HARMLESS = ("lost+found",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _quoted(text: str) -> str:
 def _start_afresh(layout: "Layout") -> None:
     """Remove what an interrupted initialisation left, and refuse a datadir with anything in it."""
     if layout.data.is_dir():
-        found = sorted(path.name for path in layout.data.iterdir() if path.name not in _HARMLESS)
+        found = sorted(path.name for path in layout.data.iterdir())
         if found:
             raise InitialisationFailedError(
                 f"{layout.data} is not empty ({', '.join(found[:5])}): a first database is never made over anything"
@@ -163,6 +163,7 @@ def _run(command: tuple[str, ...], text: str, layout: "Layout", keep_fds: tuple[
             stderr=subprocess.STDOUT,
             env=env,
             pass_fds=keep_fds,
+            process_group=0,
         )
     except OSError as error:
         raise ServerMissingError(
@@ -172,12 +173,11 @@ def _run(command: tuple[str, ...], text: str, layout: "Layout", keep_fds: tuple[
         try:
             output, _ = program.communicate(text.encode())
         except BaseException:
-            program.kill()
+            os.killpg(program.pid, signal.SIGKILL)  # the script and the server that it started
             raise
     if program.returncode != 0:
-        raise InitialisationFailedError(
-            f"{Path(command[0]).name} ended with status {program.returncode}: {_complaint(output.decode(errors='replace'))}"
-        )
+        said = _complaint(output.decode(errors="replace"))
+        raise InitialisationFailedError(f"{Path(command[0]).name} ended with status {program.returncode}: {said}")
 
 
 def _complaint(output: str) -> str:

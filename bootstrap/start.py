@@ -123,6 +123,7 @@ class Starter:
         disk, layout = self.disk or Disk(DataClass.UNKNOWN), self.layout
         options: list[str] = []
         if permission["action"] == Action.JOIN:
+            layout.data.mkdir(mode=0o700, exist_ok=True)
             datadir.clean_for_join(layout, disk)
         elif permission["first"]:
             self.create(disk)

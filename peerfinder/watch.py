@@ -73,7 +73,7 @@ def observe(watch: Watch, rules: Rules, seen: tuple[str, ...], now: float) -> tu
 
 def unknown(watch: Watch) -> Watch:
     """Take in a failed lookup: peers are neither gone nor there, so the clocks of removal start anew."""
-    return replace(watch, missed={}, present=tuple(sorted({*watch.present, *watch.missed})))
+    return replace(watch, missed={})
 
 
 def handed(watch: Watch, peers: tuple[str, ...]) -> Watch:

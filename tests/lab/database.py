@@ -61,7 +61,9 @@ def query(pod: Pod, layout: Layout, text: str, *, seconds: int = 10, sync_wait: 
                 return list(cursor.fetchall())
 
 
-def _connection(layout: Layout, seconds: int, sync_wait: int) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+def _connection(
+    layout: Layout, seconds: int, sync_wait: int
+) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
     return pymysql.connect(
         user="root",
         password=layout.secret("root-password"),

@@ -52,7 +52,6 @@ class Lab:
         network, self.nameserver = claim_network()
         self.layout = Layout(self.folder, network, replicas, nameserver=nameserver, env=dict(env or {}))
         self.layout.write_secrets()
-        self.layout.write_programs()
         self.pods: dict[int, Pod] = {}
         self.keep = keep
         """Whether the folder stays when the lab ends."""

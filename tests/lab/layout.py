@@ -6,14 +6,13 @@ Knows the names of settings; nothing of processes.
 
 import os
 import secrets
-import shutil
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 
 from tests.lab.folders import Folders
-from tests.lab.machine import command_path, provider
+from tests.lab.machine import as_pod, command_path, provider
 from tests.lab.nameserver import PORTS, NameServer, Zone
 from tests.lab.pod import Commands, Pod
 
@@ -42,14 +41,6 @@ key_buffer_size=1M
 aria_pagecache_buffer_size=1M
 """
 """conf.d/lab.cnf: a server in about 85 MB."""
-
-ROOT_RSYNC = """\
-#!/bin/sh
-case " $* " in *" --daemon "*) exec {rsync} "$@" --dparam=uid=0 --dparam=gid=0 ;; esac
-exec {rsync} "$@"
-"""
-"""wsrep_sst_rsync names no uid, and a daemon started by root changes to nobody (rsyncd.conf(5), uid): every SST
-into a datadir of root's fails with `mkdir ... Permission denied`."""
 
 
 class NoNetworkError(Exception):
@@ -84,11 +75,6 @@ class Layout:
         return f"galera.{self.namespace}.svc.{self.domain}"
 
     @property
-    def bin(self) -> Path:
-        """Programs of the lab's own, before all others in PATH."""
-        return self.folder / "bin"
-
-    @property
     def secrets(self) -> Path:
         return self.folder / "secrets"
 
@@ -107,11 +93,12 @@ class Layout:
     def commands(self, folders: Folders) -> Commands:
         """What the containers run, word for word as in a manifest."""
         cnf = folders.config / "my-galera.cnf"
-        return {
+        commands = {
             "agent": ("galera-bootstrap", "agent"),
             "bootstrap": ("peer-finder", "-service=galera", "-on-start=galera-bootstrap on-start"),
             "mysql": ("galera-bootstrap", "start", "--", "mariadbd", f"--defaults-file={cnf}"),
         }
+        return {name: as_pod(argv) for name, argv in commands.items()}
 
     def environment(self, pod: Pod) -> dict[str, str]:
         """The environment of a pod's containers: the settings and a PATH, nothing inherited."""
@@ -129,11 +116,9 @@ class Layout:
             "BIND_ADDRESS": pod.ip,
             "PROVIDER": str(provider()),
             "PROVIDER_OPTIONS": PROVIDER_OPTIONS,
-            # mariadbd refuses to run as root unless it is told so.
-            **({"SERVER_USER": "root"} if os.geteuid() == 0 else {}),
         }
         return {
-            "PATH": f"{self.bin}:{command_path()}",
+            "PATH": command_path(),
             "HOME": str(pod.folders.work),
             "TMPDIR": str(pod.folders.work),
             "LANG": "C.UTF-8",
@@ -145,15 +130,6 @@ class Layout:
             **{f"GALERA_BOOTSTRAP_{key}": value for key, value in own.items()},
             **self.env,
         }
-
-    def write_programs(self) -> None:
-        """As root, an rsync that stays root as a daemon."""
-        self.bin.mkdir(mode=0o700, parents=True, exist_ok=True)
-        rsync = shutil.which("rsync", path=command_path())
-        if os.geteuid() == 0 and rsync:
-            path = self.bin / "rsync"
-            path.write_text(ROOT_RSYNC.format(rsync=rsync))
-            path.chmod(0o700)
 
     def write_secrets(self) -> None:
         """The Secret's files, once for the lab's life."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ PROGRAMS = {
 }
 """Programs, any of a line, and the Debian package that has them."""
 
+NOT_ROOT = ("unshare", "--user", "--map-user=12345", "--map-group=12345", "--")
+"""unshare(1) of util-linux; a uid without an entry in /etc/passwd, as in Kubernetes."""
+
 COMMANDS = ("galera-bootstrap", "peer-finder")
 
 
@@ -33,6 +37,24 @@ def command_path() -> str:
     """PATH for the pods: this Python's commands first, then the system's, where mariadbd is."""
     system = ("/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
     return os.pathsep.join((str(Path(sys.executable).parent), *system))
+
+
+def as_pod(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The command as a pod's process runs it: never as root, as in Kubernetes with runAsUser.
+
+    As root, every rsync SST fails with `mkdir ... Permission denied`: wsrep_sst_rsync names no uid, and a daemon of
+    root's changes to nobody (rsyncd.conf(5), uid).
+    So root becomes an ordinary uid in a user namespace; outside of it the files stay root's.
+    """
+    return (*NOT_ROOT, *argv) if os.geteuid() == 0 else argv
+
+
+def can_run_pods() -> bool:
+    """Whether this user is not root, or root may make user namespaces."""
+    try:
+        return subprocess.run(as_pod(("true",)), capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def provider(candidates: Sequence[Path] = PROVIDERS) -> Path:
@@ -52,6 +74,10 @@ def check() -> None:
     """Raises NotInstalledError with the one line to run."""
     if not sys.platform.startswith("linux"):
         raise NotInstalledError("the lab needs Linux: other systems do not answer on all of 127.0.0.0/8")
+    if not can_run_pods():
+        raise NotInstalledError(
+            "root may not make user namespaces here, and rsync SST fails as root: use an ordinary user"
+        )
     packages = missing_packages(command_path())
     if packages:
         raise NotInstalledError(

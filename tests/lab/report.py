@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from tests.lab.machine import as_pod
 from tests.lab.pod import Pod
 
 SCHEMA = "galera-bootstrap/status/v1"
@@ -100,7 +101,7 @@ def run(pod: Pod, *argv: str, seconds: float = 20.0) -> str:
     """The standard output of a command in the pod's environment; raises ReportFailedError."""
     try:
         done = subprocess.run(
-            argv,
+            as_pod(argv),
             env=pod.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
