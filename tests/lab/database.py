@@ -6,7 +6,7 @@ The lab looks at the servers with its own eyes, so that a wrong status command c
 import socket
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pymysql
 
@@ -14,6 +14,7 @@ from tests.lab.layout import Layout
 from tests.lab.pod import Pod
 
 Row = tuple[Any, ...]
+Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
 
 VARIABLES = (
     "wsrep_cluster_status",

@@ -16,6 +16,7 @@ from typing import Self
 
 import pymysql
 
+from tests.lab.database import Connection
 from tests.lab.layout import Layout
 
 TABLE = "acknowledged"
@@ -23,7 +24,7 @@ TABLE = "acknowledged"
 CREATE = f"CREATE TABLE IF NOT EXISTS {TABLE} (id BIGINT PRIMARY KEY, via VARCHAR(63) NOT NULL) ENGINE=InnoDB"
 
 SPAN = 10**9
-"""Ids of one thread; thread t writes t*SPAN+1, t*SPAN+2, ..."""
+"""Ids of one thread; a later writer on the same table begins at a later multiple of it."""
 
 
 class Writer:
@@ -36,10 +37,11 @@ class Writer:
         self._acknowledged: list[int] = []
         self._stop = threading.Event()
         self._record = -1
+        self._base = 0
         self._threads = [threading.Thread(target=self._write, args=(t,), daemon=True) for t in range(threads)]
 
     def __enter__(self) -> Self:
-        self._create()
+        self._base = self._create()
         # O_APPEND and one write a row: what stands in the file was acknowledged, whatever happens to this process.
         self._record = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for thread in self._threads:
@@ -77,7 +79,7 @@ class Writer:
                 raise TimeoutError(f"{self.count} of {count} rows acknowledged in {seconds} s, errors {self.errors}")
             time.sleep(0.02)
 
-    def _connect(self, ip: str) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+    def _connect(self, ip: str) -> Connection:
         return pymysql.connect(
             host=ip,
             user=self._layout.secret("user"),
@@ -89,12 +91,15 @@ class Writer:
             autocommit=True,
         )
 
-    def _create(self) -> None:
+    def _create(self) -> int:
+        """Create the table; the first multiple of SPAN above its ids."""
         with closing(self._connect(self._ips[0])) as connection, connection.cursor() as cursor:
             cursor.execute(CREATE)
+            cursor.execute(f"SELECT COALESCE(MAX(id) DIV {SPAN}, 0) + 1 FROM {TABLE}")
+            return int((cursor.fetchone() or (1,))[0])
 
     def _write(self, thread: int) -> None:
-        number, turn = thread * SPAN, thread
+        number, turn = (self._base + thread) * SPAN, thread
         while not self._stop.is_set():
             ip = self._ips[turn % len(self._ips)]
             turn += 1
