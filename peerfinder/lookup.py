@@ -92,13 +92,14 @@ def _records(name: str, record_type: str, nameservers: Nameservers, deadline: fl
     """Ask the servers in turn, the silent ones again and for longer, until one has answered the question."""
     end = monotonic() + deadline
     faults = dict.fromkeys(nameservers.servers, "not asked: no time was left")
-    silent = list(nameservers.servers)
+    silent = list(faults)
     for number in range(MAX_ROUNDS):
-        for position, server in enumerate(tuple(silent)):
+        asked = tuple(silent)
+        for position, server in enumerate(asked):
             left = end - monotonic()
             if left <= 0:
                 break
-            share = min(left / (len(silent) - position) if number == 0 else left, TRY_SECONDS * 2**number)
+            share = min(left / (len(asked) - position), TRY_SECONDS * 2**number)
             try:
                 return _meaning(ask(f"{name}.", record_type, server, share), server)
             except TimeoutError:

@@ -1,0 +1,22 @@
+"""What the tests of peer-finder share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.dns.knot import Knot, numbered_pods, pods
+
+
+@pytest.fixture
+def knot(tmp_path: Path) -> Iterator[Knot]:
+    """A name server that knows no Service yet."""
+    with Knot(tmp_path / "knot") as server:
+        yield server
+
+
+@pytest.fixture
+def galera(knot: Knot) -> Knot:
+    """A name server with the Service galera of three pods."""
+    knot.publish(pods("galera", numbered_pods(3)))
+    return knot

@@ -1,0 +1,179 @@
+"""Which hook is due, over any course of answers."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peerfinder.watch import Due, Rules, Wait, Watch, handed, observe, unknown
+
+OWN = "a"
+
+
+@dataclass
+class Course:
+    """Plays answers against the rules; every due hook runs well and at once."""
+
+    rules: Rules
+    state: Watch = field(default_factory=Watch)
+    now: float = 100.0
+
+    def see(self, peers: str, after: float = 1.0) -> Due | Wait:
+        """Let *after* seconds pass, then see these peers, a letter each."""
+        self.now += after
+        self.state, verdict = observe(self.state, self.rules, tuple(sorted(peers)), self.now)
+        if isinstance(verdict, Due):
+            self.state = handed(self.state, verdict.peers)
+        return verdict
+
+    def fail(self, after: float = 1.0) -> None:
+        self.now += after
+        self.state = unknown(self.state)
+
+
+def due(peers: str) -> Due:
+    return Due(tuple(peers))
+
+
+def test_the_first_hook_is_due_when_our_own_name_is_there() -> None:
+    course = Course(Rules(own=OWN))
+
+    assert course.see("bc") is Wait.SELF_MISSING
+    assert course.see("abc") == due("abc")
+    assert course.see("abc") is Wait.STEADY
+
+
+def test_without_the_requirement_our_own_name_may_be_missing() -> None:
+    assert Course(Rules()).see("bc") == due("bc")
+
+
+def test_a_change_is_relative_to_what_a_hook_got_last() -> None:
+    course = Course(Rules(own=OWN))
+    course.see("ab")
+
+    assert course.see("abc") == due("abc")
+    assert course.see("ac") == due("ac")
+    assert course.see("ac") is Wait.STEADY
+
+
+def test_our_own_name_gone_suspends_changes_and_its_return_delivers_them() -> None:
+    course = Course(Rules(own=OWN))
+    course.see("ab")
+
+    assert course.see("bc") is Wait.SELF_MISSING
+    assert course.see("abc") == due("abc")
+
+
+def test_our_own_name_counts_only_when_seen_now() -> None:
+    course = Course(Rules(own=OWN, remove_after=60))
+    course.see("ab")
+
+    assert course.see("bc") is Wait.SELF_MISSING
+
+
+def test_too_few_peers_hold_the_first_hook_only() -> None:
+    course = Course(Rules(own=OWN, min_peers=2))
+
+    assert course.see("a") is Wait.TOO_FEW
+    assert course.see("ab") == due("ab")
+    assert course.see("a") == due("a")
+
+
+def test_a_set_settles_before_a_change_but_not_before_the_start() -> None:
+    course = Course(Rules(own=OWN, settle_min=3))
+
+    assert course.see("a") == due("a")
+    assert course.see("ab") is Wait.SETTLING
+    assert course.see("ab", after=2.9) is Wait.SETTLING
+    assert course.see("ab", after=0.2) == due("ab")
+
+
+def test_a_set_that_never_settles_is_handed_over_at_the_maximum() -> None:
+    course = Course(Rules(own=OWN, settle_min=3, settle_max=5))
+    course.see("a")
+
+    verdicts = [course.see("ab" if n % 2 else "abc") for n in range(8)]
+
+    assert verdicts.index(due("ab")) == 5
+
+
+def test_a_set_that_returns_to_the_old_one_starts_no_hook() -> None:
+    course = Course(Rules(own=OWN, settle_min=3))
+    course.see("ab")
+    course.see("abc")
+
+    assert course.see("ab", after=10) is Wait.STEADY
+
+
+def test_a_peer_is_gone_only_after_it_was_unseen_long_enough() -> None:
+    course = Course(Rules(own=OWN, remove_after=5))
+    course.see("abc")
+
+    assert course.see("ab") is Wait.STEADY
+    assert course.see("ab", after=4.9) is Wait.STEADY
+    assert course.see("ab", after=0.2) == due("ab")
+
+
+def test_two_servers_that_disagree_start_no_storm_of_hooks() -> None:
+    course = Course(Rules(own=OWN, remove_after=5))
+    course.see("abc")
+
+    assert {course.see("ab" if n % 2 else "abc") for n in range(60)} == {Wait.STEADY}
+
+
+def test_what_is_unknown_is_not_time_unseen() -> None:
+    course = Course(Rules(own=OWN, remove_after=5))
+    course.see("abc")
+    course.see("ab")
+    course.fail(after=60)
+
+    assert course.see("ab") is Wait.STEADY
+    assert course.see("ab", after=5) == due("ab")
+
+
+ANSWERS = st.none() | st.sets(st.sampled_from("abcd"), min_size=1).map(lambda peers: "".join(sorted(peers)))
+RULES = st.builds(
+    Rules,
+    own=st.sampled_from(["", OWN]),
+    min_peers=st.integers(1, 3),
+    settle_min=st.sampled_from([0.0, 2.0]),
+    settle_max=st.sampled_from([0.0, 4.0]),
+    remove_after=st.sampled_from([0.0, 3.0]),
+)
+
+
+@settings(max_examples=500)
+@given(RULES, st.lists(st.tuples(ANSWERS, st.floats(0, 5)), max_size=40))
+def test_in_any_course(rules: Rules, answers: list[tuple[str | None, float]]) -> None:
+    course = Course(rules)
+    before: tuple[str, ...] = ()
+    ever: set[str] = set()
+    for peers, after in answers:
+        if peers is None:
+            course.fail(after)
+            continue
+        ever |= set(peers)
+        verdict = course.see(peers, after)
+        if isinstance(verdict, Due):
+            assert verdict.peers, "never an empty set"
+            assert verdict.peers != before, "never the same set again"
+            assert not rules.own or rules.own in peers, "never without our own name"
+            assert set(peers) <= set(verdict.peers) <= ever, "never a name that was not seen"
+            assert before or len(peers) >= rules.min_peers, "never too few at the start"
+            before = verdict.peers
+
+
+@given(RULES, st.sampled_from(["ab", "abc", "abcd"]))
+def test_a_set_that_stays_is_delivered_in_bounded_time(rules: Rules, peers: str) -> None:
+    course = Course(rules)
+    course.see("abcd")
+    for _ in range(10):
+        course.see(peers)
+
+    assert course.state.handed == tuple(peers) or len(peers) < rules.min_peers
+
+
+@pytest.mark.parametrize("wait", Wait)
+def test_every_reason_to_wait_is_a_sentence(wait: Wait) -> None:
+    assert " " in wait.value
