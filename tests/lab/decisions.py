@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.lab.lab import Lab
 from tests.lab.screen import Screen
 
-DECISION = re.compile(r"\b(?P<action>bootstrap|join|hold): \[(?P<rule>[^\]]+)\] (?P<reason>.+)$")
+DECISION = re.compile(r"\bagent: (?P<action>bootstrap|join|hold): (?P<reason>.+) \[(?P<rule>[^\]]+)\]$")
 """An agent's line; `wait` and `running` are left out, the table shows them."""
 
 
@@ -16,8 +16,10 @@ class Decisions:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._read: dict[str, int] = {}
+        self._last: dict[str, str] = {}
         for _ in self.new():
             pass  # only what comes from now on counts
+        self._last.clear()
 
     def new(self) -> Iterator[tuple[str, str]]:
         """The pod and the text of each decision since the last call."""
@@ -32,7 +34,10 @@ class Decisions:
             self._read[pod.name] = self._read.get(pod.name, 0) + (len(whole) + 1 if whole else 0)
             for line in whole.decode(errors="replace").splitlines():
                 if found := DECISION.search(line):
-                    yield pod.name, f"{found['action'].upper()} by rule {found['rule']}: {found['reason']}"
+                    text = f"{found['action'].upper()} by rule {found['rule']}: {found['reason']}"
+                    if self._last.get(pod.name) != text:
+                        self._last[pod.name] = text
+                        yield pod.name, text
 
     def show(self, screen: Screen) -> None:
         """Tell what is new."""

@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Self
 
 import pymysql
 
@@ -19,7 +20,7 @@ from tests.lab.decisions import Decisions
 from tests.lab.lab import Lab, LabTimeoutError
 from tests.lab.layout import NoNetworkError, PathTooLongError
 from tests.lab.screen import Screen
-from tests.lab.view import rows_of
+from tests.lab.view import Row, rows_of
 from tests.lab.writer import Writer
 
 PODS = 3
@@ -75,33 +76,41 @@ def _without_interrupts_at_the_end() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
 
 
-@contextmanager
-def _watched(lab: Lab, screen: Screen) -> Iterator[None]:
-    """Keep the table up to date meanwhile."""
-    stop, decisions = threading.Event(), Decisions(lab)
+class Watch:
+    """Keeps the table up to date and tells the decisions, beside what the demo does; a context manager."""
 
-    def watch() -> None:
-        while not stop.is_set():
-            decisions.show(screen)
-            screen.draw(rows_of(lab))
-            stop.wait(0.7)
+    def __init__(self, lab: Lab, screen: Screen) -> None:
+        self._lab, self._screen, self._decisions = lab, screen, Decisions(lab)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.rows: list[Row] = []
+        """The table as it was last."""
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        decisions.show(screen)
-        screen.draw(rows_of(lab))
-        screen.freeze()
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._screen.freeze()
+
+    def shows_all_synced(self) -> bool:
+        """Whether the agents' table says so, too."""
+        return all(row.local_state == "Synced" and row.size == str(PODS) for row in self.rows)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            self.rows = rows_of(self._lab)
+            self._decisions.show(self._screen)
+            self._screen.draw(self.rows)
+            self._stop.wait(0.5)
 
 
 def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
     """Start all that is off; seconds to the first Primary and to all Synced."""
     began = time.monotonic()
-    with _watched(lab, screen):
+    with Watch(lab, screen) as watch:
         if lab.pods:
             lab.start_all()
         else:
@@ -110,7 +119,9 @@ def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
         primary = time.monotonic() - began
         screen.tell(f"first Primary Component after {primary:.1f} s")
         lab.wait_synced(PODS)
-    return primary, time.monotonic() - began
+        synced = time.monotonic() - began
+        lab.wait("every agent knows it", watch.shows_all_synced, 30.0)
+    return primary, synced
 
 
 def _show(lab: Lab, screen: Screen) -> int:

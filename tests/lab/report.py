@@ -52,15 +52,15 @@ class Member:
             raw.get("class"),
             server.get("uuid") or raw.get("uuid"),
             server.get("last_committed", raw.get("seqno")),
-            server.get("cluster_size"),
-            server.get("local_state"),
-            server.get("cluster_status"),
+            server["size"] if server else None,
+            server["local_state"] if server else None,
+            server["cluster_status"] if server else None,
         )
 
     @property
     def position(self) -> str:
         """`uuid:seqno`, the uuid by its first eight digits; empty where it is not known."""
-        return "" if self.uuid is None else f"{self.uuid[:8]}…:{'?' if self.seqno is None else self.seqno}"
+        return "" if self.uuid is None else f"{self.uuid[:8]}:{'?' if self.seqno is None else self.seqno}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Elsewhere (a file, a pipe, CI) only a row's transitions are printed, so that the
 never repeats itself.
 """
 
+import shutil
 import threading
 import time
 from typing import TextIO
@@ -43,7 +44,9 @@ class Screen:
         with self._writing:
             if self._terminal:
                 self._erase()
-                self._drawn = ["", *table(rows)]
+                # A line that wraps would be two to erase.
+                width = shutil.get_terminal_size().columns - 1
+                self._drawn = ["", *(text[:width] for text in table(rows))]
                 self._paint()
             else:
                 self._transitions(rows)

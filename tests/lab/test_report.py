@@ -18,7 +18,7 @@ RUNNING = {
     "server": {
         "cluster_status": "Primary",
         "local_state": "Synced",
-        "cluster_size": 3,
+        "size": 3,
         "uuid": UUID,
         "last_committed": 41,
     },
@@ -47,7 +47,7 @@ def report(*members: object) -> str:
 
 def test_a_running_member_shows_its_server_and_a_frozen_one_its_disk() -> None:
     members = Report.parse(report(RUNNING, FROZEN)).members
-    assert [m.position for m in members] == ["0b5d3c2e…:41", "0b5d3c2e…:40"]
+    assert [m.position for m in members] == ["0b5d3c2e:41", "0b5d3c2e:40"]
     assert (members[0].size, members[1].data_class) == (3, "CRASHED")
 
 

@@ -3,8 +3,8 @@ from io import StringIO
 from tests.lab.screen import Screen
 from tests.lab.view import Row
 
-SYNCED = Row("mysql-0", "running", "", "0b5d3c2e…:41", "3", "Synced")
-LATER = Row("mysql-0", "running", "", "0b5d3c2e…:99", "3", "Synced")
+SYNCED = Row("mysql-0", "running", "", "0b5d3c2e:41", "3", "Synced")
+LATER = Row("mysql-0", "running", "", "0b5d3c2e:99", "3", "Synced")
 OFF = Row("mysql-0", "off")
 
 

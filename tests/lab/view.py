@@ -6,7 +6,8 @@ from tests.lab.lab import Lab
 from tests.lab.report import Member, Report, ReportFailedError
 
 HEADER = ("member", "phase", "class", "uuid:seqno", "size", "local state")
-WIDTHS = (9, 13, 15, 18, 4, 20)
+WIDTHS = (8, 13, 15, 15, 4, 14)
+"""Together no wider than a terminal of 80 columns."""
 
 
 @dataclass(frozen=True)
