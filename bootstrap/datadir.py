@@ -17,8 +17,12 @@ from bootstrap.errors import GraStateInvalidError, RecoverFailedError, ServerMis
 from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.grastate import GraState
 
-SST_MARKERS = ("sst_in_progress", ".sst", "wsrep_sst.pid")
-"""What the scripts wsrep_sst_rsync and wsrep_sst_mariabackup leave when they are killed (not always all, or any)."""
+SST_SIGNS = ("sst_in_progress", ".sst")
+"""What a joiner's scripts (wsrep_sst_rsync, wsrep_sst_mariabackup) leave when they are killed; not always."""
+
+SST_REMAINS = (*SST_SIGNS, "wsrep_sst.pid")
+"""All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
+`wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
 
 _GRASTATE_MODE = 0o660
 """As Galera creates it under the umask of mariadbd."""
@@ -171,7 +175,7 @@ def _transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> 
     database, into which no join was ever executed, it is the file that Galera creates at its very start
     (saved_state.cpp, `fopen(.., "a")`); the recovered position then decides.
     """
-    marker = next((name for name in SST_MARKERS if name in names), None)
+    marker = next((name for name in SST_SIGNS if name in names), None)
     if marker:
         return f"{marker} is left over from a state transfer"
     if raw is not None and grastate.is_blank(raw) and not (fresh and {"ibdata1", "mysql"} <= names):
@@ -240,7 +244,7 @@ def _without_position(state: GraState | None, *, initialised: bool) -> Disk:
 
 def fingerprint(layout: Layout) -> str:
     """Return a text that changes when anything writes to the datadir; cheap, for "is it still as it was inspected?"."""
-    names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_MARKERS)
+    names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_REMAINS)
     return " ".join(f"{name}={_stamp(layout.data / name)}" for name in names)
 
 
@@ -256,7 +260,7 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
         return
     if disk.data_class is DataClass.SST_INTERRUPTED:
         _write_grastate(layout, b"")
-    for name in (*SST_MARKERS, "gvwstate.dat"):
+    for name in (*SST_REMAINS, "gvwstate.dat"):
         path = layout.data / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -270,8 +274,10 @@ def prepare_winner(layout: Layout, winner: Position) -> None:
 
     Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
     position on the command line counts, which it does only if the uuid stands in the file: without grastate.dat a
-    bootstrap makes a new uuid.  Raises OSError.
+    bootstrap makes a new uuid.  A donor's left-over wsrep_sst.pid would make the first transfer wait for a process that
+    is not its own (mariadb-operator issue 425).  Raises OSError.
     """
+    (layout.data / "wsrep_sst.pid").unlink(missing_ok=True)
     state: GraState | None = None
     with suppress(GraStateInvalidError, FileNotFoundError):
         state = grastate.parse(layout.grastate.read_bytes())

@@ -41,6 +41,7 @@ _FOLLOWS = (
     "Aborting",
     "DDL_LOG: Failed",
     "Plugin initialization aborted",
+    "Could not open mysql.plugin table",
     "Failed to initialize plugins",
     "Unknown/unsupported storage engine",
     "registration as a STORAGE ENGINE",
@@ -51,8 +52,8 @@ _FOLLOWS = (
 def complaint(log: str) -> str:
     """Return the line of the log that most likely names the cause: the last error that does not follow from another."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if "[ERROR]" in line or "[FATAL]" in line]
+    errors = [line for line in lines if "[ERROR]" in line or line.startswith("Could not open")]
     causes = [line for line in errors if not any(text in line for text in _FOLLOWS)]
     skipped = [line for line in lines if "skipping position recovery" in line]
     chosen = (causes or skipped or errors or lines or ["it wrote no log"])[-1]
-    return re.sub(r"^.*?\[(ERROR|FATAL|Note)\] ", "", chosen)[:300]
+    return re.sub(r"^.*?\[(ERROR|Note)\] ", "", chosen)[:300]
