@@ -49,8 +49,11 @@ class Server:
         return self.primary and self.local_state == "Synced" and self.cluster_size == size
 
 
-def query(pod: Pod, layout: Layout, text: str, *, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
-    """Run one statement as root over the pod's own socket; raises pymysql.Error or OSError."""
+def query(pod: Pod, layout: Layout, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
+    """Run statements in one session as root over the pod's own socket; the rows of the last one.
+
+    Raises pymysql.Error or OSError.
+    """
     # pymysql leaves a socket of its own open when the connection is refused.
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(2.0)
@@ -58,7 +61,8 @@ def query(pod: Pod, layout: Layout, text: str, *, seconds: int = 10, sync_wait: 
         with closing(_connection(layout, seconds, sync_wait)) as connection:
             connection.connect(stream)
             with connection.cursor() as cursor:
-                cursor.execute(text)
+                for statement in statements:
+                    cursor.execute(statement)
                 return list(cursor.fetchall())
 
 

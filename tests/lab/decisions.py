@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from tests.lab.lab import Lab
 from tests.lab.screen import Screen
 
-DECISION = re.compile(r"\bagent: (?P<action>bootstrap|join|hold): (?P<reason>.+) \[(?P<rule>[^\]]+)\]$")
+DECISION = re.compile(
+    r"\bagent: (?P<action>bootstrap|join|hold)(?: in term \d+)?: (?P<reason>.+) \[(?P<rule>[^\]]+)\]$"
+)
 """An agent's line; `wait` and `running` are left out, the table shows them."""
 
 

@@ -126,9 +126,9 @@ class Lab:
                 time.sleep(gap)
             self.pods[ordinal].start()
 
-    def sql(self, ordinal: int, text: str, *, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
-        """One statement as root on a pod's server; raises pymysql.Error."""
-        return database.query(self.pods[ordinal], self.layout, text, seconds=seconds, sync_wait=sync_wait)
+    def sql(self, ordinal: int, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
+        """Statements in one session as root on a pod's server, the last one's rows; raises pymysql.Error or OSError."""
+        return database.query(self.pods[ordinal], self.layout, *statements, seconds=seconds, sync_wait=sync_wait)
 
     def server(self, ordinal: int) -> Server | None:
         """What a pod's server says of its cluster; None when it does not answer."""

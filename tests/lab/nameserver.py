@@ -111,11 +111,11 @@ class NameServer:
         self._servers: list[socketserver.BaseServer] = []
         try:
             self._servers.append(_UDPServer((address, port), self._udp_handler()))
-            self._servers.append(_TCPServer((address, self._bound_port()), self._tcp_handler()))
+            self._servers.append(_TCPServer((address, port), self._tcp_handler()))
         except OSError:
             self._close()
             raise
-        self.address, self.port = address, self._bound_port()
+        self.address, self.port = address, port
 
     def __enter__(self) -> Self:
         for server in self._servers:
@@ -141,11 +141,6 @@ class NameServer:
         with self._changing:
             left = {name: address for name, address in self._zone.pods.items() if name != pod}
             self._zone = replace(self._zone, pods=left)
-
-    def _bound_port(self) -> int:
-        udp = self._servers[0]
-        assert isinstance(udp, _UDPServer)
-        return int(udp.socket.getsockname()[1])
 
     def _close(self) -> None:
         for server in self._servers:

@@ -7,6 +7,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
+from tests.lab.layout import claim_network
 from tests.lab.nameserver import PORTS, NameServer, Zone
 
 SERVICE = "galera.lab.svc.cluster.local"
@@ -14,7 +15,7 @@ SERVICE = "galera.lab.svc.cluster.local"
 
 @pytest.fixture
 def server() -> Iterator[NameServer]:
-    with NameServer("127.0.0.1", 0, Zone(SERVICE)) as server:
+    with claim_network()[1] as server:
         yield server
 
 
