@@ -85,6 +85,7 @@ class Agent:
         self.peers: dict[int, Record | Unknown] = {}
         self.verdict = Verdict(Wait("start", "the agent has just started"))
         self.promised_at = 0
+        self.told = ""
         permission.void(self.settings.permission)
         self.open_journal()
 
@@ -223,10 +224,17 @@ class Agent:
                 verdict = Verdict(Wait("promised", "bound by a promise meanwhile"), began=verdict.began)
             if verdict.action is Action.BOOTSTRAP and not self.settings.permission.exists():
                 verdict = self.write_permission(verdict)
-            if (verdict.word, verdict.decision) != (self.verdict.word, self.verdict.decision):
-                self.world.say(f"{verdict.word}: {verdict.decision.reason} [{verdict.decision.rule}]")
+            self.tell(verdict)
             self.verdict = verdict
             self.changed.notify_all()
+
+    def tell(self, verdict: Verdict) -> None:
+        """Log a verdict that says something new; what my own server does is told by the phase."""
+        term = f" in term {verdict.promise.term}" if verdict.action is Action.BOOTSTRAP and verdict.promise else ""
+        line = f"{verdict.word}{term}: {verdict.decision.reason} [{verdict.decision.rule}]"
+        if line != self.told and verdict.decision.rule != "own-server":
+            self.world.say(line)
+            self.told = line
 
     # What only this agent does to itself; all of it with the lock held.
 

@@ -106,6 +106,20 @@ def answer(query: dns.message.Message, targets: Sequence[str | tuple[bytes, ...]
     return reply.to_wire(max_size=65535)
 
 
+def compressed(query: dns.message.Message, hosts: Sequence[str]) -> bytes:
+    """Make an answer whose targets are hosts below the question's name, by compression pointers as old kube-dns sends.
+
+    RFC 2782 forbids them in SRV, and Go's resolver refuses them.
+    """
+    name = query.question[0].name.to_wire() or b""
+    head = query.id.to_bytes(2, "big") + b"\x85\0\0\1" + len(hosts).to_bytes(2, "big") + bytes(4)
+    wire = head + name + b"\0\x21\0\1"
+    for host in hosts:
+        target = bytes([len(host)]) + host.encode() + b"\xc0\x0c"
+        wire += b"\xc0\x0c\0\x21\0\1\0\0\0\5" + (6 + len(target)).to_bytes(2, "big") + b"\0\0\0\n\x0c\xea" + target
+    return wire
+
+
 def status(query: dns.message.Message, rcode: dns.rcode.Rcode) -> bytes:
     """Make an answer that holds only a response code."""
     reply = dns.message.make_response(query)

@@ -1,0 +1,1 @@
+"""Whole clusters in the lab, broken on purpose."""

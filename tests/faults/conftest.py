@@ -1,0 +1,31 @@
+"""A lab for each test, and a cluster with rows in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.lab import machine
+from tests.lab.lab import Lab
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """An empty lab for three pods."""
+    try:
+        machine.check()
+    except machine.NotInstalledError as exc:
+        pytest.skip(str(exc))
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def cluster(lab: Lab, tmp_path: Path) -> Cluster:
+    """Three pods, Synced, with acknowledged rows."""
+    lab.up(3)
+    lab.wait_synced(3)
+    it = Cluster(lab, tmp_path / "acknowledged")
+    it.write(200)
+    return it
