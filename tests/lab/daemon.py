@@ -4,6 +4,7 @@ One request a connection: a JSON line with the command and its arguments; one JS
 """
 
 import json
+import os
 import signal
 import socket
 import socketserver
@@ -15,7 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.lab.folders import Folders
 from tests.lab.lab import Lab
+from tests.lab.layout import LONGEST_SOCKET
 from tests.lab.pod import Pod
 from tests.lab.view import rows_of, table
 
@@ -29,11 +32,19 @@ class LabCommandError(Exception):
     """The lab refused or could not do what it was told; one line."""
 
 
+def control(folder: Path) -> Path:
+    """The socket of the lab in the folder; raises LabCommandError where a pod's socket would have too long a path."""
+    longest = Folders(folder / "mysql-0").socket
+    if len(os.fsencode(longest)) > LONGEST_SOCKET:
+        raise LabCommandError(f"{longest} is longer than {LONGEST_SOCKET} bytes: choose a shorter --folder")
+    return folder / CONTROL
+
+
 def call(folder: Path, command: str, **arguments: Any) -> str:
     """Tell the lab in the folder to do something and wait for its answer; raises LabCommandError."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(str(folder / CONTROL))
+            connection.connect(str(control(folder)))
         except OSError as exc:
             raise LabCommandError(f"no lab runs in {folder}: start one with `python -m tests.lab up`") from exc
         connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
@@ -50,13 +61,13 @@ def call(folder: Path, command: str, **arguments: Any) -> str:
 def is_running(folder: Path) -> bool:
     """Whether a lab listens in the folder."""
     with socket.socket(socket.AF_UNIX) as connection:
-        return connection.connect_ex(str(folder / CONTROL)) == 0
+        return connection.connect_ex(str(control(folder))) == 0
 
 
 def end(folder: Path, *, keep: bool) -> None:
     """End the lab in the folder and wait until nothing of it runs; raises LabCommandError."""
-    call(folder, "down", keep=keep)
-    while (folder / CONTROL).exists():
+    process = Path("/proc", call(folder, "down", keep=keep))
+    while process.exists():
         time.sleep(0.05)
 
 
@@ -66,22 +77,23 @@ def spawn(folder: Path, pods: int, *, seconds: float = 30.0) -> None:
         raise LabCommandError(f"a lab already runs in {folder}: `python -m tests.lab down` ends it")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / CONTROL).unlink(missing_ok=True)  # of a lab whose process was killed
-    log = folder / "lab.log"
-    with log.open("ab") as stream:
+    with (folder / "lab.log").open("a+b") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.lab", "serve", str(folder), str(pods)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
         )
-    deadline = time.monotonic() + seconds
-    while not (folder / CONTROL).exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            last = (log.read_text().splitlines() or ["it said nothing"])[-1]
-            raise LabCommandError(f"the lab did not start: {last}")
-        time.sleep(0.05)
+        deadline = time.monotonic() + seconds
+        while not is_running(folder):
+            if process.poll() is not None or time.monotonic() > deadline:
+                # A lab that fails removes its folder, but not what is open here.
+                log.seek(0)
+                last = (log.read().decode(errors="replace").splitlines() or ["it said nothing"])[-1]
+                raise LabCommandError(f"the lab did not start: {last}")
+            time.sleep(0.05)
 
 
 class Desk:
@@ -107,7 +119,7 @@ class Desk:
             case {"command": "down", "keep": bool(keep)}:
                 self.keep = keep
                 self.finished.set()
-                return "down"
+                return str(os.getpid())
         with self._one:
             return self._change(request)
 
@@ -171,7 +183,7 @@ def serve(folder: Path, pods: int) -> None:
     desk = Desk(lab)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: desk.finished.set())
-    path = folder / CONTROL
+    path = control(folder)
     with lab:
         lab.up()
         with _ControlServer(path, desk) as server:
@@ -181,5 +193,4 @@ def serve(folder: Path, pods: int) -> None:
                 pass
             server.shutdown()
         lab.keep = desk.keep
-    # Last of all: who waits for the end of `down` waits for this.
     path.unlink(missing_ok=True)

@@ -45,11 +45,12 @@ class Lab:
         keep: bool = False,
     ) -> None:
         """Claim a network and write the Secret; `keep` leaves the folder, `nameserver` replaces the lab's DNS."""
+        if folder is not None:
+            processes.kill(str(folder.absolute()))  # left by a lab whose own process was killed
+        network, self.nameserver = claim_network()
         # Short on purpose: the path of a Unix socket is limited to 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="lab-") if folder is None else folder).absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        processes.kill(str(self.folder))  # left by a lab whose own process was killed
-        network, self.nameserver = claim_network()
         self.layout = Layout(self.folder, network, replicas, nameserver=nameserver, env=dict(env or {}))
         self.layout.write_secrets()
         self.pods: dict[int, Pod] = {}
