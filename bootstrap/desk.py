@@ -8,12 +8,15 @@ from collections.abc import Callable
 from bootstrap.agent import Agent, Verdict
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
-from bootstrap.facts import Facts, Record
+from bootstrap.facts import Facts, Record, Unknown
 from bootstrap.permission import kernel_boot_id
 from bootstrap.record import Json, dump_disk, dump_record, load_disk
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
+
+MEMBER_KEYS = ("phase", "class", "detail", "uuid", "seqno", "server", "promise", "epoch")
+"""What is told of a member besides name, ordinal and answer; null = not known."""
 
 PATIENCE_S = 5.0
 """How long a question for a verdict is kept open before the same verdict is told again."""
@@ -95,26 +98,26 @@ class Desk:
         agent = self.agent
         return agent.verdict.word if agent.pod.phase.value == "frozen" else agent.pod.phase.value
 
-    def _member(self, ordinal: int, known: object) -> Json:
+    def _member(self, ordinal: int, known: Record | Unknown | None) -> Json:
+        """One member; the keys are the same whether it is known or not."""
         name = f"{self.agent.settings.set_name}-{ordinal}"
         if not isinstance(known, Record):
-            reason = getattr(known, "reason", "not asked yet")
-            return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}"}
+            reason = known.reason if known else "not asked yet"
+            return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}", **dict.fromkeys(MEMBER_KEYS)}
         told = dump_record(known)
         disk, server = known.disk, known.server
-        return {
-            "name": name,
-            "ordinal": ordinal,
-            "answer": "ok",
-            "phase": known.phase.value,
-            "class": disk.data_class.value if disk else None,
-            "detail": disk.detail if disk else "",
-            "uuid": (server.uuid if server else None) or (disk.position.uuid if disk and disk.position else None),
-            "seqno": server.last_committed if server else (disk.position.seqno if disk and disk.position else None),
-            "server": told["server"],
-            "promise": told["promise"],
-            "epoch": known.epoch,
-        }
+        position = disk.position if disk else None
+        values = (
+            known.phase.value,
+            disk.data_class.value if disk else None,
+            disk.detail if disk else None,
+            server.uuid if server else position.uuid if position else None,
+            server.last_committed if server else position.seqno if position else None,
+            told["server"],
+            told["promise"],
+            known.epoch,
+        )
+        return {"name": name, "ordinal": ordinal, "answer": "ok", **dict(zip(MEMBER_KEYS, values, strict=True))}
 
     def _explain(self) -> Json:
         agent = self.agent

@@ -46,7 +46,7 @@ class Directory:
         try:
             return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)[0]
         except PeerFinderError as exc:
-            return Unknown(f"no address: {exc}")
+            return Unknown(str(exc))
 
     def ordinals(self) -> frozenset[int]:
         """The ordinals that the Service's SRV records show; raises PeerFinderError."""

@@ -23,6 +23,9 @@ from peerfinder.errors import PeerFinderError
 AGENT_PATIENCE_S = 60.0
 """How long an agent may be away before the starter ends and leaves the rest to the kubelet."""
 
+LOOK_AGAIN_S = 20.0
+"""After how long a datadir that could not be read is looked at again: its cure should not need a new pod."""
+
 LOCK_PATIENCE_S = 2.0
 """How long `on-start` waits for the lock: the scripts of a state transfer outlive a killed server for a second."""
 
@@ -30,6 +33,10 @@ OURS = re.compile(r"--wsrep[-_](new[-_]cluster|cluster[-_]address|start[-_]posit
 """Options that only this toolkit may give to the server."""
 
 Say = Callable[[str], None]
+
+
+class LookAgainError(Exception):
+    """What was reported of the datadir may not be true any more."""
 
 
 @dataclass
@@ -45,7 +52,7 @@ class Starter:
     lock_fd: int = -1
     """The volume's lock; the programs that write to the datadir inherit it."""
     disk: Disk | None = None
-    fingerprint: str = ""
+    """What the datadir holds, once it was looked at."""
 
     @property
     def layout(self) -> datadir.Layout:
@@ -61,14 +68,15 @@ class Starter:
         configure.write(self.settings, self.secrets.cluster_id, self.directory, ordinals | self.shown)
         if self.disk is None:
             self.disk = self.known(hello) or self.inspect(hello)
-            self.fingerprint = datadir.fingerprint(self.layout)
-        client.ask("report", disk=dump_disk(self.disk), fingerprint=self.fingerprint)
+        client.ask("report", disk=dump_disk(self.disk), fingerprint=datadir.fingerprint(self.layout))
         return client
 
     def known(self, hello: Json) -> Disk | None:
-        """The report of an earlier starter, if nothing has written to the datadir since."""
-        told = hello.get("disk")
-        return load_disk(told) if told and hello.get("fingerprint") == datadir.fingerprint(self.layout) else None
+        """The report of an earlier starter, if it found something and nothing has written to the datadir since."""
+        told = load_disk(hello["disk"]) if hello.get("disk") else None
+        if told is None or told.data_class is DataClass.UNKNOWN:
+            return None
+        return told if hello.get("fingerprint") == datadir.fingerprint(self.layout) else None
 
     def inspect(self, hello: Json) -> Disk:
         """Look at the datadir; the server's own recovery tells the position."""
@@ -86,8 +94,11 @@ class Starter:
         return disk
 
     def wait(self, client: control.Client) -> Json:
-        """Wait for a verdict that permits something; every other one is told when it changes."""
-        told = ""
+        """Wait for a verdict that permits something; every other one is told when it changes.
+
+        Raises LookAgainError when the datadir could not be read and some time has gone by: it may be readable now.
+        """
+        told, began = "", time.monotonic()
         while True:
             verdict = client.ask("await")
             line = f"{verdict['verdict']}: {verdict['reason']} [{verdict['rule']}]"
@@ -96,6 +107,10 @@ class Starter:
                 told = line
             if verdict.get("action"):
                 return verdict
+            unread = self.disk is not None and self.disk.data_class is DataClass.UNKNOWN
+            if unread and time.monotonic() - began > LOOK_AGAIN_S:
+                self.disk = None
+                raise LookAgainError("looking at the datadir again")
 
     def take(self, client: control.Client) -> Json:
         """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
@@ -114,7 +129,7 @@ class Starter:
             client = self.report()
             try:
                 return client, ask(client)
-            except AgentUnreachableError as exc:
+            except (AgentUnreachableError, LookAgainError) as exc:
                 client.close()
                 self.say(f"{exc}; reporting again")
 
