@@ -19,10 +19,18 @@ def main() -> int:
     """Run `peer-finder` with the arguments and environment of this process; give the exit code."""
     if (sys.argv[1:2] and sys.argv[1] in COMMANDS) or "_PEER_FINDER_COMPLETE" in os.environ:
         _command()
+    _open_standard_streams()
     signals = Signals()
     signals.install()
     find = import_module("peerfinder.commands.find")
     return int(find.main(sys.argv[1:], os.environ, os.uname().nodename, signals))
+
+
+def _open_standard_streams() -> None:
+    """Open what is closed of descriptors 0 to 2 as /dev/null, lest a socket takes its place and is written to."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)  # noqa: FBT003 - the signature is Python's
+    os.close(opened)
 
 
 def _command() -> NoReturn:

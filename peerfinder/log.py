@@ -5,8 +5,9 @@ Python's logging package is left out because its import costs more than everythi
 """
 
 import json
-import sys
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import gmtime, strftime
 
@@ -37,17 +38,19 @@ EVENTS: dict[object, str] = {NoRecordsError: "no-records", AnswerInvalidError: "
 
 
 def write(log_format: str, level: str, event: str, message: str) -> None:
-    """Write one line; whatever the message holds, it stays one line. A closed stderr is no reason to stop."""
+    """Write one line; whatever the message holds, it stays one line."""
     now = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
     if log_format == "json":
         line = json.dumps({"time": now, "level": level, "event": event, "message": message})
     else:
         line = f"{now} peer-finder {level}: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
-    try:
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return
+    show(f"{line}\n")
+
+
+def show(text: str) -> None:
+    """Write text to stderr, in ASCII whatever the locale is; a stderr that is closed is no reason to fail."""
+    with suppress(OSError):
+        os.write(2, text.encode("ascii", "backslashreplace"))
 
 
 @dataclass

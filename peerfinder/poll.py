@@ -6,7 +6,6 @@ Neither decides what is due (`watch`) nor how a process is run (`hook`) or a que
 
 import os
 import random
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -139,8 +138,7 @@ def _hand_over(plan: Plan, looked: _Looked, signals: Signals, line: Callable[[st
     word = "would run" if plan.dry_run else "running"
     line("info", hook.event, f"{word} {hook.event} with {len(after)} peers: {_changed(before, after)}")
     if plan.dry_run:
-        sys.stdout.write(lines(looked.given))
-        sys.stdout.flush()
+        print(lines(looked.given), end="", flush=True)
     else:
         run(hook, lines(looked.given).encode(), _environment(plan, hook, os.environ), signals)
 

@@ -4,7 +4,6 @@ Knows what each flag means for the plan.
 Does not import click: this command is in the way of every pod's start.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -28,10 +27,10 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
     try:
         values, rest = flags.parse(words, environment)
     except flags.HelpAskedError:
-        sys.stderr.write(flags.usage())
+        log.show(flags.usage())
         return 0
     except UsageError as exc:
-        sys.stderr.write(f"{exc}\n{flags.usage()}")
+        log.show(f"{exc}\n{flags.usage()}")
         return exc.exit_code
     line = partial(log.write, "json" if values.get("log-format") == "json" else "text")
     try:

@@ -6,6 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
+from tests.peerfinder.program import STARTED
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """End what a failed test has left running."""
+    yield
+    while STARTED:
+        with STARTED.pop() as process:
+            if process.poll() is None:
+                process.kill()
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ SUFFIX = "galera.default.svc.cluster.local"
 PATIENCE = 30.0
 """Generous, for busy machines: a test that needs it has failed. Seconds."""
 
+STARTED: list[subprocess.Popen[str]] = []
+"""Every process of the test under way, so that a failing test leaves none behind."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -36,7 +39,7 @@ def begin(
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PEERFINDER_", "POD_"))}
     environment |= {"POD_NAME": pod, "POD_NAMESPACE": "default"} | variables
     common = ["-service=galera", "-domain=cluster.local"] + ([f"-nameserver={nameserver}"] if nameserver else [])
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*prefix, PROGRAM, *common, *words],
         env=environment,
         stdout=subprocess.PIPE,
@@ -44,6 +47,8 @@ def begin(
         stdin=subprocess.DEVNULL,
         text=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def end(process: subprocess.Popen[str]) -> Ended:

@@ -1,0 +1,227 @@
+"""What a hook gets, and what becomes of us when it fails, hangs or misbehaves; seen from outside."""
+
+import os
+import signal
+import stat
+from pathlib import Path
+from time import monotonic
+
+import dns.message
+import pytest
+
+from tests.dns.knot import Knot, numbered_pods, pods
+from tests.dns.liar import Liar, answer, compressed, framed
+from tests.peerfinder.program import begin, end, fqdn, run, until
+
+pytestmark = pytest.mark.knot
+
+LIST = "".join(f"{name}\n" for name in fqdn("mysql-0", "mysql-1", "mysql-2"))
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_hook_gets_sorted_full_names_one_a_line(galera: Knot) -> None:
+    ended = run("-on-start=cat", nameserver=galera.nameserver)
+
+    assert (ended.status, ended.out) == (0, LIST)
+
+
+def test_quotes_inside_the_flag_are_the_shells_as_old_manifests_have_them(galera: Knot, tmp_path: Path) -> None:
+    path = script(tmp_path / "on start.sh", "#!/bin/sh\ncat\n")
+
+    assert run(f'-on-start="{path}"', nameserver=galera.nameserver).out == LIST
+
+
+def test_every_line_is_read_by_a_shell_loop_also_the_last(galera: Knot, tmp_path: Path) -> None:
+    path = script(tmp_path / "on-start.sh", '#!/bin/sh\nwhile read -r line; do echo "[$line]"; done\n')
+
+    assert run(f"-on-start={path}", nameserver=galera.nameserver).out.split() == [f"[{n}]" for n in LIST.split()]
+
+
+def test_arguments_redirections_lists_and_variables_are_the_shells(galera: Knot, tmp_path: Path) -> None:
+    text = f"tee > {tmp_path}/peers && echo $GREETING a b | tr a-z A-Z; exit 0"
+
+    ended = run("-on-start", text, nameserver=galera.nameserver, GREETING="hello")
+
+    assert (ended.status, ended.out) == (0, "HELLO A B\n")
+    assert (tmp_path / "peers").read_text() == LIST
+
+
+def test_no_bash_is_needed(galera: Knot, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "cat").symlink_to("/bin/cat")
+
+    assert run("-on-start=cat", nameserver=galera.nameserver, PATH=str(tmp_path / "bin")).out == LIST
+
+
+def test_output_goes_to_the_stream_it_was_written_to(galera: Knot) -> None:
+    ended = run("-on-start=echo out; echo err >&2", nameserver=galera.nameserver)
+
+    assert ended.out == "out\n"
+    assert "err\n" in ended.err.splitlines(keepends=True)
+
+
+def test_output_is_seen_while_the_hook_runs(galera: Knot) -> None:
+    process = begin("-on-start=echo first; exec sleep 60", nameserver=galera.nameserver)
+    assert process.stdout is not None
+
+    assert process.stdout.readline() == "first\n"
+    process.terminate()
+    assert end(process).status == 143
+
+
+def test_a_hook_knows_the_event_and_its_own_name(galera: Knot) -> None:
+    ended = run("-on-start=echo $PEERFINDER_EVENT $PEERFINDER_SELF [$HOST_ADDRESS]", nameserver=galera.nameserver)
+
+    assert ended.out.split() == ["on-start", *fqdn("mysql-0"), "[]"]
+
+
+def test_with_pod_ip_a_hook_gets_the_four_names_of_the_later_go_program(galera: Knot) -> None:
+    text = "-on-start=echo $HOST_ADDRESS $HOST_ADDRESS_TYPE $POD_IP $POD_IP_TYPE"
+
+    named = run(text, nameserver=galera.nameserver, POD_IP="127.1.0.1")
+    addressed = run(text, "-address-type=IP", nameserver=galera.nameserver, POD_IP="127.1.0.1")
+
+    assert named.out.split() == [*fqdn("mysql-0"), "DNS", "127.1.0.1", "IPv4"]
+    assert addressed.out.split() == ["127.1.0.1", "IPv4", "127.1.0.1", "IPv4"]
+
+
+def test_hooks_get_addresses_on_request(galera: Knot) -> None:
+    ended = run("-on-start=cat", "-address-type=IPv4", nameserver=galera.nameserver)
+
+    assert ended.out.split() == sorted(numbered_pods(3).values())
+
+
+def test_no_hook_gets_a_list_with_an_address_missing(galera: Knot) -> None:
+    ended = run("-on-start=cat", "-address-type=IPv6", "-timeout=1", nameserver=galera.nameserver)
+
+    assert (ended.status, ended.out) == (6, "")
+    assert "no IPv6 address" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("exit 3", "with status 3", id="a status"),
+        pytest.param("kill -9 $$", "by signal 9", id="SIGKILL"),
+        pytest.param("kill -SEGV $$", "by signal 11", id="SIGSEGV"),
+        pytest.param("/missing/on-start.sh", "with status 127 (not found)", id="a missing file"),
+        pytest.param("/etc/passwd", "with status 126 (not executable)", id="a file that is not executable"),
+        pytest.param("/tmp", "with status 126 (not executable)", id="a folder"),
+        pytest.param("'unbalanced", "with status 2", id="a quote that is not closed"),
+    ],
+)
+def test_a_hook_that_fails_ends_us_with_1_and_says_why(galera: Knot, text: str, why: str) -> None:
+    ended = run(f"-on-start={text}", "-on-change=true", nameserver=galera.nameserver)
+
+    assert ended.status == 1
+    assert f"the on-start hook ended {why}" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_file_without_a_shebang_is_a_shell_script(galera: Knot, tmp_path: Path) -> None:
+    assert run(f"-on-start={script(tmp_path / 'hook', 'cat')}", nameserver=galera.nameserver).out == LIST
+
+
+@pytest.mark.parametrize("text", ["true", "exec 0<&-; exec sleep 0.2", "head -c 1"], ids=["not", "closed", "a little"])
+def test_a_hook_need_not_read_the_list(knot: Knot, text: str) -> None:
+    knot.publish(pods("galera", numbered_pods(1000)))
+
+    ended = run(f"-on-start={text}", nameserver=knot.nameserver)
+
+    assert ended.status == 0
+    assert "Traceback" not in ended.err
+
+
+def test_a_list_longer_than_a_pipe_arrives_whole_at_a_slow_reader(tmp_path: Path) -> None:
+    # A pipe holds 64 KiB. An answer holds so many names only when its targets are compressed, as old kube-dns does it.
+    names = [f"mysql-{n}" for n in range(1600)]
+
+    def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:
+        return [framed(compressed(query, names)) if over_tcp else answer(query, [], truncated=True)]
+
+    with Liar(lie) as liar:
+        ended = run(f"-on-start=sleep 0.5; cat > {tmp_path}/peers", nameserver=liar.nameserver)
+
+    assert ended.status == 0
+    assert (tmp_path / "peers").stat().st_size > 65536
+    assert (tmp_path / "peers").read_text().split() == sorted(fqdn(*names))
+
+
+def test_a_hook_may_print_a_hundred_megabytes(galera: Knot, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        process = begin(
+            f"-on-start=head -c 100000000 /dev/zero > /proc/self/fd/1; echo $PPID > {tmp_path}/pid",
+            nameserver=galera.nameserver,
+            prefix=("sh", "-c", f'exec "$@" > {out.name}', "sh"),
+        )
+        ended = end(process)
+
+    assert ended.status == 0
+    assert (tmp_path / "out").stat().st_size == 100_000_000
+
+
+def test_a_daemon_that_keeps_our_output_open_does_not_hold_us(galera: Knot, tmp_path: Path) -> None:
+    began = monotonic()
+    process = begin(f"-on-start=(sleep 60 & echo $! > {tmp_path}/pid)", nameserver=galera.nameserver)
+    status = process.wait(20)
+
+    assert status == 0
+    assert monotonic() - began < 20
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    end(process)
+
+
+def test_a_hook_that_ends_well_keeps_its_daemon(galera: Knot, tmp_path: Path) -> None:
+    process = begin(f"-on-start=sleep 60 >/dev/null 2>&1 & echo $! > {tmp_path}/pid", nameserver=galera.nameserver)
+    end(process)
+    pid = int((tmp_path / "pid").read_text())
+
+    os.kill(pid, 0)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_hook_that_hangs_is_killed_with_its_group_at_its_limit(galera: Knot, tmp_path: Path) -> None:
+    text = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
+
+    ended = run(f"-on-start={text}", "-hook-timeout=500ms", nameserver=galera.nameserver)
+
+    assert ended.status == 7
+    assert "-hook-timeout" in ended.err
+    until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def test_a_hook_that_ignores_term_is_killed_at_its_limit(galera: Knot) -> None:
+    text = "trap '' TERM; while :; do sleep 1; done"
+
+    ended = run(f"-on-start={text}", "-hook-timeout=300ms", "-stop-grace=500ms", nameserver=galera.nameserver)
+
+    assert ended.status == 7
+
+
+def test_a_hook_without_a_limit_may_run_long_because_it_may_be_the_database(galera: Knot) -> None:
+    assert run("-on-start=sleep 2", nameserver=galera.nameserver).status == 0
+
+
+def test_a_hook_starts_with_default_signal_actions(galera: Knot) -> None:
+    ended = run("-on-start=grep -E 'Sig(Ign|Blk)' /proc/self/status", nameserver=galera.nameserver)
+
+    blocked, ignored = (int(mask, 16) for mask in ended.out.split()[1::2])
+    # Signals 32 and 33 belong to the C library, whose posix_spawn ignores them.
+    assert (blocked, ignored & 0x7FFFFFFF) == (0, 0)
+
+
+def test_a_hook_inherits_only_the_three_standard_streams(galera: Knot) -> None:
+    # The fourth is the folder that ls itself reads.
+    assert run("-on-start=exec ls /proc/self/fd", nameserver=galera.nameserver).out.split() == ["0", "1", "2", "3"]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,82 @@
+"""What is worth a log line: transitions, and the cure of a state that lasts."""
+
+import pytest
+
+from peerfinder.errors import AnswerInvalidError, LookupFailedError, NoRecordsError
+from peerfinder.log import CURES, Teller, write
+from peerfinder.watch import Due, Wait
+
+Line = tuple[str, str, str]
+
+
+@pytest.fixture
+def lines() -> list[Line]:
+    return []
+
+
+@pytest.fixture
+def teller(lines: list[Line]) -> Teller:
+    return Teller(lambda level, event, message: lines.append((level, event, message)))
+
+
+def test_a_state_is_told_once_and_its_cure_once(teller: Teller, lines: list[Line]) -> None:
+    for second in range(100):
+        teller.tell(NoRecordsError("x"), "waiting", float(second))
+
+    assert [message for _, _, message in lines] == ["waiting", f"waiting; {CURES[NoRecordsError]}"]
+
+
+def test_a_steady_state_is_never_told(teller: Teller, lines: list[Line]) -> None:
+    teller.tell(Due(("a",)), "due", 0.0)
+    for second in range(100):
+        teller.tell(Wait.STEADY, "steady", float(second))
+
+    assert lines == []
+
+
+def test_a_failure_and_its_end_are_told(teller: Teller, lines: list[Line]) -> None:
+    teller.tell(LookupFailedError("x"), "failed", 0.0)
+    teller.tell(Wait.STEADY, "back", 1.0)
+
+    assert [(level, event) for level, event, _ in lines] == [("warning", "dns-failed"), ("info", "steady")]
+
+
+def test_a_state_that_comes_and_goes_does_not_fill_the_log(teller: Teller, lines: list[Line]) -> None:
+    for second in range(100):
+        teller.tell(LookupFailedError("x") if second % 2 else Wait.STEADY, "x", float(second))
+
+    assert len(lines) < 12
+
+
+def test_a_state_that_stays_after_coming_and_going_is_told(teller: Teller, lines: list[Line]) -> None:
+    teller.tell(LookupFailedError("x"), "failed", 0.0)
+    teller.tell(Wait.STEADY, "back", 1.0)
+    for second in range(2, 60):
+        teller.tell(LookupFailedError("x"), "failed again", float(second))
+
+    assert lines[-1][2].startswith("failed again")
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [(AnswerInvalidError, "answer-invalid"), (NoRecordsError, "no-records"), (LookupFailedError, "dns-failed")],
+)
+def test_each_state_has_an_event_of_its_own(
+    teller: Teller, lines: list[Line], error: type[LookupFailedError], event: str
+) -> None:
+    teller.tell(error("x"), "x", 0.0)
+
+    assert lines[0][1] == event
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("message", ["a\nb", "\x1b[2J", "a\u2028b", "\udcff", "ä"])
+def test_a_message_is_one_line_of_ascii_whatever_it_holds(
+    capfd: pytest.CaptureFixture[str], log_format: str, message: str
+) -> None:
+    write(log_format, "info", "x", message)
+    err = capfd.readouterr().err
+
+    assert err.isascii()
+    assert err.endswith("\n")
+    assert err[:-1].isprintable()

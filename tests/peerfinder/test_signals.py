@@ -1,0 +1,232 @@
+"""Signals in every phase, as an ordinary process and as PID 1."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from tests.dns.knot import Knot
+from tests.dns.liar import Liar, answer
+from tests.peerfinder.program import begin, end, fqdn, until
+from tests.peerfinder.test_hook import alive
+
+pytestmark = pytest.mark.knot
+
+STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+OTHERS = [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+
+AS_PID_1 = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: to be PID 1 needs root for a PID namespace")
+
+
+def waiting_for_records(knot: Knot, _folder: Path) -> subprocess.Popen[str]:
+    knot.publish()
+    process = begin("-on-start=true", nameserver=knot.nameserver)
+    until(lambda: knot.questions() > 2)
+    return process
+
+
+def waiting_for_an_answer(knot: Knot, _folder: Path) -> subprocess.Popen[str]:
+    knot.freeze()
+    process = begin("-on-start=true", nameserver=knot.nameserver)
+    sleep(1)
+    return process
+
+
+def running_a_hook(knot: Knot, folder: Path) -> subprocess.Popen[str]:
+    process = begin(f"-on-start=touch {folder}/runs; exec sleep 60", nameserver=knot.nameserver)
+    until((folder / "runs").exists)
+    return process
+
+
+def steady(knot: Knot, folder: Path) -> subprocess.Popen[str]:
+    process = begin(f"-on-change=touch {folder}/ran", nameserver=knot.nameserver)
+    until((folder / "ran").exists)
+    sleep(0.3)
+    return process
+
+
+PHASES = [waiting_for_records, waiting_for_an_answer, running_a_hook, steady]
+
+Phase = Callable[[Knot, Path], subprocess.Popen[str]]
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.__name__)
+@pytest.mark.parametrize("number", STOP_SIGNALS, ids=lambda number: number.name)
+def test_a_stop_signal_ends_us_at_once_while(
+    galera: Knot, tmp_path: Path, phase: Phase, number: signal.Signals
+) -> None:
+    process = phase(galera, tmp_path)
+    began = monotonic()
+    process.send_signal(number)
+    ended = end(process)
+
+    assert ended.status == 128 + number
+    assert monotonic() - began < 10
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("phase", [waiting_for_records, steady], ids=lambda phase: phase.__name__)
+@pytest.mark.parametrize("number", OTHERS, ids=lambda number: number.name)
+def test_another_signal_without_a_hook_ends_us_as_by_default_while(
+    galera: Knot, tmp_path: Path, phase: Phase, number: signal.Signals
+) -> None:
+    process = phase(galera, tmp_path)
+    process.send_signal(number)
+
+    assert end(process).status == 128 + number
+
+
+@pytest.mark.parametrize("number", OTHERS, ids=lambda number: number.name)
+def test_another_signal_is_passed_on_to_a_running_hook_and_changes_nothing_else(
+    galera: Knot, tmp_path: Path, number: signal.Signals
+) -> None:
+    text = f"trap 'echo got >> {tmp_path}/got' {number.name[3:]}; touch {tmp_path}/runs; while [ ! -e {tmp_path}/got ]"
+    process = begin(f"-on-start={text}; do sleep 0.05; done; exit 0", nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    process.send_signal(number)
+
+    assert end(process).status == 0
+    assert (tmp_path / "got").read_text() == "got\n"
+
+
+def test_a_stopped_hook_may_take_its_time_and_its_children_too(galera: Knot, tmp_path: Path) -> None:
+    # The shell dies of the signal at once; what it started, such as a database, still has files to close.
+    child = f"trap 'sleep 1; touch {tmp_path}/closed; exit' TERM; touch {tmp_path}/runs; while :; do sleep 0.05; done"
+    process = begin(f'-on-start=sh -c "{child}"; true', nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    process.terminate()
+
+    assert end(process).status == 143
+    assert (tmp_path / "closed").exists()
+
+
+def test_a_hook_that_ignores_the_stop_signal_is_killed_after_the_grace_period(galera: Knot, tmp_path: Path) -> None:
+    text = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/child; touch {tmp_path}/runs; while :; do sleep 1; done"
+    process = begin(f"-on-start={text}", "-stop-grace=500ms", nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    process.terminate()
+
+    assert end(process).status == 143
+    until(lambda: not alive(int((tmp_path / "child").read_text())))
+
+
+def test_no_hook_is_killed_before_the_grace_period_ends_however_often_we_are_told(galera: Knot, tmp_path: Path) -> None:
+    text = f"trap 'echo x >> {tmp_path}/got' TERM; touch {tmp_path}/runs; n=0; "
+    text += f"while [ $n -lt 60 ] && [ ! -e {tmp_path}/done ]; do sleep 0.05; done; exit 0"
+    process = begin(f"-on-start={text}", nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    for _ in range(5):
+        process.terminate()
+        sleep(0.1)
+    assert process.poll() is None
+    (tmp_path / "done").touch()
+
+    assert end(process).status == 143
+    assert len((tmp_path / "got").read_text().split()) >= 2
+
+
+def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: Path) -> None:
+    process = begin(
+        f"-on-change=touch {tmp_path}/ran",
+        nameserver=galera.nameserver,
+        prefix=("sh", "-c", "trap '' HUP; exec \"$@\"", "sh"),
+    )
+    until((tmp_path / "ran").exists)
+    sleep(0.3)
+    process.send_signal(signal.SIGHUP)
+    sleep(0.5)
+    assert process.poll() is None
+    process.terminate()
+
+    assert end(process).status == 143
+
+
+def test_a_storm_of_signals_and_children_leaves_no_trace(galera: Knot, tmp_path: Path) -> None:
+    text = f"trap : USR1; touch {tmp_path}/runs; n=0; while [ $n -lt 200 ]; do n=$((n+1)); (:) & done; wait; exit 0"
+    process = begin(f"-on-start={text}", nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    for _ in range(50):
+        process.send_signal(signal.SIGUSR1)
+        if process.poll() is not None:
+            break
+    ended = end(process)
+
+    # A signal that comes just after the hook's end finds no hook: then it ends us.
+    assert ended.status in (0, 128 + signal.SIGUSR1)
+    assert "Traceback" not in ended.err
+
+
+def as_pid_1(process: subprocess.Popen[str]) -> int:
+    """Give the pid, seen from outside, of the only child of unshare: PID 1 of the new namespace."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until(lambda: bool(children.read_text().split()))
+    return int(children.read_text().split()[0])
+
+
+@needs_root
+@pytest.mark.parametrize("number", STOP_SIGNALS, ids=lambda number: number.name)
+def test_as_pid_1_a_stop_signal_ends_us_while_steady(galera: Knot, tmp_path: Path, number: signal.Signals) -> None:
+    process = begin(f"-on-change=touch {tmp_path}/ran", nameserver=galera.nameserver, prefix=AS_PID_1)
+    until((tmp_path / "ran").exists)
+    sleep(0.3)
+    os.kill(as_pid_1(process), number)
+
+    assert end(process).status == 128 + number
+
+
+@needs_root
+def test_as_pid_1_a_stop_signal_ends_us_while_waiting_for_records(knot: Knot) -> None:
+    process = begin("-on-start=true", nameserver=knot.nameserver, prefix=AS_PID_1)
+    until(lambda: knot.questions() > 2)
+    os.kill(as_pid_1(process), signal.SIGTERM)
+
+    assert end(process).status == 143
+
+
+@needs_root
+def test_as_pid_1_a_stop_signal_is_passed_on_and_the_hook_ends_in_peace(galera: Knot, tmp_path: Path) -> None:
+    text = f"trap 'sleep 0.5; touch {tmp_path}/closed; exit' TERM; touch {tmp_path}/runs; while :; do sleep 0.05; done"
+    process = begin(f"-on-start={text}", nameserver=galera.nameserver, prefix=AS_PID_1)
+    until((tmp_path / "runs").exists)
+    os.kill(as_pid_1(process), signal.SIGTERM)
+
+    assert end(process).status == 143
+    assert (tmp_path / "closed").exists()
+
+
+@needs_root
+def test_as_pid_1_orphans_are_reaped_during_and_after_a_hook(galera: Knot, tmp_path: Path) -> None:
+    orphans = "for n in 1 2 3 4 5; do (setsid sleep 0.3 & ) ; done"
+    process = begin(f"-on-change={orphans}; touch {tmp_path}/ran", nameserver=galera.nameserver, prefix=AS_PID_1)
+    until((tmp_path / "ran").exists)
+    pid = as_pid_1(process)
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    until(lambda: not children.read_text().split())
+    os.kill(pid, signal.SIGTERM)
+
+    assert end(process).status == 143
+
+
+@needs_root
+@pytest.mark.parametrize("status", [0, 1, 7])
+def test_as_pid_1_the_exit_status_is_the_same(galera: Knot, status: int) -> None:
+    words = {0: ["-on-start=true"], 1: ["-on-start=exit 9"], 7: ["-on-start=sleep 60", "-hook-timeout=200ms"]}
+
+    assert end(begin(*words[status], nameserver=galera.nameserver, prefix=AS_PID_1)).status == status
+
+
+def test_a_lookup_over_slow_tcp_is_left_at_once() -> None:
+    with Liar(lambda query, over_tcp: [5.0] if over_tcp else [answer(query, fqdn("mysql-0"), truncated=True)]) as liar:
+        process = begin("-on-start=true", nameserver=liar.nameserver)
+        until(lambda: len(liar.questions) > 1)
+        began = monotonic()
+        process.terminate()
+
+        assert end(process).status == 143
+        assert monotonic() - began < 4
