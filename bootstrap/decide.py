@@ -104,7 +104,7 @@ def own_server(facts: Facts) -> Decision | None:
 def own_disk(facts: Facts) -> Decision | None:
     """A datadir that was not read, or could not be, decides nothing (R25, R32, R35)."""
     disk = facts.own.disk
-    if disk is None:
+    if disk is None or facts.own.phase is not Phase.FROZEN:
         return Wait("own-disk", "the datadir has not been read yet")
     if disk.data_class in UNDECIDABLE:
         return Hold("own-disk", f"the datadir is {disk.data_class}: {disk.detail}")

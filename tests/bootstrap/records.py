@@ -1,0 +1,138 @@
+"""Records of pods for tests: short builders, and strategies that draw whole clusters of them."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from bootstrap.decide import CANDIDATES
+from bootstrap.facts import NIL_UUID, DataClass, Disk, Facts, Phase, Position, Promise, Record, Server, Unknown
+
+A = "aaaaaaaa-0000-11ee-8000-000000000001"
+B = "bbbbbbbb-0000-11ee-8000-000000000002"
+"""Two histories."""
+
+ASKED = os.environ.get("PROPERTY_EXAMPLES")
+"""More examples than in a normal run, and other ones each time."""
+
+
+def examples(normally: int, **more: Any) -> settings:
+    """How many examples a property gets; the same ones in every normal run."""
+    return settings(
+        max_examples=int(ASKED or normally),
+        derandomize=ASKED is None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
+def frozen(ordinal: int, seqno: int = 10, data_class: DataClass = DataClass.CLEAN, **changes: Any) -> Record:
+    """A pod that waits with data on its disk."""
+    uuid, safe = changes.pop("uuid", A), changes.pop("safe", False)
+    disk = Disk(data_class, Position(uuid, seqno), safe, "as found")
+    return _record(ordinal, Phase.FROZEN, disk=disk, **changes)
+
+
+def blank(ordinal: int, data_class: DataClass = DataClass.EMPTY, **changes: Any) -> Record:
+    """A pod that waits without a position."""
+    return _record(ordinal, Phase.FROZEN, disk=Disk(data_class, detail="as found"), **changes)
+
+
+def running(ordinal: int, seqno: int = 10, status: str = "Primary", **changes: Any) -> Record:
+    """A pod whose server answers."""
+    server = Server(status, changes.pop("state", "Synced"), changes.pop("uuid", A), seqno, 3)
+    return _record(ordinal, Phase.RUNNING, server=server, **changes)
+
+
+def busy(ordinal: int, phase: Phase, **changes: Any) -> Record:
+    """A pod in a phase of which nothing more is known."""
+    return _record(ordinal, phase, **changes)
+
+
+def _record(ordinal: int, phase: Phase, **changes: Any) -> Record:
+    base = Record(
+        pod=f"galera-{ordinal}",
+        ordinal=ordinal,
+        boot_id=f"boot-{ordinal}",
+        volume_id=f"volume-{ordinal}",
+        phase=phase,
+        expected=frozenset({0, 1, 2}),
+    )
+    return replace(base, **changes)
+
+
+def seen_by(own: Record, *others: Record | int) -> Facts:
+    """What this pod knows; a bare ordinal is a peer that is silent."""
+    peers: dict[int, Record | Unknown] = {
+        other if isinstance(other, int) else other.ordinal: Unknown("silent") if isinstance(other, int) else other
+        for other in others
+    }
+    return Facts(own, peers)
+
+
+def views(records: list[Record]) -> list[Facts]:
+    """The same records as every pod in turn sees them."""
+    return [seen_by(own, *(r for r in records if r is not own)) for own in records]
+
+
+uuids = st.sampled_from([A, A, A, B])
+seqnos = st.integers(0, 4)
+terms = st.integers(0, 3)
+boot_ids = st.sampled_from(["boot-0", "boot-1", "boot-2", "other"])
+
+
+@st.composite
+def disks(draw: st.DrawFn, classes: tuple[DataClass, ...] = tuple(DataClass)) -> Disk:
+    """A disk of any class; one that may start a cluster has a position."""
+    data_class = draw(st.sampled_from(classes))
+    has_position = data_class in CANDIDATES or draw(st.booleans())
+    position = Position(draw(uuids), draw(seqnos)) if has_position else None
+    return Disk(data_class, position, draw(st.booleans()), draw(st.sampled_from(["", "as found"])))
+
+
+servers = st.builds(
+    Server,
+    cluster_status=st.sampled_from(["Primary", "non-Primary", "Disconnected"]),
+    local_state=st.sampled_from(["Synced", "Joined", "Donor/Desynced", "Initialized"]),
+    uuid=st.sampled_from([A, B, NIL_UUID]),
+    last_committed=st.integers(-1, 5),
+    size=st.integers(0, 5),
+)
+promises = st.builds(Promise, term=st.integers(1, 3), winner=st.integers(0, 4), boot_id=boot_ids)
+
+
+@st.composite
+def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
+    """Any record of this pod; a calm one is more likely to lead to a bootstrap."""
+    likely = (*CANDIDATES, DataClass.EMPTY, DataClass.INITIALIZED, DataClass.SST_INTERRUPTED)
+    phase = Phase.FROZEN if calm else draw(st.sampled_from(Phase))
+    volume = st.tuples(st.integers(0, count - 1), st.sampled_from([f"volume-{o}" for o in range(count)]))
+    own_volume = st.sampled_from([f"volume-{ordinal}", "new"])
+    return Record(
+        pod=f"galera-{ordinal}",
+        ordinal=ordinal,
+        boot_id=draw(boot_ids),
+        volume_id=f"volume-{ordinal}" if calm else draw(own_volume),
+        phase=phase,
+        disk=draw(disks(likely)) if calm else draw(st.none() | disks()),
+        server=None if calm else draw(st.none() | servers),
+        joining=draw(st.booleans()),
+        history=not calm and draw(st.booleans()),
+        epoch=draw(terms),
+        retired=draw(terms),
+        promise=None if calm else draw(st.none() | promises),
+        expected=frozenset(range(count)) if calm else draw(st.frozensets(st.integers(0, count), max_size=5)),
+        volumes=() if calm else tuple(draw(st.lists(volume, max_size=3))),
+    )
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> list[Record]:
+    """The records of one to five pods; in half of the clusters all are frozen but at most one."""
+    count = draw(st.integers(1, 5))
+    calm = draw(st.booleans())
+    odd = draw(st.integers(-1, count - 1))
+    return [draw(records(ordinal, count, calm=calm and ordinal != odd)) for ordinal in range(count)]
