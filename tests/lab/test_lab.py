@@ -12,11 +12,17 @@ import pytest
 from tests.lab import machine, oracle, processes
 from tests.lab.daemon import ROOT
 from tests.lab.lab import Lab, LabTimeoutError
+from tests.lab.slow import full_speed, slow_sst
 from tests.lab.writer import Writer, recorded
 
 pytestmark = pytest.mark.galera
 
 LAB = (sys.executable, "-m", "tests.lab")
+
+
+def size(path: Path) -> int:
+    """Bytes on the disk; rsync writes in place, into a file that has its full length from the start."""
+    return path.stat().st_blocks * 512 if path.exists() else 0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,6 +110,24 @@ def test_a_pod_that_lost_its_volume_is_filled_again(lab: Lab) -> None:
     lab.pod(2).power_off()
     lab.pod(2).wipe_volume()
     lab.pod(2).start()
+    lab.wait_synced(3)
+
+
+def test_a_state_transfer_can_be_slowed_down_and_met_half_way(lab: Lab) -> None:
+    joiner, donors = lab.pod(2), (lab.pod(0), lab.pod(1))
+    for donor in donors:
+        slow_sst(donor, 2000)
+    joiner.power_off()
+    joiner.wipe_volume()
+    joiner.start()
+    data = joiner.folders.volume / "data"
+    lab.wait("the system tablespace is on its way", lambda: size(data / "ibdata1") > 0)
+    time.sleep(1.0)  # at full speed all of it is there after 0.2 s
+    assert size(data / "ibdata1") < size(donors[0].folders.volume / "data" / "ibdata1")
+    joiner.power_off()
+    for donor in donors:
+        full_speed(donor)
+    joiner.start()
     lab.wait_synced(3)
 
 
