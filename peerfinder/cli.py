@@ -15,10 +15,16 @@ COMMANDS = ("peers",)
 """Commands of our own, each a module of that name in `commands` with a click command of that name."""
 
 
-def main() -> int:
-    """Run `peer-finder` with the arguments and environment of this process; give the exit code."""
+def main() -> NoReturn:
+    """Run `peer-finder` with the arguments and environment of this process, and end it."""
     if (sys.argv[1:2] and sys.argv[1] in COMMANDS) or "_PEER_FINDER_COMPLETE" in os.environ:
         _command()
+    # Nothing is buffered and no thread runs: to take the interpreter apart would be a sixth of a whole run.
+    os._exit(drop_in())
+
+
+def drop_in() -> int:
+    """Run the form with Go's flags; give the exit code."""
     _open_standard_streams()
     signals = Signals()
     signals.install()

@@ -346,7 +346,7 @@ def test_the_domain_and_the_namespace_come_from_a_resolv_conf(
 
 
 def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) -> None:
-    code = "import sys; from peerfinder.cli import main; main(); print(*sys.modules)"
+    code = "import sys; from peerfinder.cli import drop_in; drop_in(); print(*sys.modules)"
     words = ["-service=galera", "-ns=default", "-domain=cluster.local", f"-nameserver={galera.nameserver}"]
     done = subprocess.run(
         [Path(PROGRAM).with_name("python"), "-c", code, *words, "-on-start=true"],

@@ -1,0 +1,33 @@
+"""The pages agree with the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from peerfinder import errors
+from peerfinder.flags import FLAGS, usage
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_has_every_flag_and_no_other() -> None:
+    page = (DOCS / "peer-finder.md").read_text().partition("## Flags")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| `-([a-z-]+)`", page, re.MULTILINE) == [flag.name for flag in FLAGS]
+
+
+ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.PeerFinderError]
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_the_page_of_exit_codes_has(kind: type[errors.PeerFinderError]) -> None:
+    page = (DOCS / "exit-codes.md").read_text().partition("## peer-finder")[2].partition("\n## ")[0]
+    row = next(line for line in page.splitlines() if f"`{kind.__name__}`" in line)
+
+    assert row.startswith(f"| {kind.exit_code} |")
+
+
+@pytest.mark.parametrize("code", sorted({kind.exit_code for kind in ERRORS}))
+def test_the_usage_tells_the_exit_code(code: int) -> None:
+    assert re.search(rf"\b{code} \w", usage().partition("Exit codes:")[2])
