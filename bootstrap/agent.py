@@ -85,6 +85,7 @@ class Agent:
         self.peers: dict[int, Record | Unknown] = {}
         self.verdict = Verdict(Wait("start", "the agent has just started"))
         self.promised_at = 0
+        self.starter = 0
         self.told = ""
         permission.void(self.settings.permission)
         self.open_journal()
@@ -333,21 +334,29 @@ class Agent:
 
     # What the starters call.
 
-    def starter_arrived(self) -> None:
-        """A starter has connected, with the volume's lock in its hands."""
-        with self.changed:
-            self.see(self.pod.arrived())
-        self.wake.set()
+    def starter_arrived(self) -> int:
+        """A starter has connected, with the volume's lock in its hands; returns its number.
 
-    def starter_left(self) -> None:
+        The end of an earlier one's connection may be noticed only later: it must not be taken for the end of this one.
+        """
+        with self.changed:
+            self.starter = next(self.clock)
+            self.see(self.pod.arrived())
+            self.wake.set()
+            return self.starter
+
+    def starter_left(self, starter: int) -> None:
         """Its connection has ended: it is gone, or it has become the server."""
         with self.changed:
-            self.see(self.pod.left(held=not self.world.lock_is_free()))
+            if starter == self.starter:
+                self.see(self.pod.left(held=not self.world.lock_is_free()))
         self.wake.set()
 
-    def reported(self, disk: Disk, fingerprint: str) -> None:
+    def reported(self, starter: int, disk: Disk, fingerprint: str) -> None:
         """The starter has read the datadir: only verdicts from now on count."""
         with self.changed:
+            if starter != self.starter:
+                return
             self.see(self.pod.reported(disk, fingerprint))
             self.verdict = Verdict(Wait("start", "the datadir has just been read"))
         self.wake.set()
@@ -365,9 +374,10 @@ class Agent:
             self.changed.wait_for(news, timeout)
             return self.verdict
 
-    def take(self, timeout: float) -> Verdict:
-        """Give the permission of a verdict that was found after this call, once; its action is None if there is none.
+    def take(self, starter: int, timeout: float) -> Verdict:
+        """Give this starter the permission of a verdict that was found after this call, once.
 
+        The action is None if there is none.
         A permission to join is marked in the journal first: until Synced is seen, the disk may be in a state transfer.
         """
         with self.changed:
@@ -375,7 +385,7 @@ class Agent:
             self.wake.set()
             self.changed.wait_for(lambda: self.verdict.began > asked, timeout)
             verdict = self.verdict
-            allowed = verdict.began > asked and verdict.promise == self.memory.promise
+            allowed = verdict.began > asked and verdict.promise == self.memory.promise and starter == self.starter
             if verdict.action is None or not allowed or self.pod.phase is not Phase.FROZEN:
                 return replace(verdict, action=None)
             try:

@@ -33,38 +33,38 @@ class Desk:
 
     def serve(self, connection: Connection) -> None:
         """Answer until the other end goes; a starter that goes is told to the agent."""
-        starter = False
+        starter = 0
         told: Verdict | None = None
         try:
             while (message := connection.receive()) is not None:
-                op = message.get("op")
-                starter = starter or op == "hello"
+                op = str(message.get("op"))
+                if op == "hello":
+                    starter = self.agent.starter_arrived()
                 if op == "report":
                     told = None
                 if op == "await":
                     told = self.agent.next_verdict(told, PATIENCE_S)
                     connection.send(dump_verdict(told))
                 else:
-                    connection.send(self._answer(str(op), message))
+                    connection.send(self._answer(op, message, starter))
         finally:
             if starter:
-                self.agent.starter_left()
+                self.agent.starter_left(starter)
 
-    def _answer(self, op: str, message: Json) -> Json:
-        answers: dict[str, Callable[[Json], Json]] = {
+    def _answer(self, op: str, message: Json, starter: int) -> Json:
+        answers: dict[str, Callable[[], Json]] = {
             "hello": self._hello,
-            "report": self._report,
-            "take": self._take,
-            "members": lambda _: {"ordinals": sorted(self.agent.expected())},
-            "status": lambda _: self._status(),
-            "explain": lambda _: self._explain(),
+            "report": lambda: self._report(message, starter),
+            "take": lambda: dump_verdict(self.agent.take(starter, TAKE_S)),
+            "members": lambda: {"ordinals": sorted(self.agent.expected())},
+            "status": self._status,
+            "explain": self._explain,
         }
         answer = answers.get(op)
-        return answer(message) if answer else {"error": f"unknown request {op[:40]!r}"}
+        return answer() if answer else {"error": f"unknown request {op[:40]!r}"}
 
-    def _hello(self, _: Json) -> Json:
+    def _hello(self) -> Json:
         agent = self.agent
-        agent.starter_arrived()
         pod, memory = agent.pod, agent.memory
         return {
             "ordinals": sorted(agent.expected()),
@@ -75,12 +75,9 @@ class Desk:
             "fingerprint": pod.fingerprint,
         }
 
-    def _report(self, message: Json) -> Json:
-        self.agent.reported(load_disk(message.get("disk")), str(message.get("fingerprint", "")))
+    def _report(self, message: Json, starter: int) -> Json:
+        self.agent.reported(starter, load_disk(message.get("disk")), str(message.get("fingerprint", "")))
         return {}
-
-    def _take(self, _: Json) -> Json:
-        return dump_verdict(self.agent.take(TAKE_S))
 
     def _status(self) -> Json:
         agent = self.agent
