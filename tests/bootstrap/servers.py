@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -174,21 +175,29 @@ class Node:
     def wait_synced(self, seconds: float = 90) -> None:
         def synced() -> bool:
             assert not self.ended, f"the server ended:\n{self.log[-3000:]}"
-            with contextlib.suppress(pymysql.Error):
+            with contextlib.suppress(pymysql.Error, OSError):
                 return self.status("wsrep_local_state_comment") == "Synced"
             return False
 
         wait_for(synced, f"Synced on {self.address}", seconds)
 
     def connect(self) -> "pymysql.Connection[Any]":
-        return pymysql.connect(
-            unix_socket=f"{self.folder}/sock",
+        """Log in as root; pymysql itself would forget to close a socket that cannot be connected."""
+        plain = socket.socket(socket.AF_UNIX)
+        try:
+            plain.connect(f"{self.folder}/sock")
+        except OSError:
+            plain.close()
+            raise
+        made = pymysql.connect(
             user="root",
-            password=ROOT_PASSWORD,
+            password=ROOT_PASSWORD.encode(),
             autocommit=True,
-            connect_timeout=5,
             read_timeout=60,
+            defer_connect=True,
         )
+        made.connect(plain)
+        return made
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:
         with self.connect() as connection, connection.cursor() as cursor:
@@ -204,12 +213,17 @@ class Node:
         self.process.terminate()
         self.process.wait(60)
 
+    def strike(self) -> None:
+        """Kill the server and the scripts of a state transfer, all at once."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
     def kill(self) -> None:
-        """Kill the server and the scripts of a state transfer, all at once; nothing of them may live on."""
+        """Kill it and wait until nothing of it lives on."""
+        self.strike()
         if self.process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
         wait_for(lambda: not self.remains(), f"the end of {self.address}'s processes", 30)
 
@@ -264,7 +278,7 @@ def throttle(donor: Node, kbytes_per_second: int, *, only_tables: bool) -> None:
 
 
 def killed_joiner(donor_data: Path, folder: Path, *, late: bool, joiner_data: Path | None = None) -> Node:
-    """Return a joiner that was killed inside an rsync SST, with all its scripts.
+    """Return a joiner that was killed inside an rsync SST, with all its scripts; its donor is killed, too.
 
     Early: InnoDB's system tablespace is on its way.  Late: InnoDB's files and the redo log have come, the tables not.
     """
@@ -282,6 +296,8 @@ def killed_joiner(donor_data: Path, folder: Path, *, late: bool, joiner_data: Pa
         first = came if late else joiner.layout.data / "ibdata1"
         wait_for(lambda: blocks(first) > 0 or joiner.ended, f"the transfer of {first.name}")
         assert not joiner.ended, joiner.log[-3000:]
+        donor.strike()
+        joiner.strike()
         joiner.kill()
         assert blocks(came) < blocks(sent), "the transfer was over before the kill"
     return joiner
