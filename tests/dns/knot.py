@@ -98,7 +98,7 @@ class Knot:
     @property
     def nameserver(self) -> str:
         """Where it listens, as `-nameserver` takes it."""
-        return f"{self.address}:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
     def start(self) -> None:
         """Start the server; return when it answers."""

@@ -38,6 +38,16 @@ def test_the_peers_of_a_headless_service_are_found(galera: Knot) -> None:
 
 
 @pytest.mark.knot
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="NOT TESTED: this machine has no IPv6")
+@pytest.mark.parametrize("count", [3, 100], ids=["over UDP", "over TCP"])
+def test_peers_are_found_at_an_ipv6_server(tmp_path: Path, count: int) -> None:
+    with Knot(tmp_path, address="::1") as knot:
+        knot.publish(pods("galera", numbered_pods(count)))
+
+        assert len(peers(GALERA, at(knot), 5)) == count
+
+
+@pytest.mark.knot
 def test_peers_are_found_by_the_name_of_a_port(galera: Knot) -> None:
     assert len(peers(GALERA, at(galera), 5, "mysql")) == 3
     with pytest.raises(NoRecordsError):
