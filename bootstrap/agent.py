@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bootstrap import permission, promise
-from bootstrap.decide import Bootstrap, Decision, Hold, Join, Wait, decide
+from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Server, Unknown
 from bootstrap.journal import Journal, Memory
@@ -25,6 +25,10 @@ Answer = tuple[Record, Refusal | None] | Unknown
 
 SETTLED_STATES = ("Synced", "Donor/Desynced")
 """`wsrep_local_state_comment` of a member whose data are whole."""
+
+
+STUCK_ROUNDS = 40
+"""How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class World:
     """Ask these pods for their records, all at once."""
     promises: Callable[[dict[str, Prepare]], dict[str, Answer]]
     """Ask these pods to promise, all at once."""
+    sync: Callable[[], str]
+    """Make the whole volume durable; a reason where that failed."""
+    stop: Callable[[], str]
+    """Stop the local server in order; a reason where that failed."""
     ordinals: Callable[[], frozenset[int]]
     """The ordinals that DNS shows."""
     say: Callable[[str], None]
@@ -87,6 +95,7 @@ class Agent:
         self.promised_at = 0
         self.starter = 0
         self.told = ""
+        self.stuck = 0
         permission.void(self.settings.permission)
         self.open_journal()
 
@@ -126,6 +135,7 @@ class Agent:
                     self.bind(answer)
                 except JournalUnwritableError as exc:
                     return Refusal(str(exc))
+                self.pod = self.pod.retire(answer.term)
                 self.world.say(f"term {answer.term} is promised to {request.winner.pod}")
             return None
 
@@ -137,9 +147,10 @@ class Agent:
         self.open_journal()
         self.observe()
         peers = self.ask()
+        durable = self.transfer_is_durable()
         with self.changed:
             self.peers = peers
-            self.remember_cluster()
+            self.remember_cluster(durable=durable)
             self.end_promise(asked_at=began)
             facts = Facts(self.record(), peers)
             decision = decide(facts)
@@ -152,6 +163,15 @@ class Agent:
             action = Action.JOIN if isinstance(decision, Join) else None
             verdict = Verdict(decision, action, bound, began)
         self.settle(verdict)
+        self.stop_stuck_server(decision)
+
+    def stop_stuck_server(self, decision: Decision) -> None:
+        """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""
+        self.stuck = self.stuck + 1 if isinstance(decision, Stop) else 0
+        if self.stuck == STUCK_ROUNDS:
+            self.stuck = 0
+            failure = self.world.stop()
+            self.world.say(f"the server was told to stop: {failure or 'it will'}")
 
     def observe(self) -> None:
         """Probe the lock and, if something holds it, ask the server."""
@@ -162,6 +182,16 @@ class Agent:
         server = self.world.server() if held else None
         with self.changed:
             self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
+
+    def transfer_is_durable(self) -> bool:
+        """Make what a state transfer wrote durable before its joining mark is closed: rsync does not fsync."""
+        server = self.record().primary
+        if not self.memory.joining or server is None or server.local_state not in SETTLED_STATES:
+            return True
+        failure = self.world.sync()
+        if failure:
+            self.world.say(f"the state transfer cannot be made durable: {failure}")
+        return not failure
 
     def ask(self) -> dict[int, Record | Unknown]:
         """Ask all expected peers for their records."""
@@ -223,7 +253,9 @@ class Agent:
         with self.changed:
             if verdict.action is not None and verdict.promise != self.memory.promise:
                 verdict = Verdict(Wait("promised", "bound by a promise meanwhile"), began=verdict.began)
-            if verdict.action is Action.BOOTSTRAP and not self.settings.permission.exists():
+            # Not after it was taken: a second file would outlive the server that the first one started.
+            wanted = verdict.action is Action.BOOTSTRAP and self.pod.phase is Phase.FROZEN
+            if wanted and not self.settings.permission.exists():
                 verdict = self.write_permission(verdict)
             self.tell(verdict)
             self.verdict = verdict
@@ -248,6 +280,8 @@ class Agent:
                 self.memory = self.journal.open(self.cluster_id, self.settings.pod)
                 owner = (self.memory.cluster_id, self.memory.pod)
                 self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
+                # A term is used once: a late request from an earlier life must not undo what was promised after it.
+                self.pod = self.pod.retire(self.memory.term)
             except BootstrapError as exc:
                 self.trouble = str(exc)
             self.promised_at = next(self.clock)
@@ -259,7 +293,8 @@ class Agent:
 
     def bind(self, to: Promise) -> Promise:
         """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError."""
-        self.memory = self.journal.write(self.memory, promise=to)
+        permission.void(self.settings.permission)
+        self.memory = self.journal.write(self.memory, promise=to, term=max(self.memory.term, to.term))
         self.promised_at = next(self.clock)
         self.verdict = Verdict(Wait("promised", f"term {to.term} has just been promised"))
         return to
@@ -286,7 +321,7 @@ class Agent:
         """Whether this life of the agent is the promise's winner."""
         return (bound.winner, bound.boot_id) == (self.settings.ordinal, self.boot_id)
 
-    def remember_cluster(self) -> None:
+    def remember_cluster(self, *, durable: bool) -> None:
         """In a Primary Component: remember its epoch, its history and its members' volumes."""
         server, memory = self.record().primary, self.memory
         if server is None:
@@ -296,7 +331,7 @@ class Agent:
         # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
         if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
             epochs.append(memory.promise.term)
-        settled = server.local_state in SETTLED_STATES
+        settled = server.local_state in SETTLED_STATES and durable
         volumes = dict(memory.volumes) | {r.ordinal: r.volume_id for r in alive if r.volume_id}
         self.keep(
             epoch=max([memory.epoch, *epochs]),
@@ -392,7 +427,8 @@ class Agent:
                 first = isinstance(verdict.decision, Bootstrap) and verdict.decision.first
                 self.memory = self.journal.write(
                     self.memory,
-                    joining=permission.kernel_boot_id() if verdict.action is Action.JOIN else self.memory.joining,
+                    # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
+                    joining=permission.kernel_boot_id() if verdict.action is Action.JOIN else "",
                     initialised=self.memory.initialised or first,
                 )
             except JournalUnwritableError as exc:

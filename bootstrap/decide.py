@@ -66,7 +66,17 @@ class Hold:
     """What is wrong, and what can be done."""
 
 
-Decision = Bootstrap | Join | Wait | Hold
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """My live server is outside a Primary Component and will stay so: stop it, so that its disk counts."""
+
+    rule: str
+    """The rule that decided."""
+    reason: str
+    """Why, in one line."""
+
+
+Decision = Bootstrap | Join | Wait | Hold | Stop
 
 CANDIDATES = {
     DataClass.CLEAN: 0,
@@ -90,6 +100,29 @@ def decide(facts: Facts) -> Decision:
         if decision is not None:
             return decision
     raise AssertionError("the last rule always answers")  # pragma: no cover
+
+
+def stuck_server(facts: Facts) -> Decision | None:
+    """A live non-Primary server beside dead ones waits for ever: it must stop for the proof of a full outage (step 0b).
+
+    It can commit nothing, and its last position goes to disk.  Galera forms a Primary Component again by itself only
+    if all members of the last one are back, and those that are frozen will not start before this is decided.
+    """
+    others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
+    if not outside(facts.own) or not all(isinstance(r, Record) and (outside(r) or frozen(r)) for r in others):
+        return None
+    dead = [r.pod for r in facts.answers if frozen(r)]
+    return Stop("stuck-server", f"my server is not in a Primary Component and {', '.join(dead)} died") if dead else None
+
+
+def outside(record: Record) -> bool:
+    """Whether a live server says that it is outside a Primary Component."""
+    return record.phase is Phase.RUNNING and record.server is not None and not record.server.primary
+
+
+def frozen(record: Record) -> bool:
+    """Whether this pod is frozen with a position that counts."""
+    return record.phase is Phase.FROZEN and record.disk is not None and record.disk.data_class not in UNDECIDABLE
 
 
 def own_server(facts: Facts) -> Decision | None:
@@ -174,7 +207,7 @@ def blocker(peer: Record | Unknown) -> str | None:
     if peer.server is not None and peer.phase is Phase.RUNNING:
         return f"its server runs, {peer.server.cluster_status}"
     if peer.phase is not Phase.FROZEN or peer.disk is None:
-        return f"{peer.phase}"
+        return peer.phase.value
     if peer.disk.data_class in UNDECIDABLE:
         return f"its datadir is {peer.disk.data_class}: {peer.disk.detail}"
     return None
@@ -246,6 +279,7 @@ class Rule(NamedTuple):
 
 
 RULES = (
+    Rule("stuck-server", stuck_server),
     Rule("own-server", own_server),
     Rule("own-disk", own_disk),
     Rule("two-primaries", two_primaries),

@@ -5,6 +5,7 @@ fsync of the folder; without the last step a power loss may bring the old conten
 """
 
 import contextlib
+import ctypes
 import os
 import tempfile
 from pathlib import Path
@@ -29,6 +30,16 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
             Path(name).unlink()
         raise
     sync_folder(path.parent)
+
+
+def sync_volume(path: Path) -> None:
+    """Make everything on the file system of this folder durable (syncfs(2)).  Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(path))
+    finally:
+        os.close(fd)
 
 
 def sync_folder(path: Path) -> None:

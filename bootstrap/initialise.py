@@ -115,6 +115,8 @@ def sql(accounts: Accounts) -> str:
         "FLUSH PRIVILEGES",
         f"ALTER USER {root}",
         f"CREATE USER '{AGENT}'@'localhost'{agent}",
+        # A live server that cannot become Primary again is stopped by its agent.
+        f"GRANT SHUTDOWN ON *.* TO '{AGENT}'@'localhost'",
     ]
     if accounts.database is not None:
         lines.append(f"CREATE DATABASE `{accounts.database}`")

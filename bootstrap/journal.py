@@ -37,6 +37,8 @@ class Memory:
     """The term in which that history's Primary Component was bootstrapped."""
     promise: Promise | None = None
     """The promise that binds this pod."""
+    term: int = 0
+    """The highest term that this pod has ever promised, to itself or to others; no term is used twice."""
     volumes: tuple[tuple[int, str], ...] = ()
     """(ordinal, volume id) of the peers seen while in a Primary Component."""
 
@@ -106,4 +108,5 @@ _KINDS = {
     "joining": str,
     "uuid": str,
     "epoch": int,
+    "term": int,
 }

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from bootstrap import configure, control, exchange, lock, server
+from bootstrap import configure, control, exchange, files, lock, server
 from bootstrap.agent import Agent, World
 from bootstrap.desk import Desk
 from bootstrap.errors import BootstrapError, SettingInvalidError
@@ -32,6 +32,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     world = World(
         lock_is_free=lambda: lock_is_free(settings),
         server=lambda: server.status(settings.server_socket, secrets.agent_password),
+        sync=lambda: sync(settings),
+        stop=lambda: server.stop(settings.server_socket, secrets.agent_password),
         records=neighbours.records,
         promises=neighbours.promises,
         ordinals=lambda: neighbours.shown,
@@ -77,6 +79,15 @@ def lock_is_free(settings: Settings) -> bool:
         return lock.is_free(settings.lock)
     except BootstrapError:
         return False
+
+
+def sync(settings: Settings) -> str:
+    """Make the volume durable; returns a reason where that failed."""
+    try:
+        files.sync_volume(settings.data_root)
+    except OSError as exc:
+        return f"{settings.data_root}: {exc.strerror}"
+    return ""
 
 
 def pause(agent: Agent) -> float:

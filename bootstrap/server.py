@@ -1,8 +1,10 @@
 """The local server's word about itself, by SQL over its unix socket.
 
-Only status is read; no silence of the server is ever taken for its death (the volume's lock answers that).
+Only status is read, and a shutdown asked for.  No silence of the server is ever taken for its death: the volume's lock
+answers that.
 """
 
+import socket
 from pathlib import Path
 
 import pymysql
@@ -11,7 +13,7 @@ from pymysql.constants import ER
 from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, Server
 
 ACCOUNT = "galera_agent"
-"""The account that the first initialisation creates for the agent; it may read status and nothing else."""
+"""The account that the first initialisation creates for the agent; it may read status and shut down."""
 
 TIMEOUT_S = 2
 """Each of connect, read and write; without all three a silent server would hang the handshake for ever."""
@@ -25,28 +27,44 @@ _VARIABLES = (
 )
 
 
-def status(socket: Path, password: str) -> Server | str:
+def status(path: Path, password: str) -> Server | str:
     """Ask the server behind this socket; returns a reason where there is no answer."""
+    names = ",".join(f"'{name}'" for name in _VARIABLES)
     try:
+        rows = _run(path, password, f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
+    except (pymysql.Error, OSError) as exc:
+        return _reason(exc)
+    return _server({str(name): str(value) for name, value in rows})
+
+
+def stop(path: Path, password: str) -> str:
+    """Have the server shut itself down in order; returns a reason where it refuses, else nothing."""
+    try:
+        _run(path, password, "SHUTDOWN")
+    except (pymysql.Error, OSError) as exc:
+        return _reason(exc)
+    return ""
+
+
+def _run(path: Path, password: str, statement: str) -> tuple[tuple[object, ...], ...]:
+    # pymysql leaves a socket of its own open when the server refuses; this one is closed in any case.
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.settimeout(TIMEOUT_S)
+        stream.connect(str(path))
         connection = pymysql.connect(
-            unix_socket=str(socket),
             user=ACCOUNT,
-            password=password,
-            connect_timeout=TIMEOUT_S,
+            # As bytes: pymysql would encode text as latin-1, and the account was made of UTF-8.
+            password=password.encode(),
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
             # A causal read would wait for the very cluster that is to be looked at.
             init_command="SET SESSION wsrep_sync_wait=0",
+            defer_connect=True,
         )
-    except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
-    try:
+        connection.connect(stream)
         with connection, connection.cursor() as cursor:
-            names = ",".join(f"'{name}'" for name in _VARIABLES)
-            cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
-            return _server({str(name): str(value) for name, value in cursor.fetchall()})
-    except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+            cursor.execute(statement)
+            return tuple(cursor.fetchall())
 
 
 def _server(values: dict[str, str]) -> Server | str:

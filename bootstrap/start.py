@@ -144,7 +144,8 @@ class Starter:
             self.create(disk)
         elif disk.position:
             datadir.prepare_winner(layout, disk.position)
-        if disk.position and disk.data_class not in NO_POSITION:
+        if disk.position:
+            # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
             options.append(f"--wsrep_start_position={disk.position}")
         if permission["action"] == Action.BOOTSTRAP:
             permission_file.consume(self.settings.permission, permission["term"])
@@ -169,10 +170,6 @@ class Starter:
         )
         server, user = (self.settings.mariadbd,), self.settings.server_user or None
         initialise.create(self.layout, accounts, server=server, user=user, keep_fds=(self.lock_fd,))
-
-
-NO_POSITION = frozenset({DataClass.DDL_CRASH, DataClass.LOST_GRASTATE})
-"""A joiner of these classes has no uuid in grastate.dat: Galera ignores a start position and takes a full SST."""
 
 
 def on_start(starter: Starter) -> None:

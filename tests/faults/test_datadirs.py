@@ -132,7 +132,7 @@ def slow_rsync(cluster: Cluster) -> None:
     for ordinal in (0, 1):
         pod = cluster.lab.pod(ordinal)
         pod.extra_env["PATH"] = f"{folder}:{pod.env['PATH']}"
-        pod.kill_server()
+        pod.restart_container()
         cluster.lab.wait(f"mysql-{ordinal} is back", partial(in_primary, cluster, ordinal))
 
 

@@ -18,6 +18,18 @@ def test_the_bootstrapper_whose_container_restarts_alone_joins(cluster: Cluster)
     assert cluster.all_bootstraps == 1
 
 
+@pytest.mark.parametrize("survivor", [0, 2])
+def test_two_of_three_servers_killed_come_back_without_a_human(cluster: Cluster, survivor: int) -> None:
+    """The survivor loses quorum and would wait for ever; its agent stops it, and the outage is a full one."""
+    with cluster.writer() as writer:
+        writer.wait_for(200)
+        for ordinal in {0, 1, 2} - {survivor}:
+            cluster.lab.pod(ordinal).kill_server()
+
+    cluster.recovers()
+    assert cluster.all_bootstraps == 2
+
+
 def test_a_deleted_pod_joins(cluster: Cluster) -> None:
     cluster.lab.replace(0)
     cluster.write(50, through=(1, 2))

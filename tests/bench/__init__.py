@@ -1,0 +1,1 @@
+"""What this toolkit costs, measured beside what it is compared with, in one run."""

@@ -1,0 +1,114 @@
+"""Full outage of three: this toolkit beside a script that knows the right node, in turn on the same volumes.
+
+The script is the oracle: it recovers on all three at once, starts the known winner, and starts the joiners as soon as
+that one is Primary.  It decides nothing and asks nobody; nothing safe can be faster by much.
+"""
+
+import os
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bootstrap import datadir
+from bootstrap.facts import DataClass, Disk, Position
+from tests.lab import machine, processes
+from tests.lab.lab import Lab
+from tests.lab.pod import Pod
+from tests.lab.writer import Writer
+
+
+def ours(lab: Lab) -> tuple[float, float]:
+    """Seconds from the last pod's start to the first Primary and to three Synced."""
+    began = time.monotonic()
+    lab.start_all()
+    return seconds_of(lab, began)
+
+
+def oracle(lab: Lab) -> tuple[float, float]:
+    """The same for the script that knows."""
+    began = time.monotonic()
+    pods = list(lab.pods.values())
+    with ThreadPoolExecutor(3) as threads:
+        positions = dict(zip(pods, threads.map(recovered, pods), strict=True))
+    winner = max(pods, key=lambda pod: positions[pod].seqno)
+    datadir.prepare_winner(datadir.Layout(winner.folders.volume), positions[winner])
+    run(winner, positions[winner], "--wsrep-new-cluster")
+    lab.wait_primary()
+    for pod in pods:
+        if pod is not winner:
+            disk = Disk(DataClass.CRASHED, positions[pod])
+            datadir.clean_for_join(datadir.Layout(pod.folders.volume), disk)
+            run(pod, positions[pod])
+    return seconds_of(lab, began)
+
+
+def seconds_of(lab: Lab, began: float) -> tuple[float, float]:
+    """Wait for the first Primary and for three Synced."""
+    lab.wait_primary()
+    primary = time.monotonic() - began
+    lab.wait_synced(3)
+    return primary, time.monotonic() - began
+
+
+def recovered(pod: Pod) -> Position:
+    """The position that the server itself recovers."""
+    command = machine.as_pod(("mariadbd", f"--defaults-file={cnf(pod)}"))
+    found = datadir.Recover(command).run(datadir.Layout(pod.folders.volume))
+    assert found is not None
+    return found
+
+
+def run(pod: Pod, position: Position, *options: str) -> None:
+    """Start a server of a pod's volume in the background; the lab's kill ends it."""
+    command = ("mariadbd", f"--defaults-file={cnf(pod)}", f"--wsrep_start_position={position}", *options)
+    with (pod.folders.logs / "oracle.log").open("ab") as log:
+        subprocess.Popen(
+            machine.as_pod(command),
+            env={**pod.env, processes.MARK: f"{pod.mark}/mysql"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def cnf(pod: Pod) -> Path:
+    """The configuration that the toolkit wrote."""
+    return pod.folders.config / "my-galera.cnf"
+
+
+def measure(rounds: int) -> str:
+    """Power cuts under a writer, recovered in turn; a table in Markdown."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ways: dict[str, Callable[[Lab], tuple[float, float]]] = {"galera-bootstrap": ours, "oracle": oracle}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    with Lab() as lab:
+        lab.up(3)
+        lab.wait_synced(3)
+        for number in range(rounds):
+            for name, recover in ways.items():
+                with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], lab.folder / "rows") as writer:
+                    writer.wait_for(writer.count + 200)
+                    lab.kill_everything()
+                seconds[name].append(recover(lab))
+                print(f"round {number + 1} of {rounds}, {name}: {seconds[name][-1][1]:.1f} s", flush=True)
+    return table(seconds)
+
+
+def table(seconds: dict[str, list[tuple[float, float]]]) -> str:
+    """Medians, extremes and the ratio of the medians."""
+    load = os.getloadavg()[0]
+    lines = ["| recovery of 3 | n | first Primary s (median) | 3 Synced s (min / median / max) |", "|---|---|---|---|"]
+    for name, times in seconds.items():
+        primary, synced = ([pair[i] for pair in times] for i in (0, 1))
+        spread = f"{min(synced):.1f} / {statistics.median(synced):.1f} / {max(synced):.1f}"
+        lines.append(f"| {name} | {len(times)} | {statistics.median(primary):.1f} | {spread} |")
+    first, second = (statistics.median(pair[1] for pair in times) for times in seconds.values())
+    pairs = [a[1] / b[1] for a, b in zip(*seconds.values(), strict=True)]
+    lines.append(
+        f"\nRatio of the medians {first / second:.2f}, of pairs {statistics.median(pairs):.2f}; load {load:.1f}."
+    )
+    return "\n".join(lines)
