@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bootstrap import configure, control, datadir, initialise, lock
+from bootstrap import configure, control, datadir, files, initialise, lock
 from bootstrap import permission as permission_file
 from bootstrap.errors import AgentUnreachableError, ServerMissingError, SettingInvalidError, VolumeBusyError
 from bootstrap.facts import DataClass, Disk
@@ -80,6 +80,9 @@ class Starter:
 
     def inspect(self, hello: Json) -> Disk:
         """Look at the datadir; the server's own recovery tells the position."""
+        if hello.get("joining"):
+            # rsync does not; and the mark is closed without another look if this pod is to bootstrap.
+            files.sync_volume(self.settings.data_root)
         recover = datadir.Recover(
             (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,)
         )
