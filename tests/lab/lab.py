@@ -152,7 +152,10 @@ class Lab:
         began = time.monotonic()
         while not condition():
             if time.monotonic() - began > seconds:
-                raise LabTimeoutError(f"after {seconds:.0f} s still not: {what}\n{self._view()}\n{self.tail()}")
+                view, logs = self._view(), self.save_logs()
+                raise LabTimeoutError(
+                    f"after {seconds:.0f} s still not: {what}\n{view}\n{self.tail()}\nwhole logs: {logs}"
+                )
             time.sleep(0.1)
         return time.monotonic() - began
 
@@ -176,6 +179,13 @@ class Lab:
     def tail(self, lines: int = 12) -> str:
         """The last lines of every container's log."""
         return "\n".join(pod.tail(lines) for pod in self.pods.values())
+
+    def save_logs(self) -> Path:
+        """A copy of all logs that outlives the lab; its folder."""
+        folder = Path(tempfile.mkdtemp(prefix="lab-logs-"))
+        for pod in self.pods.values():
+            shutil.copytree(pod.folders.logs, folder / pod.name)
+        return folder
 
     def _view(self) -> str:
         return "\n".join(f"{self.pods[k].name}: {server or 'no answer'}" for k, server in self.servers().items())
