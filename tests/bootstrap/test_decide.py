@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bootstrap import decide as rules
-from bootstrap.decide import Bootstrap, Decision, Hold, Join, Wait, decide
+from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
 from bootstrap.facts import NIL_UUID, DataClass, Disk, Facts, Phase, Promise, Unknown
 from tests.bootstrap.records import A, B, blank, busy, frozen, running, seen_by
 
@@ -16,6 +16,20 @@ OLD_VOLUMES = ((0, "volume-0"), (1, "volume-1"), (2, "volume-2"))
 PROMISE = Promise(3, 1, "boot-1")
 
 TABLE: dict[str, tuple[Facts, Kind, str]] = {
+    # stuck-server
+    "my server is outside a Primary and everybody else died -> stop it": (
+        seen_by(running(0, status="non-Primary"), frozen(1), frozen(2)), Stop, "stuck-server"),
+    "two servers are outside a Primary and the third pod died -> stop": (
+        seen_by(running(0, status="non-Primary"), running(1, status="non-Primary"), frozen(2)), Stop, "stuck-server"),
+    "my server is outside a Primary and a peer is silent -> wait": (
+        seen_by(running(0, status="non-Primary"), 1, frozen(2)), Wait, "own-server"),
+    "my server is outside a Primary that lives elsewhere -> wait": (
+        seen_by(running(0, status="non-Primary"), running(1), frozen(2)), Wait, "own-server"),
+    "all servers are outside a Primary and none died -> wait for Galera": (
+        seen_by(running(0, status="non-Primary"), *(running(o, status="non-Primary") for o in (1, 2))),
+        Wait, "own-server"),
+    "my server is outside a Primary and a dead peer's position is unknown -> wait": (
+        seen_by(running(0, status="non-Primary"), frozen(1), blank(2, D.UNKNOWN)), Wait, "own-server"),
     # own-server
     "my own server runs -> wait": (seen_by(running(0), frozen(1), frozen(2)), Wait, "own-server"),
     "my own server bootstraps -> wait": (

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap.decide import CANDIDATES, Bootstrap, Hold, Join, Wait, candidate, decide, primaries
+from bootstrap.decide import CANDIDATES, Bootstrap, Hold, Join, Stop, Wait, candidate, decide, primaries
 from bootstrap.facts import DataClass, Facts, Phase, Record, Unknown
 from tests.bootstrap.records import clusters, examples, frozen, views
 
@@ -15,7 +15,7 @@ from tests.bootstrap.records import clusters, examples, frozen, views
 def test_decide_answers_for_everything_and_says_why(records: list[Record]) -> None:
     for facts in views(records):
         decision = decide(facts)
-        assert isinstance(decision, Bootstrap | Join | Wait | Hold)
+        assert isinstance(decision, Bootstrap | Join | Wait | Hold | Stop)
         assert decision.reason
         assert decision.reason.isprintable()
 
