@@ -7,20 +7,17 @@ cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The 
 
 import os
 import shutil
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap import files, grastate, position
-from bootstrap.errors import GraStateInvalidError, RecoverFailedError, ServerMissingError
-from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
+from bootstrap import classify, files, grastate
+from bootstrap.errors import GraStateInvalidError, RecoverFailedError
+from bootstrap.facts import UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.grastate import GraState
+from bootstrap.recover import Recover
 
-SST_SIGNS = ("sst_in_progress", ".sst")
-"""What a joiner's scripts (wsrep_sst_rsync, wsrep_sst_mariabackup) leave when they are killed; not always."""
-
-SST_REMAINS = (*SST_SIGNS, "wsrep_sst.pid")
+SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
 """All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
 `wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
 
@@ -54,59 +51,6 @@ class Layout:
     def grastate(self) -> Path:
         """Galera's saved state."""
         return self.data / "grastate.dat"
-
-
-@dataclass(frozen=True, slots=True)
-class Recover:
-    """How to ask the server for the recovered position."""
-
-    command: tuple[str, ...]
-    """The server and its --defaults-file: the very configuration of the later start, or InnoDB may rebuild its log."""
-    extra_args: tuple[str, ...] = ()
-    """Arguments to add, for example --user=root."""
-    keep_fds: tuple[int, ...] = ()
-    """Descriptors that the server inherits: the volume's lock, so that it stays held if this process is killed."""
-    timeout: float | None = None
-    """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
-
-    def run(self, layout: Layout) -> Position | None:
-        """Start the server with --wsrep-recover on the datadir and return the position; None = it knows of none.
-
-        It is a real start that runs InnoDB's crash recovery, and that creates files in an empty datadir.
-        --skip-log-error, because log_error in the configuration would hide the position (of the other spellings,
-        --log-error=/dev/stderr makes a file /dev/stderr.err); --skip-networking, because it would bind the port.
-        Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
-        """
-        options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={layout.data}")
-        status, log = self._log_of((*self.command, *self.extra_args, *options))
-        if status != 0:
-            raise RecoverFailedError(f"mariadbd --wsrep-recover ended with status {status}: {position.complaint(log)}")
-        return position.recovered(log)
-
-    def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
-        """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
-        try:
-            server = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=self.keep_fds,
-            )
-        except OSError as error:
-            raise ServerMissingError(
-                f"cannot run {command[0]}: {error.strerror}; this needs the database's own image"
-            ) from error
-        with server:
-            try:
-                _, log = server.communicate(timeout=self.timeout)
-            except subprocess.TimeoutExpired as error:
-                server.kill()
-                raise RecoverFailedError(f"mariadbd --wsrep-recover took over {self.timeout} s") from error
-            except BaseException:
-                server.kill()
-                raise
-        return server.returncode, log.decode(errors="replace")
 
 
 def inspect(layout: Layout, recover: Recover, *, joining: bool, initialised: bool, same_boot: bool = False) -> Disk:
@@ -152,14 +96,14 @@ def _by_signs(layout: Layout, *, joining: bool, initialised: bool, same_boot: bo
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
     names = _names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
-    sign = _transfer_sign(names, raw, fresh=initialised and not joining)
+    sign = classify.transfer_sign(names, raw, fresh=initialised and not joining)
     if sign:
         return Disk(DataClass.SST_INTERRUPTED, detail=sign)
-    if joining and (not same_boot or raw is None or _is_nil(raw)):
+    if joining and (not same_boot or raw is None or classify.is_nil(raw)):
         return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here and never reached Synced")
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
     if len(missing) == 2:
-        return _without_database(names, raw)
+        return classify.without_database(names, raw)
     if missing:
         # The server would create a new ibdata1 beside the old tables.
         return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
@@ -168,78 +112,20 @@ def _by_signs(layout: Layout, *, joining: bool, initialised: bool, same_boot: bo
     return None
 
 
-def _transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> str:
-    """Return the sign of an interrupted state transfer, or nothing.
-
-    A blank grastate.dat is the one sign that every interrupted transfer into an empty datadir leaves.  In a `fresh`
-    database, into which no join was ever executed, it is the file that Galera creates at its very start
-    (saved_state.cpp, `fopen(.., "a")`); the recovered position then decides.
-    """
-    marker = next((name for name in SST_SIGNS if name in names), None)
-    if marker:
-        return f"{marker} is left over from a state transfer"
-    if raw is not None and grastate.is_blank(raw) and not (fresh and {"ibdata1", "mysql"} <= names):
-        return "grastate.dat is empty, as an interrupted state transfer leaves it"
-    return ""
-
-
-def _without_database(names: frozenset[str], raw: bytes | None) -> Disk:
-    """Tell a datadir that never held a database from what is left of one."""
-    if raw is not None and _is_nil(raw):
-        return Disk(DataClass.SST_INTERRUPTED, detail="grastate.dat has the nil uuid, and there is no database")
-    remains = sorted(n for n in names if n.startswith(("ib_", "undo", "aria_log")))
-    if raw is not None or remains:
-        what = "grastate.dat names a history" if raw is not None else f"there is {remains[0]}"
-        return Disk(DataClass.UNKNOWN, detail=f"{what}, and there is no database; restore it, or discard what is left")
-    return Disk(DataClass.EMPTY, detail="no ibdata1 and no mysql/")
-
-
 def _by_position(layout: Layout, recover: Recover, *, initialised: bool) -> Disk:
     """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845)."""
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
-    found = recover.run(layout)
+    found = recover.run(layout.data)
     if found is None:
-        return _without_position(state, initialised=initialised)
+        return classify.without_position(state, initialised=initialised)
     if raw is None:
         return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
     if state is None:
         return Disk(
             DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
         )
-    return _with_position(state, found)
-
-
-def _with_position(state: GraState, found: Position) -> Disk:
-    if state.uuid == NIL_UUID:
-        return Disk(DataClass.DDL_CRASH, found, detail="grastate.dat has the nil uuid, InnoDB has a position")
-    if state.uuid != found.uuid:
-        return Disk(
-            DataClass.UUID_MISMATCH,
-            found,
-            detail=f"grastate.dat names {state.uuid}, InnoDB {found.uuid}; keep one by hand",
-        )
-    if state.seqno == found.seqno:
-        return Disk(
-            DataClass.CLEAN,
-            found,
-            safe_to_bootstrap=state.safe_to_bootstrap,
-            detail="grastate.dat and InnoDB agree",
-        )
-    said = "no seqno" if state.seqno == UNKNOWN_SEQNO else f"seqno {state.seqno}"
-    return Disk(DataClass.CRASHED, found, detail=f"grastate.dat has {said}, InnoDB {found.seqno}")
-
-
-def _without_position(state: GraState | None, *, initialised: bool) -> Disk:
-    """A whole database in which InnoDB has no position: ours before its first cluster, or somebody's own."""
-    if state is not None and state.seqno != UNKNOWN_SEQNO:
-        return Disk(
-            DataClass.UNKNOWN,
-            detail=f"grastate.dat says {state.uuid}:{state.seqno}, and InnoDB has no position; adopt it explicitly",
-        )
-    if initialised:
-        return Disk(DataClass.INITIALIZED, detail="created here, and no cluster has written to it")
-    return Disk(DataClass.UNKNOWN, detail="a database that was never in a cluster; adopt it explicitly")
+    return classify.with_position(state, found)
 
 
 def fingerprint(layout: Layout) -> str:
@@ -310,13 +196,6 @@ def _names(folder: Path) -> frozenset[str]:
         return frozenset(path.name for path in folder.iterdir())
     except FileNotFoundError:
         return frozenset()
-
-
-def _is_nil(raw: bytes) -> bool:
-    """Whether grastate.dat names no history; one that cannot be read may name one."""
-    with suppress(GraStateInvalidError):
-        return grastate.is_blank(raw) or grastate.parse(raw).uuid == NIL_UUID
-    return False
 
 
 def _stamp(path: Path) -> str:

@@ -57,8 +57,8 @@ def _run(path: Path, password: str, statement: str) -> tuple[tuple[object, ...],
             password=password.encode(),
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
-            # A causal read would wait for the very cluster that is to be looked at; without dirty reads a server outside
-            # of a Primary Component refuses all but SHOW and SET, SHUTDOWN too (error 1047).
+            # A causal read would wait for the very cluster that is to be looked at.  Without dirty reads a server
+            # outside of a Primary Component refuses all but SHOW and SET, SHUTDOWN too (error 1047).
             init_command="SET SESSION wsrep_sync_wait=0, wsrep_dirty_reads=ON",
             defer_connect=True,
         )

@@ -17,6 +17,7 @@ from bootstrap.facts import DataClass, Disk
 from bootstrap.neighbours import Directory
 from bootstrap.pod import Action
 from bootstrap.record import Json, dump_disk, load_disk
+from bootstrap.recover import Recover
 from bootstrap.settings import Secrets, Settings, read_secrets
 from peerfinder.errors import PeerFinderError
 
@@ -83,9 +84,7 @@ class Starter:
         if hello.get("joining"):
             # rsync does not; and the mark is closed without another look if this pod is to bootstrap.
             files.sync_volume(self.settings.data_root)
-        recover = datadir.Recover(
-            (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,)
-        )
+        recover = Recover((self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,))
         disk = datadir.inspect(
             self.layout,
             recover,

@@ -12,7 +12,7 @@ MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (RO
 PURE = {
     "peerfinder": {"peers", "domain", "watch", "findings", "errors"},
     "bootstrap": {
-        "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod",
+        "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
@@ -22,7 +22,9 @@ LEAVES = {
     "bootstrap": {
         "render",
         "datadir",
+        "recover",
         "journal",
+        "permission",
         "lock",
         "exchange",
         "server",
@@ -37,7 +39,7 @@ LEAF_USES = {
     "bootstrap.journal": {"bootstrap.files"},
     "bootstrap.permission": {"bootstrap.files"},
     "bootstrap.render": {"bootstrap.files"},
-    "bootstrap.datadir": {"bootstrap.files"},
+    "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover"},
     "bootstrap.initialise": {"bootstrap.files"},
     "peerfinder.lookup": {"peerfinder.resolver"},
 }

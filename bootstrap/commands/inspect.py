@@ -9,6 +9,7 @@ from bootstrap import datadir, lock
 from bootstrap.journal import Journal
 from bootstrap.permission import kernel_boot_id
 from bootstrap.record import dump_disk
+from bootstrap.recover import Recover
 from bootstrap.settings import current
 
 
@@ -23,7 +24,7 @@ def command(output: str) -> None:
     layout = datadir.Layout(settings.data_root)
     fd = lock.acquire(settings.lock)
     memory = Journal(layout.meta).read()
-    recover = datadir.Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"))
+    recover = Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"))
     disk = datadir.inspect(
         layout,
         recover,

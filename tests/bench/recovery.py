@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bootstrap import datadir
 from bootstrap.facts import DataClass, Disk, Position
+from bootstrap.recover import Recover
 from tests.lab import machine, processes
 from tests.lab.lab import Lab
 from tests.lab.pod import Pod
@@ -57,7 +58,7 @@ def seconds_of(lab: Lab, began: float) -> tuple[float, float]:
 def recovered(pod: Pod) -> Position:
     """The position that the server itself recovers."""
     command = machine.as_pod(("mariadbd", f"--defaults-file={cnf(pod)}"))
-    found = datadir.Recover(command).run(datadir.Layout(pod.folders.volume))
+    found = Recover(command).run(datadir.Layout(pod.folders.volume).data)
     assert found is not None
     return found
 

@@ -18,7 +18,8 @@ from typing import Any
 import pymysql
 
 from bootstrap import initialise
-from bootstrap.datadir import Layout, Recover
+from bootstrap.datadir import Layout
+from bootstrap.recover import Recover
 
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 SMALL_LOG = "--innodb-log-file-size=8M"

@@ -14,10 +14,11 @@ import pymysql
 import pytest
 
 from bootstrap import datadir, files, grastate
-from bootstrap.datadir import Layout, Recover
+from bootstrap.datadir import Layout
 from bootstrap.errors import RecoverFailedError, ServerMissingError
 from bootstrap.facts import NIL_UUID, DataClass, Disk, Position
 from bootstrap.grastate import GraState
+from bootstrap.recover import Recover
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -175,7 +176,7 @@ def test_a_joiner_killed_late_is_interrupted_although_the_server_recovers_a_posi
             (node.layout.data / "sst_in_progress").unlink()
         assert inspect(node).data_class == DataClass.SST_INTERRUPTED
         assert inspect(node).position is None
-        assert node.recover().run(node.layout) is not None, "the trap is gone: the server refuses such a datadir now"
+        assert node.recover().run(node.layout.data) is not None, "the trap is gone: the server refuses such a datadir now"
 
 
 @pytest.mark.galera
@@ -465,7 +466,7 @@ def test_a_recovery_is_killed_at_its_time_limit_and_leaves_no_process(volume: Pa
         slow.write_text(f"#!/bin/sh\necho $$ > {volume}/slow.pid\nexec sleep 60\n")
         slow.chmod(0o755)
         with pytest.raises(RecoverFailedError, match="took over"):
-            Recover((str(slow),), timeout=1).run(node.layout)
+            Recover((str(slow),), timeout=1).run(node.layout.data)
     assert not Path(f"/proc/{(volume / 'slow.pid').read_text().strip()}").exists()
 
 
@@ -491,9 +492,9 @@ def test_a_read_only_volume_is_unknown_with_the_cure(volume: Path, left: Left) -
 @pytest.mark.parametrize("mode", [0o700, 0o755], ids=["unreadable", "unwritable"])
 def test_a_datadir_of_another_user_is_unknown_with_the_cure(volume: Path, left: Left, mode: int) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from bootstrap import datadir\n"
+        "import os, sys; from pathlib import Path; from bootstrap import datadir, recover as recovering\n"
         "os.setgid(12345); os.setuid(12345)\n"
-        "recover = datadir.Recover(('mariadbd', f'--defaults-file={sys.argv[2]}'))\n"
+        "recover = recovering.Recover(('mariadbd', f'--defaults-file={sys.argv[2]}'))\n"
         "print(datadir.inspect(datadir.Layout(Path(sys.argv[1])), recover, joining=False, initialised=False))"
     )
     with on(volume, left["clean"]) as node:

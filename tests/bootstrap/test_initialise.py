@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap import datadir, initialise
-from bootstrap.datadir import Layout, Recover
+from bootstrap.datadir import Layout
 from bootstrap.errors import InitialisationFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.facts import DataClass
 from bootstrap.initialise import Accounts
+from bootstrap.recover import Recover
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 

@@ -1,0 +1,65 @@
+"""The position that the server itself recovers: one run of `mariadbd --wsrep-recover`.
+
+Knows how to ask; not what the answer means for the datadir.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap import position
+from bootstrap.errors import RecoverFailedError, ServerMissingError
+from bootstrap.facts import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """How to ask the server for the recovered position."""
+
+    command: tuple[str, ...]
+    """The server and its --defaults-file: the very configuration of the later start, or InnoDB may rebuild its log."""
+    extra_args: tuple[str, ...] = ()
+    """Arguments to add, for example --user=root."""
+    keep_fds: tuple[int, ...] = ()
+    """Descriptors that the server inherits: the volume's lock, so that it stays held if this process is killed."""
+    timeout: float | None = None
+    """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
+
+    def run(self, data: Path) -> Position | None:
+        """Start the server with --wsrep-recover on the datadir and return the position; None = it knows of none.
+
+        It is a real start that runs InnoDB's crash recovery, and that creates files in an empty datadir.
+        --skip-log-error, because log_error in the configuration would hide the position (of the other spellings,
+        --log-error=/dev/stderr makes a file /dev/stderr.err); --skip-networking, because it would bind the port.
+        Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
+        """
+        options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
+        status, log = self._log_of((*self.command, *self.extra_args, *options))
+        if status != 0:
+            raise RecoverFailedError(f"mariadbd --wsrep-recover ended with status {status}: {position.complaint(log)}")
+        return position.recovered(log)
+
+    def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
+        """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
+        try:
+            server = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=self.keep_fds,
+            )
+        except OSError as error:
+            raise ServerMissingError(
+                f"cannot run {command[0]}: {error.strerror}; this needs the database's own image"
+            ) from error
+        with server:
+            try:
+                _, log = server.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired as error:
+                server.kill()
+                raise RecoverFailedError(f"mariadbd --wsrep-recover took over {self.timeout} s") from error
+            except BaseException:
+                server.kill()
+                raise
+        return server.returncode, log.decode(errors="replace")
