@@ -176,7 +176,9 @@ def test_a_joiner_killed_late_is_interrupted_although_the_server_recovers_a_posi
             (node.layout.data / "sst_in_progress").unlink()
         assert inspect(node).data_class == DataClass.SST_INTERRUPTED
         assert inspect(node).position is None
-        assert node.recover().run(node.layout.data) is not None, "the trap is gone: the server refuses such a datadir now"
+        assert node.recover().run(node.layout.data) is not None, (
+            "the trap is gone: the server refuses such a datadir now"
+        )
 
 
 @pytest.mark.galera
