@@ -8,9 +8,11 @@ import contextlib
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 
@@ -38,7 +40,7 @@ MAX_BODY = 256 * 1024
 """Bytes; a record of a set of 999 pods is below 100 kB."""
 
 MAX_CONNECTIONS = 64
-"""At once; more are dropped, so that idle connections cannot use up the agent's memory."""
+"""At once; for one more the oldest is cut: a member needs milliseconds, and who only holds on must not shut it out."""
 
 DEADLINE_S = 2.0
 """For one whole exchange with one peer."""
@@ -81,27 +83,27 @@ class Client:
         return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_answer)
 
     def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> Json | Unknown:
+        """Ask with the newest key, then with the previous one: a pod that was not restarted yet knows only that."""
+        reply: Json | Unknown = FORBIDDEN
+        for key in self.membership.keys:
+            reply = self._ask(key, f"{method} {path}", pod, address, body)
+            if reply is not FORBIDDEN:
+                break
+        return reply
+
+    def _ask(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> Json | Unknown:
         me = self.membership
         nonce = secrets.token_hex(16)
-        request = Message("request", f"{method} {path}", me.cluster_id, me.sender, pod, nonce, body)
-        headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(me.keys[0])}
-        connection = HTTPConnection(address, self.port, timeout=DEADLINE_S)
-        # A peer that sends a byte now and then stays below every timeout of the socket; the timer ends the exchange.
-        timer = threading.Timer(DEADLINE_S, _cut, [connection])
-        timer.daemon = True
-        try:
-            connection.connect()
-            timer.start()
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            raw = response.read(MAX_BODY + 1)
-        except (OSError, HTTPException, ValueError) as exc:
-            return Unknown(_why(exc))
-        finally:
-            timer.cancel()
-            connection.close()
-        if response.status != 200:
-            return Unknown(f"it answers {response.status} {response.reason}")
+        request = Message("request", target, me.cluster_id, me.sender, pod, nonce, body)
+        headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(key)}
+        answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
+        if isinstance(answer, Unknown):
+            return answer
+        response, raw = answer
+        if response.status == HTTPStatus.FORBIDDEN:
+            return FORBIDDEN
+        if response.status != HTTPStatus.OK:
+            return Unknown(f"it answers {response.status} {response.reason[:40]}")
         sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
         if len(raw) > MAX_BODY or not request.answer(sender, raw).verified(me.keys, seal):
             return Unknown("its answer is not sealed with our key and cluster id")
@@ -111,6 +113,39 @@ class Client:
             return decode(raw)
         except MessageInvalidError as exc:
             return Unknown(f"its answer is not understood: {exc}")
+
+
+FORBIDDEN = Unknown("it does not accept our key or our cluster id")
+
+
+def _fetch(
+    connection: HTTPConnection, target: str, body: bytes, headers: dict[str, str]
+) -> tuple[HTTPResponse, bytes] | Unknown:
+    """One request and its whole answer, within the deadline.
+
+    A peer that sends a byte now and then stays below every timeout of the socket; a timer cuts the socket.  (Not the
+    connection's: while an answer without keep-alive is read, http.client has already let go of it.)
+    """
+    began, late = time.monotonic(), threading.Event()
+    timer = threading.Timer(0, lambda: None)
+    try:
+        connection.connect()
+        timer = threading.Timer(DEADLINE_S - (time.monotonic() - began), _cut, [connection.sock, late])
+        timer.daemon = True
+        timer.start()
+        method, _, path = target.partition(" ")
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        raw = response.read(MAX_BODY + 1)
+    except (OSError, HTTPException, ValueError) as exc:
+        return SLOW if late.is_set() else Unknown(_why(exc))
+    finally:
+        timer.cancel()
+        connection.close()
+    return SLOW if late.is_set() else (response, raw)
+
+
+SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s")
 
 
 def _checked(pod: str, reply: Json, load: Callable[[object], Reply]) -> Reply | Unknown:
@@ -130,13 +165,18 @@ def _why(exc: Exception) -> str:
         return f"silent for {DEADLINE_S:g} s"
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror.lower()
-    return str(exc) or type(exc).__name__
+    return str(exc)[:80] or type(exc).__name__
 
 
-def _cut(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
+def _cut(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
+    _shut(sock)
+
+
+def _shut(sock: object) -> None:
+    if isinstance(sock, socket.socket):
         with contextlib.suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class Server(ThreadingHTTPServer):
@@ -156,16 +196,20 @@ class Server(ThreadingHTTPServer):
         self.membership = membership
         self.own_record = record
         self.own_prepare = prepare
-        self.slots = threading.Semaphore(MAX_CONNECTIONS)
+        self.guard = threading.Lock()
+        self.live: dict[object, None] = {}
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, Handler)
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Give the connection a thread, or drop it when there are too many."""
-        if not self.slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        """Give the connection a thread; when there are too many, cut the oldest."""
+        with self.guard:
+            while len(self.live) >= MAX_CONNECTIONS:
+                oldest = next(iter(self.live))
+                del self.live[oldest]
+                _shut(oldest)
+            self.live[request] = None
         super().process_request(request, client_address)
 
     def process_request_thread(
@@ -175,7 +219,8 @@ class Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.slots.release()
+            with self.guard:
+                self.live.pop(request, None)
 
     def handle_error(self, request: object, client_address: object) -> None:  # socketserver's signature
         """A caller that breaks off is nothing to log."""
@@ -208,7 +253,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a request with a bounded body."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
             self._refuse(413)
             return
         self._answer(self.rfile.read(int(length)))
