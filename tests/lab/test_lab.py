@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,10 +144,14 @@ def test_a_paused_server_is_evicted_and_comes_back(lab: Lab) -> None:
     lab.wait_synced(3)
 
 
-def test_a_wait_that_fails_shows_every_log(lab: Lab) -> None:
+def test_a_wait_that_fails_shows_every_log_and_keeps_it(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(LabTimeoutError) as caught:
         lab.wait("never", lambda: False, 0.2)
     assert all(f"mysql-{k} {name}" in str(caught.value) for k in range(3) for name in ("agent", "bootstrap", "mysql"))
+    assert len(list(tmp_path.glob("lab-logs-*/mysql-*/*.log"))) == 9
 
 
 def test_people_can_start_break_and_end_a_lab(tmp_path_factory: pytest.TempPathFactory) -> None:
