@@ -16,7 +16,7 @@ from bootstrap import permission, promise
 from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Server, Unknown
-from bootstrap.journal import Journal, Memory
+from bootstrap.journal import Journal, Memory, new_memory
 from bootstrap.pod import Action, Pod
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.settings import Settings
@@ -26,6 +26,9 @@ Answer = tuple[Record, Refusal | None] | Unknown
 SETTLED_STATES = ("Synced", "Donor/Desynced")
 """`wsrep_local_state_comment` of a member whose data are whole."""
 
+
+STARTING = ("No such file", "Connection refused", "timed out")
+"""What a server's socket says while the server starts."""
 
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
@@ -95,6 +98,7 @@ class Agent:
         self.promised_at = 0
         self.starter = 0
         self.told = ""
+        self.silence = ""
         self.stuck = 0
         permission.void(self.settings.permission)
         self.open_journal()
@@ -118,7 +122,7 @@ class Agent:
                 epoch=memory.epoch,
                 retired=self.pod.retired,
                 promise=memory.promise,
-                expected=self.expected(),
+                expected=self.known(),
                 volumes=memory.volumes,
             )
 
@@ -180,6 +184,7 @@ class Agent:
                 return
         held = not self.world.lock_is_free()
         server = self.world.server() if held else None
+        self.tell_silence(server if isinstance(server, str) else "")
         with self.changed:
             self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
 
@@ -193,6 +198,12 @@ class Agent:
             self.world.say(f"the state transfer cannot be made durable: {failure}")
         return not failure
 
+    def tell_silence(self, reason: str) -> None:
+        """Log why a server that is alive cannot be asked; that it does not listen yet is normal."""
+        if reason != self.silence and not any(normal in reason for normal in STARTING):
+            self.world.say(f"the server does not tell its state: {reason}" if reason else "the server tells its state")
+            self.silence = reason
+
     def ask(self) -> dict[int, Record | Unknown]:
         """Ask all expected peers for their records."""
         names = {f"{self.settings.set_name}-{o}": o for o in self.expected() - {self.settings.ordinal}}
@@ -200,10 +211,15 @@ class Agent:
 
     def expected(self) -> frozenset[int]:
         """The ordinals that must be heard: the configured ones, and all that the journal, DNS or a peer knows of."""
-        told = [r.expected for r in self.peers.values() if isinstance(r, Record)]
+        return self.known().union(*(r.expected for r in self.peers.values() if isinstance(r, Record)))
+
+    def known(self) -> frozenset[int]:
+        """The ordinals that I know of myself.
+
+        Only these are told to others: repeated hearsay would keep an ordinal alive for ever that was seen once.
+        """
         remembered = frozenset(ordinal for ordinal, _ in self.memory.volumes)
-        least = frozenset({*range(self.settings.replicas), self.settings.ordinal})
-        return least.union(remembered, self.world.ordinals(), *told)
+        return frozenset(range(self.settings.replicas)) | {self.settings.ordinal} | remembered | self.world.ordinals()
 
     def campaign(self, facts: Facts, decision: Bootstrap, began: int) -> Verdict:
         """Bootstrap if all expected pods are bound to it, else ask those that are not.
@@ -277,11 +293,13 @@ class Agent:
             if not self.trouble:
                 return
             try:
-                self.memory = self.journal.open(self.cluster_id, self.settings.pod)
-                owner = (self.memory.cluster_id, self.memory.pod)
-                self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
+                self.memory = self.journal.read() or new_memory(self.cluster_id, self.settings.pod)
                 # A term is used once: a late request from an earlier life must not undo what was promised after it.
                 self.pod = self.pod.retire(self.memory.term)
+                # Written as it was read: a volume that has become read-only is noticed before it is needed.
+                self.journal.write(self.memory)
+                owner = (self.memory.cluster_id, self.memory.pod)
+                self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
             except BootstrapError as exc:
                 self.trouble = str(exc)
             self.promised_at = next(self.clock)
@@ -324,7 +342,7 @@ class Agent:
     def remember_cluster(self, *, durable: bool) -> None:
         """In a Primary Component: remember its epoch, its history and its members' volumes."""
         server, memory = self.record().primary, self.memory
-        if server is None:
+        if server is None or self.trouble:
             return
         alive = [r for r in self.peers.values() if isinstance(r, Record)]
         epochs = [r.epoch for r in alive if r.primary and r.primary.uuid == server.uuid]
@@ -342,7 +360,7 @@ class Agent:
 
     def keep(self, **changes: object) -> None:
         """Write changes that are true whether or not they reach the disk; a failure is told and tried again."""
-        if all(getattr(self.memory, name) == value for name, value in changes.items()):
+        if self.trouble or all(getattr(self.memory, name) == value for name, value in changes.items()):
             return
         try:
             self.memory = self.journal.write(self.memory, **changes)

@@ -10,6 +10,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,8 @@ class Client:
             raise AgentUnreachableError(f"the agent went away ({exc})") from exc
         if answer is None:
             raise AgentUnreachableError("the agent went away")
+        if "error" in answer:
+            raise SettingInvalidError(f"the agent says: {answer['error']} (is it of another version?)")
         return answer
 
     def close(self) -> None:
@@ -118,11 +121,12 @@ class Server:
         threading.Thread(target=self._accept, name="control", daemon=True).start()
 
     def _accept(self) -> None:
-        while True:
+        while self.sock.fileno() >= 0:
             try:
                 sock, _ = self.sock.accept()
             except OSError:
-                return
+                time.sleep(0.1)  # out of descriptors for a moment, or closed
+                continue
             threading.Thread(target=self._converse, args=[Connection(sock)], daemon=True).start()
 
     def _converse(self, connection: Connection) -> None:

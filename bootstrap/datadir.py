@@ -63,7 +63,10 @@ def inspect(layout: Layout, recover: Recover, *, joining: bool, initialised: boo
     Raises ServerMissingError only.
     """
     try:
-        disk = _by_signs(layout, joining=joining, initialised=initialised, same_boot=same_boot)
+        suspect = joining and _is_suspect(layout, same_boot=same_boot)
+        disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)
+        if disk is None and suspect:
+            return _suspected(layout, recover)
         return disk or _by_position(layout, recover, initialised=initialised)
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
@@ -76,32 +79,55 @@ def inspect(layout: Layout, recover: Recover, *, joining: bool, initialised: boo
         )
 
 
-def _by_signs(layout: Layout, *, joining: bool, initialised: bool, same_boot: bool) -> Disk | None:
+def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
+    """Say whether a datadir with an open joining mark may be torn by the transfer that the join asked for.
+
+    Before Galera asks for a state transfer it writes the nil uuid, and the uuid comes back only after the transfer has
+    ended and the server has opened the files (galera replicator_str.cpp, `request_state_transfer`: mark_unsafe ...
+    mark_safe).  It skips the first write when the file had no uuid (saved_state.cpp, `mark_unsafe`), so a mark with a
+    file that is absent, blank or nil is an interrupted transfer even without the scripts' markers.  A mark with a uuid
+    means: before the request, or after the transfer, perhaps in an IST, which only adds whole transactions; the files
+    are as good as after any kill.  But rsync does not fsync what it writes: if the machine has gone down, too, a
+    completed transfer may be torn under an intact grastate.dat.  So the position counts only under the same kernel.
+    """
+    if not same_boot:
+        return True
+    try:
+        return classify.is_nil(layout.grastate.read_bytes())
+    except FileNotFoundError:
+        return True
+
+
+def _suspected(layout: Layout, recover: Recover) -> Disk:
+    """Tell how far a suspect datadir may reach: never a candidate, and not to be thrown away unheard either.
+
+    The mark stays open when the agent could not close it at Synced (a full disk, a refused login), and then the newest
+    commits may be here.
+    """
+    detail = "a join was executed here and Synced is not on record"
+    try:
+        found = recover.run(layout.data)
+        return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, doubtful=found is not None)
+    except RecoverFailedError:
+        return Disk(DataClass.SST_INTERRUPTED, detail=detail, doubtful=True)
+
+
+def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
     """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
 
     Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
     donor's position with status 0, and which it would bootstrap, although tables are incomplete.
-
-    What an open joining mark adds.  Before Galera asks for a state transfer it writes the nil uuid, and the uuid comes
-    back only after the transfer has ended and the server has opened the files (galera replicator_str.cpp,
-    `request_state_transfer`: mark_unsafe ... mark_safe).  It skips the first write when the file had no uuid
-    (saved_state.cpp, `mark_unsafe`), so a mark with a file that is absent, blank or nil is an interrupted transfer even
-    without the scripts' markers.  A mark with a uuid means: before the request, or after the transfer, perhaps in an
-    IST, which only adds whole transactions; the files are as good as after any kill.  But rsync does not fsync what it
-    writes: if the machine has gone down, too, a completed transfer may be torn under an intact grastate.dat.  So the
-    position counts only under the same kernel; otherwise the datadir is given up, which loses nothing that the Primary
-    Component it joined did not hold.
     """
     if not layout.data_root.is_dir():
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
     names = _names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
-    sign = classify.transfer_sign(names, raw, fresh=initialised and not joining)
+    sign = classify.transfer_sign(names, raw, fresh=fresh)
     if sign:
         return Disk(DataClass.SST_INTERRUPTED, detail=sign)
-    if joining and (not same_boot or raw is None or classify.is_nil(raw)):
-        return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here and never reached Synced")
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
+    if missing and suspect:
+        return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here, and there is no whole database")
     if len(missing) == 2:
         return classify.without_database(names, raw)
     if missing:
@@ -146,6 +172,9 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
         return
     if disk.data_class is DataClass.SST_INTERRUPTED:
         _write_grastate(layout, b"")
+    if disk.data_class is DataClass.CRASHED and disk.position is not None:
+        # A seqno in the file would win over --wsrep_start_position, and it is not what InnoDB holds.
+        _write_grastate(layout, grastate.render(GraState(disk.position.uuid, UNKNOWN_SEQNO, safe_to_bootstrap=False)))
     for name in (*SST_REMAINS, "gvwstate.dat"):
         path = layout.data / name
         if path.is_dir() and not path.is_symlink():

@@ -172,7 +172,7 @@ def join_primary(facts: Facts) -> Decision | None:
     if not alive:
         return None
     ordinal, server = max(alive.items(), key=lambda item: (item[1].last_committed, -item[0]))
-    name, mine = pod_name(facts, ordinal), candidate(facts.own)
+    name, mine = pod_name(facts, ordinal), held(facts.own)
     if mine is None:
         return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
     if mine.uuid != server.uuid:
@@ -216,6 +216,9 @@ def blocker(peer: Record | Unknown) -> str | None:
 def first_start(facts: Facts) -> Decision | None:
     """No data anywhere and no trace that there ever was: the lowest ordinal creates the database (step 2, R30, R31)."""
     disks = {r.ordinal: disk_of(r).data_class for r in facts.records}
+    if DataClass.INITIALIZED in disks.values():
+        # The first Primary Component died before InnoDB held its position: who was just joining it has nothing either.
+        disks |= {r.ordinal: DataClass.EMPTY for r in facts.records if interrupted_first_join(r)}
     if set(disks.values()) - {DataClass.EMPTY, DataClass.INITIALIZED}:
         return None
     if lost := [r.pod for r in facts.records if r.history]:
@@ -230,14 +233,20 @@ def first_start(facts: Facts) -> Decision | None:
     return Wait("first-start", f"all expected pods are empty: {pod_name(facts, creator)} creates the database")
 
 
+def interrupted_first_join(record: Record) -> bool:
+    """Whether a first join was interrupted here, on a disk that has never been a member."""
+    interrupted = disk_of(record).data_class is DataClass.SST_INTERRUPTED and not doubtful(record)
+    return interrupted and record.joining and not record.history
+
+
 def one_history(facts: Facts) -> Decision | None:
     """The disks must tell of one history (step 3, R29)."""
     positions = {r.pod: p for r in facts.records if (p := candidate(r))}
     if not positions:
         return Hold("no-candidate", "no expected pod has usable data: bring a volume or a backup back")
     if len({p.uuid for p in positions.values()}) > 1:
-        told = ", ".join(f"{pod} {position}" for pod, position in positions.items())
-        return Hold("two-histories", f"the datadirs hold different histories, {told}: a human must choose")
+        listed = ", ".join(f"{pod} {position}" for pod, position in positions.items())
+        return Hold("two-histories", f"the datadirs hold different histories, {listed}: a human must choose")
     return None
 
 
@@ -250,6 +259,12 @@ def replaced_volume(facts: Facts) -> Decision | None:
     best = candidate(most_advanced(facts))
     seen = {item for r in facts.records if candidate(r) == best for item in r.volumes}
     for record in facts.records:
+        if doubtful(record) and not contained(record, best):
+            return Hold(
+                "doubtful-transfer",
+                f"{record.pod} may hold more than anybody else ({disk_of(record).detail}, {told(record)}): "
+                "a human must look at its datadir",
+            )
         if disk_of(record).data_class not in BLANK or record.joining:
             continue
         volumes = {volume for ordinal, volume in seen if ordinal == record.ordinal}
@@ -302,6 +317,27 @@ def candidate(record: Record) -> Position | None:
     """The position with which this pod may start the cluster, if it may (R23: never after an interrupted SST)."""
     disk = disk_of(record)
     return disk.position if disk.data_class in CANDIDATES else None
+
+
+def held(record: Record) -> Position | None:
+    """The position that this disk must not lose: a candidate's, or that of a transfer that may have ended."""
+    return disk_of(record).position if doubtful(record) else candidate(record)
+
+
+def doubtful(record: Record) -> bool:
+    """Whether a state transfer here may have ended, with commits after it."""
+    return disk_of(record).doubtful
+
+
+def contained(record: Record, best: Position | None) -> bool:
+    """Whether what a doubtful disk holds is known and is part of the best candidate's history."""
+    mine = disk_of(record).position
+    return mine is not None and best is not None and mine.uuid == best.uuid and mine.seqno <= best.seqno
+
+
+def told(record: Record) -> str:
+    """The position of a disk for humans."""
+    return str(disk_of(record).position or "its position is unknown")
 
 
 def most_advanced(facts: Facts) -> Record:

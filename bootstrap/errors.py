@@ -68,6 +68,12 @@ class AgentUnreachableError(BootstrapError):
     exit_code = 17
 
 
+class DatadirNotReadyError(BootstrapError):
+    """The datadir could not be made ready for a permitted start; nothing was started."""
+
+    exit_code = 19
+
+
 class VolumeBusyError(BootstrapError):
     """Another process holds the volume's lock: a server, a starter or a state transfer is alive."""
 

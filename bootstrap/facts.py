@@ -65,6 +65,8 @@ class Disk:
     """The flag in grastate.dat, only where uuid and seqno stand beside it (a hint, never a proof)."""
     detail: str = ""
     """One clause for humans: the sign that decided the class."""
+    doubtful: bool = False
+    """Only with SST_INTERRUPTED: the transfer may have ended, and commits may have followed it up to the position."""
 
 
 class Phase(StrEnum):
@@ -152,7 +154,7 @@ class Record:
     promise: Promise | None = None
     """The promise that binds this pod now."""
     expected: frozenset[int] = frozenset()
-    """The ordinals that this pod waits for in a full outage."""
+    """The ordinals that this pod expects by its own knowledge; what it heard from others is not repeated."""
     volumes: tuple[tuple[int, str], ...] = ()
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
 

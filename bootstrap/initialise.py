@@ -115,8 +115,9 @@ def sql(accounts: Accounts) -> str:
         "FLUSH PRIVILEGES",
         f"ALTER USER {root}",
         f"CREATE USER '{AGENT}'@'localhost'{agent}",
-        # A live server that cannot become Primary again is stopped by its agent.
-        f"GRANT SHUTDOWN ON *.* TO '{AGENT}'@'localhost'",
+        # A live server that cannot become Primary again is stopped by its agent, and one without a free connection must
+        # still tell its state.
+        f"GRANT SHUTDOWN, CONNECTION ADMIN ON *.* TO '{AGENT}'@'localhost'",
     ]
     if accounts.database is not None:
         lines.append(f"CREATE DATABASE `{accounts.database}`")

@@ -13,6 +13,7 @@ from pathlib import Path
 from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.facts import Promise
+from bootstrap.record import load_promise
 
 VERSION = 1
 
@@ -49,15 +50,6 @@ class Journal:
     def __init__(self, meta: Path) -> None:
         self.path = meta / "journal.json"
 
-    def open(self, cluster_id: str, pod: str) -> Memory:
-        """Read the journal, or make it durable for a new volume.
-
-        Raises JournalInvalidError when it cannot be read and JournalUnwritableError when it cannot be written:
-        an old journal is written again, so that a volume that has become read-only is noticed before it is needed.
-        """
-        memory = self.read() or Memory(cluster_id, pod, volume_id=secrets.token_hex(8))
-        return self.write(memory)
-
     def write(self, memory: Memory, **changes: object) -> Memory:
         """Make the memory with these changes durable and return it; raises JournalUnwritableError."""
         memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
@@ -86,17 +78,22 @@ class Journal:
             ) from exc
 
 
-def _load(value: dict[str, object]) -> Memory:
-    if value.pop("version") != VERSION:
+def new_memory(cluster_id: str, pod: str) -> Memory:
+    """The memory of a volume that has none yet."""
+    return Memory(cluster_id, pod, volume_id=secrets.token_hex(8))
+
+
+def _load(value: object) -> Memory:
+    if not isinstance(value, dict) or value.pop("version", None) != VERSION:
         raise ValueError("unknown version")
     promise, volumes = value.pop("promise"), value.pop("volumes")
-    memory = Memory(**value)  # type: ignore[arg-type]  # checked on the next line
+    memory = Memory(**value)
     if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
         raise TypeError("a value of the wrong type")
     return replace(
         memory,
-        promise=Promise(**promise) if isinstance(promise, dict) else None,
-        volumes=tuple((int(ordinal), str(volume)) for ordinal, volume in volumes),  # type: ignore[attr-defined]
+        promise=None if promise is None else load_promise(promise),
+        volumes=tuple((int(ordinal), str(volume)) for ordinal, volume in volumes),
     )
 
 

@@ -6,7 +6,7 @@ Addresses are remembered when DNS fails: what answers there proves who it is by 
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -16,7 +16,7 @@ from bootstrap.facts import Record, Unknown
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.settings import POD_NAME, Settings
 from peerfinder import domain, lookup
-from peerfinder.errors import PeerFinderError
+from peerfinder.errors import NoRecordsError, PeerFinderError
 
 DNS_DEADLINE_S = 1.0
 """For one name."""
@@ -26,6 +26,11 @@ ADDRESS_S = 5.0
 
 WATCH_S = 5.0
 """Between two looks at the Service's SRV records."""
+
+ROUND_S = 4.0
+"""For all peers together: however many names DNS shows, a decision must not wait for them one after the other."""
+
+SILENT = Unknown("no answer in this round")
 
 Reply = TypeVar("Reply")
 
@@ -41,12 +46,14 @@ class Directory:
         given = settings.nameserver
         self.nameservers = lookup.Nameservers.from_text(given) if given else lookup.Nameservers.from_resolv_conf(text)
 
-    def address(self, pod: str) -> str | Unknown:
-        """The first address of a pod."""
+    def address(self, pod: str, remembered: str = "") -> str | Unknown:
+        """The first address of a pod; the remembered one only if DNS cannot tell, not if it denies the name."""
         try:
             return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)[0]
-        except PeerFinderError as exc:
+        except NoRecordsError as exc:
             return Unknown(str(exc))
+        except PeerFinderError as exc:
+            return remembered or Unknown(str(exc))
 
     def ordinals(self) -> frozenset[int]:
         """The ordinals that the Service's SRV records show; raises PeerFinderError."""
@@ -85,7 +92,7 @@ class Neighbours:
         while True:
             try:
                 shown = self.directory.ordinals()
-            except PeerFinderError:
+            except (PeerFinderError, OSError, ValueError):
                 shown = self.shown
             if shown != self.shown:
                 self.shown = shown
@@ -100,11 +107,13 @@ class Neighbours:
         return self.client.prepare(pod, address, prepare)
 
     def _all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
-        replies = self.threads.map(self._one, questions.items())
-        return dict(zip(questions, replies, strict=True))
+        asked = {pod: self.threads.submit(partial(self._one, pod, question)) for pod, question in questions.items()}
+        done, late = wait(asked.values(), timeout=ROUND_S)
+        for future in late:
+            future.cancel()  # one that has begun ends by its own deadline
+        return {pod: future.result() if future in done else SILENT for pod, future in asked.items()}
 
-    def _one(self, item: tuple[str, Callable[[str], Reply | Unknown]]) -> Reply | Unknown:
-        pod, question = item
+    def _one(self, pod: str, question: Callable[[str], Reply | Unknown]) -> Reply | Unknown:
         address = self._address(pod)
         if isinstance(address, Unknown):
             return address
@@ -118,8 +127,7 @@ class Neighbours:
         known, until = self.addresses.get(pod, ("", 0.0))
         if time.monotonic() < until:
             return known
-        found = self.directory.address(pod)
-        if isinstance(found, Unknown):
-            return known or found
-        self.addresses[pod] = (found, time.monotonic() + ADDRESS_S)
+        found = self.directory.address(pod, remembered=known)
+        if not isinstance(found, Unknown):
+            self.addresses[pod] = (found, time.monotonic() + ADDRESS_S)
         return found

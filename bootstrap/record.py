@@ -52,6 +52,7 @@ def dump_disk(disk: Disk) -> Json:
         "seqno": position.seqno if position else None,
         "safe_to_bootstrap": disk.safe_to_bootstrap,
         "detail": disk.detail,
+        "doubtful": disk.doubtful,
     }
 
 
@@ -123,6 +124,7 @@ def load_disk(value: object) -> Disk:
         position=None if message.get("uuid") is None else _load_position(message),
         safe_to_bootstrap=_get(message, "safe_to_bootstrap", bool),
         detail=_get(message, "detail", str),
+        doubtful=_get(message, "doubtful", bool),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from bootstrap import configure, control, exchange, files, lock, server
 from bootstrap.agent import Agent, World
 from bootstrap.desk import Desk
-from bootstrap.errors import BootstrapError, SettingInvalidError
+from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError, VolumeBusyError
 from bootstrap.facts import Phase, Record
 from bootstrap.neighbours import Directory, Neighbours
 from bootstrap.settings import Settings, read_secrets
@@ -39,6 +39,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         ordinals=lambda: neighbours.shown,
         say=say,
     )
+    only_agent(settings)
     agent = Agent(settings, secrets.cluster_id, world)
     membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     neighbours.client.membership = membership
@@ -59,6 +60,21 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         agent.wake.clear()
         agent.round()
         agent.wake.wait(pause(agent))
+
+
+def only_agent(settings: Settings) -> None:
+    """Hold the volume's agent lock for this life: a second agent would void what the first one permits and promises.
+
+    Raises VolumeBusyError.  On a volume that cannot be written no promise can be given in any case.
+    """
+    meta = settings.lock.parent
+    try:
+        meta.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(meta / "agent.lock")
+    except VolumeBusyError as exc:
+        raise VolumeBusyError(f"another agent lives on this volume ({meta}): one a pod is enough") from exc
+    except (OSError, JournalUnwritableError):
+        return
 
 
 def listen(settings: Settings, membership: exchange.Membership, agent: Agent) -> None:

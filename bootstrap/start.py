@@ -9,10 +9,18 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bootstrap import configure, control, datadir, files, initialise, lock
 from bootstrap import permission as permission_file
-from bootstrap.errors import AgentUnreachableError, ServerMissingError, SettingInvalidError, VolumeBusyError
+from bootstrap.decide import CANDIDATES
+from bootstrap.errors import (
+    AgentUnreachableError,
+    DatadirNotReadyError,
+    ServerMissingError,
+    SettingInvalidError,
+    VolumeBusyError,
+)
 from bootstrap.facts import DataClass, Disk
 from bootstrap.neighbours import Directory
 from bootstrap.pod import Action
@@ -30,8 +38,11 @@ LOOK_AGAIN_S = 20.0
 LOCK_PATIENCE_S = 2.0
 """How long `on-start` waits for the lock: the scripts of a state transfer outlive a killed server for a second."""
 
-OURS = re.compile(r"--wsrep[-_](new[-_]cluster|cluster[-_]address|start[-_]position|recover|on)(=.*)?|--datadir(=.*)?")
-"""Options that only this toolkit may give to the server."""
+OURS = re.compile(r"(-h.*|--ws.*|--data(d.*)?)")
+"""Options that only this toolkit may give on the command line, as `plain` has them; others of wsrep belong in conf.d.
+
+The server takes every unambiguous beginning of a name.
+"""
 
 Say = Callable[[str], None]
 
@@ -54,6 +65,8 @@ class Starter:
     """The volume's lock; the programs that write to the datadir inherit it."""
     disk: Disk | None = None
     """What the datadir holds, once it was looked at."""
+    fingerprint: str = ""
+    """The datadir's fingerprint then."""
 
     @property
     def layout(self) -> datadir.Layout:
@@ -69,7 +82,8 @@ class Starter:
         configure.write(self.settings, self.secrets.cluster_id, self.directory, ordinals | self.shown)
         if self.disk is None:
             self.disk = self.known(hello) or self.inspect(hello)
-        client.ask("report", disk=dump_disk(self.disk), fingerprint=datadir.fingerprint(self.layout))
+            self.fingerprint = datadir.fingerprint(self.layout)
+        client.ask("report", disk=dump_disk(self.disk), fingerprint=self.fingerprint)
         return client
 
     def known(self, hello: Json) -> Disk | None:
@@ -83,7 +97,10 @@ class Starter:
         """Look at the datadir; the server's own recovery tells the position."""
         if hello.get("joining"):
             # rsync does not; and the mark is closed without another look if this pod is to bootstrap.
-            files.sync_volume(self.settings.data_root)
+            try:
+                files.sync_volume(self.settings.data_root)
+            except OSError as exc:
+                return Disk(DataClass.UNKNOWN, detail=f"{self.settings.data_root} cannot be synced: {exc.strerror}")
         recover = Recover((self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,))
         disk = datadir.inspect(
             self.layout,
@@ -98,7 +115,7 @@ class Starter:
     def wait(self, client: control.Client) -> Json:
         """Wait for a verdict that permits something; every other one is told when it changes.
 
-        Raises LookAgainError when the datadir could not be read and some time has gone by: it may be readable now.
+        Raises LookAgainError when what was reported may not be true any more.
         """
         told, began = "", time.monotonic()
         while True:
@@ -109,15 +126,20 @@ class Starter:
                 told = line
             if verdict.get("action"):
                 return verdict
-            unread = self.disk is not None and self.disk.data_class is DataClass.UNKNOWN
-            if unread and time.monotonic() - began > LOOK_AGAIN_S:
-                self.disk = None
-                raise LookAgainError("looking at the datadir again")
+            self.compare(waited=time.monotonic() - began)
+
+    def compare(self, waited: float) -> None:
+        """Compare the datadir with what was reported: an operator may have put another one there, or cured it."""
+        unread = self.disk is not None and self.disk.data_class is DataClass.UNKNOWN
+        if (unread and waited > LOOK_AGAIN_S) or datadir.fingerprint(self.layout) != self.fingerprint:
+            self.disk = None
+            raise LookAgainError("looking at the datadir again")
 
     def take(self, client: control.Client) -> Json:
         """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
         while True:
             self.wait(client)
+            self.compare(waited=0.0)
             answer = client.ask("take")
             if answer.get("action"):
                 return answer
@@ -136,22 +158,21 @@ class Starter:
                 self.say(f"{exc}; reporting again")
 
     def execute(self, command: tuple[str, ...], permission: Json) -> None:
-        """Make the datadir ready for what was permitted, consume the permission and become the server."""
-        disk, layout = self.disk or Disk(DataClass.UNKNOWN), self.layout
-        options: list[str] = []
-        if permission["action"] == Action.JOIN:
-            layout.data.mkdir(mode=0o700, exist_ok=True)
-            datadir.clean_for_join(layout, disk)
-        elif permission["first"]:
-            self.create(disk)
-        elif disk.position:
-            datadir.prepare_winner(layout, disk.position)
-        if disk.position:
-            # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
-            options.append(f"--wsrep_start_position={disk.position}")
+        """Consume the permission, make the datadir ready for what was permitted and become the server."""
+        options = []
+        disk = self.disk or Disk(DataClass.UNKNOWN)
         if permission["action"] == Action.BOOTSTRAP:
             permission_file.consume(self.settings.permission, permission["term"])
             options.append("--wsrep-new-cluster")
+        if disk.position and disk.data_class in CANDIDATES:
+            # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
+            options.append(f"--wsrep_start_position={disk.position}")
+        try:
+            self.make_ready(disk, permission)
+        except OSError as exc:
+            raise DatadirNotReadyError(
+                f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
+            ) from exc
         self.say(f"starting: {' '.join([*command, *options])}")
         try:
             os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
@@ -159,6 +180,16 @@ class Starter:
             raise ServerMissingError(
                 f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it"
             ) from exc
+
+    def make_ready(self, disk: Disk, permission: Json) -> None:
+        """Bring the state files into the form that the permitted start needs; raises OSError."""
+        if permission["action"] == Action.JOIN:
+            self.layout.data.mkdir(mode=0o700, exist_ok=True)
+            datadir.clean_for_join(self.layout, disk)
+        elif permission["first"]:
+            self.create(disk)
+        elif disk.position:
+            datadir.prepare_winner(self.layout, disk.position)
 
     def create(self, disk: Disk) -> None:
         """The first database of a new cluster, or the rest of an interrupted first start."""
@@ -190,13 +221,30 @@ def on_start(starter: Starter) -> None:
 
 def start(starter: Starter, command: tuple[str, ...]) -> None:
     """Wait for the permission to start and become the server; the lock stays held across exec."""
-    if forbidden := [word for word in command if OURS.fullmatch(word)]:
-        raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
+    check(command, starter.settings.cnf)
     starter.lock_fd = lock.acquire_waiting(
         starter.settings.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")
     )
     _, permission = starter.permitted(starter.take)
     starter.execute(command, permission)
+
+
+def check(command: tuple[str, ...], cnf: Path) -> None:
+    """Refuse a command that could found a cluster, or run on other data, by itself; raises SettingInvalidError."""
+    if forbidden := [word for word in command if OURS.fullmatch(plain(word))]:
+        raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
+    others = [word for word in command if plain(word).startswith("--defaults") and word != f"--defaults-file={cnf}"]
+    if others:
+        raise SettingInvalidError(f"{others[0]}: the configuration is --defaults-file={cnf}")
+
+
+def plain(word: str) -> str:
+    """An option as the server understands it: any prefix of a name, any case of - and _, and some words before it.
+
+    See my_getopt.c (`special_opt_prefix`): loose-, enable- and the like may stand before every option.
+    """
+    option = word.partition("=")[0].lower().replace("_", "-")
+    return re.sub(r"^--(loose-|enable-|disable-|skip-|maximum-|autoset-)+", "--", option)
 
 
 def starter(settings: Settings, say: Say, peers: tuple[str, ...] = ()) -> Starter:

@@ -19,12 +19,13 @@ def command(output: str) -> None:
     """Tell class and position of this pod's datadir; no server may be running on it.
 
     The position comes from the server's own recovery, as at every start (`mariadbd --wsrep-recover`).
+    While it runs, the agent sees a held lock and tells its peers that this pod is unknown: decisions wait for it.
     """
     settings = current()
     layout = datadir.Layout(settings.data_root)
     fd = lock.acquire(settings.lock)
     memory = Journal(layout.meta).read()
-    recover = Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"))
+    recover = Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"), keep_fds=(fd,))
     disk = datadir.inspect(
         layout,
         recover,

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import click
 
@@ -25,20 +26,22 @@ def command(*, with_agent: bool, server: tuple[str, ...]) -> None:
 
 def beside_an_agent(server: tuple[str, ...]) -> int:
     """Run agent and server as children, pass signals to the server, and end with it.  Returns its exit code."""
-    me = [sys.executable, "-m", "bootstrap"] if not getattr(sys, "frozen", False) else [sys.executable]
+    me = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "bootstrap"]
     agent = subprocess.Popen([*me, "agent"])
     main = subprocess.Popen([*me, "start", "--", *server])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: main.send_signal(number))
-    status = reap_until(main.pid)
+    while (ended := next_end())[0] != main.pid:
+        if ended[0] == agent.pid:
+            # As the kubelet would restart a sidecar; its last words are on stderr.
+            time.sleep(1)
+            agent = subprocess.Popen([*me, "agent"])
     agent.terminate()
     agent.wait()
-    return 128 - status if status < 0 else status
+    return 128 - ended[1] if ended[1] < 0 else ended[1]
 
 
-def reap_until(pid: int) -> int:
-    """Wait for this child, reaping every other one: as PID 1 we inherit what the server's scripts leave behind."""
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == pid:
-            return os.waitstatus_to_exitcode(status)
+def next_end() -> tuple[int, int]:
+    """Wait for any child: as PID 1 we inherit what the server's scripts leave behind.  Returns pid and exit code."""
+    pid, status = os.waitpid(-1, 0)
+    return pid, os.waitstatus_to_exitcode(status)

@@ -96,7 +96,7 @@ def test_the_agent_may_read_status_and_shut_down_and_nothing_else(server: Node) 
         assert cursor.fetchall() == (("wsrep_cluster_status", "Primary"),)
         cursor.execute("SHOW GRANTS")
         assert [str(row[0]).partition(" IDENT")[0] for row in cursor.fetchall()] == [
-            "GRANT SHUTDOWN ON *.* TO `galera_agent`@`localhost`"
+            "GRANT SHUTDOWN, CONNECTION ADMIN ON *.* TO `galera_agent`@`localhost`"
         ]
 
 
@@ -136,7 +136,7 @@ def test_a_password_is_stored_as_the_server_itself_would(server: Node, password:
 def test_no_password_is_in_the_statements_and_each_statement_is_one_line(password: str) -> None:
     secret = f"topsecret{password}"
     lines = initialise.sql(Accounts(secret, secret, user="app", password=secret, database="app")).splitlines()
-    assert len(lines) == 11
+    assert len(lines) == 12
     assert all(line.endswith(";") and "topsecret" not in line for line in lines)
 
 
