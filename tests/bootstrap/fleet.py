@@ -314,8 +314,8 @@ class Fleet:
     def donor(self, pod: Pod) -> Component | None:
         if pod in self.isolated:
             return None
-        members = {p.component for p in self.pods if p.server == "Primary" and p not in self.isolated}
-        return next((c for c in members if c is not None), None)
+        members = (p.component for p in self.pods if p.server == "Primary" and p not in self.isolated)
+        return next(members, None)
 
     def synchronise(self, pod: Pod, donor: Component) -> None:
         """By single transactions if the disk is good, else by a state transfer, which wipes it first."""
@@ -339,7 +339,7 @@ class Fleet:
         number = next(self.numbers)
         component.log.append(number)
         pod.log = [*component.log]
-        for other in component.view:
+        for other in sorted(component.view, key=lambda p: p.ordinal):
             if not self.lucky():
                 other.log = [*component.log]
         return number
@@ -391,21 +391,17 @@ class Fleet:
         self.regroup()
 
     def regroup(self) -> None:
-        for component in {p.component for p in self.pods if p.component is not None}:
-            self.quorum(component)
+        for component in dict.fromkeys(p.component for p in self.pods):
+            if component is not None:
+                self.quorum(component)
 
     def quorum(self, component: Component) -> None:
         """More than half of the last view go on; all of it come back; strays follow a Primary that they can see."""
         alive = {p for p in self.pods if p.component is component}
         groups = [alive - self.isolated, *({p} for p in alive & self.isolated)]
-        view = component.view
-        share = 2 if component.primary else 1
-        going_on = next(
-            (g for g in groups if len(g & view) * share > (len(view) if share == 2 else len(view) - 1)), set()
-        )
-        component.primary = bool(going_on & view)
-        if not component.primary:
-            going_on = set()
+        view, needed = component.view, len(component.view) // 2 + 1 if component.primary else len(component.view)
+        going_on = next((g for g in groups if len(g & view) >= max(needed, 1)), set())
+        component.primary = bool(going_on)
         for pod in alive:
             pod.server = "Primary" if pod in going_on else "non-Primary"
         if component.primary and going_on != view:
@@ -449,7 +445,7 @@ class Fleet:
                 self.restart_agent(pod)
                 if self.donor(pod) is None and pod.server in ("joining", "transferring"):
                     self.kill_server(pod)  # it finds nobody and ends by itself
-                for step in (self.begin, self.report, self.round, self.take, self.execute, self.up):
+                for step in (self.begin, self.report, self.round, self.take, self.execute, self.up, self.catch_up):
                     step(pod)
             if all(p.server == "Primary" for p in self.pods):
                 break
