@@ -64,7 +64,7 @@ class Client:
         except OSError as exc:
             sock.close()
             raise AgentUnreachableError(
-                f"no agent answers at {path} ({exc.strerror}): is the agent's container running?"
+                f"no agent answers at {path} ({exc.strerror or exc}): is the agent's container running?"
             ) from exc
         self.connection = Connection(sock)
 
@@ -110,11 +110,12 @@ class Server:
     def __init__(self, path: Path, serve: Callable[[Connection], None]) -> None:
         """Listen at `path`, over the socket of an earlier agent if it left one; raises SettingInvalidError."""
         prepare_folder(path.parent)
-        path.unlink(missing_ok=True)
         self.sock = socket.socket(socket.AF_UNIX)
         try:
+            path.unlink(missing_ok=True)
             self.sock.bind(str(path))
         except OSError as exc:
+            self.sock.close()
             raise SettingInvalidError(f"cannot listen at {path} ({exc}): choose a shorter or writable RUN_DIR") from exc
         self.sock.listen()
         self.serve = serve
@@ -132,7 +133,7 @@ class Server:
     def _converse(self, connection: Connection) -> None:
         try:
             self.serve(connection)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             pass  # the other end broke off, or is not one of ours
         finally:
             connection.close()

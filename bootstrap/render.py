@@ -3,6 +3,7 @@
 Knows the options' names and the template; not where a value comes from.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,10 @@ SST_PORT = 4444
 
 FORBIDDEN = frozenset("\"\\'#;$`{}%?&")
 """What means something to the option file's parser, to the provider's URL or to a shell that an SST runs in."""
+
+
+MEMBER = re.compile(r"[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+"""A name or an address; one that is empty would make the list a bare `gcomm://`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class Cnf:
         """An empty member list must not exist (galera replicator_smm.cpp: `gcomm://` alone bootstraps)."""
         if not self.members:
             raise SettingInvalidError("the list of members is empty: refusing to write a bare gcomm://")
+        for member in self.members:
+            if not MEMBER.fullmatch(member):
+                raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
 
     @property
     def gcomm_options(self) -> tuple[tuple[str, str], ...]:
