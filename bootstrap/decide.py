@@ -108,6 +108,8 @@ def stuck_server(facts: Facts) -> Decision | None:
     It can commit nothing, and its last position goes to disk.  Galera forms a Primary Component again by itself only
     if all members of the last one are back, and those that are frozen will not start before this is decided.
     """
+    if outside(facts.own) and facts.own.server and facts.own.server.cluster_status == "Disconnected":
+        return Stop("stuck-server", "my server has lost its group and will not connect again by itself")
     others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
     if not outside(facts.own) or not all(isinstance(r, Record) and (outside(r) or frozen(r)) for r in others):
         return None

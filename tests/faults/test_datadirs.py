@@ -1,11 +1,11 @@
 """What a power cut and a careless hand leave on a disk: nothing of it is believed too much, nothing thrown away."""
 
 import time
-from functools import partial
 
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.lab.slow import full_speed, slow_sst
 
 pytestmark = pytest.mark.galera
 
@@ -106,13 +106,13 @@ def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_it
     pod.power_off()
     pod.wipe_volume()
     cluster.write(50, through=(0, 1))
-    slow_rsync(cluster)
+    for donor in (0, 1):
+        slow_sst(lab.pod(donor), kbytes_per_second=1024)
     pod.start()
     lab.wait("the transfer has begun", (pod.folders.volume / "data" / "ibdata1").exists)
     lab.kill_everything()
-    pod.extra_env.clear()
-    for other in lab.pods.values():
-        other.extra_env.clear()
+    for donor in (0, 1):
+        full_speed(lab.pod(donor))
     before = cluster.bootstraps(2)
     lab.start_all()
 
@@ -120,25 +120,6 @@ def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_it
     assert cluster.bootstraps(2) == before
     log = pod.containers["bootstrap"].log.read_text()
     assert "datadir is SST_INTERRUPTED" in log
-
-
-def slow_rsync(cluster: Cluster) -> None:
-    """Put an rsync that sends 1 MB a second before the real one, for the donors that start from now on."""
-    folder = cluster.lab.folder / "slow"
-    folder.mkdir()
-    script = folder / "rsync"
-    script.write_text('#!/bin/sh\nexec /usr/bin/rsync --bwlimit=1024 "$@"\n')
-    script.chmod(0o755)
-    for ordinal in (0, 1):
-        pod = cluster.lab.pod(ordinal)
-        pod.extra_env["PATH"] = f"{folder}:{pod.env['PATH']}"
-        pod.restart_container()
-        cluster.lab.wait(f"mysql-{ordinal} is back", partial(in_primary, cluster, ordinal))
-
-
-def in_primary(cluster: Cluster, ordinal: int) -> bool:
-    server = cluster.lab.server(ordinal)
-    return server is not None and server.synced_in(2)
 
 
 def test_a_read_only_datadir_is_told_and_cured_without_a_restart_of_the_pod(cluster: Cluster) -> None:

@@ -40,8 +40,8 @@ def test_a_wrong_exchange_key_is_told_and_decides_nothing(cluster: Cluster) -> N
         (other / file.name).write_text("0" * 32 if file.name == "exchange-key" else file.read_text())
     pod.extra_env["GALERA_BOOTSTRAP_SECRETS_DIR"] = str(other)
     cluster.lab.start_all()
-    cluster.waits(0, r"mysql-2 \(unknown: it answers 403")
-    cluster.waits(2, r"mysql-0 \(unknown: it answers 403")
+    cluster.waits(0, r"mysql-2 \(unknown: it does not accept our key")
+    cluster.waits(2, r"mysql-0 \(unknown: it does not accept our key")
     time.sleep(5)
     assert cluster.primaries() == []
     pod.power_off()
