@@ -247,10 +247,11 @@ class Fleet:
             pod.reported = True
 
     def disk(self, pod: Pod, agent: Agent) -> Disk:
-        """What is found: an open join in an earlier life of the machine leaves nothing to trust."""
-        if agent.memory.joining and pod.kernel != self.kernel:
-            pod.data_class, pod.log = DataClass.SST_INTERRUPTED, []
-        return Disk(pod.data_class, Position(A, len(pod.log)) if pod.data_class in CANDIDATES else None)
+        """What is found: a join that was open when the machine went down may have left less than it seems."""
+        position = Position(A, len(pod.log)) if pod.log else None
+        if agent.memory.joining and pod.kernel != self.kernel and pod.data_class in CANDIDATES:
+            return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True)
+        return Disk(pod.data_class, position if pod.data_class in CANDIDATES else None)
 
     def take(self, pod: Pod) -> None:
         agent, starter = pod.agent, pod.starter
@@ -427,6 +428,25 @@ class Fleet:
         alive = [p.component.log for p in self.pods if p.component is not None]
         assert not alive or any(pod.log == log[: len(pod.log)] for log in alive), "it is ahead of what it joins"
 
+    def human(self) -> None:
+        """Looks at doubtful disks: adopts the longest if there is nothing else, and discards the rest."""
+        rules = {p.agent.verdict.decision.rule for p in self.pods if p.agent is not None}
+        doubtful = [p for p in self.pods if self.doubtful(p)]
+        if not rules & {"doubtful-transfer", "no-candidate"} or not doubtful:
+            return
+        whole = [p for p in self.pods if p not in doubtful and p.data_class in CANDIDATES]
+        best = max(whole or doubtful, key=lambda p: len(p.log))
+        best.kernel = self.kernel
+        self.leave(best)
+        for pod in doubtful:
+            if pod is not best:
+                assert not self.acknowledged & set(pod.log) - set(best.log), "the doubtful disk is the newest"
+                self.leave(pod)
+                pod.log, pod.data_class = [], DataClass.SST_INTERRUPTED
+
+    def doubtful(self, pod: Pod) -> bool:
+        return pod.agent is not None and self.disk(pod, pod.agent).doubtful
+
     def check(self) -> None:
         primaries = {p.component for p in self.pods if p.server == "Primary"}
         assert len(primaries) <= 1, "two Primary Components"
@@ -449,6 +469,7 @@ class Fleet:
                     step(pod)
             if all(p.server == "Primary" for p in self.pods):
                 break
+            self.human()
         self.check()
         told = [f"{p.settings.pod}: {p.agent and p.agent.verdict.decision}" for p in self.pods]
         assert all(p.server == "Primary" for p in self.pods), "; ".join(told)

@@ -90,7 +90,8 @@ def disks(draw: st.DrawFn, classes: tuple[DataClass, ...] = tuple(DataClass)) ->
     data_class = draw(st.sampled_from(classes))
     has_position = data_class in CANDIDATES or draw(st.booleans())
     position = Position(draw(uuids), draw(seqnos)) if has_position else None
-    return Disk(data_class, position, draw(st.booleans()), draw(st.sampled_from(["", "as found"])))
+    doubtful = data_class is DataClass.SST_INTERRUPTED and draw(st.booleans())
+    return Disk(data_class, position, draw(st.booleans()), draw(st.sampled_from(["", "as found"])), doubtful)
 
 
 servers = st.builds(

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap.decide import CANDIDATES, Bootstrap, Hold, Join, Stop, Wait, candidate, decide, primaries
+from bootstrap.decide import CANDIDATES, Bootstrap, Hold, Join, Stop, Wait, candidate, decide, held, primaries
 from bootstrap.facts import DataClass, Facts, Phase, Record, Unknown
 from tests.bootstrap.records import clusters, examples, frozen, views
 
@@ -55,7 +55,7 @@ def test_who_bootstraps_is_at_or_above_every_disk_and_nobody_lives(records: list
             continue
         assert facts.expected == {r.ordinal for r in records}
         assert all(r.phase is Phase.FROZEN and r.primary is None for r in records)
-        positions = [p for r in records if (p := candidate(r))]
+        positions = [p for r in records if (p := held(r))]
         own = candidate(facts.own)
         assert decision.first == (not positions)
         assert all(own is not None and p.uuid == own.uuid and p.seqno <= own.seqno for p in positions)
@@ -67,7 +67,7 @@ def test_who_joins_holds_nothing_that_the_primary_does_not(records: list[Record]
     for facts in views(records):
         if not isinstance(decide(facts), Join):
             continue
-        own, alive = candidate(facts.own), list(primaries(facts).values())
+        own, alive = held(facts.own), list(primaries(facts).values())
         assert alive
         assert own is None or any(s.uuid == own.uuid and s.last_committed >= own.seqno for s in alive)
         assert facts.own.promise is None or facts.own.promise.winner == facts.own.ordinal
