@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
-from peerfinder.hook import Signals
+from peerfinder.signals import Signals
 
 COMMANDS = ("peers",)
 """Commands of our own, each a module of that name in `commands` with a click command of that name."""

@@ -1,27 +1,18 @@
 """One hook's process group: its standard input, the signals passed on to it, its time limit, its exit status.
 
-Knows processes and signals, also those of PID 1, which has to reap orphans and has no default signal actions.
 Does not know which hook is due, nor what the lines on its standard input mean.
 A hook's output is never touched: it writes to our own stdout and stderr, so nothing waits for a daemon it leaves.
 """
 
 import os
-import select
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
-from types import FrameType
 
 from peerfinder.errors import HookFailedError, HookTimedOutError
-
-STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
-"""Signals that end us; a hook that runs gets them too, and SIGKILL after the grace period."""
-
-PASSED_ON = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
-"""Signals that a running hook gets without further consequences; without a hook they end us, as by default."""
+from peerfinder.signals import STOPPING, Signals, StoppedBySignal
 
 LINGER_SECONDS = 0.05
 """How often the rest of a stopped group is looked for: grandchildren that end send us no signal. Seconds."""
@@ -31,15 +22,6 @@ KILL_AFTER_LIMIT = 5.0
 
 SHELL_SAYS = {126: " (not executable)", 127: " (not found)"}
 """What POSIX sh means by its own statuses."""
-
-
-class StoppedBySignal(BaseException):
-    """A signal asked us to end; like SystemExit it is no error, and no `except Exception` may take it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-        self.exit_code = 128 + number
 
 
 @dataclass(frozen=True)
@@ -54,82 +36,6 @@ class Hook:
     """The longest time it may run, seconds; 0: no limit, since a hook may be the database itself."""
     grace: float = 30.0
     """Time from a stop signal to SIGKILL, seconds."""
-
-
-class Signals:
-    """The signals and the ended children of this process; one for a process, installed by its main thread."""
-
-    def __init__(self) -> None:
-        self._received: list[int] = []
-        self._ended: dict[int, int] = {}
-        self._in_hook = False
-        self._may_raise = False
-        self._wake = -1
-
-    def install(self) -> None:
-        """Handle signals explicitly, since the kernel drops those of a PID 1 without a handler.
-
-        A signal that our parent made us ignore (nohup) stays ignored.
-        """
-        self._wake, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, self._reap)
-        for number in STOPPING | PASSED_ON:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._take)
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let a signal raise StoppedBySignal while the body looks up or sleeps."""
-        self._may_raise = True
-        try:
-            if self._received:
-                raise StoppedBySignal(self._received[0])
-            yield
-        finally:
-            self._may_raise = False
-
-    @contextmanager
-    def in_hook(self) -> Iterator[None]:
-        """Keep the statuses of children while a hook runs; a PID 1 must forget those of orphans."""
-        self._in_hook = True
-        try:
-            yield
-        finally:
-            self._in_hook = False
-            self._ended.clear()
-
-    def wait(self, feed: int, seconds: float) -> None:
-        """Wait until a signal comes, *feed* can be written or has no reader, or *seconds* are over."""
-        poller = select.poll()
-        poller.register(self._wake, select.POLLIN)
-        if feed >= 0:
-            poller.register(feed, select.POLLOUT)
-        if self._wake in dict(poller.poll(None if seconds == inf else max(0.0, seconds) * 1000)):
-            with suppress(BlockingIOError):
-                os.read(self._wake, 4096)
-
-    def taken(self) -> list[int]:
-        """Give the signals received since the last call, in order."""
-        taken = []
-        while self._received:
-            taken.append(self._received.pop(0))
-        return taken
-
-    def status_of(self, pid: int) -> int | None:
-        """Give a child's exit status, negative for a signal; None while it runs."""
-        return self._ended.get(pid)
-
-    def _take(self, number: int, _frame: FrameType | None) -> None:
-        if self._may_raise:
-            raise StoppedBySignal(number)
-        self._received.append(number)
-
-    def _reap(self, _number: int, _frame: FrameType | None) -> None:
-        with suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if self._in_hook:
-                    self._ended[ended[0]] = os.waitstatus_to_exitcode(ended[1])
 
 
 def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signals) -> None:

@@ -14,10 +14,11 @@ from time import monotonic, sleep
 from peerfinder import lookup, watch
 from peerfinder.domain import Names
 from peerfinder.errors import LookupFailedError, NoRecordsError, TimedOutError
-from peerfinder.hook import Hook, Signals, run
+from peerfinder.hook import Hook, run
 from peerfinder.log import Teller
 from peerfinder.lookup import Nameservers
 from peerfinder.peers import change, lines
+from peerfinder.signals import Signals
 from peerfinder.watch import Due, Rules, Wait, Watch
 
 LOOKUP_SECONDS = 5.0

@@ -18,7 +18,7 @@ PURE = {
 """Modules that only compute: standard library without I/O, and other pure modules."""
 
 LEAVES = {
-    "peerfinder": {"lookup", "hook", "resolver"},
+    "peerfinder": {"lookup", "hook", "resolver", "signals"},
     "bootstrap": {
         "render",
         "datadir",
@@ -42,6 +42,7 @@ LEAF_USES = {
     "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover"},
     "bootstrap.initialise": {"bootstrap.files"},
     "peerfinder.lookup": {"peerfinder.resolver"},
+    "peerfinder.hook": {"peerfinder.signals"},
 }
 """The exceptions, each because the used leaf is a plain tool (an atomic file, a socket) and not a peer."""
 

@@ -10,10 +10,11 @@ from functools import partial
 from peerfinder import flags, log
 from peerfinder.domain import names_of
 from peerfinder.errors import ArgsIncompleteError, PeerFinderError, UsageError
-from peerfinder.hook import Hook, Signals, StoppedBySignal
+from peerfinder.hook import Hook
 from peerfinder.lookup import Nameservers, resolv_conf
 from peerfinder.peers import LABEL
 from peerfinder.poll import Plan, follow
+from peerfinder.signals import Signals, StoppedBySignal
 from peerfinder.watch import Rules
 
 ADDRESS_TYPES = ("DNS", "IP", "IPv4", "IPv6")

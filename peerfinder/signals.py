@@ -1,0 +1,104 @@
+"""The signals that this process gets and the children that end under it.
+
+As PID 1 it has to reap orphans, and the kernel drops signals that it has no handler for (signal(7), pid_namespaces(7)).
+Knows nothing of hooks: it only remembers what came, and raises where the caller allows that.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from math import inf
+from types import FrameType
+
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+"""Signals that end us; a hook that runs gets them too, and SIGKILL after the grace period."""
+
+PASSED_ON = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
+"""Signals that a running hook gets without further consequences; without a hook they end us, as by default."""
+
+
+class StoppedBySignal(BaseException):
+    """A signal asked us to end; like SystemExit it is no error, and no `except Exception` may take it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.exit_code = 128 + number
+
+
+class Signals:
+    """The signals and the ended children of this process; one for a process, installed by its main thread."""
+
+    def __init__(self) -> None:
+        self._received: list[int] = []
+        self._ended: dict[int, int] = {}
+        self._in_hook = False
+        self._may_raise = False
+        self._wake = -1
+
+    def install(self) -> None:
+        """Handle signals explicitly, since the kernel drops those of a PID 1 without a handler.
+
+        A signal that our parent made us ignore (nohup) stays ignored.
+        """
+        self._wake, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, self._reap)
+        for number in STOPPING | PASSED_ON:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let a signal raise StoppedBySignal while the body looks up or sleeps."""
+        self._may_raise = True
+        try:
+            if self._received:
+                raise StoppedBySignal(self._received[0])
+            yield
+        finally:
+            self._may_raise = False
+
+    @contextmanager
+    def in_hook(self) -> Iterator[None]:
+        """Keep the statuses of children while a hook runs; a PID 1 must forget those of orphans."""
+        self._in_hook = True
+        try:
+            yield
+        finally:
+            self._in_hook = False
+            self._ended.clear()
+
+    def wait(self, feed: int, seconds: float) -> None:
+        """Wait until a signal comes, *feed* can be written or has no reader, or *seconds* are over."""
+        poller = select.poll()
+        poller.register(self._wake, select.POLLIN)
+        if feed >= 0:
+            poller.register(feed, select.POLLOUT)
+        if self._wake in dict(poller.poll(None if seconds == inf else max(0.0, seconds) * 1000)):
+            with suppress(BlockingIOError):
+                os.read(self._wake, 4096)
+
+    def taken(self) -> list[int]:
+        """Give the signals received since the last call, in order."""
+        taken = []
+        while self._received:
+            taken.append(self._received.pop(0))
+        return taken
+
+    def status_of(self, pid: int) -> int | None:
+        """Give a child's exit status, negative for a signal; None while it runs."""
+        return self._ended.get(pid)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self._may_raise:
+            raise StoppedBySignal(number)
+        self._received.append(number)
+
+    def _reap(self, _number: int, _frame: FrameType | None) -> None:
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if self._in_hook:
+                    self._ended[ended[0]] = os.waitstatus_to_exitcode(ended[1])
