@@ -72,7 +72,7 @@ class Journal:
             raise JournalInvalidError(f"the journal {self.path} cannot be read ({exc.strerror})") from exc
         try:
             return _load(json.loads(raw))
-        except (ValueError, TypeError, KeyError) as exc:
+        except (ValueError, TypeError, KeyError, RecursionError) as exc:
             raise JournalInvalidError(
                 f"the journal {self.path} is damaged ({exc}): what it remembered is unknown; restore it from a backup"
             ) from exc

@@ -214,7 +214,7 @@ def _unknown(env: Mapping[str, str]) -> list[str]:
 
 def _number(told: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
     value = told[name]
-    good = value.isascii() and value.isdigit() and least <= int(value) <= most
+    good = value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most
     return [] if good else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
 
 

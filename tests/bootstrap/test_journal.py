@@ -1,0 +1,121 @@
+"""The journal: what was written is read, and what cannot be read is never taken for empty."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.errors import JournalInvalidError, JournalUnwritableError
+from bootstrap.facts import Promise
+from bootstrap.journal import Journal, Memory, new_memory
+
+FULL = Memory(
+    "cluster", "galera-0", "volume", initialised=True, joining="boot", uuid="u", epoch=3,
+    promise=Promise(4, 1, "life"), term=4, volumes=((1, "a"), (2, "b")),
+)  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "meta")
+
+
+def test_there_is_none_yet(journal: Journal) -> None:
+    assert journal.read() is None
+
+
+def test_what_was_written_is_read(journal: Journal) -> None:
+    for memory in (FULL, new_memory("cluster", "galera-0")):
+        assert journal.write(memory) == memory
+        assert journal.read() == memory
+
+
+def test_a_change_leaves_the_rest_as_it_was(journal: Journal) -> None:
+    changed = journal.write(FULL, promise=None, epoch=5)
+    assert (changed.promise, changed.epoch, changed.volumes) == (None, 5, FULL.volumes)
+    assert journal.read() == changed
+
+
+def test_it_is_private_and_leaves_nothing_beside_it(journal: Journal) -> None:
+    journal.write(FULL)
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(journal.path.parent) == ["journal.json"]
+
+
+def test_every_volume_has_an_id_of_its_own() -> None:
+    assert new_memory("cluster", "galera-0").volume_id != new_memory("cluster", "galera-0").volume_id
+
+
+DAMAGED: dict[str, bytes] = {
+    "empty": b"", "zeros": b"\0" * 4096, "half": b'{"version": 1, "clus', "not JSON": b"hello", "a list": b"[]",
+    "a word": b'"x"', "a number": b"1", "null": b"null", "nothing in it": b"{}", "not text": b"\xff\xfe\xfd",
+    "nested without end": b"[" * 200_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_journal_is_an_error_and_never_an_empty_one(raw: bytes, journal: Journal) -> None:
+    journal.path.parent.mkdir()
+    journal.path.write_bytes(raw)
+    with pytest.raises(JournalInvalidError, match="is damaged") as told:
+        journal.read()
+    assert "\n" not in str(told.value)
+    assert journal.path.read_bytes() == raw
+
+
+def stored(journal: Journal) -> dict[str, Any]:
+    journal.write(FULL)
+    told: dict[str, Any] = json.loads(journal.path.read_bytes())
+    return told
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "another version": {"version": 2},
+    "a key more": {"surprise": 1},
+    "a pod that is no text": {"pod": 1},
+    "an epoch that is no number": {"epoch": "3"},
+    "a term that is no number": {"term": None},
+    "a flag that is none": {"initialised": "yes"},
+    "a mark that is none": {"joining": True},
+    "a promise that is a word": {"promise": "galera-1"},
+    "a promise that is a list": {"promise": []},
+    "an empty promise": {"promise": {}},
+    "a promise without its term": {"promise": {"winner": 1, "boot_id": "x"}},
+    "a promise to nobody": {"promise": {"term": 1, "winner": None, "boot_id": "x"}},
+    "a promise whose term is text": {"promise": {"term": "1", "winner": 1, "boot_id": "x"}},
+    "volumes that are none": {"volumes": 1},
+    "volumes without ids": {"volumes": [1, 2]},
+    "volumes of no ordinal": {"volumes": [["x", "a"]]},
+}
+
+
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
+def test_a_journal_with_a_wrong_value_is_an_error(changes: dict[str, Any], journal: Journal) -> None:
+    journal.path.write_text(json.dumps({**stored(journal), **changes}))
+    with pytest.raises(JournalInvalidError):
+        journal.read()
+
+
+@pytest.mark.parametrize("name", ["version", "cluster_id", "pod", "volume_id", "promise", "volumes"])
+def test_a_journal_without_a_value_that_it_always_has_is_an_error(name: str, journal: Journal) -> None:
+    told = stored(journal)
+    del told[name]
+    journal.path.write_text(json.dumps(told))
+    with pytest.raises(JournalInvalidError):
+        journal.read()
+
+
+def test_a_journal_that_cannot_be_opened_is_an_error(journal: Journal) -> None:
+    journal.path.mkdir(parents=True)
+    with pytest.raises(JournalInvalidError, match="cannot be read"):
+        journal.read()
+    with pytest.raises(JournalUnwritableError, match="make the volume writable"):
+        journal.write(FULL)
+
+
+def test_a_volume_that_is_not_there_is_told_when_writing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalUnwritableError):
+        Journal(tmp_path / "file" / "meta").write(FULL)

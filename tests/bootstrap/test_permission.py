@@ -1,0 +1,61 @@
+"""The one-shot permission: bound to a term and to lives, and gone after one look."""
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap import permission
+from bootstrap.errors import SettingInvalidError
+from bootstrap.record import encode
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "permission.json"
+
+
+def test_it_is_consumed_once(path: Path) -> None:
+    permission.lay_down(path, 4, "life")
+    permission.consume(path, 4)
+    assert not path.exists()
+    with pytest.raises(SettingInvalidError, match="cannot be consumed"):
+        permission.consume(path, 4)
+
+
+def test_it_is_private(path: Path) -> None:
+    permission.lay_down(path, 4, "life")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("term", [3, 5, None, "4", 0])
+def test_of_another_term_it_is_used_up_and_starts_nothing(term: object, path: Path) -> None:
+    permission.lay_down(path, 4, "life")
+    with pytest.raises(SettingInvalidError, match="not the one that was granted: nothing is started"):
+        permission.consume(path, term)
+    assert not path.exists()
+
+
+def test_of_another_life_of_the_machine_it_starts_nothing(path: Path) -> None:
+    path.write_bytes(encode({"term": 4, "boot_id": "life", "kernel_boot_id": "before the reboot"}))
+    with pytest.raises(SettingInvalidError, match="not the one that was granted"):
+        permission.consume(path, 4)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+def test_a_damaged_one_starts_nothing(raw: bytes, path: Path) -> None:
+    path.write_bytes(raw)
+    with pytest.raises(SettingInvalidError, match="nothing is started"):
+        permission.consume(path, 4)
+    assert not path.exists()
+
+
+def test_voided_it_starts_nothing(path: Path) -> None:
+    permission.void(path)
+    permission.lay_down(path, 4, "life")
+    permission.void(path)
+    with pytest.raises(SettingInvalidError):
+        permission.consume(path, 4)
+
+
+def test_the_life_of_the_machine_has_a_name() -> None:
+    assert permission.kernel_boot_id() == permission.kernel_boot_id() != ""
