@@ -1,7 +1,6 @@
 """The journal: what was written is read, and what cannot be read is never taken for empty."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def test_a_change_leaves_the_rest_as_it_was(journal: Journal) -> None:
 def test_it_is_private_and_leaves_nothing_beside_it(journal: Journal) -> None:
     journal.write(FULL)
     assert journal.path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(journal.path.parent) == ["journal.json"]
+    assert [path.name for path in journal.path.parent.iterdir()] == ["journal.json"]
 
 
 def test_every_volume_has_an_id_of_its_own() -> None:
