@@ -1,0 +1,16 @@
+"""`python -m tests.bench`: the tables of docs/figures.md."""
+
+import os
+import sys
+
+from tests.bench import peer_finder, recovery
+
+
+def main() -> None:
+    """Measure everything; a few minutes, longer on a busy machine."""
+    print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}\n", flush=True)
+    print(recovery.measure(rounds=5), flush=True)
+    peer_finder.main(sys.argv[1:])
+
+
+main()
