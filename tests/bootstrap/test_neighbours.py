@@ -1,0 +1,157 @@
+"""The way to the other agents: real DNS, real sockets, each pod on a loopback address of its own."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bootstrap import neighbours
+from bootstrap.exchange import Client, Membership, Server
+from bootstrap.facts import Promise, Record, Unknown
+from bootstrap.neighbours import Directory, Neighbours
+from bootstrap.promise import Prepare
+from bootstrap.settings import Settings
+from tests.bootstrap.fleet import settings_of
+from tests.bootstrap.records import frozen
+from tests.dns.knot import Knot, free_port, pods
+
+pytestmark = pytest.mark.knot
+
+ADDRESSES = {f"galera-{o}": f"127.77.0.{10 + o}" for o in range(3)}
+KEY = b"a key of our own"
+
+
+@dataclass
+class Net:
+    """A name server, a port that all agents use, and the agents that run."""
+
+    knot: Knot
+    settings: Settings
+    port: int
+    servers: list[Server] = field(default_factory=list)
+
+    def run(self, ordinal: int, address: str = "") -> None:
+        """Start the agent of a pod."""
+        pod = f"galera-{ordinal}"
+        member = Membership("cluster", (KEY,), pod, f"boot-{ordinal}")
+        address = address or ADDRESSES[pod]
+        server = Server((address, self.port), member, lambda: frozen(ordinal, ordinal), lambda _: None)
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        self.servers.append(server)
+
+    def neighbours(self) -> Neighbours:
+        member = Membership("cluster", (KEY,), "galera-0", "boot-0")
+        return Neighbours(Directory(self.settings), Client(member, self.port))
+
+    def publish(self, *names: str, **moved: str) -> None:
+        shown = {name: ADDRESSES.get(name, "127.77.0.99") for name in names} | moved
+        self.knot.publish(pods("galera", shown, namespace="test"))
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Net]:
+    with Knot(tmp_path / "knot") as knot:
+        port = free_port(ADDRESSES["galera-1"])
+        given = replace(settings_of(tmp_path, 0), domain="cluster.local", nameserver=knot.nameserver)
+        made = Net(knot, given, port)
+        made.publish(*ADDRESSES)
+        yield made
+        for server in made.servers:
+            server.shutdown()
+            server.server_close()
+
+
+def reason(reply: object) -> str:
+    assert isinstance(reply, Unknown), reply
+    return reply.reason
+
+
+def test_every_pod_is_asked_and_answers_for_itself(net: Net) -> None:
+    net.run(1)
+    net.run(2)
+    expected: dict[str, Record] = {"galera-1": frozen(1, 1), "galera-2": frozen(2, 2)}
+    assert net.neighbours().records(["galera-1", "galera-2"]) == expected
+
+
+def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
+    net.run(1)
+    disk = frozen(1, 1).disk
+    assert disk is not None
+    prepare = Prepare(Promise(1, 0, "boot-0"), frozen(0, 9), "boot-1", disk)
+    assert net.neighbours().promises({"galera-1": prepare}) == {"galera-1": (frozen(1, 1), None)}
+
+
+def test_one_silent_pod_does_not_hide_the_others(net: Net) -> None:
+    net.run(2)
+    replies = net.neighbours().records(["galera-1", "galera-2", "galera-7"])
+    assert "refused" in reason(replies["galera-1"])
+    assert replies["galera-2"] == frozen(2, 2)
+    assert reason(replies["galera-7"])
+
+
+def test_nobody_to_ask_is_no_error(net: Net) -> None:
+    assert net.neighbours().records([]) == {}
+
+
+def test_a_pod_that_moves_is_found_again(net: Net) -> None:
+    net.run(1, "127.77.0.50")
+    asks = net.neighbours()
+    assert "refused" in reason(asks.records(["galera-1"])["galera-1"])
+    net.publish(**{**ADDRESSES, "galera-1": "127.77.0.50"})
+    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+
+
+def test_an_address_is_remembered_when_dns_fails(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "ADDRESS_S", 0.0)
+    net.run(1)
+    asks = net.neighbours()
+    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    net.knot.fail()
+    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    net.knot.stop()
+    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+
+
+def test_an_address_is_forgotten_when_dns_denies_the_name(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "ADDRESS_S", 0.0)
+    net.run(1)
+    asks = net.neighbours()
+    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    net.publish("galera-0")
+    assert reason(asks.records(["galera-1"])["galera-1"])
+
+
+def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
+    net.knot.freeze()
+    began = time.monotonic()
+    replies = net.neighbours().records([f"galera-{o}" for o in range(1, 40)])
+    assert time.monotonic() - began < 20
+    assert all(isinstance(reply, Unknown) for reply in replies.values())
+    assert len(replies) == 39
+    net.knot.thaw()
+
+
+def test_the_ordinals_are_those_of_this_statefulset(net: Net) -> None:
+    strangers = dict.fromkeys(("other-5", "galera-x", "galera", "galera-01", "my-galera-6"), "127.77.0.60")
+    net.publish("galera-0", "galera-4", **strangers)
+    assert Directory(net.settings).ordinals() == {0, 4}
+
+
+def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "WATCH_S", 0.05)
+    told = threading.Semaphore(0)
+    asks = net.neighbours()
+    asks.start_watching(told.release)
+    assert told.acquire(timeout=20)
+    assert asks.shown == {0, 1, 2}
+    net.knot.fail()
+    assert not told.acquire(timeout=0.5)
+    assert asks.shown == {0, 1, 2}
+    net.publish("galera-0")
+    assert told.acquire(timeout=20)
+    assert asks.shown == {0}
