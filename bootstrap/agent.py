@@ -9,7 +9,6 @@ The logical clock orders what was asked and what was promised: a promise may onl
 import itertools
 import secrets
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bootstrap import permission, promise
@@ -20,59 +19,14 @@ from bootstrap.journal import Journal, Memory, new_memory
 from bootstrap.pod import Action, Pod
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.settings import Settings
-
-Answer = tuple[Record, Refusal | None] | Unknown
-
-SETTLED_STATES = ("Synced", "Donor/Desynced")
-"""`wsrep_local_state_comment` of a member whose data are whole."""
-
+from bootstrap.verdict import Verdict
+from bootstrap.world import World
 
 STARTING = ("No such file", "Connection refused", "timed out")
 """What a server's socket says while the server starts."""
 
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """The agent's ways to look around; each may take time, none may raise."""
-
-    lock_is_free: Callable[[], bool]
-    """Probe the volume's lock; False when that cannot be known."""
-    server: Callable[[], Server | str]
-    """Ask the local server; a reason where it does not answer."""
-    records: Callable[[list[str]], dict[str, Record | Unknown]]
-    """Ask these pods for their records, all at once."""
-    promises: Callable[[dict[str, Prepare]], dict[str, Answer]]
-    """Ask these pods to promise, all at once."""
-    sync: Callable[[], str]
-    """Make the whole volume durable; a reason where that failed."""
-    stop: Callable[[], str]
-    """Stop the local server in order; a reason where that failed."""
-    ordinals: Callable[[], frozenset[int]]
-    """The ordinals that DNS shows."""
-    say: Callable[[str], None]
-    """Log one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one round came to."""
-
-    decision: Decision
-    """By the rules; a Bootstrap whose promises are not all in is told as a Wait."""
-    action: Action | None = None
-    """What a starter may do by it; None = wait."""
-    promise: Promise | None = None
-    """The promise that bound this pod then; bound otherwise since, the verdict is void."""
-    began: int = 0
-    """The logical time at which the round began to look."""
-
-    @property
-    def word(self) -> str:
-        """The verdict in one word."""
-        return self.action.value if self.action else type(self.decision).__name__.lower()
 
 
 @dataclass
@@ -191,7 +145,7 @@ class Agent:
     def transfer_is_durable(self) -> bool:
         """Make what a state transfer wrote durable before its joining mark is closed: rsync does not fsync."""
         server = self.record().primary
-        if not self.memory.joining or server is None or server.local_state not in SETTLED_STATES:
+        if not self.memory.joining or server is None or not server.settled:
             return True
         failure = self.world.sync()
         if failure:
@@ -279,11 +233,9 @@ class Agent:
 
     def tell(self, verdict: Verdict) -> None:
         """Log a verdict that says something new; what my own server does is told by the phase."""
-        term = f" in term {verdict.promise.term}" if verdict.action is Action.BOOTSTRAP and verdict.promise else ""
-        line = f"{verdict.word}{term}: {verdict.decision.reason} [{verdict.decision.rule}]"
-        if line != self.told and verdict.decision.rule != "own-server":
-            self.world.say(line)
-            self.told = line
+        if verdict.line != self.told and verdict.decision.rule != "own-server":
+            self.world.say(verdict.line)
+            self.told = verdict.line
 
     # What only this agent does to itself; all of it with the lock held.
 
@@ -349,7 +301,7 @@ class Agent:
         # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
         if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
             epochs.append(memory.promise.term)
-        settled = server.local_state in SETTLED_STATES and durable
+        settled = server.settled and durable
         volumes = dict(memory.volumes) | {r.ordinal: r.volume_id for r in alive if r.volume_id}
         self.keep(
             epoch=max([memory.epoch, *epochs]),

@@ -5,12 +5,13 @@ Turns messages into the agent's calls and back; decides nothing.
 
 from collections.abc import Callable
 
-from bootstrap.agent import Agent, Verdict
+from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
 from bootstrap.facts import Facts, Record, Unknown
 from bootstrap.permission import kernel_boot_id
 from bootstrap.record import Json, dump_disk, dump_record, load_disk
+from bootstrap.verdict import Verdict
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"

@@ -108,6 +108,11 @@ class Server:
     """`wsrep_cluster_size`."""
 
     @property
+    def settled(self) -> bool:
+        """Whether its data are whole, as a Synced member's or a donor's are."""
+        return self.local_state in ("Synced", "Donor/Desynced")
+
+    @property
     def primary(self) -> bool:
         """Whether it is in a Primary Component with a history that has a name."""
         return self.cluster_status == "Primary" and self.uuid != NIL_UUID

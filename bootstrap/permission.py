@@ -4,6 +4,7 @@ An init container does not run again when only the server's container restarts, 
 folder: what lies there from before must never start a second cluster.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -19,8 +20,9 @@ def lay_down(path: Path, term: int, boot_id: str) -> None:
 
 
 def void(path: Path) -> None:
-    """Take the permission back; raises OSError."""
-    path.unlink(missing_ok=True)
+    """Take the permission back; one that cannot be removed is worthless all the same, because its term is over."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def consume(path: Path, term: object) -> None:

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Callable
 
 from bootstrap import configure, control, exchange, files, lock, server
-from bootstrap.agent import Agent, World
+from bootstrap.agent import Agent
 from bootstrap.desk import Desk
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError, VolumeBusyError
 from bootstrap.facts import Phase, Record
 from bootstrap.neighbours import Directory, Neighbours
 from bootstrap.settings import Settings, read_secrets
+from bootstrap.world import World
 from peerfinder.errors import PeerFinderError
 
 DECIDING_S = 0.25

@@ -13,6 +13,7 @@ PURE = {
     "peerfinder": {"peers", "domain", "watch", "findings", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
+        "world", "verdict",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""

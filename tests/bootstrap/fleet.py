@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap import permission
-from bootstrap.agent import STUCK_ROUNDS, Agent, Answer, Verdict, World
+from bootstrap.agent import STUCK_ROUNDS, Agent
 from bootstrap.decide import CANDIDATES, Bootstrap
 from bootstrap.errors import SettingInvalidError
 from bootstrap.facts import DataClass, Disk, Position, Record, Server, Unknown
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare
 from bootstrap.settings import Settings, from_environment
+from bootstrap.verdict import Verdict
+from bootstrap.world import Answer, World
 from tests.bootstrap.records import A
 
 ALIVE = ("Primary", "non-Primary")
@@ -128,7 +130,7 @@ class Fleet:
     def world(self, pod: Pod) -> World:
         """How the agent of this pod sees the rest."""
         return World(
-            lock_is_free=lambda: not pod.held,
+            lock_is_free=lambda: self.probe(pod),
             server=lambda: self.status(pod),
             records=lambda names: self.records(pod, names),
             promises=lambda asked: self.promises(pod, asked),
@@ -137,6 +139,13 @@ class Fleet:
             ordinals=frozenset,
             say=pod.said.append,
         )
+
+    def probe(self, pod: Pod) -> bool:
+        """What a probe of the lock found may not be true any more when the agent's loop goes on."""
+        free = not pod.held
+        if pod.turning:
+            self.interlude()
+        return free
 
     def named(self, name: str) -> Pod:
         return self.pods[int(name.rpartition("-")[2])]
@@ -300,9 +309,11 @@ class Fleet:
     # The server.
 
     def status(self, pod: Pod) -> Server | str:
-        if pod.server not in ALIVE or pod.component is None:
-            return "it does not answer"
-        return Server(pod.server, "Synced", A, len(pod.log), len(pod.component.view))
+        told: Server | str = "timed out"
+        if pod.server in ALIVE and pod.component is not None:
+            told = Server(pod.server, "Synced", A, len(pod.log), len(pod.component.view))
+        self.interlude()
+        return told
 
     def up(self, pod: Pod) -> None:
         """The next step on a server's way to Synced."""
