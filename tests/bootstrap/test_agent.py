@@ -1,0 +1,407 @@
+"""The agent's mind, one rule at a time; its behaviour in bad company is in test_promise."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from bootstrap import permission
+from bootstrap.agent import STUCK_ROUNDS, Agent
+from bootstrap.decide import Hold, Join, Stop, Wait
+from bootstrap.facts import DataClass, Disk, Phase, Promise, Unknown
+from bootstrap.journal import Journal
+from bootstrap.pod import Action
+from bootstrap.promise import Prepare, Refusal
+from tests.bootstrap.fleet import Fleet, Pod, Turns
+from tests.bootstrap.records import frozen
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    made = Fleet()
+    yield made
+    made.close()
+
+
+def agent_of(pod: Pod) -> Agent:
+    assert pod.agent is not None
+    return pod.agent
+
+
+def waiting(fleet: Fleet, *logs: int) -> None:
+    """All pods crashed with so many commits on their disks, and have reported."""
+    for pod, length in zip(fleet.pods, logs, strict=True):
+        pod.log, pod.data_class = list(range(length)), DataClass.CRASHED if length else DataClass.EMPTY
+        fleet.begin(pod)
+        fleet.report(pod)
+
+
+def rounds(fleet: Fleet, count: int = 3) -> None:
+    for _ in range(count):
+        for pod in fleet.pods:
+            fleet.round(pod)
+
+
+def alive(fleet: Fleet) -> list[Pod]:
+    """A cluster of all pods."""
+    fleet.recover()
+    rounds(fleet, 2)
+    return fleet.pods
+
+
+def restart(fleet: Fleet, pod: Pod) -> Agent:
+    fleet.kill_agent(pod)
+    fleet.restart_agent(pod)
+    return agent_of(pod)
+
+
+# Promises and permission.
+
+
+def test_nothing_is_permitted_before_everybody_has_promised(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    winner = agent_of(fleet.pods[1])
+    fleet.round(fleet.pods[1])
+    assert winner.verdict.word == "wait"
+    assert not winner.settings.permission.exists()
+    assert all(agent_of(pod).memory.promise == winner.memory.promise for pod in fleet.pods)
+    fleet.round(fleet.pods[1])
+    assert winner.verdict.word == "bootstrap"
+    assert winner.settings.permission.exists()
+
+
+def test_only_the_most_advanced_pod_is_permitted(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    assert [agent_of(pod).verdict.action for pod in fleet.pods] == [None, Action.BOOTSTRAP, None]
+
+
+def test_a_promise_survives_the_agent_that_gave_it(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    fleet.round(fleet.pods[1])
+    given = agent_of(fleet.pods[0]).memory.promise
+    again = restart(fleet, fleet.pods[0])
+    assert again.memory.promise == given
+    assert again.record().promise == given
+
+
+def test_a_promise_that_cannot_be_made_durable_is_not_given(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    full = agent_of(fleet.pods[0])
+    shutil.rmtree(full.journal.path.parent)
+    full.journal.path.parent.touch()  # a volume on which nothing can be written
+    rounds(fleet)
+    assert full.memory.promise is None
+    assert agent_of(fleet.pods[1]).verdict.action is None
+    assert "cannot be written" in agent_of(fleet.pods[1]).verdict.decision.reason + str(fleet.pods[1].said)
+
+
+def test_who_cannot_write_does_not_stand_for_election(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    full = agent_of(fleet.pods[1])
+    shutil.rmtree(full.journal.path.parent)
+    full.journal.path.parent.touch()
+    rounds(fleet)
+    assert isinstance(full.verdict.decision, Hold)
+    assert full.verdict.decision.rule == "journal"
+    assert full.memory.promise is None
+
+
+def test_an_agents_restart_takes_its_permission_back(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    path = fleet.pods[1].settings.permission
+    assert path.exists()
+    again = restart(fleet, fleet.pods[1])
+    assert not path.exists()
+    assert again.verdict.action is None
+
+
+def test_a_candidate_that_loses_sight_of_a_pod_gives_its_term_up_and_the_others_are_free(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner = agent_of(fleet.pods[1])
+    term = winner.memory.promise.term if winner.memory.promise else 0
+    fleet.isolate(fleet.pods[2])
+    rounds(fleet)
+    assert winner.pod.retired == term > 0
+    assert not winner.settings.permission.exists()
+    assert agent_of(fleet.pods[0]).memory.promise is None
+    assert agent_of(fleet.pods[2]).memory.promise == Promise(term, 1, winner.boot_id)
+
+
+def test_no_term_is_used_twice_whatever_is_forgotten(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    fleet.round(fleet.pods[1])
+    first = agent_of(fleet.pods[1]).memory.promise
+    assert first is not None
+    fleet.kill_pod(fleet.pods[1])
+    fleet.proceed(fleet.pods[1])
+    rounds(fleet)
+    assert agent_of(fleet.pods[1]).memory.promise is None
+    fleet.begin(fleet.pods[1])
+    fleet.report(fleet.pods[1])
+    fleet.round(fleet.pods[1])
+    second = agent_of(fleet.pods[1]).memory.promise
+    assert second is not None
+    assert second.term > first.term
+
+
+def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    asked, winner = fleet.pods[0], fleet.pods[1]
+    old = agent_of(winner).record()
+    boot_id, disk = agent_of(asked).boot_id, agent_of(asked).pod.disk
+    assert disk is not None
+    agent_of(winner).bind(Promise(6, 1, old.boot_id))
+    agent_of(winner).retire("refused")
+    fleet.kill_pod(winner)
+    fleet.proceed(winner)
+    fleet.begin(winner)
+    fleet.report(winner)
+    rounds(fleet)
+    bound = agent_of(asked).memory.promise
+    assert bound is not None
+    late = Prepare(Promise(6, 1, old.boot_id), old, boot_id, disk)
+    assert isinstance(agent_of(asked).prepare(late), Refusal)
+    assert agent_of(asked).memory.promise == bound
+
+
+# Taking.
+
+
+def test_a_permission_is_given_by_a_round_that_began_after_it_was_asked_for(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner = agent_of(fleet.pods[1])
+    winner.changed = Turns(lambda: None)  # no round comes
+    assert winner.take(winner.starter, 0).action is None
+    winner.changed = Turns(lambda: fleet.round(fleet.pods[1]))
+    assert winner.take(winner.starter, 0).action is Action.BOOTSTRAP
+    assert winner.pod.phase is Phase.BOOTSTRAPPING
+
+
+def test_a_permission_is_given_once(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner = agent_of(fleet.pods[1])
+    assert winner.take(winner.starter, 0).action is Action.BOOTSTRAP
+    permission.consume(winner.settings.permission, 1)
+    assert winner.take(winner.starter, 0).action is None
+    rounds(fleet)
+    assert not winner.settings.permission.exists()
+
+
+def test_a_permission_that_nobody_used_does_not_stand_in_the_way_of_the_next(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    pod = fleet.pods[1]
+    fleet.take(pod)
+    fleet.leave(pod)  # killed before it consumed the file
+    fleet.recover()
+    assert fleet.started == [2]
+
+
+def test_the_end_of_an_earlier_starter_does_not_unseat_the_next_one(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    agent = agent_of(fleet.pods[1])
+    first = agent.starter
+    second = agent.starter_arrived()
+    agent.reported(second, fleet.disk(fleet.pods[1], agent), "fingerprint")
+    agent.starter_left(first)  # its connection was found broken only now
+    assert agent.pod.phase is Phase.FROZEN
+    rounds(fleet)
+    assert agent.take(first, 0).action is None
+    assert agent.take(second, 0).action is Action.BOOTSTRAP
+
+
+def test_a_report_of_an_earlier_starter_is_not_taken(fleet: Fleet) -> None:
+    agent = agent_of(fleet.pods[0])
+    first = agent.starter_arrived()
+    agent.starter_arrived()
+    agent.reported(first, Disk(DataClass.EMPTY), "fingerprint")
+    assert agent.pod.phase is Phase.RECOVERING
+
+
+def test_a_new_report_voids_the_verdict_that_was_found_before_it(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    agent = agent_of(fleet.pods[1])
+    agent.reported(agent.starter, Disk(DataClass.EMPTY), "other")
+    assert agent.verdict.action is None
+    assert isinstance(agent.verdict.decision, Wait)
+
+
+# Joining.
+
+
+def join(fleet: Fleet) -> Pod:
+    """A pod that was killed and has taken the permission to join the others."""
+    pod = alive(fleet)[2]
+    fleet.kill_server(pod)
+    rounds(fleet, 1)
+    fleet.begin(pod)
+    fleet.report(pod)
+    fleet.take(pod)
+    assert pod.verdict is not None
+    assert isinstance(pod.verdict.decision, Join)
+    return pod
+
+
+def test_a_join_is_marked_durably_before_it_is_executed(fleet: Fleet) -> None:
+    pod = join(fleet)
+    stored = Journal(pod.settings.data_root / "meta").read()
+    assert stored is not None
+    assert stored.joining == permission.kernel_boot_id()
+    assert agent_of(pod).record().joining
+
+
+def test_the_mark_is_removed_at_synced(fleet: Fleet) -> None:
+    pod = join(fleet)
+    fleet.execute(pod)
+    rounds(fleet, 1)
+    assert agent_of(pod).record().joining
+    fleet.up(pod)
+    rounds(fleet, 1)
+    assert not agent_of(pod).record().joining
+
+
+def test_the_mark_stays_while_the_transfer_is_not_durable(fleet: Fleet) -> None:
+    pod = join(fleet)
+    agent = agent_of(pod)
+    agent.world = replace(agent.world, sync=lambda: "no space left")
+    fleet.execute(pod)
+    fleet.up(pod)
+    rounds(fleet)
+    assert agent.record().joining
+    assert "no space left" in str(pod.said)
+
+
+def test_a_winners_disk_carries_no_old_mark(fleet: Fleet) -> None:
+    pod = join(fleet)
+    assert agent_of(pod).memory.joining
+    fleet.kill_pod(pod)
+    for other in fleet.pods:
+        fleet.kill_pod(other)
+        fleet.restart_agent(other)
+    waiting(fleet, 3, 3, 9)
+    rounds(fleet)
+    assert agent_of(pod).memory.joining
+    fleet.take(pod)
+    assert pod.verdict is not None
+    assert pod.verdict.action is Action.BOOTSTRAP
+    assert not agent_of(pod).memory.joining
+
+
+# What is remembered.
+
+
+def test_a_member_remembers_epoch_history_and_the_others_volumes(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    for pod in pods:
+        memory = agent_of(pod).memory
+        assert memory.epoch == fleet.started[-1]
+        assert memory.uuid
+        others = [(p.ordinal, agent_of(p).memory.volume_id) for p in pods if p is not pod]
+        assert memory.volumes == tuple(others)
+
+
+def test_the_epoch_is_known_even_if_the_agent_restarts_before_it_has_seen_its_own_server(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    pod = fleet.pods[1]
+    fleet.take(pod)
+    fleet.execute(pod)
+    again = restart(fleet, pod)
+    assert again.record().phase is Phase.UNKNOWN
+    fleet.up(pod)
+    fleet.round(pod)
+    assert again.memory.epoch == 1
+    rounds(fleet)
+    assert agent_of(fleet.pods[0]).memory.promise is None
+
+
+def test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    agent = agent_of(fleet.pods[0])
+    agent.peers = {1: frozen(1, expected=frozenset({0, 1, 2, 5})), 2: Unknown("silent")}
+    assert agent.expected() == {0, 1, 2, 5}
+    assert agent.record().expected == {0, 1, 2}
+
+
+# Volumes that are not usable.
+
+
+def test_a_damaged_journal_holds_and_promises_nothing_until_it_is_repaired(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet, 1)
+    pod = fleet.pods[1]
+    path = agent_of(pod).journal.path
+    good = path.read_bytes()
+    fleet.kill_pod(pod)
+    path.write_bytes(good[:20])
+    fleet.proceed(pod)
+    fleet.begin(pod)
+    fleet.report(pod)
+    rounds(fleet)
+    agent = agent_of(pod)
+    assert isinstance(agent.verdict.decision, Hold)
+    assert "damaged" in agent.verdict.decision.reason
+    disk = Disk(DataClass.EMPTY)
+    assert isinstance(agent.prepare(Prepare(Promise(9, 0, "b"), frozen(0), agent.boot_id, disk)), Refusal)
+    assert path.read_bytes() == good[:20]
+    path.write_bytes(good)
+    fleet.recover()
+
+
+def test_a_volume_of_another_cluster_is_left_alone(fleet: Fleet) -> None:
+    pod = fleet.pods[0]
+    fleet.kill_pod(pod)
+    pod.agent = Agent(pod.settings, "another cluster", fleet.world(pod))
+    fleet.begin(pod)
+    fleet.report(pod)
+    before = pod.agent.journal.path.read_bytes()
+    fleet.round(pod)
+    assert isinstance(pod.agent.verdict.decision, Hold)
+    assert "attach the right one" in pod.agent.verdict.decision.reason
+    assert pod.agent.journal.path.read_bytes() == before
+
+
+def test_something_that_lives_on_the_volume_and_cannot_be_asked_is_unknown(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    pod = fleet.pods[2]
+    fleet.kill_pod(pod)
+    pod.server = "transferring"  # the scripts of a state transfer outlive their server
+    fleet.restart_agent(pod)
+    rounds(fleet)
+    assert agent_of(pod).record().phase is Phase.UNKNOWN
+    assert all(agent_of(p).verdict.action is None for p in fleet.pods)
+
+
+# Servers outside a Primary Component.
+
+
+def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    for pod in pods[:2]:
+        fleet.kill_server(pod)
+        fleet.begin(pod)
+        fleet.report(pod)
+    last = pods[2]
+    assert last.server == "non-Primary"
+    for _ in range(STUCK_ROUNDS - 1):
+        fleet.round(last)
+    assert isinstance(agent_of(last).verdict.decision, Stop)
+    assert last.server == "non-Primary"
+    fleet.round(last)
+    assert last.server == ""
+    fleet.recover()
+
+
+def test_a_verdict_is_logged_when_it_changes_and_not_in_every_round(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    fleet.isolate(fleet.pods[2])
+    rounds(fleet, 10)
+    lines = [line for line in fleet.pods[0].said if "waiting for" in line]
+    assert len(lines) == len(set(lines)) <= 2
