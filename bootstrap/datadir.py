@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap import classify, files, grastate
-from bootstrap.errors import GraStateInvalidError, RecoverFailedError
+from bootstrap import classify, files, grastate, gvwstate
+from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
 from bootstrap.facts import UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.grastate import GraState
+from bootstrap.gvwstate import GvwState
 from bootstrap.recover import Recover
 
 SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
@@ -165,8 +166,9 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
 
     A left-over wsrep_sst.pid names a process that may exist again in a new container (mariadb-operator issue 425).
     gvwstate.dat would make the joiner wait without limit for the members of an old view, and an empty one is fatal
-    (galera issue 354).  A datadir given up gets an empty grastate.dat, and before its markers go: Galera then takes a
-    full transfer and not an IST into torn data, and the sign stays until the transfer has ended.  Raises OSError.
+    (galera issue 354); a good one is kept beside the journal.  A datadir given up gets an empty grastate.dat before its
+    markers go: Galera then takes a full transfer and not an IST into torn data, and the sign stays until the transfer
+    has ended.  Raises OSError.
     """
     if not layout.data.is_dir():
         return
@@ -175,6 +177,9 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
     if disk.data_class is DataClass.CRASHED and disk.position is not None:
         # A seqno in the file would win over --wsrep_start_position, and it is not what InnoDB holds.
         _write_grastate(layout, grastate.render(GraState(disk.position.uuid, UNKNOWN_SEQNO, safe_to_bootstrap=False)))
+    if last_view(layout) is not None:
+        layout.meta.mkdir(mode=0o700, exist_ok=True)
+        files.replace(layout.meta / "gvwstate.dat", (layout.data / "gvwstate.dat").read_bytes())
     for name in (*SST_REMAINS, "gvwstate.dat"):
         path = layout.data / name
         if path.is_dir() and not path.is_symlink():
@@ -190,8 +195,11 @@ def prepare_winner(layout: Layout, winner: Position) -> None:
     Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
     position on the command line counts, which it does only if the uuid stands in the file: without grastate.dat a
     bootstrap makes a new uuid.  A donor's left-over wsrep_sst.pid would make the first transfer wait for a process that
-    is not its own (mariadb-operator issue 425).  Raises OSError.
+    is not its own (mariadb-operator issue 425).  The last view stays, because its number goes on from there, unless
+    Galera would die of it (galera issue 354).  Raises OSError.
     """
+    if last_view(layout) is None:
+        (layout.data / "gvwstate.dat").unlink(missing_ok=True)
     (layout.data / "wsrep_sst.pid").unlink(missing_ok=True)
     state: GraState | None = None
     with suppress(GraStateInvalidError, FileNotFoundError):
@@ -199,6 +207,13 @@ def prepare_winner(layout: Layout, winner: Position) -> None:
     clean = state is not None and (state.uuid, state.seqno) == (winner.uuid, winner.seqno)
     seqno = winner.seqno if clean else UNKNOWN_SEQNO
     _write_grastate(layout, grastate.render(GraState(winner.uuid, seqno, safe_to_bootstrap=True)))
+
+
+def last_view(layout: Layout) -> GvwState | None:
+    """Return the last Primary view that this node was in; None when there is no file, or none that Galera can read."""
+    with suppress(GvwStateInvalidError, FileNotFoundError):
+        return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
+    return None
 
 
 def forget_state(layout: Layout) -> None:

@@ -563,6 +563,49 @@ def test_cleaning_a_whole_datadir_for_a_join_keeps_its_position(volume: Path, le
         assert not (node.layout.data / "wsrep_sst.pid").exists()
 
 
+@pytest.mark.galera
+def test_a_crashed_joiner_gets_minus_one_for_a_seqno_that_innodb_does_not_hold(volume: Path, left: Left) -> None:
+    """A seqno in grastate.dat wins over --wsrep_start_position: the IST would begin in the wrong place."""
+    with on(volume, left["crashed"]) as node:
+        state = state_of(node.layout.data)
+        wrong = GraState(state.uuid, 10**6, safe_to_bootstrap=True)
+        node.layout.grastate.write_bytes(grastate.render(wrong))
+        disk = inspect(node)
+        assert disk.data_class == DataClass.CRASHED
+        datadir.clean_for_join(node.layout, disk)
+        assert state_of(node.layout.data) == GraState(state.uuid, -1, safe_to_bootstrap=False)
+        assert inspect(node).position == disk.position
+
+
+@pytest.mark.galera
+def test_a_crash_keeps_the_last_view_beside_the_journal_and_out_of_the_join(volume: Path, left: Left) -> None:
+    with on(volume, left["crashed"]) as node:
+        view = datadir.last_view(node.layout)
+        assert view is not None
+        kept = (node.layout.data / "gvwstate.dat").read_bytes()
+        datadir.clean_for_join(node.layout, inspect(node))
+        assert datadir.last_view(node.layout) is None
+        assert (node.layout.meta / "gvwstate.dat").read_bytes() == kept
+
+
+def test_a_winner_keeps_a_good_view_and_loses_one_that_galera_dies_of(volume: Path) -> None:
+    layout, winner = Layout(volume), Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
+    layout.data.mkdir()
+    (layout.data / "gvwstate.dat").write_bytes(b"")
+    datadir.prepare_winner(layout, winner)
+    assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
+
+
+@pytest.mark.galera
+def test_a_mark_that_was_never_closed_does_not_hide_how_far_the_disk_reaches(volume: Path, left: Left) -> None:
+    """The agent could not write at Synced, and the newest commits are here: not a candidate, and not to be lost."""
+    with on(volume, left["crashed"]) as node:
+        plain = inspect(node)
+        disk = inspect(node, joining=True, same_boot=False)
+    assert (disk.data_class, disk.doubtful) == (DataClass.SST_INTERRUPTED, True)
+    assert disk.position == plain.position
+
+
 def test_cleaning_removes_what_a_transfer_left_and_blanks_grastate_first(volume: Path) -> None:
     layout = Layout(volume)
     (layout.data / ".sst" / "deep").mkdir(parents=True)
