@@ -1,0 +1,203 @@
+"""The command line: its help, its exit codes, and the commands for humans beside a real agent."""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap import errors, lock
+from bootstrap.cli import COMMANDS
+from bootstrap.errors import BootstrapError
+from tests.bootstrap.records import A
+from tests.bootstrap.test_start import PATIENCE_S, Machine, until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path, replicas=2)
+    yield made
+    made.close()
+
+
+def run(machine: Machine, *words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bootstrap", *words],
+        env=machine.environment | more,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_imports_none() -> None:
+    code = (
+        "import sys; from bootstrap.cli import group; "
+        "group(['--help'], standalone_mode=False); "
+        "print([m for m in sys.modules if m.startswith(('bootstrap.commands.', 'jinja2', 'pymysql', 'dns.'))])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "[]"
+    for name, about in COMMANDS.items():
+        assert name in told
+        assert about.split(";", maxsplit=1)[0].split(":", maxsplit=1)[0] in told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_does_nothing_for_it(name: str, machine: Machine) -> None:
+    done = run(machine, name, "--help")
+    assert done.returncode == 0
+    assert f"{name} [OPTIONS]" in done.stdout
+    assert not (machine.root / "config" / "my-galera.cnf").exists()
+
+
+def test_every_file_of_a_command_is_a_command() -> None:
+    files = {path.stem.replace("_", "-") for path in (ROOT / "bootstrap" / "commands").glob("*.py")}
+    assert COMMANDS.keys() <= files
+    assert files - COMMANDS.keys() <= {"--init--", "peers", "table"}
+
+
+@pytest.mark.parametrize("words", [("bootstrap-now",), ("--force",), ("start",), ("status", "-o", "xml")])
+def test_what_there_is_not_ends_with_2(words: tuple[str, ...], machine: Machine) -> None:
+    done = run(machine, *words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+CODES = {
+    error.__name__: error.exit_code
+    for _, error in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(error, BootstrapError) and error is not BootstrapError
+}
+
+
+def test_the_page_of_exit_codes_agrees_with_the_errors() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text().partition("## galera-bootstrap")[2]
+    rows = re.findall(r"^\| (\d+) \| .*? \| (.*?) \| .*? \|$", page, re.MULTILINE)
+    told = {name: int(code) for code, names in rows for name in re.findall(r"`(\w+Error)`", names)}
+    assert told == CODES
+
+
+@pytest.mark.parametrize("name", ["agent", "on-start", "on-change", "status", "explain", "inspect", "render"])
+def test_a_wrong_setting_is_one_line_and_15(name: str, machine: Machine) -> None:
+    done = run(machine, name, GALERA_BOOTSTRAP_REPLICAS="many", GALERA_BOOTSTRAP_COLOUR="blue")
+    assert done.returncode == 15
+    assert len(done.stderr.splitlines()) == 1
+    assert "REPLICAS 'many'" in done.stderr
+    assert "GALERA_BOOTSTRAP_COLOUR is not a setting" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["status", "explain"])
+def test_without_an_agent_is_one_line_and_17(name: str, machine: Machine) -> None:
+    done = run(machine, name)
+    assert done.returncode == 17
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_second_agent_is_refused(machine: Machine) -> None:
+    machine.agent()
+    done = run(machine, "agent")
+    assert done.returncode == 18
+    assert "another agent lives on this volume" in done.stderr
+
+
+# Beside an agent.
+
+
+def test_status_is_one_line_a_member(machine: Machine) -> None:
+    machine.agent()
+    done = run(machine, "status")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["MEMBER", "PHASE", "CLASS", "POSITION", "CLUSTER", "STATE", "SIZE"]
+    assert lines[1].startswith("galera-0*")
+    assert lines[2].startswith("galera-1 ")
+    assert lines[3].startswith("galera-0: ")
+
+
+def test_status_and_explain_as_json_carry_their_schema(machine: Machine) -> None:
+    machine.agent()
+    for name in ("status", "explain"):
+        told = json.loads(run(machine, name, "-o", "json").stdout)
+        assert told["schema"] == f"galera-bootstrap/{name}/v1"
+        assert [member["name"] for member in told["members"]] == ["galera-0", "galera-1"]
+
+
+def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
+    machine.database()
+    machine.agent()
+    machine.start()
+    until(lambda: machine.phase() == "frozen", "the report")
+    until(lambda: machine.status()["decision"]["rule"] == "P3", "the decision")
+    done = run(machine, "explain")
+    assert "=> P3 everybody frozen: waiting for galera-1 (unknown: " in done.stdout
+    assert f"{A}:7" in done.stdout
+
+
+# Without an agent.
+
+
+def test_inspect_tells_class_and_position(machine: Machine) -> None:
+    machine.database()
+    done = run(machine, "inspect")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"CLEAN  {A}:7  ")
+    told = json.loads(run(machine, "inspect", "-o", "json").stdout)
+    assert (told["schema"], told["class"], told["seqno"]) == ("galera-bootstrap/inspect/v1", "CLEAN", 7)
+
+
+def test_inspect_beside_something_alive_is_18(machine: Machine) -> None:
+    held = lock.acquire(machine.root / "data" / "meta" / "lock")
+    try:
+        assert run(machine, "inspect").returncode == 18
+    finally:
+        os.close(held)
+
+
+def test_render_shows_what_would_be_written(machine: Machine) -> None:
+    cnf = machine.root / "config" / "my-galera.cnf"
+    shown = run(machine, "render").stdout
+    assert "gcomm://galera-0.galera.test.svc.cluster.local,galera-1" in shown
+    assert not cnf.exists()
+    assert run(machine, "render", "--diff").returncode == 1
+    cnf.write_text(shown)
+    assert run(machine, "render", "--diff").returncode == 0
+
+
+PEERS = "galera-4.galera.test.svc.cluster.local\nother-9.galera.test.svc.cluster.local\n"
+
+
+def test_on_change_adds_the_peers_of_this_set_to_the_expected_ones(machine: Machine) -> None:
+    done = run(machine, "on-change", stdin=PEERS)
+    assert done.returncode == 0, done.stderr
+    text = (machine.root / "config" / "my-galera.cnf").read_text()
+    assert "gcomm://" + ",".join(f"galera-{o}.galera.test.svc.cluster.local" for o in (0, 1, 4)) + '"' in text
+
+
+def test_on_change_never_shrinks_the_list_below_the_expected(machine: Machine) -> None:
+    assert run(machine, "on-change", stdin="").returncode == 0
+    assert "galera-1." in (machine.root / "config" / "my-galera.cnf").read_text()
+
+
+def test_peers_that_are_no_names_are_refused(machine: Machine) -> None:
+    done = run(machine, "on-change", stdin="galera-0\nwsrep_new_cluster = 1\n")
+    assert done.returncode == 15
+    assert not (machine.root / "config" / "my-galera.cnf").exists()
+
+
+def test_no_secret_is_in_any_output(machine: Machine) -> None:
+    for name in ("exchange-key", "agent-password", "root-password"):
+        (machine.root / "secrets" / name).write_text("hush-hush-hush-hush")
+    machine.agent()
+    for words in (("status", "-o", "json"), ("explain", "-o", "json"), ("render",), ("inspect",)):
+        done = run(machine, *words)
+        assert "hush" not in done.stdout + done.stderr
