@@ -22,11 +22,19 @@ def test_two_pods_wait_for_a_third_that_is_off_and_say_for_whom(cluster: Cluster
 
 
 def test_an_agent_that_hangs_is_unknown_and_not_absent(cluster: Cluster) -> None:
+    """SIGSTOP: the kernel still accepts its connections, and nothing ever answers."""
     cluster.power_cut()
-    cluster.lab.start_all()
-    cluster.lab.pod(2).pause("agent")
-    # It may have answered before it was stopped: then the cluster is on its way, and there is nothing to wait for.
-    cluster.lab.pod(2).containers["agent"].kill()
+    pod = cluster.lab.pod(2)
+    cluster.lab.start_all((2,))
+    cluster.waits(2, r"^waiting for mysql-0 \(unknown")
+    pod.pause("agent")
+    cluster.lab.start_all((0, 1))
+    for ordinal in (0, 1):
+        cluster.waits(ordinal, r"^waiting for mysql-2 \(unknown: (silent|no whole answer)")
+    time.sleep(5)
+    assert cluster.primaries() == []
+    pod.resume("agent")
+
     cluster.recovers()
 
 
