@@ -73,9 +73,8 @@ class Starter:
         """Where the datadir is."""
         return datadir.Layout(self.settings.data_root)
 
-    def report(self) -> control.Client:
-        """Connect to the agent and report the datadir as frozen; the lock must be held."""
-        client = control.connect(self.settings.agent_socket, AGENT_PATIENCE_S, self.say)
+    def report(self, client: control.Client) -> None:
+        """Report the datadir to the agent as frozen; the lock must be held."""
         hello = client.ask("hello")
         expected = hello.get("ordinals")
         ordinals = {int(o) for o in expected} if isinstance(expected, list) else set()
@@ -84,7 +83,6 @@ class Starter:
             self.disk = self.known(hello) or self.inspect(hello)
             self.fingerprint = datadir.fingerprint(self.layout)
         client.ask("report", disk=dump_disk(self.disk), fingerprint=self.fingerprint)
-        return client
 
     def known(self, hello: Json) -> Disk | None:
         """The report of an earlier starter, if it found something and nothing has written to the datadir since."""
@@ -150,8 +148,9 @@ class Starter:
         The connection is still open: while it is, the agent counts on this starter.
         """
         while True:
-            client = self.report()
+            client = control.connect(self.settings.agent_socket, AGENT_PATIENCE_S, self.say)
             try:
+                self.report(client)
                 return client, ask(client)
             except (AgentUnreachableError, LookAgainError) as exc:
                 client.close()
