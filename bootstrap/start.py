@@ -32,6 +32,9 @@ from peerfinder.errors import PeerFinderError
 AGENT_PATIENCE_S = 60.0
 """How long an agent may be away before the starter ends and leaves the rest to the kubelet."""
 
+AGAIN_S = 0.2
+"""The pause before another report, so that an agent that always hangs up is not asked in a busy loop."""
+
 LOOK_AGAIN_S = 20.0
 """After how long a datadir that could not be read is looked at again: its cure should not need a new pod."""
 
@@ -155,6 +158,7 @@ class Starter:
             except (AgentUnreachableError, LookAgainError) as exc:
                 client.close()
                 self.say(f"{exc}; reporting again")
+                time.sleep(AGAIN_S)
 
     def execute(self, command: tuple[str, ...], permission: Json) -> None:
         """Consume the permission, make the datadir ready for what was permitted and become the server."""

@@ -230,6 +230,21 @@ def test_a_starter_outlives_its_agent_and_reports_to_the_next_one(waiting: Machi
     assert "went away" in log
 
 
+def test_an_agent_that_hangs_up_is_asked_again_at_a_calm_pace(machine: Machine) -> None:
+    machine.replicas = 2
+    machine.database()
+    dying = control.Server(machine.root / "run" / "agent.sock", lambda connection: connection.close())
+    process = machine.start()
+    time.sleep(2)
+    dying.close()
+    machine.agent()
+    until(lambda: machine.phase() == "frozen", "the report")
+    process.terminate()
+    status, log = ended(process)
+    assert status == 143
+    assert 1 <= log.count("reporting again") <= 12
+
+
 def test_a_starter_that_is_killed_and_started_again_at_once_is_heard(waiting: Machine) -> None:
     first = waiting.start()
     until(lambda: waiting.phase() == "frozen", "the report")
