@@ -307,8 +307,21 @@ class Agent:
             epoch=max([memory.epoch, *epochs]),
             uuid=server.uuid if settled else memory.uuid,
             joining="" if settled else memory.joining,
-            volumes=tuple(sorted(volumes.items())),
+            volumes=tuple(sorted((o, v) for o, v in volumes.items() if o not in self.scaled_away(server, alive))),
         )
+
+    def scaled_away(self, server: Server, alive: list[Record]) -> frozenset[int]:
+        """The ordinals that need not be awaited in a later outage.
+
+        Beyond the configured replicas, without a record in DNS and without an answer; but what makes it safe is none
+        of these: all members of this live Primary Component are known by name, so those are not among them, and all
+        that their disks hold is in it.  Who joins again answers again, and is remembered again.
+        """
+        members = [r for r in alive if r.primary and r.primary.uuid == server.uuid]
+        if not server.settled or server.size != len(members) + 1:
+            return frozenset()
+        awaited = frozenset(range(self.settings.replicas)) | self.world.ordinals() | {r.ordinal for r in alive}
+        return frozenset(o for o, _ in self.memory.volumes) - awaited
 
     def keep(self, **changes: object) -> None:
         """Write changes that are true whether or not they reach the disk; a failure is told and tried again."""
