@@ -108,7 +108,7 @@ def sync(settings: Settings) -> str:
 
 
 def pause(agent: Agent) -> float:
-    """How long the loop rests: seldom when all is well, often while somebody waits."""
+    """How long the loop rests: seldom when all is well, often while somebody waits or a joining mark is open."""
     records = [agent.record(), *agent.peers.values()]
-    settled = all(isinstance(r, Record) and r.phase is Phase.RUNNING and r.primary for r in records)
+    settled = all(isinstance(r, Record) and r.phase is Phase.RUNNING and r.primary and not r.joining for r in records)
     return SETTLED_S if settled else DECIDING_S
