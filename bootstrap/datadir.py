@@ -134,7 +134,7 @@ def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
     if missing:
         # The server would create a new ibdata1 beside the old tables.
         return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
-    if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {_owner_cure()}")
     return None
 

@@ -5,9 +5,15 @@ import time
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.lab import machine
 from tests.lab.slow import full_speed, slow_sst
 
 pytestmark = pytest.mark.galera
+
+BY_PERMISSION = pytest.mark.skipif(
+    not machine.permissions_count(),
+    reason="NOT TESTED: root may not make user namespaces here, so permissions keep a pod from nothing",
+)
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -122,6 +128,7 @@ def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_it
     assert "datadir is SST_INTERRUPTED" in log
 
 
+@BY_PERMISSION
 def test_a_read_only_datadir_is_told_and_cured_without_a_restart_of_the_pod(cluster: Cluster) -> None:
     cluster.power_cut()
     data = cluster.lab.pod(1).folders.volume / "data"
@@ -135,6 +142,7 @@ def test_a_read_only_datadir_is_told_and_cured_without_a_restart_of_the_pod(clus
     cluster.recovers()
 
 
+@BY_PERMISSION
 def test_an_unwritable_journal_gives_no_promise(cluster: Cluster) -> None:
     """R39."""
     cluster.power_cut()
@@ -148,6 +156,7 @@ def test_an_unwritable_journal_gives_no_promise(cluster: Cluster) -> None:
     cluster.recovers()
 
 
+@BY_PERMISSION
 def test_a_config_folder_that_cannot_be_written_ends_the_starter_with_one_line(cluster: Cluster) -> None:
     cluster.power_cut()
     pod = cluster.lab.pod(1)

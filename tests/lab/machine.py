@@ -1,5 +1,6 @@
 """What the machine has of what a lab needs, where it is, and what to install when it is missing."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -23,8 +24,17 @@ PROGRAMS = {
 }
 """Programs, any of a line, and the Debian package that has them."""
 
-NOT_ROOT = ("unshare", "--user", "--map-user=12345", "--map-group=12345", "--")
+USER_NAMESPACE = ("unshare", "--user", "--map-user=12345", "--map-group=12345", "--")
 """unshare(1) of util-linux; a uid without an entry in /etc/passwd, as in Kubernetes."""
+
+OTHER_UID = (
+    *("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"),
+    *("--inh-caps=+dac_override,+fowner", "--ambient-caps=+dac_override,+fowner", "--"),
+)
+"""setpriv(1) of util-linux, where user namespaces are not allowed (a container, a chroot): the same uid.
+
+The lab's folders stay root's, so it keeps root's way past permissions, and faults by permission cannot be tested.
+"""
 
 COMMANDS = ("galera-bootstrap", "peer-finder")
 
@@ -46,13 +56,30 @@ def as_pod(argv: tuple[str, ...]) -> tuple[str, ...]:
     root's changes to nobody (rsyncd.conf(5), uid).
     So root becomes an ordinary uid in a user namespace; outside of it the files stay root's.
     """
-    return (*NOT_ROOT, *argv) if os.geteuid() == 0 else argv
+    return (*not_root(), *argv)
+
+
+@functools.cache
+def not_root() -> tuple[str, ...]:
+    """What to put before a command so that it does not run as root."""
+    if os.geteuid() != 0:
+        return ()
+    return USER_NAMESPACE if _works(USER_NAMESPACE) else OTHER_UID
+
+
+def permissions_count() -> bool:
+    """Whether file permissions keep a pod's process from anything."""
+    return not_root() != OTHER_UID
 
 
 def can_run_pods() -> bool:
-    """Whether this user is not root, or root may make user namespaces."""
+    """Whether this user is not root, or root may become somebody else."""
+    return _works(not_root())
+
+
+def _works(prefix: tuple[str, ...]) -> bool:
     try:
-        return subprocess.run(as_pod(("true",)), capture_output=True, check=False).returncode == 0
+        return subprocess.run((*prefix, "true"), capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
@@ -76,7 +103,7 @@ def check() -> None:
         raise NotInstalledError("the lab needs Linux: other systems do not answer on all of 127.0.0.0/8")
     if not can_run_pods():
         raise NotInstalledError(
-            "root may not make user namespaces here, and rsync SST fails as root: use an ordinary user"
+            "root can become nobody else here (unshare, setpriv), and rsync SST fails as root: use an ordinary user"
         )
     packages = missing_packages(command_path())
     if packages:
