@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 VENV ?= .venv
 PYTEST_ARGS ?=
+NEWEST ?= python3.13
 
 .PHONY: help
 help: ## list the targets
@@ -30,6 +31,12 @@ test: lint ## everything: linters, then all tests against real servers
 .PHONY: unit
 unit: setup ## only the tests that start no database server
 	$(VENV)/bin/pytest -m "not galera" $(PYTEST_ARGS)
+
+.PHONY: unit-newest
+unit-newest: ## the same on another Python, the newest that is here (NEWEST=python3.13)
+	@command -v $(NEWEST) >/dev/null || { echo "NOT TESTED: there is no $(NEWEST) here; set NEWEST"; exit 1; }
+	@PYTHON=$(NEWEST) VENV=.venv-newest scripts/setup.sh test
+	.venv-newest/bin/pytest -m "not galera" $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: setup ## the figures of docs/figures.md, side by side in one run

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap import configure, control, datadir, files, initialise, lock
@@ -70,6 +70,8 @@ class Starter:
     """What the datadir holds, once it was looked at."""
     fingerprint: str = ""
     """The datadir's fingerprint then."""
+    hello: Json = field(default_factory=dict)
+    """What the agent knows of the volume, as it said when it was last reported to."""
 
     @property
     def layout(self) -> datadir.Layout:
@@ -82,10 +84,9 @@ class Starter:
         expected = hello.get("ordinals")
         ordinals = {int(o) for o in expected} if isinstance(expected, list) else set()
         configure.write(self.settings, self.secrets.cluster_id, self.directory, ordinals | self.shown)
-        if self.disk is None:
-            self.disk = self.known(hello) or self.inspect(hello)
-            self.fingerprint = datadir.fingerprint(self.layout)
-        client.ask("report", disk=dump_disk(self.disk), fingerprint=self.fingerprint)
+        disk = self.disk or self.found(self.known(hello) or self.inspect(hello))
+        client.ask("report", disk=dump_disk(disk), fingerprint=self.fingerprint)
+        self.hello = hello
 
     def known(self, hello: Json) -> Disk | None:
         """The report of an earlier starter, if it found something and nothing has written to the datadir since."""
@@ -103,13 +104,17 @@ class Starter:
             except OSError as exc:
                 return Disk(DataClass.UNKNOWN, detail=f"{self.settings.data_root} cannot be synced: {exc.strerror}")
         recover = Recover((self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,))
-        disk = datadir.inspect(
+        return datadir.inspect(
             self.layout,
             recover,
             joining=bool(hello.get("joining")),
             initialised=bool(hello.get("initialised")),
             same_boot=bool(hello.get("same_boot")),
         )
+
+    def found(self, disk: Disk) -> Disk:
+        """Take over what a look at the datadir has found, and tell it."""
+        self.disk, self.fingerprint = disk, datadir.fingerprint(self.layout)
         self.say(f"datadir is {disk.data_class}{f' at {disk.position}' if disk.position else ''}: {disk.detail}")
         return disk
 
@@ -118,7 +123,7 @@ class Starter:
 
         Raises LookAgainError when what was reported may not be true any more.
         """
-        told, began = "", time.monotonic()
+        told, looked = "", time.monotonic()
         while True:
             verdict = client.ask("await")
             line = f"{verdict['verdict']}: {verdict['reason']} [{verdict['rule']}]"
@@ -127,20 +132,33 @@ class Starter:
                 told = line
             if verdict.get("action"):
                 return verdict
-            self.compare(waited=time.monotonic() - began)
+            self.compare()
+            if time.monotonic() - looked > LOOK_AGAIN_S:
+                self.look_again(client)
+                looked = time.monotonic()
 
-    def compare(self, waited: float) -> None:
-        """Compare the datadir with what was reported: an operator may have put another one there, or cured it."""
-        unread = self.disk is not None and self.disk.data_class is DataClass.UNKNOWN
-        if (unread and waited > LOOK_AGAIN_S) or datadir.fingerprint(self.layout) != self.fingerprint:
+    def compare(self) -> None:
+        """Compare the datadir with what was reported: an operator may have put another one there.
+
+        Raises LookAgainError when it is another one: the report is void until it was looked at.
+        """
+        if datadir.fingerprint(self.layout) != self.fingerprint:
             self.disk = None
-            raise LookAgainError("looking at the datadir again")
+            raise LookAgainError("the datadir has changed")
+
+    def look_again(self, client: control.Client) -> None:
+        """Look again at a datadir that could not be read; as long as it cannot be, there is nothing to tell."""
+        if self.disk is None or self.disk.data_class is not DataClass.UNKNOWN:
+            return
+        disk = self.inspect(self.hello)
+        if disk != self.disk:
+            client.ask("report", disk=dump_disk(self.found(disk)), fingerprint=self.fingerprint)
 
     def take(self, client: control.Client) -> Json:
         """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
         while True:
             self.wait(client)
-            self.compare(waited=0.0)
+            self.compare()
             answer = client.ask("take")
             if answer.get("action"):
                 return answer
