@@ -6,6 +6,7 @@ Each command is imported when it is meant, and signals are handled before: a PID
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -34,9 +35,10 @@ def drop_in() -> int:
 
 def _open_standard_streams() -> None:
     """Open what is closed of descriptors 0 to 2 as /dev/null, lest a socket takes its place and is written to."""
-    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(opened, True)  # noqa: FBT003 - the signature is Python's
-    os.close(opened)
+    with suppress(OSError):  # A container without /dev/null mostly has the three open, and needs no other.
+        while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(opened, True)  # noqa: FBT003 - the signature is Python's
+        os.close(opened)
 
 
 def _command() -> NoReturn:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from peerfinder.errors import AnswerInvalidError, DomainUnknownError, UsageError
 from peerfinder.peers import LABEL, NAME_MAX, is_name, normal, ordered, shown
 
+SUFFIX_MAX = NAME_MAX - len("p.")
+"""The longest name of a Service that leaves room for that of a pod, in characters."""
+
 
 @dataclass(frozen=True)
 class Names:
@@ -29,6 +32,8 @@ class Names:
                 raise UsageError(f"the {meaning} {shown(part)} is no DNS label of lower-case letters, digits and -")
         if not is_name(self.domain):
             raise UsageError(f"the cluster domain {shown(self.domain)} is no domain name; set -domain")
+        if len(self.suffix) > SUFFIX_MAX:
+            raise UsageError(f"{shown(self.suffix)} is too long: no name of a pod below it could be asked for")
 
     @property
     def suffix(self) -> str:
@@ -44,8 +49,14 @@ class Names:
 
         Without a port this is the Service itself, which CoreDNS and kube-dns answer with all its ports;
         `_port._tcp.` is the form that the DNS specification of Kubernetes promises (section 2.4).
+        Raises UsageError for what is no name of a port.
         """
-        return f"_{port_name}._tcp.{self.suffix}" if port_name else self.suffix
+        if not port_name:
+            return self.suffix
+        name = f"_{port_name}._tcp.{self.suffix}"
+        if not LABEL.fullmatch(port_name) or len(name) > NAME_MAX:
+            raise UsageError(f"the port name {shown(port_name)} is not the name of a port of the Service")
+        return name
 
     def accepted(self, targets: Iterable[str]) -> tuple[str, ...]:
         """Validate the targets of an answer; k ports of a pod collapse into one peer.
@@ -112,16 +123,17 @@ def namespace_from(text: str) -> str:
     raise DomainUnknownError("the namespace is unknown: set -ns, or POD_NAMESPACE by the downward API")
 
 
-def names_of(service: str, namespace: str, domain: str, resolv_conf: str) -> Names:
+def names_of(service: str, namespace: str, domain: str, resolv_conf: str, pod_namespace: str = "") -> Names:
     """Complete what was set by what resolv.conf says; *service* may be written with its namespace and domain.
 
+    *pod_namespace* is the pod's own: it counts where nothing else was asked for, and contradicts nothing.
     Raises UsageError for a part that is no DNS name or contradicts another, DomainUnknownError for a missing one.
     """
     short, *rest = normal(service).split(".")
     written = rest[0] if rest else ""
     if rest[1:] and rest[1] != "svc":
         raise UsageError(f"the service {shown(service)} is not NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN")
-    ns = _one("ns", normal(namespace), written) or namespace_from(resolv_conf)
+    ns = _one("ns", normal(namespace), written) or normal(pod_namespace) or namespace_from(resolv_conf)
     zone = _one("domain", normal(domain), ".".join(rest[2:])) or from_resolv_conf(resolv_conf, ns)
     return Names(short, ns, zone)
 

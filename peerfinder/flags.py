@@ -7,6 +7,7 @@ click is no part of this: it reads `-on-start=x` as six short options, and its i
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from peerfinder.errors import UsageError
 
@@ -16,6 +17,9 @@ FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 """Units of a duration; a bare number is in seconds."""
+
+DURATION_MAX = 1e9
+"""The longest duration, seconds: what is longer than thirty years is a mistake, and no clock could add it up."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,10 @@ def seconds(values: Mapping[str, str], name: str, default: float = 0.0) -> float
 def duration(name: str, text: str) -> float:
     """Read the text of a duration, in seconds; raises UsageError."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)", text, re.ASCII)
-    if not match:
+    seconds = float(match[1]) * UNITS[match[2]] if match else inf
+    if seconds > DURATION_MAX:
         raise invalid(name, text, "a time such as 30, 30s, 1.5s, 2m")
-    return float(match[1]) * UNITS[match[2]]
+    return seconds
 
 
 def whole(values: Mapping[str, str], name: str, default: int) -> int:

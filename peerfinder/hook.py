@@ -56,6 +56,14 @@ def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signa
         _judge(running, signals.status_of(running.pid) or 0)
 
 
+def show(hook: Hook, stdin: str) -> None:
+    """Print what a hook would get instead of running it; raises HookFailedError if nobody takes it."""
+    try:
+        print(stdin, end="", flush=True)
+    except OSError as exc:
+        raise HookFailedError(f"what the {hook.event} hook would get cannot be printed: {exc.strerror}") from exc
+
+
 def _spawn(hook: Hook, environment: Mapping[str, str]) -> tuple[int, int]:
     """Start the hook in a process group of its own; give its pid and the writing end of its standard input."""
     read, write = os.pipe2(os.O_CLOEXEC)

@@ -6,6 +6,7 @@ Python's logging package is left out because its import costs more than everythi
 
 import json
 import os
+import select
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,10 +21,12 @@ HINT_SECONDS = 5.0
 REPEAT_SECONDS = 30.0
 """A state that comes and goes is told once in so long."""
 
+STALLED_SECONDS = 1.0
+"""So long a full stderr is waited for."""
+
 CURES: dict[object, str] = {
     LookupFailedError: "check the name server and the network policy for UDP and TCP port 53 (a service mesh may "
     "catch the DNS of init containers), or set -nameserver",
-    AnswerInvalidError: "check -service, -ns and -domain, and who answers DNS here",
     NoRecordsError: "check -service, -ns and -domain, and that the Service is headless (clusterIP: None), has a "
     "named port, selects these pods and sets publishNotReadyAddresses: true, since no pod is ready yet",
     Wait.SELF_MISSING: "the StatefulSet's serviceName must be the Service of -service, the Service must set "
@@ -31,7 +34,7 @@ CURES: dict[object, str] = {
     "check also -ns and -domain",
     Wait.TOO_FEW: "check the number of replicas, or lower -min-peers",
 }
-"""What to do about a state that lasts."""
+"""What to do about a state that lasts; an AnswerInvalidError says it itself."""
 
 EVENTS: dict[object, str] = {NoRecordsError: "no-records", AnswerInvalidError: "answer-invalid"}
 """What a state is called in JSON."""
@@ -48,9 +51,15 @@ def write(log_format: str, level: str, event: str, message: str) -> None:
 
 
 def show(text: str) -> None:
-    """Write text to stderr, in ASCII whatever the locale is; a stderr that is closed is no reason to fail."""
+    """Write text to stderr, in ASCII whatever the locale is.
+
+    A stderr that is closed is no reason to fail, and one that nobody reads none to hang: then the text is lost.
+    """
+    poller = select.poll()
+    poller.register(2, select.POLLOUT)
     with suppress(OSError):
-        os.write(2, text.encode("ascii", "backslashreplace"))
+        if poller.poll(STALLED_SECONDS * 1000):
+            os.write(2, text.encode("ascii", "backslashreplace"))
 
 
 @dataclass

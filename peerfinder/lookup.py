@@ -133,7 +133,7 @@ def _server(text: str) -> Server:
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")):
         host, port = text, "53"
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise UsageError(f"the name server {text!a} has no port from 1 to 65535 after the colon")
     return Server(host.strip("[]"), int(port))
 

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from peerfinder import lookup, watch
 from peerfinder.domain import Names
 from peerfinder.errors import LookupFailedError, NoRecordsError, TimedOutError
-from peerfinder.hook import Hook, run
+from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller
 from peerfinder.lookup import Nameservers
 from peerfinder.peers import change, lines
@@ -139,7 +139,7 @@ def _hand_over(plan: Plan, looked: _Looked, signals: Signals, line: Callable[[st
     word = "would run" if plan.dry_run else "running"
     line("info", hook.event, f"{word} {hook.event} with {len(after)} peers: {_changed(before, after)}")
     if plan.dry_run:
-        print(lines(looked.given), end="", flush=True)
+        show(hook, lines(looked.given))
     else:
         run(hook, lines(looked.given).encode(), _environment(plan, hook, os.environ), signals)
 

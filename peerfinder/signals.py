@@ -9,7 +9,6 @@ import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from math import inf
 from types import FrameType
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
@@ -17,6 +16,10 @@ STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 PASSED_ON = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
 """Signals that a running hook gets without further consequences; without a hook they end us, as by default."""
+
+
+WAIT_MAX = 3600.0
+"""The longest single wait; poll(2) takes no more than 24.8 days, and who waits asks again anyway. Seconds."""
 
 
 class StoppedBySignal(BaseException):
@@ -41,7 +44,8 @@ class Signals:
     def install(self) -> None:
         """Handle signals explicitly, since the kernel drops those of a PID 1 without a handler.
 
-        A signal that our parent made us ignore (nohup) stays ignored.
+        A signal that our parent made us ignore (nohup) stays ignored; one that it left blocked does not stay so, for
+        then neither a stop signal nor the end of a hook would ever be heard of.
         """
         self._wake, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
@@ -49,6 +53,7 @@ class Signals:
         for number in STOPPING | PASSED_ON:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._take)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, *STOPPING, *PASSED_ON})
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -72,12 +77,12 @@ class Signals:
             self._ended.clear()
 
     def wait(self, feed: int, seconds: float) -> None:
-        """Wait until a signal comes, *feed* can be written or has no reader, or *seconds* are over."""
+        """Wait until a signal comes, *feed* can be written or has no reader, or *seconds* or WAIT_MAX are over."""
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
         if feed >= 0:
             poller.register(feed, select.POLLOUT)
-        if self._wake in dict(poller.poll(None if seconds == inf else max(0.0, seconds) * 1000)):
+        if self._wake in dict(poller.poll(min(max(0.0, seconds), WAIT_MAX) * 1000)):
             with suppress(BlockingIOError):
                 os.read(self._wake, 4096)
 

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from peerfinder import flags, log
-from peerfinder.domain import names_of
+from peerfinder.domain import Names, names_of
 from peerfinder.errors import ArgsIncompleteError, PeerFinderError, UsageError
 from peerfinder.hook import Hook
 from peerfinder.lookup import Nameservers, resolv_conf
-from peerfinder.peers import LABEL
 from peerfinder.poll import Plan, follow
 from peerfinder.signals import Signals, StoppedBySignal
 from peerfinder.watch import Rules
@@ -61,8 +60,8 @@ def check_complete(values: Mapping[str, str], rest: Sequence[str]) -> None:
 def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: str) -> Plan:
     """Make the plan; raises UsageError for a bad value, DomainUnknownError when the domain cannot be told."""
     text = resolv_conf()
-    namespace = values.get("ns") or environment.get("POD_NAMESPACE", "")
-    names = names_of(values["service"], namespace, values.get("domain", ""), text)
+    pod_namespace = environment.get("POD_NAMESPACE", "")
+    names = names_of(values["service"], values.get("ns", ""), values.get("domain", ""), text, pod_namespace)
     own = names.of_pod(environment.get("POD_NAME") or hostname)
     server = values.get("nameserver")
     flags.choice(values, "log-format", ("text", "json"))
@@ -76,7 +75,7 @@ def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: st
         once=flags.boolean(values, "once"),
         timeout=flags.seconds(values, "timeout"),
         interval=interval(values),
-        port_name=port_name(values.get("port-name", "")),
+        port_name=port_name(values.get("port-name", ""), names),
         address_type=flags.choice(values, "address-type", ADDRESS_TYPES),
         dry_run=flags.boolean(values, "dry-run"),
     )
@@ -114,8 +113,7 @@ def interval(values: Mapping[str, str]) -> float:
     return seconds
 
 
-def port_name(text: str) -> str:
-    """Check the name of a port; raises UsageError."""
-    if text and not LABEL.fullmatch(text):
-        raise flags.invalid("port-name", text, "the name of a port of the Service")
+def port_name(text: str, names: Names) -> str:
+    """Check the name of a port before anything is asked; raises UsageError."""
+    names.question(text)
     return text

@@ -4,6 +4,7 @@ Knows how a table and the JSON look.
 """
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import click
 from peerfinder import lookup
 from peerfinder.domain import Names, names_of
 from peerfinder.errors import LookupFailedError, NoRecordsError, PeerFinderError
+from peerfinder.flags import duration
 from peerfinder.lookup import Nameservers
 
 SCHEMA = "peerfinder/v1"
@@ -31,15 +33,16 @@ class Peer:
 @click.command()
 @click.argument("service")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "name"]), default="table", show_default=True)
-@click.option("--ns", envvar=["PEERFINDER_NS", "POD_NAMESPACE"], default="", help="Namespace of the Service.")
+@click.option("--ns", envvar="PEERFINDER_NS", default="", help="Namespace of the Service.")
 @click.option("--domain", envvar="PEERFINDER_DOMAIN", default="", help="Cluster domain.")
 @click.option("--port-name", envvar="PEERFINDER_PORT_NAME", default="", help="Ask for _NAME._tcp.SERVICE.")
 @click.option("--nameserver", envvar="PEERFINDER_NAMESERVER", default="", help="HOST[:PORT], several with commas.")
-@click.option("--timeout", default=5.0, show_default=True, help="Longest time for one lookup, seconds.")
+@click.option("--timeout", default="5s", show_default=True, help="Longest time for one lookup: 5, 5s, 500ms, 1m.")
 def peers(service: str, output: str, **options: str) -> None:
     """Look the peers of SERVICE up and print them.
 
-    SERVICE may be NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN; what is missing is read from /etc/resolv.conf.
+    SERVICE may be NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN; a missing namespace is POD_NAMESPACE, and what
+    is missing still is read from /etc/resolv.conf.
     Exit codes: 0 found, 2 usage, 3 domain unknown, 4 DNS failed, 5 no records.
     """
     try:
@@ -47,11 +50,16 @@ def peers(service: str, output: str, **options: str) -> None:
     except PeerFinderError as exc:
         sys.stderr.write(f"peer-finder: {exc}\n")
         sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        raise  # click ends for it without a word, as a program in a pipe should.
+    except OSError as exc:
+        sys.stderr.write(f"peer-finder: the peers cannot be printed: {exc.strerror}\n")
+        sys.exit(1)
 
 
 def _print(service: str, output: str, options: dict[str, str]) -> None:
-    text, seconds = lookup.resolv_conf(), float(options["timeout"])
-    names = names_of(service, options["ns"], options["domain"], text)
+    text, seconds = lookup.resolv_conf(), duration("timeout", options["timeout"])
+    names = names_of(service, options["ns"], options["domain"], text, os.environ.get("POD_NAMESPACE", ""))
     server = options["nameserver"]
     servers = Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text)
     found = lookup.peers(names, servers, seconds, options["port_name"])

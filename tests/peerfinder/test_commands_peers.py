@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,8 @@ def test_json_says_by_which_schema_it_is_read(galera: Knot) -> None:
         pytest.param(["other", "--ns=default", "--domain=cluster.local"], 5, "knows no name", id="no records"),
         pytest.param(["galera", "--ns=default", "--domain=other.zone"], 4, "REFUSED", id="DNS failing"),
         pytest.param(["gal era", "--ns=default", "--domain=other.zone"], 2, "no DNS label", id="a bad name"),
+        pytest.param([SUFFIX, "--port-name=a..b"], 2, "port name", id="a bad port"),
+        pytest.param([SUFFIX, "--timeout=nan"], 2, "a time such as", id="a bad time"),
         pytest.param([], 2, "Missing argument 'SERVICE'", id="no service"),
         pytest.param(["galera", "-o", "yaml"], 2, "'yaml' is not one of", id="an unknown output"),
     ],
@@ -72,6 +75,26 @@ def test_it_ends_with_a_status_of_its_own_for(galera: Knot, words: list[str], st
     assert (ended.status, ended.out) == (status, "")
     assert says in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_a_service_of_another_namespace_may_be_asked_for_from_any_pod(galera: Knot) -> None:
+    words = ["galera.default", "-o", "name", "--domain=cluster.local", f"--nameserver={galera.nameserver}"]
+
+    assert peers(*words, POD_NAMESPACE="web").out.split() == fqdn("mysql-0", "mysql-1", "mysql-2")
+
+
+def test_peers_that_cannot_be_printed_are_told_in_a_line(galera: Knot) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [PROGRAM, "peers", SUFFIX, f"--nameserver={galera.nameserver}"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (1, "peer-finder: the peers cannot be printed: No space left on device\n")
 
 
 def test_its_help_is_complete() -> None:

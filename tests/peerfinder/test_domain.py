@@ -157,6 +157,27 @@ def test_a_name_is_refused_for(service: str, namespace: str, domain: str) -> Non
         names_of(service, namespace, domain, NORMAL)
 
 
+def test_the_pods_own_namespace_counts_last_and_contradicts_nothing() -> None:
+    assert names_of("galera", "", "", NORMAL, "web").suffix == "galera.web.svc.cluster.local"
+    assert names_of("galera", "db", "", NORMAL, "web").suffix == "galera.db.svc.cluster.local"
+    assert names_of("galera.db", "", "", NORMAL, "web").suffix == "galera.db.svc.cluster.local"
+
+
+def test_a_service_whose_name_leaves_no_room_for_a_pod_is_refused() -> None:
+    room = 251 - len("galera.default.svc.")
+    domain = ".".join(["a"] * 200)[:room]
+
+    assert len(names_of("galera", "default", domain[:-1] + "a", "").suffix) == 251
+    with pytest.raises(UsageError, match="too long"):
+        names_of("galera", "default", domain[:-1] + "aa", "")
+
+
+@pytest.mark.parametrize("port", ["_mysql", "a b", "a..b", "x" * 64])
+def test_a_port_is_a_label(port: str) -> None:
+    with pytest.raises(UsageError, match="port name"):
+        GALERA.question(port)
+
+
 def test_with_service_namespace_and_domain_resolv_conf_is_not_needed() -> None:
     assert names_of("galera", "db", "k8s.lab", "") == Names("galera", "db", "k8s.lab")
 

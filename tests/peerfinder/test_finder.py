@@ -254,6 +254,14 @@ def test_a_dry_run_prints_what_a_hook_would_get(galera: Knot, tmp_path: Path) ->
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_dry_run_that_cannot_print_says_so_in_a_line(galera: Knot) -> None:
+    prefix = ("sh", "-c", 'exec "$@" >/dev/full', "sh")
+    ended = run("-on-start=true", "-dry-run", nameserver=galera.nameserver, prefix=prefix)
+
+    assert ended.status == 1
+    assert "cannot be printed: No space left on device" in ended.err.splitlines()[-1]
+
+
 def test_flags_may_be_variables(galera: Knot) -> None:
     ended = subprocess.run(
         [PROGRAM],
@@ -309,6 +317,14 @@ def test_a_closed_stderr_is_no_reason_to_fail(galera: Knot) -> None:
 
 def test_without_standard_input_it_works_too(galera: Knot) -> None:
     ended = run("-on-start=cat", nameserver=galera.nameserver, prefix=("sh", "-c", 'exec "$@" <&-', "sh"))
+
+    assert (ended.status, len(ended.out.split())) == (0, 3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a /dev of our own needs root for a mount namespace")
+def test_without_dev_null_it_works_too(galera: Knot) -> None:
+    prefix = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh")
+    ended = run("-on-start=cat", nameserver=galera.nameserver, prefix=prefix)
 
     assert (ended.status, len(ended.out.split())) == (0, 3)
 

@@ -95,7 +95,9 @@ def test_a_duration_is_read(text: str, seconds: float) -> None:
     assert duration("timeout", text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1d", "s", "1e3", "nan", "inf", "1 s", "1m30s", "1.", "\u0661"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "1d", "s", "1e3", "nan", "inf", "1 s", "1m30s", "1.", "\u0661", "999999999h"]
+)
 def test_a_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="PEERFINDER_TIMEOUT"):
         duration("timeout", text)
@@ -152,6 +154,8 @@ BASE = {"service": "galera", "domain": "cluster.local", "ns": "default", "on-sta
         ("interval", "0"),
         ("interval", "0.01"),
         ("port-name", "_mysql"),
+        ("port-name", "a..b"),
+        ("domain", ".".join(["a" * 60] * 4)),
         ("nameserver", "dns.example"),
         ("once", "maybe"),
     ],
@@ -171,6 +175,7 @@ def test_a_plan_takes_pod_namespace_only_without_the_flag() -> None:
 
     assert find.plan(without, {"POD_NAMESPACE": "db"}, "x").names.namespace == "db"
     assert find.plan(BASE, {"POD_NAMESPACE": "db"}, "x").names.namespace == "default"
+    assert find.plan({**without, "service": "galera.db"}, {"POD_NAMESPACE": "web"}, "x").names.namespace == "db"
 
 
 def test_a_plan_settles_between_two_times() -> None:

@@ -207,6 +207,12 @@ def test_a_hook_without_a_limit_may_run_long_because_it_may_be_the_database(gale
     assert run("-on-start=sleep 2", nameserver=galera.nameserver).status == 0
 
 
+def test_a_limit_may_be_longer_than_the_kernel_waits_at_once(galera: Knot) -> None:
+    ended = run("-on-start=sleep 0.2", "-hook-timeout=720h", nameserver=galera.nameserver)
+
+    assert (ended.status, "Traceback" in ended.err) == (0, False)
+
+
 def test_a_hook_starts_with_default_signal_actions(galera: Knot) -> None:
     ended = run("-on-start=grep -E 'Sig(Ign|Blk)' /proc/self/status", nameserver=galera.nameserver)
 

@@ -26,6 +26,13 @@ def test_a_state_is_told_once_and_its_cure_once(teller: Teller, lines: list[Line
     assert [message for _, _, message in lines] == ["waiting", f"waiting; {CURES[NoRecordsError]}"]
 
 
+def test_a_refused_answer_carries_its_cure_itself(teller: Teller, lines: list[Line]) -> None:
+    for second in range(100):
+        teller.tell(AnswerInvalidError("x"), "refused; check -service", float(second))
+
+    assert [message for _, _, message in lines] == ["refused; check -service"]
+
+
 def test_a_steady_state_is_never_told(teller: Teller, lines: list[Line]) -> None:
     teller.tell(Due(("a",)), "due", 0.0)
     for second in range(100):

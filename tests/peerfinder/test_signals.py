@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -11,7 +12,7 @@ import pytest
 
 from tests.dns.knot import Knot
 from tests.dns.liar import Liar, answer
-from tests.peerfinder.program import begin, end, fqdn, until
+from tests.peerfinder.program import PATIENCE, begin, end, fqdn, until
 from tests.peerfinder.test_hook import alive
 
 pytestmark = pytest.mark.knot
@@ -145,6 +146,48 @@ def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: 
     process.terminate()
 
     assert end(process).status == 143
+
+
+BLOCK = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_hooks_end_is_heard_of_although_our_parent_blocks_signals(galera: Knot) -> None:
+    ended = end(begin("-on-start=exit 3", nameserver=galera.nameserver, prefix=(sys.executable, "-c", BLOCK)))
+
+    assert ended.status == 1
+
+
+def test_a_stop_signal_is_heard_of_although_our_parent_blocks_signals(galera: Knot, tmp_path: Path) -> None:
+    words = [f"-on-change=touch {tmp_path}/ran"]
+    process = begin(*words, nameserver=galera.nameserver, prefix=(sys.executable, "-c", BLOCK))
+    until((tmp_path / "ran").exists)
+    process.terminate()
+
+    assert end(process).status == 143
+
+
+FILL = """
+import os, sys
+os.set_blocking(2, False)
+try:
+    while True:
+        os.write(2, b"x" * 512)
+except BlockingIOError:
+    os.set_blocking(2, True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_stop_signal_ends_us_although_nobody_reads_our_log(knot: Knot) -> None:
+    process = begin("-on-start=true", nameserver=knot.nameserver, prefix=(sys.executable, "-c", FILL))
+    until(lambda: knot.questions() > 2)
+    process.terminate()
+
+    assert process.wait(PATIENCE) == 143
 
 
 def test_a_storm_of_signals_and_children_leaves_no_trace(galera: Knot, tmp_path: Path) -> None:
