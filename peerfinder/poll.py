@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from time import monotonic, sleep
 
@@ -90,7 +91,7 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) 
     while True:
         asked = monotonic()
         with signals.interruptible():
-            looked = _look(plan, state, _lookup_time(plan, state, began))
+            looked = _look(plan, state, partial(_lookup_time, plan, state, began))
         teller.tell(looked.outcome, _message(plan, looked), monotonic())
         failures = failures + 1 if isinstance(looked.outcome, LookupFailedError) else 0
         state = looked.state
@@ -104,25 +105,25 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) 
             _sleep_until(plan, looked, monotonic() + pause if failures else asked + pause, began)
 
 
-def _look(plan: Plan, state: Watch, seconds: float) -> _Looked:
-    """Look up once."""
+def _look(plan: Plan, state: Watch, seconds: Callable[[], float]) -> _Looked:
+    """Look up once; *seconds* tells how long each lookup may take by now."""
     try:
-        seen = lookup.peers(plan.names, plan.nameservers, seconds, plan.port_name)
+        seen = lookup.peers(plan.names, plan.nameservers, seconds(), plan.port_name)
         state, verdict = watch.observe(state, plan.rules, seen, monotonic())
-        return _Looked(state, verdict, _given(plan, verdict.peers) if isinstance(verdict, Due) else ())
+        return _Looked(state, verdict, _given(plan, verdict.peers, seconds) if isinstance(verdict, Due) else ())
     except (LookupFailedError, NoRecordsError) as exc:
         return _Looked(watch.unknown(state), exc)
 
 
-def _given(plan: Plan, names: tuple[str, ...]) -> tuple[str, ...]:
+def _given(plan: Plan, names: tuple[str, ...], seconds: Callable[[], float]) -> tuple[str, ...]:
     """Turn names into what hooks get; raises as `lookup.addresses` does when any address is missing."""
     if plan.address_type == "DNS":
         return names
-    return tuple(sorted({_address(plan, name) for name in names}))
+    return tuple(sorted({_address(plan, name, seconds()) for name in names}))
 
 
-def _address(plan: Plan, name: str) -> str:
-    found = lookup.addresses(name, plan.nameservers, LOOKUP_SECONDS)
+def _address(plan: Plan, name: str, seconds: float) -> str:
+    found = lookup.addresses(name, plan.nameservers, seconds)
     versions = {"IP": (4, 6), "IPv4": (4,), "IPv6": (6,)}[plan.address_type]
     for address in found:
         if (6 if ":" in address else 4) in versions:

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import dns.message
+import dns.rdatatype
 import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
@@ -126,6 +127,18 @@ def test_the_time_limit_ends_it_with_a_status_of_its_own_for(
 
     assert (ended.status, ended.out) == (status, "")
     assert says in ended.err.splitlines()[-1]
+
+
+def test_the_time_limit_holds_for_addresses_that_do_not_come_too() -> None:
+    def lie(query: dns.message.Message, _over_tcp: bool) -> Iterable[bytes | float]:
+        return [answer(query, fqdn("mysql-0"))] if query.question[0].rdtype == dns.rdatatype.SRV else []
+
+    with Liar(lie) as liar:
+        began = monotonic()
+        ended = run("-on-start=true", "-address-type=IP", "-timeout=1s", nameserver=liar.nameserver)
+
+    assert ended.status == 6
+    assert monotonic() - began < 4
 
 
 def test_the_time_limit_is_over_when_the_first_hook_has_run(galera: Knot, tmp_path: Path) -> None:
