@@ -99,7 +99,8 @@ def _judge(running: "_Running", status: int) -> None:
         )
     if status:
         how = f"by signal {-status}" if status < 0 else f"with status {status}{SHELL_SAYS.get(status, '')}"
-        raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above: {hook.text[:200]!a}")
+        # Not its text: the kubelet may have put a password into it.
+        raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above")
 
 
 @dataclass

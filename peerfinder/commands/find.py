@@ -36,7 +36,11 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
     try:
         check_complete(values, rest)
         if rest:
-            line("warning", "ignored", f"the words after the first that is no flag are not read: {' '.join(rest)}")
+            line(
+                "warning",
+                "ignored",
+                f"{rest[0]!a} is no flag, and it and the {len(rest) - 1} words after it are not read",
+            )
         follow(plan(values, environment, hostname), signals, line)
     except PeerFinderError as exc:
         line("error", type(exc).__name__, str(exc))
