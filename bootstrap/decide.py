@@ -124,7 +124,7 @@ def outside(record: Record) -> bool:
 
 def frozen(record: Record) -> bool:
     """Whether this pod is frozen with a position that counts."""
-    return record.phase is Phase.FROZEN and record.disk is not None and record.disk.data_class not in UNDECIDABLE
+    return blocker(record) is None
 
 
 def own_server(facts: Facts) -> Decision | None:

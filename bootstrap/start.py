@@ -81,9 +81,7 @@ class Starter:
     def report(self, client: control.Client) -> None:
         """Report the datadir to the agent as frozen; the lock must be held."""
         hello = client.ask("hello")
-        expected = hello.get("ordinals")
-        ordinals = {int(o) for o in expected} if isinstance(expected, list) else set()
-        configure.write(self.settings, self.secrets.cluster_id, self.directory, ordinals | self.shown)
+        configure.write(self.settings, self.secrets.cluster_id, self.directory, ordinals_in(hello) | self.shown)
         disk = self.disk or self.found(self.known(hello) or self.inspect(hello))
         client.ask("report", disk=dump_disk(disk), fingerprint=self.fingerprint)
         self.hello = hello
@@ -224,6 +222,12 @@ class Starter:
         )
         server, user = (self.settings.mariadbd,), self.settings.server_user or None
         initialise.create(self.layout, accounts, server=server, user=user, keep_fds=(self.lock_fd,))
+
+
+def ordinals_in(answer: Json) -> frozenset[int]:
+    """The ordinals that the agent expects, from its answer."""
+    told = answer.get("ordinals")
+    return frozenset(int(o) for o in told) if isinstance(told, list) else frozenset()
 
 
 def on_start(starter: Starter) -> None:

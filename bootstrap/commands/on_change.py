@@ -7,7 +7,7 @@ from bootstrap.commands.peers import from_stdin
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.log import logger
 from bootstrap.settings import current
-from bootstrap.start import starter
+from bootstrap.start import ordinals_in, starter
 
 
 @click.command()
@@ -17,8 +17,7 @@ def command() -> None:
     it = starter(current(), say, from_stdin())
     ordinals = it.shown | frozenset(range(it.settings.replicas))
     try:
-        told = control.Client(it.settings.agent_socket).ask("members").get("ordinals")
-        ordinals |= {int(o) for o in told} if isinstance(told, list) else set()
+        ordinals |= ordinals_in(control.Client(it.settings.agent_socket).ask("members"))
     except AgentUnreachableError as exc:
         say(f"{exc}; using REPLICAS and stdin")
     changed = configure.write(it.settings, it.secrets.cluster_id, it.directory, ordinals)
