@@ -160,7 +160,7 @@ class Agent:
 
     def ask(self) -> dict[int, Record | Unknown]:
         """Ask all expected peers for their records."""
-        names = {f"{self.settings.set_name}-{o}": o for o in self.expected() - {self.settings.ordinal}}
+        names = {self.settings.pod_of(o): o for o in self.expected() - {self.settings.ordinal}}
         return {names[name]: record for name, record in self.world.records(sorted(names)).items()}
 
     def expected(self) -> frozenset[int]:
@@ -201,7 +201,7 @@ class Agent:
             self.retire(f"refused by {'; '.join(refusals)}")
         else:
             self.wake.set()
-        names = ", ".join(f"{self.settings.set_name}-{o}" for o in missing)
+        names = ", ".join(self.settings.pod_of(o) for o in missing)
         return Verdict(Wait(decision.rule, f"{decision.reason}; asking {names} for a promise"), began=began)
 
     def candidacy(self, facts: Facts) -> Promise | None:

@@ -17,7 +17,7 @@ def members(settings: Settings, directory: Directory, ordinals: Iterable[int]) -
     As names, each on its own: Galera uses only one address of a name.  As addresses where the server cannot resolve
     names (`ADDRESS_TYPE=IP`); a pod that has none yet is left out then, and joins by connecting itself.
     """
-    pods = [f"{settings.set_name}-{o}" for o in sorted({*ordinals, settings.ordinal})]
+    pods = [settings.pod_of(o) for o in sorted({*ordinals, settings.ordinal})]
     if settings.address_type == "DNS":
         return tuple(directory.names.of_pod(pod) for pod in pods)
     found = [settings.pod_ip if pod == settings.pod and settings.pod_ip else directory.address(pod) for pod in pods]

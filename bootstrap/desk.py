@@ -98,7 +98,7 @@ class Desk:
 
     def _member(self, ordinal: int, known: Record | Unknown | None) -> Json:
         """One member; the keys are the same whether it is known or not."""
-        name = f"{self.agent.settings.set_name}-{ordinal}"
+        name = self.agent.settings.pod_of(ordinal)
         if not isinstance(known, Record):
             reason = known.reason if known else "not asked yet"
             return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}", **dict.fromkeys(MEMBER_KEYS)}

@@ -97,6 +97,10 @@ class Settings:
         """The StatefulSet's name."""
         return self.pod.rpartition("-")[0]
 
+    def pod_of(self, ordinal: int) -> str:
+        """The name of the StatefulSet's pod with this ordinal."""
+        return f"{self.set_name}-{ordinal}"
+
     @property
     def agent_socket(self) -> Path:
         """The agent's unix socket."""
