@@ -1,0 +1,90 @@
+"""Reads an image as an OCI archive: its digest, its layers and their files, what it weighs in a registry."""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from images.running import BuildError
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, as a registry stores it."""
+
+    digest: str
+    """Of the compressed layer."""
+    compressed: int
+    """Bytes."""
+
+
+class Archive:
+    """An OCI archive that holds one image."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._open("index.json") as index:
+            self.digest: str = json.load(index)["manifests"][0]["digest"]
+        manifest = self._json(self.digest)
+        self.image_id: str = manifest["config"]["digest"].removeprefix("sha256:")
+        self.config = self._json(manifest["config"]["digest"])
+        self.layers = tuple(Layer(layer["digest"], layer["size"]) for layer in manifest["layers"])
+
+    @property
+    def compressed(self) -> int:
+        """Bytes of all layers, as a registry stores and a node pulls them."""
+        return sum(layer.compressed for layer in self.layers)
+
+    def uncompressed(self) -> int:
+        """Bytes of all layers on a node's disk, as tar archives. Unpacks everything: seconds."""
+        return sum(size for layer in self.layers for _, size in self._members(layer))
+
+    def files(self) -> dict[str, str]:
+        """Layer and path of every file -> all that a difference between two builds can be in."""
+        return {
+            f"layer {number}: {name}": text
+            for number, layer in enumerate(self.layers)
+            for (name, text), _ in self._members(layer)
+        }
+
+    def _members(self, layer: Layer) -> Iterator[tuple[tuple[str, str], int]]:
+        with self._open(blob(layer.digest)) as packed, tarfile.open(fileobj=packed, mode="r|gz") as members:
+            for member in members:
+                content = members.extractfile(member) if member.isreg() else None
+                digest = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
+                facts = f"{member.type!r} {member.mode:o} {member.uid}:{member.gid} {member.mtime} {member.pax_headers}"
+                yield (member.name, f"{facts} {digest}"), member.size
+
+    def _json(self, digest: str) -> dict[str, Any]:
+        with self._open(blob(digest)) as content:
+            document: dict[str, Any] = json.load(content)
+        return document
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
+        with tarfile.open(self.path) as archive:
+            content = archive.extractfile(name)
+            if content is None:
+                raise BuildError(f"{self.path}: {name} is no file: this is no OCI archive")
+            yield content
+
+
+def blob(digest: str) -> str:
+    """The path of a blob in the archive."""
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def differences(one: Archive, other: Archive) -> list[str]:
+    """The files that differ between two images, and the configuration if it does; empty for equal images."""
+    if one.digest == other.digest:
+        return []
+    mine, theirs = one.files(), other.files()
+    found = [f"{name}: {mine.get(name)} / {theirs.get(name)}" for name in sorted(mine.keys() | theirs.keys())
+             if mine.get(name) != theirs.get(name)]  # fmt: skip
+    if one.config != other.config:
+        found.append(f"configuration: {one.config} / {other.config}")
+    return found or ["only the compression or the manifest's annotations"]

@@ -1,0 +1,218 @@
+"""Builds the images: python -m images.build, or `ensure` for whoever needs one. docs/images.md tells what comes out."""
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from images import debian, inputs, output
+from images.inputs import RECIPES, ROOT, Recipe
+from images.running import BuildError, answer, say, work
+
+BUILDAH = (
+    "buildah",
+    "bud",
+    "--format=oci",
+    # Without a container runtime: the same on a workstation, in a container and where cgroups are old.
+    "--isolation=chroot",
+    "--network=host",
+    # Whatever a Dockerfile names has been pulled by its digest before.
+    "--pull=never",
+    # The builder's version is no property of the image.
+    "--identity-label=false",
+)
+
+KEY_LABEL = "peerfinder.build.key"
+"""Finds an image in the storage by all that decides on it (inputs.key), whatever its tags say by now."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for beyond an image's name; two equal wishes give the same image."""
+
+    version: str
+    """The images' tag, and the version that their labels tell."""
+    base: str | None = None
+    """A base image by name; None for Debian's, or the stand-in when no registry answers."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides on one image."""
+
+    recipe: Recipe
+    tag: str
+    """Its name in the local storage."""
+    args: dict[str, str]
+    """The Dockerfile's build arguments. Each Dockerfile takes those that it needs."""
+    epoch: int
+    """Seconds since 1970: the time of every file."""
+    key: str
+
+
+def ensure(name: str, *, version: str | None = None, base: str | None = None) -> str:
+    """The reference of an image in the local storage, as localhost/galera-install:0.1.0; built if anything changed.
+
+    Processes that call it at once wait for each other. Raises BuildError.
+    """
+    with only_builder():
+        return made(plan(name, Wish(version or inputs.version(), base)))
+
+
+def rebuild(name: str, tag: str | None = None, *, version: str | None = None, base: str | None = None) -> str:
+    """Build an image anew though nothing changed here, with what the archives of packages hold now.
+
+    With a tag, the image gets that name alone; without, it takes the place of the one that `ensure` would give.
+    """
+    with only_builder():
+        it = plan(name, Wish(version or inputs.version(), base))
+        replaced = [] if tag else with_key(it.key)
+        build(it, tag or it.tag)
+        for image in set(replaced) - tagged(it.tag):
+            with suppress(BuildError):  # a container still uses it
+                answer(["buildah", "rmi", image])
+        return tag or it.tag
+
+
+def plan(name: str, wish: Wish) -> Plan:
+    """Decide what the image is made of; its parents and its base are built or pulled for that."""
+    recipe = RECIPES[name]
+    origin = inputs.origin(recipe)
+    args = {
+        "CREATED": origin.created,
+        "REVISION": origin.revision,
+        "SOURCE_DATE_EPOCH": str(origin.epoch),
+        "VERSION": wish.version,
+    }
+    if name == "base":
+        key = inputs.key(recipe, (*BUILDAH, *debian.MMDEBSTRAP), args)
+        return Plan(recipe, debian.LOCAL, args, origin.epoch, key)
+    base = base_of(wish)
+    args |= {"BASE": base.reference, "BASE_NAME": base.name, "BASE_DIGEST": base.digest}
+    for parent in recipe.parents:
+        # By id: a tag can be moved, and the key would not notice.
+        args["TOOLS"] = debian.image_id(made(plan(parent, wish)))
+    tag = f"localhost/{name}:{wish.version}"
+    return Plan(recipe, tag, args, origin.epoch, inputs.key(recipe, BUILDAH, args))
+
+
+def base_of(wish: Wish) -> debian.Base:
+    """The base in the local storage: pulled from its registry, or the stand-in."""
+    base = debian.wanted(wish.base) or debian.in_storage(made(plan("base", wish)))
+    if not base.name.startswith("localhost/"):
+        debian.pull(base)
+    return base
+
+
+def made(it: Plan) -> str:
+    """The plan's tag, on an image of the plan's key: one that is there, else a new one."""
+    there = with_key(it.key)
+    if not there:
+        build(it, it.tag)
+    elif not tagged(it.tag) & set(there):
+        answer(["buildah", "tag", there[0], it.tag])
+    return it.tag
+
+
+def with_key(key: str) -> list[str]:
+    """The ids of the images that were built with this key."""
+    return listed(f"--filter=label={KEY_LABEL}={key}")
+
+
+def tagged(tag: str) -> set[str]:
+    """The id of the image under this tag, if there is one."""
+    return set(listed(f"--filter=reference={tag}"))
+
+
+def listed(condition: str) -> list[str]:
+    """The ids of the images in the local storage that meet a condition."""
+    ids = answer(["buildah", "images", "--quiet", "--no-trunc", condition]).decode().split()
+    return [one.removeprefix("sha256:") for one in ids]
+
+
+def build(it: Plan, tag: str) -> None:
+    """One run of buildah, in a context that holds the recipe's files and nothing else."""
+    name = it.recipe.name
+    log = cache_folder() / f"{name}.log"
+    say(f"{name}: building {tag}, key {it.key[:12]}, log {log}")
+    with TemporaryDirectory(prefix=f"{name}-") as folder:
+        context = Path(folder)
+        inputs.copy_context(it.recipe, context, it.epoch)
+        if name == "base":
+            debian.make_rootfs(context / "rootfs.tar", cache_folder() / "mmdebstrap.log", it.epoch)
+        options = [
+            f"--file={context / it.recipe.dockerfile}",
+            f"--timestamp={it.epoch}",
+            f"--label={KEY_LABEL}={it.key}",
+            f"--tag={tag}",
+            *(f"--build-arg={argument}={value}" for argument, value in sorted(it.args.items())),
+        ]
+        work(name, [*BUILDAH, *options, folder], log, milestone="STEP ")
+    say(f"{name}: {tag} is built")
+
+
+def cache_folder() -> Path:
+    """Logs and the lock; the images themselves are in the containers storage."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def only_builder() -> Iterator[None]:
+    """One builder a user at a time: the second finds what the first has built."""
+    with (cache_folder() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another build to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def refresh(names: list[str], version: str, base: str | None) -> None:
+    """Build the images anew, in their order; the stand-in for the base first if it is used."""
+    stand_in = ["base"] if debian.wanted(base) is None else []
+    for name in (name for name in RECIPES if name in (*stand_in, *names)):
+        rebuild(name, version=version, base=base)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m images.build", description="Build the container images.")
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=f"images to build: {', '.join(RECIPES)} (default: all but base)")
+    add("--base", metavar="REFERENCE", help=f"the base image (default: {debian.OFFICIAL}, else {debian.LOCAL})")
+    add("--version", default=inputs.version(), help="the images' tag and version (default: the project's)")
+    add("--fresh", action="store_true", help="build again though nothing changed here: takes today's packages")
+    add("--no-dist", action="store_true", help="only the local storage: no archive, no bill of materials")
+    add("--out", type=Path, default=ROOT / "dist/images", metavar="FOLDER", help="default: dist/images")
+    return parser
+
+
+def main() -> None:
+    """Build, write dist/images and the table of sizes; exit code 1 with a sentence when that fails."""
+    parser = arguments()
+    options = parser.parse_args()
+    names = options.names or [name for name in RECIPES if name != "base"]
+    if unknown := set(names) - RECIPES.keys():
+        parser.error(f"there is no image {', '.join(sorted(unknown))}")
+    try:
+        if options.fresh:
+            refresh(names, options.version, options.base)
+        tags = {name: ensure(name, version=options.version, base=options.base) for name in names}
+        if not options.no_dist:
+            with only_builder():
+                output.write(tags, options.version, options.out)
+    except BuildError as exc:
+        sys.exit(f"images: {exc}")
+    print("\n".join(tags.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What an image is made of: which files of the repository, which version, revision and time. Reads, never builds."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository."""
+
+NO_COMMIT_EPOCH = 1767225600
+"""The time of an image that is built outside of a git clone: 2026-01-01."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one image comes about."""
+
+    name: str
+    """The image's name and its folder's."""
+    context: str
+    """The folder of the repository that is the root of the build context."""
+    files: tuple[str, ...]
+    """What the build may see: files and folders of the repository."""
+    parents: tuple[str, ...] = ()
+    """Images of ours whose content goes into it."""
+
+    @property
+    def dockerfile(self) -> str:
+        """Its path in the build context."""
+        return os.path.relpath(f"images/{self.name}/Dockerfile", self.context)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("base", "images/base", ("images/base",)),
+        Recipe(
+            "galera-install",
+            ".",
+            ("pyproject.toml", "README.md", "LICENSE", "peerfinder", "bootstrap", "images/galera-install"),
+        ),
+        Recipe("mysql-galera", "images/mysql-galera", ("images/mysql-galera",), parents=("galera-install",)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The commit that an image stands for, and its time."""
+
+    revision: str
+    """The last commit that changed what the image is made of; ends with `-dirty` when a file differs from it."""
+    epoch: int
+    """Seconds since 1970 that every file of the image and the image itself carry."""
+
+    @property
+    def created(self) -> str:
+        """The time as RFC 3339, as OCI labels have it."""
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def version() -> str:
+    """The project's version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
+
+
+def sources(recipe: Recipe) -> tuple[str, ...]:
+    """What of the repository decides on the image's content, its parents' files included."""
+    return (*recipe.files, *(file for parent in recipe.parents for file in sources(RECIPES[parent])))
+
+
+def files_of(recipe: Recipe) -> Iterator[Path]:
+    """The files of the build context, sorted; never caches, and nothing hidden."""
+    for given in recipe.files:
+        top = ROOT / given
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            parts = path.relative_to(ROOT).parts
+            if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in parts):
+                yield path
+
+
+def origin(recipe: Recipe) -> Origin:
+    """The image's commit and time; SOURCE_DATE_EPOCH of the environment has the last word on the time."""
+    paths = sources(recipe)
+    commit, _, seconds = git("log", "-1", "--format=%H %ct", "--", *paths).partition(" ")
+    dirty = "-dirty" if commit and git("status", "--porcelain", "--", *paths) else ""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or seconds or NO_COMMIT_EPOCH
+    return Origin(commit + dirty, int(epoch))
+
+
+def git(*args: str) -> str:
+    """What git says of the repository; nothing when this is no clone, or there is no git."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def key(recipe: Recipe, command: Sequence[str], args: Mapping[str, str]) -> str:
+    """Names an image by all that decides on it: a build with the same key gives the same image.
+
+    `command` is what builds it, but for names that change from run to run; `args` are the build arguments.
+    What Debian's and Python's archives hold today is not in it: `--fresh` fetches that.
+    """
+    digest = hashlib.sha256(json.dumps([list(command), dict(sorted(args.items()))]).encode())
+    for path in files_of(recipe):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(ROOT)} {is_program(path)} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def is_program(path: Path) -> bool:
+    """Whether git would keep it as executable."""
+    return bool(path.stat().st_mode & 0o100)
+
+
+def copy_context(recipe: Recipe, to: Path, epoch: int) -> None:
+    """Lay out the build context: the recipe's files alone, with modes and times that no umask and no clone changes."""
+    for path in files_of(recipe):
+        target = to / path.relative_to(ROOT / recipe.context)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        target.chmod(0o755 if is_program(path) else 0o644)
+    for path in (to, *to.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
+        os.utime(path, (epoch, epoch))

@@ -1,0 +1,98 @@
+"""Programs that build: all that they print goes to a log, a line now and then to a human; a failure is one sentence."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+PULSE = 10.0
+"""Seconds between two signs of life of a program that works."""
+
+TAIL = 15
+"""Lines of a log that an error ends with."""
+
+STARTED = time.monotonic()
+
+
+class BuildError(Exception):
+    """An image could not be made; the message says what, why and what to do."""
+
+
+def say(text: str) -> None:
+    """One progress line on stderr, with the seconds since the start."""
+    print(f"[{time.monotonic() - STARTED:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+def answer(argv: Sequence[str], *, timeout: float | None = None) -> bytes:
+    """What a program printed. Raises BuildError when it is missing, fails or takes longer than `timeout` seconds."""
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as exc:
+        raise missing(argv[0]) from exc
+    except subprocess.TimeoutExpired as exc:
+        raise BuildError(f"{argv[0]}: no answer within {timeout:.0f} s") from exc
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it did not say why"]
+        raise BuildError(f"{' '.join(argv[:2])} failed (exit code {done.returncode}): {said[-1]}")
+    return done.stdout
+
+
+def work(what: str, argv: Sequence[str], log: Path, *, milestone: str, env: Mapping[str, str] | None = None) -> None:
+    """Run a program that may take minutes.
+
+    Lines that start with `milestone` are shown, and the newest line of the log every PULSE seconds.
+    Raises BuildError, with the tail of the log, when the program is missing or fails.
+    """
+    with log.open("w") as sink:
+        print("$", *argv, file=sink, flush=True)
+        newest = [argv[0]]
+        try:
+            process = subprocess.Popen(
+                argv,
+                env=env,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except FileNotFoundError as exc:
+            raise missing(argv[0]) from exc
+        with process, pulse(what, newest):
+            for line in process.stdout or ():
+                sink.write(line)
+                newest[0] = line.strip() or newest[0]
+                if line.startswith(milestone):
+                    say(f"{what}: {line.strip()[:110]}")
+    if process.returncode != 0:
+        tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-TAIL:])
+        raise BuildError(
+            f"{what}: {argv[0]} failed (exit code {process.returncode}). Mend what the end of its log complains about "
+            f"and try again; all of it is in {log}:\n    {tail}"
+        )
+
+
+@contextmanager
+def pulse(what: str, newest: list[str]) -> Iterator[None]:
+    """Say every PULSE seconds what was heard last."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(PULSE):
+            say(f"{what}: still at it: {newest[0][:100]}")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def missing(program: str) -> BuildError:
+    """The program is not installed."""
+    return BuildError(f"{program} is not installed here: scripts/setup.sh test brings everything that a build needs")
