@@ -1,17 +1,16 @@
-"""One container of a pod: a command, its environment, its log and everything that it has started.
+"""One container of a pod: its runs, one after the other, and their log.
 
-Knows how a runtime starts and ends a container; when to do so (restart policies, order) is the pod's business.
+How a run is started and ended is the runtime's business; when (restart policies, order) is the pod's.
 """
 
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from tests.lab import processes
+from tests.lab.runtime import Run, Running, Runtime
 
 
 class Container:
@@ -26,53 +25,48 @@ class Container:
         """How often it was started."""
         self.last_exit: int | None = None
         """The exit status of the last run that ended; negative for a signal."""
-        self._process: subprocess.Popen[bytes] | None = None
+        self.run: Running | None = None
+        """The run under way."""
         self._changing = threading.Lock()
 
     @property
     def running(self) -> bool:
-        """Whether its first process lives."""
-        return self._process is not None
+        """Whether a run is under way: from the start to the end of its first process."""
+        return self.run is not None
 
-    def start(self, env: Mapping[str, str]) -> None:
-        """Start the command in a session of its own, with the mark in its environment."""
+    def start(self, runtime: Runtime, run: Run) -> None:
+        """Have the runtime start it."""
         with self._changing, self.log.open("ab") as log:
             self.starts += 1
-            self._note(log, f"start {self.starts}: {' '.join(self.argv)}")
+            self._note(log, f"start {self.starts}: {' '.join(run.argv)}")
             try:
-                self._process = subprocess.Popen(
-                    self.argv,
-                    env={**env, processes.MARK: self.mark},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+                self.run = runtime.start(run, log)
             except OSError as exc:
                 self._note(log, f"cannot start: {exc}")
                 self.last_exit = 127
 
     def wait(self) -> int:
-        """Wait for the first process to end; end, as its PID namespace would, what it left behind."""
-        process = self._process
-        if process is None:
+        """Wait for the end of the run and of all that it started; its exit status."""
+        run = self.run
+        if run is None:
             return 127
-        status = process.wait()
-        processes.kill(self.mark, frozenset({process.pid}))
+        status = run.wait()
         with self._changing, self.log.open("ab") as log:
             self._note(log, f"end {self.starts}: status {status}")
-            self.last_exit, self._process = status, None
+            self.last_exit, self.run = status, None
         return status
 
     def terminate(self) -> None:
         """SIGTERM to the first process alone, as a runtime does."""
         with self._changing:
-            if self._process is not None:
-                self._process.terminate()
+            if self.run is not None:
+                self.run.terminate()
 
     def kill(self) -> None:
         """SIGKILL to all of it."""
-        processes.kill(self.mark, self.sessions)
+        run = self.run
+        if run is not None:
+            run.kill()
 
     def pause(self) -> None:
         """SIGSTOP to all of it."""
@@ -85,8 +79,8 @@ class Container:
     @property
     def sessions(self) -> frozenset[int]:
         """The session of the run under way, for processes that dropped their environment."""
-        process = self._process
-        return frozenset() if process is None else frozenset({process.pid})
+        run = self.run
+        return processes.NO_SESSIONS if run is None else run.sessions
 
     def tail(self, lines: int = 12) -> str:
         """The last lines of its log."""

@@ -28,8 +28,18 @@ class Folders:
         return self.root / "work"
 
     @property
+    def tmp(self) -> Path:
+        """The database's /tmp, where a container's root is read-only."""
+        return self.root / "tmp"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    @property
+    def secrets(self) -> Path:
+        """The Secret, which all pods of a lab share."""
+        return self.root.parent / "secrets"
 
     @property
     def socket(self) -> Path:
@@ -37,4 +47,4 @@ class Folders:
 
     @property
     def empty_dirs(self) -> tuple[Path, ...]:
-        return self.run, self.config, self.work
+        return self.run, self.config, self.work, self.tmp

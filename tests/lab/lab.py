@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,9 @@ from typing import Self
 from tests.lab import database, processes, report
 from tests.lab.database import Row, Server
 from tests.lab.layout import Layout, claim_network, write_user_options
+from tests.lab.plain import Plain
 from tests.lab.pod import GRACE, Pod
+from tests.lab.runtime import Runtime
 
 PATIENCE = 120.0
 """Seconds: a generous bound for a join by SST on two busy cores."""
@@ -43,15 +46,21 @@ class Lab:
         nameserver: str = "",
         env: dict[str, str] | None = None,
         keep: bool = False,
+        runtime: Runtime | None = None,
     ) -> None:
         """Claim a network and write the Secret; `keep` leaves the folder, `nameserver` replaces the lab's DNS."""
+        runtime = runtime or Plain()
         if folder is not None:
-            processes.kill(str(folder.absolute()))  # left by a lab whose own process was killed
+            # Left by a lab whose own process was killed.
+            processes.kill(str(folder.absolute()))
+            runtime.sweep(folder.absolute())
         network, self.nameserver = claim_network()
         # Short on purpose: the path of a Unix socket is limited to 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="lab-") if folder is None else folder).absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.layout = Layout(self.folder, network, replicas, nameserver=nameserver, env=dict(env or {}))
+        self.layout = Layout(
+            self.folder, network, replicas, nameserver=nameserver, env=dict(env or {}), runtime=runtime
+        )
         self.layout.write_secrets()
         self.pods: dict[int, Pod] = {}
         self.keep = keep
@@ -64,6 +73,7 @@ class Lab:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         try:
             self.kill_everything()
+            self.layout.runtime.sweep(self.folder)
         finally:
             self.nameserver.__exit__(kind, exc, tb)
             if not self.keep:
@@ -72,6 +82,10 @@ class Lab:
     def pod(self, ordinal: int) -> Pod:
         """The pod of an ordinal."""
         return self.pods[ordinal]
+
+    def use(self, runtime: Runtime) -> None:
+        """Pods that are created from now on are run by this, as after a change of the StatefulSet's template."""
+        self.layout = replace(self.layout, runtime=runtime)
 
     def create(self, ordinal: int) -> Pod:
         """Create a pod that is not there: fresh emptyDirs, the volume that its ordinal had, its DNS records."""
@@ -118,7 +132,7 @@ class Lab:
         sessions = frozenset[int]().union(*(pod.sessions for pod in self.pods.values()))
         processes.kill(str(self.folder), sessions)
         for pod in self.pods.values():
-            pod.join()
+            pod.power_off()
 
     def start_all(self, order: Iterable[int] | None = None, *, gap: float = 0.0) -> None:
         """Start the pods that are off, in the order given, `gap` seconds apart."""

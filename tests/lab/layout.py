@@ -12,9 +12,10 @@ from pathlib import Path
 from random import SystemRandom
 
 from tests.lab.folders import Folders
-from tests.lab.machine import as_pod, command_path, provider
 from tests.lab.nameserver import PORTS, NameServer, Zone
-from tests.lab.pod import Commands, Pod
+from tests.lab.plain import Plain
+from tests.lab.pod import Pod
+from tests.lab.runtime import Runtime
 
 DNS_PORT = 5300
 """The name server's port is the same in every lab: who can bind it on 127.0.X.1 owns the network 127.0.X.0/24."""
@@ -69,6 +70,8 @@ class Layout:
     """HOST:PORT of the DNS that the pods ask; the lab's own by default."""
     env: dict[str, str] = field(default_factory=dict)
     """Put over every pod's environment."""
+    runtime: Runtime = field(default_factory=Plain)
+    """What runs the pods."""
 
     @property
     def service(self) -> str:
@@ -88,40 +91,22 @@ class Layout:
         folders = Folders(self.folder / name)
         if len(os.fsencode(folders.socket)) > LONGEST_SOCKET:
             raise PathTooLongError(f"{folders.socket} is longer than {LONGEST_SOCKET} bytes: choose a shorter folder")
-        return Pod(name, self.ip(ordinal), folders, self.commands(folders), self.environment)
-
-    def commands(self, folders: Folders) -> Commands:
-        """What the containers run, word for word as in a manifest."""
-        cnf = folders.config / "my-galera.cnf"
-        commands = {
-            "agent": ("galera-bootstrap", "agent"),
-            "bootstrap": ("peer-finder", "-service=galera", "-on-start=galera-bootstrap on-start"),
-            "mysql": ("galera-bootstrap", "start", "--", "mariadbd", f"--defaults-file={cnf}"),
-        }
-        return {name: as_pod(argv) for name, argv in commands.items()}
+        return Pod(name, self.ip(ordinal), folders, self.runtime, self.environment)
 
     def environment(self, pod: Pod) -> dict[str, str]:
-        """The environment of a pod's containers: the settings and a PATH, nothing inherited."""
+        """The environment of a pod's containers: the settings, nothing inherited."""
         nameserver = self.nameserver or f"127.0.{self.network}.1:{DNS_PORT}"
         own = {
             "SERVICE": "galera",
             "REPLICAS": str(self.replicas),
-            "DATA_ROOT": str(pod.folders.volume),
-            "RUN_DIR": str(pod.folders.run),
-            "CONFIG_DIR": str(pod.folders.config),
-            "SECRETS_DIR": str(self.secrets),
             "NAMESERVER": nameserver,
             "DOMAIN": self.domain,
             "ADDRESS_TYPE": "IP",
             "BIND_ADDRESS": pod.ip,
-            "PROVIDER": str(provider()),
             "PROVIDER_OPTIONS": PROVIDER_OPTIONS,
         }
         return {
-            "PATH": command_path(),
-            "HOME": str(pod.folders.work),
-            "TMPDIR": str(pod.folders.work),
-            "LANG": "C.UTF-8",
+            **self.runtime.settings(pod.folders),
             "POD_NAME": pod.name,
             "POD_NAMESPACE": self.namespace,
             "POD_IP": pod.ip,
@@ -141,6 +126,8 @@ class Layout:
             if not path.exists():
                 path.touch(mode=0o600)
                 path.write_text(value)
+                self.runtime.share(path, 0o440)
+        self.runtime.share(self.secrets, 0o2750)
 
     def secret(self, name: str) -> str:
         """One value of the Secret."""
@@ -149,9 +136,11 @@ class Layout:
 
 def write_user_options(pod: Pod) -> None:
     """conf.d of the pod's config folder, as the install container would make it."""
-    folder = pod.folders.config / "conf.d"
+    folder, cnf = pod.folders.config / "conf.d", pod.folders.config / "conf.d" / "lab.cnf"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "lab.cnf").write_text(USER_OPTIONS)
+    cnf.write_text(USER_OPTIONS)
+    pod.runtime.share(folder, 0o2775)
+    pod.runtime.share(cnf, 0o664)
 
 
 def claim_network(namespace: str = "lab", domain: str = "cluster.local", *, pods: int = 8) -> tuple[int, NameServer]:

@@ -1,7 +1,8 @@
-"""A pod as processes on one loopback address, and what a kubelet does with it.
+"""A pod on one loopback address, and what a kubelet does with it.
 
-Order and restarts as Kubernetes has them: the agent is a native sidecar (started first, stopped last, restarted
-always), `bootstrap` an init container (until it ends with 0), `mysql` the main container (restarted always).
+Order and restarts as Kubernetes has them: `install` is an init container (run until it ends with 0), the agent a
+native sidecar (started next, stopped last, restarted always), `bootstrap` another init container, `mysql` the main
+container (restarted always).  What a pod does not have of these is passed over.
 Deliberately shorter than a kubelet's: the back-off, which begins at 0.2 s and ends at 2 s.
 Knows nothing of the other pods.
 """
@@ -9,11 +10,12 @@ Knows nothing of the other pods.
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tests.lab import processes
 from tests.lab.container import Container
 from tests.lab.folders import Folders
+from tests.lab.runtime import MAIN, SIDECAR, Command, Run, Runtime
 
 BACKOFF = (0.2, 2.0)
 """Seconds before the first and before every later restart of a container that keeps ending."""
@@ -24,29 +26,32 @@ SETTLED = 10.0
 GRACE = 30.0
 """Seconds, Kubernetes' default terminationGracePeriodSeconds."""
 
-Commands = Mapping[str, tuple[str, ...]]
-"""The argument lists of the containers `agent`, `bootstrap` and `mysql`."""
-
 
 class Pod:
     """A pod whose containers run while it is on; every method may be called from any thread."""
 
     def __init__(
-        self, name: str, ip: str, folders: Folders, commands: Commands, environment: Callable[["Pod"], dict[str, str]]
+        self,
+        name: str,
+        ip: str,
+        folders: Folders,
+        runtime: Runtime,
+        environment: Callable[["Pod"], dict[str, str]],
     ) -> None:
-        self.name, self.ip, self.folders = name, ip, folders
+        self.name, self.ip, self.folders, self.runtime = name, ip, folders, runtime
         self.mark = str(folders.root)
         self.extra_env: dict[str, str] = {}
         """Put over the environment of every container that starts from now on."""
         self._environment = environment
         self._ending = threading.Event()
         self._ending.set()
+        self._installed = threading.Event()
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
         folders.logs.mkdir(parents=True, exist_ok=True)
         self.containers = {
             key: Container(key, argv, folders.logs / f"{key}.log", f"{self.mark}/{key}")
-            for key, argv in commands.items()
+            for key, argv in runtime.commands(folders).items()
         }
 
     @property
@@ -66,7 +71,9 @@ class Pod:
                 return
             for folder in (self.folders.volume, *self.folders.empty_dirs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.runtime.share(folder, 0o2777)
             self._ending.clear()
+            self._installed.clear()
         self._threads = [
             threading.Thread(target=body, name=f"{self.name} {what}", daemon=True)
             for what, body in (("agent", self._keep_agent), ("main", self._keep_main))
@@ -79,17 +86,16 @@ class Pod:
         agent, main = self._threads
         deadline = time.monotonic() + grace
         self.forbid_starts()
-        for key in ("bootstrap", "mysql"):
-            self.containers[key].terminate()
-        main.join(max(0.0, deadline - time.monotonic()))
-        for key in ("bootstrap", "mysql"):
-            self.containers[key].kill()
-        main.join()
-        self.containers["agent"].terminate()
+        sidecar = [c for key, c in self.containers.items() if key == SIDECAR]
+        others = [c for key, c in self.containers.items() if key != SIDECAR]
         # A kubelet gives what is left at least two seconds.
-        agent.join(max(2.0, deadline - time.monotonic()))
-        self.containers["agent"].kill()
-        agent.join()
+        for containers, thread, least in ((others, main, 0.0), (sidecar, agent, 2.0)):
+            for container in containers:
+                container.terminate()
+            thread.join(max(least, deadline - time.monotonic()))
+            for container in containers:
+                container.kill()
+            thread.join()
 
     def forbid_starts(self) -> None:
         """No container starts any more; those that run go on."""
@@ -99,11 +105,7 @@ class Pod:
     def power_off(self) -> None:
         """SIGKILL everything at once and leave it off; volume and emptyDirs stay."""
         self.forbid_starts()
-        processes.kill(self.mark, self.sessions)
-        self.join()
-
-    def join(self) -> None:
-        """Wait for the ends of containers that were told to end."""
+        self._kill_everything()
         for thread in self._threads:
             thread.join()
 
@@ -114,13 +116,13 @@ class Pod:
 
     def kill_server(self) -> None:
         """SIGKILL the main container; the kubelet restarts it alone."""
-        self.containers["mysql"].kill()
+        self.containers[MAIN].kill()
 
     def kill_all(self) -> None:
         """SIGKILL agent and main container; the kubelet restarts both, without init containers."""
-        processes.kill(self.mark, self.sessions)
+        self._kill_everything()
 
-    def restart_container(self, name: str = "mysql", *, grace: float = GRACE) -> None:
+    def restart_container(self, name: str = MAIN, *, grace: float = GRACE) -> None:
         """End one container in order, as after a failed probe; the kubelet restarts it."""
         container = self.containers[name]
         starts, deadline = container.starts, time.monotonic() + grace
@@ -161,15 +163,32 @@ class Pod:
             for name, c in self.containers.items()
         )
 
+    def inside(self, *argv: str) -> Command:
+        """A command of the toolkit in this pod, as `kubectl exec` runs it; raises NotRunningError."""
+        container = self.containers.get(SIDECAR) or self.containers[MAIN]
+        return self.runtime.inside(argv, self._next_run(container), container.run)
+
+    def _kill_everything(self) -> None:
+        """All containers at once, then those that were only about to start."""
+        processes.kill(self.mark, self.sessions)
+        for container in self.containers.values():
+            container.kill()
+
+    def _next_run(self, container: Container) -> Run:
+        return Run(self.name, container.name, container.argv, self.env, self.folders, container.mark)
+
     def _run(self, name: str) -> int | None:
         """One run of a container from start to end; None when none may start any more."""
+        container = self.containers[name]
         with self._starting:
             if self._ending.is_set():
                 return None
-            self.containers[name].start(self.env)
-        return self.containers[name].wait()
+            container.start(self.runtime, self._next_run(container))
+        return container.wait()
 
     def _keep(self, name: str, *, until_zero: bool = False) -> None:
+        if name not in self.containers:
+            return
         pause = BACKOFF[0]
         while True:
             began = time.monotonic()
@@ -181,8 +200,11 @@ class Pod:
             pause = min(pause * 2, BACKOFF[1])
 
     def _keep_agent(self) -> None:
-        self._keep("agent")
+        self._installed.wait()
+        self._keep(SIDECAR)
 
     def _keep_main(self) -> None:
+        self._keep("install", until_zero=True)
+        self._installed.set()
         self._keep("bootstrap", until_zero=True)
-        self._keep("mysql")
+        self._keep(MAIN)

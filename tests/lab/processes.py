@@ -1,8 +1,8 @@
 """Which processes belong to a container: found by a mark in their environment and by session, never by name.
 
-A container's runtime ends everything in its PID namespace.
-The lab must work without root and namespaces, so each process that it starts carries a mark (the lab's folder, the
-pod, the container) that children inherit, whatever process group or session they move to.
+The lab must work without root and namespaces, and all containers of all pods must die at once.
+So each process carries a mark (the lab's folder, the pod, the container) that children inherit, whatever process group
+or session they move to.
 Knows nothing of pods, restarts or databases.
 """
 
@@ -51,6 +51,17 @@ def members(prefix: str, sessions: frozenset[int] = NO_SESSIONS) -> list[int]:
         except OSError:
             continue  # gone meanwhile, or another user's
     return found
+
+
+def is_first(pid: int) -> bool:
+    """Whether it is the first process of a PID namespace of its own, as a container's is."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    # Its pid in each namespace, from ours inwards (proc(5), NSpid).
+    numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+    return len(numbers) > 1 and numbers[-1] == "1"
 
 
 def send(number: signal.Signals, prefix: str, sessions: frozenset[int] = NO_SESSIONS) -> int:

@@ -8,7 +8,6 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from tests.lab.machine import as_pod
 from tests.lab.pod import Pod
 
 SCHEMA = "galera-bootstrap/status/v1"
@@ -98,11 +97,12 @@ class Report:
 
 
 def run(pod: Pod, *argv: str, seconds: float = 20.0) -> str:
-    """The standard output of a command in the pod's environment; raises ReportFailedError."""
+    """The standard output of a command of the toolkit in the pod; raises ReportFailedError."""
     try:
+        command = pod.inside(*argv)
         done = subprocess.run(
-            as_pod(argv),
-            env=pod.env,
+            command.argv,
+            env=command.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
