@@ -27,6 +27,12 @@ BUILDAH = (
     "--identity-label=false",
 )
 
+MILESTONE = r"(\[\S+\] )?STEP \S+: (FROM|RUN|COPY|ADD)"
+"""The lines of buildah's output that tell a human where it is."""
+
+PIP_CERT = "/pip-cert.pem"
+"""Where a build finds this machine's certificate authorities for pip; not where a package puts its own."""
+
 KEY_LABEL = "peerfinder.build.key"
 """Finds an image in the storage by all that decides on it (inputs.key), whatever its tags say by now."""
 
@@ -83,17 +89,13 @@ def plan(name: str, wish: Wish) -> Plan:
     """Decide what the image is made of; its parents and its base are built or pulled for that."""
     recipe = RECIPES[name]
     origin = inputs.origin(recipe)
-    args = {
-        "CREATED": origin.created,
-        "REVISION": origin.revision,
-        "SOURCE_DATE_EPOCH": str(origin.epoch),
-        "VERSION": wish.version,
-    }
+    args = {"SOURCE_DATE_EPOCH": str(origin.epoch)}
     if name == "base":
         key = inputs.key(recipe, (*BUILDAH, *debian.MMDEBSTRAP), args)
         return Plan(recipe, debian.LOCAL, args, origin.epoch, key)
     base = base_of(wish)
     args |= {"BASE": base.reference, "BASE_NAME": base.name, "BASE_DIGEST": base.digest}
+    args |= {"CREATED": origin.created, "REVISION": origin.revision, "VERSION": wish.version}
     for parent in recipe.parents:
         # By id: a tag can be moved, and the key would not notice.
         args["TOOLS"] = debian.image_id(made(plan(parent, wish)))
@@ -151,9 +153,20 @@ def build(it: Plan, tag: str) -> None:
             f"--label={KEY_LABEL}={it.key}",
             f"--tag={tag}",
             *(f"--build-arg={argument}={value}" for argument, value in sorted(it.args.items())),
+            *of_this_machine(context / it.recipe.dockerfile),
         ]
-        work(name, [*BUILDAH, *options, folder], log, milestone="STEP ")
+        work(name, [*BUILDAH, *options, folder], log, milestone=MILESTONE)
     say(f"{name}: {tag} is built")
+
+
+def of_this_machine(dockerfile: Path) -> Iterator[str]:
+    """Options that let pip reach PyPI in a build as it does here; for a Dockerfile that declares the arguments."""
+    declared = dockerfile.read_text()
+    if "ARG PIP_INDEX_URL" in declared and (index := os.environ.get("PIP_INDEX_URL")):
+        yield f"--build-arg=PIP_INDEX_URL={index}"
+    if "ARG PIP_CERT" in declared and (authorities := os.environ.get("PIP_CERT")):
+        yield f"--volume={authorities}:{PIP_CERT}:ro"
+        yield f"--build-arg=PIP_CERT={PIP_CERT}"
 
 
 def cache_folder() -> Path:

@@ -106,4 +106,10 @@ def make_rootfs(archive: Path, log: Path, epoch: int) -> None:
     """Put Debian's packages together as a tar archive."""
     options = f"--dpkgopt={ROOT / 'images/base/dpkg.cfg'}"
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
-    work("base", [*MMDEBSTRAP, options, "bookworm", str(archive)], log, env=env, milestone="I: ")
+    work(
+        "base",
+        [*MMDEBSTRAP, options, "bookworm", str(archive)],
+        log,
+        env=env,
+        milestone="I: (running apt|extracting|installing|creating)",
+    )

@@ -1,5 +1,6 @@
 """Programs that build: all that they print goes to a log, a line now and then to a human; a failure is one sentence."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -43,7 +44,7 @@ def answer(argv: Sequence[str], *, timeout: float | None = None) -> bytes:
 def work(what: str, argv: Sequence[str], log: Path, *, milestone: str, env: Mapping[str, str] | None = None) -> None:
     """Run a program that may take minutes.
 
-    Lines that start with `milestone` are shown, and the newest line of the log every PULSE seconds.
+    Lines that begin with the regular expression `milestone` are shown, and the newest line every PULSE seconds.
     Raises BuildError, with the tail of the log, when the program is missing or fails.
     """
     with log.open("w") as sink:
@@ -65,7 +66,7 @@ def work(what: str, argv: Sequence[str], log: Path, *, milestone: str, env: Mapp
             for line in process.stdout or ():
                 sink.write(line)
                 newest[0] = line.strip() or newest[0]
-                if line.startswith(milestone):
+                if re.match(milestone, line):
                     say(f"{what}: {line.strip()[:110]}")
     if process.returncode != 0:
         tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-TAIL:])
