@@ -1,0 +1,19 @@
+"""The look-alike of the official image, in the local storage."""
+
+import subprocess
+from pathlib import Path
+
+from images import build, inputs
+
+NAME = "localhost/mariadb-look-alike:test"
+
+
+def ensure() -> str:
+    """Its reference; layer by layer from buildah's cache where nothing has changed.  Raises BuildError."""
+    folder = Path(__file__).parent
+    with build.only_builder():
+        base = build.base_of(build.Wish(inputs.version()))
+        options = ("--layers", f"--build-arg=BASE={base.reference}", f"--tag={NAME}")
+        done = subprocess.run([*build.BUILDAH, *options, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return NAME

@@ -1,0 +1,61 @@
+"""The images under test, as references and as files, and containers that go away with their test."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from images.build import ensure
+from tests.images.official import image as official
+from tests.images.server.box import AS_A_POD, Container, Volumes, podman
+
+
+@pytest.fixture(scope="session")
+def server_image() -> str:
+    return ensure("mysql-galera")
+
+
+@pytest.fixture(scope="session")
+def tool_image() -> str:
+    return ensure("galera-install")
+
+
+@pytest.fixture(scope="session")
+def official_image() -> str:
+    return official.ensure()
+
+
+class Begin(Protocol):
+    """Starts a container that is removed at the end of the test."""
+
+    def __call__(
+        self, image: str, *command: str, options: tuple[str, ...] = ..., hardening: tuple[str, ...] = ...
+    ) -> Container: ...
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    with ExitStack() as stack:
+
+        def begun(
+            image: str, *command: str, options: tuple[str, ...] = (), hardening: tuple[str, ...] = AS_A_POD
+        ) -> Container:
+            name = f"server-test-{uuid.uuid4().hex[:12]}"
+            return stack.enter_context(Container(name, image, options, command, hardening))
+
+        yield begun
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Volumes:
+    return Volumes(tmp_path / "pod")
+
+
+@pytest.fixture(scope="module")
+def root(server_image: str) -> Iterator[Path]:
+    """The image's files, mounted for this process to look at."""
+    yield Path(podman("image", "mount", server_image).stdout.strip())
+    podman("image", "unmount", server_image)
