@@ -8,6 +8,7 @@ import click
 from bootstrap.errors import BootstrapError
 
 COMMANDS = {
+    "install": "copy the tools into a volume of the pod",
     "agent": "answer the peers and decide; lives as long as the pod",
     "on-start": "peers on stdin: report the datadir, wait for the decision, write my-galera.cnf",
     "on-change": "peers on stdin: write my-galera.cnf anew",

@@ -78,3 +78,9 @@ class VolumeBusyError(BootstrapError):
     """Another process holds the volume's lock: a server, a starter or a state transfer is alive."""
 
     exit_code = 18
+
+
+class InstallFailedError(BootstrapError):
+    """The tools could not be copied into the work-dir; what was installed before still works."""
+
+    exit_code = 20

@@ -32,6 +32,7 @@ LEAVES = {
         "initialise",
         "control",
         "files",
+        "install",
     },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
@@ -40,6 +41,7 @@ LEAF_USES = {
     "bootstrap.journal": {"bootstrap.files"},
     "bootstrap.permission": {"bootstrap.files"},
     "bootstrap.render": {"bootstrap.files"},
+    "bootstrap.install": {"bootstrap.files"},
     "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover"},
     "bootstrap.initialise": {"bootstrap.files"},
     "peerfinder.lookup": {"peerfinder.resolver"},

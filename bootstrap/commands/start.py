@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -26,7 +27,7 @@ def command(*, with_agent: bool, server: tuple[str, ...]) -> None:
 
 def beside_an_agent(server: tuple[str, ...]) -> int:
     """Run agent and server as children, pass signals to the server, and end with it.  Returns its exit code."""
-    me = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "bootstrap"]
+    me = this_program()
     agent = subprocess.Popen([*me, "agent"])
     main = subprocess.Popen([*me, "start", "--", *server])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
@@ -39,6 +40,13 @@ def beside_an_agent(server: tuple[str, ...]) -> int:
     agent.terminate()
     agent.wait()
     return 128 - ended[1] if ended[1] < 0 else ended[1]
+
+
+def this_program() -> tuple[str, ...]:
+    """How to call this program again: the self-contained one is told by its name which command it is."""
+    if getattr(sys, "frozen", False):
+        return (str(Path(sys.executable).with_name("galera-bootstrap")),)
+    return (sys.executable, "-m", "bootstrap")
 
 
 def next_end() -> tuple[int, int]:

@@ -1,0 +1,50 @@
+"""Run `cxfreeze build --build-exe FOLDER` so that it gives the same octets each time.
+
+cx_Freeze notes the hour and the machine's name in a module of constants, and puts files into its library in the order
+and with the dates of the file system.  Nothing here needs them, and every build would be an image digest of its own.
+The dates inside compiled modules are those of their sources: touch those before.
+"""
+
+import os
+import sys
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
+from cx_Freeze import Module
+from cx_Freeze.cli import main
+from cx_Freeze.command import build_exe
+from cx_Freeze.module import ConstantsModule
+
+EPOCH = 946684800
+"""The date of what the build makes itself, 2000-01-01: a zip file knows none before 1980."""
+
+NOT_REPEATABLE = ("BUILD_HOST", "BUILD_TIMESTAMP", "SOURCE_TIMESTAMP")
+
+
+class Constants(ConstantsModule):
+    """The module of constants without what differs between two builds."""
+
+    def create(self, tmp_path: Path, modules: list[Module]) -> Path:
+        """Write the module; returns its path."""
+        path = Path(super().create(tmp_path, modules))
+        kept = [line for line in path.read_text().splitlines() if not line.startswith(NOT_REPEATABLE)]
+        path.write_text("\n".join(kept))
+        os.utime(path, (EPOCH, EPOCH))
+        return path
+
+
+def in_order(library: Path) -> None:
+    """Write a zip file anew: by name, without dates, stored."""
+    with ZipFile(library) as made:
+        content = {name: made.read(name) for name in sorted(made.namelist())}
+    with ZipFile(library, "w") as written:
+        for name, data in content.items():
+            written.writestr(ZipInfo(name), data)
+
+
+if __name__ == "__main__":
+    build_exe.ConstantsModule = Constants
+    folder = Path(sys.argv[1])
+    sys.argv[1:] = ["build", "--build-exe", str(folder)]
+    main()
+    in_order(folder / "lib" / "library.zip")
