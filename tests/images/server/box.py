@@ -135,8 +135,8 @@ class Container:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove it, running or not."""
-        podman("rm", "--force", "--time=0", self.name, check=False)
+        """Remove it, running or not, and the anonymous volumes that its image asks for."""
+        podman("rm", "--force", "--volumes", "--time=0", self.name, check=False)
 
     @property
     def log(self) -> str:
