@@ -51,8 +51,17 @@ class Archive:
             for (name, text), _ in self._members(layer)
         }
 
+    def content(self, path: str) -> bytes | None:
+        """What a file has in it, in the uppermost layer that has the file; None when there is none."""
+        for layer in reversed(self.layers):
+            with self._unpacked(layer) as members:
+                for member in members:
+                    if member.name == path and (content := members.extractfile(member)):
+                        return content.read()
+        return None
+
     def _members(self, layer: Layer) -> Iterator[tuple[tuple[str, str], int]]:
-        with self._open(blob(layer.digest)) as packed, tarfile.open(fileobj=packed, mode="r|gz") as members:
+        with self._unpacked(layer) as members:
             for member in members:
                 content = members.extractfile(member) if member.isreg() else None
                 digest = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
@@ -63,6 +72,11 @@ class Archive:
         with self._open(blob(digest)) as content:
             document: dict[str, Any] = json.load(content)
         return document
+
+    @contextmanager
+    def _unpacked(self, layer: Layer) -> Iterator[tarfile.TarFile]:
+        with self._open(blob(layer.digest)) as packed, tarfile.open(fileobj=packed, mode="r|gz") as members:
+            yield members
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
@@ -79,12 +93,21 @@ def blob(digest: str) -> str:
 
 
 def differences(one: Archive, other: Archive) -> list[str]:
-    """The files that differ between two images, and the configuration if it does; empty for equal images."""
+    """What differs between two images: files, then the configuration; empty for equal images."""
     if one.digest == other.digest:
         return []
-    mine, theirs = one.files(), other.files()
-    found = [f"{name}: {mine.get(name)} / {theirs.get(name)}" for name in sorted(mine.keys() | theirs.keys())
-             if mine.get(name) != theirs.get(name)]  # fmt: skip
-    if one.config != other.config:
-        found.append(f"configuration: {one.config} / {other.config}")
-    return found or ["only the compression or the manifest's annotations"]
+    return [*unequal(one.files(), other.files()), *unequal(flat(one.config), flat(other.config))] or [
+        "only how the layers are compressed, or the annotations"
+    ]
+
+
+def unequal(mine: dict[str, str], theirs: dict[str, str]) -> list[str]:
+    """One line for each name whose text is not the same in both."""
+    names = sorted(mine.keys() | theirs.keys())
+    return [f"{name}: {mine.get(name)} / {theirs.get(name)}" for name in names if mine.get(name) != theirs.get(name)]
+
+
+def flat(config: dict[str, Any]) -> dict[str, str]:
+    """The configuration without what follows from the layers: their digests, and the digests in their history."""
+    kept = {key: value for key, value in config.items() if key not in ("rootfs", "history")}
+    return {f"configuration: {key}": json.dumps(value, sort_keys=True) for key, value in kept.items()}

@@ -1,12 +1,10 @@
 """What leaves the local storage: an archive and a bill of materials of each image, and what it weighs."""
 
 import json
-import os
-import shutil
-import sys
 from pathlib import Path
 
 from images.archive import Archive
+from images.bill import bill
 from images.running import BuildError, answer, say
 
 BUDGETS = {"galera-install": 60_000_000}
@@ -23,7 +21,8 @@ def write(tags: dict[str, str], version: str, folder: Path) -> None:
     for name, tag in tags.items():
         stem = f"{name}-{version}"
         archives[name] = export(tag, folder / f"{stem}.tar")
-        describe(archives[name], name, version, folder / f"{stem}.cdx.json")
+        document = json.dumps(bill(archives[name], name, version), indent=1, sort_keys=True)
+        (folder / f"{stem}.cdx.json").write_text(document + "\n")
         say(f"{name}: {folder / stem}.tar and .cdx.json, {archives[name].digest}")
     print(table(archives))
     complaints = [over for name, archive in archives.items() if (over := over_budget(name, archive))]
@@ -38,22 +37,6 @@ def export(tag: str, path: Path) -> Archive:
     answer(["buildah", "push", "--quiet", "--format=oci", tag, f"oci-archive:{fresh}:{tag}"])
     fresh.replace(path)
     return Archive(path)
-
-
-def describe(archive: Archive, name: str, version: str, path: Path) -> None:
-    """Write the bill of materials as CycloneDX JSON, found by syft in the image: dpkg's and Python's records.
-
-    Equal images have equal bills: a number at random is left out, and the time is the image's.
-    """
-    syft = shutil.which("syft", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if syft is None:
-        raise BuildError("syft is not installed here: scripts/setup.sh test brings everything that a build needs")
-    scan = [syft, "scan", "--quiet", f"oci-archive:{archive.path}", "--output=cyclonedx-json"]
-    bill = json.loads(answer([*scan, f"--source-name={name}", f"--source-version={version}"]))
-    del bill["serialNumber"]
-    bill["metadata"]["timestamp"] = archive.config["created"]
-    bill["metadata"]["component"]["hashes"] = [{"alg": "SHA-256", "content": archive.digest.removeprefix("sha256:")}]
-    path.write_text(json.dumps(bill, indent=1, sort_keys=True) + "\n")
 
 
 def table(archives: dict[str, Archive]) -> str:
