@@ -21,7 +21,7 @@ EPOCH = 946684800
 NOT_REPEATABLE = ("BUILD_HOST", "BUILD_TIMESTAMP", "SOURCE_TIMESTAMP")
 
 
-class Constants(ConstantsModule):
+class Constants(ConstantsModule):  # type: ignore[misc]  # unknown outside of the image's build
     """The module of constants without what differs between two builds."""
 
     def create(self, tmp_path: Path, modules: list[Module]) -> Path:
