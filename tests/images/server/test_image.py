@@ -23,8 +23,8 @@ LOOKED_UP = re.compile(r"(?:commandex|wsrep_check_programs?) ['\"]?([a-z_-]+)")
 """How the scripts of a state transfer look for a program before they use it."""
 
 CALLED = (
-    *("awk", "bash", "cut", "du", "find", "flock", "grep", "gzip", "head", "mbstream", "mktemp", "my_print_defaults"),
-    *("ps", "sed", "sort", "ss", "stdbuf", "tar", "tr", "uname", "xargs"),
+    *("awk", "bash", "cut", "du", "find", "grep", "gzip", "head", "mbstream", "mktemp", "my_print_defaults"),
+    *("ps", "sed", "ss", "stdbuf", "tar", "tr", "uname", "xargs"),
 )
 """What they call without a look."""
 

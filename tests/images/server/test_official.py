@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.images, pytest.mark.galera]
 
 def test_it_is_laid_out_like_the_official_one(official_image: str) -> None:
     config = json.loads(podman("image", "inspect", official_image).stdout)[0]["Config"]
-    script = "id -u mysql; command -v mariadbd; command -v gosu; stat -c %a /run/mysqld; ls -d /docker-entrypoint-initdb.d"
+    script = "id -u mysql; which mariadbd gosu; stat -c %a /run/mysqld; ls -d /docker-entrypoint-initdb.d"
 
     told = run(official_image, "sh", "-c", script).stdout.split()
 
