@@ -11,6 +11,17 @@ import pytest
 from images.build import ensure
 from tests.images.official import image as official
 from tests.images.server.box import AS_A_POD, Container, Volumes, podman
+from tests.lab.machine import NotInstalledError
+from tests.lab.podman import check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def containers() -> None:
+    """Nothing here can be tested where containers cannot be run with another uid."""
+    try:
+        check()
+    except NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
 
 
 @pytest.fixture(scope="session")
