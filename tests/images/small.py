@@ -1,0 +1,160 @@
+"""A project in small: the real build on two tiny Dockerfiles, in a repository and a containers storage of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from images.inputs import ROOT
+
+BASE = "localhost/tiny:1"
+"""A base image with one file in it: enough for Dockerfiles that only copy."""
+
+LABELS = """
+ARG VERSION
+ARG REVISION
+ARG CREATED
+ARG BASE_NAME
+ARG BASE_DIGEST
+LABEL version="${VERSION}" revision="${REVISION}" created="${CREATED}"
+LABEL base.name="${BASE_NAME}" base.digest="${BASE_DIGEST}"
+"""
+
+FILES = {
+    "pyproject.toml": '[project]\nversion = "1.2.3"\n',
+    "README.md": "small\n",
+    "LICENSE": "none\n",
+    "peerfinder/peers.py": "# peers\n",
+    "bootstrap/agent.py": "# agent\n",
+    "images/galera-install/Dockerfile": f"ARG BASE\nFROM ${{BASE}}\nCOPY . /context\nUSER 65532:65532\n{LABELS}",
+    "images/mysql-galera/Dockerfile": (
+        "ARG BASE\nARG TOOLS\nFROM ${TOOLS} AS tools\n"
+        f"FROM ${{BASE}}\nCOPY --from=tools /context/peerfinder /tools\nCOPY entrypoint.sh /\n{LABELS}"
+    ),
+    "images/mysql-galera/entrypoint.sh": "#!/bin/sh\n",
+    ".gitignore": "__pycache__/\n",
+}
+
+COMMIT_TIME = 1_700_000_000
+
+
+class SmallProject:
+    """The repository, and the programs run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "project"
+        self.env = {
+            **{name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"},
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            # Its registries.conf, which skopeo and buildah both read.
+            "HOME": str(folder / "home"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            **{
+                f"GIT_{who}_{what}": "tester@example.org"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
+        }
+        storage = f'driver = "vfs"\ngraphroot = "{folder / "storage"}"\nrunroot = "{folder / "run"}"\n'
+        (folder / "storage.conf").write_text(f"[storage]\n{storage}")
+        shutil.copytree(ROOT / "images/base", self.root / "images/base")
+        for module in (ROOT / "images").glob("*.py"):
+            shutil.copy(module, self.root / "images")
+        for name, text in FILES.items():
+            self.write(name, text)
+        self._make_base(folder / "tiny")
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def commit(self, seconds: int = COMMIT_TIME) -> str:
+        """Commit all files at this time; returns the commit."""
+        if not (self.root / ".git").exists():
+            self.call("git", "init", "--quiet")
+        self.call("git", "add", "--all")
+        date = f"{seconds} +0000"
+        self.call("git", "commit", "--quiet", "-m", "all", env={"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date})
+        return self.call("git", "rev-parse", "HEAD").strip()
+
+    def build(self, *options: str, base: str | None = BASE, env: Mapping[str, str] | None = None) -> "Built":
+        """One run of the build command."""
+        given = () if base is None else ("--base", base)
+        argv = [sys.executable, "-m", "images.build", "--no-dist", *given, *options]
+        done = subprocess.run(
+            argv, cwd=self.root, env={**self.env, **(env or {})}, capture_output=True, text=True, check=False
+        )
+        return Built(done.returncode, done.stdout, done.stderr)
+
+    def start_build(self) -> "subprocess.Popen[str]":
+        """The build command, running."""
+        argv = [sys.executable, "-m", "images.build", "--no-dist", "--base", BASE]
+        return subprocess.Popen(
+            argv, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def image(self, reference: str) -> dict[str, Any]:
+        """What buildah knows of an image."""
+        image: dict[str, Any] = json.loads(self.call("buildah", "inspect", "--type", "image", reference))
+        return image
+
+    def labels(self, name: str, version: str = "1.2.3") -> dict[str, str]:
+        labels: dict[str, str] = self.image(f"localhost/{name}:{version}")["OCIv1"]["config"]["Labels"]
+        return labels
+
+    def files(self, name: str) -> Path:
+        """The files of an image, unpacked."""
+        folder = self.root.parent / f"unpacked-{name}"
+        archive = folder.with_suffix(".tar")
+        self.call("buildah", "push", "--quiet", f"localhost/{name}:1.2.3", f"docker-archive:{archive}")
+        folder.mkdir()
+        self.call("tar", "-xf", str(archive), "-C", str(folder), "manifest.json")
+        self.call("tar", "-xf", str(archive), "-C", str(folder))
+        for layer in json.loads((folder / "manifest.json").read_text())[0]["Layers"]:
+            self.call("tar", "-xf", str(folder / layer), "-C", str(folder))
+        return folder
+
+    def ask_instead_of(self, name: str, address: str) -> None:
+        """From now on all questions for a registry go to this address, without TLS."""
+        folder = self.root.parent / "home/.config/containers"
+        folder.mkdir(parents=True)
+        registry = f'prefix = "{name}"\nlocation = "{address}"\ninsecure = true\n'
+        (folder / "registries.conf").write_text(f"[[registry]]\n{registry}")
+
+    def call(self, *argv: str, env: Mapping[str, str] | None = None) -> str:
+        """Run a program in the project; what it printed."""
+        done = subprocess.run(
+            argv, cwd=self.root, env={**self.env, **(env or {})}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _make_base(self, context: Path) -> None:
+        context.mkdir()
+        (context / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /of-the-base\n")
+        self.call("buildah", "bud", "--quiet", "--format=oci", "--isolation=chroot", f"--tag={BASE}", str(context))
+
+
+class Built:
+    """How a build went."""
+
+    def __init__(self, status: int, printed: str, progress: str) -> None:
+        self.status = status
+        self.references = printed.split()
+        self.progress = progress
+
+    @property
+    def made(self) -> list[str]:
+        """The images that were built, not found."""
+        return made(self.progress)
+
+
+def made(progress: str) -> list[str]:
+    """The images that a build's progress lines call built."""
+    return [line.split("] ")[1].split(":")[0] for line in progress.splitlines() if line.endswith(" is built")]

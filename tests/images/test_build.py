@@ -1,0 +1,215 @@
+"""What the build command makes of a repository: tried on a project in small, with the real buildah and git."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.images.small import BASE, COMMIT_TIME, SmallProject, made
+
+pytestmark = pytest.mark.images
+
+
+def test_both_images_are_built_and_their_references_printed(small: SmallProject) -> None:
+    built = small.build()
+
+    assert built.references == ["localhost/galera-install:1.2.3", "localhost/mysql-galera:1.2.3"], built.progress
+    assert built.made == ["galera-install", "mysql-galera"]
+    assert (small.files("mysql-galera") / "tools/peers.py").read_text() == "# peers\n"
+
+
+def test_labels_tell_where_an_image_comes_from(small: SmallProject) -> None:
+    commit = small.call("git", "rev-parse", "HEAD").strip()
+    small.build()
+
+    labels = small.labels("mysql-galera")
+    assert labels["version"] == "1.2.3"
+    assert labels["revision"] == commit
+    assert labels["created"] == "2023-11-14T22:13:20Z"
+    assert labels["base.name"] == BASE
+    assert labels["base.digest"] == small.image(BASE)["FromImageDigest"]
+
+
+def test_nothing_is_built_when_nothing_changed(small: SmallProject) -> None:
+    first = small.build()
+    again = small.build()
+
+    assert again.references == first.references
+    assert again.made == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "rebuilt"),
+    [
+        ("bootstrap/agent.py", ["galera-install", "mysql-galera"]),
+        ("bootstrap/commands/new.py", ["galera-install", "mysql-galera"]),
+        ("images/mysql-galera/entrypoint.sh", ["mysql-galera"]),
+        ("docs/unrelated.md", []),
+    ],
+)
+def test_a_changed_file_builds_what_it_goes_into(small: SmallProject, changed: str, rebuilt: list[str]) -> None:
+    small.build()
+    path = small.root / changed
+    small.write(changed, (path.read_text() if path.exists() else "") + "\n# changed\n")
+
+    assert small.build().made == rebuilt
+
+
+def test_going_back_to_an_earlier_state_builds_nothing(small: SmallProject) -> None:
+    small.build()
+    before = small.image("localhost/galera-install:1.2.3")["FromImageID"]
+    small.write("bootstrap/agent.py", "# changed\n")
+    small.build()
+    small.call("git", "checkout", "--quiet", "bootstrap/agent.py")
+
+    assert small.build().made == []
+    assert small.image("localhost/galera-install:1.2.3")["FromImageID"] == before
+
+
+def test_the_revision_is_the_last_commit_that_changed_the_image(small: SmallProject) -> None:
+    small.build()
+    before = small.labels("galera-install")["revision"]
+    small.write("docs/unrelated.md", "new\n")
+    small.commit(COMMIT_TIME + 1000)
+
+    assert small.build().made == []
+    assert small.labels("galera-install")["revision"] == before
+
+
+def test_an_uncommitted_change_shows_in_the_revision(small: SmallProject) -> None:
+    small.write("peerfinder/peers.py", "# changed\n")
+    small.build()
+
+    assert small.labels("galera-install")["revision"].endswith("-dirty")
+
+
+def test_a_commit_of_the_same_files_gives_the_image_its_revision(small: SmallProject) -> None:
+    small.write("peerfinder/peers.py", "# changed\n")
+    small.build()
+    commit = small.commit()
+    small.build()
+
+    assert small.labels("galera-install")["revision"] == commit
+
+
+def test_the_context_holds_what_the_image_is_made_of_and_nothing_else(small: SmallProject) -> None:
+    for stray in (
+        ".env",
+        "id_rsa",
+        "peerfinder/.secret",
+        "peerfinder/__pycache__/peers.pyc",
+        "docs/x.md",
+        "tests/x.py",
+    ):
+        small.write(stray, "not for an image\n")
+    small.build()
+
+    context = small.files("galera-install") / "context"
+    assert sorted(str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()) == [
+        "LICENSE",
+        "README.md",
+        "bootstrap/agent.py",
+        "images/galera-install/Dockerfile",
+        "peerfinder/peers.py",
+        "pyproject.toml",
+    ]
+
+
+def test_neither_umask_nor_the_time_of_the_clone_gets_in(small: SmallProject) -> None:
+    small.build()
+    before = small.image("localhost/galera-install:1.2.3")["FromImageID"]
+    for path in (small.root / "peerfinder", *(small.root / "peerfinder").iterdir()):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1, 1))
+    built = small.build("--fresh")
+
+    assert "galera-install" in built.made
+    assert small.image("localhost/galera-install:1.2.3")["FromImageID"] == before
+
+
+def test_every_file_carries_the_time_of_the_commit(small: SmallProject) -> None:
+    small.build()
+
+    assert (small.files("galera-install") / "context/peerfinder/peers.py").stat().st_mtime == COMMIT_TIME
+
+
+def test_source_date_epoch_has_the_last_word_on_the_time(small: SmallProject) -> None:
+    small.build(env={"SOURCE_DATE_EPOCH": "1000000000"})
+
+    assert small.labels("galera-install")["created"] == "2001-09-09T01:46:40Z"
+
+
+def test_outside_of_a_clone_there_is_no_revision_and_a_fixed_time(small: SmallProject) -> None:
+    shutil.rmtree(small.root / ".git")
+    built = small.build(env={"GIT_CEILING_DIRECTORIES": str(small.root.parent)})
+
+    assert built.status == 0, built.progress
+    assert small.labels("galera-install")["revision"] == ""
+    assert small.labels("galera-install")["created"] == "2026-01-01T00:00:00Z"
+
+
+def test_another_version_is_another_image(small: SmallProject) -> None:
+    small.build()
+    built = small.build("--version", "2.0.0")
+
+    assert built.references == ["localhost/galera-install:2.0.0", "localhost/mysql-galera:2.0.0"]
+    assert small.labels("galera-install", "2.0.0")["version"] == "2.0.0"
+    assert small.labels("galera-install", "1.2.3")["version"] == "1.2.3"
+
+
+def test_two_builds_at_once_build_once(small: SmallProject) -> None:
+    both = [small.start_build(), small.start_build()]
+    progress = [process.communicate(timeout=120)[1] for process in both]
+
+    assert [process.returncode for process in both] == [0, 0], progress
+    assert sorted(name for text in progress for name in made(text)) == ["galera-install", "mysql-galera"]
+
+
+def test_a_failed_build_shows_the_end_of_its_log_and_no_traceback(small: SmallProject) -> None:
+    small.write("images/galera-install/Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY nothing-of-this-name /\n")
+    built = small.build()
+
+    assert built.status == 1
+    assert "galera-install: buildah failed" in built.progress
+    assert "nothing-of-this-name" in built.progress.partition("images: ")[2]
+    assert "Traceback" not in built.progress
+
+
+def test_a_failed_build_leaves_the_image_that_was_there(small: SmallProject) -> None:
+    small.build()
+    before = small.image("localhost/galera-install:1.2.3")["FromImageID"]
+    small.write("images/galera-install/Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY nothing-of-this-name /\n")
+    small.build()
+
+    assert small.image("localhost/galera-install:1.2.3")["FromImageID"] == before
+
+
+def test_a_base_that_nobody_has_is_an_error_with_a_way_out(small: SmallProject) -> None:
+    built = small.build(base="localhost/never-made:1")
+
+    assert built.status == 1
+    assert "the base image localhost/never-made:1 is not to be had" in built.progress
+    assert "--base" in built.progress.splitlines()[-1]
+
+
+def test_a_missing_program_is_named(small: SmallProject, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(str(shutil.which("git")))
+    built = small.build(env={"PATH": str(tmp_path / "bin")})
+
+    assert built.status == 1
+    assert "buildah is not installed here" in built.progress
+    assert "Traceback" not in built.progress
+
+
+def test_without_a_registry_the_stand_in_is_taken_and_said(small: SmallProject) -> None:
+    small.ask_instead_of("docker.io", "127.0.0.1:1")
+    asked = "from images import debian; print(debian.wanted(None))"
+
+    printed = small.call("sh", "-c", f'{sys.executable} -c "{asked}" 2>&1')
+
+    assert "localhost/debian:bookworm-slim, made of Debian's packages, because docker.io" in printed
+    assert "127.0.0.1:1" in printed
+    assert printed.splitlines()[-1] == "None"
