@@ -33,9 +33,6 @@ MILESTONE = r"(\[\S+\] )?STEP \S+: (FROM|RUN|COPY|ADD)"
 PIP_CERT = "/pip-cert.pem"
 """Where a build finds this machine's certificate authorities for pip; not where a package puts its own."""
 
-KEY_LABEL = "peerfinder.build.key"
-"""Finds an image in the storage by all that decides on it (inputs.key), whatever its tags say by now."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -77,11 +74,13 @@ def rebuild(name: str, tag: str | None = None, *, version: str | None = None, ba
     """
     with only_builder():
         it = plan(name, Wish(version or inputs.version(), base))
-        replaced = [] if tag else with_key(it.key)
-        build(it, tag or it.tag)
-        for image in set(replaced) - tagged(it.tag):
-            with suppress(BuildError):  # a container still uses it
-                answer(["buildah", "rmi", image])
+        replaced = None if tag else with_key(it.key)
+        image = build(it, tag or it.tag)
+        if not tag:
+            remember(it.key, image)
+            if replaced not in (None, image):
+                with suppress(BuildError):  # a container still uses it
+                    answer(["buildah", "rmi", str(replaced)])
         return tag or it.tag
 
 
@@ -114,31 +113,41 @@ def base_of(wish: Wish) -> debian.Base:
 def made(it: Plan) -> str:
     """The plan's tag, on an image of the plan's key: one that is there, else a new one."""
     there = with_key(it.key)
-    if not there:
-        build(it, it.tag)
-    elif not tagged(it.tag) & set(there):
-        answer(["buildah", "tag", there[0], it.tag])
+    if there is None:
+        remember(it.key, build(it, it.tag))
+    elif there != in_storage(it.tag):
+        answer(["buildah", "tag", there, it.tag])
     return it.tag
 
 
-def with_key(key: str) -> list[str]:
-    """The ids of the images that were built with this key."""
-    return listed(f"--filter=label={KEY_LABEL}={key}")
+def with_key(key: str) -> str | None:
+    """The id of the image that was built with this key, if the local storage still has it."""
+    try:
+        return in_storage(receipt(key).read_text())
+    except FileNotFoundError:
+        return None
 
 
-def tagged(tag: str) -> set[str]:
-    """The id of the image under this tag, if there is one."""
-    return set(listed(f"--filter=reference={tag}"))
+def remember(key: str, image: str) -> None:
+    """Note which image a key has come to. In a file, because a label would be inherited by what others build on it."""
+    receipt(key).parent.mkdir(exist_ok=True)
+    receipt(key).write_text(image)
 
 
-def listed(condition: str) -> list[str]:
-    """The ids of the images in the local storage that meet a condition."""
-    ids = answer(["buildah", "images", "--quiet", "--no-trunc", condition]).decode().split()
-    return [one.removeprefix("sha256:") for one in ids]
+def receipt(key: str) -> Path:
+    """The file that names a key's image."""
+    return cache_folder() / "built" / key
 
 
-def build(it: Plan, tag: str) -> None:
-    """One run of buildah, in a context that holds the recipe's files and nothing else."""
+def in_storage(image: str) -> str | None:
+    """The id of an image in the local storage, by id or tag; None when it is not there."""
+    with suppress(BuildError):
+        return debian.image_id(image)
+    return None
+
+
+def build(it: Plan, tag: str) -> str:
+    """One run of buildah, in a context that holds the recipe's files and nothing else; the image's id."""
     name = it.recipe.name
     log = cache_folder() / f"{name}.log"
     say(f"{name}: building {tag}, key {it.key[:12]}, log {log}")
@@ -150,13 +159,13 @@ def build(it: Plan, tag: str) -> None:
         options = [
             f"--file={context / it.recipe.dockerfile}",
             f"--timestamp={it.epoch}",
-            f"--label={KEY_LABEL}={it.key}",
             f"--tag={tag}",
             *(f"--build-arg={argument}={value}" for argument, value in sorted(it.args.items())),
             *of_this_machine(context / it.recipe.dockerfile),
         ]
         work(name, [*BUILDAH, *options, folder], log, milestone=MILESTONE)
     say(f"{name}: {tag} is built")
+    return debian.image_id(tag)
 
 
 def of_this_machine(dockerfile: Path) -> Iterator[str]:
