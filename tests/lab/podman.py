@@ -18,7 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -37,6 +37,23 @@ WORK_DIR = PurePosixPath("/work-dir")
 
 TOOLS_IN_IMAGE = PurePosixPath("/opt/galera-tools")
 """Where both images have them."""
+
+CNF = PurePosixPath("/etc/mysql/my-galera.cnf")
+
+INSTALL = {"install": (f"--work-dir={WORK_DIR}", f"--config={CNF.parent}")}
+
+WITH_SIDECAR: Commands = {**INSTALL, **commands(f"{WORK_DIR}/", CNF)}
+"""A pod of the manifests."""
+
+AS_IN_2017: Commands = {
+    **INSTALL,
+    "bootstrap": (f"{WORK_DIR}/peer-finder", "-service=galera", f"-on-start={WORK_DIR}/on-start.sh"),
+    MAIN: (f"--defaults-file={CNF}", "--user=root"),
+}
+"""A pod without an agent, by the file names of the first manifests; `mysql` has the image's own entrypoint."""
+
+SERVER_ALONE: Commands = {MAIN: (f"--defaults-file={CNF}",)}
+"""A pod that is the server image's entrypoint and nothing else."""
 
 LIMITS = {"memory": ("--memory=1g",), "pids": ("--pids-limit=512",)}
 """cgroup controller -> what it limits, in a container of any kind."""
@@ -105,17 +122,14 @@ class Podman:
     """The tool image: `install` and `agent`."""
     database: str
     """The database image: `bootstrap` and `mysql`."""
-    sidecar: bool = True
-    """Whether a pod has an agent; without one it is the database image's own entrypoint alone."""
+    containers: Commands = field(default_factory=lambda: WITH_SIDECAR)
+    """Which containers a pod has, and what they run."""
     uid: int = 12345
     """The uid and gid of every process."""
 
     def commands(self, folders: Folders) -> Commands:  # noqa: ARG002  # every pod sees the same paths
-        """The four containers of the manifests, or the database image's entrypoint."""
-        cnf = PurePosixPath("/etc/mysql/my-galera.cnf")
-        if not self.sidecar:
-            return {MAIN: (f"--defaults-file={cnf}",)}
-        return {"install": (f"--work-dir={WORK_DIR}", "--config=/etc/mysql"), **commands(f"{WORK_DIR}/", cnf)}
+        """The same for every pod."""
+        return self.containers
 
     def settings(self, folders: Folders) -> dict[str, str]:  # noqa: ARG002  # likewise
         """None: all is where the settings' defaults say, and the images have their own PATH."""
@@ -166,7 +180,7 @@ class Podman:
         """`podman exec` in the running container."""
         if not isinstance(running, PodmanRun):
             raise NotRunningError(f"{run.container} of {run.pod} does not run")
-        tools = WORK_DIR if self.sidecar else TOOLS_IN_IMAGE
+        tools = WORK_DIR if "install" in self.containers else TOOLS_IN_IMAGE
         return Command((*PODMAN, "exec", running.name, f"{tools}/{argv[0]}", *argv[1:]), os.environ)
 
     def sweep(self, folder: Path) -> None:

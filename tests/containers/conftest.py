@@ -1,0 +1,56 @@
+"""Labs whose pods are containers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.containers import images
+from tests.faults.cluster import Cluster
+from tests.lab import machine, podman
+from tests.lab.lab import Lab
+from tests.lab.podman import Podman
+
+Form = Callable[[Podman], Cluster]
+"""Makes a cluster of a runtime's pods, Synced, with acknowledged rows in it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine() -> None:
+    try:
+        podman.check()
+    except machine.NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Podman:
+    """Pods of the images of this checkout."""
+    return Podman(images.tool(), images.database())
+
+
+@pytest.fixture
+def form(tmp_path: Path) -> Iterator[Form]:
+    with ExitStack() as stack:
+
+        def formed(runtime: Podman) -> Cluster:
+            return form_cluster(stack.enter_context(Lab(runtime=runtime)), tmp_path / "acknowledged")
+
+        yield formed
+
+
+@pytest.fixture(scope="module")
+def standing(runtime: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for tests that leave it as they found it: three servers, Synced."""
+    with Lab(runtime=runtime) as lab:
+        yield form_cluster(lab, tmp_path_factory.mktemp("standing") / "acknowledged")
+
+
+def form_cluster(lab: Lab, record: Path) -> Cluster:
+    """Start three pods and write through them."""
+    lab.up(3)
+    lab.wait_synced(3)
+    cluster = Cluster(lab, record)
+    cluster.write(200)
+    return cluster
