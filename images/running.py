@@ -36,9 +36,14 @@ def answer(argv: Sequence[str], *, timeout: float | None = None) -> bytes:
     except subprocess.TimeoutExpired as exc:
         raise BuildError(f"{argv[0]}: no answer within {timeout:.0f} s") from exc
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it did not say why"]
-        raise BuildError(f"{' '.join(argv[:2])} failed (exit code {done.returncode}): {said[-1]}")
+        raise BuildError(f"{' '.join(argv[:2])} failed: {complaint(done.stderr)}")
     return done.stdout
+
+
+def complaint(stderr: bytes) -> str:
+    """The last line that a program wrote, without what its logger put around it."""
+    last = (stderr.decode(errors="replace").strip().splitlines() or ["it did not say why"])[-1]
+    return re.sub(r'^time="[^"]*" level=\w+ msg=', "", last).strip('"').replace('\\"', '"')
 
 
 def work(what: str, argv: Sequence[str], log: Path, *, milestone: str, env: Mapping[str, str] | None = None) -> None:
