@@ -23,6 +23,8 @@ BUILDAH = (
     "--network=host",
     # Whatever a Dockerfile names has been pulled by its digest before.
     "--pull=never",
+    # Else the container of a stage that is only copied from stays behind, and keeps its image from being removed.
+    "--force-rm",
     # The builder's version is no property of the image.
     "--identity-label=false",
 )

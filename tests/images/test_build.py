@@ -150,6 +150,16 @@ def test_outside_of_a_clone_there_is_no_revision_and_a_fixed_time(small: SmallPr
     assert small.labels("galera-install")["created"] == "2026-01-01T00:00:00Z"
 
 
+def test_no_working_container_stays_behind(small: SmallProject) -> None:
+    small.build()
+    small.write(
+        "images/mysql-galera/Dockerfile", "ARG TOOLS\nFROM ${TOOLS} AS tools\nFROM tools\nCOPY nothing-of-this-name /\n"
+    )
+
+    assert small.build().status == 1
+    assert small.call("buildah", "containers", "--quiet") == ""
+
+
 def test_another_version_is_another_image(small: SmallProject) -> None:
     small.build()
     built = small.build("--version", "2.0.0")
