@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -23,8 +24,6 @@ BUILDAH = (
     "--network=host",
     # Whatever a Dockerfile names has been pulled by its digest before.
     "--pull=never",
-    # Else the container of a stage that is only copied from stays behind, and keeps its image from being removed.
-    "--force-rm",
     # The builder's version is no property of the image.
     "--identity-label=false",
 )
@@ -165,9 +164,30 @@ def build(it: Plan, tag: str) -> str:
             *(f"--build-arg={argument}={value}" for argument, value in sorted(it.args.items())),
             *of_this_machine(context / it.recipe.dockerfile),
         ]
-        work(name, [*BUILDAH, *options, folder], log, milestone=MILESTONE)
+        with no_container_left_of(it.args.get("TOOLS")):
+            work(name, [*BUILDAH, *options, folder], log, milestone=MILESTONE)
     say(f"{name}: {tag} is built")
     return debian.image_id(tag)
+
+
+@contextmanager
+def no_container_left_of(image: str | None) -> Iterator[None]:
+    """Remove the working container that buildah 1.28 leaves of a stage that is only copied from; it holds its image.
+
+    --force-rm is no way out: that one removes the image, too.
+    """
+    before = working_containers(image)
+    try:
+        yield
+    finally:
+        for container in working_containers(image) - before:
+            answer(["buildah", "rm", container])
+
+
+def working_containers(image: str | None) -> set[str]:
+    """The ids of buildah's containers of an image."""
+    listed = json.loads(answer(["buildah", "containers", "--json"])) or ()
+    return {container["id"] for container in listed if container["imageid"] == image}
 
 
 def of_this_machine(dockerfile: Path) -> Iterator[str]:
