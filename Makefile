@@ -17,26 +17,31 @@ demo: ## three real Galera servers on loopback: first start, power cut, recovery
 setup: ## install what the tests need
 	@scripts/setup.sh test
 
+.PHONY: images
+images: setup ## the container images, their archives and bills of materials in dist/images (BASE=another base image)
+	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE))
+
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, shellcheck
+lint: setup ## ruff, mypy --strict, shellcheck, hadolint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/shellcheck scripts/*.sh .ci/run
+	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/shipped/*.sh images/*/*.sh tests/images/official/*.sh .ci/run
+	$(VENV)/bin/hadolint --failure-threshold style images/*/Dockerfile tests/images/official/Dockerfile
 
 .PHONY: test
-test: lint ## everything: linters, then all tests against real servers
+test: lint images ## everything: linters, the images, then all tests against real servers and containers
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: setup ## only the tests that start no database server
-	$(VENV)/bin/pytest -m "not galera" $(PYTEST_ARGS)
+	$(VENV)/bin/pytest -m "not galera and not images" $(PYTEST_ARGS)
 
 .PHONY: unit-newest
 unit-newest: ## the same on another Python, the newest that is here (NEWEST=python3.13)
 	@command -v $(NEWEST) >/dev/null || { echo "NOT TESTED: there is no $(NEWEST) here; set NEWEST"; exit 1; }
 	@PYTHON=$(NEWEST) VENV=.venv-newest scripts/setup.sh test
-	.venv-newest/bin/pytest -m "not galera" $(PYTEST_ARGS)
+	.venv-newest/bin/pytest -m "not galera and not images" $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: setup ## the figures of docs/figures.md, side by side in one run

@@ -23,8 +23,10 @@ _WAIT_PAUSE = 0.1
 def acquire(path: Path) -> int:
     """Take the lock and return its descriptor; exec and children keep it, and closing it everywhere releases it.
 
+    Makes the folder, but not the volume: a starter may be earlier than the agent.
     Raises VolumeBusyError when somebody else holds it, JournalUnwritableError when the file cannot be opened.
     """
+    _make_folder(path.parent)
     for attempt in range(_PROBE_TRIES):
         if attempt:
             time.sleep(_PROBE_PAUSE)
@@ -78,6 +80,15 @@ def is_free(path: Path) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise JournalUnwritableError(
+            f"cannot make {folder}: {error.strerror}; mount the volume, and let this user write to it"
+        ) from error
 
 
 def _open(path: Path, flags: int) -> int:

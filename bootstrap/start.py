@@ -47,6 +47,9 @@ OURS = re.compile(r"(-h.*|--ws.*|--data(d.*)?)")
 The server takes every unambiguous beginning of a name.
 """
 
+FILES = re.compile(r"--(defaults|no-def)")
+"""Options that say which files are read (my_load_defaults); these the server takes by their whole names only."""
+
 Say = Callable[[str], None]
 
 
@@ -258,9 +261,12 @@ def check(command: tuple[str, ...], cnf: Path) -> None:
     """Refuse a command that could found a cluster, or run on other data, by itself; raises SettingInvalidError."""
     if forbidden := [word for word in command if OURS.fullmatch(plain(word))]:
         raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
-    others = [word for word in command if plain(word).startswith("--defaults") and word != f"--defaults-file={cnf}"]
+    ours = f"--defaults-file={cnf}"
+    others = [word for word in command if FILES.match(plain(word)) and word != ours]
     if others:
-        raise SettingInvalidError(f"{others[0]}: the configuration is --defaults-file={cnf}")
+        raise SettingInvalidError(f"{others[0]}: the configuration is {ours}")
+    if ours not in command:
+        raise SettingInvalidError(f"{ours} is missing in the command: without it the server runs on other data")
 
 
 def plain(word: str) -> str:

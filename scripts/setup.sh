@@ -13,7 +13,8 @@ say() { printf '== %s\n' "$*"; }
 
 # Debian's server package brings mariadbd, mariadb-install-db and the wsrep_sst_* scripts; galera-4 the provider; rsync is the SST method.
 packages="mariadb-server galera-4 rsync socat procps iproute2"
-[ "$what" = demo ] || packages="$packages knot knot-dnsutils"
+# The images are built by buildah and run by podman on runc; docker-registry stands in for a registry in a test.
+[ "$what" = demo ] || packages="$packages knot knot-dnsutils git buildah podman runc skopeo mmdebstrap docker-registry"
 
 missing=""
 for package in $packages; do

@@ -6,10 +6,12 @@ The dates inside compiled modules are those of their sources: touch those before
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
+import cx_Freeze
 from cx_Freeze import Module
 from cx_Freeze.cli import main
 from cx_Freeze.command import build_exe
@@ -42,9 +44,22 @@ def in_order(library: Path) -> None:
             written.writestr(ZipInfo(name), data)
 
 
+def copy_licenses(folder: Path, library: Path) -> None:
+    """Put the licences of what is inside beside it: most of them ask for that, and cx_Freeze leaves them out."""
+    site = Path(cx_Freeze.__file__).parents[1]
+    with ZipFile(library) as made:
+        inside = {name.partition("/")[0] for name in made.namelist() if ".dist-info/" in name}
+    # The interpreter and the libraries under it come from there.
+    inside |= {path.name for path in site.glob("freeze_core-*.dist-info")}
+    for name in sorted(inside):
+        shutil.copytree(site / name / "licenses", folder / name.removesuffix(".dist-info"))
+    (folder.parent / "frozen_application_license.txt").rename(folder / "cx_Freeze")
+
+
 if __name__ == "__main__":
     build_exe.ConstantsModule = Constants
     folder = Path(sys.argv[1])
     sys.argv[1:] = ["build", "--build-exe", str(folder)]
     main()
     in_order(folder / "lib" / "library.zip")
+    copy_licenses(folder / "licenses", folder / "lib" / "library.zip")

@@ -151,9 +151,16 @@ def test_a_symlink_is_no_lock(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_missing_folder_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(JournalUnwritableError, match=r"^cannot open .*: No such file or directory; [^\n]*$"):
-        lock.acquire(tmp_path / "no" / "lock")
+def test_the_folder_is_made_on_a_fresh_volume(tmp_path: Path) -> None:
+    """A starter in a pod without a sidecar is there before its agent is."""
+    os.close(lock.acquire(tmp_path / "meta" / "lock"))
+
+    assert (tmp_path / "meta").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_missing_volume_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnwritableError, match=r"^cannot make .*: No such file or directory; mount [^\n]*$"):
+        lock.acquire(tmp_path / "no-volume" / "meta" / "lock")
 
 
 def test_a_lock_file_replaced_under_its_name_does_not_count(tmp_path: Path) -> None:

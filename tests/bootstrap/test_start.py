@@ -384,10 +384,17 @@ def test_an_option_of_ours_is_refused_in_every_spelling(option: str) -> None:
         check((*GOOD, option), CNF)
 
 
-@pytest.mark.parametrize("option", ["--defaults-file=/other", "--defaults-extra-file=/x", "--defaults-group-suffix=x"])
+@pytest.mark.parametrize(
+    "option", ["--defaults-file=/other", "--defaults-extra-file=/x", "--defaults-group-suffix=x", "--no-defaults"]
+)
 def test_another_configuration_is_refused(option: str) -> None:
     with pytest.raises(SettingInvalidError, match="the configuration is"):
         check((*GOOD, option), CNF)
+
+
+def test_a_command_without_the_configuration_is_refused() -> None:
+    with pytest.raises(SettingInvalidError, match="is missing in the command"):
+        check(("mariadbd", "--user=mysql"), CNF)
 
 
 @pytest.mark.parametrize("option", ["--max-connections=5", "--user=mysql", "--debug", "--port=3307", "--date-format=x"])
