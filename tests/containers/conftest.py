@@ -1,27 +1,32 @@
 """Labs whose pods are containers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.containers import images
 from tests.faults.cluster import Cluster
-from tests.lab import machine, podman
+from tests.lab import bridge, machine, podman
 from tests.lab.lab import Lab
 from tests.lab.podman import Podman
 
-Form = Callable[[Podman], Cluster]
-"""Makes a cluster of a runtime's pods, Synced, with acknowledged rows in it."""
+
+class Form(Protocol):
+    """Makes a cluster of a runtime's pods, Synced, with acknowledged rows in it."""
+
+    def __call__(self, runtime: Podman, *, bridged: bool = ...) -> Cluster: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
     try:
         podman.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+        bridge.check()
+    except (machine.NotInstalledError, bridge.BridgeError) as exc:
+        pytest.skip(f"NOT TESTED, containers and network namespaces are needed: {exc}")
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +39,9 @@ def runtime() -> Podman:
 def form(tmp_path: Path) -> Iterator[Form]:
     with ExitStack() as stack:
 
-        def formed(runtime: Podman) -> Cluster:
-            return form_cluster(stack.enter_context(Lab(runtime=runtime)), tmp_path / "acknowledged")
+        def formed(runtime: Podman, *, bridged: bool = True) -> Cluster:
+            lab = stack.enter_context(Lab(runtime=runtime, bridged=bridged))
+            return form_cluster(lab, tmp_path / "acknowledged")
 
         yield formed
 
@@ -43,7 +49,7 @@ def form(tmp_path: Path) -> Iterator[Form]:
 @pytest.fixture(scope="module")
 def standing(runtime: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for tests that leave it as they found it: three servers, Synced."""
-    with Lab(runtime=runtime) as lab:
+    with Lab(runtime=runtime, bridged=True) as lab:
         yield form_cluster(lab, tmp_path_factory.mktemp("standing") / "acknowledged")
 
 

@@ -65,7 +65,7 @@ def environment_of(pid: int) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def alone(runtime: Podman) -> Iterator[Lab]:
     """One pod of three: its init container `bootstrap` waits for the others for ever."""
-    with Lab(runtime=runtime) as lab:
+    with Lab(runtime=runtime, bridged=True) as lab:
         yield lab
 
 

@@ -40,6 +40,7 @@ def make_pod(runtime: Podman, tmp_path: Path) -> Iterator[MakePod]:
         argvs = {name: ("/bin/sh", "-c", text) for name, text in commands.items()}
         shell = Podman(runtime.tool, runtime.database, containers={"mysql": ("/bin/sh", "-c", FOREVER), **argvs})
         pods.append(Pod("mysql-0", "127.0.0.1", Folders(tmp_path / lab / "mysql-0"), shell, lambda _: {}))
+        pods[-1].folders.hosts.write_text("127.0.0.1 localhost\n")
         return pods[-1]
 
     yield make
@@ -90,6 +91,10 @@ def test_a_power_cut_in_the_middle_of_a_start_leaves_nothing(make_pod: MakePod, 
     assert not any(container.running for container in pod.containers.values())
     assert processes.members(pod.mark) == []
     until(lambda: left(pod.folders.root.parent) == [])
+
+    # There was something to start.
+    pod.start()
+    until(lambda: first_process(pod, "mysql") is not None)
 
 
 def test_a_process_that_hides_from_the_mark_dies_with_its_container(make_pod: MakePod) -> None:

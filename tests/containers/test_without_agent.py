@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.galera, pytest.mark.images]
 
 
 def test_one_pod_alone_keeps_its_rows_through_a_power_cut_and_a_stop(runtime: Podman, tmp_path: Path) -> None:
-    with Lab(runtime=replace(runtime, containers=SERVER_ALONE), replicas=1) as lab:
+    with Lab(runtime=replace(runtime, containers=SERVER_ALONE), replicas=1, bridged=True) as lab:
         cluster = Cluster(lab, tmp_path / "acknowledged")
         lab.up(1)
         lab.wait_synced(1)

@@ -42,6 +42,16 @@ class Folders:
         return self.root.parent / "secrets"
 
     @property
+    def hosts(self) -> Path:
+        """/etc/hosts of a container."""
+        return self.root / "hosts"
+
+    @property
+    def resolv_conf(self) -> Path:
+        """/etc/resolv.conf of a container with a network of its own."""
+        return self.root / "resolv.conf"
+
+    @property
     def socket(self) -> Path:
         return self.run / "mariadbd.sock"
 

@@ -21,8 +21,9 @@ from types import TracebackType
 from typing import Self
 
 from tests.lab import database, processes, report
+from tests.lab.bridge import Bridge
 from tests.lab.database import Row, Server
-from tests.lab.layout import Layout, claim_network, write_user_options
+from tests.lab.layout import Layout, claim_bridge, claim_network, write_user_options
 from tests.lab.plain import Plain
 from tests.lab.pod import GRACE, Pod
 from tests.lab.runtime import Runtime
@@ -47,19 +48,31 @@ class Lab:
         env: dict[str, str] | None = None,
         keep: bool = False,
         runtime: Runtime | None = None,
+        bridged: bool = False,
     ) -> None:
-        """Claim a network and write the Secret; `keep` leaves the folder, `nameserver` replaces the lab's DNS."""
+        """Claim a network and write the Secret.
+
+        `keep` leaves the folder, `nameserver` replaces the lab's DNS, `bridged` gives each pod a network of its own.
+        """
         runtime = runtime or Plain()
         if folder is not None:
             # Left by a lab whose own process was killed.
             processes.kill(str(folder.absolute()))
             runtime.sweep(folder.absolute())
-        network, self.nameserver = claim_network()
+        self._bridge: Bridge | None = None
+        if bridged:
+            network, (self.nameserver, self._bridge) = claim_bridge()
+        else:
+            network, self.nameserver = claim_network()
         # Short on purpose: the path of a Unix socket is limited to 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="lab-") if folder is None else folder).absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.layout = Layout(
-            self.folder, network, replicas, nameserver=nameserver, env=dict(env or {}), runtime=runtime
+            *(self.folder, network, replicas),
+            nameserver=nameserver,
+            env=dict(env or {}),
+            runtime=runtime,
+            bridged=bridged,
         )
         self.layout.write_secrets()
         self.pods: dict[int, Pod] = {}
@@ -76,6 +89,8 @@ class Lab:
             self.layout.runtime.sweep(self.folder)
         finally:
             self.nameserver.__exit__(kind, exc, tb)
+            if self._bridge:
+                self._bridge.close()
             if not self.keep:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -92,6 +107,9 @@ class Lab:
         pod = self.pods[ordinal] = self.layout.pod(ordinal)
         pod.wipe_empty_dirs()
         write_user_options(pod)
+        self.layout.write_network_files(pod)
+        if self._bridge:
+            pod.namespace = self._bridge.plug(pod.name, pod.ip)
         self.nameserver.publish(pod.name, pod.ip)
         return pod
 
@@ -116,6 +134,8 @@ class Lab:
             pod.stop(grace)
         self.nameserver.withdraw(pod.name)
         pod.wipe_empty_dirs()
+        if self._bridge:
+            self._bridge.unplug(pod.name)
         del self.pods[ordinal]
 
     def replace(self, ordinal: int, *, grace: float = GRACE, force: bool = False) -> Pod:
@@ -140,6 +160,12 @@ class Lab:
             if count:
                 time.sleep(gap)
             self.pods[ordinal].start()
+
+    @property
+    def bridge(self) -> Bridge:
+        """The wires between the pods of a bridged lab."""
+        assert self._bridge is not None, "only a bridged lab has wires that can be cut"
+        return self._bridge
 
     def sql(self, ordinal: int, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
         """Statements in one session as root on a pod's server, the last one's rows; raises pymysql.Error or OSError."""

@@ -1,4 +1,4 @@
-"""The places of a lab: its loopback addresses, its pods' commands and environments, its Secret and the user's options.
+"""The places of a lab: its addresses, its pods' environments, its Secret and the user's options.
 
 Everything that a manifest would say, in one file.
 Knows the names of settings; nothing of processes.
@@ -7,18 +7,26 @@ Knows the names of settings; nothing of processes.
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
+from typing import TypeVar
 
+from tests.lab.bridge import BASE, Bridge
 from tests.lab.folders import Folders
 from tests.lab.nameserver import PORTS, NameServer, Zone
 from tests.lab.plain import Plain
 from tests.lab.pod import Pod
 from tests.lab.runtime import Runtime
 
+T = TypeVar("T")
+
 DNS_PORT = 5300
 """The name server's port is the same in every lab: who can bind it on 127.0.X.1 owns the network 127.0.X.0/24."""
+
+CLUSTER_DNS_PORT = 53
+"""The name server's port on a bridge: pods find it by their resolv.conf, where no port can stand."""
 
 LONGEST_SOCKET = 107
 """Bytes in a Unix socket's path (unix(7), sun_path)."""
@@ -45,7 +53,7 @@ aria_pagecache_buffer_size=1M
 
 
 class NoNetworkError(Exception):
-    """No free loopback network for a lab."""
+    """No free network for a lab."""
 
 
 class PathTooLongError(Exception):
@@ -59,7 +67,7 @@ class Layout:
     folder: Path
     """Its own folder, absolute."""
     network: int
-    """X of 127.0.X.0/24."""
+    """X of 127.0.X.0/24, or of 198.18.X.0/24 on a bridge."""
     replicas: int
     """What the manifest says; scaling does not change it."""
     namespace: str = "lab"
@@ -72,6 +80,8 @@ class Layout:
     """Put over every pod's environment."""
     runtime: Runtime = field(default_factory=Plain)
     """What runs the pods."""
+    bridged: bool = False
+    """Whether each pod has a network namespace of its own on a bridge, with its own resolv.conf."""
 
     @property
     def service(self) -> str:
@@ -83,7 +93,7 @@ class Layout:
 
     def ip(self, ordinal: int) -> str:
         """The address of a pod."""
-        return f"127.0.{self.network}.{10 + ordinal}"
+        return address(self.network, 10 + ordinal, bridged=self.bridged)
 
     def pod(self, ordinal: int) -> Pod:
         """The pod of an ordinal, not started, on whatever its folder holds."""
@@ -95,26 +105,37 @@ class Layout:
 
     def environment(self, pod: Pod) -> dict[str, str]:
         """The environment of a pod's containers: the settings, nothing inherited."""
-        nameserver = self.nameserver or f"127.0.{self.network}.1:{DNS_PORT}"
-        own = {
-            "SERVICE": "galera",
-            "REPLICAS": str(self.replicas),
-            "NAMESERVER": nameserver,
-            "DOMAIN": self.domain,
-            "ADDRESS_TYPE": "IP",
-            "BIND_ADDRESS": pod.ip,
-            "PROVIDER_OPTIONS": PROVIDER_OPTIONS,
-        }
+        own = {"SERVICE": "galera", "REPLICAS": str(self.replicas), "PROVIDER_OPTIONS": PROVIDER_OPTIONS}
         return {
             **self.runtime.settings(pod.folders),
             "POD_NAME": pod.name,
             "POD_NAMESPACE": self.namespace,
             "POD_IP": pod.ip,
-            "PEERFINDER_NAMESERVER": nameserver,
-            "PEERFINDER_DOMAIN": self.domain,
             **{f"GALERA_BOOTSTRAP_{key}": value for key, value in own.items()},
+            **({} if self.bridged else self._without_namespace(pod)),
             **self.env,
         }
+
+    def _without_namespace(self, pod: Pod) -> dict[str, str]:
+        """What a pod must be told that has neither a network nor a resolv.conf of its own."""
+        nameserver = self.nameserver or f"{address(self.network, 1)}:{DNS_PORT}"
+        return {
+            "PEERFINDER_NAMESERVER": nameserver,
+            "PEERFINDER_DOMAIN": self.domain,
+            "GALERA_BOOTSTRAP_NAMESERVER": nameserver,
+            "GALERA_BOOTSTRAP_DOMAIN": self.domain,
+            # Its server asks the machine's DNS, which knows none of these names.
+            "GALERA_BOOTSTRAP_ADDRESS_TYPE": "IP",
+            "GALERA_BOOTSTRAP_BIND_ADDRESS": pod.ip,
+        }
+
+    def write_network_files(self, pod: Pod) -> None:
+        """The pod's /etc/hosts and /etc/resolv.conf, as a kubelet writes them."""
+        search = f"{self.namespace}.svc.{self.domain} svc.{self.domain} {self.domain}"
+        pod.folders.hosts.write_text(f"127.0.0.1\tlocalhost\n{pod.ip}\t{pod.name}.{self.service}\t{pod.name}\n")
+        pod.folders.resolv_conf.write_text(
+            f"search {search}\nnameserver {address(self.network, 1, bridged=True)}\noptions ndots:5\n"
+        )
 
     def write_secrets(self) -> None:
         """The Secret's files, once for the lab's life."""
@@ -143,20 +164,52 @@ def write_user_options(pod: Pod) -> None:
     pod.runtime.share(cnf, 0o664)
 
 
+def address(network: int, host: int, *, bridged: bool = False) -> str:
+    """An address of a lab's network; 1 is the name server."""
+    return f"{BASE if bridged else '127.0'}.{network}.{host}"
+
+
 def claim_network(namespace: str = "lab", domain: str = "cluster.local", *, pods: int = 8) -> tuple[int, NameServer]:
     """A network X that no other lab has, claimed by the name server bound in it; raises NoNetworkError."""
+
+    def claim(network: int) -> NameServer:
+        for ordinal in range(pods):
+            check_free(address(network, 10 + ordinal))
+        return NameServer(address(network, 1), DNS_PORT, _zone(namespace, domain))
+
+    return _first_free(claim)
+
+
+def claim_bridge(namespace: str = "lab", domain: str = "cluster.local") -> tuple[int, tuple[NameServer, Bridge]]:
+    """The same with a bridge, whose name claims the network; raises NoNetworkError."""
+
+    def claim(network: int) -> tuple[NameServer, Bridge]:
+        bridge = Bridge(network)
+        try:
+            server = NameServer(address(network, 1, bridged=True), CLUSTER_DNS_PORT, _zone(namespace, domain))
+        except OSError:
+            bridge.close()
+            raise
+        return server, bridge
+
+    return _first_free(claim)
+
+
+def _zone(namespace: str, domain: str) -> Zone:
+    return Zone(f"galera.{namespace}.svc.{domain}")
+
+
+def _first_free(claim: Callable[[int], T]) -> tuple[int, T]:
+    """The first network of some at random that can be claimed; raises NoNetworkError."""
     candidates = list(range(16, 250))
     SystemRandom().shuffle(candidates)
-    zone = Zone(f"galera.{namespace}.svc.{domain}")
     reason = ""
     for network in candidates[:32]:
         try:
-            for ordinal in range(pods):
-                check_free(f"127.0.{network}.{10 + ordinal}")
-            return network, NameServer(f"127.0.{network}.1", DNS_PORT, zone)
+            return network, claim(network)
         except OSError as exc:
             reason = str(exc)
-    raise NoNetworkError(f"no free network 127.0.X.0/24 after 32 tries: {reason}; stop the server that has the port")
+    raise NoNetworkError(f"no free network X of 32 tried: {reason}; stop the server that has the port")
 
 
 def check_free(ip: str) -> None:

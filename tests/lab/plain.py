@@ -62,7 +62,9 @@ class Plain:
         """Nothing to do: the pod's processes are ours."""
 
     def start(self, run: Run, log: IO[bytes]) -> Running:
-        """Start the command with the mark in its environment."""
+        """Start the command with the mark in its environment; raises ValueError for a pod with its own network."""
+        if run.namespace:
+            raise ValueError("a process has the machine's resolv.conf: pods on a bridge must be containers")
         process = subprocess.Popen(
             as_pod(run.argv),
             env=_marked(run.env, run.mark),

@@ -40,6 +40,8 @@ class Pod:
     ) -> None:
         self.name, self.ip, self.folders, self.runtime = name, ip, folders, runtime
         self.mark = str(folders.root)
+        self.namespace = ""
+        """Its network namespace, where it has one of its own."""
         self.extra_env: dict[str, str] = {}
         """Put over the environment of every container that starts from now on."""
         self._environment = environment
@@ -181,7 +183,7 @@ class Pod:
             container.kill()
 
     def _next_run(self, container: Container) -> Run:
-        return Run(self.name, container.name, container.argv, self.env, self.folders, container.mark)
+        return Run(self.name, container.name, container.argv, self.env, self.folders, container.mark, self.namespace)
 
     def _run(self, name: str) -> int | None:
         """One run of a container from start to end; None when none may start any more."""

@@ -2,7 +2,7 @@
 
 One uid without an entry in /etc/passwd, a read-only root, no capability, no new privileges, the default seccomp
 profile, and the pod's folders at the manifests' paths.
-The pods share the network of the machine, each on its own loopback address.
+A pod has the network of the machine and its own loopback address, or a network namespace of its own.
 
 A podman client stands for each run and ends with its status.  It carries no mark, and nobody kills it: killed between
 `create` and `start` it would leave a container behind that nobody waits for.
@@ -159,7 +159,8 @@ class Podman:
         return (
             *(*PODMAN, "run", "--rm", f"--name={name}", f"--label={LABEL}={run.folders.root.parent}", "--pull=never"),
             # The log is the client's output; its signals are for nobody else.
-            *("--log-driver=none", "--sig-proxy=false", "--no-hosts", "--network=host"),
+            *("--log-driver=none", "--sig-proxy=false", "--no-hosts"),
+            f"--network={f'ns:/run/netns/{run.namespace}' if run.namespace else 'host'}",
             *("--uts=private", f"--hostname={run.pod}"),
             *self.confinement(),
             *(f"--volume={source}:{target}{mode}" for source, target, mode in mounts(run)),
@@ -199,6 +200,8 @@ def mounts(run: Run) -> tuple[tuple[Path, str, str], ...]:
         (folders.config, "/etc/mysql", ""),
         (folders.work, str(WORK_DIR), ""),
         (folders.secrets, "/etc/galera-secrets", ":ro"),
+        (folders.hosts, "/etc/hosts", ":ro"),
+        *(((folders.resolv_conf, "/etc/resolv.conf", ":ro"),) if run.namespace else ()),
     )
     # `bootstrap` runs mariadbd, too: --wsrep-recover does not start without temporary files.
     return (*common, (folders.tmp, "/tmp", "")) if run.container in {"bootstrap", MAIN} else common

@@ -40,6 +40,8 @@ class Run:
     """The pod's folders."""
     mark: str
     """What its processes are found by, see `processes.py`."""
+    namespace: str = ""
+    """The network namespace of the pod, as ip-netns(8) names it; without one it has the machine's network."""
 
 
 class Running(Protocol):
