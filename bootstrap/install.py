@@ -52,7 +52,7 @@ def install(tools: Path, work_dir: Path, version: str) -> Path:
     """
     releases = work_dir / "galera-tools"
     with told(work_dir):
-        releases.mkdir(mode=0o755, exist_ok=True)
+        make_folder(releases)
         with alone(releases):
             clear(releases)
             digest = digest_of(tools)
@@ -74,9 +74,16 @@ def prepare_config(config: Path) -> None:
     Raises InstallFailedError.
     """
     with told(config):
-        (config / "conf.d").mkdir(mode=0o755, exist_ok=True)
+        make_folder(config / "conf.d")
         if not (config / "my-galera.cnf").exists():
             files.replace(config / "my-galera.cnf", shipped("my-galera.cnf"), mode=0o644)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that every container of the pod can read, whatever this one's umask is.  Raises OSError."""
+    if not path.is_dir():
+        path.mkdir()
+        path.chmod(0o755)
 
 
 def shipped(name: str) -> bytes:

@@ -1,10 +1,14 @@
 """The *install* init container as the manifests start it, on volumes as they should be and as they should not."""
 
+import contextlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bootstrap import install as install_module
 from tests.images.server.box import UID, Container, Done, podman
 from tests.images.tools.confined import confined
 
@@ -120,6 +124,29 @@ def test_a_volume_mounted_noexec_keeps_what_was_there(tool_image: str) -> None:
 
     fails(done, "/work-dir", "noexec")
     assert done.stdout == "old\n"
+
+
+def test_killed_at_any_moment_it_leaves_tools_that_run_or_none(tools: Path, tmp_path: Path) -> None:
+    """The real tools, old and new by turns; at the end nothing of the interrupted ones is left."""
+    work_dir = tmp_path / "work-dir"
+    work_dir.mkdir()
+    newer = shutil.copytree(tools, tmp_path / "newer", symlinks=True)
+    (newer / "lib" / "newer").touch()
+    killed = 0
+    for number, source in enumerate((tools, newer) * 12):
+        options = (f"--work-dir={work_dir}", f"--config={work_dir}", f"--tools={source}")
+        process = subprocess.Popen((sys.executable, "-m", "bootstrap", "install", *options), stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1 + number * 0.02)
+        process.kill()
+        killed += process.wait() == -9
+        if (program := work_dir / "galera-bootstrap").is_symlink():
+            assert b"version" in subprocess.run([program, "--version"], capture_output=True, check=True).stdout
+    assert killed > 5
+
+    release = install_module.install(tools, work_dir, "1")
+    assert install_module.digest_of(release) == install_module.digest_of(tools)
+    assert [path.name for path in work_dir.rglob("*") if path.name.startswith(install_module.STAGING)] == []
 
 
 def test_tools_of_another_architecture(tool_image: str, tools: Path, work_dir: Path, tmp_path: Path) -> None:

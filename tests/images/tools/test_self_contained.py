@@ -63,7 +63,7 @@ def test_no_library_is_needed_but_glibc_and_the_bundle_s_own(tools: Path) -> Non
     assert needed - OF_GLIBC - loaders - ours == set()
 
 
-def test_both_commands_run_without_python_proc_or_a_home(bare: str, tool_image: str, work_dir: Path) -> None:
+def test_both_commands_run_without_python_or_a_home(bare: str, tool_image: str, work_dir: Path) -> None:
     """As copied by `install`, in another image, read-only, as a uid without a name."""
     confined(tool_image, "--work-dir=/work-dir", options=(f"--volume={work_dir}:/work-dir",), check=True)
     inside = (f"--volume={work_dir}:/work-dir:ro", "--unsetenv=HOME")
