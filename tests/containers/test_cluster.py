@@ -36,9 +36,8 @@ def check_power_cut(cluster: Cluster) -> None:
     cluster.recovers()
     assert cluster.all_bootstraps == 2
     for pod in cluster.lab.pods.values():
-        # Others may have been tried again: `bootstrap` when it is earlier than its agent, who makes meta/, and a server
-        # whose state transfer failed.
-        assert [pod.containers[name].starts for name in ("install", "agent")] == [2, 2]
+        # `mysql` is not counted: a server that ends while it joins is started again, and the rows tell whether all is well.
+        assert [pod.containers[name].starts for name in ("install", "agent", "bootstrap")] == [2, 2, 2]
 
 
 def test_a_pod_that_is_cut_off_is_neither_primary_nor_given_up_and_comes_back(form: Form, runtime: Podman) -> None:
