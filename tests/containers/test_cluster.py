@@ -36,7 +36,7 @@ def check_power_cut(cluster: Cluster) -> None:
     cluster.recovers()
     assert cluster.all_bootstraps == 2
     for pod in cluster.lab.pods.values():
-        # `mysql` is not counted: a server that ends while it joins is started again, and the rows tell whether all is well.
+        # `mysql` is not counted: a server that ends while it joins is started again, as it should be.
         assert [pod.containers[name].starts for name in ("install", "agent", "bootstrap")] == [2, 2, 2]
 
 
