@@ -4,7 +4,6 @@ Knows how a message travels and who may send one; nothing of what it means for a
 Everything that goes wrong on the way is an `Unknown` with its reason: refused, silent, too long, wrongly sealed.
 """
 
-import contextlib
 import secrets
 import socket
 import threading
@@ -13,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
 
+from bootstrap.bounded import Bounded, shut
 from bootstrap.facts import Record, Unknown
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import (
@@ -170,20 +170,11 @@ def _why(exc: Exception) -> str:
 
 def _cut(sock: socket.socket, late: threading.Event) -> None:
     late.set()
-    _shut(sock)
+    shut(sock)
 
 
-def _shut(sock: object) -> None:
-    if isinstance(sock, socket.socket):
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-class Server(ThreadingHTTPServer):
+class Server(Bounded):
     """Answers other agents."""
-
-    daemon_threads = True
-    request_queue_size = MAX_CONNECTIONS
 
     def __init__(
         self,
@@ -196,34 +187,7 @@ class Server(ThreadingHTTPServer):
         self.membership = membership
         self.own_record = record
         self.own_prepare = prepare
-        self.guard = threading.Lock()
-        self.live: dict[object, None] = {}
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        super().__init__(address, Handler)
-
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Give the connection a thread; when there are too many, cut the oldest."""
-        with self.guard:
-            while len(self.live) >= MAX_CONNECTIONS:
-                oldest = next(iter(self.live))
-                del self.live[oldest]
-                _shut(oldest)
-            self.live[request] = None
-        super().process_request(request, client_address)
-
-    def process_request_thread(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
-        """Serve one connection in its thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self.guard:
-                self.live.pop(request, None)
-
-    def handle_error(self, request: object, client_address: object) -> None:  # socketserver's signature
-        """A caller that breaks off is nothing to log."""
+        super().__init__(address, Handler, MAX_CONNECTIONS)
 
     def reply_to(self, request: Message) -> Json | None:
         """The answer to a verified request, or None when there is no such path."""

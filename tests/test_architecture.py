@@ -33,6 +33,7 @@ LEAVES = {
         "control",
         "files",
         "install",
+        "bounded",
     },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
@@ -44,6 +45,7 @@ LEAF_USES = {
     "bootstrap.install": {"bootstrap.files"},
     "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover"},
     "bootstrap.initialise": {"bootstrap.files"},
+    "bootstrap.exchange": {"bootstrap.bounded"},
     "peerfinder.lookup": {"peerfinder.resolver"},
     "peerfinder.hook": {"peerfinder.signals"},
 }
