@@ -1,0 +1,76 @@
+"""`python -m tests.cluster`: a Kubernetes on this machine that stays up, and kubectl for it."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from images.build import ensure
+from images.running import BuildError
+from tests.cluster import binaries
+from tests.cluster.cluster import Cluster, NotHereError
+from tests.cluster.waiting import ClusterError
+
+OURS = ("galera-install", "mysql-galera")
+
+
+@click.group()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(".lab/cluster"), show_default=True)
+@click.option("--nodes", type=click.IntRange(1, 9), help="How many nodes; default: as many as are there, else 1.")
+@click.pass_context
+def cli(context: click.Context, folder: Path, nodes: int | None) -> None:
+    """A real Kubernetes in namespaces of this machine: no registry, no container engine; it needs root."""
+    there = len(list(folder.glob("node*/holder.json")))
+    context.obj = Cluster(folder, nodes=nodes or there or 1)
+
+
+@cli.command("binaries")
+def build() -> None:
+    """Build Kubernetes and CoreDNS, if that was not done before; prints where they are."""
+    binaries.ensure()
+    click.echo(binaries.cache_folder())
+
+
+@cli.command()
+@click.pass_obj
+def up(cluster: Cluster) -> None:
+    """Start a cluster and leave it running."""
+    cluster.up()
+
+
+@cli.command()
+@click.argument("images", nargs=-1)
+@click.pass_obj
+def load(cluster: Cluster, images: tuple[str, ...]) -> None:
+    """Bring images of the local containers storage to the nodes; this project's own without a name."""
+    cluster.load(*(images or [ensure(name) for name in OURS]))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def kubectl(cluster: Cluster, words: tuple[str, ...]) -> None:
+    """Run kubectl as the cluster's administrator."""
+    command = (*cluster.kubectl.command, *words)
+    os.execvp(command[0], command)
+
+
+@cli.command()
+@click.pass_obj
+def down(cluster: Cluster) -> None:
+    """End everything and remove the folder."""
+    cluster.down()
+
+
+def main() -> None:
+    """Run the command; an expected fault is one sentence on stderr and exit status 1."""
+    try:
+        cli(prog_name="python -m tests.cluster")
+    except (BuildError, ClusterError, NotHereError) as exc:
+        click.echo(f"cluster: {exc}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""A real Kubernetes on this machine: a control plane and nodes, each in namespaces of its own."""
+
+import os
+import shutil
+import tempfile
+import zlib
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from images.running import BuildError, answer, say
+from tests.cluster import binaries, storage
+from tests.cluster.control import ControlPlane
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.node import CNI_PLUGINS, PAUSE, Node
+from tests.cluster.spaces import HIDDEN
+from tests.cluster.waiting import ClusterError
+
+PACKAGES = {
+    "etcd": "etcd-server",
+    "containerd": "containerd",
+    "runc": "runc",
+    str(CNI_PLUGINS / "ptp"): "containernetworking-plugins",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "nsenter": "util-linux",
+}
+"""Programs, and the Debian package that has them."""
+
+VOLUMES = 12
+"""Volumes on each node."""
+
+
+class NotHereError(Exception):
+    """This machine cannot run a cluster; the message is the cure."""
+
+
+def check() -> None:
+    """Raises NotHereError when something is missing."""
+    if os.geteuid() != 0:
+        raise NotHereError("a node makes namespaces, mounts and cgroups: run it as root")
+    packages = {package for name, package in PACKAGES.items() if shutil.which(name) is None}
+    if packages:
+        install = f"apt-get install --no-install-recommends {' '.join(sorted(packages))}"
+        raise NotHereError(f"programs are missing; on Debian: {install}")
+    if absent := binaries.missing():
+        raise NotHereError(f"no Kubernetes binaries in {binaries.cache_folder()} ({', '.join(absent)}); run `make e2e`")
+
+
+class Cluster:
+    """A cluster in a folder; as a context manager it is up, and gone afterwards, also when this process is killed."""
+
+    def __init__(self, folder: Path | None = None, *, nodes: int = 1) -> None:
+        """In a temporary folder when none is given.  Reads nothing and starts nothing."""
+        self.folder = (folder or Path(tempfile.mkdtemp(prefix="cluster-"))).absolute()
+        for hidden in HIDDEN:
+            if self.folder.is_relative_to(hidden) or binaries.cache_folder().is_relative_to(hidden):
+                raise NotHereError(f"neither the cluster nor its programs can be in {hidden}: a node has its own there")
+        tag = f"peerfinder-{zlib.crc32(str(self.folder).encode()):08x}"
+        self.control = ControlPlane(self.folder)
+        self.nodes = [Node(number, self.folder, tag) for number in range(1, nodes + 1)]
+
+    def up(self, *, bound: bool = False) -> None:
+        """Start all; returns when the nodes are ready.  A `bound` cluster ends with this process.
+
+        Raises NotHereError or ClusterError, and leaves nothing running then.
+        """
+        check()
+        if self.control.machine.on:
+            raise ClusterError(f"there is a cluster in {self.folder} already")
+        with ExitStack() as undo:
+            undo.callback(self.down)
+            self.control.up(bound=bound)
+            say("control plane: ready")
+            for node in self.nodes:
+                node.up(self.control, bound=bound)
+            self.load_pause()
+            self.kubectl.apply(storage.storage_class(), *(v for n in self.nodes for v in storage.volumes(n, VOLUMES)))
+            for node in self.nodes:
+                self.wait_ready(node)
+                say(f"{node.name}: ready")
+            undo.pop_all()
+
+    def down(self) -> None:
+        """Cut the power of all machines and remove the folder."""
+        for node in self.nodes:
+            node.down()
+        self.control.down()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """As administrator."""
+        return self.control.kubectl()
+
+    def wait_ready(self, node: Node, *, seconds: float = 60) -> None:
+        """Until the node is Ready.  Raises ClusterError with the end of the kubelet's log."""
+
+        def ready() -> bool:
+            try:
+                found = self.kubectl.get("node", node.name)
+            except ClusterError:
+                return False
+            return any(c["type"] == "Ready" and c["status"] == "True" for c in found["status"]["conditions"])
+
+        node.machine.wait_for("kubelet", ready, seconds)
+
+    def load(self, *images: str) -> None:
+        """Bring images of the local containers storage to all nodes.  Raises ClusterError."""
+        for image in images:
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                archive = Path(folder) / "image.tar"
+                try:
+                    answer(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{image}"])
+                except BuildError as exc:
+                    raise ClusterError(f"{image} is not in the local storage: {exc}") from exc
+                for node in self.nodes:
+                    node.load(archive)
+            say(f"{image}: on {len(self.nodes)} nodes" if len(self.nodes) > 1 else f"{image}: on the node")
+
+    def load_pause(self) -> None:
+        """Make the image of the sandboxes of the pause program, and bring it to all nodes."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            shutil.copy(binaries.program("pause"), folder)
+            recipe = Path(folder) / "Dockerfile"
+            recipe.write_text('FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n')
+            answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={PAUSE}", folder])
+        self.load(PAUSE)
+
+    def __enter__(self) -> "Cluster":
+        self.up(bound=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()

@@ -1,0 +1,62 @@
+"""Addresses of a cluster, and the wires between its machines.
+
+The control plane's machine is the switch and the router: a bridge with a port for each node, and a route to each
+node's pods.
+"""
+
+import subprocess
+
+from tests.cluster.spaces import Spaces
+from tests.cluster.waiting import ClusterError
+
+CONTROL = "10.10.0.1"
+"""Of the control plane: the API server, and the DNS that pods ask."""
+SERVICES = "10.96.0.0/16"
+API_SERVICE = "10.96.0.1"
+PODS = "10.244.0.0/16"
+
+
+def node_address(number: int) -> str:
+    """Of a node, which are counted from 1."""
+    return f"10.10.0.{10 + number}"
+
+
+def node_pods(number: int) -> str:
+    """The addresses of a node's pods."""
+    return f"10.244.{number}.0/24"
+
+
+def make_switch(control: Spaces) -> None:
+    """The bridge."""
+    control.run("ip", "link", "add", "nodes", "type", "bridge")
+    control.run("ip", "address", "add", f"{CONTROL}/24", "dev", "nodes")
+    control.run("ip", "link", "set", "nodes", "up")
+
+
+def plug(control: Spaces, node: Spaces, number: int) -> None:
+    """A wire from the switch to a node; it vanishes with either of them."""
+    port = f"node{number}"
+    # From outside of both PID namespaces, because the peer is named by its pid.
+    wire = (
+        "ip",
+        "link",
+        "add",
+        port,
+        "master",
+        "nodes",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        str(node.pid),
+    )
+    done = subprocess.run((*control.enter("--net"), *wire), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ClusterError(f"no wire to {node.name}: {done.stderr.strip()}")
+    control.run("ip", "link", "set", port, "up")
+    control.run("ip", "route", "replace", node_pods(number), "via", node_address(number))
+    node.run("ip", "address", "add", f"{node_address(number)}/24", "dev", "eth0")
+    node.run("ip", "link", "set", "eth0", "up")
+    node.run("ip", "route", "add", "default", "via", CONTROL)

@@ -1,0 +1,3 @@
+module peerfinder.test/pause
+
+go 1.21
