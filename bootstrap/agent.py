@@ -9,6 +9,7 @@ The logical clock orders what was asked and what was promised: a promise may onl
 import itertools
 import secrets
 import threading
+import time
 from dataclasses import dataclass, field, replace
 
 from bootstrap import permission, promise
@@ -17,6 +18,7 @@ from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Server, Unknown
 from bootstrap.journal import Journal, Memory, new_memory
 from bootstrap.pod import Action, Pod
+from bootstrap.probes import View
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.settings import Settings
 from bootstrap.verdict import Verdict
@@ -54,6 +56,9 @@ class Agent:
         self.told = ""
         self.silence = ""
         self.stuck = 0
+        # For the probes alone: no decision looks at a clock.
+        self.seen_at = self.turned_at = time.monotonic()
+        self.syncing = False
         permission.void(self.settings.permission)
         self.open_journal()
 
@@ -97,6 +102,21 @@ class Agent:
                 self.world.say(f"term {answer.term} is promised to {request.winner.pod}")
             return None
 
+    # What the probes ask.
+
+    def view(self) -> View:
+        """What a probe is answered by; without the lock, which a slow disk may hold: each value is read whole."""
+        now = time.monotonic()
+        return View(
+            pod=self.pod,
+            peers=self.peers,
+            verdict=self.verdict,
+            joining=bool(self.memory.joining),
+            epoch=self.memory.epoch,
+            seen=now - self.seen_at,
+            turned=0.0 if self.syncing else now - self.turned_at,
+        )
+
     # One turn of the loop.
 
     def round(self) -> None:
@@ -122,6 +142,7 @@ class Agent:
             verdict = Verdict(decision, action, bound, began)
         self.settle(verdict)
         self.stop_stuck_server(decision)
+        self.turned_at = time.monotonic()
 
     def stop_stuck_server(self, decision: Decision) -> None:
         """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""
@@ -141,13 +162,18 @@ class Agent:
         self.tell_silence(server if isinstance(server, str) else "")
         with self.changed:
             self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
+            self.seen_at = time.monotonic()
 
     def transfer_is_durable(self) -> bool:
         """Make what a state transfer wrote durable before its joining mark is closed: rsync does not fsync."""
         server = self.record().primary
         if not self.memory.joining or server is None or not server.settled:
             return True
+        # As long as the disk takes for a whole database, and a restart of this agent would only begin anew.
+        self.syncing = True
         failure = self.world.sync()
+        self.turned_at = time.monotonic()
+        self.syncing = False
         if failure:
             self.world.say(f"the state transfer cannot be made durable: {failure}")
         return not failure

@@ -17,11 +17,12 @@ class Bounded(ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
+    # Longer than the bound: accepting is quick, and who finds the queue full tries again only after a second.
+    request_queue_size = 1024
 
     def __init__(self, address: tuple[str, int], handler: type[BaseRequestHandler], most: int) -> None:
         """Serve at most so many connections at a time; for one more the oldest is cut.  Raises OSError."""
         self.most = most
-        self.request_queue_size = most
         self.guard = threading.Lock()
         self.live: dict[object, None] = {}
         if ":" in address[0]:

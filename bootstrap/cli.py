@@ -14,6 +14,7 @@ COMMANDS = {
     "on-change": "peers on stdin: write my-galera.cnf anew",
     "start": "take the permission and become the server: start -- mariadbd --defaults-file=...",
     "status": "one line a member",
+    "healthz": "a probe: exit code 0 or 1",
     "explain": "the decision, rule by rule, with what is known of every peer",
     "inspect": "class and position of the datadir",
     "render": "show my-galera.cnf as it would be written",

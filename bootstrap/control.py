@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed
-
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from bootstrap.record import Json
 
@@ -56,9 +54,10 @@ class Connection:
 class Client:
     """A command's end of the agent's socket."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect; raises AgentUnreachableError."""
+    def __init__(self, path: Path, timeout: float | None = None) -> None:
+        """Connect, and wait at most `timeout` seconds for this and for each answer; raises AgentUnreachableError."""
         sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(timeout)
         try:
             sock.connect(str(path))
         except OSError as exc:
@@ -91,6 +90,9 @@ def connect(path: Path, patience: float, on_wait: Callable[[str], None]) -> Clie
 
     `on_wait` is told once when there is something to wait for.
     """
+    # Here, because a probe is a process every few seconds, asks at once or not at all, and would pay for it each time.
+    from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed  # noqa: PLC0415
+
     try:
         return Client(path)
     except AgentUnreachableError as exc:

@@ -5,6 +5,7 @@ Turns messages into the agent's calls and back; decides nothing.
 
 from collections.abc import Callable
 
+from bootstrap import probes
 from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
@@ -60,6 +61,7 @@ class Desk:
             "members": lambda: {"ordinals": sorted(self.agent.expected())},
             "status": self._status,
             "explain": self._explain,
+            "health": self._health,
         }
         answer = answers.get(op)
         return answer() if answer else {"error": f"unknown request {op[:40]!r}"}
@@ -116,6 +118,11 @@ class Desk:
             known.epoch,
         )
         return {"name": name, "ordinal": ordinal, "answer": "ok", **dict(zip(MEMBER_KEYS, values, strict=True))}
+
+    def _health(self) -> Json:
+        view = self.agent.view()
+        word = probes.ready(view)
+        return {"live": probes.alive(view), "ready": word is probes.Word.READY, "word": word.value}
 
     def _explain(self) -> Json:
         agent = self.agent

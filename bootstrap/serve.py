@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from bootstrap import configure, control, exchange, files, lock, server
+from bootstrap import configure, control, exchange, files, health, lock, server
 from bootstrap.agent import Agent
 from bootstrap.desk import Desk
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError, VolumeBusyError
@@ -56,6 +56,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         agent.wake.set()
 
     neighbours.start_watching(changed)
+    answer_probes(settings, agent)
     say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
     while True:
         agent.wake.clear()
@@ -88,6 +89,23 @@ def listen(settings: Settings, membership: exchange.Membership, agent: Agent) ->
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
         ) from exc
     threading.Thread(target=answering.serve_forever, name="exchange", daemon=True).start()
+
+
+def answer_probes(settings: Settings, agent: Agent) -> None:
+    """Answer probes in the background; raises SettingInvalidError when the port is taken.
+
+    Not without it: a probe that is answered by another program would be a lie.
+    """
+    address, port = settings.bind_address, settings.health_port
+    if not port:
+        return
+    try:
+        answering = health.listen(address, port, agent.view)
+    except OSError as exc:
+        raise SettingInvalidError(
+            f"cannot listen on {address} port {port} for probes ({exc.strerror}): set HEALTH_PORT, 0 for none"
+        ) from exc
+    threading.Thread(target=answering.serve_forever, name="health", daemon=True).start()
 
 
 def lock_is_free(settings: Settings) -> bool:

@@ -29,6 +29,7 @@ DEFAULTS = {
     "SECRETS_DIR": ("/etc/galera-secrets", "the files of the Secret"),
     "BIND_ADDRESS": ("0.0.0.0", "where the agent and the server listen"),  # noqa: S104  # a pod's own network
     "EXCHANGE_PORT": ("4569", "the port of the records between agents"),
+    "HEALTH_PORT": ("8080", "the port of probes and metrics, open to all and read-only; 0 = none"),
     "ADDRESS_TYPE": ("DNS", "DNS or IP: how the members stand in wsrep_cluster_address"),
     "MARIADBD": ("mariadbd", "the server's program"),
     "SERVER_USER": ("", "the account that a server started by root changes to; root alone is refused by mariadbd"),
@@ -80,6 +81,7 @@ class Settings:
     secrets_dir: Path
     bind_address: str
     exchange_port: int
+    health_port: int
     address_type: str
     mariadbd: str
     server_user: str
@@ -146,6 +148,8 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
         *_number(told, "REPLICAS", 1, MAX_ORDINAL),
         *_number(told, "EXCHANGE_PORT", 1, 65535),
+        *_number(told, "HEALTH_PORT", 0, 65535),
+        *_different(told, "HEALTH_PORT", "EXCHANGE_PORT"),
         *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
         *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
@@ -169,6 +173,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         secrets_dir=Path(told["SECRETS_DIR"]),
         bind_address=told["BIND_ADDRESS"],
         exchange_port=int(told["EXCHANGE_PORT"]),
+        health_port=int(told["HEALTH_PORT"]),
         address_type=told["ADDRESS_TYPE"],
         mariadbd=told["MARIADBD"],
         server_user=told["SERVER_USER"],
@@ -220,6 +225,10 @@ def _number(told: Mapping[str, str], name: str, least: int, most: int) -> list[s
     value = told[name]
     good = value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most
     return [] if good else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
+
+
+def _different(told: Mapping[str, str], name: str, other: str) -> list[str]:
+    return [f"{PREFIX}{name} and {PREFIX}{other} are both {told[name]}"] if told[name] == told[other] else []
 
 
 def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:

@@ -13,7 +13,7 @@ PURE = {
     "peerfinder": {"peers", "domain", "watch", "findings", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
-        "world", "verdict",
+        "world", "verdict", "probes",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
@@ -34,6 +34,7 @@ LEAVES = {
         "files",
         "install",
         "bounded",
+        "health",
     },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
@@ -46,6 +47,7 @@ LEAF_USES = {
     "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover"},
     "bootstrap.initialise": {"bootstrap.files"},
     "bootstrap.exchange": {"bootstrap.bounded"},
+    "bootstrap.health": {"bootstrap.bounded"},
     "peerfinder.lookup": {"peerfinder.resolver"},
     "peerfinder.hook": {"peerfinder.signals"},
 }

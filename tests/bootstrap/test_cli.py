@@ -1,11 +1,16 @@
 """The command line: its help, its exit codes, and the commands for humans beside a real agent."""
 
+import contextlib
+import http.client
 import inspect
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +92,9 @@ def test_the_page_of_exit_codes_agrees_with_the_errors() -> None:
     assert told == CODES
 
 
-@pytest.mark.parametrize("name", ["agent", "on-start", "on-change", "status", "explain", "inspect", "render"])
+@pytest.mark.parametrize(
+    "name", ["agent", "on-start", "on-change", "status", "healthz", "explain", "inspect", "render"]
+)
 def test_a_wrong_setting_is_one_line_and_15(name: str, machine: Machine) -> None:
     done = run(machine, name, GALERA_BOOTSTRAP_REPLICAS="many", GALERA_BOOTSTRAP_COLOUR="blue")
     assert done.returncode == 15
@@ -141,6 +148,78 @@ def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
     done = run(machine, "explain")
     assert "=> P3 everybody frozen: waiting for galera-1 (unknown: " in done.stdout
     assert f"{A}:7" in done.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("--ready",), ("--live",)])
+def test_healthz_without_an_agent_is_no(words: tuple[str, ...], machine: Machine) -> None:
+    done = run(machine, "healthz", *words)
+    assert done.returncode == 1
+    assert done.stdout.startswith("unknown: no agent answers at ")
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+
+
+def test_healthz_tells_ready_and_alive_apart(machine: Machine) -> None:
+    machine.agent()
+    assert run(machine, "healthz").stdout == "stopped\n"
+    ready, live = run(machine, "healthz", "--ready"), run(machine, "healthz", "--live")
+    assert (ready.returncode, ready.stdout) == (1, "stopped\n")
+    assert (live.returncode, live.stdout) == (0, "live\n")
+
+
+def test_healthz_does_not_wait_for_an_agent_that_hangs(machine: Machine) -> None:
+    agent = machine.agent()
+    agent.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    done = run(machine, "healthz", "--live")
+    assert done.returncode == 1
+    assert "timed out" in done.stdout
+    assert time.monotonic() - began < 8
+    agent.send_signal(signal.SIGCONT)
+    until(lambda: run(machine, "healthz", "--live").returncode == 0, "the agent lives again")
+
+
+def test_healthz_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, bootstrap.commands.healthz; "
+        "print([m for m in sys.modules if m.split('.')[0] in ('jinja2', 'pymysql', 'dns', 'tenacity', 'http')])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "[]"
+
+
+def test_the_agent_answers_probes_on_its_port(machine: Machine) -> None:
+    machine.agent()
+    assert probe(machine, "/livez") == 200
+    assert probe(machine, "/readyz") == 503
+    assert probe(machine, "/metrics") == 200
+
+
+def test_without_a_port_there_are_no_probes_but_healthz(machine: Machine) -> None:
+    machine.probes = 0
+    machine.agent()
+    assert run(machine, "healthz", "--live").returncode == 0
+
+
+def test_an_agent_whose_port_of_probes_is_taken_says_so(machine: Machine) -> None:
+    with socket.create_server((machine.address, machine.probes)):
+        done = run(machine, "agent")
+    assert done.returncode == 15
+    assert f"port {machine.probes} for probes" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def probe(machine: Machine, path: str) -> int:
+    """The status of a path, once the port is open: the socket is there a moment earlier."""
+    until(lambda: is_open(machine), "the port of probes")
+    connection = http.client.HTTPConnection(machine.address, machine.probes, timeout=PATIENCE_S)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+def is_open(machine: Machine) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex((machine.address, machine.probes)) == 0
 
 
 # Without an agent.

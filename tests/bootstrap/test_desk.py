@@ -89,6 +89,13 @@ def test_hello_tells_what_a_starter_needs_to_know(office: Office) -> None:
     }  # fmt: skip
 
 
+def test_a_probe_is_answered_without_the_loop_and_without_the_lock(office: Office) -> None:
+    client = office.client()
+    with office.agent.changed:
+        office.over = True
+        assert client.ask("health") == {"live": True, "ready": False, "word": "stopped"}
+
+
 def test_a_report_is_offered_to_the_next_starter(office: Office) -> None:
     first = office.client()
     report(first)

@@ -70,6 +70,18 @@ def test_replicas_is_a_small_number(value: str) -> None:
     assert "REPLICAS" in complaint({**NEEDED, f"{PREFIX}REPLICAS": value})
 
 
+@pytest.mark.parametrize("value", ["-1", "65536", "http"])
+def test_the_port_of_probes_is_a_port_or_0(value: str) -> None:
+    assert "HEALTH_PORT" in complaint({**NEEDED, f"{PREFIX}HEALTH_PORT": value})
+    assert settings().health_port == 8080
+    assert settings(HEALTH_PORT="0").health_port == 0
+
+
+def test_two_servers_cannot_have_one_port() -> None:
+    told = complaint({**NEEDED, f"{PREFIX}EXCHANGE_PORT": "8080"})
+    assert told == f"{PREFIX}HEALTH_PORT and {PREFIX}EXCHANGE_PORT are both 8080"
+
+
 FORBIDDEN_OPTIONS = [
     "pc.bootstrap=true", "pc.bootstrap = YES", "gcache.size=1G;pc.bootstrap=1", "pc.ignore_sb=true",
     "pc.ignore_quorum=yes", "pc.npvo=true", "pc.recovery=false", "pc.weight=2", "gmcast.listen_addr=tcp://0.0.0.0:1",

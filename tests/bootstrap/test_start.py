@@ -46,6 +46,7 @@ class Machine:
     replicas: int = 1
     address: str = "127.0.0.1"
     port: int = field(default_factory=lambda: free_port("127.0.0.1"))
+    probes: int = field(default_factory=lambda: free_port("127.0.0.1"))
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Machine:
             "REPLICAS": str(self.replicas), "DOMAIN": "cluster.local", "NAMESERVER": f"127.0.0.1:{self.port}",
             "DATA_ROOT": f"{self.root}/data", "RUN_DIR": f"{self.root}/run", "CONFIG_DIR": f"{self.root}/config",
             "SECRETS_DIR": f"{self.root}/secrets", "BIND_ADDRESS": self.address, "EXCHANGE_PORT": str(self.port),
-            "MARIADBD": str(self.program),
+            "HEALTH_PORT": str(self.probes), "MARIADBD": str(self.program),
         }  # fmt: skip
         named = {f"GALERA_BOOTSTRAP_{name}": value for name, value in ours.items()}
         return inherited | named | {"POD_NAME": "galera-0", "POD_NAMESPACE": "test"}

@@ -28,6 +28,9 @@ DNS_PORT = 5300
 CLUSTER_DNS_PORT = 53
 """The name server's port on a bridge: pods find it by their resolv.conf, where no port can stand."""
 
+HEALTH_PORT = 4570
+"""The port of a pod's probes, where it has no network of its own."""
+
 LONGEST_SOCKET = 107
 """Bytes in a Unix socket's path (unix(7), sun_path)."""
 
@@ -127,6 +130,8 @@ class Layout:
             # Its server asks the machine's DNS, which knows none of these names.
             "GALERA_BOOTSTRAP_ADDRESS_TYPE": "IP",
             "GALERA_BOOTSTRAP_BIND_ADDRESS": pod.ip,
+            # Not 8080: something of the machine may have it on all addresses.
+            "GALERA_BOOTSTRAP_HEALTH_PORT": str(HEALTH_PORT),
         }
 
     def write_network_files(self, pod: Pod) -> None:

@@ -1,0 +1,142 @@
+"""The port for the kubelet's probes and for Prometheus: HTTP, read-only, without authentication.
+
+Every answer is made of what the agent knows already: it waits for nobody, so that a probe costs nothing and cannot be
+used to load the database.  Nothing in it is a name, a uuid, an address or a position.
+"""
+
+import contextlib
+import io
+import socket
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+
+from bootstrap import probes
+from bootstrap.bounded import Bounded
+from bootstrap.probes import View, Word
+
+MAX_CONNECTIONS = 32
+"""At once; a probe needs milliseconds."""
+
+MAX_HEAD = 8192
+"""Bytes of a request line and its headers; a probe's are below 300, and nobody else has anything to say."""
+
+DEADLINE_S = 2.0
+"""For the whole head of a request, and for taking the answer."""
+
+PLAIN = "text/plain; charset=utf-8"
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text exposition format."""
+
+Answer = tuple[int, str, str]
+"""Status, type and text."""
+
+
+def livez(view: View) -> Answer:
+    """Whether the agent lives; never about the server."""
+    return (200, PLAIN, "live\n") if probes.alive(view) else (503, PLAIN, "stuck\n")
+
+
+def readyz(view: View) -> Answer:
+    """Whether clients may be sent to the server."""
+    word = probes.ready(view)
+    return 200 if word is Word.READY else 503, PLAIN, f"{word}\n"
+
+
+def metrics(view: View) -> Answer:
+    """The gauges."""
+    return 200, PROMETHEUS, probes.metrics(view)
+
+
+PATHS: dict[str, Callable[[View], Answer]] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
+
+
+class Server(Bounded):
+    """Answers whoever can reach the port."""
+
+    def __init__(self, address: tuple[str, int], view: Callable[[], View]) -> None:
+        """Listen at once; `view` is called from other threads and must not block.  Raises OSError."""
+        self.view = view
+        super().__init__(address, Handler, MAX_CONNECTIONS)
+
+    def server_bind(self) -> None:
+        """Where all addresses are meant, those of IPv4, too, whatever the machine's default."""
+        if self.address_family == socket.AF_INET6:
+            only = self.server_address[0] != "::"
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+        super().server_bind()
+
+
+def listen(address: str, port: int, view: Callable[[], View]) -> Server:
+    """A server at this address; 0.0.0.0 means the addresses of IPv6, too, where there are any.  Raises OSError.
+
+    The kubelet probes the pod's first address, and that is of either family.
+    """
+    if address == "0.0.0.0":  # noqa: S104  # the setting's default: a pod's own network
+        with contextlib.suppress(OSError):
+            return Server(("::", port), view)
+    return Server((address, port), view)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection: one request, one answer."""
+
+    server: Server
+    timeout = DEADLINE_S
+    server_version = "galera-bootstrap"
+    sys_version = ""
+
+    def setup(self) -> None:
+        """Take the request's head as a whole: line by line, a client could make it long and slow."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(io.BytesIO(head(self.connection)))
+        self.connection.settimeout(DEADLINE_S)
+
+    def do_GET(self) -> None:
+        """Answer with a text."""
+        self._answer(body=True)
+
+    def do_HEAD(self) -> None:
+        """Answer with the same status and headers."""
+        self._answer(body=False)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """A request that is not understood; the base class would repeat it in a page of HTML."""
+        self._send((code, PLAIN, ""), body=False)
+
+    def _answer(self, *, body: bool) -> None:
+        path = PATHS.get(self.path.partition("?")[0])
+        self._send(path(self.server.view()) if path else (HTTPStatus.NOT_FOUND, PLAIN, ""), body=body)
+
+    def _send(self, answer: Answer, *, body: bool) -> None:
+        status, kind, text = answer
+        raw = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(raw)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if body:
+            self.wfile.write(raw)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """One line a probe would be a line a second."""
+
+
+def head(sock: socket.socket) -> bytes:
+    """A request line with its headers; nothing when it is too long or does not come whole within the deadline."""
+    end, got = time.monotonic() + DEADLINE_S, b""
+    while b"\r\n\r\n" not in got and b"\n\n" not in got:
+        left = end - time.monotonic()
+        if left <= 0 or len(got) > MAX_HEAD:
+            return b""
+        sock.settimeout(left)
+        more = sock.recv(4096)
+        if not more:
+            return b""
+        got += more
+    return got

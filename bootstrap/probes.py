@@ -1,0 +1,134 @@
+"""What the kubelet and Prometheus are told of a pod: alive, ready, a handful of gauges.
+
+The rules, each with its reason; docs/probes.md says which probe belongs on which container.
+
+Alive speaks of the agent alone: whether its loop goes round.  A server that recovers, transfers its state, waits in a
+minority or is held must not be killed for it (helm charts of others have killed state transfers for years).
+
+Ready speaks of the server: clients may be sent to it.  Unknown is not ready.  A donor leaves service only while another
+member is Synced: a donor by rsync lets nobody commit for as long as the transfer takes, and one that was desynced
+answers with old data; but if it is all that is left, old data and reads are better than no service.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bootstrap.facts import ABSENT, Phase, Record, Server, Unknown
+from bootstrap.pod import Pod
+from bootstrap.verdict import Verdict
+
+STUCK_S = 120.0
+"""Seconds without a turn of the loop until the agent counts as stuck; a turn with silent peers takes 16."""
+
+STALE_S = 30.0
+"""Seconds for which an observation of the server stands; with silent peers there is one every 16."""
+
+NAMESPACE = "galera_bootstrap"
+"""What every gauge's name begins with."""
+
+KINDS = ("none", "wait", "join", "bootstrap", "hold", "stop")
+"""What a decision may be told as; none = a server lives, there is nothing to decide."""
+
+
+class Word(StrEnum):
+    """The answer to "ready?"; nothing in it helps anybody who should not be asking."""
+
+    READY = "ready"
+    """In a Primary Component and in step with it."""
+    STOPPED = "stopped"
+    """No server; the decision is awaited, or the datadir is being read."""
+    SILENT = "silent"
+    """Something lives on the volume and does not answer: it starts, receives its state, hangs, or ends."""
+    STALE = "stale"
+    """The agent has not looked for too long to know."""
+    OUTSIDE = "outside"
+    """Not in a Primary Component."""
+    SPLIT = "split"
+    """Another history is alive, and nothing says that it is the older one."""
+    JOINING = "joining"
+    """Behind the others, or its state transfer is not durable yet."""
+    DONOR = "donor"
+    """Gives its state to a joiner, or was desynced by hand, while another member is Synced."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the answers rest on, as one agent knows it now."""
+
+    pod: Pod
+    """The own pod."""
+    peers: Mapping[int, Record | Unknown]
+    """What the other agents said last."""
+    verdict: Verdict
+    """What the last round came to."""
+    joining: bool
+    """A join was permitted and has not ended."""
+    epoch: int
+    """Of the Primary Component that this volume was last a member of."""
+    seen: float
+    """Seconds since the server was looked at."""
+    turned: float
+    """Seconds since the loop came round, or since it began to wait for the disk."""
+
+    @property
+    def server(self) -> Server | None:
+        """The live server's own word, unless it is too old."""
+        return self.pod.server if self.pod.phase is Phase.RUNNING and self.seen <= STALE_S else None
+
+
+def alive(view: View) -> bool:
+    """Whether the agent's loop goes round."""
+    return view.turned <= STUCK_S
+
+
+def ready(view: View) -> Word:
+    """Whether clients may be sent to the server, or why not; the first reason that holds."""
+    if view.pod.phase in ABSENT:
+        return Word.STOPPED
+    server = view.server
+    if server is None:
+        return Word.SILENT if view.pod.server is None else Word.STALE
+    if not server.primary:
+        return Word.OUTSIDE
+    if view.joining or not server.settled:
+        return Word.JOINING
+    others = [(r, other) for r in view.peers.values() if isinstance(r, Record) and (other := r.primary)]
+    if any(other.uuid != server.uuid and r.epoch >= view.epoch for r, other in others):
+        return Word.SPLIT
+    stand_ins = [r.pod for r, o in others if (o.uuid, o.local_state) == (server.uuid, "Synced") and not r.joining]
+    return Word.DONOR if server.local_state != "Synced" and stand_ins else Word.READY
+
+
+def kind(view: View) -> str:
+    """The decision in one of KINDS."""
+    return "none" if view.verdict.decision.rule == "own-server" else view.verdict.word
+
+
+def metrics(view: View) -> str:
+    """The gauges in Prometheus' text format; what is not known has no value, rather than 0."""
+    server = view.server
+    lines = [
+        *gauge("live", "The agent's loop goes round.", alive(view)),
+        *gauge("ready", "Clients may be sent to this server.", ready(view) is Word.READY),
+        *header("decision", "What the agent has decided; none while a server lives."),
+        *(f'{NAMESPACE}_decision{{kind="{name}"}} {int(name == kind(view))}' for name in KINDS),
+        *gauge("server_answers", "The server tells its state.", server is not None),
+    ]
+    if server is not None:
+        lines += [
+            *gauge("server_primary", "The server is in a Primary Component.", server.primary),
+            *gauge("server_synced", "The server is Synced.", server.local_state == "Synced"),
+            *gauge("cluster_size", "Members of the server's component, as it says.", server.size),
+        ]
+    return "\n".join([*lines, ""])
+
+
+def gauge(name: str, about: str, value: int) -> list[str]:
+    """One gauge without labels."""
+    return [*header(name, about), f"{NAMESPACE}_{name} {int(value)}"]
+
+
+def header(name: str, about: str) -> list[str]:
+    """What stands before a gauge's values."""
+    return [f"# HELP {NAMESPACE}_{name} {about}", f"# TYPE {NAMESPACE}_{name} gauge"]

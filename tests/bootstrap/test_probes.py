@@ -1,0 +1,207 @@
+"""What is told to the kubelet in every state of a pod: alive, ready, gauges."""
+
+import re
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap import probes
+from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait
+from bootstrap.facts import NIL_UUID, DataClass, Disk, Record, Server, Unknown
+from bootstrap.pod import Action, Pod
+from bootstrap.probes import KINDS, STALE_S, STUCK_S, View, Word, alive, metrics, ready
+from bootstrap.verdict import Verdict
+from tests.bootstrap.records import A, B, clusters, examples, running, servers
+
+OWN = Verdict(Wait("own-server", "my server is running"))
+SYNCED = Server("Primary", "Synced", A, 10, 3)
+DONOR = replace(SYNCED, local_state="Donor/Desynced")
+LIVE = Pod(taken=Action.JOIN, server=SYNCED)
+
+
+def view(server: Server | None = SYNCED, *peers: Record, **changes: object) -> View:
+    """A pod whose server says this, beside these peers."""
+    told = {"pod": replace(LIVE, server=server), "joining": False, "epoch": 4, "verdict": OWN, "seen": 1, "turned": 1}
+    return View(**{"peers": {p.ordinal: p for p in peers}, **told, **changes})  # type: ignore[arg-type]
+
+
+def gauges(of: View) -> dict[str, str]:
+    """The gauges as a reader of the text format understands them."""
+    lines = [line for line in metrics(of).splitlines() if not line.startswith("#")]
+    return dict(line.removeprefix("galera_bootstrap_").rsplit(" ", 1) for line in lines)
+
+
+def test_a_synced_member_of_a_primary_component_is_ready() -> None:
+    assert ready(view()) is Word.READY
+
+
+@pytest.mark.parametrize(
+    ("pod", "word"),
+    [
+        (Pod(held=False), Word.STOPPED),
+        (Pod(starter=True), Word.STOPPED),
+        (Pod(starter=True, disk=Disk(DataClass.CLEAN)), Word.STOPPED),
+        (Pod(), Word.SILENT),
+        (Pod(taken=Action.JOIN), Word.SILENT),
+        (Pod(taken=Action.BOOTSTRAP), Word.SILENT),
+        # A starter arrives when the server before it is dead, whatever was last heard of it.
+        (LIVE.arrived(), Word.STOPPED),
+        (LIVE.observed(held=False, server=None), Word.STOPPED),
+        (LIVE.observed(held=True, server=None), Word.SILENT),
+    ],
+)
+def test_without_an_answer_of_the_server_nobody_is_ready(pod: Pod, word: Word) -> None:
+    assert ready(view(pod=pod)) is word
+
+
+@pytest.mark.parametrize("status", ["non-Primary", "Disconnected"])
+def test_outside_of_a_primary_component_nobody_is_ready(status: str) -> None:
+    assert ready(view(replace(SYNCED, cluster_status=status))) is Word.OUTSIDE
+
+
+def test_a_history_without_a_name_is_no_primary_component() -> None:
+    assert ready(view(replace(SYNCED, uuid=NIL_UUID))) is Word.OUTSIDE
+
+
+@pytest.mark.parametrize("state", ["Initialized", "Joining", "Joining: receiving State Transfer", "Joined", "Error"])
+def test_who_is_behind_is_not_ready(state: str) -> None:
+    assert ready(view(replace(SYNCED, local_state=state))) is Word.JOINING
+
+
+def test_a_joiner_is_not_ready_before_its_transfer_is_durable() -> None:
+    assert ready(view(joining=True)) is Word.JOINING
+
+
+def test_an_old_observation_is_not_believed() -> None:
+    assert ready(view(seen=STALE_S)) is Word.READY
+    assert ready(view(seen=STALE_S + 1)) is Word.STALE
+
+
+def test_a_donor_leaves_service_while_another_member_is_synced() -> None:
+    assert ready(view(DONOR, running(1))) is Word.DONOR
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        [running(1, status="non-Primary")],
+        [running(1, state="Donor/Desynced"), running(2, state="Joined")],
+        [running(1, joining=True)],
+        [running(1, uuid=B)],
+    ],
+)
+def test_a_donor_stays_in_service_when_nobody_can_stand_in(others: list[Record]) -> None:
+    assert ready(view(DONOR, *others)) is Word.READY
+
+
+def test_a_donor_beside_silent_peers_stays_in_service() -> None:
+    assert ready(view(DONOR, peers={1: Unknown("silent"), 2: Unknown("silent")})) is Word.READY
+
+
+@pytest.mark.parametrize(("epoch", "word"), [(3, Word.READY), (4, Word.SPLIT), (5, Word.SPLIT)])
+def test_of_two_histories_only_one_that_is_known_to_be_the_later_is_ready(epoch: int, word: Word) -> None:
+    assert ready(view(SYNCED, running(1, uuid=B, epoch=epoch))) is word
+
+
+@given(clusters())
+@examples(300)
+def test_two_histories_are_never_both_ready(cluster: list[Record]) -> None:
+    """Each member told of all others; a client must not write to two histories through one Service."""
+    histories = set()
+    for own in cluster:
+        pod = replace(LIVE, server=own.server if own.primary else None)
+        others = {r.ordinal: r for r in cluster if r is not own}
+        if ready(view(pod=pod, peers=others, epoch=own.epoch, joining=own.joining)) is Word.READY and own.primary:
+            histories.add(own.primary.uuid)
+    assert len(histories) < 2
+
+
+@given(st.lists(st.sampled_from(["Synced", "Donor/Desynced", "Joined"]), min_size=1, max_size=5))
+@examples(100)
+def test_while_anybody_is_whole_somebody_is_ready(states: list[str]) -> None:
+    """Whatever the members are doing for each other."""
+    members = [running(ordinal, state=state) for ordinal, state in enumerate(states)]
+    words = [ready(view(own.server, *(m for m in members if m is not own))) for own in members]
+    assert (Word.READY in words) == any(state != "Joined" for state in states)
+
+
+@given(
+    st.none() | servers,
+    st.sampled_from([Wait("P3", "x"), Hold("own-disk", "x"), Join("join", "x"), Stop("stuck-server", "x")]),
+    st.booleans(),
+    st.floats(0, 1e6),
+)
+@examples(200)
+def test_whatever_the_server_does_the_agent_is_alive(
+    server: Server | None, decision: Wait | Hold | Join | Stop, joining: bool, seen: float
+) -> None:
+    assert alive(view(server, verdict=Verdict(decision), joining=joining, seen=seen))
+
+
+def test_an_agent_whose_loop_stands_still_is_not_alive() -> None:
+    assert alive(view(turned=STUCK_S))
+    assert not alive(view(turned=STUCK_S + 1))
+
+
+# Metrics.
+
+
+def test_the_gauges_of_a_synced_member() -> None:
+    told = gauges(view())
+    assert told == {
+        "live": "1", "ready": "1", "server_answers": "1", "server_primary": "1", "server_synced": "1",
+        "cluster_size": "3", **{f'decision{{kind="{kind}"}}': str(int(kind == "none")) for kind in KINDS},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("blind", [view(None), view(seen=STALE_S + 1), view(pod=Pod(held=False))])
+def test_what_is_not_known_has_no_value(blind: View) -> None:
+    told = gauges(blind)
+    assert told["server_answers"] == told["ready"] == "0"
+    assert not told.keys() & {"server_primary", "server_synced", "cluster_size"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"),
+    [
+        (OWN, "none"),
+        (Verdict(Wait("P3", "x")), "wait"),
+        (Verdict(Hold("own-disk", "x")), "hold"),
+        (Verdict(Stop("stuck-server", "x")), "stop"),
+        (Verdict(Join("join", "x"), Action.JOIN), "join"),
+        (Verdict(Bootstrap("P3", "x"), Action.BOOTSTRAP), "bootstrap"),
+    ],
+)
+def test_exactly_one_kind_of_decision_is_1(verdict: Verdict, kind: str) -> None:
+    told = gauges(view(verdict=verdict))
+    assert {name for name, value in told.items() if name.startswith("decision") and value == "1"} == {
+        f'decision{{kind="{kind}"}}'
+    }
+
+
+def test_every_gauge_is_told_what_it_is() -> None:
+    lines = metrics(view()).splitlines()
+    told = {re.split("[{ ]", line)[0] for line in lines if not line.startswith("#")}
+    for what in ("HELP", "TYPE"):
+        assert {line.split()[2] for line in lines if line.startswith(f"# {what} ")} == told
+    assert metrics(view()).endswith("\n")
+
+
+@given(clusters())
+@examples(100)
+def test_nothing_told_names_anybody(cluster: list[Record]) -> None:
+    own, *others = cluster
+    of = view(own.server or SYNCED, *others)
+    told = f"{ready(of)} {metrics(of)}"
+    for secret in (A, B, "galera-", "boot-", "volume-"):
+        assert secret not in told
+    assert not re.search(r"[0-9a-f]{8}-", told)
+
+
+def test_the_view_holds_values_only() -> None:
+    """It is read without the agent's lock: each part must be one that is replaced, never changed."""
+    assert {f.name for f in fields(View)} == {"pod", "peers", "verdict", "joining", "epoch", "seen", "turned"}
+    assert probes.View.__dataclass_params__.frozen  # type: ignore[attr-defined]
