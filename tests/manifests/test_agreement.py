@@ -10,7 +10,7 @@ import pytest
 from bootstrap import render
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment, read_secrets
-from tests.lab import machine, podman
+from tests.lab import machine, nameserver, podman
 from tests.lab.folders import Folders
 from tests.lab.podman import AS_IN_2017, WITH_SIDECAR
 from tests.lab.runtime import Run
@@ -151,7 +151,7 @@ def test_the_ports_are_those_of_the_code(base: Documents) -> None:
     pod = containers(template(base))
     declared = {name: {one["name"]: one["containerPort"] for one in pod[name]["ports"]} for name in ("agent", "mysql")}
 
-    assert {one["name"]: one["port"] for one in services["galera"]["spec"]["ports"]} == PEER_PORTS
+    assert {one["name"]: one["port"] for one in services["galera"]["spec"]["ports"]} == PEER_PORTS == nameserver.PORTS
     assert declared["mysql"] == SERVER_PORTS
     assert declared["agent"]["bootstrap"] == PEER_PORTS["bootstrap"]
     for clients in ("mysql", "mysql-writer"):
@@ -294,3 +294,17 @@ def test_the_server_knows_its_options(options: Path, tmp_path: Path) -> None:
 def test_no_variable_is_set_to_its_default(base: Documents) -> None:
     """But the number of members, which must be seen beside the StatefulSet's."""
     assert set(variables(base)) == {f"{PREFIX}REPLICAS"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_tells_of(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "manifests.md").read_text()
+
+
+def test_the_page_has_every_port(base: Documents) -> None:
+    page = (ROOT / "docs" / "manifests.md").read_text()
+    declared = [one for container in containers(template(base)).values() for one in container.get("ports", ())]
+
+    assert sorted(re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)) == sorted(
+        (str(one["containerPort"]), one["name"]) for one in declared
+    )
