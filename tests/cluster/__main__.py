@@ -21,7 +21,7 @@ OURS = ("galera-install", "mysql-galera")
 @click.pass_context
 def cli(context: click.Context, folder: Path, nodes: int | None) -> None:
     """A real Kubernetes in namespaces of this machine: no registry, no container engine; it needs root."""
-    there = len(list(folder.glob("node*/holder.json")))
+    there = len(list(folder.glob("node[1-9]")))
     context.obj = Cluster(folder, nodes=nodes or there or 1)
 
 
@@ -47,7 +47,10 @@ def load(cluster: Cluster, images: tuple[str, ...]) -> None:
     cluster.load(*(images or [ensure(name) for name in OURS]))
 
 
-@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@cli.command(
+    # Everything is kubectl's, its `--` too.
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def kubectl(cluster: Cluster, words: tuple[str, ...]) -> None:

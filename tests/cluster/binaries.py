@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +91,13 @@ def program(name: str) -> Path:
 
 def ensure() -> None:
     """Build what is missing: 10 to 30 minutes on two cores the first time.  Raises BuildError."""
+    ensure_all(BUNDLES)
+
+
+def ensure_all(bundles: Iterable[Bundle]) -> None:
+    """Build those of them that are missing."""
     with only_builder():
-        for bundle in BUNDLES:
+        for bundle in bundles:
             if not bundle.ready:
                 build(bundle)
 

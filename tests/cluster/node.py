@@ -1,8 +1,7 @@
 """A node: containerd, kubelet and kube-proxy on a machine of their own."""
 
 import json
-import shutil
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.cluster.binaries import program
@@ -10,7 +9,7 @@ from tests.cluster.control import ControlPlane, argv
 from tests.cluster.network import CONTROL, PODS, node_address, node_pods, plug
 from tests.cluster.pki import Authority
 from tests.cluster.spaces import Spaces
-from tests.cluster.waiting import ClusterError
+from tests.cluster.waiting import ClusterError, wait
 
 PAUSE = "localhost/peerfinder-pause:1"
 """The image of every pod's sandbox."""
@@ -88,6 +87,11 @@ class Node:
     def images(self) -> list[str]:
         """The names of the images that are there."""
         return self._ctr("images", "list", "--quiet").split()
+
+    def kill(self, containers: Iterable[str]) -> None:
+        """SIGKILL all processes of these containers, as the kernel does when memory runs out."""
+        for container in containers:
+            self._ctr("tasks", "kill", "--all", "--signal=SIGKILL", container)
 
     def _ctr(self, *words: str) -> str:
         return self.machine.run("ctr", f"--address={SOCKET}", "--namespace=k8s.io", *words)
@@ -173,16 +177,9 @@ class Node:
                     (root / setting).write_text((hierarchy / setting).read_text())
 
     def _remove_cgroups(self) -> None:
-        for hierarchy in hierarchies():
-            root = hierarchy / self._cgroup
-            for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
-                folder.rmdir()
-            with suppress(FileNotFoundError):
-                root.rmdir()
-
-    def remove(self) -> None:
-        """Everything on its disk."""
-        shutil.rmtree(self.machine.folder, ignore_errors=True)
+        roots = [hierarchy / self._cgroup for hierarchy in hierarchies()]
+        # A cgroup stays busy for a moment after its last process has ended.
+        wait(f"the end of {self.name}'s cgroups", lambda: all(removed(root) for root in roots), seconds=30)
 
 
 def pod_network(number: int) -> dict[str, object]:
@@ -193,6 +190,18 @@ def pod_network(number: int) -> dict[str, object]:
     """
     addresses = {"type": "host-local", "ranges": [[{"subnet": node_pods(number)}]], "routes": [{"dst": "0.0.0.0/0"}]}
     return {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}]}
+
+
+def removed(root: Path) -> bool:
+    """Remove a cgroup and all below it; whether that went."""
+    try:
+        for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
+            folder.rmdir()
+        if root.exists():
+            root.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def hierarchies() -> list[Path]:

@@ -103,7 +103,7 @@ class Spaces:
         """Cut its power: everything in it is dead when this returns."""
         with suppress(ClusterError):
             os.kill(self.pid, signal.SIGKILL)
-            # The kernel lets the first process of a PID namespace go only after all others.
+            # The kernel lets the first process of a PID namespace go only after all others; so long it is a zombie.
             wait(f"the end of {self.name}", lambda: not self.on, seconds=60)
         self._note.unlink(missing_ok=True)
         if self._parent is not None:
@@ -142,12 +142,12 @@ class Spaces:
         pid = self.run("sh", "-c", launch, "sh", str(self.log(name)), *argv, env={"HOME": "/run", **(env or {})})
         self.pid_file(name).write_text(pid)
 
-    def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
-        """End one daemon and wait for that; SIGKILL after 20 s.  Nothing when it does not run."""
-        for signum, seconds in ((number, 20), (signal.SIGKILL, 20)):
+    def stop(self, name: str, *, seconds: float = 20) -> None:
+        """End one daemon and wait for that; SIGKILL when it takes longer.  Nothing when it does not run."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
             if not self.alive(name):
                 return
-            self.run("kill", f"-{signum.value}", self.pid_file(name).read_text().strip())
+            self.run("kill", f"-{number.value}", self.pid_file(name).read_text().strip())
             with suppress(ClusterError):
                 wait(f"the end of {name}", lambda: not self.alive(name), seconds=seconds)
 
@@ -181,10 +181,9 @@ class Spaces:
 
 
 def started(pid: int) -> int | None:
-    """When a living process has started, in ticks since boot: with its pid, that names it for ever."""
+    """When a process has started, in ticks since boot: with its pid, that names it for ever.  None: it is gone."""
     with suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else int(fields[19])
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     return None
 
 
