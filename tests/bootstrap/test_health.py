@@ -15,6 +15,7 @@ import pytest
 from bootstrap import health, probes
 from bootstrap.facts import Record, Unknown
 from bootstrap.health import DEADLINE_S, MAX_CONNECTIONS, MAX_HEAD, Server, listen
+from bootstrap.journal import Memory
 from bootstrap.pod import Action
 from bootstrap.probes import STALE_S, STUCK_S, View
 from tests.bootstrap.test_desk import Office
@@ -294,10 +295,20 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
     return lambda path: port.ask(path)[:2]
 
 
+def serving(office: Office) -> None:
+    """From now on a server lives there, Synced."""
+    office.agent.world = replace(office.agent.world, server=lambda: SYNCED)
+    office.agent.pod = replace(office.agent.pod, taken=Action.JOIN)
+    office.free = False
+
+
 def test_a_loop_that_stands_still_is_told_and_holds_nothing_up(
     office: Office, port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A server that was seen Synced by then is not believed to be so for ever."""
     ask, go = behind(office, port, monkeypatch), threading.Event()
+    serving(office)
+    until(lambda: ask("/readyz") == (200, "ready\n"), 10)
     assert ask("/livez") == (200, "live\n")
 
     def records(_: list[str]) -> dict[str, Record | Unknown]:
@@ -307,10 +318,11 @@ def test_a_loop_that_stands_still_is_told_and_holds_nothing_up(
     office.agent.world = replace(office.agent.world, records=records)
     try:
         until(lambda: ask("/livez") == (503, "stuck\n"), 10)
-        assert ask("/metrics")[0] == 200
+        until(lambda: ask("/readyz") == (503, "stale\n"), 10)
+        assert "server_answers 0" in ask("/metrics")[1]
     finally:
         go.set()
-    until(lambda: ask("/livez")[0] == 200, 10)
+    until(lambda: ask("/livez")[0] == ask("/readyz")[0] == 200, 10)
 
 
 def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
@@ -324,10 +336,16 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
         go.wait(30)
         return ""
 
-    office.free = False
-    office.agent.pod = replace(office.agent.pod, taken=Action.JOIN)
+    write = office.agent.journal.write
+
+    def slowly(memory: Memory, **changes: object) -> Memory:
+        time.sleep(0.3)
+        return write(memory, **changes)
+
+    monkeypatch.setattr(office.agent.journal, "write", slowly)
     office.agent.memory = replace(office.agent.memory, joining="boot")
-    office.agent.world = replace(office.agent.world, sync=sync, server=lambda: SYNCED)
+    office.agent.world = replace(office.agent.world, sync=sync)
+    serving(office)
     try:
         assert waiting.wait(10)
         end = time.monotonic() + 1.5
@@ -336,7 +354,11 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
             assert ask("/readyz")[0] == 503
     finally:
         go.set()
-    until(lambda: ask("/readyz") == (200, "ready\n"), 10)
+    # The journal is written next, and on the same busy disk.
+    end = time.monotonic() + 10
+    while ask("/readyz") != (200, "ready\n"):
+        assert ask("/livez") == (200, "live\n")
+        assert time.monotonic() < end
 
 
 def test_a_disk_that_hangs_under_the_agents_lock_holds_no_probe_up(
