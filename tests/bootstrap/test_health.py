@@ -217,6 +217,15 @@ def test_a_request_that_is_never_finished_costs_a_thread_for_the_deadline_only(p
     until(lambda: threads() == 0, 5)
 
 
+def test_a_head_that_is_too_long_is_cut_before_it_is_whole(port: Port) -> None:
+    """So a client can make the agent hold some kilobytes, not what it likes."""
+    began = time.monotonic()
+    with port.connect() as sock, contextlib.suppress(ConnectionResetError):
+        sock.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (MAX_HEAD + 4096))
+        assert sock.recv(1) == b""
+    assert time.monotonic() - began < DEADLINE_S * 0.9
+
+
 def test_a_thousand_connections_do_not_shut_a_probe_out(port: Port) -> None:
     """Idle ones and half-sent ones; the probe is served at once, and the agent has no more threads than it allows."""
     most = 0
