@@ -282,7 +282,8 @@ def test_the_server_knows_its_options(options: Path, tmp_path: Path) -> None:
     except machine.NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     command = ("mariadbd", f"--defaults-file={options}", f"--datadir={tmp_path}", "--user=root", "--verbose", "--help")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    environment = {"PATH": machine.command_path()}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     told = re.findall(r"^([a-z_]+) *=", options.read_text(), re.MULTILINE)
 
     assert done.returncode == 0, done.stderr
