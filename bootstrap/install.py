@@ -15,7 +15,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -27,6 +28,11 @@ COMMANDS = ("peer-finder", "galera-bootstrap")
 
 PROBE_SECONDS = 60.0
 """How long the copied program may take to tell its version."""
+
+PATIENCE = 120.0
+"""Seconds to wait for another install; each copies 17 MB and runs the copy once."""
+
+Say = Callable[[str], None]
 
 STAGING = ".staging-"
 """Begins the name of a copy that is not whole yet."""
@@ -43,7 +49,7 @@ CURES = {
 """What to do about an error of the file system."""
 
 
-def install(tools: Path, work_dir: Path, version: str) -> Path:
+def install(tools: Path, work_dir: Path, version: str, say: Say) -> Path:
     """Copy the self-contained tools into the work-dir and let the links name them; return the release's folder.
 
     The links change last: until then, and after any error, what was installed before goes on working.
@@ -52,12 +58,14 @@ def install(tools: Path, work_dir: Path, version: str) -> Path:
     """
     releases = work_dir / "galera-tools"
     with told(work_dir):
+        if releases.is_symlink():
+            raise InstallFailedError(f"{releases} is a symbolic link: remove it, its folder would be emptied")
         make_folder(releases)
-        with alone(releases):
+        with alone(releases, say):
             clear(releases)
             digest = digest_of(tools)
             release = releases / f"{version}-{digest[:12]}"
-            if not release.is_dir() or digest_of(release) != digest:
+            if not is_whole(release, digest):
                 put(tools, release)
             before = current(work_dir)
             for command in COMMANDS:
@@ -81,9 +89,12 @@ def prepare_config(config: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder that every container of the pod can read, whatever this one's umask is.  Raises OSError."""
-    if not path.is_dir():
+    try:
         path.mkdir()
         path.chmod(0o755)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
 
 
 def shipped(name: str) -> bytes:
@@ -103,6 +114,14 @@ def digest_of(folder: Path) -> str:
         elif kind == "file":
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def is_whole(release: Path, digest: str) -> bool:
+    """Whether a release is there as it was copied; what cannot be read is damaged."""
+    try:
+        return release.is_dir() and digest_of(release) == digest
+    except OSError:
+        return False
 
 
 def put(tools: Path, release: Path) -> None:
@@ -138,19 +157,18 @@ def probe(copy: Path) -> None:
         raise InstallFailedError(
             f"programs cannot be executed in {copy.parents[2]}: mount the volume without noexec"
         ) from exc
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        why = f"this machine is {os.uname().machine}" if is_foreign(exc) else str(exc)
+    except subprocess.TimeoutExpired as exc:
+        raise InstallFailedError(
+            f"the copied tools tell no version in {PROBE_SECONDS:.0f} s: give this container more memory or CPU"
+        ) from exc
+    except OSError as exc:
+        why = f"this machine is {os.uname().machine}" if exc.errno == errno.ENOEXEC else str(exc)
         raise InstallFailedError(f"the tools do not run here ({why}): use the image for this architecture") from exc
     if done.returncode != 0:
         said = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
         raise InstallFailedError(
             f"the copied tools do not run (status {done.returncode}: {said}): use an image that is whole"
         )
-
-
-def is_foreign(error: Exception) -> bool:
-    """Whether the kernel does not know the program's format."""
-    return isinstance(error, OSError) and error.errno == errno.ENOEXEC
 
 
 def current(work_dir: Path) -> str | None:
@@ -185,14 +203,32 @@ def keep(releases: Path, names: set[str | None]) -> None:
 
 
 @contextmanager
-def alone(releases: Path) -> Iterator[None]:
-    """Wait until no other install works in this folder.  Raises OSError."""
+def alone(releases: Path, say: Say) -> Iterator[None]:
+    """Wait until no other install works in this folder.  Raises OSError, InstallFailedError after PATIENCE."""
     fd = os.open(releases, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        waits, deadline = False, time.monotonic() + PATIENCE
+        while not locked(fd):
+            if not waits:
+                say(f"waiting for another install into {releases.parent}")
+                waits = True
+            if time.monotonic() > deadline:
+                raise InstallFailedError(
+                    f"another install works in {releases} for {PATIENCE:.0f} s: look for what holds its lock"
+                )
+            time.sleep(0.1)
         yield
     finally:
         os.close(fd)
+
+
+def locked(fd: int) -> bool:
+    """Try to take the lock.  Raises OSError."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -21,9 +21,12 @@ def logger(who: str) -> Callable[[str], None]:
 
 def die_by_signal() -> None:
     """End with 128+n on a signal; as PID 1 the kernel would otherwise ignore it (kill(2), NOTES)."""
+    stopping = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
+        for other in stopping:  # an impatient second one must not end in a traceback
+            signal.signal(other, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+    for number in stopping:
         signal.signal(number, end)

@@ -41,10 +41,10 @@ LOOK_AGAIN_S = 20.0
 LOCK_PATIENCE_S = 2.0
 """How long `on-start` waits for the lock: the scripts of a state transfer outlive a killed server for a second."""
 
-OURS = re.compile(r"(-h.*|--ws.*|--data(d.*)?)")
+OURS = re.compile(r"(-[^-uptlbcr#]*h.*|--ws.*|--data(d.*)?)")
 """Options that only this toolkit may give on the command line, as `plain` has them; others of wsrep belong in conf.d.
 
-The server takes every unambiguous beginning of a name.
+The server takes every unambiguous beginning of a name, and -h behind other letters that take no value.
 """
 
 FILES = re.compile(r"--(defaults|no-def)")
@@ -265,6 +265,8 @@ def check(command: tuple[str, ...], cnf: Path) -> None:
     others = [word for word in command if FILES.match(plain(word)) and word != ours]
     if others:
         raise SettingInvalidError(f"{others[0]}: the configuration is {ours}")
+    if command.count(ours) > 1 or (ours in command and command[command.index(ours) - 1].startswith("-")):
+        raise SettingInvalidError(f"{ours} must be the server's first option, and there once")
     if ours not in command:
         raise SettingInvalidError(f"{ours} is missing in the command: without it the server runs on other data")
 

@@ -8,7 +8,7 @@ import click
 
 from bootstrap.errors import InstallFailedError
 from bootstrap.install import install, prepare_config
-from bootstrap.log import logger
+from bootstrap.log import die_by_signal, logger
 
 FOLDER = click.Path(path_type=Path)
 
@@ -19,8 +19,9 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--tools", type=FOLDER, help="The self-contained tools to copy; default: those that this program is of.")
 def command(*, work_dir: Path, config: Path | None, tools: Path | None) -> None:
     """Copy peer-finder and galera-bootstrap into a volume, from where they run in any image of the pod."""
+    die_by_signal()
     say = logger("install")
-    release = install((tools or own_tools()).absolute(), work_dir.absolute(), version("peerfinder"))
+    release = install((tools or own_tools()).absolute(), work_dir.absolute(), version("peerfinder"), say)
     say(f"{work_dir} has the tools of {release.name}")
     if config is not None:
         prepare_config(config.absolute())

@@ -38,8 +38,13 @@ if [ "$(id -u)" != 0 ]; then
     [ -z "$dropped" ] || echo "entrypoint: dropped $dropped: the server stays uid $(id -u)" >&2
 fi
 
-# It must be the first option; without it the server would run on its own defaults and found a database of its own.
+# It must be the first option, and once; without it the server would run on its own defaults and found a database of its
+# own. Another file is refused by galera-bootstrap.
 server=$1 && shift
+for word; do
+    shift
+    [ "$word" = "--defaults-file=$cnf" ] || set -- "$@" "$word"
+done
 case ${1:-} in
     --defaults-file=*) ;;
     *) set -- "--defaults-file=$cnf" "$@" ;;

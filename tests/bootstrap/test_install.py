@@ -1,5 +1,7 @@
 """The pod's copy of the tools, made of a small stand-in for the self-contained program."""
 
+import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -45,7 +47,7 @@ def releases(work_dir: Path) -> set[str]:
 
 
 def test_both_commands_and_the_old_name_of_the_hook_are_there(tools: Path, work_dir: Path) -> None:
-    release = install(tools, work_dir, "1.0")
+    release = install(tools, work_dir, "1.0", print)
 
     assert release.name.startswith("1.0-")
     assert [says(work_dir, command) for command in COMMANDS] == ["1", "1"]
@@ -54,23 +56,23 @@ def test_both_commands_and_the_old_name_of_the_hook_are_there(tools: Path, work_
 
 
 def test_links_are_relative_so_that_the_volume_may_be_mounted_elsewhere(tools: Path, work_dir: Path) -> None:
-    install(tools, work_dir, "1.0")
+    install(tools, work_dir, "1.0", print)
     moved = work_dir.rename(work_dir.with_name("elsewhere"))
 
     assert says(moved) == "1"
 
 
 def test_the_same_release_is_not_copied_again(tools: Path, work_dir: Path) -> None:
-    release = install(tools, work_dir, "1.0")
+    release = install(tools, work_dir, "1.0", print)
     before = (release / "galera-tools").stat()
 
-    assert install(tools, work_dir, "1.0") == release
+    assert install(tools, work_dir, "1.0", print) == release
     assert (release / "galera-tools").stat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize("harm", ["truncated", "gone", "not executable", "a file more"])
 def test_a_damaged_release_is_replaced(tools: Path, work_dir: Path, harm: str) -> None:
-    release = install(tools, work_dir, "1.0")
+    release = install(tools, work_dir, "1.0", print)
     match harm:
         case "truncated":
             (release / "lib" / "library.zip").write_bytes(b"")
@@ -81,7 +83,7 @@ def test_a_damaged_release_is_replaced(tools: Path, work_dir: Path, harm: str) -
         case _:
             (release / "lib" / "evil.so").touch()
 
-    install(tools, work_dir, "1.0")
+    install(tools, work_dir, "1.0", print)
 
     assert digest_of(release) == digest_of(tools)
     assert releases(work_dir) == {release.name}
@@ -90,18 +92,18 @@ def test_a_damaged_release_is_replaced(tools: Path, work_dir: Path, harm: str) -
 def test_a_new_release_is_current_and_the_one_before_stays_for_programs_that_run(
     tools: Path, work_dir: Path, tmp_path: Path
 ) -> None:
-    first = install(tools, work_dir, "1.0")
-    second = install(make_tools(tmp_path / "second", "2"), work_dir, "2.0")
+    first = install(tools, work_dir, "1.0", print)
+    second = install(make_tools(tmp_path / "second", "2"), work_dir, "2.0", print)
     assert says(work_dir) == "2"
     assert releases(work_dir) == {first.name, second.name}
 
-    third = install(make_tools(tmp_path / "third", "3"), work_dir, "3.0")
+    third = install(make_tools(tmp_path / "third", "3"), work_dir, "3.0", print)
     assert releases(work_dir) == {second.name, third.name}
 
 
 def test_the_way_back_is_the_same(tools: Path, work_dir: Path, tmp_path: Path) -> None:
-    install(make_tools(tmp_path / "second", "2"), work_dir, "2.0")
-    install(tools, work_dir, "1.0")
+    install(make_tools(tmp_path / "second", "2"), work_dir, "2.0", print)
+    install(tools, work_dir, "1.0", print)
 
     assert says(work_dir) == "1"
 
@@ -113,7 +115,7 @@ def test_a_program_that_runs_is_not_written_to(work_dir: Path, tools: Path) -> N
     old.chmod(0o755)
     running = subprocess.Popen([old, "60"])
     try:
-        install(tools, work_dir, "1.0")
+        install(tools, work_dir, "1.0", print)
         assert running.poll() is None
         assert says(work_dir, "peer-finder") == "1"
     finally:
@@ -125,7 +127,7 @@ def test_what_an_interrupted_install_has_left_is_removed(tools: Path, work_dir: 
     (work_dir / "galera-tools" / ".staging-old" / "half").mkdir(parents=True)
     (work_dir / ".staging-old").mkdir()
 
-    release = install(tools, work_dir, "1.0")
+    release = install(tools, work_dir, "1.0", print)
 
     assert releases(work_dir) == {release.name}
     assert not (work_dir / ".staging-old").exists()
@@ -137,7 +139,7 @@ def test_two_installs_at_once_both_succeed(work_dir: Path, tmp_path: Path) -> No
 
     def run(folder: Path, version: str) -> None:
         try:
-            install(folder, work_dir, version)
+            install(folder, work_dir, version, print)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the test shows it
             failed.append(exc)
 
@@ -156,12 +158,12 @@ def test_two_installs_at_once_both_succeed(work_dir: Path, tmp_path: Path) -> No
 def test_tools_that_do_not_run_here_leave_the_old_ones_in_place(
     tools: Path, work_dir: Path, tmp_path: Path, script: str
 ) -> None:
-    install(tools, work_dir, "1.0")
+    install(tools, work_dir, "1.0", print)
     broken = make_tools(tmp_path / "broken", "2")
     (broken / "galera-tools").write_text(script)
 
     with pytest.raises(InstallFailedError, match=r"do not run|cannot be executed"):
-        install(broken, work_dir, "2.0")
+        install(broken, work_dir, "2.0", print)
 
     assert says(work_dir) == "1"
     assert len(releases(work_dir)) == 1
@@ -171,14 +173,64 @@ def test_a_folder_in_a_command_s_place_is_one_clear_line(tools: Path, work_dir: 
     (work_dir / "peer-finder").mkdir()
 
     with pytest.raises(InstallFailedError, match="peer-finder") as told:
-        install(tools, work_dir, "1.0")
+        install(tools, work_dir, "1.0", print)
 
     assert "\n" not in str(told.value)
 
 
+def test_a_release_that_cannot_be_read_is_replaced(
+    tools: Path, work_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector: the disk's error is made here, because no file system of a test has one."""
+    release = install(tools, work_dir, "1.0", print)
+    bad = (release / "lib" / "library.zip").stat().st_ino
+    read = Path.read_bytes
+
+    def reading(path: Path) -> bytes:
+        if path.stat().st_ino == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", reading)
+
+    assert digest_of(install(tools, work_dir, "1.0", print)) == digest_of(tools)
+
+
+def test_a_link_in_place_of_the_releases_is_not_followed(tools: Path, work_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (work_dir / "galera-tools").symlink_to(tmp_path / "precious")
+
+    with pytest.raises(InstallFailedError, match="symbolic link"):
+        install(tools, work_dir, "1.0", print)
+
+
+def test_an_install_that_waits_for_another_says_so(
+    tools: Path, work_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootstrap.install.PATIENCE", 0.3)
+    (work_dir / "galera-tools").mkdir()
+    fd = os.open(work_dir / "galera-tools", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    said: list[str] = []
+    try:
+        with pytest.raises(InstallFailedError, match="another install"):
+            install(tools, work_dir, "1.0", said.append)
+    finally:
+        os.close(fd)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("call", ["./on-start.sh", "sh on-start.sh"])
+def test_the_old_hook_finds_the_commands_however_it_is_called(tools: Path, work_dir: Path, call: str) -> None:
+    install(tools, work_dir, "1.0", print)
+    done = subprocess.run(call, shell=True, cwd=work_dir, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "1\n"
+
+
 def test_no_volume_is_one_clear_line(tools: Path, tmp_path: Path) -> None:
     with pytest.raises(InstallFailedError, match="mount a volume there"):
-        install(tools, tmp_path / "nothing", "1.0")
+        install(tools, tmp_path / "nothing", "1.0", print)
 
 
 def test_a_config_folder_gets_conf_d_and_a_file_that_starts_nothing(tmp_path: Path) -> None:
