@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from images.build import ensure
+from images.debian import image_id
 from images.running import BuildError
 from tests.cluster import binaries
 from tests.cluster.cluster import Cluster, NotHereError
@@ -44,7 +45,7 @@ def up(cluster: Cluster) -> None:
 @click.pass_obj
 def load(cluster: Cluster, images: tuple[str, ...]) -> None:
     """Bring images of the local containers storage to the nodes; this project's own without a name."""
-    cluster.load(*(images or [ensure(name) for name in OURS]))
+    cluster.load({image: image_id(image) for image in images or map(ensure, OURS)})
 
 
 @cli.command(

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import zlib
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -106,18 +107,22 @@ class Cluster:
 
         node.machine.wait_for("kubelet", ready, seconds)
 
-    def load(self, *images: str) -> None:
-        """Bring images of the local containers storage to all nodes.  Raises ClusterError."""
-        for image in images:
+    def load(self, images: Mapping[str, str]) -> None:
+        """Bring images of the local containers storage to all nodes, by the name that pods call them.
+
+        What is loaded under a name is said by id: another clone's build may move the tag at any time.
+        Raises ClusterError.
+        """
+        for name, image in images.items():
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 archive = Path(folder) / "image.tar"
                 try:
-                    answer(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{image}"])
+                    answer(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{name}"])
                 except BuildError as exc:
-                    raise ClusterError(f"{image} is not in the local storage: {exc}") from exc
+                    raise ClusterError(f"{name} is not in the local storage: {exc}") from exc
                 for node in self.nodes:
                     node.load(archive)
-            say(f"{image}: on {len(self.nodes)} nodes" if len(self.nodes) > 1 else f"{image}: on the node")
+            say(f"{name}: on {', '.join(node.name for node in self.nodes)}")
 
     def load_pause(self) -> None:
         """Make the image of the sandboxes of the pause program, and bring it to all nodes."""
@@ -126,7 +131,7 @@ class Cluster:
             recipe = Path(folder) / "Dockerfile"
             recipe.write_text('FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n')
             answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={PAUSE}", folder])
-        self.load(PAUSE)
+        self.load({PAUSE: PAUSE})
 
     def __enter__(self) -> "Cluster":
         self.up(bound=True)

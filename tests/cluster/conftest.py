@@ -1,0 +1,74 @@
+"""A cluster for all tests here, and how long things took in it.
+
+Its own, or that of E2E_CONTEXT: a context of the user's kubeconfig whose nodes have the images of this checkout and
+whose default StorageClass has volumes.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from images.build import ensure
+from images.debian import image_id
+from images.running import BuildError
+from tests.cluster import kubectl as kubectls
+from tests.cluster.cluster import Cluster, NotHereError, check
+from tests.cluster.database import Database
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.times import Times
+
+OVERLAY = Path(__file__).parents[2] / "manifests/overlays/lab"
+NAMESPACE = "galera-lab"
+TIMES = pytest.StashKey[Times]()
+
+
+@pytest.fixture(scope="session")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster of this machine, of one node, with both images."""
+    if "E2E_CONTEXT" in os.environ:
+        pytest.skip("NOT TESTED: needs the power switch of a node, which the cluster of E2E_CONTEXT does not have")
+    try:
+        check()
+        images = {tag: image_id(tag) for tag in map(ensure, ("galera-install", "mysql-galera"))}
+    except (NotHereError, BuildError) as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    with Cluster() as cluster:
+        cluster.load(images)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubectl(request: pytest.FixtureRequest) -> Kubectl:
+    """The cluster under test."""
+    if context := os.environ.get("E2E_CONTEXT"):
+        return kubectls.of_context(context)
+    cluster: Cluster = request.getfixturevalue("own_cluster")
+    return cluster.kubectl
+
+
+@pytest.fixture(scope="session")
+def times(request: pytest.FixtureRequest) -> Times:
+    """Seconds by what was waited for; printed at the end."""
+    return request.config.stash.setdefault(TIMES, Times())
+
+
+@pytest.fixture(scope="module")
+def database(kubectl: Kubectl, times: Times) -> Iterator[Database]:
+    """Three Synced members of manifests/overlays/lab, with acknowledged rows in them."""
+    found = Database(kubectl.within(NAMESPACE))
+    found.remove()
+    with times.of("first start: apply to 3 members Synced"):
+        found.apply(OVERLAY)
+        found.wait_synced(3)
+    with found.writer():
+        found.wait_acknowledged(50)
+    yield found
+    found.remove()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if times := config.stash.get(TIMES, None):
+        terminalreporter.section("times in the cluster")
+        terminalreporter.write_line(times.table())

@@ -1,0 +1,122 @@
+"""manifests/overlays/lab on a real Kubernetes: what users copy, started, killed and recovered."""
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.database import MEMBERS, SET, Database, statuses
+from tests.cluster.times import Times
+from tests.cluster.waiting import ClusterError
+
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
+
+DELETIONS = 5
+
+
+def test_the_first_start_needs_no_restart_and_keeps_what_it_acknowledges(database: Database) -> None:
+    verdict = database.judge()
+
+    assert verdict.complaints == []
+    assert verdict.expected >= 50
+    assert set(database.restarts().values()) == {0}
+
+
+def test_all_pods_are_deleted_by_force_again_and_again_while_a_client_writes(database: Database, times: Times) -> None:
+    for _ in range(DELETIONS):
+        with database.writer():
+            database.wait_acknowledged(50)
+            with times.of("all pods deleted by force, to 3 members Synced"):
+                delete_all_pods(database)
+                database.wait_synced(3)
+            database.wait_acknowledged(10)
+
+        assert database.judge().complaints == []
+        assert set(database.restarts().values()) == {0}
+
+
+def test_scaled_up_down_to_nothing_and_up_again(database: Database, times: Times) -> None:
+    with database.writer():
+        for count in (5, 3):
+            with times.of(f"scaled to {count} members"):
+                database.kubectl("scale", SET, f"--replicas={count}")
+                database.wait_synced(count)
+            database.wait_acknowledged(10)
+    with times.of("scaled to nothing"):
+        database.kubectl("scale", SET, "--replicas=0")
+        database.kubectl("wait", "pod", f"--selector={MEMBERS}", "--for=delete", "--timeout=100s", seconds=100)
+    with times.of("scaled from nothing to 3 members"):
+        database.kubectl("scale", SET, "--replicas=3")
+        database.wait_synced(3)
+
+    assert database.judge().complaints == []
+
+
+def test_a_member_that_has_lost_its_volume_gets_a_copy(database: Database, times: Times) -> None:
+    lost = volume_of(database, "mysql-1")
+    with database.writer():
+        database.kubectl("delete", "pvc", "datadir-mysql-1", "--wait=false")
+        with times.of("volume and pod of one member deleted, to 3 members Synced"):
+            database.kubectl("delete", "pod", "mysql-1", "--timeout=90s", seconds=90)
+            database.wait_synced(3)
+
+    assert database.judge().complaints == []
+    assert volume_of(database, "mysql-1") != lost
+
+
+def test_a_drain_takes_one_member_and_no_more(database: Database) -> None:
+    node = database.pods()[0]["spec"]["nodeName"]
+    with database.writer():
+        drain = ("drain", node, f"--pod-selector={MEMBERS}", "--delete-emptydir-data", "--timeout=30s")
+        with pytest.raises(ClusterError, match="disruption budget"):
+            database.kubectl(*drain, seconds=40)
+        database.wait_acknowledged(10)
+        database.kubectl("uncordon", node)
+        database.wait_synced(3)
+
+    assert database.judge().complaints == []
+
+
+def test_all_servers_are_killed_at_once_and_their_containers_restarted(
+    own_cluster: Cluster, database: Database, times: Times
+) -> None:
+    before = database.restarts()
+    with database.writer():
+        database.wait_acknowledged(50)
+        with times.of("all server containers killed, to 3 members Synced"):
+            own_cluster.nodes[0].kill(containers_of(database, "mysql"))
+            database.wait_restarts(before)
+            database.wait_synced(3)
+        database.wait_acknowledged(10)
+
+    assert database.judge().complaints == []
+
+
+def test_a_node_loses_power_and_comes_back(own_cluster: Cluster, database: Database, times: Times) -> None:
+    uids = {pod["metadata"]["uid"] for pod in database.pods()}
+    before = database.restarts()
+    with database.writer():
+        database.wait_acknowledged(50)
+        node = own_cluster.nodes[0]
+        node.down()
+        with times.of("power of the node back, to 3 members Synced"):
+            node.up(own_cluster.control, bound=True)
+            database.wait_restarts(before)
+            database.wait_synced(3)
+
+    assert database.judge().complaints == []
+    assert {pod["metadata"]["uid"] for pod in database.pods()} == uids
+
+
+def delete_all_pods(database: Database) -> None:
+    """Without grace: the API server forgets them at once, and the kubelet kills what still runs."""
+    database.kubectl("delete", "pod", f"--selector={MEMBERS}", "--force", "--grace-period=0", "--wait=false")
+
+
+def volume_of(database: Database, pod: str) -> str:
+    """The name of the persistent volume that holds a member's data."""
+    return str(database.kubectl.get("pvc", f"datadir-{pod}")["spec"]["volumeName"])
+
+
+def containers_of(database: Database, name: str) -> list[str]:
+    """The ids of the containers of that name."""
+    found = [status["containerID"] for pod in database.pods() for status in statuses(pod) if status["name"] == name]
+    return [identity.rpartition("/")[2] for identity in found]
