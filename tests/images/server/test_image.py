@@ -87,7 +87,7 @@ def test_there_is_no_volume_and_no_healthcheck(config: dict[str, Any]) -> None:
 
 
 def test_the_ports_of_a_member_are_named(config: dict[str, Any]) -> None:
-    expected = {"3306/tcp", "4444/tcp", "4567/tcp", "4567/udp", "4568/tcp", "4569/tcp"}
+    expected = {"3306/tcp", "4444/tcp", "4567/tcp", "4567/udp", "4568/tcp", "4569/tcp", "8080/tcp"}
 
     assert expected == set(config["Config"]["ExposedPorts"])
 

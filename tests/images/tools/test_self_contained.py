@@ -81,6 +81,24 @@ def test_both_commands_run_without_python_or_a_home(bare: str, tool_image: str, 
     assert 'wsrep_node_name = "mysql-0"' in rendered.stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("healthz", 1), ("status", 17), ("explain", 17), ("inspect", 16), ("start -- mariadbd", 15), ("agent", 15)],
+)
+def test_every_command_gets_as_far_as_it_can_alone(tool_image: str, tmp_path: Path, command: str, code: int) -> None:
+    """No module was forgotten: without a pod around it each ends with its own code and one line."""
+    done = confined(
+        tool_image,
+        *command.split(),
+        options=(
+            *("--entrypoint=/opt/galera-tools/galera-bootstrap", *secrets(tmp_path), DOMAIN),
+            *("--env=POD_NAME=mysql-0", "--env=POD_NAMESPACE=db"),
+        ),
+    )
+
+    assert (done.returncode, done.stderr.count("\n") + done.stdout.count("\n")) == (code, 1), done.stderr + done.stdout
+
+
 DOMAIN = "--env=GALERA_BOOTSTRAP_DOMAIN=cluster.local"
 
 
