@@ -21,16 +21,22 @@ setup: ## install what the tests need
 images: setup ## the container images, their archives and bills of materials in dist/images (BASE=another base image)
 	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE))
 
+.PHONY: manifest-tools
+manifest-tools: setup ## what the manifests are checked with: kustomize or kubectl, checkov in a virtual environment of its own
+	$(VENV)/bin/python -m tests.manifests.kustomize || echo "NOT TESTED without it: how the manifests are built"
+	[ -x .venv-checkov/bin/checkov ] || { $(VENV)/bin/python -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov; }
+
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, shellcheck, hadolint
+lint: setup ## ruff, mypy --strict, shellcheck, hadolint, yamllint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/shipped/*.sh images/*/*.sh tests/images/official/*.sh .ci/run
+	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/shipped/*.sh images/*/*.sh tests/images/official/*.sh manifests/examples/*/*.sh .ci/run
 	$(VENV)/bin/hadolint --failure-threshold style images/*/Dockerfile tests/images/official/Dockerfile
+	$(VENV)/bin/yamllint -c manifests/.yamllint manifests
 
 .PHONY: test
-test: lint images ## everything: linters, the images, then all tests against real servers and containers
+test: lint images manifest-tools ## everything: linters, the images, then all tests against real servers and containers
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
 .PHONY: unit
