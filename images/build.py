@@ -1,9 +1,11 @@
 """Builds the images: python -m images.build, or `ensure` for whoever needs one. docs/images.md tells what comes out."""
 
 import argparse
+import errno
 import fcntl
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from images import debian, inputs, output
 from images.inputs import RECIPES, ROOT, Recipe
+from images.output import Image
 from images.running import BuildError, answer, say, work
 
 BUILDAH = (
@@ -30,6 +33,9 @@ BUILDAH = (
 
 MILESTONE = r"(\[\S+\] )?STEP \S+: (FROM|RUN|COPY|ADD)"
 """The lines of buildah's output that tell a human where it is."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a build from outside."""
 
 PIP_CERT = "/pip-cert.pem"
 """Where a build finds this machine's certificate authorities for pip; not where a package puts its own."""
@@ -60,12 +66,24 @@ class Plan:
 
 
 def ensure(name: str, *, version: str | None = None, base: str | None = None) -> str:
-    """The reference of an image in the local storage, as localhost/galera-install:0.1.0; built if anything changed.
+    """The tag of an image in the local storage, as localhost/galera-install:0.1.0; built if anything changed.
 
+    Another clone can move the tag at any time: what is to be run is named by `ensure_id`.
     Processes that call it at once wait for each other. Raises BuildError.
     """
+    return ensured(name, version, base).tag
+
+
+def ensure_id(name: str, *, version: str | None = None, base: str | None = None) -> str:
+    """The same image's id, which names it whatever happens to the tag."""
+    return ensured(name, version, base).id
+
+
+def ensured(name: str, version: str | None, base: str | None) -> Image:
+    """Have the image, and nobody else build meanwhile."""
     with only_builder():
-        return made(plan(name, Wish(version or inputs.version(), base)))
+        it = plan(name, Wish(version or inputs.version(), base))
+        return Image(it.tag, made(it))
 
 
 def rebuild(name: str, tag: str | None = None, *, version: str | None = None, base: str | None = None) -> str:
@@ -74,15 +92,20 @@ def rebuild(name: str, tag: str | None = None, *, version: str | None = None, ba
     With a tag, the image gets that name alone; without, it takes the place of the one that `ensure` would give.
     """
     with only_builder():
-        it = plan(name, Wish(version or inputs.version(), base))
-        replaced = None if tag else with_key(it.key)
-        image = build(it, tag or it.tag)
-        if not tag:
-            remember(it.key, image)
-            if replaced not in (None, image):
-                with suppress(BuildError):  # a container still uses it
-                    answer(["buildah", "rmi", str(replaced)])
-        return tag or it.tag
+        return anew(name, Wish(version or inputs.version(), base), tag)
+
+
+def anew(name: str, wish: Wish, tag: str | None = None) -> str:
+    """The same for whoever is the only builder already."""
+    it = plan(name, wish)
+    replaced = None if tag else with_key(it.key)
+    image = build(it, tag or it.tag)
+    if not tag:
+        remember(it.key, image)
+        if replaced not in (None, image):
+            with suppress(BuildError):  # a container still uses it
+                answer(["buildah", "rmi", str(replaced)])
+    return tag or it.tag
 
 
 def plan(name: str, wish: Wish) -> Plan:
@@ -98,27 +121,31 @@ def plan(name: str, wish: Wish) -> Plan:
     args |= {"CREATED": origin.created, "REVISION": origin.revision, "VERSION": wish.version}
     for parent in recipe.parents:
         # By id: a tag can be moved, and the key would not notice.
-        args["TOOLS"] = debian.image_id(made(plan(parent, wish)))
+        args["TOOLS"] = made(plan(parent, wish))
     tag = f"localhost/{name}:{wish.version}"
     return Plan(recipe, tag, args, origin.epoch, inputs.key(recipe, BUILDAH, args))
 
 
 def base_of(wish: Wish) -> debian.Base:
     """The base in the local storage: pulled from its registry, or the stand-in."""
-    base = debian.wanted(wish.base) or debian.in_storage(made(plan("base", wish)))
+    base = debian.wanted(wish.base)
+    if base is None:
+        made(plan("base", wish))
+        base = debian.in_storage(debian.LOCAL)
     if not base.name.startswith("localhost/"):
         debian.pull(base)
     return base
 
 
 def made(it: Plan) -> str:
-    """The plan's tag, on an image of the plan's key: one that is there, else a new one."""
+    """The id of an image of the plan's key, one that is there, else a new one; the plan's tag is put on it."""
     there = with_key(it.key)
     if there is None:
-        remember(it.key, build(it, it.tag))
+        there = build(it, it.tag)
+        remember(it.key, there)
     elif there != in_storage(it.tag):
         answer(["buildah", "tag", there, it.tag])
-    return it.tag
+    return there
 
 
 def with_key(key: str) -> str | None:
@@ -193,23 +220,29 @@ def working_containers(image: str | None) -> set[str]:
 def of_this_machine(dockerfile: Path) -> Iterator[str]:
     """Options that let pip reach PyPI in a build as it does here; for a Dockerfile that declares the arguments."""
     declared = dockerfile.read_text()
-    if "ARG PIP_INDEX_URL" in declared and (index := os.environ.get("PIP_INDEX_URL")):
-        yield f"--build-arg=PIP_INDEX_URL={index}"
+    if "ARG PIP_INDEX_URL" in declared and os.environ.get("PIP_INDEX_URL"):
+        # Without a value buildah takes it from its environment: it may have a password, and everybody reads arguments.
+        yield "--build-arg=PIP_INDEX_URL"
     if "ARG PIP_CERT" in declared and (authorities := os.environ.get("PIP_CERT")):
         yield f"--volume={authorities}:{PIP_CERT}:ro"
         yield f"--build-arg=PIP_CERT={PIP_CERT}"
 
 
 def cache_folder() -> Path:
-    """Logs and the lock; the images themselves are in the containers storage."""
+    """Logs and the lock; the images themselves are in the containers storage. Raises BuildError when it cannot be."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-images"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise BuildError(
+            f"the folder for logs cannot be made: {folder}: {exc.strerror}. Name another place by XDG_CACHE_HOME"
+        ) from exc
     return folder
 
 
 @contextmanager
 def only_builder() -> Iterator[None]:
-    """One builder a user at a time: the second finds what the first has built."""
+    """One builder a user at a time: the second finds what the first has built. Nested, it would wait for itself."""
     with (cache_folder() / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -219,11 +252,39 @@ def only_builder() -> Iterator[None]:
         yield
 
 
-def refresh(names: list[str], version: str, base: str | None) -> None:
+def refresh(names: list[str], wish: Wish) -> None:
     """Build the images anew, in their order; the stand-in for the base first if it is used."""
-    stand_in = ["base"] if debian.wanted(base) is None else []
+    stand_in = ["base"] if debian.wanted(wish.base) is None else []
     for name in (name for name in RECIPES if name in (*stand_in, *names)):
-        rebuild(name, version=version, base=base)
+        anew(name, wish)
+
+
+def produce(names: list[str], options: argparse.Namespace) -> dict[str, Image]:
+    """All that the command line asks for, while nobody else builds."""
+    wish = Wish(options.version, options.base)
+    with only_builder():
+        if options.fresh:
+            refresh(names, wish)
+        plans = {name: plan(name, wish) for name in names}
+        images = {name: Image(it.tag, made(it)) for name, it in plans.items()}
+        if not options.no_dist:
+            output.write(images, options.version, options.out)
+    return images
+
+
+def stop(number: int, _: object) -> None:
+    """End as the signal asks, with all cleaned up on the way out; another signal does not interrupt that."""
+    for ignored in SIGNALS:
+        signal.signal(ignored, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def fault(exc: OSError) -> str:
+    """One sentence on what the operating system has refused."""
+    where = f"{exc.filename}: " if exc.filename else ""
+    full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    way_out = ": make room, or name other places by XDG_CACHE_HOME, TMPDIR and --out" if full else ""
+    return f"{where}{exc.strerror or exc}{way_out}"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -246,16 +307,16 @@ def main() -> None:
     names = options.names or [name for name in RECIPES if name != "base"]
     if unknown := set(names) - RECIPES.keys():
         parser.error(f"there is no image {', '.join(sorted(unknown))}")
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, stop)
     try:
-        if options.fresh:
-            refresh(names, options.version, options.base)
-        tags = {name: ensure(name, version=options.version, base=options.base) for name in names}
-        if not options.no_dist:
-            with only_builder():
-                output.write(tags, options.version, options.out)
+        images = produce(names, options)
     except BuildError as exc:
         sys.exit(f"images: {exc}")
-    print("\n".join(tags.values()))
+    except OSError as exc:
+        sys.exit(f"images: {fault(exc)}")
+    print("\n".join(image.tag for image in images.values()))
 
 
 if __name__ == "__main__":

@@ -64,16 +64,18 @@ def in_registry(name: str) -> Base:
 
 
 def pull(base: Base) -> None:
-    """Have the base in the local storage, under its plain name first.
+    """Have the base in the local storage, under its plain name first; one given by digest has its name from the pull.
 
     buildah writes the first of an image's local names into what it builds on it: it must be the same on every machine.
+    Without a tag, the plain name would be the user's `latest`, which is not ours to move.
     """
     try:
         image = image_id(base.reference)
     except BuildError:
         say(f"base: pulling {base.reference}")
         image = answer(["buildah", "pull", "--quiet", base.reference], timeout=PULL_PATIENCE).decode().strip()
-    answer(["buildah", "tag", image, base.name.partition("@")[0]])
+    if "@" not in base.name:
+        answer(["buildah", "tag", image, base.name])
 
 
 @cache

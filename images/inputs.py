@@ -3,19 +3,27 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+
+from images.running import BuildError, missing, say
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository."""
 
 NO_COMMIT_EPOCH = 1767225600
 """The time of an image that is built outside of a git clone: 2026-01-01."""
+
+
+NOTHING_TO_TELL = (b"not a git repository (or any", b"does not have any commits yet")
+"""Why git has no commit for us, and that is no fault: it is said of an unpacked archive and of a new repository."""
 
 
 @dataclass(frozen=True)
@@ -88,21 +96,61 @@ def files_of(recipe: Recipe) -> Iterator[Path]:
 
 
 def origin(recipe: Recipe) -> Origin:
-    """The image's commit and time; SOURCE_DATE_EPOCH of the environment has the last word on the time."""
+    """The image's commit and time; SOURCE_DATE_EPOCH of the environment has the last word on the time.
+
+    Raises BuildError when git refuses to tell of a clone, or SOURCE_DATE_EPOCH is no time.
+    """
     paths = sources(recipe)
     commit, _, seconds = git("log", "-1", "--format=%H %ct", "--", *paths).partition(" ")
     dirty = "-dirty" if commit and git("status", "--porcelain", "--", *paths) else ""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH") or seconds or NO_COMMIT_EPOCH
-    return Origin(commit + dirty, int(epoch))
+    if commit in cut_off():
+        warn_of_cut_off()
+    epoch = given_epoch()
+    return Origin(commit + dirty, int(seconds or NO_COMMIT_EPOCH) if epoch is None else epoch)
+
+
+def given_epoch() -> int | None:
+    """SOURCE_DATE_EPOCH, if it is set. Raises BuildError when it is no time."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if text and not re.fullmatch("[0-9]{1,11}", text):
+        raise BuildError(f"SOURCE_DATE_EPOCH is {text!r}: it must be a number, the seconds since 1970")
+    return int(text) if text else None
+
+
+def cut_off() -> Sequence[str]:
+    """The commits whose parents a shallow clone does not have: they look as if they had changed every file."""
+    if git("rev-parse", "--is-shallow-repository") != "true":
+        return ()
+    return (ROOT / git("rev-parse", "--git-path", "shallow")).read_text().split()
+
+
+@cache
+def warn_of_cut_off() -> None:
+    """Say once that the images have another revision and time than those of a whole clone."""
+    say(
+        "NOT THE PUBLISHED IMAGE: this clone is shallow, and the commit that last changed the image's files is cut "
+        "off: revision, time and digest are others. To have them: git fetch --unshallow"
+    )
 
 
 def git(*args: str) -> str:
-    """What git says of the repository; nothing when this is no clone, or there is no git."""
+    """What git says of the repository; nothing when this is no clone, or one without a commit.
+
+    Raises BuildError when it refuses, as for a clone of another user.
+    """
+    env = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, check=False, env=env)
+    except FileNotFoundError as exc:
+        if (ROOT / ".git").exists():
+            raise missing("git") from exc
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    if done.returncode == 0:
+        return done.stdout.decode(errors="replace").strip()
+    if any(reason in done.stderr for reason in NOTHING_TO_TELL):
+        return ""
+    said = " ".join(done.stderr.decode(errors="replace").split())
+    raise BuildError(f"the images' revision is unknown, because git {args[0]} failed: {said}")
 
 
 def key(recipe: Recipe, command: Sequence[str], args: Mapping[str, str]) -> str:

@@ -1,6 +1,8 @@
 """What leaves the local storage: an archive and a bill of materials of each image, and what it weighs."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from images.archive import Archive
@@ -11,31 +13,53 @@ BUDGETS = {"galera-install": 60_000_000, "mysql-galera": 90_000_000}
 """Compressed bytes that an image may have at most: what a node pulls before a pod can start."""
 
 
-def write(tags: dict[str, str], version: str, folder: Path) -> None:
+@dataclass(frozen=True)
+class Image:
+    """One of the local storage."""
+
+    tag: str
+    id: str
+    """Says which image it is even after another clone has moved the tag."""
+
+
+def write(images: Mapping[str, Image], version: str, folder: Path) -> None:
     """Write NAME-VERSION.tar and NAME-VERSION.cdx.json into the folder and print a table of sizes.
 
+    There is never an archive beside the bill of another one.
     Raises BuildError, after all is written, when an image is over its budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    archives = {}
-    for name, tag in tags.items():
-        stem = f"{name}-{version}"
-        archives[name] = export(tag, folder / f"{stem}.tar")
-        document = json.dumps(bill(archives[name], name, version), indent=1, sort_keys=True)
-        (folder / f"{stem}.cdx.json").write_text(document + "\n")
-        say(f"{name}: {folder / stem}.tar and .cdx.json, {archives[name].digest}")
+    archives = {name: publish(name, image, folder / f"{name}-{version}.tar", version) for name, image in images.items()}
     print(table(archives))
     complaints = [over for name, archive in archives.items() if (over := over_budget(name, archive))]
     if complaints:
         raise BuildError("; ".join(complaints))
 
 
-def export(tag: str, path: Path) -> Archive:
-    """The image as an OCI archive, its layers compressed as a registry would have them."""
+def publish(name: str, image: Image, path: Path, version: str) -> Archive:
+    """Write one image's archive and, beside it, its bill; both are made before the old ones go, the old bill first."""
+    listed = path.with_suffix(".cdx.json")
+    fresh = export(image.id, path.with_suffix(".new"), image.tag)
+    try:
+        document = json.dumps(bill(fresh, name, version), indent=1, sort_keys=True)
+        listed.unlink(missing_ok=True)
+        fresh.path.replace(path)
+    finally:
+        fresh.path.unlink(missing_ok=True)
+    listed.write_text(document + "\n")
+    say(f"{name}: {path} and .cdx.json, {fresh.digest}")
+    return Archive(path)
+
+
+def export(image: str, path: Path, name: str | None = None) -> Archive:
+    """The image, given by id or tag, as an OCI archive with this name in it; compressed as a registry would have it."""
     fresh = path.with_suffix(".part")
     fresh.unlink(missing_ok=True)
-    answer(["buildah", "push", "--quiet", "--format=oci", tag, f"oci-archive:{fresh}:{tag}"])
-    fresh.replace(path)
+    try:
+        answer(["buildah", "push", "--quiet", "--format=oci", image, f"oci-archive:{fresh}:{name or image}"])
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return Archive(path)
 
 

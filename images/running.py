@@ -1,6 +1,8 @@
 """Programs that build: all that they print goes to a log, a line now and then to a human; a failure is one sentence."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -8,12 +10,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 PULSE = 10.0
 """Seconds between two signs of life of a program that works."""
 
 TAIL = 15
 """Lines of a log that an error ends with."""
+
+GRACE = 10.0
+"""Seconds that a program has to end itself and what it began, before it is killed."""
 
 STARTED = time.monotonic()
 
@@ -50,10 +56,12 @@ def work(what: str, argv: Sequence[str], log: Path, *, milestone: str, env: Mapp
     """Run a program that may take minutes.
 
     Lines that begin with the regular expression `milestone` are shown, and the newest line every PULSE seconds.
+    Passwords in URLs are masked in all of it, and only the user may read the log. Whatever interrupts this, a signal or
+    a full disk, ends the program and its children first.
     Raises BuildError, with the tail of the log, when the program is missing or fails.
     """
-    with log.open("w") as sink:
-        print("$", *argv, file=sink, flush=True)
+    with private(log) as sink:
+        print("$", *map(masked, argv), file=sink, flush=True)
         newest = [argv[0]]
         try:
             process = subprocess.Popen(
@@ -64,21 +72,49 @@ def work(what: str, argv: Sequence[str], log: Path, *, milestone: str, env: Mapp
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                # A process group of its own, so that it can be ended with all its children.
+                start_new_session=True,
             )
         except FileNotFoundError as exc:
             raise missing(argv[0]) from exc
-        with process, pulse(what, newest):
-            for line in process.stdout or ():
+        with process, pulse(what, newest), ended(process):
+            for line in map(masked, process.stdout or ()):
                 sink.write(line)
                 newest[0] = line.strip() or newest[0]
                 if re.match(milestone, line):
                     say(f"{what}: {line.strip()[:110]}")
+            process.wait()
     if process.returncode != 0:
         tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-TAIL:])
         raise BuildError(
             f"{what}: {argv[0]} failed (exit code {process.returncode}). Mend what the end of its log complains about "
             f"and try again; all of it is in {log}:\n    {tail}"
         )
+
+
+def masked(text: str) -> str:
+    """The text without the user and the password of its URLs."""
+    return re.sub(r"://[^/\s]+@", "://***@", text)
+
+
+def private(log: Path) -> IO[str]:
+    """The log, empty, for the user alone; one that others could read is replaced."""
+    log.unlink(missing_ok=True)
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+
+
+@contextmanager
+def ended(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """End the program and its children when what is done meanwhile is interrupted."""
+    try:
+        yield
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 @contextmanager

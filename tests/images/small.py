@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class SmallProject:
             shutil.copy(module, self.root / "images")
         for name, text in FILES.items():
             self.write(name, text)
-        self._make_base(folder / "tiny")
+        self.make("of-the-base", BASE)
 
     def write(self, name: str, text: str) -> Path:
         path = self.root / name
@@ -92,12 +93,31 @@ class SmallProject:
         )
         return Built(done.returncode, done.stdout, done.stderr)
 
-    def start_build(self) -> "subprocess.Popen[str]":
+    def start_build(self, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """The build command, running."""
         argv = [sys.executable, "-m", "images.build", "--no-dist", "--base", BASE]
         return subprocess.Popen(
-            argv, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv,
+            cwd=self.root,
+            env={**self.env, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+
+    def clone(self, folder: str, *options: str) -> "SmallProject":
+        """Another clone, on the same containers storage."""
+        other = copy(self)
+        other.root = self.root.parent / folder
+        self.call("git", "clone", "--quiet", *options, f"file://{self.root}", str(other.root))
+        return other
+
+    def make(self, file: str, tag: str) -> None:
+        """An image with one file in it."""
+        context = self.root.parent / f"context-of-{file}"
+        context.mkdir()
+        (context / "Dockerfile").write_text(f"FROM scratch\nCOPY Dockerfile /{file}\n")
+        self.call("buildah", "bud", "--quiet", "--format=oci", "--isolation=chroot", f"--tag={tag}", str(context))
 
     def image(self, reference: str) -> dict[str, Any]:
         """What buildah knows of an image."""
@@ -134,11 +154,6 @@ class SmallProject:
         )
         assert done.returncode == 0, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
-
-    def _make_base(self, context: Path) -> None:
-        context.mkdir()
-        (context / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /of-the-base\n")
-        self.call("buildah", "bud", "--quiet", "--format=oci", "--isolation=chroot", f"--tag={BASE}", str(context))
 
 
 class Built:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 from email.parser import Parser
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from images import output
 from images.archive import Archive
 from images.bill import bill
+from images.build import ensure, ensure_id
 from images.inputs import ROOT, version
 
 pytestmark = [
@@ -128,3 +130,22 @@ def test_equal_images_have_equal_bills(archive_of: ArchiveOf) -> None:
     archive = archive_of("base")
 
     assert bill(archive, "base", "1") == bill(archive, "base", "1")
+
+
+def test_an_interrupted_run_leaves_no_archive_beside_the_bill_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {name: (tmp_path / f"base-1.{name}") for name in ("tar", "cdx.json")}
+    for path in old.values():
+        path.write_text("old")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "bill", interrupted)
+    image = output.Image(ensure("base"), ensure_id("base"))
+    with pytest.raises(KeyboardInterrupt):
+        output.write({"base": image}, "1", tmp_path)
+
+    assert [path.read_text() for path in old.values()] == ["old", "old"]
+    assert sorted(tmp_path.iterdir()) == sorted(old.values())

@@ -47,10 +47,16 @@ def test_debians_image_is_the_base_when_a_registry_has_it(small: SmallProject, h
 
 def test_a_base_by_digest_is_taken_as_it_is(small: SmallProject, hub: Registry) -> None:
     digest = hub.digest("library/debian", "bookworm-slim")
+    mine = "docker.io/library/debian:latest"
+    small.make("another", mine)
+    before = small.image(mine)["FromImageID"]
     built = small.build(base=f"docker.io/library/debian@{digest}")
 
     assert built.status == 0, built.progress
     assert small.labels("galera-install")["base.digest"] == digest
+    assert small.image(mine)["FromImageID"] == before
+    annotations = small.image("localhost/galera-install:1.2.3")["ImageAnnotations"]
+    assert annotations["org.opencontainers.image.base.name"] == f"docker.io/library/debian@{digest}"
 
 
 def test_a_base_that_moved_on_is_taken_at_the_next_build(small: SmallProject, hub: Registry, tmp_path: Path) -> None:
