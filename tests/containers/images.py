@@ -13,17 +13,17 @@ from tests.images.official import image as look_alike
 
 def tool() -> str:
     """The tool image of this checkout."""
-    return _named("LAB_TOOL_IMAGE", lambda: build.ensure("galera-install"))
+    return _named("LAB_TOOL_IMAGE", lambda: build.ensure_id("galera-install"))
 
 
 def newer_tool() -> str:
     """The same with another version: what an upgrade changes in a pod."""
-    return _named("LAB_NEWER_TOOL_IMAGE", lambda: build.ensure("galera-install", version="99.0.0"))
+    return _named("LAB_NEWER_TOOL_IMAGE", lambda: build.ensure_id("galera-install", version="99.0.0"))
 
 
 def database() -> str:
     """The server image of this checkout."""
-    return _named("LAB_DATABASE_IMAGE", lambda: build.ensure("mysql-galera"))
+    return _named("LAB_DATABASE_IMAGE", lambda: build.ensure_id("mysql-galera"))
 
 
 def official() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from images import output
 from images.archive import Archive
-from images.build import ensure
+from images.build import ensure_id
 from tests.images.small import SmallProject
 
 NEEDED = ("buildah", "podman", "skopeo", "mmdebstrap", "git")
@@ -30,7 +30,7 @@ def archive_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Arch
 
     @cache
     def exported(name: str) -> Archive:
-        return output.export(ensure(name), folder / f"{name}.tar")
+        return output.export(ensure_id(name), folder / f"{name}.tar")
 
     return exported
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from images.build import ensure
+from images.build import ensure_id
 from tests.images.official import image as official
 from tests.images.server.box import AS_A_POD, Container, Volumes, podman
 from tests.lab.machine import NotInstalledError
@@ -26,12 +26,12 @@ def containers() -> None:
 
 @pytest.fixture(scope="session")
 def server_image() -> str:
-    return ensure("mysql-galera")
+    return ensure_id("mysql-galera")
 
 
 @pytest.fixture(scope="session")
 def tool_image() -> str:
-    return ensure("galera-install")
+    return ensure_id("galera-install")
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from images.build import ensure
+from images.build import ensure_id
 from tests.images.server.box import UID, podman, share
 
 
 @pytest.fixture(scope="session")
 def tool_image() -> str:
-    return ensure("galera-install")
+    return ensure_id("galera-install")
 
 
 @pytest.fixture(scope="session")
 def newer_tool_image() -> str:
-    return ensure("galera-install", version="99.0.0")
+    return ensure_id("galera-install", version="99.0.0")
 
 
 @pytest.fixture(scope="session")
