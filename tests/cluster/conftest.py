@@ -15,7 +15,7 @@ from images.debian import image_id
 from images.running import BuildError
 from tests.cluster import kubectl as kubectls
 from tests.cluster.cluster import Cluster, NotHereError, check
-from tests.cluster.database import Database
+from tests.cluster.database import RENAMED_TOOL, Database
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.times import Times
 
@@ -26,12 +26,13 @@ TIMES = pytest.StashKey[Times]()
 
 @pytest.fixture(scope="session")
 def own_cluster() -> Iterator[Cluster]:
-    """A cluster of this machine, of one node, with both images."""
+    """A cluster of this machine, of one node, with both images, and one of them by a second name."""
     if "E2E_CONTEXT" in os.environ:
         pytest.skip("NOT TESTED: needs the power switch of a node, which the cluster of E2E_CONTEXT does not have")
     try:
         check()
-        images = {tag: image_id(tag) for tag in map(ensure, ("galera-install", "mysql-galera"))}
+        tool, server = ensure("galera-install"), ensure("mysql-galera")
+        images = {tool: image_id(tool), RENAMED_TOOL: image_id(tool), server: image_id(server)}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     with Cluster() as cluster:

@@ -92,6 +92,8 @@ class ControlPlane:
             "kubelet-preferred-address-types": "InternalIP",
             "authorization-mode": "Node,RBAC",
             "enable-admission-plugins": "NodeRestriction",
+            # Pod Security decides, as in other clusters, and no flag before it.
+            "allow-privileged": "true",
         }
         self.machine.start("kube-apiserver", argv("kube-apiserver", options))
         self.machine.wait_for("kube-apiserver", self._answers, seconds=120)

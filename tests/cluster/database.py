@@ -1,7 +1,10 @@
 """The database in a cluster, through kubectl alone: what runs, what it has acknowledged, whether it kept that."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.waiting import ClusterError, wait
 from tests.lab.oracle import Verdict
 from tests.lab.writer import CREATE, TABLE
+
+RENAMED_TOOL = "localhost/galera-install:renamed"
+"""The tool image of this checkout by another name: what an update changes, and nothing else."""
 
 MEMBERS = "app.kubernetes.io/name=mysql"
 SET = "statefulset/mysql"
@@ -40,10 +46,13 @@ never used again."""
 class Database:
     """A StatefulSet `mysql` of the manifests in kubectl's namespace."""
 
-    def __init__(self, kubectl: Kubectl) -> None:
+    def __init__(self, kubectl: Kubectl, members: str = MEMBERS) -> None:
+        """`members` selects the pods."""
         self.kubectl = kubectl
+        self._members = members
         self._writers = 0
         self._acknowledged: set[int] = set()
+        self._moments: list[float] = []
 
     def apply(self, overlay: Path) -> None:
         """Create or change what the overlay says."""
@@ -55,7 +64,7 @@ class Database:
 
     def pods(self) -> list[dict[str, Any]]:
         """The members' pods, by ordinal."""
-        items = self.kubectl.get("pods", f"--selector={MEMBERS}")["items"]
+        items = self.kubectl.get("pods", f"--selector={self._members}")["items"]
         return sorted(items, key=lambda pod: int(pod["metadata"]["name"].rpartition("-")[2]))
 
     def restarts(self) -> dict[str, int]:
@@ -117,6 +126,24 @@ class Database:
         goal = self.acknowledged() + more
         wait(f"{more} acknowledged rows", lambda: self.acknowledged() >= goal, seconds=seconds)
 
+    def silence(self) -> float:
+        """The longest time in seconds that the last writer had no row acknowledged, between its first and its last."""
+        return max(after - before for before, after in pairwise(self._moments))
+
+    def wait_log(self, pod: str, container: str, text: str, *, seconds: float = 60) -> None:
+        """Until a container has written what the regular expression finds."""
+
+        def found() -> bool:
+            try:
+                return re.search(text, self.kubectl("logs", pod, f"--container={container}", "--tail=-1")) is not None
+            except ClusterError:
+                return False  # it has not started
+
+        try:
+            wait(text, found, seconds=seconds)
+        except ClusterError as exc:
+            raise ClusterError(f"{pod} {container} does not say {text!r}\n{self.story()}") from exc
+
     def judge(self) -> Verdict:
         """Ask every member, each at or after the last commit of the others."""
         self._collect()
@@ -167,10 +194,12 @@ class Database:
         if not self._writers:
             return
         try:
-            printed = self.kubectl("logs", f"writer-{self._writers}", "--tail=-1")
+            printed = self.kubectl("logs", f"writer-{self._writers}", "--tail=-1", "--timestamps")
         except ClusterError:
             return  # it has not started, or is gone, and was asked before that
-        self._acknowledged |= {int(line) for line in printed.split()}
+        lines = [line.split() for line in printed.splitlines()]
+        self._acknowledged |= {int(row) for _, row in lines}
+        self._moments = [datetime.fromisoformat(moment).timestamp() for moment, _ in lines]
 
     def _secret(self, key: str) -> str:
         path = f"/etc/galera-secrets/{key}"

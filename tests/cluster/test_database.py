@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.database import MEMBERS, SET, Database, statuses
+from tests.cluster.database import MEMBERS, RENAMED_TOOL, SET, Database, statuses
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError
 
@@ -28,9 +28,38 @@ def test_all_pods_are_deleted_by_force_again_and_again_while_a_client_writes(dat
                 delete_all_pods(database)
                 database.wait_synced(3)
             database.wait_acknowledged(10)
+        times.note("all pods deleted by force: a client had no row acknowledged", database.silence())
 
         assert database.judge().complaints == []
         assert set(database.restarts().values()) == {0}
+
+
+def test_an_image_is_changed_member_by_member_and_a_client_that_tries_again_sees_no_outage(
+    database: Database, times: Times
+) -> None:
+    with database.writer():
+        database.wait_acknowledged(50)
+        with times.of("rolling update of 3 members"):
+            database.kubectl("set", "image", SET, f"install={RENAMED_TOOL}", f"agent={RENAMED_TOOL}")
+            database.kubectl("rollout", "status", SET, "--timeout=180s", seconds=180)
+        database.wait_synced(3)
+        database.wait_acknowledged(10)
+    times.note("rolling update: a client had no row acknowledged", database.silence())
+
+    # A statement that meets a server on its way out waits for its client's own time-out, not for the update.
+    assert database.silence() < 15
+    assert database.judge().complaints == []
+    specified = [container for pod in database.pods() for container in pod["spec"]["initContainers"]]
+    assert [c["image"] for c in specified if c["name"] == "agent"] == [RENAMED_TOOL] * 3
+
+
+def test_a_pod_with_privileges_is_refused(database: Database) -> None:
+    privileged = {"name": "pod", "image": RENAMED_TOOL, "securityContext": {"privileged": True}}
+
+    with pytest.raises(ClusterError, match='violates PodSecurity "restricted'):
+        database.kubectl.apply(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": {"containers": [privileged]}}
+        )
 
 
 def test_scaled_up_down_to_nothing_and_up_again(database: Database, times: Times) -> None:

@@ -20,6 +20,10 @@ class Times:
         yield
         self._seconds[what].append(time.monotonic() - begin)
 
+    def note(self, what: str, seconds: float) -> None:
+        """A time that was taken elsewhere."""
+        self._seconds[what].append(seconds)
+
     def table(self) -> str:
         """Markdown."""
         lines = ["| what | times | min s | median s | max s |", "|---|---|---|---|---|"]
