@@ -49,6 +49,20 @@ unit-newest: ## the same on another Python, the newest that is here (NEWEST=pyth
 	@PYTHON=$(NEWEST) VENV=.venv-newest scripts/setup.sh test
 	.venv-newest/bin/pytest -m "not galera and not images" $(PYTEST_ARGS)
 
+.PHONY: cluster-tools
+cluster-tools:
+	@scripts/setup.sh cluster
+	$(VENV)/bin/python -m tests.cluster binaries
+
+.PHONY: cluster
+cluster: cluster-tools ## a real Kubernetes on this machine with our images (root; the first time builds Kubernetes: 10 to 25 minutes)
+	$(VENV)/bin/python -m tests.cluster up
+	$(VENV)/bin/python -m tests.cluster load
+
+.PHONY: e2e
+e2e: $(if $(E2E_CONTEXT),setup,cluster-tools) ## the tests on a real Kubernetes (E2E_CONTEXT=a context of your kubeconfig)
+	$(VENV)/bin/pytest tests/cluster $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: setup ## the figures of docs/figures.md, side by side in one run
 	$(VENV)/bin/python -m tests.bench

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Brings a fresh Debian machine to the point where the demo and the tests run: Debian packages, then a virtual environment.
-# usage: scripts/setup.sh demo|test     (demo: what the demo needs; test: all that the tests need)
+# usage: scripts/setup.sh demo|test|cluster    (demo: what the demo needs; test: all that the tests need; cluster: that, and
+# what a Kubernetes on this machine needs)
 # PYTHON names the interpreter for the virtual environment (default: python3); VENV its folder (default: .venv).
 set -eu
 
@@ -15,6 +16,8 @@ say() { printf '== %s\n' "$*"; }
 packages="mariadb-server galera-4 rsync socat procps iproute2"
 # The images are built by buildah and run by podman on runc; docker-registry stands in for a registry in a test.
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils git buildah podman runc skopeo mmdebstrap docker-registry"
+
+[ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl"
 
 missing=""
 for package in $packages; do
