@@ -265,10 +265,10 @@ def check(command: tuple[str, ...], cnf: Path) -> None:
     others = [word for word in command if FILES.match(plain(word)) and word != ours]
     if others:
         raise SettingInvalidError(f"{others[0]}: the configuration is {ours}")
-    if command.count(ours) > 1 or (ours in command and command[command.index(ours) - 1].startswith("-")):
-        raise SettingInvalidError(f"{ours} must be the server's first option, and there once")
     if ours not in command:
         raise SettingInvalidError(f"{ours} is missing in the command: without it the server runs on other data")
+    if command.count(ours) > 1 or command[command.index(ours) - 1].startswith("-"):
+        raise SettingInvalidError(f"{ours} must be the server's first option, and there once")
 
 
 def plain(word: str) -> str:

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
@@ -58,7 +58,8 @@ class Sidecar:
     """When it is to be started, monotonic, seconds."""
     began: float = 0.0
     """When it was last started, likewise."""
-    pause: float = field(default=PAUSE[0])
+    pause: float = PAUSE[0]
+    """Before the next start, seconds."""
 
     def start_if_due(self) -> None:
         """Start it if none runs and the pause is over."""

@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ from tempfile import TemporaryDirectory
 from images import debian, inputs, output
 from images.inputs import RECIPES, ROOT, Recipe
 from images.output import Image
-from images.running import BuildError, answer, say, work
+from images.running import BuildError, answer, only_builder, say, work
 
 BUILDAH = (
     "buildah",
@@ -81,7 +80,7 @@ def ensure_id(name: str, *, version: str | None = None, base: str | None = None)
 
 def ensured(name: str, version: str | None, base: str | None) -> Image:
     """Have the image, and nobody else build meanwhile."""
-    with only_builder():
+    with only_builder(cache_folder()):
         it = plan(name, Wish(version or inputs.version(), base))
         return Image(it.tag, made(it))
 
@@ -91,7 +90,7 @@ def rebuild(name: str, tag: str | None = None, *, version: str | None = None, ba
 
     With a tag, the image gets that name alone; without, it takes the place of the one that `ensure` would give.
     """
-    with only_builder():
+    with only_builder(cache_folder()):
         return anew(name, Wish(version or inputs.version(), base), tag)
 
 
@@ -240,18 +239,6 @@ def cache_folder() -> Path:
     return folder
 
 
-@contextmanager
-def only_builder() -> Iterator[None]:
-    """One builder a user at a time: the second finds what the first has built. Nested, it would wait for itself."""
-    with (cache_folder() / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another build to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def refresh(names: list[str], wish: Wish) -> None:
     """Build the images anew, in their order; the stand-in for the base first if it is used."""
     stand_in = ["base"] if debian.wanted(wish.base) is None else []
@@ -262,7 +249,7 @@ def refresh(names: list[str], wish: Wish) -> None:
 def produce(names: list[str], options: argparse.Namespace) -> dict[str, Image]:
     """All that the command line asks for, while nobody else builds."""
     wish = Wish(options.version, options.base)
-    with only_builder():
+    with only_builder(cache_folder()):
         if options.fresh:
             refresh(names, wish)
         plans = {name: plan(name, wish) for name in names}

@@ -1,5 +1,6 @@
 """Programs that build: all that they print goes to a log, a line now and then to a human; a failure is one sentence."""
 
+import fcntl
 import os
 import re
 import signal
@@ -138,3 +139,19 @@ def pulse(what: str, newest: list[str]) -> Iterator[None]:
 def missing(program: str) -> BuildError:
     """The program is not installed."""
     return BuildError(f"{program} is not installed here: scripts/setup.sh test brings everything that a build needs")
+
+
+@contextmanager
+def only_builder(folder: Path) -> Iterator[None]:
+    """One builder a folder at a time: the second finds what the first has built, and a killed one holds nothing.
+
+    Nested, it would wait for itself.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another build to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

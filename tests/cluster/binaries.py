@@ -4,17 +4,15 @@
 Each of these folders is published as a module too, so a go.mod of our own requires Kubernetes and replaces them.
 """
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.running import BuildError, answer, say, work
+from images.running import BuildError, answer, only_builder, say, work
 
 PROGRAMS = Path(__file__).parent / "programs"
 """Go source of our own."""
@@ -96,7 +94,7 @@ def ensure() -> None:
 
 def ensure_all(bundles: Iterable[Bundle]) -> None:
     """Build those of them that are missing."""
-    with only_builder():
+    with only_builder(cache_folder()):
         for bundle in bundles:
             if not bundle.ready:
                 build(bundle)
@@ -174,16 +172,3 @@ def rows(upstream: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     found = upstream.get(key) or []
     assert isinstance(found, list)
     return found
-
-
-@contextmanager
-def only_builder() -> Iterator[None]:
-    """One builder a user at a time; a killed one holds nothing."""
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with (cache_folder() / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another build to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

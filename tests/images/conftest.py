@@ -24,6 +24,11 @@ def builders() -> None:
 
 
 @pytest.fixture(scope="session")
+def tool_image() -> str:
+    return ensure_id("galera-install")
+
+
+@pytest.fixture(scope="session")
 def archive_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Archive]:
     """Gives an image of the project as an OCI archive."""
     folder = tmp_path_factory.mktemp("archives")

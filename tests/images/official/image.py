@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from images import build, inputs
+from images import build, inputs, running
 
 NAME = "localhost/mariadb-look-alike:test"
 
@@ -11,7 +11,7 @@ NAME = "localhost/mariadb-look-alike:test"
 def ensure() -> str:
     """Its reference; layer by layer from buildah's cache where nothing has changed.  Raises BuildError."""
     folder = Path(__file__).parent
-    with build.only_builder():
+    with running.only_builder(build.cache_folder()):
         base = build.base_of(build.Wish(inputs.version()))
         options = ("--layers", f"--build-arg=BASE={base.reference}", f"--tag={NAME}")
         done = subprocess.run([*build.BUILDAH, *options, str(folder)], capture_output=True, text=True, check=False)

@@ -30,11 +30,6 @@ def server_image() -> str:
 
 
 @pytest.fixture(scope="session")
-def tool_image() -> str:
-    return ensure_id("galera-install")
-
-
-@pytest.fixture(scope="session")
 def official_image() -> str:
     return official.ensure()
 

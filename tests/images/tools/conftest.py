@@ -10,11 +10,6 @@ from tests.images.server.box import UID, podman, share
 
 
 @pytest.fixture(scope="session")
-def tool_image() -> str:
-    return ensure_id("galera-install")
-
-
-@pytest.fixture(scope="session")
 def newer_tool_image() -> str:
     return ensure_id("galera-install", version="99.0.0")
 

@@ -21,6 +21,15 @@ def install(image: str, *options: str, arguments: tuple[str, ...] = ARGUMENTS) -
     return confined(image, *arguments, options=options)
 
 
+def install_over_an_old_program(image: str, tmpfs: str) -> Done:
+    """Into a volume in memory; on stdout the program that was there before, and what the failed install has left."""
+    script = (
+        "echo old > /work-dir/peer-finder; /opt/galera-tools/galera-bootstrap install --work-dir=/work-dir; "
+        "code=$?; cat /work-dir/peer-finder; ls -A /work-dir/galera-tools; exit $code"
+    )
+    return install(image, f"--tmpfs=/work-dir:{tmpfs}", "--entrypoint=/bin/sh", arguments=("-c", script))
+
+
 def fails(done: Done, *words: str) -> None:
     """One line that has these words, and the exit code of the table."""
     assert done.returncode == 20, done.stderr
@@ -80,12 +89,7 @@ def test_the_binary_of_2017_is_replaced_while_it_runs(tool_image: str, work_dir:
 
 def test_a_full_volume_keeps_what_was_there(tool_image: str) -> None:
     """5 MB of 17, in memory; an old program is in the way and stays."""
-    script = (
-        "echo old > /work-dir/peer-finder; /opt/galera-tools/galera-bootstrap install --work-dir=/work-dir; "
-        "code=$?; cat /work-dir/peer-finder; ls -A /work-dir/galera-tools; exit $code"
-    )
-    options = ("--tmpfs=/work-dir:rw,size=5m,mode=1777", "--entrypoint=/bin/sh")
-    done = install(tool_image, *options, arguments=("-c", script))
+    done = install_over_an_old_program(tool_image, "rw,size=5m,mode=1777")
 
     fails(done, "No space left", "sizeLimit")
     assert done.stdout == "old\n"
@@ -115,12 +119,7 @@ def test_a_volume_of_somebody_else(tool_image: str, tmp_path: Path) -> None:
 
 
 def test_a_volume_mounted_noexec_keeps_what_was_there(tool_image: str) -> None:
-    script = (
-        "echo old > /work-dir/peer-finder; /opt/galera-tools/galera-bootstrap install --work-dir=/work-dir; "
-        "code=$?; cat /work-dir/peer-finder; ls -A /work-dir/galera-tools; exit $code"
-    )
-    options = ("--tmpfs=/work-dir:rw,noexec,size=64m,mode=1777", "--entrypoint=/bin/sh")
-    done = install(tool_image, *options, arguments=("-c", script))
+    done = install_over_an_old_program(tool_image, "rw,noexec,size=64m,mode=1777")
 
     fails(done, "/work-dir", "noexec")
     assert done.stdout == "old\n"
