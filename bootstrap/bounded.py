@@ -1,12 +1,20 @@
-"""A TCP server with a thread for each connection and a bound on their number.
+"""An HTTP server with a thread for each connection, and bounds on what clients can make it hold and wait for.
 
-A client that only holds on costs a thread until it is the oldest of too many; it never shuts the next one out.
+A client that only holds on costs a thread until its time is over, or until it is the oldest of too many; it never
+shuts the next one out.
 """
 
 import contextlib
+import io
 import socket
 import threading
+import time
+from http.server import BaseHTTPRequestHandler
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Request = socket.socket | tuple[bytes, socket.socket]
 """As socketserver has it; the second form is for UDP."""
@@ -49,6 +57,56 @@ class Bounded(ThreadingTCPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:  # socketserver's signature
         """A caller that breaks off is nothing to log."""
+
+
+class Limited(io.RawIOBase):
+    """What a client sends, up to a number of bytes and for so many seconds in all."""
+
+    def __init__(self, sock: socket.socket, most: int, seconds: float) -> None:
+        super().__init__()
+        self.sock = sock
+        self.left = most
+        self.seconds = seconds
+        self.end = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """For io.BufferedReader."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Wait for more.  Raises TimeoutError or ConnectionAbortedError at a bound: cut off is not ended."""
+        room, seconds = memoryview(buffer)[: self.left], self.end - time.monotonic()
+        if not room:
+            raise ConnectionAbortedError("the request is too long")
+        if seconds <= 0:
+            raise TimeoutError("the request is too slow")
+        self.sock.settimeout(seconds)
+        try:
+            count = self.sock.recv_into(room)
+        finally:
+            self.sock.settimeout(self.seconds)  # what is left must do for the request, not for the answer
+        self.left -= count
+        return count
+
+
+class OneRequest(BaseHTTPRequestHandler):
+    """One connection: one request within its bounds, one answer, no line in the log."""
+
+    timeout = 2.0
+    """Seconds for the whole request, and again for taking the answer: a single read could be repeated for ever."""
+    most = 8192
+    """Bytes of the whole request; what probes and members send is below."""
+    server_version = "galera-bootstrap"
+    sys_version = ""
+
+    def setup(self) -> None:
+        """Read from the client within bounds only."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(Limited(self.connection, self.most, self.timeout))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """One line a request would be some lines a second."""
 
 
 def shut(sock: object) -> None:

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
 
-from bootstrap.bounded import Bounded, shut
+from bootstrap.bounded import Bounded, OneRequest, shut
 from bootstrap.facts import Record, Unknown
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import (
@@ -38,6 +37,9 @@ PREPARE = "/v1/prepare"
 
 MAX_BODY = 256 * 1024
 """Bytes; a record of a set of 999 pods is below 100 kB."""
+
+MAX_HEAD = 8192
+"""Bytes of a request line and its headers; a member's are below 1 kB."""
 
 MAX_CONNECTIONS = 64
 """At once; for one more the oldest is cut: a member needs milliseconds, and who only holds on must not shut it out."""
@@ -202,19 +204,18 @@ class Server(Bounded):
         return None
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection: verify, answer, close."""
+class Handler(OneRequest):
+    """Verify, answer, close."""
 
     server: Server
     timeout = DEADLINE_S
-    server_version = "galera-bootstrap"
-    sys_version = ""
+    most = MAX_HEAD + MAX_BODY
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
         """Answer a request without a body."""
         self._answer(b"")
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  # http.server's name
         """Answer a request with a bounded body."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
@@ -254,6 +255,3 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        """One line a request would be a line a second for every peer."""

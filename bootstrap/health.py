@@ -5,25 +5,16 @@ used to load the database.  Nothing in it is a name, a uuid, an address or a pos
 """
 
 import contextlib
-import io
 import socket
-import time
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 
 from bootstrap import probes
-from bootstrap.bounded import Bounded
+from bootstrap.bounded import Bounded, OneRequest
 from bootstrap.probes import View, Word
 
 MAX_CONNECTIONS = 32
 """At once; a probe needs milliseconds."""
-
-MAX_HEAD = 8192
-"""Bytes of a request line and its headers; a probe's are below 300, and nobody else has anything to say."""
-
-DEADLINE_S = 2.0
-"""For the whole head of a request, and for taking the answer."""
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -80,26 +71,16 @@ def listen(address: str, port: int, view: Callable[[], View]) -> Server:
     return Server((address, port), view)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection: one request, one answer."""
+class Handler(OneRequest):
+    """Read-only."""
 
     server: Server
-    timeout = DEADLINE_S
-    server_version = "galera-bootstrap"
-    sys_version = ""
 
-    def setup(self) -> None:
-        """Take the request's head as a whole: line by line, a client could make it long and slow."""
-        super().setup()
-        self.rfile.close()
-        self.rfile = io.BufferedReader(io.BytesIO(head(self.connection)))
-        self.connection.settimeout(DEADLINE_S)
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
         """Answer with a text."""
         self._answer(body=True)
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802  # http.server's name
         """Answer with the same status and headers."""
         self._answer(body=False)
 
@@ -122,21 +103,3 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if body:
             self.wfile.write(raw)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        """One line a probe would be a line a second."""
-
-
-def head(sock: socket.socket) -> bytes:
-    """A request line with its headers; nothing when it is too long or does not come whole within the deadline."""
-    end, got = time.monotonic() + DEADLINE_S, b""
-    while b"\r\n\r\n" not in got and b"\n\n" not in got:
-        left = end - time.monotonic()
-        if left <= 0 or len(got) > MAX_HEAD:
-            return b""
-        sock.settimeout(left)
-        more = sock.recv(4096)
-        if not more:
-            return b""
-        got += more
-    return got

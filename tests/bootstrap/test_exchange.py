@@ -271,9 +271,9 @@ def test_a_reflected_request_is_no_answer() -> None:
 
 def raw(port: int, request: bytes) -> bytes:
     with socket.create_connection((HOST, port), timeout=BOUND_S) as sock:
-        sock.sendall(request)
         answer = b""
-        with contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(request)
             while piece := sock.recv(65536):
                 answer += piece
         return answer
@@ -358,6 +358,32 @@ def test_idle_connections_that_keep_dripping_do_not_shut_members_out(peer: Peer)
     finally:
         stop.set()
         thread.join()
+
+
+DRIPS = {
+    "its head": b"GET /v1/record HTTP/1.0\r\nX: ",
+    "its body": b"POST /v1/prepare HTTP/1.0\r\nContent-Length: 9999\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("beginning", DRIPS.values(), ids=[f"with {name}" for name in DRIPS])
+def test_a_client_that_does_not_come_to_an_end_is_cut(beginning: bytes, peer: Peer) -> None:
+    """Slowloris: a byte now and then stays below the time limit of each single read."""
+    began = time.monotonic()
+    with socket.create_connection((HOST, peer.port), timeout=0.1) as sock, contextlib.suppress(OSError):
+        sock.sendall(beginning)
+        while time.monotonic() - began < 2 * BOUND_S:
+            sock.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                assert sock.recv(1) == b""
+                break
+    assert time.monotonic() - began < BOUND_S
+
+
+def test_a_head_that_is_too_long_is_cut(peer: Peer) -> None:
+    """Below what http.server allows: a hundred headers of 64 KiB."""
+    header = b"X: " + b"x" * 60_000 + b"\r\n"
+    assert raw(peer.port, b"GET /v1/record HTTP/1.0\r\n" + 9 * header + b"\r\n") == b""
 
 
 def test_the_server_listens_on_ipv6() -> None:

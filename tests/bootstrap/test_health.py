@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap import health, probes
+from bootstrap.bounded import OneRequest
 from bootstrap.facts import Record, Unknown
-from bootstrap.health import DEADLINE_S, MAX_CONNECTIONS, MAX_HEAD, Server, listen
+from bootstrap.health import MAX_CONNECTIONS, Server, listen
 from bootstrap.journal import Memory
 from bootstrap.pod import Action
 from bootstrap.probes import STALE_S, STUCK_S, View
@@ -22,6 +23,7 @@ from tests.bootstrap.test_desk import Office
 from tests.bootstrap.test_probes import SYNCED, view
 
 HOST = "127.0.0.1"
+DEADLINE_S, MAX_HEAD = OneRequest.timeout, OneRequest.most
 SOON_S = 3.0
 """What docs/probes.md lets a kubelet wait for an answer (timeoutSeconds)."""
 
