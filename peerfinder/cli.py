@@ -15,6 +15,9 @@ from peerfinder.signals import Signals
 COMMANDS = ("peers",)
 """Commands of our own, each a module of that name in `commands` with a click command of that name."""
 
+PEER_LIST = {"PEERFINDER_NO_REQUIRE_SELF": "true", "PEERFINDER_SETTLE": "30s:2m"}
+"""Percona's `peer-list` runs in pods that are no peers, and leaves 30 s between two changes."""
+
 
 def main() -> NoReturn:
     """Run `peer-finder` with the arguments and environment of this process, and end it."""
@@ -30,7 +33,12 @@ def drop_in() -> int:
     signals = Signals()
     signals.install()
     find = import_module("peerfinder.commands.find")
-    return int(find.main(sys.argv[1:], os.environ, os.uname().nodename, signals))
+    return int(find.main(sys.argv[1:], environment(sys.argv[0]), os.uname().nodename, signals))
+
+
+def environment(called: str) -> dict[str, str]:
+    """Give the environment; a program that is called as Percona's has its defaults."""
+    return (PEER_LIST if os.path.basename(called) == "peer-list" else {}) | os.environ  # noqa: PTH119 - pathlib is slow
 
 
 def _open_standard_streams() -> None:

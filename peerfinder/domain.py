@@ -44,7 +44,7 @@ class Names:
         """Name a pod of the Service; *pod* may be a host name of several labels, whose first counts."""
         return f"{normal(pod).split('.')[0]}.{self.suffix}"
 
-    def question(self, port_name: str = "") -> str:
+    def question(self, port_name: str = "", protocol: str = "tcp") -> str:
         """Give the owner name of the SRV records.
 
         Without a port this is the Service itself, which CoreDNS and kube-dns answer with all its ports;
@@ -53,7 +53,7 @@ class Names:
         """
         if not port_name:
             return self.suffix
-        name = f"_{port_name}._tcp.{self.suffix}"
+        name = f"_{port_name}._{protocol}.{self.suffix}"
         if not LABEL.fullmatch(port_name) or len(name) > NAME_MAX:
             raise UsageError(f"the port name {shown(port_name)} is not the name of a port of the Service")
         return name

@@ -38,10 +38,18 @@ class AnswerInvalidError(LookupFailedError):
     """A record of the answer cannot be a peer of this Service, so the whole answer is refused."""
 
 
+class AnswerWithheldError(LookupFailedError):
+    """A server is there and does not give the whole answer, as all do for one that is longer than DNS can carry."""
+
+
 class NoRecordsError(PeerFinderError):
     """DNS says that there is no such name, or no record of this type at it."""
 
     exit_code = 5
+
+
+class NoAddressError(NoRecordsError):
+    """DNS says that a peer has no address of the wanted family, so the list for the hook is not whole."""
 
 
 class TimedOutError(PeerFinderError):

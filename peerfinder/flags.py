@@ -48,18 +48,34 @@ FLAGS = (
     Flag("once", "", "end after the first hook, although there is an -on-change"),
     Flag("timeout", "TIME", "give up when no hook was due after so long; default never"),
     Flag("min-peers", "N", "run the first hook with N peers at least; default 1"),
-    Flag("interval", "TIME", "time between two lookups in the steady state; default 1s"),
+    Flag(
+        "interval",
+        "TIME[:MAX]",
+        "time between two lookups in the steady state; while quiet it grows to MAX; default 1s",
+    ),
     Flag("settle", "MIN[:MAX]", "on-change only after MIN without a further change, or after MAX; default 0"),
-    Flag("remove-after", "TIME", "a peer is gone only when unseen for so long; default 0"),
+    Flag("remove-after", "TIME", "a peer or an address is gone only when unseen for so long; default 6s"),
     Flag("hook-timeout", "TIME", "kill a hook that runs longer; default never"),
     Flag("stop-grace", "TIME", "kill a hook that still runs so long after a stop signal; default 30s"),
     Flag("no-require-self", "", "run hooks although our own name is not among the peers"),
     Flag("port-name", "NAME", "ask for _NAME._tcp.SERVICE instead of SERVICE"),
+    Flag("protocol", "tcp|udp", "ask for _mysql._PROTOCOL.SERVICE, or for that port of -port-name"),
+    Flag("max-pods", "N", "ask for N pods by number if neither their SRV records nor their addresses fit an answer"),
     Flag("address-type", "TYPE", "DNS, IP, IPv4 or IPv6: what a hook gets on stdin; default DNS"),
     Flag("nameserver", "HOST[:PORT]", "ask this server; several with commas; default from /etc/resolv.conf"),
     Flag("log-format", "FORMAT", "text or json, on stderr; default text"),
     Flag("dry-run", "", "print what a hook would get instead of running it"),
 )
+
+
+UNUSED = {
+    **dict.fromkeys(("selector", "hosts-file", "master", "kubeconfig"), True),
+    **dict.fromkeys(("v", "vmodule", "log_backtrace_at", "log_dir", "log_file", "log_file_max_size"), True),
+    **dict.fromkeys(("stderrthreshold", "alsologtostderrthreshold"), True),
+    **dict.fromkeys(("add_dir_header", "alsologtostderr", "logtostderr", "one_output"), False),
+    **dict.fromkeys(("skip_headers", "skip_log_headers"), False),
+}
+"""Flags of later Go programs that are read and have no effect: name -> whether it takes a value."""
 
 
 class HelpAskedError(Exception):
@@ -71,7 +87,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[st
 
     Gives the values by name and the words from the first non-flag on. Raises UsageError and HelpAskedError.
     """
-    known = {flag.name: flag for flag in FLAGS}
+    takes_value = UNUSED | {flag.name: bool(flag.value) for flag in FLAGS}
     values = {flag.name: environment[flag.variable] for flag in FLAGS if environment.get(flag.variable)}
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] != "-":
@@ -81,15 +97,15 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[st
         name, equals, value = word.removeprefix("-").removeprefix("-").partition("=")
         if not name or name.startswith("-"):
             raise UsageError(f"bad flag syntax: {word}")
-        if name not in known:
+        if name not in takes_value:
             if name in ("h", "help"):
                 raise HelpAskedError
             raise UsageError(f"flag provided but not defined: -{name}")
-        if not equals and known[name].value:
+        if not equals and takes_value[name]:
             if not rest:
                 raise UsageError(f"flag needs an argument: -{name}")
             value = rest.pop(0)
-        values[name] = value if equals or known[name].value else "true"
+        values[name] = value if equals or takes_value[name] else "true"
     return values, rest
 
 
@@ -127,7 +143,7 @@ def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
     """Read one of some words, the first being the default; raises UsageError."""
     text = values.get(name) or allowed[0]
     if text not in allowed:
-        raise invalid(name, text, f"one of {', '.join(allowed)}")
+        raise invalid(name, text, f"one of {', '.join(filter(None, allowed))}")
     return text
 
 

@@ -12,7 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import gmtime, strftime
 
-from peerfinder.errors import AnswerInvalidError, LookupFailedError, NoRecordsError
+from peerfinder.errors import (
+    AnswerInvalidError,
+    AnswerWithheldError,
+    LookupFailedError,
+    NoAddressError,
+    NoRecordsError,
+)
 from peerfinder.watch import Due, Wait
 
 HINT_SECONDS = 5.0
@@ -24,9 +30,15 @@ REPEAT_SECONDS = 30.0
 STALLED_SECONDS = 1.0
 """So long a full stderr is waited for."""
 
+NO_ANSWER = (
+    "check the name server and the network policy for UDP and TCP port 53 (a service mesh may "
+    "catch the DNS of init containers), or set -nameserver"
+)
+
 CURES: dict[object, str] = {
-    LookupFailedError: "check the name server and the network policy for UDP and TCP port 53 (a service mesh may "
-    "catch the DNS of init containers), or set -nameserver",
+    LookupFailedError: NO_ANSWER,
+    AnswerWithheldError: f"{NO_ANSWER}; a Service of more than 1000 pods and ports needs -port-name, then -max-pods",
+    NoAddressError: "check -address-type, and ipFamilies of the Service",
     NoRecordsError: "check -service, -ns and -domain, and that the Service is headless (clusterIP: None), has a "
     "named port, selects these pods and sets publishNotReadyAddresses: true, since no pod is ready yet",
     Wait.SELF_MISSING: "the StatefulSet's serviceName must be the Service of -service, the Service must set "
@@ -36,7 +48,11 @@ CURES: dict[object, str] = {
 }
 """What to do about a state that lasts; an AnswerInvalidError says it itself."""
 
-EVENTS: dict[object, str] = {NoRecordsError: "no-records", AnswerInvalidError: "answer-invalid"}
+EVENTS: dict[object, str] = {
+    NoRecordsError: "no-records",
+    NoAddressError: "no-address",
+    AnswerInvalidError: "answer-invalid",
+}
 """What a state is called in JSON."""
 
 

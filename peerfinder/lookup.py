@@ -5,17 +5,20 @@ An empty set does not exist here: no records and no answer are two different err
 No search list is walked: the caller gives full names, so a foreign zone cannot shadow the Service.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Self
+from typing import Self, TypeVar
 
 import dns.exception
 import dns.message
 import dns.rcode
+import dns.rdatatype
 
 from peerfinder.domain import Names, directives
-from peerfinder.errors import LookupFailedError, NoRecordsError, UsageError
+from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError, UsageError
+from peerfinder.peers import normal
 from peerfinder.resolver import Server, ask
 
 SERVERS_MAX = 3
@@ -26,6 +29,11 @@ TRY_SECONDS = 1.0
 
 MAX_ROUNDS = 6
 """1 s doubled so often is longer than any sensible deadline; bounds the loop."""
+
+FAMILIES = {"IP": ("A", "AAAA"), "IPv4": ("A",), "IPv6": ("AAAA",)}
+"""The record types of an address type, the better first."""
+
+Meaning = TypeVar("Meaning")
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,16 @@ class Nameservers:
         return cls(servers)
 
 
+@dataclass(frozen=True)
+class Found:
+    """The peers of a Service, whole, and which of their addresses came along."""
+
+    peers: tuple[str, ...]
+    """Byte-sorted, validated, never empty."""
+    glue: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By name and record type (A, AAAA) the first address by bytes."""
+
+
 def resolv_conf(path: Path = Path("/etc/resolv.conf")) -> str:
     """Read resolv.conf; one that cannot be read counts as empty, as it does for the C library."""
     try:
@@ -67,8 +85,34 @@ def peers(names: Names, nameservers: Nameservers, deadline: float, port_name: st
     Raises NoRecordsError when DNS says that there are none, AnswerInvalidError when any record is not a peer's,
     LookupFailedError when nothing is known.
     """
-    targets = _records(names.question(port_name), "SRV", nameservers, deadline)
-    return names.accepted(targets)
+    return found(names, names.question(port_name), nameservers, deadline).peers
+
+
+def found(names: Names, question: str, nameservers: Nameservers, deadline: float) -> Found:
+    """Do as `peers`, for any owner name of their SRV records, and keep the addresses that came along.
+
+    Raises AnswerWithheldError besides, when a server is there and gives no whole answer.
+    """
+    targets, glue = _asked(question, "SRV", nameservers, deadline, lambda *it: (meaning(*it), _glue(it[0])))
+    return Found(names.accepted(targets), glue)
+
+
+def address(fqdn: str, address_type: str, known: Found, nameservers: Nameservers, deadline: float) -> str:
+    """Give one address of a peer: one that came along with the SRV records, or else one that is asked for.
+
+    *address_type* is IP, IPv4 or IPv6, *deadline* in seconds. Raises NoAddressError, LookupFailedError.
+    """
+    end = monotonic() + deadline
+    # Servers that leave addresses out begin at the end, with the AAAA records: an AAAA alone is all that there is.
+    for record_type in FAMILIES[address_type]:
+        if (fqdn, record_type) in known.glue:
+            return known.glue[fqdn, record_type]
+    for record_type in FAMILIES[address_type]:
+        try:
+            return min(records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
+        except NoRecordsError:
+            continue
+    raise NoAddressError(f"{fqdn} has no {address_type} address")
 
 
 def addresses(fqdn: str, nameservers: Nameservers, deadline: float) -> tuple[str, ...]:
@@ -77,20 +121,34 @@ def addresses(fqdn: str, nameservers: Nameservers, deadline: float) -> tuple[str
     Raises NoRecordsError when the name has neither, LookupFailedError when either is unknown.
     """
     end = monotonic() + deadline
-    found: list[str] = []
+    known: list[str] = []
     for record_type in ("A", "AAAA"):
         try:
-            found += sorted(_records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
+            known += sorted(records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
         except NoRecordsError:
             continue
-    if not found:
+    if not known:
         raise NoRecordsError(f"{fqdn} has no address")
-    return tuple(found)
+    return tuple(known)
 
 
-def _records(name: str, record_type: str, nameservers: Nameservers, deadline: float) -> list[str]:
+def records(name: str, record_type: str, nameservers: Nameservers, deadline: float) -> list[str]:
+    """Give the addresses or targets of a name, unvalidated; *deadline* in seconds.
+
+    Raises NoRecordsError, LookupFailedError, and AnswerWithheldError when a server gives no whole answer.
+    """
+    return _asked(name, record_type, nameservers, deadline, meaning)
+
+
+def _asked(
+    name: str,
+    record_type: str,
+    nameservers: Nameservers,
+    deadline: float,
+    understood: Callable[[dns.message.QueryMessage, Server], Meaning],
+) -> Meaning:
     """Ask the servers in turn, the silent ones again and for longer, until one has answered the question."""
-    end = monotonic() + deadline
+    end, withheld = monotonic() + deadline, False
     faults = dict.fromkeys(nameservers.servers, "not asked: no time was left")
     silent = list(faults)
     for number in range(MAX_ROUNDS):
@@ -101,31 +159,44 @@ def _records(name: str, record_type: str, nameservers: Nameservers, deadline: fl
                 break
             share = min(left / (len(asked) - position), TRY_SECONDS * 2**number)
             try:
-                return _meaning(ask(f"{name}.", record_type, server, share), server)
+                return understood(ask(f"{name}.", record_type, server, share), server)
             except TimeoutError:
                 faults[server] = f"no answer within {deadline:.1f} s"
             except LookupFailedError as exc:
-                faults[server] = str(exc)
+                faults[server], withheld = str(exc), withheld or isinstance(exc, AnswerWithheldError)
                 silent.remove(server)
     told = "; ".join(f"{server}: {fault}" for server, fault in faults.items())
-    raise LookupFailedError(f"{record_type} of {name} is unknown ({told})")
+    raise (AnswerWithheldError if withheld else LookupFailedError)(f"{record_type} of {name} is unknown ({told})")
 
 
-def _meaning(answer: dns.message.QueryMessage, server: Server) -> list[str]:
+def meaning(answer: dns.message.QueryMessage, server: Server) -> list[str]:
     """Give the targets or addresses of an answer; raises NoRecordsError or LookupFailedError."""
     name, rcode = answer.question[0].name.to_text() if answer.question else "it", answer.rcode()
     if rcode == dns.rcode.NXDOMAIN:
         raise NoRecordsError(f"{server} knows no name {name}")
+    if rcode == dns.rcode.SERVFAIL:
+        # Knot DNS says so of an answer that no message can hold, too.
+        raise AnswerWithheldError(f"answers {dns.rcode.to_text(rcode)}")
     if rcode != dns.rcode.NOERROR:
         raise LookupFailedError(f"answers {dns.rcode.to_text(rcode)}")
     try:
-        records = answer.resolve_chaining().answer
+        chained = answer.resolve_chaining().answer
     except dns.exception.DNSException as exc:
         raise LookupFailedError(f"answers nonsense: {type(exc).__name__}") from exc
-    if not records:
+    if not chained:
         raise NoRecordsError(f"{server} has no such record of {name}")
     # The last field of SRV, A and AAAA is the target or address; a blank inside a name is escaped, so no field.
-    return [record.to_text().split(" ")[-1] for record in records]
+    return [record.to_text().split(" ")[-1] for record in chained]
+
+
+def _glue(answer: dns.message.QueryMessage) -> dict[tuple[str, str], str]:
+    """Give the addresses in the additional section: the first by bytes for each name and type."""
+    glue = {}
+    for rrset in answer.additional:
+        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            name, record_type = normal(rrset.name.to_text()), dns.rdatatype.to_text(rrset.rdtype)
+            glue[name, record_type] = min(record.to_text() for record in rrset)
+    return glue
 
 
 def _server(text: str) -> Server:

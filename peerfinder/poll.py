@@ -7,17 +7,18 @@ Neither decides what is due (`watch`) nor how a process is run (`hook`) or a que
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from time import monotonic, sleep
+from time import monotonic, process_time, sleep
 
 from peerfinder import lookup, watch
 from peerfinder.domain import Names
-from peerfinder.errors import LookupFailedError, NoRecordsError, TimedOutError
+from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError, TimedOutError
 from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller
-from peerfinder.lookup import Nameservers
+from peerfinder.lookup import Found, Nameservers
+from peerfinder.pace import EAGER_SECONDS, Pace, pause
 from peerfinder.peers import change, lines
 from peerfinder.signals import Signals
 from peerfinder.watch import Due, Rules, Wait, Watch
@@ -25,11 +26,8 @@ from peerfinder.watch import Due, Rules, Wait, Watch
 LOOKUP_SECONDS = 5.0
 """The longest time for one lookup, seconds."""
 
-EAGER_SECONDS = 0.1
-"""Time between lookups while the first hook waits for records, seconds."""
-
-EAGER_FOR = 60.0
-"""For so long we are eager; after it the interval holds, so that a stuck StatefulSet does not press on DNS. Seconds."""
+ONE_BY_ONE_SECONDS = 30.0
+"""The longest time to ask for each pod of a Service that is too large for one answer, seconds."""
 
 JITTER = 0.05
 """Part of a pause that is random, so that pods started together do not ask together."""
@@ -60,10 +58,12 @@ class Plan:
     """End after the first hook."""
     timeout: float = 0.0
     """Give up when the first hook was not due after so long, seconds; 0: never."""
-    interval: float = 1.0
-    """Time between lookups in the steady state, seconds."""
-    port_name: str = ""
-    """Ask for the SRV records of this port only; empty: of all."""
+    pace: Pace = field(default_factory=Pace)
+    """How often to look up."""
+    question: str = ""
+    """Owner name of the SRV records; empty: the Service itself."""
+    max_pods: int = 0
+    """So many pods the StatefulSet has at most; 0: unknown."""
     address_type: str = "DNS"
     """What hooks get: DNS names, or the IP, IPv4 or IPv6 address of each."""
     dry_run: bool = False
@@ -78,8 +78,8 @@ class _Looked:
     """The state after it."""
     outcome: Outcome
     """What follows from it."""
-    given: tuple[str, ...] = ()
-    """What a hook gets, if one is due."""
+    cost: float
+    """CPU time, seconds."""
 
 
 def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) -> None:
@@ -93,56 +93,68 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) 
         with signals.interruptible():
             looked = _look(plan, state, partial(_lookup_time, plan, state, began))
         teller.tell(looked.outcome, _message(plan, looked), monotonic())
-        failures = failures + 1 if isinstance(looked.outcome, LookupFailedError) else 0
+        failures = failures + 1 if isinstance(looked.outcome, LookupFailedError | NoAddressError) else 0
         state = looked.state
         if isinstance(looked.outcome, Due):
-            _hand_over(plan, looked, signals, line)
+            _hand_over(plan, looked.outcome, state.handed, signals, line)
             state = watch.handed(state, looked.outcome.peers)
             if plan.once or plan.on_change is None:
                 return
-        pause = _pause(plan, state, monotonic() - began, failures)
+        quiet = monotonic() - max(began, state.still_since)
+        seconds = pause(plan.pace, quiet, looked.cost, failures, waiting=not state.handed)
+        seconds *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         with signals.interruptible():
-            _sleep_until(plan, looked, monotonic() + pause if failures else asked + pause, began)
+            _sleep_until(plan, looked, monotonic() + seconds if failures else asked + seconds, began)
 
 
 def _look(plan: Plan, state: Watch, seconds: Callable[[], float]) -> _Looked:
-    """Look up once; *seconds* tells how long each lookup may take by now."""
+    """Look up once; *seconds* tells how long each question may take by now."""
+    began = process_time()
     try:
-        seen = lookup.peers(plan.names, plan.nameservers, seconds(), plan.port_name)
-        state, verdict = watch.observe(state, plan.rules, seen, monotonic())
-        return _Looked(state, verdict, _given(plan, verdict.peers, seconds) if isinstance(verdict, Due) else ())
+        seen = _seen(plan, _found(plan, seconds), seconds)
+        after, verdict = watch.observe(state, plan.rules, seen, monotonic())
+        return _Looked(after, verdict, process_time() - began)
     except (LookupFailedError, NoRecordsError) as exc:
-        return _Looked(watch.unknown(state), exc)
+        return _Looked(watch.unknown(state), exc, process_time() - began)
 
 
-def _given(plan: Plan, names: tuple[str, ...], seconds: Callable[[], float]) -> tuple[str, ...]:
-    """Turn names into what hooks get; raises as `lookup.addresses` does when any address is missing."""
+def _found(plan: Plan, seconds: Callable[[], float]) -> Found:
+    """Look the peers up: by their SRV records, or one by one if those are too many for an answer."""
+    try:
+        return lookup.found(plan.names, plan.question or plan.names.suffix, plan.nameservers, seconds())
+    except AnswerWithheldError as exc:
+        from peerfinder import ordinals  # noqa: PLC0415 - few Services are so large, and every pod's start is short
+
+        try:
+            pods = ordinals.Pods(plan.names, plan.own, plan.max_pods)
+            return ordinals.found(pods, plan.nameservers, seconds() * ONE_BY_ONE_SECONDS / LOOKUP_SECONDS)
+        except (AnswerWithheldError, NoRecordsError):
+            raise exc from None
+        except LookupFailedError as one_by_one:
+            raise AnswerWithheldError(f"{exc}; pod by pod: {one_by_one}") from one_by_one
+
+
+def _seen(plan: Plan, found: Found, seconds: Callable[[], float]) -> dict[str, str]:
+    """Tell what hooks get for each peer; raises as `lookup.address` does when any address is missing."""
     if plan.address_type == "DNS":
-        return names
-    return tuple(sorted({_address(plan, name, seconds()) for name in names}))
+        return {name: name for name in found.peers}
+    servers, kind = plan.nameservers, plan.address_type
+    return {name: lookup.address(name, kind, found, servers, seconds()) for name in found.peers}
 
 
-def _address(plan: Plan, name: str, seconds: float) -> str:
-    found = lookup.addresses(name, plan.nameservers, seconds)
-    versions = {"IP": (4, 6), "IPv4": (4,), "IPv6": (6,)}[plan.address_type]
-    for address in found:
-        if (6 if ":" in address else 4) in versions:
-            return address
-    raise NoRecordsError(f"{name} has no {plan.address_type} address")
-
-
-def _hand_over(plan: Plan, looked: _Looked, signals: Signals, line: Callable[[str, str, str], None]) -> None:
+def _hand_over(
+    plan: Plan, due: Due, before: Mapping[str, str], signals: Signals, line: Callable[[str, str, str], None]
+) -> None:
     """Run the hook that is due, or print what it would get."""
-    before, after = looked.state.handed, looked.state.present
     hook = (None if before else plan.on_start) or plan.on_change
     if hook is None:
         return
     word = "would run" if plan.dry_run else "running"
-    line("info", hook.event, f"{word} {hook.event} with {len(after)} peers: {_changed(before, after)}")
+    line("info", hook.event, f"{word} {hook.event} with {len(due.peers)} peers: {_changed(before, due.peers)}")
     if plan.dry_run:
-        show(hook, lines(looked.given))
+        show(hook, lines(due.given))
     else:
-        run(hook, lines(looked.given).encode(), _environment(plan, hook, os.environ), signals)
+        run(hook, lines(due.given).encode(), _environment(plan, hook, os.environ), signals)
 
 
 def _environment(plan: Plan, hook: Hook, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -159,17 +171,6 @@ def _lookup_time(plan: Plan, state: Watch, began: float) -> float:
     if not plan.timeout or state.handed:
         return LOOKUP_SECONDS
     return max(EAGER_SECONDS, min(LOOKUP_SECONDS, began + plan.timeout - monotonic()))
-
-
-def _pause(plan: Plan, state: Watch, age: float, failures: int) -> float:
-    """Give the time from one lookup to the next, seconds.
-
-    Failures double it up to the interval: a name server in trouble is not helped by more questions.
-    """
-    pause = plan.interval
-    if not state.handed and age < EAGER_FOR:
-        pause = min(pause, EAGER_SECONDS * 2 ** min(failures, 16))
-    return pause * (1 + JITTER * random.random())  # noqa: S311 - no secret
 
 
 def _sleep_until(plan: Plan, looked: _Looked, wake: float, began: float) -> None:
@@ -193,7 +194,9 @@ def _message(plan: Plan, looked: _Looked) -> str:
     return f"DNS answers, and the {count} peers are unchanged"
 
 
-def _changed(before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    words = change(before, after).split(" ")
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Say what changed, by name; a peer whose address alone changed is shown with the new one."""
+    moved = [f"{name}={after[name]}" for name in sorted(after) if before.get(name, after[name]) != after[name]]
+    words = [*change(before, after).split(), *moved]
     more = len(words) - NAMES_SHOWN
     return " ".join(words[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -5,6 +5,7 @@ Does not know what the answer means, nor which other server could be asked.
 """
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -12,10 +13,16 @@ import dns.exception
 import dns.flags
 import dns.message
 
-from peerfinder.errors import LookupFailedError, UsageError
+from peerfinder.errors import AnswerWithheldError, LookupFailedError, UsageError
 
 EDNS_SIZE = 1232
 """The largest UDP answer we ask for, octets: it crosses every usual path unfragmented (DNS flag day 2020)."""
+
+WINDOW = 100
+"""How many questions of many are on their way at once: what a socket's buffer holds even where it is small."""
+
+AGAIN_SECONDS = 0.5
+"""After so long without an answer the unanswered of many questions are asked again, seconds."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,56 @@ def ask(name: str, record_type: str, server: Server, seconds: float) -> dns.mess
     except OSError as exc:
         raise LookupFailedError(f"cannot be asked: {exc.strerror or exc}") from exc
     if answer.flags & dns.flags.TC:
-        raise LookupFailedError("cuts its answer off even over TCP, and a part of the records is not the records")
+        raise AnswerWithheldError("cuts its answer off even over TCP, and a part of the records is not the records")
     return answer
+
+
+def ask_many(
+    names: Iterable[str], record_type: str, server: Server, seconds: float
+) -> dict[str, dns.message.QueryMessage]:
+    """Ask *server* for the records of many names at once over UDP; give every whole answer by name.
+
+    Raises TimeoutError when any answer did not come within *seconds*, LookupFailedError when any is cut off.
+    """
+    end = monotonic() + seconds
+    waiting = [(name, dns.message.make_query(name, record_type, use_edns=0, payload=EDNS_SIZE)) for name in names]
+    found: dict[str, dns.message.QueryMessage] = {}
+    try:
+        while waiting:
+            window = {query.id: (name, query) for name, query in waiting[:WINDOW]}
+            found |= _window(window, server, end)
+            waiting = [pair for pair in waiting if pair[0] not in found]
+    except TimeoutError:
+        raise
+    except OSError as exc:
+        raise LookupFailedError(f"cannot be asked: {exc.strerror or exc}") from exc
+    return found
+
+
+def _window(
+    asked: dict[int, tuple[str, dns.message.QueryMessage]], server: Server, end: float
+) -> dict[str, dns.message.QueryMessage]:
+    """Send a few questions together; give the answers that came before a pause: what is missing is asked again."""
+    family, address = server.resolved()
+    found: dict[str, dns.message.QueryMessage] = {}
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect(address)
+        for _, query in asked.values():
+            sock.send(query.to_wire())
+        while len(found) < len(asked):
+            sock.settimeout(min(_left(end), AGAIN_SECONDS))
+            try:
+                wire = sock.recv(65535)
+            except TimeoutError:
+                break
+            number = int.from_bytes(wire[:2], "big")
+            if number not in asked or (answer := _parsed(asked[number][1], wire)) is None:
+                continue
+            name = asked[number][0]
+            if answer.flags & dns.flags.TC:
+                raise LookupFailedError(f"cuts the answer for {name} off")
+            found[name] = answer
+    return found
 
 
 def _over_udp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:

@@ -2,6 +2,7 @@
 
 Knows when a set of peers is whole, steady and new enough to be handed to a hook.
 Knows neither DNS nor processes: `poll` reports what it saw and runs what is due.
+A peer is a name and what hooks get for it, the name itself or an address: a new address is a change too.
 
 Invariants: nothing is due for an empty set, nor for the set last handed over; a set without our own name is never
 due when that name is required; what is unknown moves no clock towards a removal.
@@ -10,6 +11,8 @@ due when that name is required; what is unknown moves no clock towards a removal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+
+from peerfinder.peers import ordered
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Rules:
     settle_max: float = 0.0
     """After so long a changing set is handed over although it does not stand still, seconds."""
     remove_after: float = 0.0
-    """A peer counts as gone after it was unseen for so long, seconds; servers that disagree make names flap."""
+    """A peer or its address counts as gone after it was unseen for so long, seconds; servers that disagree make both
+    flap."""
 
 
 class Wait(Enum):
@@ -41,30 +45,35 @@ class Wait(Enum):
 class Due:
     """A hook is due with these peers."""
 
-    peers: tuple[str, ...]
-    """Byte-sorted, never empty."""
+    peers: Mapping[str, str]
+    """Names and what a hook gets for each; never empty."""
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What a hook gets: byte-sorted, each once."""
+        return ordered(self.peers.values())
 
 
 @dataclass(frozen=True)
 class Watch:
     """What the next verdict depends on besides the peers and the time."""
 
-    handed: tuple[str, ...] = ()
+    handed: Mapping[str, str] = field(default_factory=dict)
     """The peers of the last hook; empty before the first."""
     missed: Mapping[str, float] = field(default_factory=dict)
-    """Peers that count as present although they are not seen: since when they are unseen, seconds."""
-    present: tuple[str, ...] = ()
-    """The peers that count as present."""
+    """Peers that count as present although they are not seen so: since when they are unseen, seconds."""
+    present: Mapping[str, str] = field(default_factory=dict)
+    """The peers that count as present, and what hooks get for each."""
     still_since: float = 0.0
     """Since when `present` is what it is, seconds."""
     differs_since: float | None = None
     """Since when `present` differs from `handed`, seconds; None: it does not."""
 
 
-def observe(watch: Watch, rules: Rules, seen: tuple[str, ...], now: float) -> tuple[Watch, Due | Wait]:
+def observe(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> tuple[Watch, Due | Wait]:
     """Take in a valid answer at *now* (any monotonic clock) and tell which hook is due."""
     missed = _missed(watch, rules, seen, now)
-    present = tuple(sorted({*seen, *missed}))
+    present = {**seen, **{peer: watch.present[peer] for peer in missed}}
     still_since = watch.still_since if present == watch.present else now
     differs_since = None if present == watch.handed else now if watch.differs_since is None else watch.differs_since
     watch = replace(watch, missed=missed, present=present, still_since=still_since, differs_since=differs_since)
@@ -76,17 +85,17 @@ def unknown(watch: Watch) -> Watch:
     return replace(watch, missed={})
 
 
-def handed(watch: Watch, peers: tuple[str, ...]) -> Watch:
+def handed(watch: Watch, peers: Mapping[str, str]) -> Watch:
     """Record that a hook got *peers* and ended well."""
     return replace(watch, handed=peers, differs_since=None)
 
 
-def _missed(watch: Watch, rules: Rules, seen: tuple[str, ...], now: float) -> dict[str, float]:
-    unseen = {peer: watch.missed.get(peer, now) for peer in watch.present if peer not in seen}
+def _missed(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> dict[str, float]:
+    unseen = {peer: watch.missed.get(peer, now) for peer, given in watch.present.items() if seen.get(peer) != given}
     return {peer: since for peer, since in unseen.items() if now - since < rules.remove_after}
 
 
-def _verdict(watch: Watch, rules: Rules, seen: tuple[str, ...], now: float) -> Due | Wait:
+def _verdict(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> Due | Wait:
     # Our own name must be seen now: what counts as present by hysteresis alone is no proof of our own record.
     if rules.own and rules.own not in seen:
         return Wait.SELF_MISSING

@@ -10,16 +10,16 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py"))
 
 PURE = {
-    "peerfinder": {"peers", "domain", "watch", "findings", "errors"},
+    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
-        "world", "verdict", "probes",
+        "world", "verdict", "probes", "standing", "lineage", "word",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
 
 LEAVES = {
-    "peerfinder": {"lookup", "hook", "resolver", "signals"},
+    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals"},
     "bootstrap": {
         "render",
         "datadir",
@@ -49,6 +49,7 @@ LEAF_USES = {
     "bootstrap.exchange": {"bootstrap.bounded"},
     "bootstrap.health": {"bootstrap.bounded"},
     "peerfinder.lookup": {"peerfinder.resolver"},
+    "peerfinder.ordinals": {"peerfinder.lookup", "peerfinder.resolver"},
     "peerfinder.hook": {"peerfinder.signals"},
 }
 """The exceptions, each because the used leaf is a plain tool (an atomic file, a socket) and not a peer."""

@@ -12,11 +12,15 @@ from peerfinder.domain import Names, names_of
 from peerfinder.errors import ArgsIncompleteError, PeerFinderError, UsageError
 from peerfinder.hook import Hook
 from peerfinder.lookup import Nameservers, resolv_conf
+from peerfinder.pace import Pace
 from peerfinder.poll import Plan, follow
 from peerfinder.signals import Signals, StoppedBySignal
 from peerfinder.watch import Rules
 
 ADDRESS_TYPES = ("DNS", "IP", "IPv4", "IPv6")
+
+REMOVE_AFTER = 6.0
+"""Default of -remove-after, seconds: CoreDNS lets an answer be kept for 5 s, and two replicas may disagree so long."""
 
 INTERVAL_MIN = 0.1
 """The shortest time between two lookups, seconds."""
@@ -35,6 +39,8 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
     line = partial(log.write, "json" if values.get("log-format") == "json" else "text")
     try:
         check_complete(values, rest)
+        if unused := sorted(values.keys() & flags.UNUSED):
+            line("warning", "ignored", f"without effect here: {' '.join(f'-{name}' for name in unused)}{_why(unused)}")
         if rest:
             line(
                 "warning",
@@ -53,12 +59,24 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
 
 def check_complete(values: Mapping[str, str], rest: Sequence[str]) -> None:
     """Check that there is something to do; raises ArgsIncompleteError."""
+    if values.get("selector") and not values.get("service"):
+        raise ArgsIncompleteError(f"Incomplete args, require -service{_why(['selector'])}")
     missing = [] if values.get("service") else ["-service"]
     if not (values.get("on-start") or values.get("on-change")):
         missing.append("-on-start and/or -on-change")
     if missing:
         stray = f"; {rest[0]!a} is no flag, and everything from it on is not read" if rest else ""
         raise ArgsIncompleteError(f"Incomplete args, require {' and '.join(missing)}{stray}")
+
+
+def _why(unused: Sequence[str]) -> str:
+    """Say what stands in for -selector, which needs more than DNS."""
+    if "selector" not in unused:
+        return ""
+    return (
+        "; -selector needs the Kubernetes API and a ServiceAccount that may list and watch pods, and this program asks "
+        "DNS only: give -service a headless Service with that selector, and -address-type=IP for addresses"
+    )
 
 
 def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: str) -> Plan:
@@ -78,8 +96,9 @@ def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: st
         on_change=hook(values, "on-change"),
         once=flags.boolean(values, "once"),
         timeout=flags.seconds(values, "timeout"),
-        interval=interval(values),
-        port_name=port_name(values.get("port-name", ""), names),
+        pace=pace(values),
+        question=question(values, names),
+        max_pods=flags.whole(values, "max-pods", 0) if values.get("max-pods") else 0,
         address_type=flags.choice(values, "address-type", ADDRESS_TYPES),
         dry_run=flags.boolean(values, "dry-run"),
     )
@@ -97,7 +116,7 @@ def rules(values: Mapping[str, str], own: str) -> Rules:
         min_peers=flags.whole(values, "min-peers", 1),
         settle_min=settle_min,
         settle_max=settle_max,
-        remove_after=flags.seconds(values, "remove-after"),
+        remove_after=flags.seconds(values, "remove-after", REMOVE_AFTER),
     )
 
 
@@ -109,15 +128,17 @@ def hook(values: Mapping[str, str], event: str) -> Hook | None:
     return Hook(event, text, flags.seconds(values, "hook-timeout"), flags.seconds(values, "stop-grace", 30.0))
 
 
-def interval(values: Mapping[str, str]) -> float:
+def question(values: Mapping[str, str], names: Names) -> str:
+    """Name the SRV records to ask for; raises UsageError. Percona's -protocol alone means the port mysql."""
+    protocol = flags.choice(values, "protocol", ("", "tcp", "udp"))
+    return names.question(values.get("port-name") or (protocol and "mysql"), protocol or "tcp")
+
+
+def pace(values: Mapping[str, str]) -> Pace:
     """Read -interval; raises UsageError. A time so short that DNS would be flooded is refused."""
-    seconds = flags.seconds(values, "interval", 1.0)
-    if seconds < INTERVAL_MIN:
-        raise flags.invalid("interval", values["interval"], f"{INTERVAL_MIN:g}s or more")
-    return seconds
-
-
-def port_name(text: str, names: Names) -> str:
-    """Check the name of a port before anything is asked; raises UsageError."""
-    names.question(text)
-    return text
+    low, _, high = values.get("interval", "").partition(":")
+    interval = flags.duration("interval", low) if low else Pace().interval
+    slowest = flags.duration("interval", high) if high else interval
+    if interval < INTERVAL_MIN or slowest < interval:
+        raise flags.invalid("interval", values["interval"], f"TIME[:MAX] with {INTERVAL_MIN:g}s <= TIME <= MAX")
+    return Pace(interval, slowest)

@@ -18,11 +18,16 @@ from tests.peerfinder.program import PROGRAM, SUFFIX, begin, end, fqdn, run, unt
 pytestmark = pytest.mark.knot
 
 
-def calls(folder: Path) -> list[list[str]]:
-    """Give the pods of each call of the hook RECORD."""
+def raw_calls(folder: Path) -> list[list[str]]:
+    """Give what each call of the hook RECORD got."""
     path = folder / "calls"
     text = path.read_text() if path.exists() else ""
-    return [[name.split(".")[0] for name in call.split()] for call in text.split("--\n")[:-1]]
+    return [call.split() for call in text.split("--\n")[:-1]]
+
+
+def calls(folder: Path) -> list[list[str]]:
+    """Give the pods of each call of the hook RECORD."""
+    return [[name.split(".")[0] for name in call] for call in raw_calls(folder)]
 
 
 def record(folder: Path) -> str:
@@ -123,7 +128,7 @@ def test_the_first_hook_waits_for_enough_peers(galera: Knot) -> None:
 def test_the_time_limit_ends_it_with_a_status_of_its_own_for(
     galera: Knot, words: list[str], pod: str, status: int, says: str
 ) -> None:
-    ended = run("-on-start=cat", "-timeout=700ms", *words, nameserver=galera.nameserver, pod=pod)
+    ended = run("-on-start=cat", "-timeout=3s", *words, nameserver=galera.nameserver, pod=pod)
 
     assert (ended.status, ended.out) == (status, "")
     assert says in ended.err.splitlines()[-1]
@@ -221,18 +226,66 @@ def test_two_servers_that_disagree_start_no_storm_of_hooks(tmp_path: Path) -> No
         return [answer(query, fqdn("mysql-0", "mysql-1", *(["mysql-2"] if len(asked) % 2 else [])))]
 
     with Liar(lie) as liar:
-        words = ["-interval=0.1", "-remove-after=2s"]
-        process = begin(f"-on-change={record(tmp_path)}", *words, nameserver=liar.nameserver)
-        until(lambda: len(asked) > 20)
+        process = begin(f"-on-change={record(tmp_path)}", "-interval=0.2", nameserver=liar.nameserver)
+        until(lambda: len(asked) > 40)
         process.terminate()
         end(process)
 
     assert calls(tmp_path) == [["mysql-0", "mysql-1", "mysql-2"]]
 
 
+def test_a_new_address_under_the_same_name_is_a_change_for_who_gets_addresses(galera: Knot, tmp_path: Path) -> None:
+    words = ["-address-type=IP", "-remove-after=1s", "-interval=0.2"]
+    process = begin(f"-on-change={record(tmp_path)}", *words, nameserver=galera.nameserver)
+    until(lambda: len(calls(tmp_path)) == 1)
+    galera.publish(pods("galera", numbered_pods(3) | {"mysql-1": "127.9.9.9"}))
+    until(lambda: len(calls(tmp_path)) == 2)
+    sleep(1.5)
+
+    process.terminate()
+    ended = end(process)
+    assert raw_calls(tmp_path) == [sorted(numbered_pods(3).values()), ["127.1.0.1", "127.1.0.3", "127.9.9.9"]]
+    assert f"{fqdn('mysql-1')[0]}=127.9.9.9" in ended.err
+
+
+def test_a_name_without_an_address_is_asked_again_with_patience(knot: Knot, tmp_path: Path) -> None:
+    records = pods("galera", numbered_pods(3))
+    knot.publish([line for line in records if not line.startswith("mysql-2.")])
+    process = begin(f"-on-start={record(tmp_path)}", "-address-type=IP", nameserver=knot.nameserver)
+    sleep(9)
+    asked = knot.questions()
+    knot.publish(records)
+    ended = end(process)
+
+    assert raw_calls(tmp_path) == [sorted(numbered_pods(3).values())]
+    assert asked < 60
+    assert f"{fqdn('mysql-2')[0]} has no IP address; check -address-type" in ended.err
+
+
+def test_our_own_record_gone_for_a_while_starts_no_hook_and_delays_changes_only(galera: Knot, tmp_path: Path) -> None:
+    words = ["-interval=0.1", "-remove-after=0.3"]
+    process = begin(f"-on-change={record(tmp_path)}", *words, nameserver=galera.nameserver)
+    until(lambda: len(calls(tmp_path)) == 1)
+    without = {name: at for name, at in numbered_pods(3).items() if name != "mysql-0"}
+    galera.publish(pods("galera", without))
+    sleep(2)
+    galera.publish(pods("galera", numbered_pods(3)))
+    sleep(1)
+    assert len(calls(tmp_path)) == 1, "gone and back is no change"
+    galera.publish(pods("galera", {"mysql-1": "127.1.0.2"}))
+    sleep(1)
+    assert len(calls(tmp_path)) == 1, "without our own record nothing runs"
+    galera.publish(pods("galera", numbered_pods(2)))
+    until(lambda: len(calls(tmp_path)) == 2)
+
+    process.terminate()
+    end(process)
+    assert calls(tmp_path)[1] == ["mysql-0", "mysql-1"]
+
+
 def test_the_steady_state_logs_nothing_and_asks_once_an_interval(galera: Knot) -> None:
     process = begin("-on-change=true", nameserver=galera.nameserver)
-    sleep(1.5)
+    sleep(6)
     before, began = galera.questions(), monotonic()
     sleep(5)
     asked, seconds = galera.questions() - before, monotonic() - began

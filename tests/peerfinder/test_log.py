@@ -34,7 +34,7 @@ def test_a_refused_answer_carries_its_cure_itself(teller: Teller, lines: list[Li
 
 
 def test_a_steady_state_is_never_told(teller: Teller, lines: list[Line]) -> None:
-    teller.tell(Due(("a",)), "due", 0.0)
+    teller.tell(Due({"a": "a"}), "due", 0.0)
     for second in range(100):
         teller.tell(Wait.STEADY, "steady", float(second))
 

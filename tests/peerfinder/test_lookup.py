@@ -13,8 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peerfinder.domain import Names
-from peerfinder.errors import AnswerInvalidError, LookupFailedError, NoRecordsError, PeerFinderError, UsageError
-from peerfinder.lookup import Nameservers, addresses, peers, resolv_conf
+from peerfinder.errors import (
+    AnswerInvalidError,
+    AnswerWithheldError,
+    LookupFailedError,
+    NoAddressError,
+    NoRecordsError,
+    PeerFinderError,
+    UsageError,
+)
+from peerfinder.lookup import Found, Nameservers, address, addresses, found, peers, resolv_conf
 from peerfinder.resolver import Server
 from tests.dns.knot import Knot, free_port, numbered_pods, pods
 from tests.dns.liar import Liar, Lie, answer, framed, status
@@ -73,8 +81,40 @@ def test_so_many_peers_are_found_over_udp_or_tcp(knot: Knot, count: int) -> None
 def test_more_peers_than_fit_one_message_are_unknown_and_not_a_part_of_them(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(1100)))
 
-    with pytest.raises(LookupFailedError, match="SERVFAIL"):
+    with pytest.raises(AnswerWithheldError, match="SERVFAIL"):
         peers(GALERA, at(knot), 5)
+
+
+@pytest.mark.knot
+def test_the_addresses_that_come_with_the_records_need_no_question(galera: Knot) -> None:
+    known = found(GALERA, GALERA.suffix, at(galera), 5)
+    asked = galera.questions()
+
+    got = [address(name, "IP", known, at(galera), 5) for name in known.peers]
+
+    assert got == list(numbered_pods(3).values())
+    assert galera.questions() == asked
+
+
+@pytest.mark.knot
+@pytest.mark.parametrize(("kind", "got"), [("IP", "127.0.0.9"), ("IPv4", "127.0.0.9"), ("IPv6", "fd00::1")])
+def test_an_address_of_the_wanted_family_is_the_first_of_it(knot: Knot, kind: str, got: str) -> None:
+    both = [pods("galera", {"mysql-0": at}) for at in ("127.0.0.9", "127.0.0.10", "fd00::1")]
+    knot.publish(*both)
+    known = found(GALERA, GALERA.suffix, at(knot), 5)
+
+    assert address(known.peers[0], kind, known, at(knot), 5) in {got, "127.0.0.10"}
+    assert address(known.peers[0], kind, Found(known.peers), at(knot), 5) == address(
+        known.peers[0], kind, known, at(knot), 5
+    )
+
+
+@pytest.mark.knot
+def test_a_peer_without_an_address_of_the_wanted_family_is_an_error_of_its_own(galera: Knot) -> None:
+    known = found(GALERA, GALERA.suffix, at(galera), 5)
+
+    with pytest.raises(NoAddressError, match="IPv6"):
+        address(known.peers[0], "IPv6", known, at(galera), 5)
 
 
 @pytest.mark.knot

@@ -1,0 +1,159 @@
+"""Services that no DNS answer can hold: all peers one by one, or an error."""
+
+from collections.abc import Iterable
+from itertools import count
+
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from peerfinder.domain import Names
+from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoRecordsError
+from peerfinder.lookup import Nameservers, address
+from peerfinder.ordinals import Pods, found
+from tests.dns.knot import Knot, numbered_pods, pods
+from tests.dns.liar import Liar, answer, framed, status
+from tests.peerfinder.program import SUFFIX, fqdn, run
+
+GALERA = Names("galera", "default", "cluster.local")
+
+OWN = GALERA.of_pod("mysql-0")
+
+
+def at(*servers: Knot | Liar) -> Nameservers:
+    return Nameservers.from_text(",".join(server.nameserver for server in servers))
+
+
+@pytest.mark.knot
+@pytest.mark.parametrize(
+    ("number", "ports", "words"),
+    [
+        pytest.param(1100, ["mysql"], [], id="1100 pods of one port"),
+        pytest.param(300, ["mysql", "ist", "sst", "bootstrap"], [], id="300 pods of four ports"),
+        pytest.param(300, ["mysql", "ist", "sst", "bootstrap"], ["-port-name=sst"], id="300 pods by a port's name"),
+        pytest.param(5000, ["mysql"], ["-max-pods=5200"], id="5000 pods, whose addresses do not fit either"),
+    ],
+)
+def test_a_hook_gets_all_of(knot: Knot, number: int, ports: list[str], words: list[str]) -> None:
+    knot.publish(pods("galera", numbered_pods(number), ports=ports))
+
+    ended = run("-on-start=cat", *words, nameserver=knot.nameserver, pod="mysql-7")
+
+    assert ended.out.split() == sorted(fqdn(*numbered_pods(number)))
+    assert ended.status == 0
+
+
+@pytest.mark.knot
+def test_5000_pods_without_a_bound_are_unknown_and_the_way_out_is_told(knot: Knot) -> None:
+    knot.publish(pods("galera", numbered_pods(5000)))
+
+    ended = run("-on-start=cat", "-timeout=8", nameserver=knot.nameserver)
+
+    assert (ended.status, ended.out) == (6, "")
+    assert "-max-pods" in ended.err
+
+
+@pytest.mark.knot
+def test_addresses_for_hooks_need_no_question_more(knot: Knot) -> None:
+    known_pods = numbered_pods(1100)
+    knot.publish(pods("galera", known_pods))
+    known = found(Pods(GALERA, OWN), at(knot), 60)
+    asked = knot.questions()
+
+    assert [address(name, "IP", known, at(knot), 5) for name in fqdn("mysql-5")] == [known_pods["mysql-5"]]
+    assert knot.questions() == asked
+
+
+@pytest.mark.knot
+def test_ordinals_may_have_gaps_and_begin_anywhere(knot: Knot) -> None:
+    some = {name: at for n, (name, at) in enumerate(numbered_pods(60).items()) if n >= 30 and n % 7}
+    knot.publish(pods("galera", some))
+
+    assert list(found(Pods(GALERA, OWN), at(knot), 30).peers) == sorted(fqdn(*some))
+
+
+@pytest.mark.knot
+def test_ipv6_pods_are_found_too(knot: Knot) -> None:
+    some = {f"mysql-{n}": f"fd00::{n + 1:x}" for n in range(40)}
+    knot.publish(pods("galera", some))
+
+    assert len(found(Pods(GALERA, OWN), at(knot), 30).peers) == 40
+
+
+@pytest.mark.knot
+def test_an_address_of_a_pod_of_another_set_is_not_passed_over(knot: Knot) -> None:
+    knot.publish(pods("galera", numbered_pods(20) | {"proxy-0": "127.9.9.9"}))
+
+    with pytest.raises(LookupFailedError, match=r"gives 21 addresses.* have 20 of them"):
+        found(Pods(GALERA, OWN), at(knot), 30)
+
+
+@pytest.mark.knot
+def test_who_is_no_pod_of_a_set_cannot_ask_pod_by_pod(knot: Knot) -> None:
+    knot.publish(pods("galera", numbered_pods(20)))
+
+    with pytest.raises(LookupFailedError, match="no pod of a StatefulSet"):
+        found(Pods(GALERA, GALERA.of_pod("haproxy")), at(knot), 30)
+
+
+@pytest.mark.knot
+def test_a_failing_server_fails_here_too_and_an_empty_one_has_no_records(knot: Knot) -> None:
+    with pytest.raises(NoRecordsError):
+        found(Pods(GALERA, OWN, 100), at(knot), 30)
+    knot.fail()
+    with pytest.raises(AnswerWithheldError):
+        found(Pods(GALERA, OWN), at(knot), 30)
+
+
+def with_pods(known: dict[str, str], lose: Iterable[bool], rcode: dns.rcode.Rcode = dns.rcode.NXDOMAIN) -> Liar:
+    """Serve pods one by one, in a server that cuts the SRV answer off and loses or denies what is told."""
+    losing = iter(lose)
+
+    def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:
+        name, kind = query.question[0].name.to_text(omit_final_dot=True), query.question[0].rdtype
+        if kind == dns.rdatatype.SRV:
+            wire = answer(query, list(known)[:3], truncated=True)
+            return [framed(wire) if over_tcp else wire]
+        here = list(known.values()) if name == SUFFIX else [known[name]] if name in known else []
+        if name != SUFFIX and next(losing):
+            return []
+        if not here:
+            return [status(query, rcode)]
+        reply = dns.message.make_response(query)
+        reply.answer.append(dns.rrset.from_text(query.question[0].name, 5, "IN", "A", *here))
+        return [reply.to_wire()]
+
+    return Liar(lie)
+
+
+SOME = {GALERA.of_pod(name): address for name, address in numbered_pods(30).items()}
+
+
+def test_an_answer_cut_off_over_tcp_leads_there_and_lost_datagrams_are_asked_again() -> None:
+    with with_pods(SOME, (n % 5 == 0 for n in count())) as liar:
+        ended = run("-on-start=cat", nameserver=liar.nameserver)
+
+    assert ended.out.split() == sorted(SOME)
+
+
+def test_a_silent_or_failing_answer_for_one_pod_leaves_all_unknown() -> None:
+    with (
+        with_pods(SOME, (n >= 10 for n in count())) as silent,
+        pytest.raises(LookupFailedError, match="did not answer for each pod"),
+    ):
+        found(Pods(GALERA, OWN), at(silent), 2)
+    with (
+        with_pods(SOME, (False for _ in count()), dns.rcode.SERVFAIL) as failing,
+        pytest.raises(LookupFailedError, match="SERVFAIL"),
+    ):
+        found(Pods(GALERA, OWN), at(failing), 5)
+
+
+def test_the_next_server_is_asked_when_one_falls_silent() -> None:
+    with (
+        with_pods(SOME, (True for _ in count())) as silent,
+        with_pods(SOME, (False for _ in count())) as good,
+    ):
+        assert len(found(Pods(GALERA, OWN), at(silent, good), 4).peers) == 30
