@@ -1,6 +1,8 @@
 """The database in a cluster, through kubectl alone: what runs, what it has acknowledged, whether it kept that."""
 
+import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from images.inputs import version
+from tests.cluster.client import writer_pod
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.waiting import ClusterError, wait
 from tests.lab.oracle import Verdict
@@ -20,27 +22,6 @@ RENAMED_TOOL = "localhost/galera-install:renamed"
 MEMBERS = "app.kubernetes.io/name=mysql"
 SET = "statefulset/mysql"
 SOCKET = "/run/galera/mariadbd.sock"
-
-WRITE = """
-set -u
-write() {
-    id=$1
-    while :; do
-        id=$((id + 1))
-        # A server that has vanished does not say so: without an end, the client waits for it for ever.
-        if timeout 8 mariadb --connect-timeout=2 --host=mysql --user="$USER_NAME" "$DATABASE" \
-            --execute="INSERT INTO %(table)s VALUES ($id, '$HOSTNAME')" 2>/tmp/error.$1
-        then echo "$id"
-        else sleep 0.2
-        fi
-        sleep 0.02
-    done
-}
-for number in 1 2; do write "$((BASE + number * 1000000))" & done
-wait
-"""
-"""Rows through the Service, each with a connection of its own; an id on stdout was acknowledged, one that failed is
-never used again."""
 
 
 class Database:
@@ -70,6 +51,44 @@ class Database:
     def restarts(self) -> dict[str, int]:
         """How often the containers of each pod were started again."""
         return {pod["metadata"]["name"]: sum(c["restartCount"] for c in statuses(pod)) for pod in self.pods()}
+
+    def scale(self, count: int) -> None:
+        """Ask for so many members; with none, wait until there is none."""
+        self.kubectl("scale", SET, f"--replicas={count}")
+        if count == 0:
+            self.kubectl("wait", "pod", f"--selector={self._members}", "--for=delete", "--timeout=100s", seconds=100)
+
+    def delete_all_pods(self) -> None:
+        """Without grace: the API server forgets them at once, and the kubelet kills what still runs."""
+        self.kubectl("delete", "pod", f"--selector={self._members}", "--force", "--grace-period=0", "--wait=false")
+
+    def replace_volume(self, pod: str) -> None:
+        """Delete a member and its claim; the set makes both anew."""
+        self.kubectl("delete", "pvc", f"datadir-{pod}", "--wait=false")
+        self.kubectl("delete", "pod", pod, "--timeout=90s", seconds=90)
+
+    def volume(self, pod: str) -> str:
+        """The name of the persistent volume that holds a member's data."""
+        return str(self.kubectl.get("pvc", f"datadir-{pod}")["spec"]["volumeName"])
+
+    def containers(self, name: str) -> dict[str, str]:
+        """The ids of the containers of that name, by pod."""
+        return {
+            pod["metadata"]["name"]: status["containerID"].rpartition("/")[2]
+            for pod in self.pods()
+            for status in statuses(pod)
+            if status["name"] == name and "containerID" in status
+        }
+
+    def ended(self) -> list[str]:
+        """The containers that ended and were started again, each with its end and its last lines; none is right."""
+        found = []
+        for pod in self.pods():
+            for status in statuses(pod):
+                if last := status["lastState"].get("terminated"):
+                    name = (pod["metadata"]["name"], f"--container={status['name']}")
+                    found.append(f"{name}: {last}\n{self.kubectl('logs', *name, '--previous', '--tail=40')}")
+        return found
 
     def wait_synced(self, count: int, *, seconds: float = 150) -> None:
         """Until there are so many members, and all are Synced in one Primary Component of that size.
@@ -102,6 +121,35 @@ class Database:
     def status(self, pod: str, name: str) -> str:
         """One of SHOW GLOBAL STATUS."""
         return self.sql(pod, f"SHOW GLOBAL STATUS LIKE '{name}'")[0][1]
+
+    def primaries(self) -> list[str]:
+        """The members whose server says that it is in a Primary Component; one that does not answer is in none."""
+
+        def primary(pod: str) -> bool:
+            try:
+                return self.status(pod, "wsrep_cluster_status") == "Primary"
+            except (ClusterError, IndexError):
+                return False
+
+        return [name for pod in self.pods() if primary(name := pod["metadata"]["name"])]
+
+    def answers(self, asked: str) -> dict[str, str]:
+        """What the agent of a pod knows of each expected member: `ok`, or why that is nothing.  Raises ClusterError."""
+        show = ("/work-dir/galera-bootstrap", "status", "--output=json")
+        told = json.loads(self.kubectl("exec", asked, "--container=agent", "--", *show))
+        return {member["name"]: member["answer"] for member in told["members"]}
+
+    def wait_expected(self, count: int, *, seconds: float = 120) -> None:
+        """Until every agent expects so many members: those that were scaled away are not waited for in an outage."""
+        pods = [pod["metadata"]["name"] for pod in self.pods()]
+        wait("the end of expectations", lambda: all(len(self.answers(p)) == count for p in pods), seconds=seconds)
+
+    def patiently_down(self, *, seconds: float = 12) -> bool:
+        """Whether nobody is Primary for so long: what waits or holds must go on doing so."""
+        deadline = time.monotonic() + seconds
+        while not (alive := self.primaries()) and time.monotonic() < deadline:
+            time.sleep(1)
+        return not alive
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -204,44 +252,6 @@ class Database:
     def _secret(self, key: str) -> str:
         path = f"/etc/galera-secrets/{key}"
         return self.kubectl("exec", "mysql-0", "--container=mysql", "--", "cat", path).strip()
-
-
-def writer_pod(name: str, *, base: int) -> dict[str, Any]:
-    """A client as the namespace's Pod Security and the network policy want it."""
-
-    def secret(key: str) -> Mapping[str, Any]:
-        return {"secretKeyRef": {"name": "galera", "key": key}}
-
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"mysql-client": "true"}},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65532,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "writer",
-                    "image": f"localhost/mysql-galera:{version()}",
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", WRITE % {"table": TABLE}],
-                    "env": [
-                        {"name": "BASE", "value": str(base)},
-                        {"name": "USER_NAME", "valueFrom": secret("user")},
-                        {"name": "MYSQL_PWD", "valueFrom": secret("password")},
-                        {"name": "DATABASE", "valueFrom": secret("database")},
-                    ],
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                }
-            ],
-        },
-    }
 
 
 def statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.database import MEMBERS, RENAMED_TOOL, SET, Database, statuses
+from tests.cluster.database import MEMBERS, RENAMED_TOOL, SET, Database
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError
 
@@ -17,7 +17,7 @@ def test_the_first_start_needs_no_restart_and_keeps_what_it_acknowledges(databas
 
     assert verdict.complaints == []
     assert verdict.expected >= 50
-    assert set(database.restarts().values()) == {0}
+    assert database.ended() == []
 
 
 def test_all_pods_are_deleted_by_force_again_and_again_while_a_client_writes(database: Database, times: Times) -> None:
@@ -25,13 +25,13 @@ def test_all_pods_are_deleted_by_force_again_and_again_while_a_client_writes(dat
         with database.writer():
             database.wait_acknowledged(50)
             with times.of("all pods deleted by force, to 3 members Synced"):
-                delete_all_pods(database)
+                database.delete_all_pods()
                 database.wait_synced(3)
             database.wait_acknowledged(10)
         times.note("all pods deleted by force: a client had no row acknowledged", database.silence())
 
         assert database.judge().complaints == []
-        assert set(database.restarts().values()) == {0}
+        assert database.ended() == []
 
 
 def test_an_image_is_changed_member_by_member_and_a_client_that_tries_again_sees_no_outage(
@@ -66,29 +66,26 @@ def test_scaled_up_down_to_nothing_and_up_again(database: Database, times: Times
     with database.writer():
         for count in (5, 3):
             with times.of(f"scaled to {count} members"):
-                database.kubectl("scale", SET, f"--replicas={count}")
+                database.scale(count)
                 database.wait_synced(count)
             database.wait_acknowledged(10)
     with times.of("scaled to nothing"):
-        database.kubectl("scale", SET, "--replicas=0")
-        database.kubectl("wait", "pod", f"--selector={MEMBERS}", "--for=delete", "--timeout=100s", seconds=100)
+        database.scale(0)
     with times.of("scaled from nothing to 3 members"):
-        database.kubectl("scale", SET, "--replicas=3")
+        database.scale(3)
         database.wait_synced(3)
 
     assert database.judge().complaints == []
 
 
 def test_a_member_that_has_lost_its_volume_gets_a_copy(database: Database, times: Times) -> None:
-    lost = volume_of(database, "mysql-1")
-    with database.writer():
-        database.kubectl("delete", "pvc", "datadir-mysql-1", "--wait=false")
-        with times.of("volume and pod of one member deleted, to 3 members Synced"):
-            database.kubectl("delete", "pod", "mysql-1", "--timeout=90s", seconds=90)
-            database.wait_synced(3)
+    lost = database.volume("mysql-1")
+    with database.writer(), times.of("volume and pod of one member deleted, to 3 members Synced"):
+        database.replace_volume("mysql-1")
+        database.wait_synced(3)
 
     assert database.judge().complaints == []
-    assert volume_of(database, "mysql-1") != lost
+    assert database.volume("mysql-1") != lost
 
 
 def test_a_drain_takes_one_member_and_no_more(database: Database) -> None:
@@ -111,7 +108,7 @@ def test_all_servers_are_killed_at_once_and_their_containers_restarted(
     with database.writer():
         database.wait_acknowledged(50)
         with times.of("all server containers killed, to 3 members Synced"):
-            own_cluster.nodes[0].kill(containers_of(database, "mysql"))
+            own_cluster.nodes[0].kill(database.containers("mysql").values())
             database.wait_restarts(before)
             database.wait_synced(3)
         database.wait_acknowledged(10)
@@ -133,19 +130,3 @@ def test_a_node_loses_power_and_comes_back(own_cluster: Cluster, database: Datab
 
     assert database.judge().complaints == []
     assert {pod["metadata"]["uid"] for pod in database.pods()} == uids
-
-
-def delete_all_pods(database: Database) -> None:
-    """Without grace: the API server forgets them at once, and the kubelet kills what still runs."""
-    database.kubectl("delete", "pod", f"--selector={MEMBERS}", "--force", "--grace-period=0", "--wait=false")
-
-
-def volume_of(database: Database, pod: str) -> str:
-    """The name of the persistent volume that holds a member's data."""
-    return str(database.kubectl.get("pvc", f"datadir-{pod}")["spec"]["volumeName"])
-
-
-def containers_of(database: Database, name: str) -> list[str]:
-    """The ids of the containers of that name."""
-    found = [status["containerID"] for pod in database.pods() for status in statuses(pod) if status["name"] == name]
-    return [identity.rpartition("/")[2] for identity in found]

@@ -1,0 +1,66 @@
+"""A client in the cluster: a pod that writes through a Service, and prints what was acknowledged."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from images.inputs import version
+from tests.lab.writer import TABLE
+
+WRITE = """
+set -u
+write() {
+    id=$1
+    while :; do
+        id=$((id + 1))
+        # A server that has vanished does not say so: without an end, the client waits for it for ever.
+        if timeout 8 mariadb --connect-timeout=2 --host=mysql --user="$USER_NAME" "$DATABASE" \
+            --execute="INSERT INTO %(table)s VALUES ($id, '$HOSTNAME')" 2>/tmp/error.$1
+        then echo "$id"
+        else sleep 0.2
+        fi
+        sleep 0.1
+    done
+}
+for number in 1 2; do write "$((BASE + number * 1000000))" & done
+wait
+"""
+"""Rows through the Service, each with a connection of its own; an id on stdout was acknowledged, one that failed is
+never used again."""
+
+
+def writer_pod(name: str, *, base: int) -> dict[str, Any]:
+    """A client as the namespace's Pod Security and the network policy want it."""
+
+    def secret(key: str) -> Mapping[str, Any]:
+        return {"secretKeyRef": {"name": "galera", "key": key}}
+
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"mysql-client": "true"}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "writer",
+                    "image": f"localhost/mysql-galera:{version()}",
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["sh", "-c", WRITE % {"table": TABLE}],
+                    "env": [
+                        {"name": "BASE", "value": str(base)},
+                        {"name": "USER_NAME", "valueFrom": secret("user")},
+                        {"name": "MYSQL_PWD", "valueFrom": secret("password")},
+                        {"name": "DATABASE", "valueFrom": secret("database")},
+                    ],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        },
+    }
