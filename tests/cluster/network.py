@@ -33,9 +33,16 @@ def make_switch(control: Spaces) -> None:
     control.run("ip", "link", "set", "nodes", "up")
 
 
+def unplug(control: Spaces, port: str) -> None:
+    """Remove a wire that is still there: the kernel is late in cleaning up after a network namespace that ended."""
+    # It may vanish between the look and the removal.
+    control.run("sh", "-c", f"! ip link show {port} || ip link delete {port} || ! ip link show {port}")
+
+
 def plug(control: Spaces, node: Spaces, number: int) -> None:
     """A wire from the switch to a node; it vanishes with either of them."""
     port = f"node{number}"
+    unplug(control, port)
     # From outside of both PID namespaces, because the peer is named by its pid.
     wire = (
         "ip",
