@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 VENV ?= .venv
 PYTEST_ARGS ?=
+# Most tests wait for servers: more of them at a time than cores.
+WORKERS ?= 3
 NEWEST ?= python3.13
 
 .PHONY: help
@@ -36,8 +38,8 @@ lint: setup ## ruff, mypy --strict, shellcheck, hadolint, yamllint
 	$(VENV)/bin/yamllint -c manifests/.yamllint manifests
 
 .PHONY: test
-test: lint images manifest-tools ## everything: linters, the images, then all tests against real servers and containers
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+test: lint images manifest-tools ## everything: linters, the images, then all tests against real servers and containers (WORKERS=3 at a time)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: setup ## only the tests that start no database server

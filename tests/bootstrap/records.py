@@ -23,7 +23,6 @@ def examples(normally: int, **more: Any) -> settings:
     return settings(
         max_examples=int(ASKED or normally),
         derandomize=ASKED is None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         **more,
     )

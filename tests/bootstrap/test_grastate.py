@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap import grastate
@@ -41,27 +41,23 @@ def test_the_rendered_file_is_what_galera_writes() -> None:
     assert grastate.render(CLEAN) == (DATA / "grastate-clean.dat").read_bytes()
 
 
-@settings(deadline=None)
 @given(states)
 def test_parse_gives_back_what_render_wrote(state: GraState) -> None:
     assert grastate.parse(grastate.render(state)) == state
 
 
-@settings(deadline=None)
 @given(states, states)
 def test_a_shorter_state_written_in_place_over_a_longer_one_is_read(new: GraState, old: GraState) -> None:
     content = grastate.render(new)
     assert grastate.parse(content.ljust(len(grastate.render(old)), b" ")) == new
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_arbitrary_bytes_raise_nothing_but_the_parser_s_own_error(raw: bytes) -> None:
     with contextlib.suppress(GraStateInvalidError):
         grastate.parse(raw)
 
 
-@settings(deadline=None)
 @given(states, st.data())
 def test_one_changed_byte_is_refused_or_gives_a_whole_state(state: GraState, data: st.DataObject) -> None:
     raw = bytearray(grastate.render(state))

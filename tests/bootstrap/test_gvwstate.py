@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap import gvwstate
@@ -36,7 +36,6 @@ def test_a_file_torn_at_any_length_is_refused(length: int) -> None:
         gvwstate.parse(VIEW[:length])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400) | st.text(max_size=300).map(str.encode))
 def test_arbitrary_bytes_raise_nothing_but_the_parser_s_own_error(raw: bytes) -> None:
     with contextlib.suppress(GvwStateInvalidError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap import datadir, initialise
@@ -131,7 +131,6 @@ def test_a_password_is_stored_as_the_server_itself_would(server: Node, password:
         assert cursor.fetchone() == (stored,)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(blacklist_characters="\0\r\n", blacklist_categories=["Cs"]), max_size=50))
 def test_no_password_is_in_the_statements_and_each_statement_is_one_line(password: str) -> None:
     secret = f"topsecret{password}"

@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap import position
@@ -55,7 +55,6 @@ def test_unknown_is_an_error_and_never_none(log: str, complaint: str) -> None:
         position.recovered(log)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> None:
     with contextlib.suppress(RecoverFailedError):

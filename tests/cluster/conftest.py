@@ -7,6 +7,7 @@ whose default StorageClass has volumes.
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,20 @@ def database(kubectl: Kubectl, times: Times) -> Iterator[Database]:
         found.wait_acknowledged(50)
     yield found
     found.remove()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the times to the process that prints the summary, when the tests are shared out between several."""
+    found = session.config.stash.get(TIMES, None)
+    if found and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["times"] = found.seconds
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the times of such a process that ended; one that crashed has none."""
+    for what, seconds in getattr(node, "workeroutput", {}).get("times", {}).items():
+        node.config.stash.setdefault(TIMES, Times()).seconds[what].extend(seconds)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

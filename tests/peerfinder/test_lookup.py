@@ -229,7 +229,7 @@ def test_the_whole_answer_is_refused_for_a_label_with(name: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(min_size=1, max_size=63))
 def test_any_label_of_any_octets_is_a_peers_name_or_refused(label: bytes) -> None:
     labels = (label, *SUFFIX.encode().split(b"."))
@@ -240,7 +240,7 @@ def test_any_label_of_any_octets_is_a_peers_name_or_refused(label: bytes) -> Non
     assert found == (f"{label.decode().lower()}.{SUFFIX}",)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=80), st.integers(0, 200))
 def test_octets_that_replace_a_part_of_an_answer_give_peers_or_an_error(noise: bytes, offset: int) -> None:
     def lie(query: dns.message.Message, _over_tcp: bool) -> Iterable[bytes | float]:
