@@ -16,6 +16,8 @@ say() { printf '== %s\n' "$*"; }
 packages="mariadb-server galera-4 rsync socat procps iproute2"
 # The images are built by buildah and run by podman on runc; docker-registry stands in for a registry in a test.
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils git buildah podman runc skopeo mmdebstrap docker-registry"
+# manifests/examples run with these servers, in bubblewrap.
+[ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client"
 
 [ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl"
 

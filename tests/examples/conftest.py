@@ -1,0 +1,46 @@
+"""Labs of the examples' StatefulSets, with the real servers of Debian."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Protocol
+
+import pytest
+
+from tests.examples.lab import Lab
+from tests.lab import bridge
+from tests.manifests import built, kustomize
+
+
+class Start(Protocol):
+    """Makes the lab of an example, with nothing running; skips the test when a program is missing."""
+
+    def __call__(self, example: str, *programs: str, path: str = ...) -> Lab: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine() -> None:
+    missing = [name for name in ("bwrap", "nsenter", "knotd", "perl") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"NOT TESTED, the examples: no {', '.join(missing)}: run scripts/setup.sh test")
+    if kustomize.found() is None:
+        pytest.skip("NOT TESTED, the examples: no kustomize and no kubectl: run `python -m tests.manifests.kustomize`")
+    try:
+        bridge.check()
+    except bridge.BridgeError as exc:
+        pytest.skip(f"NOT TESTED, the examples; network namespaces are needed: {exc}")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def start(example: str, *programs: str, path: str = "") -> Lab:
+            missing = [name for name in programs if not shutil.which(name, path=f"{path}:/usr/bin:/usr/sbin")]
+            if missing:
+                pytest.skip(f"NOT TESTED: {example}; no {', '.join(missing)}: run scripts/setup.sh test")
+            folder = tmp_path_factory.mktemp(example)
+            documents = built.build(f"examples/{example}", folder)
+            return stack.enter_context(Lab(documents, folder, path=path))
+
+        yield start

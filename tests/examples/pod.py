@@ -1,0 +1,93 @@
+"""A pod's life, as the kubelet leads it: init containers in order, sidecars, containers; what ends is run again."""
+
+import subprocess
+import threading
+from pathlib import Path
+from time import monotonic, sleep
+
+from tests.examples.container import OURS, Container, Surroundings
+from tests.manifests.built import Document, containers
+
+BACKOFF = 1.0
+"""Seconds before a container that has ended is run again; the kubelet takes ten, and more each time."""
+
+END_SECONDS = 30.0
+
+
+class Pod:
+    """One pod from its creation to its end by SIGKILL."""
+
+    def __init__(self, spec: Document, around: Surroundings, logs: Path) -> None:
+        self.containers = {name: Container(one, around) for name, one in containers(spec).items()}
+        self.restarts = dict.fromkeys(self.containers, 0)
+        self._spec, self._around, self._logs = spec, around, logs
+        self._ended = threading.Event()
+        self._changing = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        # A process dies with the thread that started it, so a thread lives as long as its container.
+        self._threads = [threading.Thread(target=self._begin, daemon=True)]
+        self._threads[0].start()
+
+    def log(self, container: str) -> str:
+        """What it has written in all its runs."""
+        path = self._logs / f"{container}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def kill(self) -> None:
+        """SIGKILL to all of it at once; return when nothing of it is left.  Raises TimeoutError."""
+        with self._changing:
+            self._ended.set()
+            for process in self._processes:
+                process.kill()
+        deadline = monotonic() + END_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))
+        while subprocess.run(("ip", "netns", "pids", self._around.space), capture_output=True, check=True).stdout:
+            if monotonic() > deadline:
+                raise TimeoutError(f"processes of {self._around.space} survive SIGKILL")
+            sleep(0.02)
+
+    def _begin(self) -> None:
+        for one in self._spec.get("initContainers", ()):
+            if one["name"] == "install":
+                install(self._around.volumes["workdir"])
+            elif one.get("restartPolicy") == "Always":
+                self._supervise(one["name"])
+            else:
+                while not self._ended.is_set() and self._run(one["name"]) != 0:
+                    self._again(one["name"])
+        for one in self._spec["containers"]:
+            self._supervise(one["name"])
+
+    def _supervise(self, name: str) -> None:
+        def life() -> None:
+            while not self._ended.is_set():
+                self._run(name)
+                self._again(name)
+
+        with self._changing:
+            if self._ended.is_set():
+                return
+            thread = threading.Thread(target=life, daemon=True)
+            self._threads.append(thread)
+        thread.start()
+
+    def _run(self, name: str) -> int:
+        with (self._logs / f"{name}.log").open("ab") as log:
+            with self._changing:
+                if self._ended.is_set():
+                    return 0
+                process = self.containers[name].start(log)
+                self._processes.add(process)
+            return process.wait()
+
+    def _again(self, name: str) -> None:
+        if not self._ended.wait(BACKOFF):
+            self.restarts[name] += 1
+
+
+def install(workdir: Path) -> None:
+    """What the tool image's *install* leaves: here links to this clone's commands."""
+    for command in ("peer-finder", "galera-bootstrap"):
+        (workdir / command).unlink(missing_ok=True)
+        (workdir / command).symlink_to(Path(OURS) / command)
