@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from time import monotonic, process_time, sleep
+from time import monotonic, process_time
 
 from peerfinder import lookup, watch
 from peerfinder.domain import Names
@@ -104,7 +104,8 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) 
         seconds = pause(plan.pace, quiet, looked.cost, failures, waiting=not state.handed)
         seconds *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         with signals.interruptible():
-            _sleep_until(plan, looked, monotonic() + seconds if failures else asked + seconds, began)
+            wake = monotonic() + seconds if failures else asked + seconds
+            _sleep_until(wake, signals, plan, looked, began)
 
 
 def _look(plan: Plan, state: Watch, seconds: Callable[[], float]) -> _Looked:
@@ -152,7 +153,8 @@ def _hand_over(
     word = "would run" if plan.dry_run else "running"
     line("info", hook.event, f"{word} {hook.event} with {len(due.peers)} peers: {_changed(before, due.peers)}")
     if plan.dry_run:
-        show(hook, lines(due.given))
+        with signals.interruptible():  # Whoever should read it may not.
+            show(hook, lines(due.given))
     else:
         run(hook, lines(due.given).encode(), _environment(plan, hook, os.environ), signals)
 
@@ -173,11 +175,11 @@ def _lookup_time(plan: Plan, state: Watch, began: float) -> float:
     return max(EAGER_SECONDS, min(LOOKUP_SECONDS, began + plan.timeout - monotonic()))
 
 
-def _sleep_until(plan: Plan, looked: _Looked, wake: float, began: float) -> None:
+def _sleep_until(wake: float, signals: Signals, plan: Plan, looked: _Looked, began: float) -> None:
     """Sleep; raises TimedOutError when the time limit for the first hook ends."""
     limited = plan.timeout and not looked.state.handed and not isinstance(looked.outcome, Due)
     end = began + plan.timeout if limited else inf
-    sleep(max(0.0, min(wake, end) - monotonic()))
+    signals.sleep(min(wake, end) - monotonic())
     if monotonic() >= end:
         raise TimedOutError(f"no hook was due within {plan.timeout:g} s: {_message(plan, looked)}")
 

@@ -168,6 +168,9 @@ def _parsed(query: dns.message.Message, wire: bytes) -> dns.message.QueryMessage
         answer = dns.message.from_wire(wire, raise_on_truncation=True)
     except dns.message.Truncated as exc:
         answer = exc.kwargs["message"]
-    except (dns.exception.DNSException, ValueError, NotImplementedError):
+    except (dns.exception.DNSException, ValueError, NotImplementedError) as exc:
+        # Whatever is raised while a record is read becomes a FormError in dnspython; a stop signal's exception, too.
+        if isinstance(exc.__cause__, BaseException) and not isinstance(exc.__cause__, Exception):
+            raise exc.__cause__ from None
         return None
     return answer if isinstance(answer, dns.message.QueryMessage) and query.is_response(answer) else None

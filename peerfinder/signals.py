@@ -9,7 +9,8 @@ import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
+from time import monotonic
+from types import FrameType, TracebackType
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 """Signals that end us; a hook that runs gets them too, and SIGKILL after the grace period."""
@@ -55,16 +56,25 @@ class Signals:
                 signal.signal(number, self._take)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, *STOPPING, *PASSED_ON})
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let a signal raise StoppedBySignal while the body looks up or sleeps."""
-        self._may_raise = True
-        try:
-            if self._received:
-                raise StoppedBySignal(self._received[0])
-            yield
-        finally:
+    def interruptible(self) -> "_Interruptible":
+        """Let a signal raise StoppedBySignal while the body looks up or sleeps; one that came before raises at once."""
+        return _Interruptible(self)
+
+    def may_raise(self, allowed: bool) -> None:  # noqa: FBT001 - it is what the method is called
+        """Allow signals to raise or not, and raise for one that came and was not heard of."""
+        self._may_raise = allowed
+        if self._received:
             self._may_raise = False
+            raise StoppedBySignal(self._received[0])
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, in the body of `interruptible`.
+
+        time.sleep would sleep on to its end when a signal comes between its call and the kernel's sleep.
+        """
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0:
+            self.wait(-1, left)
 
     @contextmanager
     def in_hook(self) -> Iterator[None]:
@@ -98,12 +108,29 @@ class Signals:
         return self._ended.get(pid)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
-        if self._may_raise:
-            raise StoppedBySignal(number)
+        # Remembered even if it raises: a library may swallow whatever is raised in it, and destructors always do.
         self._received.append(number)
+        if self._may_raise:
+            self._may_raise = False
+            raise StoppedBySignal(number)
 
     def _reap(self, _number: int, _frame: FrameType | None) -> None:
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if self._in_hook:
                     self._ended[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
+class _Interruptible:
+    """A class and no generator: one that is dropped half-way would raise where nobody catches it."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+
+    def __enter__(self) -> None:
+        self._signals.may_raise(True)  # noqa: FBT003 - its name says what it is
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._signals.may_raise(False)  # noqa: FBT003 - its name says what it is

@@ -1,6 +1,7 @@
 """Signals in every phase, as an ordinary process and as PID 1."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
+import dns.message
 import pytest
 
-from tests.dns.knot import Knot
+from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer
 from tests.peerfinder.program import PATIENCE, begin, end, fqdn, until
 from tests.peerfinder.test_hook import alive
@@ -146,6 +148,102 @@ def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: 
     process.terminate()
 
     assert end(process).status == 143
+
+
+SWEEP = """
+import signal, sys
+from peerfinder.domain import Names
+from peerfinder.hook import Hook
+from peerfinder.lookup import Nameservers, peers
+from peerfinder.poll import Plan, follow
+from peerfinder.signals import Signals, StoppedBySignal
+from peerfinder.watch import Rules
+
+servers, part, last, step = Nameservers.from_text(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+hook = Hook("on-change", "cat > /dev/null")
+plan = Plan(Names("galera", "default", "cluster.local"), servers, Rules(), "mysql-0", None, hook)
+signals, places, left = Signals(), set(), 0
+
+def lines(frame, event, arg):
+    global left
+    path = frame.f_code.co_filename
+    if event == "line" and part in path:
+        left -= 1
+        if left == 0:
+            places.add(path.rpartition("/")[2])
+            signal.raise_signal(signal.SIGTERM)
+    return lines if part in path else None
+
+def lost(*_):
+    sys.exit(f"the signal at line {at} was lost")
+
+peers(plan.names, servers, 5.0)  # It imports what is imported when the first answer comes.
+signals.install()
+signal.signal(signal.SIGALRM, lost)
+for at in range(1, last, step):
+    left = at
+    signal.alarm(20)
+    sys.settrace(lines)
+    try:
+        follow(plan, signals, lambda *_: None)
+    except StoppedBySignal:
+        pass
+    sys.settrace(None)
+    signal.alarm(0)
+    signals.taken()
+print(*sorted(places))
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "last", "step", "places"),
+    [
+        ("/peerfinder/", 700, 7, {"poll.py", "watch.py", "lookup.py", "resolver.py", "hook.py", "signals.py"}),
+        ("/dns/", 10000, 211, {"message.py", "name.py"}),
+        # Here dnspython makes an error of its own of whatever is raised.
+        ("/dns/rdtypes/", 30, 3, {"SRV.py"}),
+    ],
+    ids=["our own code", "dnspython", "dnspython where it reads records"],
+)
+def test_a_stop_signal_ends_us_at_any_line_of(galera: Knot, part: str, last: int, step: int, places: set[str]) -> None:
+    sweep = [sys.executable, "-c", SWEEP, galera.nameserver, part, str(last), str(step)]
+    ended = subprocess.run(sweep, capture_output=True, text=True, timeout=4 * PATIENCE, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert places <= set(ended.stdout.split())
+
+
+def changing(query: dns.message.Message, _over_tcp: bool) -> list[bytes]:
+    """Answer with another set of peers each time, so that there is always a hook to run."""
+    return [answer(query, fqdn("mysql-0", f"mysql-{random.randrange(1, 1000)}"))]
+
+
+@pytest.mark.parametrize("prefix", [(), pytest.param(AS_PID_1, marks=needs_root)], ids=["a process", "PID 1"])
+def test_a_stop_signal_ends_us_whenever_it_comes_in_a_loop_of_short_hooks(
+    tmp_path: Path, prefix: tuple[str, ...]
+) -> None:
+    with Liar(changing) as liar:
+        for number in range(8):
+            ran = tmp_path / f"ran{number}"
+            words = [f"-on-change=touch {ran}", "-interval=100ms", "-remove-after=0"]
+            process = begin(*words, nameserver=liar.nameserver, prefix=prefix)
+            until(ran.exists)
+            moment = random.uniform(0, 0.3)
+            sleep(moment)
+            os.kill(as_pid_1(process) if prefix else process.pid, signal.SIGTERM)
+
+            assert end(process).status == 143, f"the signal came {moment} s after a hook had run"
+
+
+def test_a_stop_signal_ends_a_dry_run_whose_output_nobody_reads(knot: Knot) -> None:
+    knot.publish(pods("galera", numbered_pods(3000)))
+    process = begin("-on-start=true", "-dry-run", "-max-pods=3000", nameserver=knot.nameserver)
+    stderr = process.stderr
+    assert stderr is not None
+    until(lambda: "would run" in stderr.readline())
+    process.terminate()
+
+    assert process.wait(PATIENCE) == 143
 
 
 BLOCK = """
