@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from peerfinder.signals import Signals
 
-COMMANDS = ("peers",)
+COMMANDS = ("peers", "doctor")
 """Commands of our own, each a module of that name in `commands` with a click command of that name."""
 
 PEER_LIST = {"PEERFINDER_NO_REQUIRE_SELF": "true", "PEERFINDER_SETTLE": "30s:2m"}

@@ -54,9 +54,9 @@ def ask(name: str, record_type: str, server: Server, seconds: float) -> dns.mess
     end = monotonic() + seconds
     query = dns.message.make_query(name, record_type, use_edns=0, payload=EDNS_SIZE)
     try:
-        answer = _over_udp(query, server, end)
+        answer = over_udp(query, server, end)
         if answer.flags & dns.flags.TC:
-            answer = _over_tcp(query, server, end)
+            answer = over_tcp(query, server, end)
     except TimeoutError:
         raise
     except OSError as exc:
@@ -114,7 +114,8 @@ def _window(
     return found
 
 
-def _over_udp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:
+def over_udp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:
+    """Ask in one datagram; raises TimeoutError at *end* (monotonic), OSError when nobody listens."""
     family, address = server.resolved()
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         # A connected socket takes datagrams from this address and port only, and reports a closed port at once.
@@ -128,7 +129,8 @@ def _over_udp(query: dns.message.Message, server: Server, end: float) -> dns.mes
                 return answer
 
 
-def _over_tcp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:
+def over_tcp(query: dns.message.Message, server: Server, end: float) -> dns.message.QueryMessage:
+    """Ask over a connection; raises TimeoutError at *end* (monotonic), OSError, LookupFailedError for nonsense."""
     family, address = server.resolved()
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(_left(end))

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py"))
 
 PURE = {
-    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "errors"},
+    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
         "world", "verdict", "probes", "standing", "lineage", "word",
@@ -19,7 +19,7 @@ PURE = {
 """Modules that only compute: standard library without I/O, and other pure modules."""
 
 LEAVES = {
-    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals"},
+    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals", "probe"},
     "bootstrap": {
         "render",
         "datadir",
@@ -50,12 +50,13 @@ LEAF_USES = {
     "bootstrap.health": {"bootstrap.bounded"},
     "peerfinder.lookup": {"peerfinder.resolver"},
     "peerfinder.ordinals": {"peerfinder.lookup", "peerfinder.resolver"},
+    "peerfinder.probe": {"peerfinder.resolver"},
     "peerfinder.hook": {"peerfinder.signals"},
 }
 """The exceptions, each because the used leaf is a plain tool (an atomic file, a socket) and not a peer."""
 
 THIRD_PARTY = {
-    "dns": {"peerfinder.lookup", "peerfinder.resolver"},
+    "dns": {"peerfinder.lookup", "peerfinder.resolver", "peerfinder.probe"},
     "pymysql": {"bootstrap.server"},
     "jinja2": {"bootstrap.render"},
     "click": {"peerfinder.cli", "bootstrap.cli", "peerfinder.commands", "bootstrap.commands"},

@@ -1,11 +1,13 @@
 """The pages agree with the code."""
 
+import ast
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from peerfinder import errors
+from peerfinder import doctor, errors
 from peerfinder.flags import FLAGS, usage
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,3 +37,12 @@ def test_the_page_of_exit_codes_has(kind: type[errors.PeerFinderError]) -> None:
 @pytest.mark.parametrize("code", sorted({kind.exit_code for kind in ERRORS}))
 def test_the_usage_tells_the_exit_code(code: int) -> None:
     assert re.search(rf"\b{code} [\w-]", usage().partition("Exit codes:")[2])
+
+
+def test_the_page_on_debugging_has_each_finding_and_no_other() -> None:
+    page = (DOCS / "peer-finder-debug.md").read_text().partition("| code |")[2]
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(doctor))) if isinstance(node, ast.Call)]
+    makers = [call for call in calls if {"problem", "hint"} & {getattr(part, "id", "") for part in ast.walk(call.func)}]
+    codes = {call.args[0].value for call in makers if isinstance(call.args[0], ast.Constant)}
+
+    assert set(re.findall(r"^\| `([a-z-]+)`", page, re.MULTILINE)) == codes
