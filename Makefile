@@ -51,6 +51,11 @@ unit-newest: ## the same on another Python, the newest that is here (NEWEST=pyth
 	@PYTHON=$(NEWEST) VENV=.venv-newest scripts/setup.sh test
 	.venv-newest/bin/pytest -m "not galera and not images" $(PYTEST_ARGS)
 
+.PHONY: examples
+examples: manifest-tools ## the tests of manifests/examples with all their servers (installs Java)
+	@scripts/setup.sh examples
+	$(VENV)/bin/pytest tests/examples $(PYTEST_ARGS)
+
 .PHONY: cluster-tools
 cluster-tools:
 	@scripts/setup.sh cluster

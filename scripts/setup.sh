@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings a fresh Debian machine to the point where the demo and the tests run: Debian packages, then a virtual environment.
-# usage: scripts/setup.sh demo|test|cluster    (demo: what the demo needs; test: all that the tests need; cluster: that, and
-# what a Kubernetes on this machine needs)
+# usage: scripts/setup.sh demo|test|cluster|examples    (demo: what the demo needs; test: all that the tests need; cluster:
+# that, and what a Kubernetes on this machine needs; examples: that of the tests, and the large servers of manifests/examples)
 # PYTHON names the interpreter for the virtual environment (default: python3); VENV its folder (default: .venv).
 set -eu
 
@@ -18,6 +18,8 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils git buildah podman runc skopeo mmdebstrap docker-registry"
 # manifests/examples run with these servers, in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client"
+# 150 MB more, mostly Java and what it draws windows with.
+[ "$what" != examples ] || packages="$packages zookeeper default-jre-headless"
 
 [ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl"
 
