@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import click
 
 from peerfinder import lookup
+from peerfinder.commands import peers_watch
+from peerfinder.commands.peers_watch import Question
 from peerfinder.domain import Names, names_of
-from peerfinder.errors import LookupFailedError, NoRecordsError, PeerFinderError
+from peerfinder.errors import LookupFailedError, NoRecordsError, PeerFinderError, UsageError
 from peerfinder.flags import duration
 from peerfinder.lookup import Nameservers
+from peerfinder.pace import EAGER_SECONDS
+from peerfinder.signals import StoppedBySignal
 
 SCHEMA = "peerfinder/v1"
 """Changes when a field of the JSON changes its meaning or goes."""
@@ -38,15 +42,19 @@ class Peer:
 @click.option("--port-name", envvar="PEERFINDER_PORT_NAME", default="", help="Ask for _NAME._tcp.SERVICE.")
 @click.option("--nameserver", envvar="PEERFINDER_NAMESERVER", default="", help="HOST[:PORT], several with commas.")
 @click.option("--timeout", default="5s", show_default=True, help="Longest time for one lookup: 5, 5s, 500ms, 1m.")
-def peers(service: str, output: str, **options: str) -> None:
+@click.option("-w", "--watch", is_flag=True, help="Print each change with its time, until a signal comes.")
+@click.option("--interval", default="1s", show_default=True, help="Time between two lookups with --watch.")
+def peers(service: str, output: str, *, watch: bool, **options: str) -> None:
     """Look the peers of SERVICE up and print them.
 
     SERVICE may be NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN; a missing namespace is POD_NAMESPACE, and what
     is missing still is read from /etc/resolv.conf.
-    Exit codes: 0 found, 2 usage, 3 domain unknown, 4 DNS failed, 5 no records.
+    Exit codes: 0 found, 2 usage, 3 domain unknown, 4 DNS failed, 5 no records, 128+n ended by signal n.
     """
     try:
-        _print(service, output, options)
+        (_watch if watch else _print)(service, output, options)
+    except StoppedBySignal as exc:
+        os._exit(exc.exit_code)  # What nobody reads must not be waited for.
     except PeerFinderError as exc:
         sys.stderr.write(f"peer-finder: {exc}\n")
         sys.exit(exc.exit_code)
@@ -58,16 +66,29 @@ def peers(service: str, output: str, **options: str) -> None:
 
 
 def _print(service: str, output: str, options: dict[str, str]) -> None:
-    text, seconds = lookup.resolv_conf(), duration("timeout", options["timeout"])
-    names = names_of(service, options["ns"], options["domain"], text, os.environ.get("POD_NAMESPACE", ""))
-    server = options["nameserver"]
-    servers = Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text)
+    names, servers, seconds = _asked_for(service, options)
     found = lookup.peers(names, servers, seconds, options["port_name"])
     if output == "name":
         click.echo("\n".join(found))
         return
     known = [_peer(name, servers, seconds) for name in found]
     click.echo(_as_json(names, known, options) if output == "json" else _as_table(known))
+
+
+def _watch(service: str, output: str, options: dict[str, str]) -> None:
+    names, servers, seconds = _asked_for(service, options)
+    interval = duration("interval", options["interval"])
+    if interval < EAGER_SECONDS:
+        raise UsageError(f"--interval is {interval:g} s, and at least {EAGER_SECONDS:g} s should be between lookups")
+    peers_watch.follow(Question(names, names.question(options["port_name"]), servers, seconds, interval), output)
+
+
+def _asked_for(service: str, options: dict[str, str]) -> tuple[Names, Nameservers, float]:
+    """Give the Service, whom to ask, and the longest time for one lookup in seconds."""
+    text, seconds = lookup.resolv_conf(), duration("timeout", options["timeout"])
+    names = names_of(service, options["ns"], options["domain"], text, os.environ.get("POD_NAMESPACE", ""))
+    server = options["nameserver"]
+    return names, Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text), seconds
 
 
 def _peer(name: str, servers: Nameservers, seconds: float) -> Peer:
