@@ -17,7 +17,7 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 # The images are built by buildah and run by podman on runc; docker-registry stands in for a registry in a test.
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils git buildah podman runc skopeo mmdebstrap docker-registry"
 # manifests/examples run with these servers, in bubblewrap.
-[ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client"
+[ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
 # 150 MB more, mostly Java and what it draws windows with.
 [ "$what" != examples ] || packages="$packages zookeeper default-jre-headless"
 
