@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from peerfinder.signals import Signals
 
-COMMANDS = ("peers", "doctor")
+COMMANDS = ("peers", "doctor", "healthz")
 """Commands of our own, each a module of that name in `commands` with a click command of that name."""
 
 PEER_LIST = {"PEERFINDER_NO_REQUIRE_SELF": "true", "PEERFINDER_SETTLE": "30s:2m"}
@@ -56,6 +56,7 @@ def _command() -> NoReturn:
     def group() -> None:
         """Find the peers of a pod by the SRV records of its headless Service."""
 
-    for name in COMMANDS:
+    # A probe is run every few seconds and needs neither the others nor their imports.
+    for name in sys.argv[1:2] if sys.argv[1:2] == ["healthz"] else COMMANDS:
         group.add_command(getattr(import_module(f"peerfinder.commands.{name}"), name))
     group.main(prog_name="peer-finder")

@@ -68,3 +68,9 @@ class PeersInvalidError(PeerFinderError):
     """A list of peers is empty or holds something that is no peer's name."""
 
     exit_code = 8
+
+
+class HealthNotServedError(PeerFinderError):
+    """Nothing can listen for probes where it was asked for."""
+
+    exit_code = 9

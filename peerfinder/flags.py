@@ -64,6 +64,7 @@ FLAGS = (
     Flag("address-type", "TYPE", "DNS, IP, IPv4 or IPv6: what a hook gets on stdin; default DNS"),
     Flag("nameserver", "HOST[:PORT]", "ask this server; several with commas; default from /etc/resolv.conf"),
     Flag("log-format", "FORMAT", "text or json, on stderr; default text"),
+    Flag("health", "[HOST]:PORT|PATH", "answer GET /livez, /readyz and /metrics there; default nowhere"),
     Flag("dry-run", "", "print what a hook would get instead of running it"),
 )
 
@@ -162,7 +163,7 @@ def usage() -> str:
         "\nEvery flag may be written with one dash or two, as -flag=value or -flag value, and as an environment\n"
         "variable PEERFINDER_FLAG_NAME. POD_NAME overrides the host name.\n"
         "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
-        "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 128+n ended by signal n.\n"
+        "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n128+n ended by signal n.\n"
         "By hand: peer-finder peers SERVICE [-o table|json|name]; peer-finder peers --help\n"
     )
     return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail

@@ -21,6 +21,7 @@ from peerfinder.lookup import Found, Nameservers
 from peerfinder.pace import EAGER_SECONDS, Pace, pause
 from peerfinder.peers import change, lines
 from peerfinder.signals import Signals
+from peerfinder.status import Status
 from peerfinder.watch import Due, Rules, Wait, Watch
 
 LOOKUP_SECONDS = 5.0
@@ -82,21 +83,28 @@ class _Looked:
     """CPU time, seconds."""
 
 
-def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) -> None:
-    """Run hooks as they become due, until there is nothing left to do.
+def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], told: Status) -> None:
+    """Run hooks as they become due, until there is nothing left to do; note in *told* what was done.
 
     Raises TimedOutError, and what `hook.run` raises.
     """
     state, teller, began, failures = Watch(), Teller(line), monotonic(), 0
     while True:
         asked = monotonic()
+        told.due = asked + ONE_BY_ONE_SECONDS
         with signals.interruptible():
             looked = _look(plan, state, partial(_lookup_time, plan, state, began))
         teller.tell(looked.outcome, _message(plan, looked), monotonic())
         failures = failures + 1 if isinstance(looked.outcome, LookupFailedError | NoAddressError) else 0
         state = looked.state
+        _note(told, looked)
         if isinstance(looked.outcome, Due):
-            _hand_over(plan, looked.outcome, state.handed, signals, line)
+            if hook := (None if state.handed else plan.on_start) or plan.on_change:
+                line("info", hook.event, _announcement(plan, hook, state.handed, looked.outcome.peers))
+                told.hook = hook.event
+                _hand_over(plan, hook, looked.outcome, signals)
+                told.hooks[hook.event] += 1
+                told.hook, told.handed = "", True
             state = watch.handed(state, looked.outcome.peers)
             if plan.once or plan.on_change is None:
                 return
@@ -105,6 +113,7 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None]) 
         seconds *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         with signals.interruptible():
             wake = monotonic() + seconds if failures else asked + seconds
+            told.due = wake
             _sleep_until(wake, signals, plan, looked, began)
 
 
@@ -143,15 +152,25 @@ def _seen(plan: Plan, found: Found, seconds: Callable[[], float]) -> dict[str, s
     return {name: lookup.address(name, kind, found, servers, seconds()) for name in found.peers}
 
 
-def _hand_over(
-    plan: Plan, due: Due, before: Mapping[str, str], signals: Signals, line: Callable[[str, str, str], None]
-) -> None:
-    """Run the hook that is due, or print what it would get."""
-    hook = (None if before else plan.on_start) or plan.on_change
-    if hook is None:
-        return
+def _note(told: Status, looked: _Looked) -> None:
+    """Count a lookup."""
+    told.peers = len(looked.state.present)
+    if isinstance(looked.outcome, LookupFailedError):
+        told.lookups["failed"] += 1
+    elif isinstance(looked.outcome, NoRecordsError):
+        told.lookups["no-records"] += 1
+    else:
+        told.lookups["answered"] += 1
+        told.answered = monotonic()
+
+
+def _announcement(plan: Plan, hook: Hook, before: Mapping[str, str], peers: Mapping[str, str]) -> str:
     word = "would run" if plan.dry_run else "running"
-    line("info", hook.event, f"{word} {hook.event} with {len(due.peers)} peers: {_changed(before, due.peers)}")
+    return f"{word} {hook.event} with {len(peers)} peers: {_changed(before, peers)}"
+
+
+def _hand_over(plan: Plan, hook: Hook, due: Due, signals: Signals) -> None:
+    """Run the hook that is due, or print what it would get."""
     if plan.dry_run:
         with signals.interruptible():  # Whoever should read it may not.
             show(hook, lines(due.given))

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py"))
 
 PURE = {
-    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "errors"},
+    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "status", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
         "world", "verdict", "probes", "standing", "lineage", "word",
@@ -19,7 +19,7 @@ PURE = {
 """Modules that only compute: standard library without I/O, and other pure modules."""
 
 LEAVES = {
-    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals", "probe"},
+    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals", "probe", "health"},
     "bootstrap": {
         "render",
         "datadir",

@@ -6,6 +6,7 @@ Does not import click: this command is in the way of every pod's start.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from time import monotonic
 
 from peerfinder import flags, log
 from peerfinder.domain import Names, names_of
@@ -15,6 +16,7 @@ from peerfinder.lookup import Nameservers, resolv_conf
 from peerfinder.pace import Pace
 from peerfinder.poll import Plan, follow
 from peerfinder.signals import Signals, StoppedBySignal
+from peerfinder.status import Status
 from peerfinder.watch import Rules
 
 ADDRESS_TYPES = ("DNS", "IP", "IPv4", "IPv6")
@@ -47,7 +49,12 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
                 "ignored",
                 f"{rest[0]!a} is no flag, and it and the {len(rest) - 1} words after it are not read",
             )
-        follow(plan(values, environment, hostname), signals, line)
+        asked, told = plan(values, environment, hostname), Status(monotonic())
+        if values.get("health"):
+            from peerfinder import health  # noqa: PLC0415 - few ask for it, and every pod's start is short
+
+            health.serve(values["health"], told)
+        follow(asked, signals, line, told)
     except PeerFinderError as exc:
         line("error", type(exc).__name__, str(exc))
         return exc.exit_code

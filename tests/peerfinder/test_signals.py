@@ -157,6 +157,7 @@ from peerfinder.hook import Hook
 from peerfinder.lookup import Nameservers, peers
 from peerfinder.poll import Plan, follow
 from peerfinder.signals import Signals, StoppedBySignal
+from peerfinder.status import Status
 from peerfinder.watch import Rules
 
 servers, part, last, step = Nameservers.from_text(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -185,7 +186,7 @@ for at in range(1, last, step):
     signal.alarm(20)
     sys.settrace(lines)
     try:
-        follow(plan, signals, lambda *_: None)
+        follow(plan, signals, lambda *_: None, Status(0.0))
     except StoppedBySignal:
         pass
     sys.settrace(None)
