@@ -84,6 +84,10 @@ class Node:
         """Import an image from a docker or OCI archive.  Raises ClusterError."""
         self._ctr("images", "import", str(archive))
 
+    def tag(self, image: str, name: str) -> None:
+        """Give an image that is there another name, too.  Raises ClusterError."""
+        self._ctr("images", "tag", "--force", image, name)
+
     def images(self) -> list[str]:
         """The names of the images that are there."""
         return self._ctr("images", "list", "--quiet").split()
