@@ -55,6 +55,7 @@ RECIPES = {
             ("pyproject.toml", "README.md", "LICENSE", "peerfinder", "bootstrap", "images/galera-install"),
         ),
         Recipe("mysql-galera", "images/mysql-galera", ("images/mysql-galera",), parents=("galera-install",)),
+        Recipe("haproxy", "images/haproxy", ("images/haproxy",), parents=("galera-install",)),
     )
 }
 

@@ -9,7 +9,7 @@ from images.archive import Archive
 from images.bill import bill
 from images.running import BuildError, answer, say
 
-BUDGETS = {"galera-install": 60_000_000, "mysql-galera": 90_000_000}
+BUDGETS = {"galera-install": 60_000_000, "mysql-galera": 90_000_000, "haproxy": 60_000_000}
 """Compressed bytes that an image may have at most: what a node pulls before a pod can start."""
 
 

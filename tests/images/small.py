@@ -37,6 +37,7 @@ FILES = {
         f"FROM ${{BASE}}\nCOPY --from=tools /context/peerfinder /tools\nCOPY entrypoint.sh /\n{LABELS}"
     ),
     "images/mysql-galera/entrypoint.sh": "#!/bin/sh\n",
+    "images/haproxy/Dockerfile": f"ARG BASE\nARG TOOLS\nFROM ${{TOOLS}} AS tools\nFROM ${{BASE}}\n{LABELS}",
     ".gitignore": "__pycache__/\n",
 }
 

@@ -20,15 +20,18 @@ pytestmark = pytest.mark.images
 
 INDEX = "https://jane:s3cr3t@pypi.example/simple"
 
+ALL = ["galera-install", "mysql-galera", "haproxy"]
+"""What is built without a name, in its order."""
+
 SLEEP = "/usr/bin/sleep"
 """A program with few libraries, for an image that has nothing."""
 
 
-def test_both_images_are_built_and_their_references_printed(small: SmallProject) -> None:
+def test_all_images_are_built_and_their_references_printed(small: SmallProject) -> None:
     built = small.build()
 
-    assert built.references == ["localhost/galera-install:1.2.3", "localhost/mysql-galera:1.2.3"], built.progress
-    assert built.made == ["galera-install", "mysql-galera"]
+    assert built.references == [f"localhost/{name}:1.2.3" for name in ALL], built.progress
+    assert built.made == ALL
     assert (small.files("mysql-galera") / "tools/peers.py").read_text() == "# peers\n"
 
 
@@ -55,8 +58,8 @@ def test_nothing_is_built_when_nothing_changed(small: SmallProject) -> None:
 @pytest.mark.parametrize(
     ("changed", "rebuilt"),
     [
-        ("bootstrap/agent.py", ["galera-install", "mysql-galera"]),
-        ("bootstrap/commands/new.py", ["galera-install", "mysql-galera"]),
+        ("bootstrap/agent.py", ALL),
+        ("bootstrap/commands/new.py", ALL),
         ("images/mysql-galera/entrypoint.sh", ["mysql-galera"]),
         ("docs/unrelated.md", []),
     ],
@@ -229,7 +232,7 @@ def test_another_version_is_another_image(small: SmallProject) -> None:
     small.build()
     built = small.build("--version", "2.0.0")
 
-    assert built.references == ["localhost/galera-install:2.0.0", "localhost/mysql-galera:2.0.0"]
+    assert built.references == [f"localhost/{name}:2.0.0" for name in ALL]
     assert small.labels("galera-install", "2.0.0")["version"] == "2.0.0"
     assert small.labels("galera-install", "1.2.3")["version"] == "1.2.3"
 
@@ -239,7 +242,7 @@ def test_two_builds_at_once_build_once(small: SmallProject) -> None:
     progress = [process.communicate(timeout=120)[1] for process in both]
 
     assert [process.returncode for process in both] == [0, 0], progress
-    assert sorted(name for text in progress for name in made(text)) == ["galera-install", "mysql-galera"]
+    assert sorted(name for text in progress for name in made(text)) == sorted(ALL)
 
 
 def test_a_failed_build_shows_the_end_of_its_log_and_no_traceback(small: SmallProject) -> None:

@@ -27,7 +27,7 @@ ArchiveOf = Callable[[str], Archive]
 
 BillOf = Callable[[str], list[dict[str, str]]]
 
-NAMES = ["galera-install", "mysql-galera"]
+NAMES = ["galera-install", "mysql-galera", "haproxy"]
 
 
 @pytest.fixture(scope="module")

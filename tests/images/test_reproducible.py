@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", ["base", "galera-install", "mysql-galera"])
+@pytest.mark.parametrize("name", ["base", "galera-install", "mysql-galera", "haproxy"])
 def test_a_second_build_gives_the_same_digest(
     name: str,
     archive_of: Callable[[str], Archive],
