@@ -65,9 +65,8 @@ def of_kind(documents: Documents, kind: str) -> dict[str, Document]:
 
 
 def stateful_set(documents: Documents) -> Document:
-    """The only StatefulSet."""
-    (found,) = of_kind(documents, "StatefulSet").values()
-    return found
+    """The database's."""
+    return of_kind(documents, "StatefulSet")["mysql"]
 
 
 def pods(documents: Documents) -> Iterator[tuple[str, Document]]:
@@ -85,6 +84,6 @@ def containers(pod: Document) -> dict[str, Document]:
 
 
 def template(documents: Documents) -> Document:
-    """The spec of the StatefulSet's pods."""
+    """The spec of the database's pods."""
     spec: Document = stateful_set(documents)["spec"]["template"]["spec"]
     return spec

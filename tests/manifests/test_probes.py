@@ -51,7 +51,8 @@ def test_the_agent_answers_there(documents_of: Built, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_but_the_agent_is_killed_by_a_probe(documents_of: Built, name: str) -> None:
+def test_no_server_and_no_proxy_is_killed_by_a_probe(documents_of: Built, name: str) -> None:
     for _, pod in pods(documents_of(name)):
         killed = {name for name, c in containers(pod).items() if {"startupProbe", "livenessProbe"} & set(c)}
-        assert killed <= {"agent"}
+        # `members` of the proxies only writes their configuration.
+        assert killed <= {"agent", "members"}

@@ -1,0 +1,120 @@
+#!/bin/sh
+# The hook of peer-finder: the members' names on stdin, HAProxy that knows them at the end.
+# There is a place for nine members from the beginning, and one that comes or goes opens or closes its place in the
+# running HAProxy.  Only for more, or another template, it is reloaded.  The file is what the next start reads; it is
+# checked before it is used and replaced as a whole, and after an error the former one is there, and in use.
+# usage: writer.sh [TEMPLATE [FOLDER]]
+# PROXIES names all proxies and where they hear each other, "NAME=HOST:PORT ..."; POD_NAME is one of them.
+set -eu
+
+template=${1:-/etc/haproxy/writer.cfg}
+folder=${2:-/run/haproxy}
+master=$folder/master.sock
+patience=${PATIENCE:-30}
+places=9
+
+fail() {
+    echo "writer: $*" >&2
+    exit 1
+}
+
+# The ordinals; a name is refused that could be anything but that of a pod of one StatefulSet.
+read_members() {
+    ordinals=' ' set='' zone=''
+    while IFS= read -r peer || [ -n "$peer" ]; do
+        case $peer in
+            *[!a-z0-9.-]* | [!a-z0-9]*) fail "refused: a peer's name has a character that no name has" ;;
+        esac
+        pod=${peer%%.*}
+        ordinal=${pod##*-}
+        case $ordinal in
+            "$pod" | '' | *[!0-9]* | 0?* | ????*) fail "refused: $peer has no ordinal" ;;
+        esac
+        [ "${set:-${pod%-*}} ${zone:-${peer#*.}}" = "${pod%-*} ${peer#*.}" ] || fail "refused: $peer is of another set"
+        set=${pod%-*} zone=${peer#*.}
+        ordinals="$ordinals$ordinal "
+        [ "$ordinal" -lt "$places" ] || places=$((ordinal + 1))
+    done
+    [ -n "$set" ] || fail "refused: no members"
+}
+
+is_member() {
+    case $ordinals in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+# Of those that are backup the first that is well is taken, and no other.  The writer is not: so it is taken also before
+# a worker that was just loaded has heard of it.  A number is the same in every proxy and after every change: proxies
+# tell each other the writer by it.
+servers() {
+    for place in $(seq 0 $((places - 1))); do
+        line="    server $set-$place $set-$place.$zone:3306 id $((place + 1))"
+        [ "$set-$place" = "$writer" ] || line="$line backup"
+        if is_member "$place"; then echo "$line"; else echo "$line disabled"; fi
+    done
+}
+
+# All proxies; HAProxy wants its own without an address.
+proxies() {
+    printf 'peers proxies\n    bind "%s:10000"\n' "\${POD_IP}"
+    for proxy in $PROXIES; do
+        if [ "${proxy%%=*}" = "$POD_NAME" ]; then echo "    server $POD_NAME"; else echo "    server ${proxy%%=*} ${proxy#*=}"; fi
+    done
+}
+
+# Commands to HAProxy's master; after `@1` to the worker that takes connections.
+ask() { echo "$1" | socat -t 5 - "UNIX-CONNECT:$master" 2>/dev/null; }
+
+last_writer() { ask '@1 show table writer' | sed -n 's/.*server_key=\([^ ]*\).*/\1/p'; }
+
+in_use() { ask '@1 show info' | grep -qx "description: $1"; }
+
+# A state is for one reload.  Left behind, it would close places again when HAProxy is started anew, much later.
+no_state() { echo 1 >"$folder/servers.state"; }
+
+# Load the file without closing a connection; addresses and health are handed on.
+reload() {
+    if ask '@1 show servers state' >"$folder/servers.state.new" && [ -s "$folder/servers.state.new" ]; then
+        mv "$folder/servers.state.new" "$folder/servers.state"
+    fi
+    ask reload >/dev/null || true
+}
+
+# Which places are open: bit 0 of the administrative state means closed.
+open_places() { ask '@1 show servers state writer' | awk '$2 == "writer" && $7 % 2 == 0 { printf "%d ", $3 - 1 }'; }
+
+open_and_close() {
+    commands='@1'
+    for place in $(seq 0 $((places - 1))); do
+        if is_member "$place"; then state=ready; else state=maint; fi
+        commands="$commands; set server writer/$set-$place state $state"
+    done
+    ask "$commands" >/dev/null || true
+}
+
+read_members
+sorted=$(for ordinal in $ordinals; do echo "$ordinal"; done | sort -n | tr '\n' ' ')
+case " $PROXIES" in *" $POD_NAME="*) ;; *) fail "$POD_NAME is not in PROXIES ($PROXIES): name all proxies there" ;; esac
+
+writer=''
+[ ! -S "$master" ] || writer=$(last_writer)
+body=$(cat "$template" && servers && echo && proxies)
+mark=$(echo "$body" | sed 's/ disabled$//; s/ backup$//' | sha256sum | cut -c 1-16)
+new=$folder/haproxy.cfg.new
+{
+    printf '%s\n\nglobal\n    server-state-file %s\n' "$body" "$folder/servers.state"
+    printf '    # Tells what is in use.\n    description %s\n' "$mark"
+} >"$new"
+no_state
+said=$(haproxy -c -f "$new" 2>&1) ||
+    fail "refused, and the former configuration stays: $(echo "$said" | sed -n 's/^\[ALERT\][^:]*: //p' | head -n 1)"
+mv "$new" "$folder/haproxy.cfg"
+
+# HAProxy starts after the first configuration is there, and its socket is there from then on.
+[ -S "$master" ] || exit 0
+deadline=$(($(date +%s) + patience))
+until in_use "$mark" && [ "$(open_places)" = "$sorted" ]; do
+    [ "$(date +%s)" -lt "$deadline" ] || fail "HAProxy does not take the new configuration over"
+    if in_use "$mark"; then open_and_close; else reload && sleep 1; fi
+done
+no_state
+echo "writer: members $sorted" >&2

@@ -1,0 +1,98 @@
+"""Members that are two ports and a name: one tells who it is to whoever connects, one answers the probe as it is told.
+
+For what HAProxy does with a member's answers.  What a real member answers is seen with real ones.
+"""
+
+import http.server
+import socketserver
+import threading
+from types import TracebackType
+from typing import Self
+
+from tests.lab.lab import Lab
+from tests.lab.layout import HEALTH_PORT
+
+
+class _Port(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    name = ""
+
+
+class _Probe(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    ready = True
+    refusals = 0
+    """How many of the next answers are no."""
+
+
+class _Tells(socketserver.BaseRequestHandler):
+    """Its name at once, and again for each message."""
+
+    server: _Port
+
+    def handle(self) -> None:
+        try:
+            self.request.sendall(f"{self.server.name}\n".encode())
+            while self.request.recv(100):
+                self.request.sendall(f"{self.server.name}\n".encode())
+        except OSError:
+            return
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    server: _Probe
+
+    def do_GET(self) -> None:
+        ready = self.server.ready and self.path == "/readyz"
+        if self.server.refusals:
+            self.server.refusals -= 1
+            ready = False
+        self.send_response(200 if ready else 503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Members:
+    """Members of a lab, by ordinal."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._servers: dict[int, tuple[_Port, _Probe]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        for ordinal in list(self._servers):
+            self.die(ordinal)
+
+    def add(self, ordinal: int) -> None:
+        """A member that is ready, and in DNS."""
+        ip, name = self._lab.layout.ip(ordinal), f"mysql-{ordinal}"
+        port, probe = _Port((ip, 3306), _Tells), _Probe((ip, HEALTH_PORT), _Answers)
+        port.name = name
+        self._servers[ordinal] = port, probe
+        for server in (port, probe):
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self._lab.nameserver.publish(name, ip)
+
+    def ready(self, ordinal: int, *, value: bool) -> None:
+        """What it answers to the probe from now on."""
+        self._servers[ordinal][1].ready = value
+
+    def refuse(self, ordinal: int, answers: int) -> None:
+        """So many answers to the probe are no, and then it is ready again."""
+        self._servers[ordinal][1].refusals = answers
+
+    def refusing(self, ordinal: int) -> bool:
+        """Whether some of these are left."""
+        return self._servers[ordinal][1].refusals > 0
+
+    def die(self, ordinal: int) -> None:
+        """Both ports are closed; the name stays."""
+        for server in self._servers.pop(ordinal):
+            server.shutdown()
+            server.server_close()

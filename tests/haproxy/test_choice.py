@@ -1,0 +1,186 @@
+"""Which member is the writer, and what becomes of connections: HAProxy itself, members that are two ports."""
+
+import signal
+import socket
+import time
+from contextlib import closing
+
+from tests.haproxy.conftest import Start
+from tests.haproxy.members import Members
+from tests.haproxy.proxy import FALL, PATIENCE, PORTS, Proxy, holds
+from tests.lab.lab import Lab
+
+ZERO, ONE = "mysql-writer-0", "mysql-writer-1"
+
+
+def connect(proxy: Proxy) -> socket.socket:
+    return socket.create_connection((proxy.ip, PORTS["clients"]), timeout=PATIENCE)
+
+
+def told(connection: socket.socket) -> str:
+    """Which member is at the other end; nothing when there is none any more."""
+    try:
+        return connection.recv(100).decode().strip()
+    except ConnectionResetError:
+        return ""
+
+
+def asked(connection: socket.socket) -> str:
+    """The same, of a connection that is in use."""
+    connection.sendall(b"?")
+    return told(connection)
+
+
+def writer(proxy: Proxy) -> str:
+    """Who answers a new client; nothing when it is refused."""
+    try:
+        with closing(connect(proxy)) as connection:
+            return told(connection)
+    except ConnectionResetError:
+        return ""
+
+
+def test_all_clients_of_both_proxies_write_to_one_member(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
+    proxies = [start(lab, ZERO), start(lab, ONE)]
+
+    assert {writer(proxy) for proxy in proxies for _ in range(10)} == {"mysql-0"}
+
+
+def test_a_writer_that_is_not_ready_is_left_and_does_not_become_the_writer_again(
+    lab: Lab, members: Members, start: Start
+) -> None:
+    proxy = start(lab, ZERO)
+    with closing(connect(proxy)) as before:
+        assert told(before) == "mysql-0"
+        members.ready(0, value=False)
+
+        assert told(before) == ""
+        with closing(connect(proxy)) as after:
+            assert told(after) == "mysql-1"
+            members.ready(0, value=True)
+            proxy.wait_state("mysql-0", "UP")
+
+            assert asked(after) == "mysql-1"
+            assert writer(proxy) == "mysql-1"
+
+
+def test_a_moment_of_not_being_ready_changes_nothing(lab: Lab, members: Members, start: Start) -> None:
+    """As a donor that helps a member to catch up."""
+    proxy = start(lab, ZERO)
+    with closing(connect(proxy)) as connection:
+        assert told(connection) == "mysql-0"
+        proxy.wait("a member that has been well for a while", lambda: proxy.healths()["mysql-0"] == FALL - 1)
+        members.refuse(0, FALL - 1)
+        proxy.wait("checks that fail", lambda: not members.refusing(0))
+
+        assert asked(connection) == writer(proxy) == "mysql-0"
+        members.refuse(0, FALL + 1)
+        assert told(connection) == ""
+
+
+def test_a_dead_writer_is_left_at_once(lab: Lab, members: Members, start: Start) -> None:
+    proxy = start(lab, ZERO)
+    assert writer(proxy) == "mysql-0"
+    members.die(0)
+    began = time.monotonic()
+
+    # It does not wait for a check: the refused connection goes on to the next member.
+    assert writer(proxy) == "mysql-1"
+    assert time.monotonic() - began < 5
+
+
+def test_a_proxy_hears_from_the_other_who_the_writer_is(lab: Lab, members: Members, start: Start) -> None:
+    first = start(lab, ZERO)
+    members.ready(0, value=False)
+    first.wait_state("mysql-0", "DOWN")
+    assert writer(first) == "mysql-1"
+    members.ready(0, value=True)
+    first.wait_state("mysql-0", "UP")
+
+    second = start(lab, ONE)
+    second.wait("the writer's name", lambda: second.writer() == "mysql-1", seconds=10)
+    assert writer(second) == "mysql-1"
+    # And when all of the first is lost, it hears from the second.
+    first.kill()
+    first.start()
+    first.wait("the writer's name", lambda: first.writer() == "mysql-1", seconds=10)
+    assert writer(first) == "mysql-1"
+
+
+def test_a_choice_of_one_proxy_is_the_choice_of_both(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
+    """Also when only one of them has seen why."""
+    first, second = start(lab, ZERO), start(lab, ONE)
+    assert writer(first) == writer(second) == "mysql-0"
+    first.ask("@1 set server writer/mysql-0 state maint")
+    assert writer(first) == "mysql-1"
+
+    second.wait("the same writer", lambda: second.writer() == "mysql-1", seconds=10)
+    assert second.states()["mysql-0"] == "UP"
+    assert writer(second) == "mysql-1"
+
+
+def test_without_a_member_clients_are_told_at_once(lab: Lab, members: Members, start: Start) -> None:
+    proxy = start(lab, ZERO)
+    assert (proxy.health(), writer(proxy)) == (200, "mysql-0")
+    for ordinal in range(3):
+        members.ready(ordinal, value=False)
+    proxy.wait_health(503)
+    began = time.monotonic()
+
+    assert writer(proxy) == ""
+    assert time.monotonic() - began < 5
+
+    members.ready(2, value=True)
+    proxy.wait_health(200)
+    assert writer(proxy) == "mysql-2"
+
+
+def test_members_that_come_and_go_neither_reload_nor_cut(lab: Lab, members: Members, start: Start) -> None:
+    proxy = start(lab, ZERO)
+    with closing(connect(proxy)) as connection:
+        assert told(connection) == "mysql-0"
+        members.add(3)
+        proxy.wait_state("mysql-3", "UP")
+        assert "mysql-3.galera.lab.svc.cluster.local:3306 id 4 backup\n" in proxy.configuration
+
+        assert asked(connection) == writer(proxy) == "mysql-0"
+        assert "0 [failed: 0]" in proxy.ask("show proc")
+
+
+def test_the_tenth_member_is_a_reload_that_cuts_no_connection(lab: Lab, members: Members, start: Start) -> None:
+    proxy = start(lab, ZERO)
+    members.ready(0, value=False)
+    proxy.wait_state("mysql-0", "DOWN")
+    assert writer(proxy) == "mysql-1"
+    members.ready(0, value=True)
+    proxy.wait_state("mysql-0", "UP")
+    with closing(connect(proxy)) as connection:
+        assert told(connection) == "mysql-1"
+        members.add(9)
+        answers = set()
+        while not holds(lambda: proxy.workers() == 2 and proxy.states().get("mysql-9") == "UP"):
+            answers.add(writer(proxy))
+
+        # Neither refused nor sent elsewhere in between, and the writer is remembered.
+        assert answers == {"mysql-1"}
+        assert asked(connection) == writer(proxy) == "mysql-1"
+
+
+def test_a_stop_waits_for_the_last_connection(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
+    proxy = start(lab, ZERO)
+    with closing(connect(proxy)) as connection:
+        assert told(connection) == "mysql-0"
+        proxy.signal("haproxy", signal.SIGUSR1)
+        proxy.wait("no new connections", lambda: proxy.health() is None)
+
+        assert asked(connection) == "mysql-0"
+        assert proxy.running("haproxy")
+    proxy.wait("its end", lambda: not proxy.running("haproxy"))
+
+
+def test_metrics_tell_of_every_member(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
+    text = start(lab, ZERO).get("/metrics")
+
+    assert 'haproxy_server_status{proxy="writer",server="mysql-2",state="UP"} 1' in text
+    assert 'haproxy_server_status{proxy="writer",server="mysql-3",state="MAINT"} 1' in text
+    assert 'haproxy_server_current_sessions{proxy="writer",server="mysql-0"} 0' in text
