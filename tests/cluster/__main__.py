@@ -13,7 +13,7 @@ from tests.cluster import binaries
 from tests.cluster.cluster import Cluster, NotHereError
 from tests.cluster.waiting import ClusterError
 
-OURS = ("galera-install", "mysql-galera")
+OURS = ("galera-install", "mysql-galera", "haproxy")
 
 
 @click.group()

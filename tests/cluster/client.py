@@ -13,7 +13,7 @@ write() {
     while :; do
         id=$((id + 1))
         # A server that has vanished does not say so: without an end, the client waits for it for ever.
-        if timeout 8 mariadb --connect-timeout=2 --host=mysql --user="$USER_NAME" "$DATABASE" \
+        if timeout 8 mariadb --connect-timeout=2 --host=%(service)s --user="$USER_NAME" "$DATABASE" \
             --execute="INSERT INTO %(table)s VALUES ($id, '$HOSTNAME')" 2>/tmp/error.$1
         then echo "$id"
         else sleep 0.2
@@ -28,8 +28,8 @@ wait
 never used again."""
 
 
-def writer_pod(name: str, *, base: int) -> dict[str, Any]:
-    """A client as the namespace's Pod Security and the network policy want it."""
+def writer_pod(name: str, *, base: int, service: str = "mysql") -> dict[str, Any]:
+    """A client of a Service as the namespace's Pod Security and the network policy want it."""
 
     def secret(key: str) -> Mapping[str, Any]:
         return {"secretKeyRef": {"name": "galera", "key": key}}
@@ -52,7 +52,7 @@ def writer_pod(name: str, *, base: int) -> dict[str, Any]:
                     "name": "writer",
                     "image": f"localhost/mysql-galera:{version()}",
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", WRITE % {"table": TABLE}],
+                    "command": ["sh", "-c", WRITE % {"table": TABLE, "service": service}],
                     "env": [
                         {"name": "BASE", "value": str(base)},
                         {"name": "USER_NAME", "valueFrom": secret("user")},

@@ -152,12 +152,12 @@ class Database:
         return not alive
 
     @contextmanager
-    def writer(self) -> Iterator[None]:
-        """A client that writes through the Service `mysql` in the meantime and survives every error."""
+    def writer(self, service: str = "mysql") -> Iterator[None]:
+        """A client that writes through a Service in the meantime and survives every error."""
         self._writers += 1
         name = f"writer-{self._writers}"
         self.sql("mysql-0", f"USE {self._secret('database')}; {CREATE}")
-        self.kubectl.apply(writer_pod(name, base=self._writers * 10_000_000))
+        self.kubectl.apply(writer_pod(name, base=self._writers * 10_000_000, service=service))
         try:
             yield
         finally:
