@@ -56,6 +56,7 @@ FLAGS = (
     Flag("settle", "MIN[:MAX]", "on-change only after MIN without a further change, or after MAX; default 0"),
     Flag("remove-after", "TIME", "a peer or an address is gone only when unseen for so long; default 6s"),
     Flag("hook-timeout", "TIME", "kill a hook that runs longer; default never"),
+    Flag("hook-retries", "N", "run a hook that failed again, N times in a row at most, before we end; default 0"),
     Flag("stop-grace", "TIME", "kill a hook that still runs so long after a stop signal; default 30s"),
     Flag("no-require-self", "", "run hooks although our own name is not among the peers"),
     Flag("port-name", "NAME", "ask for _NAME._tcp.SERVICE instead of SERVICE"),
@@ -132,11 +133,11 @@ def duration(name: str, text: str) -> float:
     return seconds
 
 
-def whole(values: Mapping[str, str], name: str, default: int) -> int:
-    """Read a whole number of at least 1; raises UsageError."""
+def whole(values: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    """Read a whole number from *least*; raises UsageError."""
     text = values.get(name) or str(default)
-    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII):
-        raise invalid(name, text, "a whole number from 1")
+    if not re.fullmatch(r"0*[0-9]{1,9}", text, re.ASCII) or int(text) < least:
+        raise invalid(name, text, f"a whole number from {least}")
     return int(text)
 
 

@@ -14,12 +14,21 @@ from time import monotonic, process_time
 
 from peerfinder import lookup, watch
 from peerfinder.domain import Names
-from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError, TimedOutError
+from peerfinder.errors import (
+    AnswerWithheldError,
+    HookFailedError,
+    HookTimedOutError,
+    LookupFailedError,
+    NoAddressError,
+    NoRecordsError,
+    TimedOutError,
+)
+from peerfinder.handover import Handover
 from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller
 from peerfinder.lookup import Found, Nameservers
 from peerfinder.pace import EAGER_SECONDS, Pace, pause
-from peerfinder.peers import change, lines
+from peerfinder.peers import lines
 from peerfinder.signals import Signals
 from peerfinder.status import Status
 from peerfinder.watch import Due, Rules, Wait, Watch
@@ -33,8 +42,11 @@ ONE_BY_ONE_SECONDS = 30.0
 JITTER = 0.05
 """Part of a pause that is random, so that pods started together do not ask together."""
 
-NAMES_SHOWN = 20
-"""How many changed names a log line holds."""
+HOOK_AGAIN_SECONDS = 1.0
+"""Pause after a hook that failed and may be run again; doubled by each further failure, seconds."""
+
+HOOK_AGAIN_MAX = 60.0
+"""The longest such pause, seconds."""
 
 Outcome = Due | Wait | LookupFailedError | NoRecordsError
 
@@ -67,6 +79,8 @@ class Plan:
     """So many pods the StatefulSet has at most; 0: unknown."""
     address_type: str = "DNS"
     """What hooks get: DNS names, or the IP, IPv4 or IPv6 address of each."""
+    hook_retries: int = 0
+    """How often in a row a hook that failed is run again."""
     dry_run: bool = False
     """Print what a hook would get instead of running it."""
 
@@ -83,12 +97,23 @@ class _Looked:
     """CPU time, seconds."""
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What the loop has besides its plan."""
+
+    signals: Signals
+    line: Callable[[str, str, str], None]
+    """Writes a line of the log: level, event, message."""
+    told: Status
+
+
 def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], told: Status) -> None:
     """Run hooks as they become due, until there is nothing left to do; note in *told* what was done.
 
     Raises TimedOutError, and what `hook.run` raises.
     """
-    state, teller, began, failures = Watch(), Teller(line), monotonic(), 0
+    state, teller, began, failures, again = Watch(), Teller(line), monotonic(), 0, 0
+    around = _Around(signals, line, told)
     while True:
         asked = monotonic()
         told.due = asked + ONE_BY_ONE_SECONDS
@@ -99,22 +124,47 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], 
         state = looked.state
         _note(told, looked)
         if isinstance(looked.outcome, Due):
-            if hook := (None if state.handed else plan.on_start) or plan.on_change:
-                line("info", hook.event, _announcement(plan, hook, state.handed, looked.outcome.peers))
-                told.hook = hook.event
-                _hand_over(plan, hook, looked.outcome, signals)
-                told.hooks[hook.event] += 1
-                told.hook, told.handed = "", True
-            state = watch.handed(state, looked.outcome.peers)
-            if plan.once or plan.on_change is None:
-                return
+            again = _call(plan, around, looked.outcome, state.handed, again)
+            if not again:
+                state = watch.handed(state, looked.outcome.peers)
+                if plan.once or plan.on_change is None:
+                    return
         quiet = monotonic() - max(began, state.still_since)
         seconds = pause(plan.pace, quiet, looked.cost, failures, waiting=not state.handed)
+        seconds = max(seconds, min(HOOK_AGAIN_MAX, HOOK_AGAIN_SECONDS * 2 ** (again - 1)) if again else 0.0)
         seconds *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         with signals.interruptible():
-            wake = monotonic() + seconds if failures else asked + seconds
+            wake = monotonic() + seconds if failures or again else asked + seconds
             told.due = wake
             _sleep_until(wake, signals, plan, looked, began)
+
+
+def _call(plan: Plan, around: _Around, due: Due, before: Mapping[str, str], again: int) -> int:
+    """Run the hook that is due; give how often in a row it has failed by now, 0 if it ended well.
+
+    Raises what `hook.run` raises, when it has failed too often.
+    """
+    hook, told = (None if before else plan.on_start) or plan.on_change, around.told
+    if hook is None:
+        return 0
+    handover = Handover(hook.event, plan.own, before, due.peers, by_name=plan.address_type == "DNS")
+    word = "would run" if plan.dry_run else "running"
+    around.line("info", hook.event, f"{word} {hook.event} with {len(due.peers)} peers: {handover.told()}")
+    told.hook = hook.event
+    try:
+        _hand_over(plan, hook, due, handover, around.signals)
+    except (HookFailedError, HookTimedOutError) as exc:
+        if again >= plan.hook_retries:
+            raise
+        told.hooks_failed[hook.event] += 1
+        around.line("warning", "hook-failed", f"{exc}; it is run again, {again + 1} of {plan.hook_retries} times")
+        return again + 1
+    else:
+        told.hooks[hook.event] += 1
+        told.handed = True
+        return 0
+    finally:
+        told.hook = ""
 
 
 def _look(plan: Plan, state: Watch, seconds: Callable[[], float]) -> _Looked:
@@ -164,28 +214,13 @@ def _note(told: Status, looked: _Looked) -> None:
         told.answered = monotonic()
 
 
-def _announcement(plan: Plan, hook: Hook, before: Mapping[str, str], peers: Mapping[str, str]) -> str:
-    word = "would run" if plan.dry_run else "running"
-    return f"{word} {hook.event} with {len(peers)} peers: {_changed(before, peers)}"
-
-
-def _hand_over(plan: Plan, hook: Hook, due: Due, signals: Signals) -> None:
+def _hand_over(plan: Plan, hook: Hook, due: Due, handover: Handover, signals: Signals) -> None:
     """Run the hook that is due, or print what it would get."""
     if plan.dry_run:
         with signals.interruptible():  # Whoever should read it may not.
             show(hook, lines(due.given))
     else:
-        run(hook, lines(due.given).encode(), _environment(plan, hook, os.environ), signals)
-
-
-def _environment(plan: Plan, hook: Hook, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Make a hook's environment: ours, the event, and the four names of the later Go program if POD_IP is there."""
-    ours = {"PEERFINDER_EVENT": hook.event, "PEERFINDER_SELF": plan.own}
-    if ip := inherited.get("POD_IP"):
-        ip_type = "IPv6" if ":" in ip else "IPv4"
-        host = (plan.own, "DNS") if plan.address_type == "DNS" else (ip, ip_type)
-        ours |= {"HOST_ADDRESS": host[0], "HOST_ADDRESS_TYPE": host[1], "POD_IP": ip, "POD_IP_TYPE": ip_type}
-    return {**inherited, **ours}
+        run(hook, lines(due.given).encode(), handover.environment(os.environ), signals)
 
 
 def _lookup_time(plan: Plan, state: Watch, began: float) -> float:
@@ -213,11 +248,3 @@ def _message(plan: Plan, looked: _Looked) -> str:
     if looked.outcome is Wait.TOO_FEW:
         return f"waiting: {count} of at least {plan.rules.min_peers} peers of {service} are there"
     return f"DNS answers, and the {count} peers are unchanged"
-
-
-def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """Say what changed, by name; a peer whose address alone changed is shown with the new one."""
-    moved = [f"{name}={after[name]}" for name in sorted(after) if before.get(name, after[name]) != after[name]]
-    words = [*change(before, after).split(), *moved]
-    more = len(words) - NAMES_SHOWN
-    return " ".join(words[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

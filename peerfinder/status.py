@@ -31,6 +31,8 @@ class Status:
     """How often each came of a lookup."""
     hooks: dict[str, int] = field(default_factory=lambda: {"on-start": 0, "on-change": 0})
     """How often the hook of each event has ended well."""
+    hooks_failed: dict[str, int] = field(default_factory=lambda: {"on-start": 0, "on-change": 0})
+    """How often it has failed and was to be run again."""
 
 
 def livez(status: Status, now: float) -> tuple[bool, str]:
@@ -52,6 +54,12 @@ def metrics(status: Status, now: float) -> tuple[bool, str]:
         ("hook_running", "gauge", "Whether a hook runs.", {"": int(bool(status.hook))}),
         ("lookups_total", "counter", "Lookups by what came of them.", _labelled("result", status.lookups)),
         ("hooks_total", "counter", "Hooks that have ended well.", _labelled("event", status.hooks)),
+        (
+            "hooks_failed_total",
+            "counter",
+            "Hooks that failed, run again.",
+            _labelled("event", status.hooks_failed),
+        ),
     ]
     if status.answered is not None:
         age = {"": round(now - status.answered, 3)}

@@ -105,8 +105,9 @@ def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: st
         timeout=flags.seconds(values, "timeout"),
         pace=pace(values),
         question=question(values, names),
-        max_pods=flags.whole(values, "max-pods", 0) if values.get("max-pods") else 0,
+        max_pods=flags.whole(values, "max-pods", 0, least=0),
         address_type=flags.choice(values, "address-type", ADDRESS_TYPES),
+        hook_retries=flags.whole(values, "hook-retries", 0, least=0),
         dry_run=flags.boolean(values, "dry-run"),
     )
 

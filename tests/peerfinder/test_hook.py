@@ -3,12 +3,14 @@
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 from time import monotonic
 
 import dns.message
 import pytest
 
+from peerfinder.handover import VARIABLE_MAX, Handover
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import begin, end, fqdn, run, until
@@ -78,6 +80,63 @@ def test_a_hook_knows_the_event_and_its_own_name(galera: Knot) -> None:
     ended = run("-on-start=echo $PEERFINDER_EVENT $PEERFINDER_SELF [$HOST_ADDRESS]", nameserver=galera.nameserver)
 
     assert ended.out.split() == ["on-start", *fqdn("mysql-0"), "[]"]
+
+
+def test_a_hook_knows_who_came_and_who_went(galera: Knot, tmp_path: Path) -> None:
+    text = f'echo "$PEERFINDER_EVENT $PEERFINDER_COUNT +$PEERFINDER_ADDED -$PEERFINDER_REMOVED" >> {tmp_path}/told'
+    begin(f"-on-start={text}", f"-on-change={text}", "-remove-after=0", nameserver=galera.nameserver)
+    until(lambda: (tmp_path / "told").exists() and (tmp_path / "told").read_text().count("\n") == 1)
+    galera.publish(pods("galera", {"mysql-0": "127.0.0.1", "mysql-5": "127.0.0.2"}))
+    until(lambda: (tmp_path / "told").read_text().count("\n") == 2)
+
+    names = {number: fqdn(f"mysql-{number}")[0] for number in (0, 1, 2, 5)}
+    assert (tmp_path / "told").read_text().splitlines() == [
+        f"on-start 3 +{names[0]} {names[1]} {names[2]} -",
+        f"on-change 2 +{names[5]} -{names[1]} {names[2]}",
+    ]
+
+
+def test_a_list_too_long_for_a_variable_is_left_out_and_the_hook_runs() -> None:
+    before = {name: name for name in fqdn(*(f"mysql-{number}" for number in range(3000)))}
+    handover = Handover("on-change", "mysql-0", before, {"a": "a"})
+
+    environment = handover.environment({"PEERFINDER_REMOVED": "of an outer hook", "PATH": os.environ["PATH"]})
+
+    assert (environment["PEERFINDER_ADDED"], environment["PEERFINDER_COUNT"]) == ("a", "1")
+    assert "PEERFINDER_REMOVED" not in environment
+
+
+def test_the_longest_variable_starts_a_program() -> None:
+    handover = Handover("on-start", "mysql-0", {}, {"x" * VARIABLE_MAX: ""})
+    text = ["sh", "-c", 'echo "${#PEERFINDER_ADDED}"']
+
+    told = subprocess.run(text, env=handover.environment({}), capture_output=True, text=True, check=True).stdout
+
+    assert told == f"{VARIABLE_MAX}\n"
+
+
+def test_a_hook_that_failed_is_run_again_with_the_newest_peers(galera: Knot, tmp_path: Path) -> None:
+    text = f"cat > {tmp_path}/peers; echo x >> {tmp_path}/runs; [ -e {tmp_path}/well ]"
+    process = begin(f"-on-start={text}", "-hook-retries=9", nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    galera.publish(pods("galera", numbered_pods(4)))
+    until(lambda: len((tmp_path / "runs").read_text().split()) > 1)
+    (tmp_path / "well").touch()
+    ended = end(process)
+
+    assert ended.status == 0
+    assert (tmp_path / "peers").read_text().split() == fqdn("mysql-0", "mysql-1", "mysql-2", "mysql-3")
+    assert "run again, 1 of 9 times" in ended.err
+
+
+def test_a_hook_that_fails_too_often_ends_us(galera: Knot, tmp_path: Path) -> None:
+    began = monotonic()
+    words = [f"-on-change=echo x >> {tmp_path}/runs; exit 3", "-hook-retries=2"]
+    ended = run(*words, nameserver=galera.nameserver)
+
+    assert ended.status == 1
+    assert len((tmp_path / "runs").read_text().split()) == 3
+    assert monotonic() - began > 3  # 1 s and 2 s
 
 
 def test_with_pod_ip_a_hook_gets_the_four_names_of_the_later_go_program(galera: Knot) -> None:
