@@ -12,15 +12,29 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from bootstrap import permission, promise
+from bootstrap import lineage, permission, promise
 from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
 from bootstrap.errors import BootstrapError, JournalUnwritableError
-from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Server, Unknown
+from bootstrap.facts import (
+    UNKNOWN_SEQNO,
+    DataClass,
+    Disk,
+    Facts,
+    Fork,
+    Phase,
+    Promise,
+    Record,
+    Server,
+    Unknown,
+    Word,
+)
 from bootstrap.journal import Journal, Memory, new_memory
 from bootstrap.pod import Action, Pod
 from bootstrap.probes import View
 from bootstrap.promise import Prepare, Refusal
+from bootstrap.record import Json
 from bootstrap.settings import Settings
+from bootstrap.standing import CANDIDATES
 from bootstrap.verdict import Verdict
 from bootstrap.world import World
 
@@ -56,6 +70,8 @@ class Agent:
         self.told = ""
         self.silence = ""
         self.stuck = 0
+        self.errand = ""
+        self.fate: Json = {}
         # For the probes alone: no decision looks at a clock.
         self.seen_at = self.turned_at = time.monotonic()
         self.syncing = False
@@ -83,19 +99,31 @@ class Agent:
                 promise=memory.promise,
                 expected=self.known(),
                 volumes=memory.volumes,
+                lineage=memory.lineage,
+                word=self.word,
             )
+
+    @property
+    def word(self) -> Word | None:
+        """The operator's word, while the candidacy lives that it opened."""
+        word, bound = self.memory.word, self.memory.promise
+        return word if word and bound and self.is_mine(bound) and bound.term == word.epoch else None
+
+    def facts(self) -> Facts:
+        """What a decision rests on now."""
+        return Facts(self.record(), self.peers, self.settings.min_epoch)
 
     def prepare(self, request: Prepare) -> Refusal | None:
         """Another pod asks for a promise: give it durably, or say why not."""
         with self.changed:
             if self.trouble:
                 return Refusal(self.trouble)
-            answer = promise.consider(request, Facts(self.record(), self.peers))
+            answer = promise.consider(request, self.facts())
             if isinstance(answer, Refusal):
                 return answer
             if answer != self.memory.promise:
                 try:
-                    self.bind(answer)
+                    self.bind(answer, volumes=self.volumes_with([request.winner]))
                 except JournalUnwritableError as exc:
                     return Refusal(str(exc))
                 self.pod = self.pod.retire(answer.term)
@@ -130,7 +158,7 @@ class Agent:
             self.peers = peers
             self.remember_cluster(durable=durable)
             self.end_promise(asked_at=began)
-            facts = Facts(self.record(), peers)
+            facts = self.facts()
             decision = decide(facts)
             if not isinstance(decision, Bootstrap):
                 self.retire(decision.reason)
@@ -287,10 +315,14 @@ class Agent:
         other = "of another cluster" if self.memory.cluster_id != self.cluster_id else f"of {self.memory.pod}"
         return f"the volume is {other}: attach the right one"
 
-    def bind(self, to: Promise) -> Promise:
-        """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError."""
+    def bind(self, to: Promise, **said: object) -> Promise:
+        """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError.
+
+        `said` is what else is remembered with it, in the same write: an operator's word, the winner's volume.
+        """
         permission.void(self.settings.permission)
-        self.memory = self.journal.write(self.memory, promise=to, term=max(self.memory.term, to.term))
+        term = max(self.memory.term, to.term)
+        self.memory = self.journal.write(self.memory, **{"promise": to, "term": term, "word": None, **said})
         self.promised_at = next(self.clock)
         self.verdict = Verdict(Wait("promised", f"term {to.term} has just been promised"))
         return to
@@ -300,7 +332,7 @@ class Agent:
         bound = self.memory.promise
         later = [r for r in self.peers.values() if isinstance(r, Record)] if asked_at > self.promised_at else []
         if bound is not None and promise.ended(bound, [self.record(), *later]):
-            self.keep(promise=None)
+            self.keep(promise=None, word=None)
 
     def retire(self, reason: str) -> None:
         """Give up a candidacy of this life of the agent whose permission nobody has taken."""
@@ -309,8 +341,10 @@ class Agent:
             if bound is None or not self.is_mine(bound) or self.pod.taken is not None:
                 return
             permission.void(self.settings.permission)
+            if self.word is not None:
+                self.fate = {"epoch": bound.term, "state": "void", "line": reason}
             self.pod = self.pod.retire(bound.term)
-            self.keep(promise=None)
+            self.keep(promise=None, word=None)
             self.world.say(f"term {bound.term} is given up: {reason}")
 
     def is_mine(self, bound: Promise) -> bool:
@@ -320,21 +354,58 @@ class Agent:
     def remember_cluster(self, *, durable: bool) -> None:
         """In a Primary Component: remember its epoch, its history and its members' volumes."""
         server, memory = self.record().primary, self.memory
-        if server is None or self.trouble:
+        if self.trouble:
             return
         alive = [r for r in self.peers.values() if isinstance(r, Record)]
+        if server is None:
+            self.keep(volumes=self.volumes_with([r for r in alive if r.primary]))
+            return
         epochs = [r.epoch for r in alive if r.primary and r.primary.uuid == server.uuid]
         # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
         if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
             epochs.append(memory.promise.term)
-        settled = server.settled and durable
         volumes = dict(memory.volumes) | {r.ordinal: r.volume_id for r in alive if r.volume_id}
-        self.keep(
-            epoch=max([memory.epoch, *epochs]),
-            uuid=server.uuid if settled else memory.uuid,
-            joining="" if settled else memory.joining,
-            volumes=tuple(sorted((o, v) for o, v in volumes.items() if o not in self.scaled_away(server, alive))),
-        )
+        if server.settled and durable:
+            self.settle_in(server, max([memory.epoch, *epochs]))
+            if memory.uuid and memory.uuid != server.uuid:
+                # Another history, by an operator's word: who was seen in the one before was given up, or comes back.
+                volumes = {r.ordinal: r.volume_id for r in alive if r.volume_id}
+        self.keep(volumes=tuple(sorted((o, v) for o, v in volumes.items() if o not in self.scaled_away(server, alive))))
+
+    def volumes_with(self, founders: list[Record]) -> tuple[tuple[int, str], ...]:
+        """The volumes to remember when these pods start, or have started, a cluster that this volume was never in.
+
+        Before anybody has joined, nobody else knows that there ever were data: if the founder's volume is lost with its
+        first commits, empty datadirs must not pass for a first start (R11).
+        """
+        if self.memory.uuid:
+            return self.memory.volumes
+        founded = {r.ordinal: r.volume_id for r in founders if r.volume_id}
+        return tuple(sorted((dict(self.memory.volumes) | founded).items()))
+
+    def settle_in(self, server: Server, epoch: int) -> None:
+        """Synced: what is on this disk now is this history, of this epoch and of this origin."""
+        members = [r for r in self.peers.values() if isinstance(r, Record) and r.primary]
+        told = [f for r in members if r.primary and r.primary.uuid == server.uuid for f in r.lineage]
+        forked = lineage.pending(self.memory.lineage)
+        forks = lineage.ancestry([*lineage.told_by(self.memory.lineage, server.uuid), *told], server.uuid)
+        self.keep(epoch=epoch, uuid=server.uuid, joining="", lineage=forks)
+        if forked and not lineage.pending(self.memory.lineage):
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": server.uuid}
+            self.world.say(f"the operator's word of epoch {forked.epoch} is done: the history is now {server.uuid}")
+
+    def learn_from_disk(self, disk: Disk) -> None:
+        """A new history was permitted, and whoever saw what came of it has died: the disk itself tells."""
+        forked = lineage.pending(self.memory.lineage)
+        if forked is None or disk.position is None or disk.data_class not in CANDIDATES:
+            return
+        uuid, changes = disk.position.uuid, {}
+        if uuid != forked.parent:
+            changes = {"uuid": uuid, "epoch": max(self.memory.epoch, forked.epoch), "volumes": ()}
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": uuid}
+        else:
+            self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
+        self.keep(lineage=lineage.told_by(self.memory.lineage, uuid), **changes)
 
     def scaled_away(self, server: Server, alive: list[Record]) -> frozenset[int]:
         """The ordinals that need not be awaited in a later outage.
@@ -402,6 +473,8 @@ class Agent:
             if starter != self.starter:
                 return
             self.see(self.pod.reported(disk, fingerprint))
+            self.learn_from_disk(disk)
+            self.errand = ""
             self.verdict = Verdict(Wait("start", "the datadir has just been read"))
         self.wake.set()
 
@@ -430,7 +503,7 @@ class Agent:
             self.changed.wait_for(lambda: self.verdict.began > asked, timeout)
             verdict = self.verdict
             allowed = verdict.began > asked and verdict.promise == self.memory.promise and starter == self.starter
-            if verdict.action is None or not allowed or self.pod.phase is not Phase.FROZEN:
+            if verdict.action is None or self.errand or not allowed or self.pod.phase is not Phase.FROZEN:
                 return replace(verdict, action=None)
             try:
                 first = isinstance(verdict.decision, Bootstrap) and verdict.decision.first
@@ -439,8 +512,32 @@ class Agent:
                     # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
                     joining=permission.kernel_boot_id() if verdict.action is Action.JOIN else "",
                     initialised=self.memory.initialised or first,
+                    lineage=self.forks_after(verdict),
+                    word=None,
                 )
             except JournalUnwritableError as exc:
                 return Verdict(Hold("journal", str(exc)), began=verdict.began)
             self.see(self.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0))
+            if lineage.pending(self.memory.lineage):
+                self.fate = {**self.fate, "state": "taken"}
             return verdict
+
+    def forks_after(self, verdict: Verdict) -> tuple[Fork, ...]:
+        """The lineage with which a permitted server starts; a fork that came to nothing ends with the next permission.
+
+        The new history has no name yet: its server makes one.  The word is used up by this, as the permission is.
+        """
+        word = self.memory.word
+        known = tuple(fork for fork in self.memory.lineage if fork.uuid)
+        if word is None or not isinstance(verdict.decision, Bootstrap) or not verdict.decision.forced:
+            return known
+        if word.base is None:
+            return (Fork("", UNKNOWN_SEQNO, word.epoch),)
+        parent = word.base.uuid
+        return (*lineage.ancestry(known, parent), Fork(parent, word.base.seqno, word.epoch))
+
+    def order(self, errand: str) -> None:
+        """Give the starter an errand; what was found before is void."""
+        self.errand = errand
+        self.verdict = Verdict(Wait("errand", f"an operator has ordered: {errand}"), began=next(self.clock))
+        self.changed.notify_all()

@@ -16,6 +16,8 @@ COMMANDS = {
     "status": "one line a member",
     "healthz": "a probe: exit code 0 or 1",
     "explain": "the decision, rule by rule, with what is known of every peer",
+    "force": "an operator's word: start a new history here, without those that are lost; without options: look",
+    "discard": "an operator's word: put the datadir of a pod that holds aside, and join",
     "inspect": "class and position of the datadir",
     "render": "show my-galera.cnf as it would be written",
 }

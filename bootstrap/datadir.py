@@ -5,6 +5,7 @@ whether the volume belongs to this pod (that is in the journal, so FOREIGN is th
 cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The caller holds the volume's lock.
 """
 
+import itertools
 import os
 import shutil
 from contextlib import suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from bootstrap import classify, files, grastate, gvwstate
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
-from bootstrap.facts import UNKNOWN_SEQNO, DataClass, Disk, Position
+from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.grastate import GraState
 from bootstrap.gvwstate import GvwState
 from bootstrap.recover import Recover
@@ -54,12 +55,21 @@ class Layout:
         return self.data / "grastate.dat"
 
 
-def inspect(layout: Layout, recover: Recover, *, joining: bool, initialised: bool, same_boot: bool = False) -> Disk:
+def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
+    layout: Layout,
+    recover: Recover,
+    *,
+    joining: bool,
+    initialised: bool,
+    same_boot: bool = False,
+    base: Position | None = None,
+) -> Disk:
     """Return the class and the position of the datadir; whatever cannot be found out is UNKNOWN, with the cure.
 
     `joining`: the journal has an open joining mark (a join was executed and Synced never seen).
     `initialised`: the journal says that this toolkit's first initialisation completed here.
     `same_boot`: the kernel under which that join was executed still runs (its boot id stands in the mark).
+    `base`: where an operator's word permitted a new history here that has not been seen since.
 
     Raises ServerMissingError only.
     """
@@ -68,7 +78,7 @@ def inspect(layout: Layout, recover: Recover, *, joining: bool, initialised: boo
         disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)
         if disk is None and suspect:
             return _suspected(layout, recover)
-        return disk or _by_position(layout, recover, initialised=initialised)
+        return disk or _by_position(layout, recover, initialised=initialised, base=base)
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
     except GraStateInvalidError as error:
@@ -139,11 +149,19 @@ def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
     return None
 
 
-def _by_position(layout: Layout, recover: Recover, *, initialised: bool) -> Disk:
-    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845)."""
+def _by_position(layout: Layout, recover: Recover, *, initialised: bool, base: Position | None) -> Disk:
+    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
+
+    A server that begins a new history writes its uuid to grastate.dat first, then resets InnoDB's position, then writes
+    the first one of the new history, which no commit comes before; killed on that way, it has committed nothing.
+    """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
     found = recover.run(layout.data)
+    if base is not None and found in (None, base) and _is_other(state, base):
+        return Disk(
+            DataClass.DDL_CRASH, base, detail="the start of a new history by an operator's word came to nothing"
+        )
     if found is None:
         return classify.without_position(state, initialised=initialised)
     if raw is None:
@@ -153,6 +171,11 @@ def _by_position(layout: Layout, recover: Recover, *, initialised: bool) -> Disk
             DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
         )
     return classify.with_position(state, found)
+
+
+def _is_other(state: GraState | None, base: Position) -> bool:
+    """Whether grastate.dat names a running history, and not the one that it was to be forked from."""
+    return state is not None and state.uuid not in (NIL_UUID, base.uuid) and state.seqno == UNKNOWN_SEQNO
 
 
 def fingerprint(layout: Layout) -> str:
@@ -207,6 +230,32 @@ def prepare_winner(layout: Layout, winner: Position) -> None:
     clean = state is not None and (state.uuid, state.seqno) == (winner.uuid, winner.seqno)
     seqno = winner.seqno if clean else UNKNOWN_SEQNO
     _write_grastate(layout, grastate.render(GraState(winner.uuid, seqno, safe_to_bootstrap=True)))
+
+
+def prepare_fork(layout: Layout) -> None:
+    """Write the grastate.dat under which Galera bootstraps these data with a new uuid.
+
+    With the nil uuid the start position is ignored ("Starting new group from scratch", galera replicator_smm.cpp); an
+    absent file would do as well, and would look like an accident if the server is never started.  Raises OSError.
+    """
+    for name in ("gvwstate.dat", "wsrep_sst.pid"):
+        (layout.data / name).unlink(missing_ok=True)
+    _write_grastate(layout, grastate.render(GraState(NIL_UUID, UNKNOWN_SEQNO, safe_to_bootstrap=True)))
+
+
+def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path | None:
+    """Put the datadir aside on the same volume, durably, or remove it; returns where it is now.  Raises OSError."""
+    name = f"discarded-{position.uuid}-{position.seqno}" if position else "discarded-unknown"
+    target = next(
+        p for n in itertools.count(1) if not (p := layout.data_root / (name if n == 1 else f"{name}-{n}")).exists()
+    )
+    layout.data.rename(target)
+    files.sync_folder(layout.data_root)
+    if not delete:
+        return target
+    shutil.rmtree(target)
+    files.sync_folder(layout.data_root)
+    return None
 
 
 def last_view(layout: Layout) -> GvwState | None:

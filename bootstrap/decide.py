@@ -21,7 +21,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bootstrap.facts import DataClass, Disk, Facts, Phase, Position, Record, Server, Unknown
+from bootstrap import lineage
+from bootstrap.facts import DataClass, Facts, Phase, Position, Record, Server, Unknown
+from bootstrap.standing import (
+    BLANK,
+    CANDIDATES,
+    UNDECIDABLE,
+    blocker,
+    candidate,
+    disk_of,
+    doubtful,
+    frozen,
+    held,
+    outside,
+    pod_name,
+    primaries,
+    told,
+)
+from bootstrap.word import obstacle
+
+__all__ = ("CANDIDATES", "RULES", "Bootstrap", "Decision", "Hold", "Join", "Rule", "Stop", "Wait", "decide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,10 @@ class Bootstrap:
     """Why, in one line."""
     first: bool = False
     """Whether this is the first start of a new cluster, with no data anywhere."""
+    forced: bool = False
+    """Whether it is by an operator's word, and so begins a new history."""
+    adopt: bool = False
+    """Whether these data ran without this toolkit, and need its accounts first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +101,6 @@ class Stop:
 
 Decision = Bootstrap | Join | Wait | Hold | Stop
 
-CANDIDATES = {
-    DataClass.CLEAN: 0,
-    DataClass.CRASHED: 1,
-    DataClass.LOST_GRASTATE: 2,
-    DataClass.DDL_CRASH: 3,
-}
-"""The classes that may start a cluster, with their rank among equal positions."""
-
-UNDECIDABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN})
-"""The classes whose position is not known or is not of this cluster."""
-
-BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})
-"""The classes that hold no usable data; what was there before, if anything, is gone."""
-
 
 def decide(facts: Facts) -> Decision:
     """Return what this pod may do, by the first rule that has an answer."""
@@ -115,16 +124,6 @@ def stuck_server(facts: Facts) -> Decision | None:
         return None
     dead = [r.pod for r in facts.answers if frozen(r)]
     return Stop("stuck-server", f"my server is not in a Primary Component and {', '.join(dead)} died") if dead else None
-
-
-def outside(record: Record) -> bool:
-    """Whether a live server says that it is outside a Primary Component."""
-    return record.phase is Phase.RUNNING and record.server is not None and not record.server.primary
-
-
-def frozen(record: Record) -> bool:
-    """Whether this pod is frozen with a position that counts."""
-    return blocker(record) is None
 
 
 def own_server(facts: Facts) -> Decision | None:
@@ -177,19 +176,51 @@ def join_primary(facts: Facts) -> Decision | None:
     name, mine = pod_name(facts, ordinal), held(facts.own)
     if mine is None:
         return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
-    if mine.uuid != server.uuid:
+    limit = lineage.reach(lineage_of(facts, server.uuid), Position(server.uuid, server.last_committed), mine.uuid)
+    if limit is None:
         return Hold(
             "other-history",
             f"{name} is Primary with history {server.uuid}, my datadir holds {mine}: "
-            "save what is needed from it, then empty this pod's datadir to join",
+            "save what is needed from it, then `galera-bootstrap discard`",
         )
-    if mine.seqno > server.last_committed:
-        return Hold(
-            "ahead-of-primary",
-            f"my datadir holds {mine.seqno - server.last_committed} transactions that {name} "
-            f"(Primary at {server.last_committed}) does not: joining would lose or hide them",
+    if mine.seqno > limit:
+        return (
+            beyond_fork(name, server, mine, limit)
+            if mine.uuid != server.uuid
+            else Hold(
+                "ahead-of-primary",
+                f"my datadir holds {mine.seqno - limit} transactions that {name} (Primary at {limit}) does not: "
+                "joining would lose or hide them; save them, then `galera-bootstrap discard`",
+            )
         )
+    if mine.uuid != server.uuid:
+        return Join("join", f"{name} is Primary, its history was forked from mine at {limit}, mine is {mine.seqno}")
     return Join("join", f"{name} is Primary at {server.last_committed}, mine is {mine.seqno} of the same history")
+
+
+def lineage_of(facts: Facts, uuid: str) -> lineage.Forks:
+    """What the members of a live Primary Component say of its history's origin."""
+    return tuple(fork for r in facts.answers if r.primary and r.primary.uuid == uuid for fork in r.lineage)
+
+
+def beyond_fork(name: str, server: Server, mine: Position, limit: int) -> Hold:
+    """What was given up by an operator's word has come back: nobody throws it away unasked (R28)."""
+    return Hold(
+        "beyond-fork",
+        f"my datadir holds {mine.seqno - limit} transactions that the cluster does not: it is at {mine}, and the "
+        f"history of {name} ({server.uuid}) was forked at {limit}; save them, then `galera-bootstrap discard`",
+    )
+
+
+def operators_word(facts: Facts) -> Decision | None:
+    """An operator has said that this pod starts a new history without those that nobody hears (R7, R8)."""
+    word = facts.own.word
+    if word is None:
+        return None
+    if why := obstacle(facts, word):
+        return Wait("forced", f"the operator's word for epoch {word.epoch} is void: {why}")
+    reason = f"an operator's word: a new history from {word.base or 'data without a position'}"
+    return Bootstrap("forced", reason, forced=True, adopt=word.adopt)
 
 
 def everybody_frozen(facts: Facts) -> Decision | None:
@@ -202,17 +233,24 @@ def everybody_frozen(facts: Facts) -> Decision | None:
     return Wait("P3", f"waiting for {', '.join(blockers)}") if blockers else None
 
 
-def blocker(peer: Record | Unknown) -> str | None:
-    """Say why this peer keeps proof P3 from holding, or None when it does not."""
-    if isinstance(peer, Unknown):
-        return f"unknown: {peer.reason}"
-    if peer.server is not None and peer.phase is Phase.RUNNING:
-        return f"its server runs, {peer.server.cluster_status}"
-    if peer.phase is not Phase.FROZEN or peer.disk is None:
-        return peer.phase.value
-    if peer.disk.data_class in UNDECIDABLE:
-        return f"its datadir is {peer.disk.data_class}: {peer.disk.detail}"
-    return None
+def epoch_floor(facts: Facts) -> Decision | None:
+    """The best data must not be of an older epoch than the configuration's floor: newer ones were somewhere (R11)."""
+    if facts.floor and not any(candidate(r) for r in facts.records):
+        return Hold(
+            "epoch-floor",
+            f"no data of epoch {facts.floor} are here, which GALERA_BOOTSTRAP_MIN_EPOCH tells to be somewhere: bring "
+            "them back; for a new cluster, set it to 0",
+        )
+    if not facts.floor or lineage.leading(facts.records) is None:
+        return None
+    found = most_advanced(facts).epoch
+    if found >= facts.floor:
+        return None
+    return Hold(
+        "epoch-floor",
+        f"the best data here are of epoch {found}, below GALERA_BOOTSTRAP_MIN_EPOCH {facts.floor}: bring the newer "
+        "ones back; what is here starts a cluster only by `galera-bootstrap force`",
+    )
 
 
 def first_start(facts: Facts) -> Decision | None:
@@ -226,13 +264,26 @@ def first_start(facts: Facts) -> Decision | None:
     if lost := [r.pod for r in facts.records if r.history]:
         return Hold(
             "all-empty",
-            f"every datadir is empty, but {', '.join(lost)} has been a member of a cluster: bring the data back (R11)",
+            f"every datadir is empty, but {', '.join(lost)} has been a member of a cluster: bring the data back; "
+            "for a new cluster, delete the volumes of all pods",
+        )
+    if gone := sorted(pod_name(facts, o) for o in replaced(facts)):
+        return Hold(
+            "all-empty",
+            f"every datadir is empty, and the volume with which {', '.join(gone)} was to found the cluster has been "
+            "replaced: bring it back; for a new cluster, delete the volumes of all pods",
         )
     # An interrupted first start left a whole, unused database at one pod; nobody else may create a second one.
     creator = min((o for o, c in disks.items() if c is DataClass.INITIALIZED), default=min(facts.expected))
     if creator == facts.own.ordinal:
         return Bootstrap("first-start", f"all {len(disks)} expected pods are empty and I am the lowest", first=True)
     return Wait("first-start", f"all expected pods are empty: {pod_name(facts, creator)} creates the database")
+
+
+def replaced(facts: Facts) -> frozenset[int]:
+    """The ordinals of which anybody remembers another volume than the one that answers."""
+    volumes = {r.ordinal: r.volume_id for r in facts.records}
+    return frozenset(o for r in facts.records for o, volume in r.volumes if volumes.get(o, volume) != volume)
 
 
 def interrupted_first_join(record: Record) -> bool:
@@ -242,13 +293,17 @@ def interrupted_first_join(record: Record) -> bool:
 
 
 def one_history(facts: Facts) -> Decision | None:
-    """The disks must tell of one history (step 3, R29)."""
+    """The disks must tell of one history, or of one that all others were forked into (step 3, R29)."""
     positions = {r.pod: p for r in facts.records if (p := candidate(r))}
     if not positions:
         return Hold("no-candidate", "no expected pod has usable data: bring a volume or a backup back")
-    if len({p.uuid for p in positions.values()}) > 1:
+    if lineage.leading(facts.records) is None:
         listed = ", ".join(f"{pod} {position}" for pod, position in positions.items())
-        return Hold("two-histories", f"the datadirs hold different histories, {listed}: a human must choose")
+        return Hold(
+            "two-histories",
+            f"the datadirs hold different histories, {listed}: a human must choose; "
+            "`galera-bootstrap force` in the pod that shall win",
+        )
     return None
 
 
@@ -258,14 +313,15 @@ def replaced_volume(facts: Facts) -> Decision | None:
     It counts as answered only while its `joining` mark is open: then a Primary Component that contained its history
     had let it join.  The most advanced disks know which volumes a Primary Component had seen.
     """
-    best = candidate(most_advanced(facts))
+    first = most_advanced(facts)
+    best = candidate(first)
     seen = {item for r in facts.records if candidate(r) == best for item in r.volumes}
     for record in facts.records:
-        if doubtful(record) and not contained(record, best):
+        if doubtful(record) and not accounted_for(record, first):
             return Hold(
                 "doubtful-transfer",
                 f"{record.pod} may hold more than anybody else ({disk_of(record).detail}, {told(record)}): "
-                "a human must look at its datadir",
+                "a human must look at its datadir; without it: `galera-bootstrap force` in another pod",
             )
         if disk_of(record).data_class not in BLANK or record.joining:
             continue
@@ -274,9 +330,19 @@ def replaced_volume(facts: Facts) -> Decision | None:
             return Hold(
                 "replaced-volume",
                 f"the data of {record.pod}, a member, are gone since the outage and may have been the newest: "
-                "bring its volume back",
+                "bring its volume back, or give that up: `galera-bootstrap force` in the pod that shall win",
             )
     return None
+
+
+def accounted_for(record: Record, first: Record) -> bool:
+    """Whether what a doubtful disk holds is known, and is part of the best candidate's history or was given up."""
+    mine, best = disk_of(record).position, candidate(first)
+    if mine is None or best is None:
+        return False
+    return lineage.contains(first.lineage, best, mine) or (
+        mine.uuid != best.uuid and lineage.supersedes(first.lineage, best, mine)
+    )
 
 
 def winner(facts: Facts) -> Decision:
@@ -302,7 +368,9 @@ RULES = (
     Rule("two-primaries", two_primaries),
     Rule("promised", bound_elsewhere),
     Rule("join", join_primary),
+    Rule("forced", operators_word),
     Rule("P3 everybody frozen", everybody_frozen),
+    Rule("epoch-floor", epoch_floor),
     Rule("first-start", first_start),
     Rule("one-history", one_history),
     Rule("replaced-volume", replaced_volume),
@@ -310,54 +378,13 @@ RULES = (
 )
 
 
-def primaries(facts: Facts) -> dict[int, Server]:
-    """The peers that live in a Primary Component."""
-    return {r.ordinal: server for r in facts.answers if (server := r.primary)}
-
-
-def candidate(record: Record) -> Position | None:
-    """The position with which this pod may start the cluster, if it may (R23: never after an interrupted SST)."""
-    disk = disk_of(record)
-    return disk.position if disk.data_class in CANDIDATES else None
-
-
-def held(record: Record) -> Position | None:
-    """The position that this disk must not lose: a candidate's, or that of a transfer that may have ended."""
-    return disk_of(record).position if doubtful(record) else candidate(record)
-
-
-def doubtful(record: Record) -> bool:
-    """Whether a state transfer here may have ended, with commits after it."""
-    return disk_of(record).doubtful
-
-
-def contained(record: Record, best: Position | None) -> bool:
-    """Whether what a doubtful disk holds is known and is part of the best candidate's history."""
-    mine = disk_of(record).position
-    return mine is not None and best is not None and mine.uuid == best.uuid and mine.seqno <= best.seqno
-
-
-def told(record: Record) -> str:
-    """The position of a disk for humans."""
-    return str(disk_of(record).position or "its position is unknown")
-
-
 def most_advanced(facts: Facts) -> Record:
-    """The candidate with the highest seqno; at least one must exist."""
+    """The candidate of the leading history with the highest seqno; at least one must exist."""
 
     def rank(record: Record) -> tuple[int, int, bool, int]:
         disk, position = disk_of(record), candidate(record)
         seqno = position.seqno if position else -1
         return (-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
 
-    return min((r for r in facts.records if candidate(r)), key=rank)
-
-
-def disk_of(record: Record) -> Disk:
-    """The disk of a record, as UNKNOWN where it was not read."""
-    return record.disk or Disk(DataClass.UNKNOWN)
-
-
-def pod_name(facts: Facts, ordinal: int) -> str:
-    """The name of an ordinal: all pods of a StatefulSet share what stands before the number."""
-    return f"{facts.own.pod.rpartition('-')[0]}-{ordinal}"
+    uuid = lineage.leading(facts.records)
+    return min((r for r in facts.records if (p := candidate(r)) and p.uuid == uuid), key=rank)

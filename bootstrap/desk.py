@@ -5,14 +5,15 @@ Turns messages into the agent's calls and back; decides nothing.
 
 from collections.abc import Callable
 
-from bootstrap import probes
+from bootstrap import lineage, probes, spoken
 from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
-from bootstrap.facts import Facts, Record, Unknown
+from bootstrap.facts import Record, Unknown
 from bootstrap.permission import kernel_boot_id
 from bootstrap.record import Json, dump_disk, dump_record, load_disk
 from bootstrap.verdict import Verdict
+from bootstrap.word import advice
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -46,7 +47,8 @@ class Desk:
                     told = None
                 if op == "await":
                     told = self.agent.next_verdict(told, PATIENCE_S)
-                    connection.send(dump_verdict(told))
+                    errand = self.agent.errand if starter and starter == self.agent.starter else ""
+                    connection.send({**dump_verdict(told), "errand": errand})
                 else:
                     connection.send(self._answer(op, message, starter))
         finally:
@@ -62,6 +64,9 @@ class Desk:
             "status": self._status,
             "explain": self._explain,
             "health": self._health,
+            "force": lambda: spoken.speak(self.agent, said(message)),
+            "discard": lambda: spoken.discard(self.agent, delete=bool(message.get("delete"))),
+            "fate": self._fate,
         }
         answer = answers.get(op)
         return answer() if answer else {"error": f"unknown request {op[:40]!r}"}
@@ -76,6 +81,7 @@ class Desk:
             "initialised": memory.initialised,
             "disk": dump_disk(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,
+            "base": _base(memory.lineage),
         }
 
     def _report(self, message: Json, starter: int) -> Json:
@@ -127,15 +133,43 @@ class Desk:
     def _explain(self) -> Json:
         agent = self.agent
         with agent.changed:
-            facts = Facts(agent.record(), agent.peers)
+            facts = agent.facts()
         rules: list[Json] = []
+        helps = ""
         for rule in RULES:
             decision = rule.answer(facts)
             about = (rule.answer.__doc__ or "").partition("\n")[0]
             rules.append({"rule": rule.name, "about": about, "answer": decision.reason if decision else None})
             if decision is not None:
+                helps = advice(facts, decision.rule)
                 break
-        return {**self._status(), "schema": EXPLAIN_SCHEMA, "rules": rules}
+        return {
+            **self._status(),
+            "schema": EXPLAIN_SCHEMA,
+            "rules": rules,
+            "helps": helps,
+            "words": list(agent.memory.words),
+        }
+
+    def _fate(self) -> Json:
+        """What has become of the last word or errand."""
+        agent = self.agent
+        verdict = agent.verdict
+        return {**agent.fate, "errand": agent.errand, "now": verdict.line, "phase": agent.pod.phase.value}
+
+
+def said(message: Json) -> spoken.Said:
+    """What an operator has said, from the message; raises ValueError where it is not of the right shape."""
+    epoch, without, although = (message.get(key) for key in ("epoch", "without", "although"))
+    if not (epoch is None or type(epoch) is int) or not isinstance(without, list) or not isinstance(although, list):
+        raise ValueError("not an operator's word")
+    return spoken.Said(epoch, frozenset(map(str, without)), frozenset(map(str, although)), message.get("adopt") is True)
+
+
+def _base(forks: lineage.Forks) -> Json | None:
+    """Where a new history was permitted to begin that nobody has seen yet."""
+    fork = lineage.pending(forks)
+    return {"uuid": fork.parent, "seqno": fork.seqno} if fork and fork.parent else None
 
 
 def dump_verdict(verdict: Verdict) -> Json:
@@ -147,5 +181,7 @@ def dump_verdict(verdict: Verdict) -> Json:
         "rule": decision.rule,
         "reason": decision.reason,
         "first": isinstance(decision, Bootstrap) and decision.first,
+        "forced": isinstance(decision, Bootstrap) and decision.forced,
+        "adopt": isinstance(decision, Bootstrap) and decision.adopt,
         "term": verdict.promise.term if verdict.promise else 0,
     }

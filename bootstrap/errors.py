@@ -84,3 +84,15 @@ class InstallFailedError(BootstrapError):
     """The tools could not be copied into the work-dir; what was installed before still works."""
 
     exit_code = 20
+
+
+class WordRefusedError(BootstrapError):
+    """The agent does not take the operator's word; nothing was changed."""
+
+    exit_code = 21
+
+
+class WordVoidError(BootstrapError):
+    """The operator's word was taken and did not lead to a Primary Component: it must be said again."""
+
+    exit_code = 22

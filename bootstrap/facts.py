@@ -131,6 +131,36 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    """Where an operator's word began a new history."""
+
+    parent: str
+    """The history that it was forked from; empty where that has no name, as of adopted data."""
+    seqno: int
+    """The last write set of the parent that the new history contains."""
+    epoch: int
+    """The term in which the new history's first Primary Component was bootstrapped."""
+    uuid: str = ""
+    """The new history; empty until its server has told it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An operator's word: this pod starts a new history from its data, without those that nobody heard."""
+
+    epoch: int
+    """The term that it is for; it lives no longer than this pod's candidacy in that term."""
+    base: Position | None
+    """What this pod's disk holds: the new history's start; None where adopted data have no position."""
+    unheard: frozenset[int] = frozenset()
+    """The ordinals that did not answer: what only they hold is given up."""
+    although: frozenset[int] = frozenset()
+    """The ordinals that answered and may hold more: given up by name."""
+    adopt: bool = False
+    """The data ran without this toolkit: accounts must be made in them first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What one agent says of its own pod."""
 
@@ -153,7 +183,7 @@ class Record:
     history: bool = False
     """This volume has been a Synced member of a cluster."""
     epoch: int = 0
-    """The term of the Primary Component that this volume was last a member of; 0 = none yet."""
+    """The term of the Primary Component that this volume was last a Synced member of; 0 = none yet."""
     retired: int = 0
     """The highest term under which this life of the agent will not bootstrap (any more)."""
     promise: Promise | None = None
@@ -162,6 +192,10 @@ class Record:
     """The ordinals that this pod expects by its own knowledge; what it heard from others is not repeated."""
     volumes: tuple[tuple[int, str], ...] = ()
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
+    lineage: tuple[Fork, ...] = ()
+    """The forks that led to the history on this disk, the oldest first."""
+    word: Word | None = None
+    """The operator's word under which this pod stands for election."""
 
     @property
     def absent(self) -> bool:
@@ -190,6 +224,8 @@ class Facts:
     """This pod."""
     peers: dict[int, Record | Unknown]
     """The other expected ordinals; an ordinal that is not in here is unknown."""
+    floor: int = 0
+    """Data of an older epoch than this bootstrap nothing (MIN_EPOCH)."""
 
     @property
     def expected(self) -> frozenset[int]:

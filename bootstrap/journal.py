@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
-from bootstrap.facts import Promise
-from bootstrap.record import load_promise
+from bootstrap.facts import Fork, Promise, Word
+from bootstrap.record import Json, dump_fork, dump_word, load_fork, load_promise, load_word
 
 VERSION = 1
 
@@ -42,6 +42,12 @@ class Memory:
     """The highest term that this pod has ever promised, to itself or to others; no term is used twice."""
     volumes: tuple[tuple[int, str], ...] = ()
     """(ordinal, volume id) of the peers seen while in a Primary Component."""
+    lineage: tuple[Fork, ...] = ()
+    """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""
+    word: Word | None = None
+    """The operator's word under which this pod stands for election; worth nothing without the promise beside it."""
+    words: tuple[str, ...] = ()
+    """What operators have decided here, a line each, for humans."""
 
 
 class Journal:
@@ -55,7 +61,7 @@ class Journal:
         memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            files.replace(self.path, json.dumps({"version": VERSION, **asdict(memory)}, indent=1).encode())
+            files.replace(self.path, json.dumps(_dump(memory), indent=1).encode())
         except OSError as exc:
             raise JournalUnwritableError(
                 f"the journal {self.path} cannot be written ({exc.strerror}): make the volume writable"
@@ -83,10 +89,19 @@ def new_memory(cluster_id: str, pod: str) -> Memory:
     return Memory(cluster_id, pod, volume_id=secrets.token_hex(8))
 
 
+def _dump(memory: Memory) -> Json:
+    """The memory as JSON values; what operators never said is left out, so that an older release can read the rest."""
+    told: Json = {"version": VERSION, **asdict(memory)}
+    told["lineage"] = [dump_fork(fork) for fork in memory.lineage]
+    told["word"] = dump_word(memory.word) if memory.word else None
+    return {key: value for key, value in told.items() if value or key not in _SAID}
+
+
 def _load(value: object) -> Memory:
     if not isinstance(value, dict) or value.pop("version", None) != VERSION:
         raise ValueError("unknown version")
     promise, volumes = value.pop("promise"), value.pop("volumes")
+    forks, word, words = value.pop("lineage", []), value.pop("word", None), value.pop("words", [])
     memory = Memory(**value)
     if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
         raise TypeError("a value of the wrong type")
@@ -94,7 +109,14 @@ def _load(value: object) -> Memory:
         memory,
         promise=None if promise is None else load_promise(promise),
         volumes=tuple((int(ordinal), str(volume)) for ordinal, volume in volumes),
+        lineage=tuple(load_fork(fork) for fork in forks),
+        word=None if word is None else load_word(word),
+        words=tuple(str(line) for line in words),
     )
+
+
+_SAID = ("lineage", "word", "words")
+"""What is there only after an operator's word."""
 
 
 _KINDS = {

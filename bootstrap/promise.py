@@ -14,8 +14,9 @@ Signs count only if they were asked for after the promise was made: an older ans
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootstrap.decide import candidate
-from bootstrap.facts import Disk, Facts, Phase, Promise, Record
+from bootstrap import lineage
+from bootstrap.facts import Disk, Facts, Phase, Promise, Record, Unknown, Word
+from bootstrap.standing import candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,56 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
         return Refusal("my agent or my datadir is not the one that was decided by")
     if own.phase is not Phase.FROZEN:
         return Refusal(f"I am {own.phase}, not frozen")
-    if own.promise is not None and not ended(own.promise, [prepare.winner]):
+    word = word_of(prepare)
+    if own.promise is not None and not ended(own.promise, [prepare.winner]) and not given_up(own.promise, word):
         return Refusal(f"term {own.promise.term} is promised to ordinal {own.promise.winner}")
     if asked.term <= highest_term([own]):
         return Refusal(f"term {asked.term} is not above {highest_term([own])}")
     if alive := [r.pod for r in facts.answers if r.primary]:
         return Refusal(f"{alive[0]} is Primary")
-    return asked if not ahead(own, prepare.winner) else Refusal("my datadir is ahead of yours")
+    return (by_word(word, prepare.winner, facts) if word else by_data(prepare.winner, facts)) or asked
+
+
+def by_data(winner: Record, facts: Facts) -> Refusal | None:
+    """What the data say against a pod that stands for election by the rules."""
+    if candidate(winner) and winner.epoch < facts.floor:
+        return Refusal(f"your data are of epoch {winner.epoch}, below the floor of {facts.floor}")
+    return Refusal("my datadir is ahead of yours") if ahead(facts.own, winner) else None
+
+
+def by_word(word: Word, winner: Record, facts: Facts) -> Refusal | None:
+    """What the data say against a pod that stands for election by an operator's word."""
+    if heard := [r.pod for r in facts.answers if r.ordinal in word.unheard]:
+        return Refusal(f"{heard[0]} answers me, and does not answer you: mend the network")
+    if facts.own.ordinal not in word.although and ahead(facts.own, winner):
+        return Refusal("my datadir is ahead of yours, and the operator's word does not name it")
+    return None
+
+
+def word_of(prepare: Prepare) -> Word | None:
+    """The operator's word under which this promise is asked for, if there is one."""
+    word = prepare.winner.word
+    return word if word is not None and word.epoch == prepare.promise.term else None
+
+
+def given_up(promise: Promise, word: Word | None) -> bool:
+    """Whether an operator has given the promise's winner up; nobody who is asked may hear it, see `by_word`."""
+    return word is not None and promise.winner in word.unheard
 
 
 def ahead(own: Record, other: Record) -> bool:
-    """Whether my disk holds what the other one cannot be shown to hold."""
+    """Whether my disk holds what the other one cannot be shown to hold, and nobody has given that up.
+
+    What lies beyond a fork in the other's lineage was given up by the word that made the fork.
+    """
     mine, theirs = candidate(own), candidate(other)
-    return mine is not None and (theirs is None or mine.uuid != theirs.uuid or mine.seqno > theirs.seqno)
+    if mine is None:
+        return False
+    if theirs is None:
+        return True
+    return not lineage.supersedes(other.lineage, theirs, mine) or (
+        mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
+    )
 
 
 def ended(promise: Promise, later: Iterable[Record]) -> bool:
@@ -88,6 +126,11 @@ def highest_term(records: Iterable[Record]) -> int:
 
 
 def unbound(facts: Facts, promise: Promise) -> list[int]:
-    """The expected ordinals that are not bound by this promise, as far as is known; empty = permission."""
+    """The expected ordinals that are not bound by this promise, as far as is known; empty = permission.
+
+    Only an operator's word excuses anybody, and only while nothing is heard of that pod.
+    """
     bound = {r.ordinal for r in facts.records if r.promise == promise and r.phase is Phase.FROZEN}
-    return sorted(facts.expected - bound)
+    word = facts.own.word if facts.own.word and facts.own.word.epoch == promise.term else None
+    excused = {o for o in word.unheard if isinstance(facts.peer(o), Unknown)} if word else set()
+    return sorted(facts.expected - bound - excused)

@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
-from bootstrap.facts import DataClass, Disk, Phase, Position, Promise, Record, Server
+from bootstrap.facts import DataClass, Disk, Fork, Phase, Position, Promise, Record, Server, Word
 from bootstrap.promise import Prepare, Refusal
 
-Word = TypeVar("Word", Phase, DataClass)
+Choice = TypeVar("Choice", Phase, DataClass)
 Kind = TypeVar("Kind")
 Json = dict[str, object]
 
@@ -40,6 +40,8 @@ def dump_record(record: Record) -> Json:
         "promise": dump_promise(record.promise) if record.promise else None,
         "expected": sorted(record.expected),
         "volumes": [list(item) for item in record.volumes],
+        "lineage": [dump_fork(fork) for fork in record.lineage],
+        "word": dump_word(record.word) if record.word else None,
     }
 
 
@@ -59,6 +61,23 @@ def dump_disk(disk: Disk) -> Json:
 def dump_promise(promise: Promise) -> Json:
     """The promise as JSON values."""
     return {"term": promise.term, "winner": promise.winner, "boot_id": promise.boot_id}
+
+
+def dump_fork(fork: Fork) -> Json:
+    """The fork as JSON values."""
+    return {"parent": fork.parent, "seqno": fork.seqno, "epoch": fork.epoch, "uuid": fork.uuid}
+
+
+def dump_word(word: Word) -> Json:
+    """The operator's word as JSON values."""
+    return {
+        "epoch": word.epoch,
+        "uuid": word.base.uuid if word.base else None,
+        "seqno": word.base.seqno if word.base else None,
+        "unheard": sorted(word.unheard),
+        "although": sorted(word.although),
+        "adopt": word.adopt,
+    }
 
 
 def dump_prepare(prepare: Prepare) -> Json:
@@ -113,6 +132,9 @@ def load_record(value: object) -> Record:
         promise=_optional(message, "promise", load_promise),
         expected=frozenset(_ordinal(item) for item in _get(message, "expected", list)),
         volumes=tuple(_volume(item) for item in _get(message, "volumes", list)),
+        # The previous release has neither: then no word was ever said there.
+        lineage=tuple(load_fork(item) for item in _typed(message.get("lineage", []), list, "lineage")),
+        word=_optional(message, "word", load_word),
     )
 
 
@@ -132,6 +154,25 @@ def load_promise(value: object) -> Promise:
     """Read a promise; raises MessageInvalidError."""
     message = _typed(value, dict)
     return Promise(_get(message, "term", int), _ordinal(message.get("winner")), _get(message, "boot_id", str))
+
+
+def load_fork(value: object) -> Fork:
+    """Read a fork; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    seqno, epoch = _get(message, "seqno", int), _get(message, "epoch", int)
+    return Fork(_get(message, "parent", str), seqno, epoch, _get(message, "uuid", str))
+
+
+def load_word(value: object) -> Word:
+    """Read an operator's word; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Word(
+        epoch=_get(message, "epoch", int),
+        base=None if message.get("uuid") is None else _load_position(message),
+        unheard=frozenset(_ordinal(item) for item in _get(message, "unheard", list)),
+        although=frozenset(_ordinal(item) for item in _get(message, "although", list)),
+        adopt=_get(message, "adopt", bool),
+    )
 
 
 def load_prepare(value: object) -> Prepare:
@@ -182,7 +223,7 @@ def _typed(value: object, kind: type[Kind], key: str = "message") -> Kind:
     return value
 
 
-def _member(kind: type[Word], value: str) -> Word:
+def _member(kind: type[Choice], value: str) -> Choice:
     try:
         return kind(value)
     except ValueError as exc:

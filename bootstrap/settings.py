@@ -21,6 +21,7 @@ POD_NAME = re.compile(r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
     "REPLICAS": ("3", "the least number of expected pods; keep it at the StatefulSet's replicas"),
+    "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; `force` says when to raise it"),
     "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
     "NAMESERVER": ("", "HOST[:PORT] of the name server; default: from /etc/resolv.conf"),
     "DATA_ROOT": ("/var/lib/galera", "the volume, with data/ and meta/ in it"),
@@ -73,6 +74,7 @@ class Settings:
     pod_ip: str
     service: str
     replicas: int
+    min_epoch: int
     domain: str
     nameserver: str
     data_root: Path
@@ -147,6 +149,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         ),
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
         *_number(told, "REPLICAS", 1, MAX_ORDINAL),
+        *_number(told, "MIN_EPOCH", 0, 999_999_999),
         *_number(told, "EXCHANGE_PORT", 1, 65535),
         *_number(told, "HEALTH_PORT", 0, 65535),
         *_different(told, "HEALTH_PORT", "EXCHANGE_PORT"),
@@ -165,6 +168,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         pod_ip=env.get("POD_IP", "").strip(),
         service=told["SERVICE"],
         replicas=int(told["REPLICAS"]),
+        min_epoch=int(told["MIN_EPOCH"]),
         domain=told["DOMAIN"],
         nameserver=told["NAMESERVER"],
         data_root=Path(told["DATA_ROOT"]),

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from bootstrap import configure, control, datadir, files, initialise, lock
 from bootstrap import permission as permission_file
-from bootstrap.decide import CANDIDATES
 from bootstrap.errors import (
     AgentUnreachableError,
     DatadirNotReadyError,
@@ -21,12 +20,13 @@ from bootstrap.errors import (
     SettingInvalidError,
     VolumeBusyError,
 )
-from bootstrap.facts import DataClass, Disk
+from bootstrap.facts import DataClass, Disk, Position
 from bootstrap.neighbours import Directory
 from bootstrap.pod import Action
 from bootstrap.record import Json, dump_disk, load_disk
 from bootstrap.recover import Recover
 from bootstrap.settings import Secrets, Settings, read_secrets
+from bootstrap.standing import CANDIDATES
 from peerfinder.errors import PeerFinderError
 
 AGENT_PATIENCE_S = 60.0
@@ -111,6 +111,7 @@ class Starter:
             joining=bool(hello.get("joining")),
             initialised=bool(hello.get("initialised")),
             same_boot=bool(hello.get("same_boot")),
+            base=base_in(hello),
         )
 
     def found(self, disk: Disk) -> Disk:
@@ -134,9 +135,24 @@ class Starter:
             if verdict.get("action"):
                 return verdict
             self.compare()
+            if errand := verdict.get("errand"):
+                self.put_aside(delete=errand == "delete")
             if time.monotonic() - looked > LOOK_AGAIN_S:
                 self.look_again(client)
                 looked = time.monotonic()
+
+    def put_aside(self, *, delete: bool) -> None:
+        """An operator has discarded this datadir: put it beside its place on the volume, or remove it.
+
+        Raises LookAgainError in any case: what there is now must be reported.
+        """
+        position = self.disk.position if self.disk else None
+        self.disk = None
+        try:
+            kept = datadir.discard(self.layout, position, delete=delete)
+        except OSError as exc:
+            raise LookAgainError(f"the datadir cannot be put aside ({exc.strerror}: {exc.filename})") from exc
+        raise LookAgainError(f"the datadir was {f'put aside as {kept}' if kept else 'removed'}")
 
     def compare(self) -> None:
         """Compare the datadir with what was reported: an operator may have put another one there.
@@ -186,7 +202,7 @@ class Starter:
         if permission["action"] == Action.BOOTSTRAP:
             permission_file.consume(self.settings.permission, permission["term"])
             options.append("--wsrep-new-cluster")
-        if disk.position and disk.data_class in CANDIDATES:
+        if disk.position and disk.data_class in CANDIDATES and not permission["forced"]:
             # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
             options.append(f"--wsrep_start_position={disk.position}")
         try:
@@ -210,6 +226,8 @@ class Starter:
             datadir.clean_for_join(self.layout, disk)
         elif permission["first"]:
             self.create(disk)
+        elif permission["forced"]:
+            datadir.prepare_fork(self.layout)
         elif disk.position:
             datadir.prepare_winner(self.layout, disk.position)
 
@@ -225,6 +243,12 @@ class Starter:
         )
         server, user = (self.settings.mariadbd,), self.settings.server_user or None
         initialise.create(self.layout, accounts, server=server, user=user, keep_fds=(self.lock_fd,))
+
+
+def base_in(hello: Json) -> Position | None:
+    """Where a new history was permitted to begin on this volume that has not been seen since."""
+    told = hello.get("base")
+    return Position(str(told["uuid"]), int(told["seqno"])) if isinstance(told, dict) else None
 
 
 def ordinals_in(answer: Json) -> frozenset[int]:

@@ -5,7 +5,8 @@ import os
 
 import click
 
-from bootstrap import datadir, lock
+from bootstrap import datadir, lineage, lock
+from bootstrap.facts import Position
 from bootstrap.journal import Journal
 from bootstrap.permission import kernel_boot_id
 from bootstrap.record import dump_disk
@@ -26,12 +27,14 @@ def command(output: str) -> None:
     fd = lock.acquire(settings.lock)
     memory = Journal(layout.meta).read()
     recover = Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"), keep_fds=(fd,))
+    fork = lineage.pending(memory.lineage) if memory else None
     disk = datadir.inspect(
         layout,
         recover,
         joining=bool(memory and memory.joining),
         initialised=bool(memory and memory.initialised),
         same_boot=bool(memory and memory.joining == kernel_boot_id()),
+        base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
     )
     os.close(fd)
     if output == "json":

@@ -2,7 +2,7 @@
 
 from bootstrap.record import Json
 
-HEADINGS = ("MEMBER", "PHASE", "CLASS", "POSITION", "CLUSTER", "STATE", "SIZE")
+HEADINGS = ("MEMBER", "PHASE", "CLASS", "POSITION", "EPOCH", "CLUSTER", "STATE", "SIZE")
 
 
 def members_table(told: Json) -> str:
@@ -23,4 +23,11 @@ def _row(member: Json, own: str) -> tuple[str, ...]:
     server = member["server"] if isinstance(member["server"], dict) else {}
     position = f"{member['uuid']}:{member['seqno']}" if member["uuid"] else "-"
     told = (server.get(key, "-") for key in ("cluster_status", "local_state", "size"))
-    return name, str(member["phase"]), str(member["class"] or "-"), position, *map(str, told)
+    return (
+        name,
+        str(member["phase"]),
+        str(member["class"] or "-"),
+        position,
+        str(member["epoch"] or "-"),
+        *map(str, told),
+    )

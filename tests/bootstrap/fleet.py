@@ -11,17 +11,18 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap import permission
+from bootstrap import permission, spoken
 from bootstrap.agent import STUCK_ROUNDS, Agent
-from bootstrap.decide import CANDIDATES, Bootstrap
+from bootstrap.decide import Bootstrap
 from bootstrap.errors import SettingInvalidError
 from bootstrap.facts import DataClass, Disk, Position, Record, Server, Unknown
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare
 from bootstrap.settings import Settings, from_environment
+from bootstrap.standing import CANDIDATES
 from bootstrap.verdict import Verdict
 from bootstrap.world import Answer, World
 from tests.bootstrap.records import A
@@ -64,6 +65,9 @@ class Component:
     """The members of the last Primary view."""
     log: list[int]
     """What has been ordered; a member may not have applied all of it."""
+    uuid: str = A
+    base: int = 0
+    """How many of these were there before this history began."""
     primary: bool = True
 
 
@@ -75,6 +79,9 @@ class Pod:
     log: list[int] = field(default_factory=list)
     """The commits on the disk."""
     data_class: DataClass = DataClass.EMPTY
+    uuid: str = A
+    base: int = 0
+    """As in its component."""
     kernel: int = 0
     """The life of the machine in which a join was last permitted."""
     starter: int = 0
@@ -85,6 +92,10 @@ class Pod:
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: Component | None = None
+    forking: bool = False
+    """Its server begins a new history."""
+    given_up: frozenset[str] = frozenset()
+    """Whom the last word that was said here gave up unheard."""
     agent: Agent | None = None
     turning: bool = False
     """The agent's loop is in a round."""
@@ -111,8 +122,15 @@ class Fleet:
         self.isolated: set[Pod] = set()
         self.late: list[tuple[Pod, Prepare]] = []
         self.acknowledged: set[int] = set()
-        self.started: list[int] = []
-        """The terms of all bootstraps."""
+        self.started: dict[int, set[Pod]] = {}
+        """Who has bootstrapped in which term."""
+        self.parents: dict[str, str] = {}
+        """Each new history's parent, as it really was."""
+        self.forced = 0
+        """How many servers were started by an operator's word."""
+        self.said = 0
+        self.off: set[Pod] = set()
+        self.discarded = 0
         self.pods = [Pod(settings_of(self.root, ordinal, count)) for ordinal in range(count)]
         for pod in self.pods:
             pod.settings.run_dir.mkdir(parents=True)
@@ -201,7 +219,17 @@ class Fleet:
         """What may happen to a pod; what leads somewhere stands there more than once."""
         calm = [self.proceed] * 7 + [self.round] * 3 + [self.commit, self.catch_up]
         bad = [self.leave, self.kill_server, self.stop_server, self.kill_agent, self.kill_pod]
-        return [*calm, *bad, self.isolate, self.heal, lambda _: self.deliver()]
+        return [
+            *calm,
+            *bad,
+            self.isolate,
+            self.heal,
+            lambda _: self.deliver(),
+            self.force,
+            self.discard,
+            self.lose,
+            self.find,
+        ]
 
     def proceed(self, pod: Pod) -> None:
         """The next step on this pod's way, whatever it is."""
@@ -215,13 +243,15 @@ class Fleet:
             self.begin(pod)
         elif not pod.reported:
             self.report(pod)
+        elif pod.agent.errand:
+            self.put_aside(pod)
         else:
             self.take(pod)
 
     # The agent.
 
     def restart_agent(self, pod: Pod) -> None:
-        if pod.agent is None:
+        if pod.agent is None and pod not in self.off:
             pod.agent = Agent(pod.settings, "cluster", self.world(pod))
             pod.agent.changed = Turns(lambda: self.round(pod))
             pod.turning = False
@@ -257,7 +287,7 @@ class Fleet:
 
     def disk(self, pod: Pod, agent: Agent) -> Disk:
         """What is found: a join that was open when the machine went down may have left less than it seems."""
-        position = Position(A, len(pod.log)) if pod.log else None
+        position = Position(pod.uuid, len(pod.log) - pod.base) if pod.log else None
         if agent.memory.joining and pod.kernel != self.kernel and pod.data_class in CANDIDATES:
             return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True)
         return Disk(pod.data_class, position if pod.data_class in CANDIDATES else None)
@@ -293,8 +323,14 @@ class Fleet:
             permission.consume(pod.settings.permission, term)
         except SettingInvalidError:
             return False
+        pod.forking = isinstance(verdict.decision, Bootstrap) and verdict.decision.forced
+        if pod.forking:
+            # What the operator has given up; all else must still be there whenever anything starts.
+            self.acknowledged &= set(pod.log)
+            self.forced += 1
+            pod.data_class = DataClass.DDL_CRASH
         self.check_bootstrap(pod, term)
-        self.started.append(term)
+        self.started.setdefault(term, set()).add(pod)
         pod.server = "bootstrapping"
         if isinstance(verdict.decision, Bootstrap) and verdict.decision.first:
             pod.data_class = DataClass.INITIALIZED
@@ -304,21 +340,30 @@ class Fleet:
         """The starter's connection ends: it has become the server, or it was killed."""
         starter, pod.starter, pod.reported, pod.verdict = pod.starter, 0, False, None
         if pod.agent is not None and starter > 0:
+            # The real one holds its lock all the while, so nothing happens in between.
+            turning, pod.turning = pod.turning, False
             pod.agent.starter_left(starter)
+            pod.turning = turning
 
     # The server.
 
     def status(self, pod: Pod) -> Server | str:
         told: Server | str = "timed out"
         if pod.server in ALIVE and pod.component is not None:
-            told = Server(pod.server, "Synced", A, len(pod.log), len(pod.component.view))
+            told = Server(pod.server, "Synced", pod.uuid, len(pod.log) - pod.base, len(pod.component.view))
         self.interlude()
         return told
 
     def up(self, pod: Pod) -> None:
         """The next step on a server's way to Synced."""
         if pod.server == "bootstrapping":
-            pod.component, pod.server, pod.data_class = Component({pod}, [*pod.log]), "Primary", DataClass.CRASHED
+            if pod.forking:
+                uuid = f"{next(self.numbers):08d}-0000-11ee-8000-000000000000"
+                self.parents[uuid] = pod.uuid
+                pod.uuid, pod.base, pod.forking = uuid, len(pod.log), False
+                self.raise_floor(max(self.started))
+            pod.component = Component({pod}, [*pod.log], pod.uuid, pod.base)
+            pod.server, pod.data_class = "Primary", DataClass.CRASHED
             self.order(pod)
         elif pod.server in ("joining", "transferring") and (donor := self.donor(pod)) is not None:
             self.synchronise(pod, donor)
@@ -331,10 +376,13 @@ class Fleet:
 
     def synchronise(self, pod: Pod, donor: Component) -> None:
         """By single transactions if the disk is good, else by a state transfer, which wipes it first."""
-        if pod.server == "joining" and pod.data_class not in CANDIDATES:
+        assert pod.data_class not in CANDIDATES or pod.log == donor.log[: len(pod.log)], (
+            "a disk joined a history that does not contain its own"
+        )
+        if pod.server == "joining" and (pod.data_class not in CANDIDATES or pod.uuid != donor.uuid):
             pod.server, pod.log, pod.data_class = "transferring", [], DataClass.SST_INTERRUPTED
             return
-        assert pod.log == donor.log[: len(pod.log)], "a disk joined a history that does not contain its own"
+        pod.uuid, pod.base = donor.uuid, donor.base
         pod.server, pod.component, pod.data_class = "Primary", donor, DataClass.CRASHED
         donor.view.add(pod)
         self.order(pod)
@@ -391,6 +439,59 @@ class Fleet:
         if component is not None:
             self.quorum(component)
 
+    # Operators.
+
+    def force(self, pod: Pod) -> None:
+        """An operator gives up whoever does not answer, and sees to it that nothing runs there any more."""
+        agent = pod.agent
+        if agent is None or pod.turning or self.depth:
+            return
+        told = spoken.speak(agent, spoken.Said())
+        if told["refusal"] or pod.agent is not agent:
+            return
+        unheard, ahead = told["unheard"], told["ahead"]
+        assert isinstance(unheard, list)
+        assert isinstance(ahead, list)
+        for name in unheard:
+            self.kill_pod(self.named(name))
+        assert isinstance(told["epoch"], int)
+        answer = spoken.speak(agent, spoken.Said(told["epoch"], frozenset(unheard), frozenset(ahead)))
+        if not answer["refusal"]:
+            self.said += 1
+            pod.given_up = frozenset(unheard)
+
+    def raise_floor(self, epoch: int) -> None:
+        """As `force` tells to do when it has succeeded; in truth that takes a restart of each pod."""
+        for pod in self.pods:
+            pod.settings = replace(pod.settings, min_epoch=max(pod.settings.min_epoch, epoch))
+            if pod.agent is not None:
+                pod.agent.settings = pod.settings
+
+    def lose(self, pod: Pod) -> None:
+        """Its machine is gone, for now."""
+        if len(self.off) < len(self.pods) - 1:
+            self.kill_pod(pod)
+            self.off.add(pod)
+
+    def find(self, pod: Pod) -> None:
+        """It comes back, with its volume."""
+        self.off.discard(pod)
+
+    def discard(self, pod: Pod) -> None:
+        """An operator gives up what a pod that holds has."""
+        if pod.agent is not None and not pod.turning and not self.depth:
+            spoken.discard(pod.agent, delete=False)
+
+    def put_aside(self, pod: Pod) -> None:
+        """The starter does it, and reports what there is then."""
+        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.errand:
+            return
+        alive = [set(p.component.log) for p in self.pods if p.component is not None]
+        lost = self.acknowledged & set(pod.log) - set[int]().union(*alive)
+        assert not alive or not lost, f"what nobody gave up is discarded: {lost}"
+        self.discarded += 1
+        pod.log, pod.data_class, pod.reported = [], DataClass.SST_INTERRUPTED, False
+
     # Partitions.
 
     def isolate(self, pod: Pod) -> None:
@@ -423,15 +524,25 @@ class Fleet:
     # What must always hold.
 
     def check_bootstrap(self, pod: Pod, term: int) -> None:
-        assert term not in self.started, f"term {term} bootstraps twice"
+        # Nobody who was heard can know of a term that only those know who were given up; the histories differ then.
+        others = {other.settings.pod for other in self.started.get(term, ())}
+        assert others <= (pod.given_up if pod.forking else set()), f"term {term} bootstraps twice"
         alive = [p.settings.pod for p in self.pods if p is not pod and p.server]
         assert not alive, f"{pod.settings.pod} bootstraps while {alive} live"
         for other in self.pods:
-            assert other.log == pod.log[: len(other.log)], (
+            contained = other.log == pod.log[: len(other.log)]
+            assert contained or pod.forking or self.superseded(other, pod), (
                 f"{other.settings.pod} holds what {pod.settings.pod} does not"
             )
         lost = self.acknowledged - set(pod.log)
         assert not lost, f"acknowledged commits {lost} are gone"
+
+    def superseded(self, old: Pod, new: Pod) -> bool:
+        """Whether an operator's word has led from the one's history to the other's."""
+        uuid: str | None = new.uuid
+        while uuid is not None and uuid != old.uuid:
+            uuid = self.parents.get(uuid)
+        return uuid is not None and old.uuid != new.uuid
 
     def check_join(self, pod: Pod, agent: Agent) -> None:
         bound = agent.memory.promise
@@ -442,6 +553,12 @@ class Fleet:
     def human(self) -> None:
         """Looks at doubtful disks: adopts the longest if there is nothing else, and discards the rest."""
         rules = {p.agent.verdict.decision.rule for p in self.pods if p.agent is not None}
+        for pod in self.pods:
+            if pod.agent is not None and pod.agent.verdict.decision.rule in ("beyond-fork", "other-history"):
+                self.discard(pod)
+        if rules & {"two-histories", "epoch-floor", "replaced-volume"}:
+            self.force(max(self.pods, key=lambda p: (p.data_class in CANDIDATES, len(p.log), -p.ordinal)))
+            return
         doubtful = [p for p in self.pods if self.doubtful(p)]
         if not rules & {"doubtful-transfer", "no-candidate"} or not doubtful:
             return
@@ -467,6 +584,7 @@ class Fleet:
     def recover(self) -> None:
         """With everything repaired, all pods become members of one Primary Component without a human."""
         self.luck.clear()
+        self.off.clear()
         self.isolated.clear()
         self.regroup()
         while self.late:
@@ -476,7 +594,10 @@ class Fleet:
                 self.restart_agent(pod)
                 if self.donor(pod) is None and pod.server in ("joining", "transferring"):
                     self.kill_server(pod)  # it finds nobody and ends by itself
-                for step in (self.begin, self.report, self.round, self.take, self.execute, self.up, self.catch_up):
+                for step in (
+                    *(self.begin, self.report, self.round, self.put_aside, self.report),
+                    *(self.take, self.execute, self.up, self.catch_up),
+                ):
                     step(pod)
             if all(p.server == "Primary" for p in self.pods):
                 break

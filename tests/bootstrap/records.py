@@ -7,12 +7,32 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from bootstrap.decide import CANDIDATES
-from bootstrap.facts import NIL_UUID, DataClass, Disk, Facts, Phase, Position, Promise, Record, Server, Unknown
+from bootstrap.facts import (
+    NIL_UUID,
+    DataClass,
+    Disk,
+    Facts,
+    Fork,
+    Phase,
+    Position,
+    Promise,
+    Record,
+    Server,
+    Unknown,
+    Word,
+)
+from bootstrap.standing import CANDIDATES
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
 B = "bbbbbbbb-0000-11ee-8000-000000000002"
 """Two histories."""
+
+C = "cccccccc-0000-11ee-8000-000000000003"
+"""A third one."""
+
+A_TO_B = Fork(A, 5, 4, B)
+B_TO_C = Fork(B, 3, 6, C)
+"""An operator's word began B from A at 5, another one C from B at 3."""
 
 ASKED = os.environ.get("PROPERTY_EXAMPLES")
 """More examples than in a normal run, and other ones each time."""
@@ -72,6 +92,13 @@ def seen_by(own: Record, *others: Record | int) -> Facts:
     return Facts(own, peers)
 
 
+def spoken(record: Record, *unheard: int, although: tuple[int, ...] = (), epoch: int = 9, **changes: Any) -> Record:
+    """The same pod with an operator's word for what is on its disk."""
+    base = record.disk.position if record.disk else None
+    word = Word(epoch, base, frozenset(unheard), frozenset(although), **changes)
+    return replace(record, word=word, promise=Promise(epoch, record.ordinal, record.boot_id))
+
+
 def views(records: list[Record]) -> list[Facts]:
     """The same records as every pod in turn sees them."""
     return [seen_by(own, *(r for r in records if r is not own)) for own in records]
@@ -103,6 +130,17 @@ servers = st.builds(
 )
 promises = st.builds(Promise, term=st.integers(1, 3), winner=st.integers(0, 4), boot_id=boot_ids)
 
+forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8), Fork("", -1, 2, A)])
+ordinals = st.frozensets(st.integers(0, 4), max_size=3)
+words = st.builds(
+    Word,
+    epoch=st.integers(1, 4),
+    base=st.none() | st.builds(Position, uuids, seqnos),
+    unheard=ordinals,
+    although=ordinals,
+    adopt=st.booleans(),
+)
+
 
 @st.composite
 def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
@@ -126,6 +164,8 @@ def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
         promise=None if calm else draw(st.none() | promises),
         expected=frozenset(range(count)) if calm else draw(st.frozensets(st.integers(0, count), max_size=5)),
         volumes=() if calm else tuple(draw(st.lists(volume, max_size=3))),
+        lineage=tuple(draw(st.lists(forks, max_size=2))),
+        word=None if calm else draw(st.none() | words),
     )
 
 

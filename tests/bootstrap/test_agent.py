@@ -200,7 +200,7 @@ def test_a_permission_that_nobody_used_does_not_stand_in_the_way_of_the_next(fle
     fleet.take(pod)
     fleet.leave(pod)  # killed before it consumed the file
     fleet.recover()
-    assert fleet.started == [2]
+    assert fleet.started == {2: {pod}}
 
 
 def test_the_end_of_an_earlier_starter_does_not_unseat_the_next_one(fleet: Fleet) -> None:
@@ -301,7 +301,7 @@ def test_a_member_remembers_epoch_history_and_the_others_volumes(fleet: Fleet) -
     pods = alive(fleet)
     for pod in pods:
         memory = agent_of(pod).memory
-        assert memory.epoch == fleet.started[-1]
+        assert memory.epoch == max(fleet.started)
         assert memory.uuid
         others = [(p.ordinal, agent_of(p).memory.volume_id) for p in pods if p is not pod]
         assert memory.volumes == tuple(others)
@@ -405,3 +405,39 @@ def test_a_verdict_is_logged_when_it_changes_and_not_in_every_round(fleet: Fleet
     rounds(fleet, 10)
     lines = [line for line in fleet.pods[0].said if "waiting for" in line]
     assert len(lines) == len(set(lines)) <= 2
+
+
+# The first commits of all, before anybody has joined.
+
+
+def founded_and_lost(fleet: Fleet, *, seen: bool) -> None:
+    """The first pod has acknowledged a commit alone and is gone with its volume; did the others see it Primary?"""
+    creator = fleet.pods[0]
+    waiting(fleet, 0, 0, 0)
+    fleet.round(creator)
+    fleet.round(creator)
+    for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.commit):
+        step(creator)
+    assert fleet.acknowledged
+    if seen:
+        rounds(fleet, 1)
+    fleet.power_cut()
+    shutil.rmtree(creator.settings.data_root / "meta")
+    creator.log, creator.data_class = [], DataClass.EMPTY
+    for pod in fleet.pods:
+        fleet.restart_agent(pod)
+        fleet.begin(pod)
+        fleet.report(pod)
+    rounds(fleet)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_first_commits_are_missed_although_nobody_has_joined_before_they_were_lost(
+    fleet: Fleet, *, seen: bool
+) -> None:
+    founded_and_lost(fleet, seen=seen)
+    for pod in fleet.pods:
+        decision = agent_of(pod).verdict.decision
+        assert isinstance(decision, Hold), decision
+        assert decision.rule == "all-empty"
+        assert "galera-0" in decision.reason

@@ -125,7 +125,7 @@ def test_status_is_one_line_a_member(machine: Machine) -> None:
     done = run(machine, "status")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["MEMBER", "PHASE", "CLASS", "POSITION", "CLUSTER", "STATE", "SIZE"]
+    assert lines[0].split() == ["MEMBER", "PHASE", "CLASS", "POSITION", "EPOCH", "CLUSTER", "STATE", "SIZE"]
     assert lines[1].startswith("galera-0*")
     assert lines[2].startswith("galera-1 ")
     assert lines[3].startswith("galera-0: ")

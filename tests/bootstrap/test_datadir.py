@@ -596,6 +596,40 @@ def test_a_winner_keeps_a_good_view_and_loses_one_that_galera_dies_of(volume: Pa
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
 
 
+def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Path) -> None:
+    layout, position = Layout(volume), Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
+    for count in (1, 2):
+        layout.data.mkdir()
+        (layout.data / "ibdata1").write_text(str(count))
+        kept = datadir.discard(layout, position, delete=False)
+        assert kept is not None
+        assert (kept / "ibdata1").read_text() == str(count)
+    assert sorted(p.name for p in volume.iterdir()) == [
+        f"discarded-{position.uuid}-7",
+        f"discarded-{position.uuid}-7-2",
+    ]
+    layout.data.mkdir()
+    assert datadir.discard(layout, None, delete=True) is None
+    assert len(list(volume.iterdir())) == 2
+    assert inspect_without_server(layout).data_class is DataClass.SST_INTERRUPTED
+
+
+def inspect_without_server(layout: Layout) -> Disk:
+    """What the starter reports next: the agent's mark was made before."""
+    return datadir.inspect(layout, NO_SERVER, joining=True, initialised=True, same_boot=True)
+
+
+def test_a_new_history_starts_without_what_belongs_to_the_old_one(volume: Path) -> None:
+    layout = Layout(volume)
+    layout.data.mkdir()
+    for name in ("gvwstate.dat", "wsrep_sst.pid"):
+        (layout.data / name).touch()
+    datadir.prepare_fork(layout)
+    assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
+    state = state_of(layout.data)
+    assert (state.uuid, state.seqno, state.safe_to_bootstrap) == (NIL_UUID, -1, True)
+
+
 @pytest.mark.galera
 def test_a_mark_that_was_never_closed_does_not_hide_how_far_the_disk_reaches(volume: Path, left: Left) -> None:
     """The agent could not write at Synced, and the newest commits are here: not a candidate, and not to be lost."""

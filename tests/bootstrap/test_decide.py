@@ -1,13 +1,18 @@
 """The rules: each in both directions, the incidents they come from, and that none is superfluous."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bootstrap import decide as rules
 from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
-from bootstrap.facts import NIL_UUID, DataClass, Disk, Facts, Phase, Promise, Unknown
-from tests.bootstrap.records import A, B, blank, busy, frozen, running, seen_by
+from bootstrap.facts import NIL_UUID, DataClass, Disk, Facts, Fork, Phase, Position, Promise, Unknown
+from bootstrap.standing import CANDIDATES, UNDECIDABLE
+from tests.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, busy, frozen, running, seen_by, spoken
+
+ROOT = Path(__file__).parents[2]
 
 D = DataClass
 Kind = type[Decision]
@@ -130,6 +135,87 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "P3"),
     "only a stale disk remembers the volume that was replaced since -> go on": (
         seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Bootstrap, "P3"),
+    "the volume that was to found the cluster is gone before anybody joined -> hold": (
+        seen_by(blank(0), blank(1, volumes=((0, "older"),)), blank(2)), Hold, "all-empty"),
+    "the volume that was to found the cluster is there and still empty -> it does": (
+        seen_by(blank(0), blank(1, volumes=((0, "volume-0"),)), blank(2)), Bootstrap, "first-start"),
+    # lineage
+    "the Primary was forked off behind my position -> join": (
+        seen_by(frozen(0, 5), running(1, 2, uuid=B, lineage=(A_TO_B,)), frozen(2, 1, uuid=B)), Join, "join"),
+    "the Primary was forked off before my position -> hold": (
+        seen_by(frozen(0, 6), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
+    "the Primary is two forks away and contains mine -> join": (
+        seen_by(frozen(0, 5), running(1, 0, uuid=C, lineage=(A_TO_B, B_TO_C)), 2), Join, "join"),
+    "the Primary is two forks away and does not contain mine -> hold": (
+        seen_by(frozen(0, 4, uuid=B), running(1, 9, uuid=C, lineage=(A_TO_B, B_TO_C)), 2), Hold, "beyond-fork"),
+    "my history was forked off the Primary's -> hold": (
+        seen_by(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), running(1, 99), 2), Hold, "other-history"),
+    "the Primary's new history has no name yet -> hold": (
+        seen_by(frozen(0, 1), running(1, 1, uuid=B, lineage=(Fork(A, 5, 4),)), 2), Hold, "other-history"),
+    "a torn disk that is beyond the fork of the Primary -> hold": (
+        seen_by(
+            replace(frozen(0, 6), disk=Disk(D.SST_INTERRUPTED, Position(A, 6), doubtful=True), joining=True),
+            running(1, 9, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
+    "all are back: the new history starts, also beside disks beyond its fork": (
+        seen_by(frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5), frozen(2, 99)), Bootstrap, "P3"),
+    "all are back: a disk beyond the fork waits for the new history": (
+        seen_by(frozen(2, 99), frozen(0, 5), frozen(1, 1, uuid=B, lineage=(A_TO_B,))), Wait, "P3"),
+    "all are back: a torn disk beyond the fork does not stand in the way": (
+        seen_by(
+            frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5),
+            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, Position(A, 99), doubtful=True))), Bootstrap, "P3"),
+    "all are back: a torn disk whose position is not known does": (
+        seen_by(
+            frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5),
+            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, doubtful=True))), Hold, "doubtful-transfer"),
+    "forced on two sides -> hold": (
+        seen_by(
+            frozen(0, 9, uuid=B, lineage=(A_TO_B,)), frozen(1, 9, uuid=C, lineage=(Fork(A, 5, 4, C),)), frozen(2, 5)),
+        Hold, "two-histories"),
+    "two stories of where a history came from are none -> hold": (
+        seen_by(
+            frozen(0, 9, uuid=B, lineage=(A_TO_B,)), frozen(1, 9, uuid=B, lineage=(Fork(A, 7, 4, B),)), frozen(2, 5)),
+        Hold, "two-histories"),
+    # the operator's word
+    "an operator has given the silent pod up -> bootstrap": (
+        seen_by(spoken(frozen(0), 2), frozen(1), 2), Bootstrap, "forced"),
+    "the pod that was given up answers and has no more -> bootstrap": (
+        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 9)), Bootstrap, "forced"),
+    "the pod that was given up answers and has more -> the word is void": (
+        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 11)), Wait, "forced"),
+    "another pod falls silent -> the word is void": (seen_by(spoken(frozen(0), 2), 1, 2), Wait, "forced"),
+    "a pod is ahead and was not named -> the word is void": (
+        seen_by(spoken(frozen(0), 2), frozen(1, 11), 2), Wait, "forced"),
+    "a pod is ahead and was named -> bootstrap": (
+        seen_by(spoken(frozen(0), 2, although=(1,)), frozen(1, 11), 2), Bootstrap, "forced"),
+    "a pod that nobody can read was not named -> the word is void": (
+        seen_by(spoken(frozen(0), 2), blank(1, D.UNKNOWN), 2), Wait, "forced"),
+    "a server lives outside a Primary -> the word is void": (
+        seen_by(spoken(frozen(0), 2), running(1, status="non-Primary"), 2), Wait, "forced"),
+    "a Primary lives -> join, whatever was said": (
+        seen_by(spoken(frozen(0), 2), running(1), 2), Join, "join"),
+    "my datadir is not the one that was spoken about -> the word is void": (
+        seen_by(replace(spoken(frozen(0), 2), disk=frozen(0, 8).disk), frozen(1, 7), 2), Wait, "forced"),
+    "my datadir is no candidate -> the word is void": (
+        seen_by(spoken(blank(0), 2), frozen(1), 2), Wait, "forced"),
+    "the word is for data that are to be adopted -> bootstrap": (
+        seen_by(spoken(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "forced"),
+    "another pod has data, too -> nothing is adopted": (
+        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "forced"),
+    "a pod is silent -> nothing is adopted": (
+        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), 1, adopt=True), 1, blank(2)), Wait, "forced"),
+    # epoch-floor
+    "the best data are older than the floor -> hold": (
+        replace(seen_by(frozen(0, epoch=3), frozen(1, 1, epoch=9), frozen(2)), floor=4), Hold, "epoch-floor"),
+    "the best data are of the floor's epoch -> bootstrap": (
+        replace(seen_by(frozen(0, epoch=4), frozen(1, 1), frozen(2)), floor=4), Bootstrap, "P3"),
+    "old data may join": (replace(seen_by(frozen(0, 1, epoch=3), running(1), running(2)), floor=4), Join, "join"),
+    "everything is empty under a floor -> hold": (
+        replace(seen_by(blank(0), blank(1), blank(2)), floor=1), Hold, "epoch-floor"),
+    "an operator's word is above the floor": (
+        replace(seen_by(spoken(frozen(0, epoch=3), 2), frozen(1), 2), floor=4), Bootstrap, "forced"),
+    "two histories under a floor -> a human must choose": (
+        replace(seen_by(frozen(0, 99), frozen(1, 3, uuid=B), frozen(2, 99)), floor=4), Hold, "two-histories"),
     # winner
     "I am the most advanced -> bootstrap": (seen_by(frozen(1, 10), frozen(0, 9), frozen(2, 8)), Bootstrap, "P3"),
     "a peer is the most advanced -> wait for it": (seen_by(frozen(0, 9), frozen(1, 10), frozen(2, 8)), Wait, "P3"),
@@ -200,17 +286,25 @@ def test_incident(case: tuple[Facts, Kind, str]) -> None:
     check(*case)
 
 
+def test_every_rule_has_its_line_on_the_page_of_the_operators_word() -> None:
+    page = (ROOT / "docs" / "operators-word.md").read_text().partition("## All rules")[2]
+    source = "".join(path.read_text() for path in (ROOT / "bootstrap").glob("*.py"))
+    named = set(re.findall(r"\b(?:Bootstrap|Join|Wait|Hold|Stop)\(\s*\"([\w-]+)\"", source))
+    assert len(named) > 15
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == named
+
+
 @pytest.mark.parametrize("data_class", DataClass)
 def test_every_class_either_starts_a_cluster_alone_or_says_why_not(data_class: DataClass) -> None:
     decision = decide(seen_by(frozen(0, 5, data_class, expected=frozenset({0}))))
-    expected: Kind = Bootstrap if data_class in {*rules.CANDIDATES, D.EMPTY, D.INITIALIZED} else Hold
+    expected: Kind = Bootstrap if data_class in {*CANDIDATES, D.EMPTY, D.INITIALIZED} else Hold
     assert type(decision) is expected, decision
 
 
 @pytest.mark.parametrize("data_class", DataClass)
 def test_every_class_beside_a_primary_joins_unless_its_position_is_not_known(data_class: DataClass) -> None:
     decision = decide(seen_by(frozen(0, 5, data_class), running(1, 5), running(2, 5)))
-    assert type(decision) is (Hold if data_class in rules.UNDECIDABLE else Join), decision
+    assert type(decision) is (Hold if data_class in UNDECIDABLE else Join), decision
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -222,6 +316,12 @@ def test_no_phase_of_a_peer_but_frozen_lets_me_bootstrap(phase: Phase) -> None:
 def test_waiting_names_every_pod_that_is_missing_and_why() -> None:
     reason = decide(seen_by(frozen(0), 1, busy(2, Phase.RECOVERING))).reason
     assert reason == "waiting for galera-1 (unknown: silent), galera-2 (recovering)"
+
+
+def test_holding_beyond_a_fork_says_how_many_transactions_and_what_to_type() -> None:
+    reason = decide(seen_by(frozen(0, 8), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2)).reason
+    assert "3 transactions" in reason
+    assert "`galera-bootstrap discard`" in reason
 
 
 def test_holding_says_how_many_transactions_are_at_stake() -> None:

@@ -1,13 +1,16 @@
 """What holds for every cluster, whatever its pods say."""
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap.decide import CANDIDATES, Bootstrap, Hold, Join, Stop, Wait, candidate, decide, held, primaries
-from bootstrap.facts import DataClass, Facts, Phase, Record, Unknown
-from tests.bootstrap.records import clusters, examples, frozen, views
+from bootstrap import lineage
+from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait, decide
+from bootstrap.facts import DataClass, Facts, Phase, Position, Record, Unknown
+from bootstrap.standing import CANDIDATES, candidate, held, primaries
+from tests.bootstrap.records import clusters, examples, frozen, views, words
 
 
 @examples(120)
@@ -32,7 +35,32 @@ def test_the_order_in_which_peers_answered_does_not_matter(records: list[Record]
 @examples(200)
 @given(clusters())
 def test_of_all_pods_that_see_the_same_at_most_one_bootstraps(records: list[Record]) -> None:
-    assert sum(isinstance(decide(facts), Bootstrap) for facts in views(records)) <= 1
+    decisions = [decide(facts) for facts in views(records)]
+    assert sum(isinstance(d, Bootstrap) and not d.forced for d in decisions) <= 1
+
+
+@examples(200)
+@given(clusters(), st.data())
+def test_an_operators_word_never_goes_past_somebody_alive_or_somebody_who_was_not_named(
+    records: list[Record], data: st.DataObject
+) -> None:
+    for facts in views(records):
+        heard = {o: r if data.draw(st.booleans()) else Unknown("silent") for o, r in facts.peers.items()}
+        base, word = candidate(facts.own), facts.own.word or data.draw(words)
+        facts = Facts(replace(facts.own, word=replace(word, base=base, adopt=False)), heard)  # noqa: PLW2901
+        decision = decide(facts)
+        if not isinstance(decision, Bootstrap) or not decision.forced:
+            continue
+        assert facts.own.phase is Phase.FROZEN
+        assert base is not None
+        for ordinal in facts.expected - {facts.own.ordinal}:
+            peer = facts.peer(ordinal)
+            if isinstance(peer, Unknown):
+                assert ordinal in word.unheard
+                continue
+            assert peer.phase is Phase.FROZEN
+            mine = held(peer)
+            assert mine is None or lineage.contains(facts.own.lineage, base, mine) or ordinal in word.although
 
 
 @examples(120)
@@ -42,8 +70,11 @@ def test_knowing_less_never_makes_anybody_bootstrap(records: list[Record], data:
     for facts in views(records):
         ordinal = data.draw(st.sampled_from(sorted(facts.peers)))
         less = Facts(facts.own, facts.peers | {ordinal: Unknown("silent")})
-        assert not isinstance(decide(less), Bootstrap)
-        assert isinstance(decide(less), Wait | Hold | Join)
+        decision = decide(less)
+        # A word excuses whom it names, and nobody else.
+        word = facts.own.word
+        forced = isinstance(decision, Bootstrap) and decision.forced and word is not None and ordinal in word.unheard
+        assert forced or isinstance(decision, Wait | Hold | Join | Stop)
 
 
 @examples(200)
@@ -51,14 +82,19 @@ def test_knowing_less_never_makes_anybody_bootstrap(records: list[Record], data:
 def test_who_bootstraps_is_at_or_above_every_disk_and_nobody_lives(records: list[Record]) -> None:
     for facts in views(records):
         decision = decide(facts)
-        if not isinstance(decision, Bootstrap):
+        if not isinstance(decision, Bootstrap) or decision.forced:
             continue
         assert facts.expected == {r.ordinal for r in records}
         assert all(r.phase is Phase.FROZEN and r.primary is None for r in records)
         positions = [p for r in records if (p := held(r))]
         own = candidate(facts.own)
         assert decision.first == (not positions)
-        assert all(own is not None and p.uuid == own.uuid and p.seqno <= own.seqno for p in positions)
+        told = [fork for r in records for fork in r.lineage]
+        for position in positions:
+            assert own is not None
+            # What a fork left behind was given up by a word that is on record; everything else must be contained.
+            assert position.uuid != own.uuid or position.seqno <= own.seqno
+            assert lineage.supersedes(told, own, position)
 
 
 @examples(200)
@@ -69,7 +105,9 @@ def test_who_joins_holds_nothing_that_the_primary_does_not(records: list[Record]
             continue
         own, alive = held(facts.own), list(primaries(facts).values())
         assert alive
-        assert own is None or any(s.uuid == own.uuid and s.last_committed >= own.seqno for s in alive)
+        told = [fork for r in records for fork in r.lineage]
+        now = [Position(s.uuid, s.last_committed) for s in alive]
+        assert own is None or any(lineage.contains(told, p, own) for p in now) or len(told) > 1
         assert facts.own.promise is None or facts.own.promise.winner == facts.own.ordinal
 
 

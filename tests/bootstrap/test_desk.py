@@ -1,7 +1,9 @@
 """The agent's side of its socket: real agent, real socket, and starters and humans at the other end."""
 
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,12 @@ from bootstrap.control import Client, Server
 from bootstrap.decide import RULES
 from bootstrap.desk import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_SCHEMA, Desk
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
-from bootstrap.facts import DataClass, Disk, Phase, Record, Unknown
-from bootstrap.promise import Prepare
+from bootstrap.facts import DataClass, Disk, Fork, Phase, Position, Record, Unknown, Word
+from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import dump_disk
 from bootstrap.world import Answer, World
 from tests.bootstrap.fleet import settings_of
-from tests.bootstrap.records import A, running
+from tests.bootstrap.records import A, B, frozen, running
 
 PATIENCE_S = 20.0
 
@@ -85,7 +87,7 @@ def test_hello_tells_what_a_starter_needs_to_know(office: Office) -> None:
     told = office.client().ask("hello")
     assert told == {
         "ordinals": [0, 1, 2], "joining": False, "same_boot": False, "initialised": False, "disk": None,
-        "fingerprint": "",
+        "fingerprint": "", "base": None,
     }  # fmt: skip
 
 
@@ -221,3 +223,130 @@ def test_explain_walks_the_rules_up_to_the_one_that_decides(office: Office) -> N
     assert all(rule["about"].endswith((".", ".)")) or rule["about"] for rule in rules)
     assert all(rule["answer"] is None for rule in rules[:-1])
     assert "galera-1 (unknown: silent)" in rules[-1]["answer"]
+
+
+# The operator's word.
+
+
+def force(office: Office, **said: object) -> dict[str, object]:
+    return office.client().ask("force", **{"epoch": None, "without": [], "although": [], **said})
+
+
+def with_data(client: Client, seqno: int = 5) -> None:
+    client.ask("hello")
+    disk = Disk(DataClass.CRASHED, Position(A, seqno))
+    client.ask("report", disk=dump_disk(disk), fingerprint="print")
+
+
+def test_looking_changes_nothing_and_tells_what_a_word_would_need(office: Office) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 6)
+    told = force(office)
+    assert (told["refusal"], told["epoch"], told["base"]) == ("", 1, f"{A}:5")
+    assert (told["unheard"], told["ahead"]) == (["galera-2"], ["galera-1"])
+    assert office.agent.memory.word is None
+    assert office.agent.memory.words == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"epoch": 2}, "epoch 2 is not the next one, 1"),
+        ({"epoch": 1}, "galera-2 does not answer and is not named"),
+        ({"epoch": 1, "without": ["galera-2"]}, "galera-1 may hold more and is not named"),
+        ({"epoch": 1, "although": ["galera-1"]}, "galera-2 does not answer and is not named"),
+    ],
+)
+def test_a_word_that_does_not_fit_what_is_known_now_is_refused(
+    office: Office, said: dict[str, object], why: str
+) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 6)
+    assert why in str(force(office, **said)["refusal"])
+    assert office.agent.memory.word is None
+    assert office.agent.memory.promise is None
+
+
+def test_a_word_is_durable_before_anybody_is_asked_and_void_when_a_pod_refuses(office: Office) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 3)
+    asked: list[Prepare] = []
+
+    def refuse(requests: dict[str, Prepare]) -> dict[str, Answer]:
+        written = office.agent.journal.read()
+        assert written is not None
+        assert written.word is not None
+        assert written.promise is not None
+        asked.extend(requests.values())
+        return {name: (frozen(1, 3), Refusal("no")) for name in requests}
+
+    office.agent.world = replace(office.agent.world, promises=refuse)
+    assert force(office, epoch=1, without=["galera-2"])["refusal"] == ""
+    client = office.client()
+    while (fate := client.ask("fate"))["state"] == "pending":
+        time.sleep(0.01)
+    assert (fate["state"], fate["epoch"]) == ("void", 1)
+    assert "refused by galera-1: no" in str(fate["line"])
+    assert [request.winner.word for request in asked] == [Word(1, Position(A, 5), frozenset({2}))]
+    with office.agent.changed:
+        memory = office.agent.memory
+    assert memory.word is None
+    assert "force epoch 1" in memory.words[0]
+    # The term has been used: the next word needs another one.
+    assert force(office)["epoch"] == 2
+
+
+def test_a_taken_word_leaves_a_fork_and_is_used_up(office: Office) -> None:
+    starter = office.client()
+    with_data(starter)
+    assert force(office, epoch=1, without=["galera-1", "galera-2"])["refusal"] == ""
+    while (told := starter.ask("take"))["action"] is None:
+        pass
+    assert (told["action"], told["forced"], told["term"]) == ("bootstrap", True, 1)
+    memory = office.agent.journal.read()
+    assert memory is not None
+    assert (memory.lineage, memory.word) == ((Fork(A, 5, 1),), None)
+    assert starter.ask("take")["action"] is None
+
+
+def test_nothing_is_forced_where_the_rules_find_an_answer(office: Office) -> None:
+    with_data(office.client(), 5)
+    office.peers |= {"galera-1": frozen(1, 3), "galera-2": frozen(2, 4)}
+    assert "it is not needed" in str(force(office)["refusal"])
+
+
+def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office: Office) -> None:
+    with_data(office.client())
+    client = office.client()
+    assert "no Primary Component is known" in str(client.ask("discard", delete=False)["refusal"])
+    office.peers["galera-1"] = running(1, 50)
+    assert "does not hold" in str(client.ask("discard", delete=False)["refusal"])
+    office.peers["galera-2"] = running(2, 50, uuid=B)
+    assert "two clusters are alive" in str(client.ask("discard", delete=False)["refusal"])
+    assert office.agent.errand == ""
+
+
+def test_the_starter_is_told_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:
+    starter = office.client()
+    with_data(starter, 99)
+    office.peers["galera-1"] = running(1, 50)
+    assert office.client().ask("discard", delete=True)["refusal"] == ""
+    memory = office.agent.journal.read()
+    assert memory is not None
+    assert memory.joining
+    assert "discard CRASHED" in memory.words[0]
+    while starter.ask("await")["errand"] != "delete":
+        pass
+    assert starter.ask("take")["action"] is None
+    report(starter, DataClass.SST_INTERRUPTED)
+    while not starter.ask("await")["action"]:
+        pass
+    assert starter.ask("take")["action"] == "join"
+
+
+@pytest.mark.parametrize("message", [{"epoch": "1"}, {"epoch": True}, {"without": "galera-1"}, {"although": None}])
+def test_half_a_word_is_none(office: Office, message: dict[str, object]) -> None:
+    with_data(office.client())
+    with pytest.raises((AgentUnreachableError, SettingInvalidError)):
+        force(office, **message)
+    assert office.agent.memory.word is None

@@ -1,13 +1,14 @@
 """The journal: what was written is read, and what cannot be read is never taken for empty."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
-from bootstrap.facts import Promise
+from bootstrap.facts import Fork, Position, Promise, Word
 from bootstrap.journal import Journal, Memory, new_memory
 
 FULL = Memory(
@@ -41,6 +42,17 @@ def test_it_is_private_and_leaves_nothing_beside_it(journal: Journal) -> None:
     journal.write(FULL)
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in journal.path.parent.iterdir()] == ["journal.json"]
+
+
+def test_what_operators_have_said_is_remembered(journal: Journal) -> None:
+    word = Word(5, Position("u", 7), frozenset({2}), frozenset({1}))
+    memory = replace(FULL, lineage=(Fork("u", 7, 5), Fork("t", -1, 2, "u")), word=word, words=("said",))
+    assert journal.write(memory) == memory
+    assert journal.read() == memory
+
+
+def test_without_an_operators_word_the_journal_is_that_of_the_release_before(journal: Journal) -> None:
+    assert not {"lineage", "word", "words"} & stored(journal).keys()
 
 
 def test_every_volume_has_an_id_of_its_own() -> None:
@@ -87,6 +99,10 @@ WRONG: dict[str, dict[str, Any]] = {
     "volumes that are none": {"volumes": 1},
     "volumes without ids": {"volumes": [1, 2]},
     "volumes of no ordinal": {"volumes": [["x", "a"]]},
+    "forks that are none": {"lineage": [1]},
+    "a fork without its parent": {"lineage": [{"seqno": 1, "epoch": 1, "uuid": ""}]},
+    "a word that is text": {"word": "force"},
+    "a word without its epoch": {"word": {"uuid": None, "unheard": [], "although": [], "adopt": False}},
 }
 
 

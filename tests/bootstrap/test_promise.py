@@ -8,11 +8,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bootstrap import decide, promise
+from bootstrap import decide, promise, standing
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record
 from bootstrap.promise import Prepare, Refusal, ahead, consider, ended, highest_term, unbound
 from tests.bootstrap.fleet import Fleet
-from tests.bootstrap.records import ASKED, A, B, blank, busy, examples, frozen, running, seen_by
+from tests.bootstrap.records import A_TO_B, ASKED, A, B, blank, busy, examples, frozen, running, seen_by, spoken
 
 ASKED_FOR = Promise(3, 1, "boot-1")
 
@@ -24,6 +24,10 @@ def prepare(asked: Record, winner: Record, term: int = 3, **changes: Any) -> Pre
 
 ME, WINNER = frozen(0, 5), frozen(1, 9)
 OTHER = Promise(2, 2, "boot-2")
+NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
+NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
+SPOKEN = spoken(WINNER, 2, epoch=3)
+"""An operator gives up galera-2."""
 
 GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "frozen, unbound, not ahead": (seen_by(ME, WINNER, 2), prepare(ME, WINNER)),
@@ -38,6 +42,14 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "bound to a term that the winner has given up": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2),
         prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, retired=2))),
+    "beyond the fork of the winner's history": (
+        seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
+    "an operator's word names me although I am ahead": (
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), spoken(WINNER, 2, although=(0,), epoch=3))),
+    "an operator's word gives up the silent winner to whom I am bound": (
+        seen_by(replace(ME, promise=OTHER), SPOKEN, 2), prepare(replace(ME, promise=OTHER), SPOKEN)),
+    "an operator's word for data below the floor": (
+        replace(seen_by(ME, SPOKEN, 2), floor=7), prepare(ME, SPOKEN)),
 }  # fmt: skip
 
 REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
@@ -62,6 +74,23 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "my datadir has another history": (
         seen_by(frozen(0, 1, uuid=B), WINNER, 2), prepare(frozen(0, 1, uuid=B), WINNER), "ahead"),
     "I have data and the winner has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),
+    "my history was forked off the winner's": (seen_by(NEW_ME, WINNER, 2), prepare(NEW_ME, WINNER), "ahead"),
+    "the winner is of my new history, and behind me in it": (
+        seen_by(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,)), 2),
+        prepare(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,))), "ahead"),
+    "the winner's data are below the floor": (
+        replace(seen_by(ME, WINNER, 2), floor=7), prepare(ME, WINNER), "below the floor"),
+    "I hear the pod that an operator has given up": (
+        seen_by(ME, SPOKEN, frozen(2)), prepare(ME, SPOKEN), "galera-2 answers me"),
+    "an operator's word does not name me, and I am ahead": (
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), SPOKEN), "does not name it"),
+    "an operator's word of another term": (
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), SPOKEN, term=4), "ahead of yours"),
+    "an operator's word does not free me of a promise to a pod that it does not name": (
+        seen_by(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN, 2),
+        prepare(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN), "to ordinal 3"),
+    "an operator's word beside a Primary": (
+        seen_by(ME, SPOKEN, running(3)), prepare(ME, SPOKEN), "galera-3 is Primary"),
 }  # fmt: skip
 
 
@@ -240,6 +269,47 @@ def wander(seed: int) -> None:
         fleet.close()
 
 
+def operate(seed: int) -> tuple[int, int]:
+    """A cluster that loses machines for good, operators who say their word, and machines that come back after all.
+
+    Returns how many servers were started by a word, and how many datadirs were discarded.
+    """
+    chance, fleet = random.Random(seed), Fleet()
+    try:
+        fleet.recover()
+        for _ in range(chance.randrange(2, 7)):
+            for _ in range(chance.randrange(1, 15)):
+                chance.choice([fleet.commit, fleet.commit, fleet.stop_server, fleet.proceed])(chance.choice(fleet.pods))
+                fleet.round(chance.choice(fleet.pods))
+            fleet.power_cut()
+            fleet.off.clear()
+            for pod in chance.sample(fleet.pods, chance.choice([0, 1, 1, 1, 2])):
+                fleet.lose(pod)
+            for _ in range(chance.randrange(10, 50)):
+                fleet.luck.clear()
+                if chance.random() < 0.3:
+                    fleet.luck.extend(
+                        chance.choice([0, 0, 0, chance.randrange(20)]) for _ in range(chance.randrange(25))
+                    )
+                pod = chance.choice(fleet.pods)
+                step = chance.choice(
+                    [*[fleet.proceed] * 8, *[fleet.round] * 4, fleet.force, fleet.commit, fleet.kill_pod]
+                )
+                step(pod)
+                fleet.check()
+        fleet.luck.clear()
+        fleet.recover()
+        return fleet.forced, fleet.discarded
+    finally:
+        fleet.close()
+
+
+def test_operators_give_up_only_what_they_name_and_all_ends_in_one_cluster() -> None:
+    ends = [operate(seed) for seed in range(160 if ASKED is None else int(ASKED))]
+    assert sum(forced for forced, _ in ends) > 20
+    assert sum(discarded for _, discarded in ends) > 3
+
+
 def walk(seeds: range) -> None:
     for seed in seeds:
         wander(seed)
@@ -252,7 +322,7 @@ def test_long_walks_lose_nothing_and_end_in_one_cluster(part: int) -> None:
 
 
 def bound_by_a_majority(facts: Facts) -> decide.Wait | None:
-    silent = [o for o in facts.expected - {facts.own.ordinal} if decide.blocker(facts.peer(o))]
+    silent = [o for o in facts.expected - {facts.own.ordinal} if standing.blocker(facts.peer(o))]
     return decide.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
 
 

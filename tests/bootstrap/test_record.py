@@ -79,7 +79,13 @@ def test_half_an_answer_is_none(answer: object) -> None:
         load_answer(answer)
 
 
-OPTIONAL = {"disk", "server", "promise"}
+def test_a_record_of_the_release_before_tells_of_no_operators_word() -> None:
+    before = {key: value for key, value in FULL.items() if key not in ("lineage", "word")}
+    assert load_record(before) == load_record(FULL)
+    assert (load_record(before).lineage, load_record(before).word) == ((), None)
+
+
+OPTIONAL = {"disk", "server", "promise", "lineage", "word"}
 
 
 @pytest.mark.parametrize("key", sorted(set(FULL) - OPTIONAL))

@@ -1,0 +1,101 @@
+"""A new history from old data, as real servers make it, and what they leave when they are killed on the way."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap import datadir, grastate
+from bootstrap.facts import NIL_UUID, DataClass, Disk, Position
+from bootstrap.grastate import GraState
+from tests.bootstrap import servers
+from tests.bootstrap.servers import Node
+
+pytestmark = pytest.mark.galera
+
+KILLS = 24 if os.environ.get("E2E_FULL") == "1" else 6
+"""How many starts of a new history are killed, each a little later than the one before."""
+
+
+@pytest.fixture(scope="module")
+def old() -> Path:
+    """A datadir of a cluster with a row in it, killed."""
+    with servers.node(servers.workspace(), 1, data=servers.seed() / "data") as node:
+        node.bootstrap()
+        node.sql("CREATE TABLE app.t (id INT PRIMARY KEY, what VARCHAR(20))")
+        node.sql("INSERT INTO app.t VALUES (1, 'old')")
+    return node.layout.data
+
+
+@pytest.fixture
+def node(old: Path) -> Iterator[Node]:
+    with servers.node(servers.workspace(), 2, data=old) as made:
+        yield made
+
+
+def inspect(node: Node, base: Position | None = None) -> Disk:
+    return datadir.inspect(node.layout, node.recover(), joining=False, initialised=False, base=base)
+
+
+def position_of(node: Node) -> Position:
+    position = inspect(node).position
+    assert position is not None
+    return position
+
+
+def test_the_data_stay_and_the_history_is_a_new_one_also_after_a_crash(node: Node) -> None:
+    base = position_of(node)
+    datadir.prepare_fork(node.layout)
+    assert inspect(node, base) == Disk(
+        DataClass.DDL_CRASH, base, detail="grastate.dat has the nil uuid, InnoDB has a position"
+    )
+    node.bootstrap()
+    new = node.status("wsrep_cluster_state_uuid")
+    assert new not in (base.uuid, NIL_UUID)
+    assert node.sql("SELECT id, what FROM app.t") == [(1, "old")]
+    node.sql("INSERT INTO app.t VALUES (2, 'new')")
+    told = int(node.status("wsrep_last_committed"))
+    node.kill()
+    assert inspect(node, base).data_class == DataClass.CRASHED
+    assert inspect(node, base).position == Position(new, told)
+
+
+def test_a_start_that_is_killed_anywhere_leaves_the_old_history_or_the_new_one(node: Node) -> None:
+    base = position_of(node)
+    new: set[str] = set()
+    for count in range(KILLS):
+        datadir.prepare_fork(node.layout)
+        node.start("--wsrep-new-cluster")
+        time.sleep(0.05 + 0.08 * count)
+        node.kill()
+        disk = inspect(node, base)
+        assert disk.position is not None
+        assert (disk.position == base) == (disk.data_class == DataClass.DDL_CRASH), disk
+        if disk.position == base:
+            continue
+        assert disk.data_class == DataClass.CRASHED, disk
+        assert disk.position.uuid not in new | {base.uuid, NIL_UUID}
+        new.add(disk.position.uuid)
+        base = disk.position  # the next word begins here
+
+
+def test_between_the_new_name_and_the_first_position_the_old_history_counts(node: Node) -> None:
+    base = position_of(node)
+    written = GraState("bbbbbbbb-0000-11ee-8000-000000000002", -1, safe_to_bootstrap=True)
+    node.layout.grastate.write_bytes(grastate.render(written))
+    assert inspect(node).data_class == DataClass.UUID_MISMATCH
+    disk = inspect(node, base)
+    assert (disk.data_class, disk.position) == (DataClass.DDL_CRASH, base)
+    # Other data than those that the word was about are not excused by it.
+    assert inspect(node, Position(base.uuid, base.seqno - 1)).data_class == DataClass.UUID_MISMATCH
+
+
+def test_with_the_position_reset_and_no_first_one_yet_the_old_history_counts() -> None:
+    base = Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
+    with servers.node(servers.workspace(), 2, data=servers.seed() / "data") as node:
+        written = GraState("bbbbbbbb-0000-11ee-8000-000000000002", -1, safe_to_bootstrap=True)
+        node.layout.grastate.write_bytes(grastate.render(written))
+        disk = inspect(node, base)
+    assert (disk.data_class, disk.position) == (DataClass.DDL_CRASH, base)

@@ -1,0 +1,179 @@
+"""The operator's word on real servers: a pod that never comes back, one that does, and words that are refused."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import machine, oracle, report
+from tests.lab.lab import Lab
+from tests.lab.report import ReportFailedError
+from tests.lab.writer import Writer
+
+pytestmark = pytest.mark.galera
+
+FORCE_S = 90.0
+"""Seconds: promises, a crash recovery and the start of a server on a busy machine."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:
+    machine.check()
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        made.up()
+        made.wait_synced(3)
+        yield made
+
+
+def uuid(lab: Lab, ordinal: int) -> str:
+    server = lab.server(ordinal)
+    assert server is not None
+    return server.uuid
+
+
+def say(lab: Lab, ordinal: int, *argv: str) -> str:
+    return report.run(lab.pod(ordinal), "galera-bootstrap", *argv, seconds=FORCE_S)
+
+
+def until(lab: Lab, ordinal: int, rule: str) -> None:
+    """Wait for a rule's answer."""
+
+    def decided() -> bool:
+        try:
+            return lab.status(ordinal).rule == rule
+        except ReportFailedError:
+            return False
+
+    lab.wait(f"mysql-{ordinal} says {rule}", decided)
+
+
+def frozen(lab: Lab, asked: int, *ordinals: int) -> None:
+    """Wait until a pod's agent has heard that these pods are frozen."""
+
+    def told() -> bool:
+        try:
+            members = {m.name: m.phase for m in lab.status(asked).members}
+        except ReportFailedError:
+            return False
+        return all(members[f"mysql-{o}"] == "frozen" for o in ordinals)
+
+    lab.wait(f"mysql-{asked} has heard {ordinals}", told)
+
+
+def printed(text: str) -> list[str]:
+    """The arguments that `force` tells to type."""
+    found = re.search(r"galera-bootstrap force (.*)", text)
+    assert found, text
+    return found[1].split()
+
+
+def outage(lab: Lab) -> int:
+    """mysql-2 alone has gone on, and is gone; the others are back and wait.  Returns how many rows only it has."""
+    lab.sql(2, "CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY AUTO_INCREMENT, what TEXT)")
+    lab.sql(2, "INSERT INTO app.t (what) VALUES ('all have it')")
+    lab.pod(0).stop()
+    lab.pod(1).stop()
+    lab.wait("mysql-2 is alone", lambda: (s := lab.server(2)) is not None and s.synced_in(1))
+    for _ in range(7):
+        lab.sql(2, "INSERT INTO app.t (what) VALUES ('only mysql-2 has it')")
+    lab.pod(2).power_off()
+    lab.start_all([0, 1])
+    frozen(lab, 1, 0, 1)
+    until(lab, 1, "P3")
+    return 7
+
+
+def test_a_pod_that_never_comes_back_is_given_up_and_holds_when_it_does(lab: Lab) -> None:
+    old = uuid(lab, 0)
+    only = outage(lab)
+    # Who is behind must name who is ahead; the one that left last has one change of the view more.
+    epoch = printed(say(lab, 0, "force"))[1]
+    with pytest.raises(ReportFailedError, match=r"21.*mysql-1 may hold more"):
+        say(lab, 0, "force", "--epoch", epoch, "--accept-loss", "--without", "mysql-2")
+    shown = say(lab, 1, "force")
+    assert "mysql-2  unknown" in shown
+    arguments = printed(shown)
+    with pytest.raises(ReportFailedError, match=r"21.*is not the next one"):
+        say(lab, 1, "force", "--epoch", "77", *arguments[2:])
+    assert uuid_of_disk(lab, 1) == old
+    done = say(lab, 1, "force", *arguments)
+    lab.wait_synced(2)
+    new = uuid(lab, 1)
+    assert new != old
+    assert f"the new history is {new}" in done
+    assert f"GALERA_BOOTSTRAP_MIN_EPOCH={epoch}" in done
+    assert rows(lab, 0, "all have it") == rows(lab, 1, "all have it") == 1
+    assert rows(lab, 1, "only mysql-2 has it") == 0
+    with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
+        say(lab, 1, "force")
+
+    lab.pod(2).start()
+    until(lab, 2, "beyond-fork")
+    reason = lab.status(2).reason
+    told = re.search(r"(\d+) transactions that the cluster does not", reason)
+    assert told, reason
+    # Its changes of the view took a seqno each, too.
+    assert only <= int(told[1]) <= only + 4
+    assert "galera-bootstrap discard" in lab.explain(2)
+    with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
+        say(lab, 2, "force")
+    say(lab, 2, "discard")
+    lab.wait_synced(3)
+    kept = list(lab.pod(2).folders.volume.glob(f"discarded-{old}-*"))
+    assert [path.name for path in kept if (path / "ibdata1").exists()]
+    assert uuid(lab, 2) == new
+
+    # The next outage is an ordinary one, with the new history and its lineage on every disk.
+    lab.kill_everything()
+    lab.start_all()
+    lab.wait_synced(3)
+    assert {uuid(lab, o) for o in range(3)} == {new}
+    assert [rows(lab, o, "all have it") for o in range(3)] == [1, 1, 1]
+
+
+def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path: Path) -> None:
+    with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], tmp_path / "acknowledged") as writer:
+        writer.wait_for(200)
+        lab.kill_everything()
+    lab.start_all([0, 1])
+    frozen(lab, 0, 0, 1)
+    frozen(lab, 1, 0, 1)
+    seqnos = {m.name: m.seqno or 0 for m in lab.status(0).members}
+    best = 0 if seqnos["mysql-0"] >= seqnos["mysql-1"] else 1
+    with pytest.raises(ReportFailedError, match=r"21.*no Primary Component is known"):
+        say(lab, best, "discard")
+    say(lab, best, "force", *printed(say(lab, best, "force")))
+    lab.wait_synced(2)
+    # mysql-2 comes back: with nothing more than the fork it joins by itself, with more it holds.
+    lab.pod(2).start()
+    lab.wait("mysql-2 joins or holds", lambda: settled(lab))
+    if lab.server(2) is None:
+        say(lab, 2, "discard", "--delete")
+        assert not list(lab.pod(2).folders.volume.glob("discarded-*"))
+    lab.wait_synced(3)
+    verdict = oracle.judge(lab, ())
+    assert verdict.holds, verdict.complaints
+    lost = set(writer.acknowledged) - {int(r[0]) for r in lab.sql(0, "SELECT id FROM app.acknowledged")}
+    # What was lost can only be what mysql-2 alone had on its disk: with flush=1 and Galera a handful at most.
+    assert len(lost) <= 20, lost
+
+
+def settled(lab: Lab) -> bool:
+    try:
+        return lab.server(2) is not None or lab.status(2).rule == "beyond-fork"
+    except ReportFailedError:
+        return False
+
+
+def rows(lab: Lab, ordinal: int, what: str) -> int:
+    return int(lab.sql(ordinal, f"SELECT COUNT(*) FROM app.t WHERE what='{what}'")[0][0])
+
+
+def uuid_of_disk(lab: Lab, ordinal: int) -> str:
+    text = (lab.pod(ordinal).folders.volume / "data" / "grastate.dat").read_text()
+    return text.split("uuid:")[1].split()[0]
