@@ -32,7 +32,7 @@ COMMANDS = ("sh", "console")
 NOT_COMMANDS = ("text", "yaml", "python", "ini", "sql")
 
 RUN = re.compile(r"<!-- run: (?P<where>cluster|first)(?P<full>, full)?(, exit (?P<code>\d+))? -->")
-BY_HAND = re.compile(r"<!-- by hand: (?P<name>[a-z -]+) -->")
+BY_HAND = re.compile(r"<!-- by hand: (?P<name>[a-z0-9 -]+) -->")
 NOT_RUN = re.compile(r"_Not run by a test: (?P<reason>[^_]{12,})\._")
 FILE = re.compile(r"# (?P<name>[a-z-]+\.yaml)\n")
 

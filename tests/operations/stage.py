@@ -1,11 +1,13 @@
 """A reader at work: a clone's manifests in a folder, kubectl in the PATH, and what the pages leave to him."""
 
+import re
 import shutil
 from pathlib import Path
 
 from images.inputs import version
-from tests.cluster.database import SOCKET
+from tests.cluster.database import SOCKET, Database
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.waiting import ClusterError, wait
 from tests.operations import by_hand
 from tests.operations.pages import GUIDE, ROOT, How, blocks
 from tests.operations.runner import Shell
@@ -74,6 +76,8 @@ class Stage:
             "edit the overlay": self.edit_the_overlay,
             "have some rows": self.have_some_rows,
             "compare the restored rows": self.compare_the_restored_rows,
+            "lose mysql-2": self.lose_the_newest,
+            "let mysql-2 come back": self.let_it_come_back,
             "run an old server": lambda: by_hand.run_an_old_server(kubectl, SERVER),
             "write to the old server": lambda: by_hand.ask_old(
                 kubectl, "INSERT INTO shop.items (name) VALUES ('late')"
@@ -100,6 +104,40 @@ class Stage:
         ask = "SELECT COUNT(*) FROM app.orders; CHECKSUM TABLE app.orders"
         assert self.sql("try", "mysql-1", ask) == self.sql("db", "mysql-1", ask)
         assert self.sql("try", "mysql-1", "SELECT COUNT(*) FROM app.orders") == "500\n"
+
+    def lose_the_newest(self) -> None:
+        """All go, mysql-2 last, with a row that nobody else has; then its node is away, and the others come back."""
+        within = self.kubectl.within("db")
+        nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in Database(within).pods()}
+        assert nodes["mysql-2"] not in (nodes["mysql-0"], nodes["mysql-1"]), f"a node each is needed: {nodes}"
+        others = {nodes["mysql-0"], nodes["mysql-1"]}
+        self.kubectl("cordon", *others)
+        for left, pod in ((2, "mysql-0"), (1, "mysql-1")):
+            within("delete", "pod", pod, "--timeout=90s", seconds=90)
+            self.wait_status("mysql-2", rf"mysql-2\* .* Primary +Synced +{left}\n")
+        self.sql("db", "mysql-2", "INSERT INTO app.orders VALUES (501, 'only mysql-2 has it')")
+        self.kubectl("cordon", nodes["mysql-2"])
+        within("delete", "pod", "mysql-2", "--force", "--grace-period=0", "--timeout=90s", seconds=90)
+        self.kubectl("uncordon", *others)
+        for asked in ("mysql-0", "mysql-1"):
+            self.wait_status(asked, r"waiting for mysql-2 \(unknown: .*P3")
+
+    def let_it_come_back(self) -> None:
+        """Its node is there again."""
+        self.kubectl("uncordon", "--selector=kubernetes.io/os")
+        self.wait_status("mysql-2", "beyond-fork")
+
+    def wait_status(self, pod: str, pattern: str) -> None:
+        """Until the agent of a pod says this of itself."""
+
+        def says() -> bool:
+            try:
+                ask = ("exec", pod, "--container=agent", "--", "/work-dir/galera-bootstrap", "status")
+                return re.search(pattern, self.kubectl.within("db")(*ask)) is not None
+            except ClusterError:
+                return False  # it is not there yet
+
+        wait(f"{pod}: {pattern}", says, seconds=240)
 
     def sql(self, namespace: str, pod: str, statements: str) -> str:
         """What a member answers to its administrator."""

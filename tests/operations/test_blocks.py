@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import click
 import pytest
@@ -13,7 +14,7 @@ from images.inputs import version
 from tests.cluster.binaries import missing, program
 from tests.manifests import kustomize
 from tests.manifests.built import MANIFESTS, Document, containers, of_kind, parse, stateful_set, template
-from tests.operations.pages import COMMANDS, NOT_COMMANDS, PAGES, Block, How, blocks
+from tests.operations.pages import BY_HAND, COMMANDS, NOT_COMMANDS, PAGES, RUN, Block, How, blocks
 from tests.operations.shell_words import calls
 from tests.operations.stage import NEXT, REGISTRY
 
@@ -93,6 +94,13 @@ def test_a_block_says_whether_it_is_run(block: Block) -> None:
     assert block.how is not How.UNMARKED, "a reader would take it for tried: see pages.py for the marks"
     if block.how is How.FILE:
         assert block.file, "the name to save it under belongs into its first line"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_mark_is_one_that_is_obeyed(page: Path) -> None:
+    """One with a slip of the pen would be a comment, and what it asks for would not be done."""
+    for comment in re.findall(r"<!--.*?-->", page.read_text(), re.DOTALL):
+        assert comment == "<!-- file -->" or RUN.fullmatch(comment) or BY_HAND.fullmatch(comment), comment
 
 
 def test_images_have_the_tags_that_are_on_the_nodes() -> None:
