@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 import dns.exception
 import dns.message
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 
 from peerfinder.domain import Names, directives
@@ -193,7 +194,8 @@ def _glue(answer: dns.message.QueryMessage) -> dict[tuple[str, str], str]:
     """Give the addresses in the additional section: the first by bytes for each name and type."""
     glue = {}
     for rrset in answer.additional:
-        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+        # An A record of another class, such as CH, holds something else than an address.
+        if rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
             name, record_type = normal(rrset.name.to_text()), dns.rdatatype.to_text(rrset.rdtype)
             glue[name, record_type] = min(record.to_text() for record in rrset)
     return glue

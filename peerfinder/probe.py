@@ -9,6 +9,7 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 
 from peerfinder.errors import PeerFinderError
@@ -61,7 +62,7 @@ def _negative_ttl(answer: dns.message.QueryMessage) -> int | None:
 def _extra(answer: dns.message.QueryMessage) -> dict[str, frozenset[str]]:
     extra: dict[str, frozenset[str]] = {}
     for rrset in answer.additional:
-        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+        if rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
             name = normal(rrset.name.to_text())
             extra[name] = extra.get(name, frozenset()) | {record.to_text() for record in rrset}
     return extra

@@ -283,6 +283,19 @@ def test_a_chain_of_aliases_is_no_answer_if_it_goes(length: int) -> None:
 
 
 @pytest.mark.knot
+def test_an_address_record_of_another_class_is_no_address() -> None:
+    def lie(query: dns.message.Message, _over_tcp: bool) -> list[bytes]:
+        reply = dns.message.make_response(query)
+        reply.answer.append(dns.rrset.from_text(f"{SUFFIX}.", 5, "IN", "SRV", f"0 10 3306 mysql-0.{SUFFIX}."))
+        reply.additional.append(dns.rrset.from_text(f"mysql-0.{SUFFIX}.", 5, "CH", "A", "evil.example. 17"))
+        return [reply.to_wire()]
+
+    with Liar(lie) as liar:
+        got = found(GALERA, SUFFIX, Nameservers.from_text(liar.nameserver), 1.0)
+
+    assert got == Found((*fqdn("mysql-0"),), {})
+
+
 def test_addresses_of_a_name_are_ipv4_before_ipv6(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "fd00::1", "mysql-1": "127.0.0.9"}))
     knot.publish(pods("galera", {"mysql-0": "fd00::1"}), pods("galera", {"mysql-0": "127.0.0.9"}))
