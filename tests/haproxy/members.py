@@ -83,13 +83,19 @@ class Members:
         """What it answers to the probe from now on."""
         self._servers[ordinal][1].ready = value
 
-    def refuse(self, ordinal: int, answers: int) -> None:
+    def say_no(self, ordinal: int, answers: int) -> None:
         """So many answers to the probe are no, and then it is ready again."""
         self._servers[ordinal][1].refusals = answers
 
-    def refusing(self, ordinal: int) -> bool:
+    def saying_no(self, ordinal: int) -> bool:
         """Whether some of these are left."""
         return self._servers[ordinal][1].refusals > 0
+
+    def refuse_clients(self, ordinal: int) -> None:
+        """Who is there may stay; the probe knows nothing of it."""
+        port, _ = self._servers[ordinal]
+        port.shutdown()
+        port.server_close()
 
     def die(self, ordinal: int) -> None:
         """Both ports are closed; the name stays."""
