@@ -4,6 +4,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 # Most tests wait for servers: more of them at a time than cores.
 WORKERS ?= 3
+MINUTES ?= 15
 NEWEST ?= python3.13
 
 .PHONY: help
@@ -72,7 +73,11 @@ cluster: cluster-tools ## a real Kubernetes on this machine with our images (roo
 
 .PHONY: e2e
 e2e: $(if $(E2E_CONTEXT),setup,cluster-tools) ## the tests on a real Kubernetes (E2E_CONTEXT=a context of your kubeconfig)
-	$(VENV)/bin/pytest tests/cluster $(PYTEST_ARGS)
+	E2E_FULL=1 $(VENV)/bin/pytest tests/cluster $(PYTEST_ARGS)
+
+.PHONY: soak-cluster
+soak-cluster: cluster-tools ## random faults on a real Kubernetes under a writing client (MINUTES=15, SEED=that of an earlier run)
+	$(VENV)/bin/python -m tests.cluster --folder .lab/soak soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: setup ## the figures of docs/figures.md, side by side in one run

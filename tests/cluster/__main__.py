@@ -1,6 +1,7 @@
 """`python -m tests.cluster`: a Kubernetes on this machine that stays up, and kubectl for it."""
 
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from images.debian import image_id
 from images.running import BuildError
 from tests.cluster import binaries
 from tests.cluster.cluster import Cluster, NotHereError
+from tests.cluster.database import Database
+from tests.cluster.soak import Soak
 from tests.cluster.waiting import ClusterError
 
 OURS = ("galera-install", "mysql-galera", "haproxy")
@@ -58,6 +61,27 @@ def kubectl(cluster: Cluster, words: tuple[str, ...]) -> None:
     """Run kubectl as the cluster's administrator."""
     command = (*cluster.kubectl.command, *words)
     os.execvp(command[0], command)
+
+
+@cli.command("soak")
+@click.option("--minutes", type=click.FloatRange(min=0), default=15, show_default=True)
+@click.option("--seed", type=int, help="Of an earlier run: the same faults in the same order.")
+@click.pass_obj
+def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
+    """Start a cluster with the lab's members, and break it at random, again and again, under a writing client."""
+    seed = random.randrange(10**6) if seed is None else seed
+    click.echo(f"seed {seed}")
+    with cluster:
+        cluster.load({image: image_id(image) for image in map(ensure, OURS)})
+        database = Database(cluster.kubectl.within("galera-lab"))
+        database.apply(Path("manifests/overlays/lab"))
+        database.wait_synced(3)
+        soak = Soak(cluster, database, random.Random(seed))
+        try:
+            faults = soak.run(minutes * 60)
+        finally:
+            click.echo(soak.times.table())
+        click.echo(f"seed {seed}: {faults} faults, all of {database.acknowledged()} acknowledged rows are there")
 
 
 @cli.command()

@@ -18,15 +18,18 @@ from tests.cluster import kubectl as kubectls
 from tests.cluster.cluster import Cluster, NotHereError, check
 from tests.cluster.database import RENAMED_TOOL, Database
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.shared import CLUSTERS, Shared, looked_after, mend
 from tests.cluster.times import Times
 
 OVERLAY = Path(__file__).parents[2] / "manifests/overlays/lab"
 NAMESPACE = "galera-lab"
 TIMES = pytest.StashKey[Times]()
+MENDED = pytest.StashKey[int]()
+"""How many tests had failed when the nodes were looked after the last time."""
 
 
 @pytest.fixture(scope="session")
-def own_cluster() -> Iterator[Cluster]:
+def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A cluster of this machine, of one node, with both images, and one of them by a second name."""
     if "E2E_CONTEXT" in os.environ:
         pytest.skip("NOT TESTED: needs the power switch of a node, which the cluster of E2E_CONTEXT does not have")
@@ -36,7 +39,7 @@ def own_cluster() -> Iterator[Cluster]:
         images = {tool: image_id(tool), RENAMED_TOOL: image_id(tool), server: image_id(server)}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    with Cluster() as cluster:
+    with looked_after(Cluster(), request.config) as cluster:
         cluster.load(images)
         yield cluster
 
@@ -56,18 +59,41 @@ def times(request: pytest.FixtureRequest) -> Times:
     return request.config.stash.setdefault(TIMES, Times())
 
 
-@pytest.fixture(scope="module")
-def database(kubectl: Kubectl, times: Times) -> Iterator[Database]:
-    """Three Synced members of manifests/overlays/lab, with acknowledged rows in them."""
-    found = Database(kubectl.within(NAMESPACE))
-    found.remove()
-    with times.of("first start: apply to 3 members Synced"):
-        found.apply(OVERLAY)
-        found.wait_synced(3)
-    with found.writer():
-        found.wait_acknowledged(50)
+@pytest.fixture(scope="session")
+def shared(kubectl: Kubectl, times: Times) -> Iterator[Shared]:
+    """The lab's members for all tests that do not make their own."""
+
+    def make() -> Database:
+        made = Database(kubectl.within(NAMESPACE))
+        made.remove()
+        with times.of("first start: apply to 3 members Synced"):
+            made.apply(OVERLAY)
+            made.wait_synced(3)
+        with made.writer():
+            made.wait_acknowledged(50)
+        return made
+
+    found = Shared(make)
     yield found
-    found.remove()
+    if "E2E_CONTEXT" in os.environ:
+        found.remove()  # else it ends with its cluster
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, shared: Shared) -> Database:
+    """Three Synced members of manifests/overlays/lab, with acknowledged rows in them."""
+    return shared.whole(request.session.testsfailed)
+
+
+@pytest.fixture(autouse=True)
+def _mended(request: pytest.FixtureRequest) -> None:
+    """Nodes that a failed test has left without power stay so for nobody."""
+    stash = request.config.stash
+    failures = request.session.testsfailed
+    if failures > stash.get(MENDED, 0):
+        stash[MENDED] = failures
+        for cluster in stash.get(CLUSTERS, ()):
+            mend(cluster)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -40,8 +40,14 @@ class Database:
         self.kubectl("apply", f"--kustomize={overlay}")
 
     def remove(self) -> None:
-        """The namespace and all that is in it."""
+        """The namespace and all that is in it, at once: its controller would come back after half a grace period."""
+        self.kubectl("delete", "statefulset", "--all", "--cascade=orphan")
+        self.kubectl("delete", "pod", "--all", "--force", "--grace-period=0", "--wait=false")
         self.kubectl("delete", "namespace", self.kubectl.namespace, "--ignore-not-found", "--timeout=150s", seconds=150)
+
+    def exists(self) -> bool:
+        """Whether there is a set of members."""
+        return self.kubectl("get", SET, "--ignore-not-found", "--output=name") != ""
 
     def pods(self) -> list[dict[str, Any]]:
         """The members' pods, by ordinal."""

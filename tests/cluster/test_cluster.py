@@ -9,9 +9,10 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.cluster.cluster import Cluster, NotHereError, check
+from tests.cluster.shared import full, mend
 from tests.cluster.waiting import ClusterError, wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images]
+pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 PLACES = {"echo-1": "node1", "echo-2": "node2", "echo-3": "node1"}
 """Which pod runs where."""
@@ -59,7 +60,7 @@ def test_a_name_that_is_not_there_is_denied_at_once(pair: Cluster) -> None:
         pair.kubectl("exec", "echo-1", "--", "timeout", "5", "getent", "hosts", "nobody.default.svc.cluster.local")
 
 
-def test_a_node_without_power_is_not_ready_and_its_pods_come_back_as_they_were(pair: Cluster) -> None:
+def test_a_node_without_power_does_not_answer_and_once_mended_its_pods_are_back_as_they_were(pair: Cluster) -> None:
     before = pair.kubectl.get("pod", "echo-2")
     node = pair.nodes[1]
 
@@ -67,7 +68,7 @@ def test_a_node_without_power_is_not_ready_and_its_pods_come_back_as_they_were(p
     with pytest.raises(ClusterError):
         ask(pair, "echo-2", "127.0.0.1:8080")
     assert ask(pair, "echo-1", "127.0.0.1:8080") == "echo-1"
-    node.up(pair.control, bound=True)
+    mend(pair)
 
     wait("echo-2 after its node's start", lambda: restarts(pair, "echo-2") == 1, seconds=90)
     wait("an answer of echo-2", lambda: answers(pair, "echo-2"), seconds=30)

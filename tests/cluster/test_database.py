@@ -4,12 +4,13 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.database import MEMBERS, RENAMED_TOOL, SET, Database
+from tests.cluster.shared import FULL
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
 
-DELETIONS = 5
+DELETIONS = 5 if FULL else 2
 
 
 def test_the_first_start_needs_no_restart_and_keeps_what_it_acknowledges(database: Database) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from tests.cluster.conftest import OVERLAY
 from tests.cluster.database import MEMBERS, Database, is_ready
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.node import Node
+from tests.cluster.shared import Shared, full, looked_after
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900), full]
 
 PRODUCTION = OVERLAY.parent / "production"
 NAMESPACE = "db"
@@ -32,7 +34,7 @@ CLASS = "galera-fast"
 
 
 @pytest.fixture(scope="module")
-def machines() -> Iterator[Cluster]:
+def machines(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Three nodes that have the images by the names of the overlay."""
     if "E2E_CONTEXT" in os.environ:
         pytest.skip("NOT TESTED: needs the power switches of nodes, which the cluster of E2E_CONTEXT does not have")
@@ -42,7 +44,7 @@ def machines() -> Iterator[Cluster]:
         found = {tool: image_id(tool), server: image_id(server)}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    with Cluster(nodes=3) as cluster:
+    with looked_after(Cluster(nodes=3), request.config) as cluster:
         # The writer's pod has the server's image by its own name.
         cluster.load({tag.replace("localhost/", "registry.example/"): image for tag, image in found.items()})
         cluster.load({server: found[server]})
@@ -50,16 +52,30 @@ def machines() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def database(machines: Cluster, tmp_path_factory: pytest.TempPathFactory, times: Times) -> Database:
-    """Three Synced members of manifests/overlays/production."""
-    made = Database(machines.kubectl.within(NAMESPACE))
-    machines.kubectl.apply(*(volume(node, number) for node in machines.nodes for number in (1, 2)))
-    machines.kubectl("create", "namespace", NAMESPACE)
-    create_secret(made.kubectl)
-    with times.of("overlays/production on three nodes: apply to 3 members Synced"):
-        made.apply(without_provisioner(tmp_path_factory.mktemp("overlay")))
-        made.wait_synced(3, seconds=240)
-    return made
+def production(machines: Cluster, tmp_path_factory: pytest.TempPathFactory, times: Times) -> Shared:
+    """The members of manifests/overlays/production."""
+    numbers = count()
+
+    def make() -> Database:
+        made = Database(machines.kubectl.within(NAMESPACE))
+        made.remove()
+        # One to begin with and one for who loses that, and new ones each time: a released volume is not used again.
+        fresh = [next(numbers), next(numbers)]
+        machines.kubectl.apply(*(volume(node, number) for node in machines.nodes for number in fresh))
+        machines.kubectl("create", "namespace", NAMESPACE)
+        create_secret(made.kubectl)
+        with times.of("overlays/production on three nodes: apply to 3 members Synced"):
+            made.apply(without_provisioner(tmp_path_factory.mktemp("overlay")))
+            made.wait_synced(3, seconds=240)
+        return made
+
+    return Shared(make)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, production: Shared) -> Database:
+    """Three Synced members, one on each node."""
+    return production.whole(request.session.testsfailed)
 
 
 def test_every_member_has_a_node_of_its_own_and_the_memory_that_was_asked_for(database: Database) -> None:

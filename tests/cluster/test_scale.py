@@ -7,9 +7,10 @@ went waits for those that are missing, by name, and one that comes back larger d
 import pytest
 
 from tests.cluster.database import Database
+from tests.cluster.shared import full
 from tests.cluster.times import Times
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), full]
 
 
 def test_scaled_to_one_member_and_back(database: Database, times: Times) -> None:

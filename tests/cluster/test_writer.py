@@ -27,18 +27,22 @@ ASK = "echo '@1 show table writer' | socat -t 5 - UNIX-CONNECT:/run/haproxy/mast
 
 
 @pytest.fixture(scope="module")
-def proxies(
-    request: pytest.FixtureRequest, database: Database, times: Times, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """Two proxies before the members that run already."""
+def _image(request: pytest.FixtureRequest) -> None:
+    """The node has it."""
     if "E2E_CONTEXT" not in os.environ:
         cluster: Cluster = request.getfixturevalue("own_cluster")
         image = ensure("haproxy")
         cluster.load({image: image_id(image)})
+
+
+@pytest.fixture
+def proxies(_image: None, database: Database, times: Times, tmp_path: Path) -> Iterator[Database]:
+    """Two proxies before the members that run already."""
     found = Database(database.kubectl, members="app.kubernetes.io/name=mysql-writer")
-    with times.of("two proxies before a running cluster: apply to ready"):
-        database.apply(overlay(tmp_path_factory.mktemp("overlay")))
-        wait_ready(found)
+    if not found.pods():
+        with times.of("two proxies before a running cluster: apply to ready"):
+            database.apply(overlay(tmp_path))
+            wait_ready(found)
     yield found
     print(found.kubectl("logs", PROXIES[0], "--container=members"))
 
