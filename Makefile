@@ -5,6 +5,7 @@ PYTEST_ARGS ?=
 # Most tests wait for servers: more of them at a time than cores.
 WORKERS ?= 3
 MINUTES ?= 15
+MODEL_ARGS ?=
 NEWEST ?= python3.13
 
 .PHONY: help
@@ -78,6 +79,10 @@ e2e: $(if $(E2E_CONTEXT),setup,cluster-tools) ## the tests on a real Kubernetes 
 .PHONY: soak-cluster
 soak-cluster: cluster-tools ## random faults on a real Kubernetes under a writing client (MINUTES=15, SEED=that of an earlier run)
 	$(VENV)/bin/python -m tests.cluster --folder .lab/soak soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+.PHONY: model
+model: setup ## the protocol's model checker, for minutes (MODEL_ARGS="--deviations 3 --walks 1000")
+	$(VENV)/bin/python -m tests.model $(MODEL_ARGS)
 
 .PHONY: bench
 bench: setup ## the figures of docs/figures.md, side by side in one run

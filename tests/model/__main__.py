@@ -1,0 +1,40 @@
+"""`python -m tests.model`: the long exploration, with the numbers of states that it has gone through."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+from tests.model.explore import Report, at_random, exhaustively, with_deviations
+from tests.model.state import after_outage, first_start
+
+
+@click.command()
+@click.option("--deviations", type=click.IntRange(min=0), default=2, show_default=True)
+@click.option("--depth", type=click.IntRange(min=1), default=9, show_default=True, help="Of all steps in any order.")
+@click.option("--walks", type=click.IntRange(min=1), default=300, show_default=True, help="Of five members.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the walks.")
+def model(deviations: int, depth: int, walks: int, seed: int) -> None:
+    """Explore what can happen to a cluster, and say what was found; exit status 1 when an invariant broke."""
+    first, outage = first_start(3, faults=3, writes=2), after_outage(3, faults=3, writes=1)
+    runs: dict[str, Callable[[], Report]] = {
+        f"first start, {deviations} deviations": lambda: with_deviations(first, deviations),
+        f"after an outage, {deviations} deviations": lambda: with_deviations(outage, deviations),
+        f"after an outage, all of {depth} steps": lambda: exhaustively(outage, depth),
+        f"five members, {walks} walks of seed {seed}": lambda: at_random(
+            after_outage(5, faults=5, writes=3), seed, walks, 400
+        ),
+    }
+    broken = False
+    for name, run in runs.items():
+        click.echo(f"{name} ...")
+        began = time.monotonic()
+        report = run()
+        broken |= bool(report.violation)
+        click.echo(f"{name}: {report} ({time.monotonic() - began:.0f} s)")
+    sys.exit(broken)
+
+
+if __name__ == "__main__":
+    model()

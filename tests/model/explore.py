@@ -1,0 +1,229 @@
+"""Going through the states: all of them up to a depth, or at random; and the way back when something is wrong."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from tests.model import galera, mind
+from tests.model.galera import InvariantError
+from tests.model.state import Node, State
+from tests.model.steps import Step, ask_on, begin_round, coming_up, starter_missing, steps
+
+Place = TypeVar("Place")
+
+BAD_LUCK = 0.1
+"""How often a random walk takes any step, faults among them."""
+
+PATIENCE = 400
+"""Steps of each pod within which everything must be well again, once nothing goes wrong any more."""
+
+
+@dataclass
+class Report:
+    """What an exploration came to."""
+
+    states: int = 0
+    """Different states; of random walks, steps."""
+    depth: int = 0
+    bootstraps: int = 0
+    """How many of them were bootstraps: a model in which nothing starts proves nothing."""
+    recovered: int = 0
+    """From how many states everything was well again by itself."""
+    violation: str = ""
+    trace: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        told = f"{self.states} states, depth {self.depth}, {self.bootstraps} bootstraps, {self.recovered} recoveries"
+        return "\n  ".join((told, *self.trace, self.violation)) if self.violation else told
+
+
+def exhaustively(first: State, depth: int, *, recover_each: int = 997, most: int = 10_000_000) -> Report:
+    """All states within so many steps; the trace to a violation is a shortest one.
+
+    Every `recover_each`th state must become well by itself.
+    """
+    report = Report()
+    came: dict[State, tuple[State, str] | None] = {first: None}
+    level = [first]
+    for report.depth in range(1, depth + 1):
+        following: list[State] = []
+        for state in level:
+            for step in steps(state):
+                try:
+                    after = step.do(state)
+                    check(after)
+                    if len(came) % recover_each == 0 and after not in came:
+                        report.recovered += recovered(after)
+                except InvariantError as exc:
+                    report.violation, report.states = str(exc), len(came)
+                    report.trace = (*back(came, state), step.name)
+                    return report
+                if after not in came:
+                    came[after] = (state, step.name)
+                    following.append(after)
+                    report.bootstraps += len(after.started) > len(state.started)
+        level = following
+        report.states = len(came)
+        if not level or report.states > most:
+            break
+    return report
+
+
+class Turn(NamedTuple):
+    """Where the scheduler stands that lets one pod after the other go on."""
+
+    state: State
+    ordinal: int = 0
+    began: bool = False
+    """This pod has had its round in this turn."""
+    deviations: int = 0
+    """How often something else may still happen."""
+
+
+def with_deviations(first: State, deviations: int, *, recover_each: int = 997) -> Report:
+    """All runs of the well-behaved scheduler with so many deviations from it, wherever they fall.
+
+    A deviation is any other step: a fault, or something that happens earlier than in its turn.  So executions of any
+    length are covered, as long as few things are out of the ordinary (delay-bounded scheduling, Emmi et al., 2011).
+    """
+    report = Report(depth=deviations)
+    start = Turn(first, deviations=deviations)
+    came: dict[Turn, tuple[Turn, str] | None] = {start: None}
+    queue = deque([start])
+    while queue:
+        turn = queue.popleft()
+        for name, step in next_turns(turn):
+            try:
+                after = step()
+                check(after.state)
+                if len(came) % recover_each == 0 and after not in came:
+                    report.recovered += recovered(after.state)
+            except InvariantError as exc:
+                report.violation, report.states = str(exc), len(came)
+                report.trace = (*back(came, turn), name)
+                return report
+            if after not in came:
+                came[after] = (turn, name)
+                queue.append(after)
+                report.bootstraps += len(after.state.started) > len(turn.state.started)
+    report.states = len(came)
+    return report
+
+
+def next_turns(turn: Turn) -> Iterator[tuple[str, Callable[[], Turn]]]:
+    """The scheduler's own next step, and all others as long as they are allowed."""
+    state, ordinal = turn.state, turn.ordinal
+    due = due_step(state, state.nodes[ordinal], began=turn.began)
+    if due is None:
+        yield "", lambda: turn._replace(ordinal=(ordinal + 1) % len(state.nodes), began=False)
+    else:
+        what, step = due
+        began = turn.began or step is begin_round
+        yield f"{state.nodes[ordinal].name} {what}", lambda: turn._replace(state=step(state, ordinal), began=began)
+    if turn.deviations:
+        for other in steps(state):
+            yield f"* {other.name}", partial(deviate, turn, other)
+
+
+def deviate(turn: Turn, step: Step) -> Turn:
+    """Something else happens."""
+    return turn._replace(state=step.do(turn.state), deviations=turn.deviations - 1)
+
+
+def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[State, int], State]] | None:
+    """What this pod does next while nothing goes wrong; None when it has nothing to do in this turn."""
+    seeking = node.server in ("joining", "transferring")
+    if seeking and not galera.donors(state, node.ordinal):
+        return "server finds nobody and ends", galera.kill
+    if began and node.asking is None and not node.outbox:
+        return None if not (found := moves(state, node)) else found
+    found = moves(state, node)
+    return found or ("begins a round", begin_round)
+
+
+def moves(state: State, node: Node) -> tuple[str, Callable[[State, int], State]] | None:
+    """What this pod does before it looks around again."""
+    if starter_missing(node):
+        return "starter reports", mind.arrive
+    if node.outbox:
+        return "sends a request", mind.send
+    if node.asking is not None:
+        return "asks on", ask_on
+    if node.hands is not None:
+        return "becomes the server", galera.execute
+    if mind.can_take(node):
+        return "takes its permission", mind.take
+    if coming_up(state, node):
+        return "server comes up", galera.up
+    if node.server == "Primary" and node.log != state.components[node.component].log:
+        return "catches up", galera.caught_up
+    return None
+
+
+def at_random(first: State, seed: int, walks: int, length: int) -> Report:
+    """Seeded walks; what leads somewhere is more likely than a fault."""
+    luck, report = random.Random(seed), Report(depth=length)
+    for _ in range(walks):
+        state, trace = first, []
+        for _ in range(length):
+            step = chosen(luck, state)
+            trace.append(step.name)
+            try:
+                after = step.do(state)
+                check(after)
+            except InvariantError as exc:
+                report.violation, report.trace = str(exc), tuple(trace)
+                return report
+            report.states += 1
+            report.bootstraps += len(after.started) > len(state.started)
+            state = after
+        try:
+            report.recovered += recovered(state)
+        except InvariantError as exc:
+            report.violation, report.trace = str(exc), tuple(trace)
+            return report
+    return report
+
+
+def chosen(luck: random.Random, state: State) -> Step:
+    """Mostly something that leads somewhere."""
+    found = list(steps(state))
+    good = [step for step in found if not step.fault]
+    return luck.choice(found if luck.random() < BAD_LUCK or not good else good)
+
+
+def back(came: Mapping[Place, tuple[Place, str] | None], place: Place) -> tuple[str, ...]:
+    """The steps that led to a state."""
+    names: list[str] = []
+    while (before := came[place]) is not None:
+        place, name = before
+        names.append(name)
+    return tuple(name for name in reversed(names) if name)
+
+
+def check(state: State) -> None:
+    """What must hold in every state."""
+    primaries = {n.component for n in state.nodes if n.server == "Primary"}
+    if len(primaries) > 1:
+        raise InvariantError("two Primary Components")
+
+
+def recovered(state: State) -> bool:
+    """Whether all are well again by themselves (I5); False where a human is needed.  Raises InvariantError."""
+    turn = Turn(galera.regrouped(state._replace(isolated=frozenset(), late=(), faults=0, writes=0)))
+    for _ in range(PATIENCE * len(state.nodes)):
+        _, step = next(next_turns(turn))
+        turn = step()
+        check(turn.state)
+        nodes = turn.state.nodes
+        if all(n.server == "Primary" for n in nodes):
+            if gone := state.acknowledged - set(turn.state.components[nodes[0].component].log):
+                raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
+            return True
+    rules = {n.verdict.rule for n in turn.state.nodes}
+    if state.lost or rules & {"doubtful-transfer", "no-candidate"}:
+        return False
+    raise InvariantError(f"not well by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")

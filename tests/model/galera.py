@@ -1,0 +1,171 @@
+"""An abstract Galera: servers that start, join, commit, split, merge and die, and what is on their disks then.
+
+Quorum as in gcomm (pc_proto.cpp), all weights 1: more than half of the last Primary view go on, who leaves in order
+does not count, and a component that was split is Primary again when all of its last view are back.
+"""
+
+from dataclasses import replace
+
+from bootstrap.facts import DataClass
+from bootstrap.pod import Action
+from bootstrap.standing import CANDIDATES
+from tests.model.state import ALIVE, Component, Node, State
+
+
+class InvariantError(AssertionError):
+    """Something that must never happen; the message says what."""
+
+
+def execute(state: State, ordinal: int) -> State:
+    """The starter becomes the server."""
+    node = state.nodes[ordinal]
+    verdict = node.hands
+    assert verdict is not None
+    if verdict.action is Action.BOOTSTRAP:
+        term = verdict.promise.term if verdict.promise else 0
+        if node.permission != term:  # consumed, or void: the starter ends
+            return starter_gone(state, ordinal)
+        check_bootstrap(state, node, term)
+        data = DataClass.INITIALIZED if verdict.first else node.data
+        node = node._replace(server="bootstrapping", permission=0, data=data)
+        state = state._replace(started=(*state.started, term))
+    else:
+        node = node._replace(server="joining")
+    return starter_gone(state.put(node), ordinal)
+
+
+def starter_gone(state: State, ordinal: int) -> State:
+    """Its connection ends: it has become the server, or it is dead."""
+    node = state.nodes[ordinal]
+    held = bool(node.server)
+    pod = node.pod.left(held=held) if node.starter else node.pod
+    return state.put(node._replace(starter=False, hands=None, pod=pod))
+
+
+def check_bootstrap(state: State, node: Node, term: int) -> None:
+    """What must hold at the moment of every bootstrap (I1, I2)."""
+    if term in state.started:
+        raise InvariantError(f"term {term} bootstraps twice")
+    if alive := [n.name for n in state.nodes if n is not node and n.server]:
+        raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
+    for other in state.nodes:
+        if other.log != node.log[: len(other.log)]:
+            raise InvariantError(f"{node.name} bootstraps with {node.log}, {other.name} holds {other.log}")
+    if gone := state.acknowledged - set(node.log):
+        raise InvariantError(f"{node.name} bootstraps without the acknowledged commits {sorted(gone)}")
+
+
+def donors(state: State, ordinal: int) -> list[int]:
+    """The components that a joiner can reach."""
+    if ordinal in state.isolated:
+        return []
+    found = {n.component for n in state.nodes if n.server == "Primary" and n.ordinal not in state.isolated}
+    return sorted(found)
+
+
+def up(state: State, ordinal: int) -> State:
+    """The next step on a server's way to Synced."""
+    node = state.nodes[ordinal]
+    if node.server == "bootstrapping":
+        number = len(state.components)
+        component = Component(frozenset({ordinal}), node.log)
+        node = node._replace(server="Primary", component=number, data=DataClass.CRASHED)
+        return order(state._replace(components=(*state.components, component)).put(node), number)
+    donor = donors(state, ordinal)[0]
+    if node.server == "joining" and node.data not in CANDIDATES:
+        return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
+    component = state.components[donor]
+    if node.log != component.log[: len(node.log)]:
+        raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
+    node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
+    return order(with_view(state.put(node), donor, component.view | {ordinal}), donor, to=ordinal)
+
+
+def with_view(state: State, number: int, view: frozenset[int], *, primary: bool = True) -> State:
+    """The component with another view."""
+    components = list(state.components)
+    components[number] = components[number]._replace(view=view, primary=primary)
+    return state._replace(components=tuple(components))
+
+
+def order(state: State, number: int, *, to: int | None = None) -> State:
+    """A write set or a view: durable at `to`, or at all members; the others lag behind."""
+    fresh = state.commits + 1
+    components = list(state.components)
+    log = (*components[number].log, fresh)
+    components[number] = components[number]._replace(log=log)
+    state = state._replace(components=tuple(components), commits=fresh)
+    members = [n for n in state.nodes if n.component == number and n.server == "Primary"]
+    return state.put(*(n._replace(log=log) for n in members if to is None or n.ordinal == to))
+
+
+def commit(state: State, ordinal: int, *, alone: bool) -> State:
+    """A client gets its acknowledgement; `alone`: only this member has it on its disk when it does."""
+    node = state.nodes[ordinal]
+    state = order(state, node.component, to=ordinal if alone else None)
+    return state._replace(acknowledged=state.acknowledged | {state.commits}, writes=state.writes - 1)
+
+
+def caught_up(state: State, ordinal: int) -> State:
+    """A member applies what it lags behind."""
+    node = state.nodes[ordinal]
+    return state.put(node._replace(log=state.components[node.component].log))
+
+
+def stop(state: State, ordinal: int) -> State:
+    """In order: everything is applied, and the view shrinks by one."""
+    node = state.nodes[ordinal]
+    if node.server not in ALIVE:
+        return state
+    component = state.components[node.component]
+    if node.ordinal in component.view:
+        node = node._replace(log=component.log)
+        state = with_view(state, node.component, component.view - {ordinal}, primary=component.primary)
+    return ended(state.put(node._replace(data=DataClass.CLEAN)), ordinal)
+
+
+def kill(state: State, ordinal: int, *, in_ddl: bool = False) -> State:
+    """SIGKILL; inside a DDL grastate.dat has the nil uuid."""
+    node = state.nodes[ordinal]
+    if in_ddl and node.data is DataClass.CRASHED:
+        state = state.put(node._replace(data=DataClass.DDL_CRASH))
+    return ended(state, ordinal)
+
+
+def ended(state: State, ordinal: int) -> State:
+    """A server is gone: the rest of its component counts."""
+    node = state.nodes[ordinal]
+    number = node.component
+    state = state.put(node._replace(server="", component=-1))
+    return quorum(state, number) if number >= 0 else state
+
+
+def regrouped(state: State) -> State:
+    """The network has changed."""
+    for number in sorted({n.component for n in state.nodes if n.component >= 0}):
+        state = quorum(state, number)
+    return state
+
+
+def quorum(state: State, number: int) -> State:
+    """Which of the members that live go on as Primary."""
+    component = state.components[number]
+    alive = {n.ordinal for n in state.nodes if n.component == number}
+    groups = [alive - state.isolated, *({o} for o in sorted(alive & state.isolated))]
+    needed = len(component.view) // 2 + 1 if component.primary else len(component.view)
+    going_on = next((g for g in groups if len(g & component.view) >= max(needed, 1)), set())
+    for ordinal in alive:
+        status = "Primary" if ordinal in going_on else "non-Primary"
+        state = state.put(state.nodes[ordinal]._replace(server=status))
+    state = with_view(state, number, component.view, primary=bool(going_on))
+    if going_on and going_on != component.view:
+        state = with_view(state, number, frozenset(going_on))
+        state = order(state, number, to=min(going_on & component.view))
+    return state
+
+
+def forget_volume(node: Node, number: int) -> Node:
+    """An empty volume in its place."""
+    memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False, joining="", uuid="",
+                     epoch=0, promise=None, term=0, volumes=())  # fmt: skip
+    return node._replace(log=(), data=DataClass.EMPTY, memory=memory)

@@ -1,0 +1,179 @@
+"""The state of a whole cluster as one value: pods, servers, and what is on the wire.
+
+Everything is immutable and hashable, so that states can be compared, kept and gone back to.
+"""
+
+from typing import NamedTuple
+
+from bootstrap.facts import DataClass, Disk, Position, Promise, Record, Unknown
+from bootstrap.journal import Memory
+from bootstrap.pod import Action, Pod
+from bootstrap.promise import Prepare
+from bootstrap.standing import CANDIDATES
+
+HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
+"""The one history of a model's cluster."""
+
+ALIVE = ("Primary", "non-Primary")
+"""What a server is that answers."""
+
+Answer = Record | Unknown
+
+
+class Verdict(NamedTuple):
+    """What a round of an agent came to, as far as a starter can act on it."""
+
+    rule: str
+    action: Action | None = None
+    promise: Promise | None = None
+    first: bool = False
+
+
+class Component(NamedTuple):
+    """Servers that replicate to each other; known by its place in `State.components`."""
+
+    view: frozenset[int]
+    """The members of the last Primary view."""
+    log: tuple[int, ...]
+    """What has been ordered; a member may not have applied all of it."""
+    primary: bool = True
+
+
+class Node(NamedTuple):
+    """One pod: its volume, its starter, its server and its agent."""
+
+    ordinal: int
+    # On the volume.
+    memory: Memory
+    log: tuple[int, ...] = ()
+    """The commits on the disk."""
+    data: DataClass = DataClass.EMPTY
+    kernel: int = 0
+    """The life of the machine in which a join was last permitted."""
+    # In the pod's folders, as long as the pod.
+    permission: int = 0
+    """The term of the permission that lies there; 0 = none."""
+    # The starter.
+    starter: bool = False
+    hands: Verdict | None = None
+    """What the starter has taken and not executed yet."""
+    # The server.
+    server: str = ""
+    """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
+    component: int = -1
+    # The agent.
+    life: int = 0
+    pod: Pod = Pod()
+    peers: tuple[Answer, ...] = ()
+    """The answers of the last whole round."""
+    asking: tuple[Answer, ...] | None = None
+    """The answers of the round under way, in the order of asking."""
+    fresh: bool = False
+    """That round began after the promise that binds this pod was made."""
+    outbox: tuple[tuple[int, Prepare], ...] = ()
+    """Requests for promises that are to be sent in this round."""
+    verdict: Verdict = Verdict("start")
+
+    @property
+    def held(self) -> bool:
+        """Whether something holds the volume's lock."""
+        return bool(self.starter or self.server)
+
+    @property
+    def name(self) -> str:
+        return f"galera-{self.ordinal}"
+
+    @property
+    def boot_id(self) -> str:
+        return f"{self.ordinal}.{self.life}"
+
+
+class State(NamedTuple):
+    """All of it."""
+
+    nodes: tuple[Node, ...]
+    components: tuple[Component, ...] = ()
+    isolated: frozenset[int] = frozenset()
+    """Whom nobody hears, neither agent nor server."""
+    late: tuple[tuple[int, Prepare], ...] = ()
+    """Requests that were delayed or repeated on the way, with their receivers."""
+    kernel: int = 0
+    commits: int = 0
+    """How many write sets and views have been ordered: the last one's number."""
+    acknowledged: frozenset[int] = frozenset()
+    started: tuple[int, ...] = ()
+    """The terms of all bootstraps."""
+    lost: bool = False
+    """A volume has been lost: a human may be needed."""
+    faults: int = 0
+    """How many things may still go wrong."""
+    writes: int = 0
+    """How many commits clients may still make."""
+
+    def put(self, *nodes: Node) -> "State":
+        """The same with these nodes."""
+        fresh = list(self.nodes)
+        for node in nodes:
+            fresh[node.ordinal] = node
+        return self._replace(nodes=tuple(fresh))
+
+    def connected(self, one: int, other: int) -> bool:
+        """Whether these two hear each other."""
+        return not {one, other} & self.isolated
+
+
+def record(node: Node, count: int) -> Record:
+    """What an agent says of its pod, as `Agent.record` has it."""
+    memory, pod = node.memory, node.pod
+    return Record(
+        pod=node.name,
+        ordinal=node.ordinal,
+        boot_id=node.boot_id,
+        volume_id=memory.volume_id,
+        phase=pod.phase,
+        disk=pod.disk,
+        server=pod.server,
+        joining=bool(memory.joining),
+        history=bool(memory.uuid),
+        epoch=memory.epoch,
+        retired=pod.retired,
+        promise=memory.promise,
+        expected=frozenset(range(count)) | {ordinal for ordinal, _ in memory.volumes},
+        volumes=memory.volumes,
+    )
+
+
+def disk(node: Node, kernel: int) -> Disk:
+    """What a starter finds: a join that was open when the machine went down may have left less than it seems."""
+    position = Position(HISTORY, len(node.log)) if node.log else None
+    if node.memory.joining and node.kernel != kernel and node.data in CANDIDATES:
+        return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True)
+    return Disk(node.data, position if node.data in CANDIDATES else None)
+
+
+def first_start(count: int, *, faults: int, writes: int) -> State:
+    """Empty pods whose agents have just started."""
+    memories = [Memory("cluster", f"galera-{o}", volume_id=f"volume-{o}") for o in range(count)]
+    return State(tuple(Node(o, memory) for o, memory in enumerate(memories)), faults=faults, writes=writes)
+
+
+def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> State:
+    """Members that were killed together, the last of them `behind` commits short."""
+    log = (1, 2, 3)
+    volumes = tuple((o, f"volume-{o}") for o in range(count))
+    nodes = []
+    for ordinal in range(count):
+        others = tuple(v for v in volumes if v[0] != ordinal)
+        memory = Memory(
+            "cluster",
+            f"galera-{ordinal}",
+            f"volume-{ordinal}",
+            initialised=ordinal == 0,
+            uuid=HISTORY,
+            epoch=1,
+            term=1,
+            volumes=others,
+        )
+        short = log[: len(log) - behind] if ordinal == count - 1 else log
+        nodes.append(Node(ordinal, memory, short, DataClass.CRASHED, pod=Pod(retired=1)))
+    return State(tuple(nodes), commits=3, acknowledged=frozenset(log), started=(1,), faults=faults, writes=writes)

@@ -1,0 +1,148 @@
+"""All that can happen next in a state, each with a name that a trace can be read by."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from tests.model import galera, mind
+from tests.model.state import Node, State
+
+
+class Step(NamedTuple):
+    """One thing that may happen."""
+
+    name: str
+    do: Callable[[State], State]
+    fault: bool = False
+    """It uses up one of the faults."""
+
+
+def steps(state: State) -> Iterator[Step]:
+    """Whatever may happen, good or bad."""
+    for node in state.nodes:
+        for what, do in progress(state, node):
+            yield Step(f"{node.name} {what}", partial(do, ordinal=node.ordinal))
+    for place, (target, _) in enumerate(state.late):
+        yield Step(f"a late request reaches galera-{target}", partial(arrive_late, place=place))
+    if state.faults:
+        for node in state.nodes:
+            for what, do in faults(state, node):
+                yield Step(f"{node.name} {what}", partial(costly, do, ordinal=node.ordinal), fault=True)
+        yield Step("power cut", power_cut, fault=True)
+
+
+def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
+    """What leads somewhere."""
+    if starter_missing(node):
+        yield "starter reports", mind.arrive
+    if node.outbox:
+        yield "sends a request", mind.send
+    elif node.asking is None:
+        yield "begins a round", begin_round
+    else:
+        yield "asks on", ask_on
+    if mind.can_take(node):
+        yield "takes its permission", mind.take
+    if node.hands is not None:
+        yield "becomes the server", galera.execute
+    if coming_up(state, node):
+        yield "server comes up", galera.up
+    if node.server == "Primary" and node.log != state.components[node.component].log:
+        yield "catches up", galera.caught_up
+    if node.server == "Primary" and state.writes and not node.memory.joining:
+        yield "commits, the others lag", partial(galera.commit, alone=True)
+        yield "commits", partial(galera.commit, alone=False)
+    if node.ordinal in state.isolated:
+        yield "is heard again", heal
+
+
+def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
+    """What goes wrong."""
+    if node.server:
+        yield "server is killed", galera.kill
+        if node.server == "Primary":
+            yield "server is killed in a DDL", partial(galera.kill, in_ddl=True)
+            yield "server is stopped", galera.stop
+    yield "agent is killed", kill_agent
+    yield "pod is killed", kill_pod
+    if node.ordinal not in state.isolated:
+        yield "is not heard", isolate
+    if node.outbox:
+        yield "request is lost", partial(mind.send, lost=True)
+        yield "answer is lost", partial(mind.send, deaf=True)
+        yield "request is repeated later", partial(mind.send, repeated=True)
+        yield "request is delayed", partial(mind.send, lost=True, repeated=True)
+    if not state.lost:
+        yield "volume is lost", lose_volume
+
+
+def costly(step: Callable[..., State], state: State, ordinal: int) -> State:
+    """A step that uses up one of the faults."""
+    after = step(state, ordinal=ordinal)
+    return after._replace(faults=after.faults - 1)
+
+
+def starter_missing(node: Node) -> bool:
+    """Whether a starter is to report: there is none, or it has lost its agent."""
+    return not node.server and node.hands is None and not node.pod.starter
+
+
+def coming_up(state: State, node: Node) -> bool:
+    """Whether a server is on its way, and finds what it needs."""
+    joins = node.server in ("joining", "transferring") and galera.donors(state, node.ordinal)
+    return node.server == "bootstrapping" or bool(joins)
+
+
+def begin_round(state: State, ordinal: int) -> State:
+    """Look at the own pod, and ask the first peer."""
+    return ask_on(mind.observe(state, ordinal), ordinal)
+
+
+def ask_on(state: State, ordinal: int) -> State:
+    """Ask the next peer; when it was the last one, decide."""
+    state = mind.ask(state, ordinal)
+    asking = state.nodes[ordinal].asking
+    whole = asking is not None and len(asking) == len(state.nodes) - 1
+    return mind.conclude(state, ordinal) if whole else state
+
+
+def arrive_late(state: State, place: int) -> State:
+    """A delayed or repeated request arrives, whoever has died since."""
+    target, prepare = state.late[place]
+    state = state._replace(late=state.late[:place] + state.late[place + 1 :])
+    return mind.receive(state, target, prepare)[0]
+
+
+def kill_agent(state: State, ordinal: int) -> State:
+    """The starter, if there is one, outlives it."""
+    return state.put(mind.new_life(state.nodes[ordinal]))
+
+
+def kill_pod(state: State, ordinal: int) -> State:
+    """Agent, starter and server."""
+    node = state.nodes[ordinal]
+    state = state.put(mind.new_life(node._replace(starter=False, hands=None)))
+    return galera.kill(state, ordinal) if node.server else state
+
+
+def lose_volume(state: State, ordinal: int) -> State:
+    """The pod is killed, and its volume replaced by an empty one."""
+    state = kill_pod(state, ordinal)
+    node = galera.forget_volume(state.nodes[ordinal], state.nodes[ordinal].life)
+    return state.put(node)._replace(lost=True)
+
+
+def power_cut(state: State) -> State:
+    """All pods and their machines."""
+    dead = (mind.new_life(n._replace(starter=False, hands=None, server="", component=-1)) for n in state.nodes)
+    return state.put(*dead)._replace(kernel=state.kernel + 1, faults=state.faults - 1, late=())
+
+
+def isolate(state: State, ordinal: int) -> State:
+    """Nobody hears this pod."""
+    return galera.regrouped(state._replace(isolated=state.isolated | {ordinal}))
+
+
+def heal(state: State, ordinal: int) -> State:
+    """It is heard again."""
+    return galera.regrouped(state._replace(isolated=state.isolated - {ordinal}))

@@ -1,0 +1,77 @@
+"""The rules of `decide` and `promise` in all that can happen to a model cluster, and that each of them is needed."""
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from bootstrap import decide, promise
+from tests.model.explore import Report, at_random, with_deviations
+from tests.model.state import State, after_outage, first_start
+
+STARTS = {"first start": first_start(3, faults=3, writes=2), "after an outage": after_outage(3, faults=3, writes=1)}
+
+Patch = pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_one_thing_out_of_the_ordinary_anywhere_breaks_nothing(start: State) -> None:
+    assert_kept(with_deviations(start, 1))
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_three_members_on_random_walks_break_nothing(start: State) -> None:
+    assert_kept(at_random(start, seed=1, walks=20, length=150))
+
+
+def test_five_members_on_random_walks_break_nothing() -> None:
+    assert_kept(at_random(after_outage(5, faults=4, writes=2), seed=1, walks=15, length=250))
+
+
+def assert_kept(report: Report) -> None:
+    """No violation, and not because nothing happened."""
+    assert not report.violation, report
+    assert report.bootstraps, report
+    assert report.recovered, report
+
+
+def without_rule(name: str) -> Callable[[Patch], None]:
+    """`decide` without one of its rules."""
+
+    def mutate(patch: Patch) -> None:
+        left = tuple(rule for rule in decide.RULES if rule.name != name)
+        assert len(left) == len(decide.RULES) - 1
+        patch.setattr(decide, "RULES", left)
+
+    return mutate
+
+
+def without_line(module: ModuleType, function: str, line: str) -> Callable[[Patch], None]:
+    """A function without an `if` and the return below it."""
+
+    def mutate(patch: Patch) -> None:
+        source = inspect.getsource(getattr(module, function)).splitlines()
+        (place,) = (number for number, text in enumerate(source) if text.strip().startswith(line))
+        names = dict(vars(module))
+        exec("\n".join(source[:place] + source[place + 2 :]), names)
+        patch.setattr(module, function, names[function])
+
+    return mutate
+
+
+NEEDED = {
+    "no rule for a replaced volume": without_rule("replaced-volume"),
+    "no rule to join": without_rule("join"),
+    "no rule to stop a server that is stuck": without_rule("stuck-server"),
+    "a promise never ends": lambda patch: patch.setattr(promise, "ended", lambda *_: False),
+    "a promise binds nobody": lambda patch: patch.setattr(promise, "ended", lambda *_: True),
+}
+"""What must be noticed when it is taken away.  Some are only found with two deviations: `make model`."""
+
+
+@pytest.mark.parametrize("mutate", NEEDED.values(), ids=NEEDED)
+def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], None]) -> None:
+    mutate(monkeypatch)
+
+    assert any(with_deviations(start, 1).violation for start in STARTS.values())
