@@ -13,7 +13,7 @@ from hypothesis import settings
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-LONGEST_FIRST = ("cluster", "faults", "containers", "lab", "images")
+LONGEST_FIRST = ("cluster", "faults", "containers", "lab", "haproxy", "examples", "images")
 """Folders of tests that begin before all others, so that no process is left with a long one at the end."""
 
 WHOLE = ("cluster",)
