@@ -33,6 +33,8 @@ class Cluster(RuleBasedStateMachine):
         """Every peer and address that was ever seen."""
         self.away: dict[str, float] = {}
         """Since when a peer was absent from every answer, without a failure in between."""
+        self.gone: set[str] = set()
+        """Who was absent for long enough, and was not seen since."""
         self.changed = 0.0
         self.addresses = 0
 
@@ -101,6 +103,8 @@ class Cluster(RuleBasedStateMachine):
         self.now += pause
         self.ever |= set(seen.items())
         self.away = {name: self.away.get(name, self.now) for name in self.ever_names() - seen.keys()}
+        enough = {name for name, since in self.away.items() if self.now - since >= self.flags.remove_after}
+        self.gone = (self.gone | enough) - seen.keys()
         before = self.state
         self.state, verdict = observe(self.state, self.flags, dict(seen), self.now)
         if self.state.present != before.present:
@@ -120,8 +124,7 @@ class Cluster(RuleBasedStateMachine):
         assert not self.flags.own or OWN in seen, "without our own record"
         assert set(peers.items()) <= self.ever, "somebody nobody has seen"
         assert peers.keys() >= seen.keys(), "without somebody who is there"
-        for name in self.given.keys() - peers.keys():
-            assert self.now - self.away[name] >= self.flags.remove_after, "without somebody just missed"
+        assert self.given.keys() - peers.keys() <= self.gone, "without somebody just missed"
         if not self.given:
             assert len(seen) >= self.flags.min_peers
         elif not self.flags.settle_max:
