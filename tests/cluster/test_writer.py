@@ -89,6 +89,7 @@ def test_the_writers_pod_is_deleted_by_force_under_a_client(
     assert database.judge().complaints == []
 
 
+@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: a proxy that goes; takes long: set E2E_FULL=1")
 def test_a_proxy_goes_and_its_clients_go_to_the_other(database: Database, proxies: Database, times: Times) -> None:
     before = writers(proxies)
     with database.writer(SERVICE):
@@ -96,7 +97,7 @@ def test_a_proxy_goes_and_its_clients_go_to_the_other(database: Database, proxie
         proxies.kubectl("delete", "pod", PROXIES[0], "--timeout=90s", seconds=100)
         wait_ready(proxies)
         database.wait_acknowledged(30)
-    times.note("a proxy deleted: a client of mysql-writer had none acknowledged", database.silence())
+    times.note("a proxy deleted: a client of mysql-writer had no row acknowledged", database.silence())
 
     # It has heard from the other one who the writer is.
     assert writers(proxies) == before
