@@ -58,7 +58,7 @@ fuzz: setup ## broken DNS answers and resolv.conf for peer-finder, half an hour 
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-260} $(VENV)/bin/pytest tests/peerfinder/test_fuzz.py -o timeout=0 $(PYTEST_ARGS)
 
 .PHONY: examples
-examples: manifest-tools ## the tests of manifests/examples with all their servers (installs Java)
+examples: manifest-tools ## the tests of manifests/examples with all their servers (installs Java and Erlang)
 	@scripts/setup.sh examples
 	$(VENV)/bin/pytest tests/examples $(PYTEST_ARGS)
 

@@ -18,8 +18,8 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
 # manifests/examples run with these servers, in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
-# 150 MB more, mostly Java and what it draws windows with.
-[ "$what" != examples ] || packages="$packages zookeeper default-jre-headless"
+# 190 MB more to fetch: Java with what it draws windows with, and Erlang.
+[ "$what" != examples ] || packages="$packages zookeeper default-jre-headless rabbitmq-server"
 
 [ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl"
 

@@ -10,12 +10,13 @@ import pytest
 from tests.examples.lab import Lab, a_bridge
 from tests.lab.bridge import BridgeError
 from tests.manifests import built, kustomize
+from tests.manifests.built import Documents
 
 
 class Start(Protocol):
-    """Makes the lab of an example, with nothing running; skips the test when a program is missing."""
+    """Makes the lab of an example and of more objects, with nothing running; skips when a program is missing."""
 
-    def __call__(self, example: str, *programs: str, path: str = ...) -> Lab: ...
+    def __call__(self, example: str, *programs: str, path: str = ..., more: Documents = ...) -> Lab: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,12 +37,12 @@ def _machine() -> None:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     with ExitStack() as stack:
 
-        def start(example: str, *programs: str, path: str = "") -> Lab:
+        def start(example: str, *programs: str, path: str = "", more: Documents = ()) -> Lab:
             missing = [name for name in programs if not shutil.which(name, path=f"{path}:/usr/bin:/usr/sbin")]
             if missing:
                 pytest.skip(f"NOT TESTED: {example}; no {', '.join(missing)}: run scripts/setup.sh examples")
             folder = tmp_path_factory.mktemp(example)
             documents = built.build(f"examples/{example}", folder)
-            return stack.enter_context(Lab(documents, folder, path=path))
+            return stack.enter_context(Lab((*documents, *more), folder, path=path))
 
         yield start

@@ -209,6 +209,7 @@ def test_the_images_are_those_of_this_version(documents_of: Built, name: str) ->
         "overlays/production": {reference.replace("localhost", "registry.example") for reference in OURS.values()},
         "components/official-image": {OURS["galera-install"], "docker.io/library/mariadb:10.11.18"},
         "examples/etcd": {OURS["galera-install"], "quay.io/coreos/etcd:v3.4.23"},
+        "examples/rabbitmq": {OURS["galera-install"], "docker.io/library/rabbitmq:3.10.8"},
         "examples/redis": {OURS["galera-install"], "docker.io/library/redis:7.0.15-bookworm"},
         "examples/zookeeper": {OURS["galera-install"], "docker.io/library/zookeeper:3.8.0"},
     }

@@ -1,0 +1,85 @@
+#!/bin/sh
+# The hook of peer-finder: decides whose cluster this member is in, once for its volume, and writes the configuration.
+#
+#   decided before                  the same again; RabbitMQ itself knows what to do with its data
+#   empty, and so are all others    the first start: ordinal 0 makes the cluster, the others join it
+#   empty, and another has data     a running member forgets the lost one; then join it
+#
+# RabbitMQ by itself starts as a cluster of its own when nobody answers it for five seconds; here it asks for ever.
+set -eu
+
+domain=${PEERFINDER_SELF#*.}
+set=${POD_NAME%-*}
+own=${POD_NAME##*-}
+
+say() { echo "rabbitmq hook: $1" >&2; }
+
+node() { echo "rabbit@$1.$domain"; }
+
+# Its port for clients is open while a member runs.
+runs() {
+    perl -MIO::Socket::IP -e 'exit !IO::Socket::IP->new(PeerHost => shift, PeerPort => 5672, Timeout => 3)' "$1.$domain"
+}
+
+# Have a member forget the node of this pod; fails when that member is not sure to have done it.
+forgets() {
+    listed=$(rabbitmqctl --quiet --node "$(node "$1")" cluster_status --formatter json 2>/dev/null) || return 1
+    case $listed in
+        *"\"$(node "$POD_NAME")\""*)
+            rabbitmqctl --quiet --node "$(node "$1")" forget_cluster_node "$(node "$POD_NAME")" >&2 || return 1
+            say "$1 has forgotten the node that was on the lost volume"
+            ;;
+    esac
+}
+
+# The pod to join: the first that runs and forgets.
+helper() {
+    while :; do
+        number=0
+        while [ "$number" -lt "$REPLICAS" ]; do
+            pod=$set-$number
+            if [ "$number" != "$own" ] && runs "$pod" && forgets "$pod"; then
+                echo "$pod"
+                return
+            fi
+            number=$((number + 1))
+        done
+        sleep 1
+    done
+}
+
+write() { cat >"$1.new" && mv "$1.new" "$1"; }
+
+umask 077
+write /config/.erlang.cookie </secret/cookie
+write /config/rabbitmq-env.conf <<END
+NODENAME=$(node "$POD_NAME")
+END
+
+if [ ! -e /data/join ]; then
+    if [ "$(sh /witness/first-start.sh /data/first-start)" = first ]; then
+        join=$set-0
+    else
+        say "this volume is empty and another is not: waiting for a cluster that takes $POD_NAME in"
+        join=$(helper)
+    fi
+    echo "$join" >/data/join.new
+    sync /data/join.new
+    mv /data/join.new /data/join
+fi
+join=$(cat /data/join)
+
+write /config/rabbitmq.conf <<END
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = $(node "$join")
+cluster_formation.classic_config.nodes.2 = $(node "$POD_NAME")
+cluster_formation.discovery_retry_limit = 1000000000
+cluster_formation.discovery_retry_interval = 1000
+cluster_partition_handling = pause_minority
+END
+
+# Two that start together wait for each other's lock, so a member that is to join begins when the other runs.
+if [ ! -e /data/mnesia/schema.DAT ] && [ "$join" != "$POD_NAME" ]; then
+    say "joins $join"
+    until runs "$join"; do sleep 1; done
+fi
