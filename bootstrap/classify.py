@@ -66,11 +66,11 @@ def without_position(state: GraState | None, *, initialised: bool) -> Disk:
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(
             DataClass.UNKNOWN,
-            detail=f"grastate.dat says {state.uuid}:{state.seqno}, and InnoDB has no position; adopt it explicitly",
+            detail=f"grastate.dat says {state.uuid}:{state.seqno}, InnoDB has no position; `galera-bootstrap adopt`",
         )
     if initialised:
         return Disk(DataClass.INITIALIZED, detail="created here, and no cluster has written to it")
-    return Disk(DataClass.UNKNOWN, detail="a database that was never in a cluster; adopt it explicitly")
+    return Disk(DataClass.UNKNOWN, detail="a database that was never in a cluster; `galera-bootstrap adopt`")
 
 
 def is_nil(raw: bytes) -> bool:

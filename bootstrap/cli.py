@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "the decision, rule by rule, with what is known of every peer",
     "force": "an operator's word: start a new history here, without those that are lost; without options: look",
     "discard": "an operator's word: put the datadir of a pod that holds aside, and join",
+    "adopt": "an operator's word: data that ran without this toolkit become the start of a cluster",
     "inspect": "class and position of the datadir",
     "render": "show my-galera.cnf as it would be written",
 }

@@ -243,6 +243,17 @@ def prepare_fork(layout: Layout) -> None:
     _write_grastate(layout, grastate.render(GraState(NIL_UUID, UNKNOWN_SEQNO, safe_to_bootstrap=True)))
 
 
+def unfit(layout: Layout) -> str:
+    """Why a datadir cannot be adopted as it is, whatever the server would make of it; empty = it can be tried.
+
+    The server would create what is missing beside the rest, and would recover a position from a torn transfer.
+    """
+    names = _names(layout.data)
+    raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
+    missing = [name for name in ("ibdata1", "mysql") if name not in names]
+    return f"{missing[0]} is missing" if missing else classify.transfer_sign(names, raw, fresh=False)
+
+
 def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path | None:
     """Put the datadir aside on the same volume, durably, or remove it; returns where it is now.  Raises OSError."""
     name = f"discarded-{position.uuid}-{position.seqno}" if position else "discarded-unknown"

@@ -36,6 +36,7 @@ from bootstrap.standing import (
     outside,
     pod_name,
     primaries,
+    replaced,
     told,
 )
 from bootstrap.word import obstacle
@@ -140,7 +141,8 @@ def own_disk(facts: Facts) -> Decision | None:
     disk = facts.own.disk
     if disk is None or facts.own.phase is not Phase.FROZEN:
         return Wait("own-disk", "the datadir has not been read yet")
-    if disk.data_class in UNDECIDABLE:
+    adopted = facts.own.word is not None and facts.own.word.adopt
+    if disk.data_class in UNDECIDABLE and not adopted:
         return Hold("own-disk", f"the datadir is {disk.data_class}: {disk.detail}")
     return None
 
@@ -278,12 +280,6 @@ def first_start(facts: Facts) -> Decision | None:
     if creator == facts.own.ordinal:
         return Bootstrap("first-start", f"all {len(disks)} expected pods are empty and I am the lowest", first=True)
     return Wait("first-start", f"all expected pods are empty: {pod_name(facts, creator)} creates the database")
-
-
-def replaced(facts: Facts) -> frozenset[int]:
-    """The ordinals of which anybody remembers another volume than the one that answers."""
-    volumes = {r.ordinal: r.volume_id for r in facts.records}
-    return frozenset(o for r in facts.records for o, volume in r.volumes if volumes.get(o, volume) != volume)
 
 
 def interrupted_first_join(record: Record) -> bool:

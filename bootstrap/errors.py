@@ -33,7 +33,7 @@ class ServerMissingError(BootstrapError):
 
 
 class InitialisationFailedError(BootstrapError):
-    """The first database could not be created; the datadir is still EMPTY."""
+    """The first database, or the accounts in adopted data, could not be made; no server was started."""
 
     exit_code = 13
 

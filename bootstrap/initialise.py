@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 AGENT = "galera_agent"
 """The agent's account: SHOW GLOBAL STATUS needs no privilege, so it has none (MariaDB manual, "SHOW STATUS")."""
 
+AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN"
+"""A live server that cannot become Primary again is stopped by its agent, and one without a free connection must still
+tell its state."""
+
 _RESERVED = ("root", "mariadb.sys", AGENT)
 _DATABASE = re.compile(r"[0-9A-Za-z_$-]{1,64}", re.ASCII)
 
@@ -87,8 +91,8 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     )
     try:
         _start_afresh(layout)
-        _run(install, "", layout, keep_fds)
-        _run(bootstrap, sql(accounts), layout, keep_fds)
+        _run(install, "", tmp, keep_fds)
+        _run(bootstrap, sql(accounts), tmp, keep_fds)
         _make_durable(tmp)
         tmp.rename(layout.data)
         files.sync_folder(layout.data_root)
@@ -97,6 +101,47 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
             f"cannot create the first database in {layout.data_root}: {error.strerror} ({error.filename}); "
             f"the volume must be writable for uid {os.geteuid()} and have room"
         ) from error
+
+
+def adopt(
+    layout: "Layout",
+    accounts: Accounts,
+    *,
+    server: tuple[str, ...],
+    user: str | None = None,
+    keep_fds: tuple[int, ...] = (),
+) -> None:
+    """Make the accounts in data that ran without this toolkit; other accounts stay as they are.
+
+    With the pod's own configuration (`server` names it): the data may need its options, as the files' names and sizes.
+    Raises InitialisationFailedError (the data are as before, but for accounts) and ServerMissingError.
+    """
+    login = () if user is None else (f"--user={user}",)
+    command = (
+        *(*server, "--bootstrap", "--silent-startup", f"--datadir={layout.data}", "--wsrep-on=OFF"),
+        *("--wsrep-provider=none", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
+    )
+    try:
+        _run(command, adoption_sql(accounts), layout.data_root, keep_fds)
+    except OSError as error:
+        raise InitialisationFailedError(
+            f"the accounts cannot be made in {layout.data}: {error.strerror} ({error.filename})"
+        ) from error
+
+
+def adoption_sql(accounts: Accounts) -> str:
+    """Return the statements for a database that has accounts of its own; said twice they do the same as once."""
+    root, agent = f"'root'@'localhost'{_by(accounts.root_password)}", f"'{AGENT}'@'localhost'"
+    lines = [
+        "SET SESSION sql_mode=''",
+        "FLUSH PRIVILEGES",
+        f"CREATE USER IF NOT EXISTS {root}",
+        f"ALTER USER {root}",
+        "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION",
+        f"CREATE OR REPLACE USER {agent}{_by(accounts.agent_password)}",
+        f"GRANT {AGENT_RIGHTS} ON *.* TO {agent}",
+    ]
+    return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
 
 
 def sql(accounts: Accounts) -> str:
@@ -115,19 +160,23 @@ def sql(accounts: Accounts) -> str:
         "FLUSH PRIVILEGES",
         f"ALTER USER {root}",
         f"CREATE USER '{AGENT}'@'localhost'{agent}",
-        # A live server that cannot become Primary again is stopped by its agent, and one without a free connection must
-        # still tell its state.
-        f"GRANT SHUTDOWN, CONNECTION ADMIN ON *.* TO '{AGENT}'@'localhost'",
+        f"GRANT {AGENT_RIGHTS} ON *.* TO '{AGENT}'@'localhost'",
     ]
+    return "".join(f"{line};\n" for line in [*lines, *_application(accounts)])
+
+
+def _application(accounts: Accounts, missing: str = "") -> list[str]:
+    """The application's database and account."""
+    lines = []
     if accounts.database is not None:
-        lines.append(f"CREATE DATABASE `{accounts.database}`")
+        lines.append(f"CREATE DATABASE {missing}`{accounts.database}`")
     if accounts.user is not None and accounts.password is not None:
         name = f"{_quoted(accounts.user)}@'%'"
-        lines.append(f"CREATE USER {name}{_by(accounts.password)}")
+        lines.append(f"CREATE USER {missing}{name}{_by(accounts.password)}")
         if accounts.database is not None:
             # In a GRANT, unlike elsewhere, _ in the name of a database is a pattern.
             lines.append(f"GRANT ALL PRIVILEGES ON `{accounts.database.replace('_', chr(92) + '_')}`.* TO {name}")
-    return "".join(f"{line};\n" for line in lines)
+    return lines
 
 
 def _by(password: str) -> str:
@@ -155,9 +204,9 @@ def _start_afresh(layout: "Layout") -> None:
     layout.data_tmp.mkdir(mode=0o700)
 
 
-def _run(command: tuple[str, ...], text: str, layout: "Layout", keep_fds: tuple[int, ...]) -> None:
+def _run(command: tuple[str, ...], text: str, tmp: Path, keep_fds: tuple[int, ...]) -> None:
     """Run one program to its end; it dies with this call, whatever ends it."""
-    env = {**os.environ, "TMPDIR": str(layout.data_tmp)}  # /tmp may be read-only in a pod
+    env = {**os.environ, "TMPDIR": str(tmp)}  # /tmp may be read-only in a pod
     try:
         program = subprocess.Popen(
             command,

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bootstrap import lineage
-from bootstrap.facts import Disk, Facts, Phase, Promise, Record, Unknown, Word
-from bootstrap.standing import candidate
+from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Unknown, Word
+from bootstrap.standing import candidate, disk_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ def by_word(word: Word, winner: Record, facts: Facts) -> Refusal | None:
     """What the data say against a pod that stands for election by an operator's word."""
     if heard := [r.pod for r in facts.answers if r.ordinal in word.unheard]:
         return Refusal(f"{heard[0]} answers me, and does not answer you: mend the network")
+    if word.adopt and disk_of(facts.own).data_class is not DataClass.EMPTY:
+        return Refusal(f"my datadir is {disk_of(facts.own).data_class}: data are adopted only beside empty pods")
     if facts.own.ordinal not in word.although and ahead(facts.own, winner):
         return Refusal("my datadir is ahead of yours, and the operator's word does not name it")
     return None

@@ -52,18 +52,19 @@ def speak(agent: Agent, said: Said) -> Json:
             return {"refusal": NO_ROUND}
         found = survey(facts, adopt=said.adopt)
         answer = told(facts, found)
+        refusal = agent.trouble or found.refusal or needless(facts, found, adopt=said.adopt)
         if said.epoch is None:
-            return {**answer, "refusal": agent.trouble or found.refusal or needless(facts, found)}
-        refusal = agent.trouble or found.refusal or needless(facts, found) or unspoken(facts, found, said)
+            return {**answer, "refusal": refusal}
+        refusal = refusal or unspoken(facts, found, said)
         return {**answer, "refusal": refusal or take(agent, facts, found, adopt=said.adopt)}
 
 
-def needless(facts: Facts, found: Survey) -> str:
+def needless(facts: Facts, found: Survey, *, adopt: bool) -> str:
     """Why no word is needed, where the rules will find an answer by themselves."""
     if facts.own.word is not None:
         return f"an operator's word for epoch {facts.own.word.epoch} is under way"
     decision = decide(facts)
-    if found.unheard or found.ahead or isinstance(decision, Hold):
+    if found.unheard or found.ahead or adopt or isinstance(decision, Hold):
         return ""
     return f"it is not needed: everybody has answered ({decision.reason} [{decision.rule}])"
 

@@ -69,6 +69,12 @@ def primaries(facts: Facts) -> dict[int, Server]:
     return {r.ordinal: server for r in facts.answers if (server := r.primary)}
 
 
+def replaced(facts: Facts) -> frozenset[int]:
+    """The ordinals of which anybody remembers another volume than the one that answers."""
+    volumes = {r.ordinal: r.volume_id for r in facts.records}
+    return frozenset(o for r in facts.records for o, volume in r.volumes if volumes.get(o, volume) != volume)
+
+
 def told(record: Record) -> str:
     """The position of a disk for humans."""
     return str(disk_of(record).position or "its position is unknown")

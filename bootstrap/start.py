@@ -227,6 +227,8 @@ class Starter:
         elif permission["first"]:
             self.create(disk)
         elif permission["forced"]:
+            if permission["adopt"]:
+                self.adopt()
             datadir.prepare_fork(self.layout)
         elif disk.position:
             datadir.prepare_winner(self.layout, disk.position)
@@ -237,12 +239,25 @@ class Starter:
             datadir.forget_state(self.layout)
             return
         self.say("creating the first database")
+        server, user = (self.settings.mariadbd,), self.settings.server_user or None
+        initialise.create(self.layout, self.accounts, server=server, user=user, keep_fds=(self.lock_fd,))
+
+    def adopt(self) -> None:
+        """Make this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError."""
+        if why := datadir.unfit(self.layout):
+            raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): restore it whole")
+        self.say("making the accounts in the adopted data")
+        server = (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}")
+        user = self.settings.server_user or None
+        initialise.adopt(self.layout, self.accounts, server=server, user=user, keep_fds=(self.lock_fd,))
+
+    @property
+    def accounts(self) -> initialise.Accounts:
+        """Who may log in, by the Secret."""
         told = self.secrets
-        accounts = initialise.Accounts(
+        return initialise.Accounts(
             told.root_password, told.agent_password, user=told.user, password=told.password, database=told.database
         )
-        server, user = (self.settings.mariadbd,), self.settings.server_user or None
-        initialise.create(self.layout, accounts, server=server, user=user, keep_fds=(self.lock_fd,))
 
 
 def base_in(hello: Json) -> Position | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bootstrap import lineage
 from bootstrap.facts import DataClass, Facts, Phase, Position, Record, Unknown, Word
 from bootstrap.promise import highest_term
-from bootstrap.standing import BLANK, UNDECIDABLE, candidate, disk_of, doubtful, held, pod_name, told
+from bootstrap.standing import BLANK, UNDECIDABLE, candidate, disk_of, doubtful, held, pod_name, replaced, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,18 @@ def adoption(facts: Facts, others: list[int]) -> str | None:
     disk = disk_of(facts.own)
     if disk.data_class in BLANK or disk.data_class is DataClass.INITIALIZED:
         return f"this pod's datadir is {disk.data_class}: there is nothing to adopt"
+    if gone := sorted(replaced(facts)):
+        return f"the volume of {pod_name(facts, gone[0])}, a member, has been replaced: bring it back, or use `force`"
+    if candidate(facts.own) and facts.own.history:
+        return "this pod's datadir is that of a member: it needs no adoption; `force` starts from it without others"
     for ordinal in others:
         peer, name = facts.peer(ordinal), pod_name(facts, ordinal)
         if isinstance(peer, Unknown):
             return f"{name} does not answer ({peer.reason}): to adopt data, all pods must be there and be empty"
         if alive(peer) is None and disk_of(peer).data_class is not DataClass.EMPTY:
             return f"the datadir of {name} is {disk_of(peer).data_class}, not EMPTY: one pod brings the data"
+        if peer.history:
+            return f"{name} has been a member of a cluster and is empty now: bring its data back, or use `force`"
     return None
 
 

@@ -35,13 +35,19 @@ def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], a
         raise WordRefusedError(f"nothing was changed: {answer['refusal']}")
     click.echo(f"epoch {epoch}: the word is in this pod's journal; asking all who answer for their promise")
     follow(client, epoch)
+    advise(epoch)
+
+
+def show_members(told: Json) -> None:
+    """What is known of each pod."""
+    members = told.get("members")
+    for member in members if isinstance(members, list) else []:
+        click.echo(f"{member['name']}  {member['line']}")
 
 
 def show(told: Json) -> None:
     """What an operator must know before the word is said."""
-    members = told.get("members")
-    for member in members if isinstance(members, list) else []:
-        click.echo(f"{member['name']}  {member['line']}")
+    show_members(told)
     if told["refusal"]:
         raise WordRefusedError(f"force would be refused: {told['refusal']}")
     silent, ahead = listed(told, "unheard"), listed(told, "ahead")
@@ -80,7 +86,6 @@ def follow(client: control.Client, epoch: int) -> None:
                 click.echo("all who answer have promised; the server starts")
         if state == "primary":
             click.echo(f"this pod is Primary; the new history is {fate['line']}")
-            advise(epoch)
             return
         time.sleep(POLL_S)
 

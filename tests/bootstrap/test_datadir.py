@@ -234,7 +234,7 @@ def test_a_database_that_was_never_in_a_cluster_waits_for_the_operator(volume: P
     with on(volume, servers.seed() / "data") as node:
         disk = inspect(node)
     assert disk.data_class == DataClass.UNKNOWN
-    assert disk.detail == "a database that was never in a cluster; adopt it explicitly"
+    assert disk.detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
 
 
 # grastate.dat changed, on a real database

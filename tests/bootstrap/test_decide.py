@@ -200,6 +200,8 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(spoken(blank(0), 2), frozen(1), 2), Wait, "forced"),
     "the word is for data that are to be adopted -> bootstrap": (
         seen_by(spoken(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "forced"),
+    "the word is for data that nobody can read a position of -> bootstrap": (
+        seen_by(spoken(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "forced"),
     "another pod has data, too -> nothing is adopted": (
         seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "forced"),
     "a pod is silent -> nothing is adopted": (

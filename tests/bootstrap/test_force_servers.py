@@ -1,15 +1,18 @@
 """A new history from old data, as real servers make it, and what they leave when they are killed on the way."""
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 
-from bootstrap import datadir, grastate
+from bootstrap import datadir, grastate, initialise
 from bootstrap.facts import NIL_UUID, DataClass, Disk, Position
 from bootstrap.grastate import GraState
+from bootstrap.initialise import Accounts
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -99,3 +102,72 @@ def test_with_the_position_reset_and_no_first_one_yet_the_old_history_counts() -
         node.layout.grastate.write_bytes(grastate.render(written))
         disk = inspect(node, base)
     assert (disk.data_class, disk.position) == (DataClass.DDL_CRASH, base)
+
+
+# Data that ran without this toolkit.
+
+
+def plain(folder: Path) -> Path:
+    """A datadir that a plain server has made and used, with accounts of its own, killed."""
+    servers.own(folder)
+    data, user = folder / "data", [f"--user={name}"] if (name := servers.login()) else []
+    install = ["mariadb-install-db", "--no-defaults", "--force", f"--datadir={data}", servers.SMALL_LOG, *user]
+    subprocess.run(install, check=True, capture_output=True)
+    statements = (
+        "CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (42);\n"
+        "DELETE FROM mysql.global_priv WHERE User = ''; FLUSH PRIVILEGES;\n"
+        "CREATE USER 'clerk'@'%' IDENTIFIED BY 'clerk'; GRANT SELECT ON shop.* TO 'clerk'@'%';\n"
+    )
+    command = ["mariadbd", "--no-defaults", f"--datadir={data}", "--bootstrap", servers.SMALL_LOG, *user]
+    subprocess.run(command, input=statements.replace("; ", ";\n").encode(), check=True, capture_output=True)
+    return data
+
+
+ACCOUNTS = Accounts(servers.ROOT_PASSWORD, "agent's", user="clerk", password="other", database="shop")
+
+
+def adopt(node: Node) -> None:
+    server = ("mariadbd", f"--defaults-file={node.configure()}")
+    initialise.adopt(node.layout, ACCOUNTS, server=server, user=servers.login())
+
+
+def logged_in(node: Node, user: str, password: str) -> str:
+    """Who the server takes this login for, over the socket."""
+    with (
+        pymysql.connect(user=user, password=password, unix_socket=f"{node.folder}/sock") as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT CURRENT_USER()")
+        return str(cursor.fetchall()[0][0])
+
+
+def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
+    data = plain(servers.workspace())
+    with servers.node(servers.workspace(), 2, data=data) as node:
+        assert inspect(node).detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
+        assert datadir.unfit(node.layout) == ""
+        adopt(node)
+        adopt(node)  # again, as after a kill
+        datadir.prepare_fork(node.layout)
+        node.bootstrap()
+        assert node.sql("SELECT id FROM shop.t") == [(42,)]
+        assert logged_in(node, "galera_agent", "agent's") == "galera_agent@localhost"
+        assert logged_in(node, "clerk", "clerk") == "clerk@%"
+        new = node.status("wsrep_cluster_state_uuid")
+        node.kill()
+        assert (inspect(node).data_class, position_of(node).uuid) == (DataClass.CRASHED, new)
+
+
+@pytest.mark.parametrize("gone", ["ibdata1", "mysql"])
+def test_half_a_database_is_not_adopted(tmp_path: Path, gone: str) -> None:
+    layout = datadir.Layout(tmp_path)
+    for name in {"ibdata1", "mysql"} - {gone}:
+        (layout.data / name).mkdir(parents=True)
+    assert datadir.unfit(layout) == f"{gone} is missing"
+
+
+def test_a_torn_transfer_is_not_adopted(tmp_path: Path) -> None:
+    layout = datadir.Layout(tmp_path)
+    for name in ("ibdata1", "mysql", "sst_in_progress"):
+        (layout.data / name).mkdir(parents=True)
+    assert "state transfer" in datadir.unfit(layout)

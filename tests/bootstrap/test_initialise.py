@@ -119,7 +119,7 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
     assert datadir.inspect(volume, node.recover(), joining=False, initialised=True).data_class == DataClass.INITIALIZED
     disk = datadir.inspect(volume, node.recover(), joining=False, initialised=False)
     assert disk.data_class == DataClass.UNKNOWN
-    assert "never in a cluster; adopt it explicitly" in disk.detail
+    assert "never in a cluster; `galera-bootstrap adopt`" in disk.detail
 
 
 @pytest.mark.galera

@@ -28,6 +28,7 @@ NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
 NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
 SPOKEN = spoken(WINNER, 2, epoch=3)
 """An operator gives up galera-2."""
+ADOPTING = spoken(blank(1, DataClass.UNKNOWN), epoch=3, adopt=True)
 
 GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "frozen, unbound, not ahead": (seen_by(ME, WINNER, 2), prepare(ME, WINNER)),
@@ -89,6 +90,9 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "an operator's word does not free me of a promise to a pod that it does not name": (
         seen_by(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN, 2),
         prepare(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN), "to ordinal 3"),
+    "data are to be adopted, and I have some": (
+        seen_by(blank(0, DataClass.SST_INTERRUPTED), ADOPTING, 2),
+        prepare(blank(0, DataClass.SST_INTERRUPTED), ADOPTING), "only beside empty pods"),
     "an operator's word beside a Primary": (
         seen_by(ME, SPOKEN, running(3)), prepare(ME, SPOKEN), "galera-3 is Primary"),
 }  # fmt: skip

@@ -78,6 +78,15 @@ ADOPTED: dict[str, tuple[Facts, str]] = {
     "torn by a transfer": (seen_by(blank(0, D.SST_INTERRUPTED), blank(1), blank(2)), "nothing to adopt"),
     "a pod is silent": (seen_by(blank(0, D.UNKNOWN), 1, blank(2)), "galera-1 does not answer"),
     "another pod has data": (seen_by(blank(0, D.UNKNOWN), frozen(1), blank(2)), "galera-1 is CLEAN, not EMPTY"),
+    "an empty pod has been a member": (
+        seen_by(blank(0, D.UNKNOWN), blank(1, history=True), blank(2)),
+        "galera-1 has been a member",
+    ),
+    "a member's volume has been replaced": (
+        seen_by(blank(0, D.UNKNOWN, volumes=((2, "old"),)), blank(1), blank(2)),
+        "the volume of galera-2",
+    ),
+    "my own cluster's data": (seen_by(frozen(0, history=True), blank(1), blank(2)), "needs no adoption"),
     "a Primary lives": (seen_by(blank(0, D.UNKNOWN), running(1), blank(2)), "galera-1 is Primary"),
 }
 

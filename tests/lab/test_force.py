@@ -1,6 +1,7 @@
 """The operator's word on real servers: a pod that never comes back, one that does, and words that are refused."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +162,35 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
     lost = set(writer.acknowledged) - {int(r[0]) for r in lab.sql(0, "SELECT id FROM app.acknowledged")}
     # What was lost can only be what mysql-2 alone had on its disk: with flush=1 and Galera a handful at most.
     assert len(lost) <= 20, lost
+
+
+def plain_data(data: Path) -> None:
+    """What a server without this toolkit has left."""
+    install = ("mariadb-install-db", "--no-defaults", "--force", f"--datadir={data}")
+    subprocess.run(machine.as_pod(install), check=True, capture_output=True)
+    server = ("mariadbd", "--no-defaults", "--bootstrap", f"--datadir={data}")
+    statements = b"CREATE DATABASE shop;\nCREATE TABLE shop.t (id INT PRIMARY KEY);\nINSERT INTO shop.t VALUES (42);\n"
+    subprocess.run(machine.as_pod(server), input=statements, check=True, capture_output=True)
+
+
+def test_data_of_a_plain_server_become_a_cluster() -> None:
+    with Lab() as lab:
+        for ordinal in range(3):
+            lab.create(ordinal)
+        plain_data(lab.pod(0).folders.volume / "data")
+        lab.start_all()
+        frozen(lab, 0, 0, 1, 2)
+        until(lab, 0, "own-disk")
+        assert "galera-bootstrap adopt" in lab.explain(0)
+        with pytest.raises(ReportFailedError, match=r"21.*nothing to adopt"):
+            say(lab, 1, "adopt")
+        told = re.search(r"galera-bootstrap adopt (.*)", say(lab, 0, "adopt"))
+        assert told
+        say(lab, 0, "adopt", *told[1].split())
+        lab.wait_synced(3)
+        assert [lab.sql(ordinal, "SELECT id FROM shop.t") for ordinal in range(3)] == [[(42,)]] * 3
+        with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
+            say(lab, 0, "adopt")
 
 
 def settled(lab: Lab) -> bool:
