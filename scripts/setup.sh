@@ -21,7 +21,7 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 # 190 MB more to fetch: Java with what it draws windows with, and Erlang.
 [ "$what" != examples ] || packages="$packages zookeeper default-jre-headless rabbitmq-server"
 
-[ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl"
+[ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl ipset busybox-static"
 
 missing=""
 for package in $packages; do

@@ -11,7 +11,7 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.cluster import binaries
-from tests.cluster.cluster import Cluster, NotHereError
+from tests.cluster.cluster import Cluster, Extras, NotHereError, extras
 from tests.cluster.database import Database
 from tests.cluster.soak import Soak
 from tests.cluster.waiting import ClusterError
@@ -26,7 +26,8 @@ OURS = ("galera-install", "mysql-galera", "haproxy")
 def cli(context: click.Context, folder: Path, nodes: int | None) -> None:
     """A real Kubernetes in namespaces of this machine: no registry, no container engine; it needs root."""
     there = len(list(folder.glob("node[1-9]")))
-    context.obj = Cluster(folder, nodes=nodes or there or 1)
+    wanted = extras() if context.invoked_subcommand in ("up", "soak") else Extras(policies=False, provisioner=False)
+    context.obj = Cluster(folder, nodes=nodes or there or 1, **wanted)
 
 
 @cli.command("binaries")

@@ -33,6 +33,8 @@ class Bundle:
     programs: tuple[str, ...]
     module: str | None = None
     """The upstream module whose go.mod is followed; None for source of our own without dependencies."""
+    published: str | None = None
+    """Where the proxy has that module, when that is not by its own name."""
     packages: tuple[str, ...] = (".",)
     """The Go packages of the programs; `.` is our own source in programs/NAME."""
     ldflags: str = "-s -w"
@@ -70,6 +72,27 @@ BUNDLES = (
     # 1.36 is the newest minor version whose whole chain was tried on a machine with cgroups v1.
     kubernetes("1.36.3"),
 )
+"""What every cluster needs."""
+
+POLICIES = Bundle(
+    "kube-router",
+    "2.2.1",
+    ("kube-router",),
+    module="github.com/cloudnativelabs/kube-router/v2",
+    published="github.com/k3s-io/kube-router/v2",  # what k3s runs; the proxy does not have the original
+)
+"""For a cluster that is asked to enforce network policies."""
+
+PROVISIONER = Bundle(
+    "local-path-provisioner",
+    "0.0.30",
+    ("local-path-provisioner",),
+    module="github.com/rancher/local-path-provisioner",
+    packages=("github.com/rancher/local-path-provisioner",),
+)
+"""For a cluster that is asked for volumes on demand."""
+
+ALL = (*BUNDLES, POLICIES, PROVISIONER)
 
 
 def cache_folder() -> Path:
@@ -77,19 +100,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-kubernetes"
 
 
-def missing() -> list[str]:
-    """The bundles that are not built, as `kubernetes-1.36.3`."""
-    return [bundle.folder.name for bundle in BUNDLES if not bundle.ready]
+def missing(bundles: Iterable[Bundle] = BUNDLES) -> list[str]:
+    """Those of them that are not built, as `kubernetes-1.36.3`."""
+    return [bundle.folder.name for bundle in bundles if not bundle.ready]
 
 
 def program(name: str) -> Path:
     """Where a built program is."""
-    return next(bundle.folder / name for bundle in BUNDLES if name in bundle.programs)
+    return next(bundle.folder / name for bundle in ALL if name in bundle.programs)
 
 
 def ensure() -> None:
     """Build what is missing: 10 to 30 minutes on two cores the first time.  Raises BuildError."""
-    ensure_all(BUNDLES)
+    ensure_all(ALL)
 
 
 def ensure_all(bundles: Iterable[Bundle]) -> None:
@@ -131,8 +154,9 @@ def lay_out(bundle: Bundle) -> Path:
     else:
         source.mkdir(parents=True)
     if bundle.module:
-        say(f"{bundle.folder.name}: asking the Go module proxy for {bundle.module} v{bundle.version}")
-        upstream = json.loads(answer(["go", "mod", "download", "-json", f"{bundle.module}@v{bundle.version}"]))
+        wanted = f"{bundle.published or bundle.module}@v{bundle.version}"
+        say(f"{bundle.folder.name}: asking the Go module proxy for {wanted}")
+        upstream = json.loads(answer(["go", "mod", "download", "-json", wanted]))
         described = json.loads(answer(["go", "mod", "edit", "-json", upstream["GoMod"]]))
         (source / "go.mod").write_text(go_mod(bundle, described))
         shutil.copyfile(Path(upstream["Dir"]) / "go.sum", source / "go.sum")
@@ -155,6 +179,8 @@ def go_mod(bundle: Bundle, upstream: Mapping[str, Any]) -> str:
     lines += [f"godebug {setting['Key']}={setting['Value']}" for setting in rows(upstream, "GoDebug")]
     lines += [f"require {path} {version}" for path, version in required.items()]
     lines += [f"replace {path} => {path} {published}" for path in sorted(staged)]
+    if bundle.published:
+        lines.append(f"replace {bundle.module} => {bundle.published} v{bundle.version}")
     return "\n".join(lines) + "\n"
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TypedDict
 
 from images.running import BuildError, answer, say
-from tests.cluster import binaries, storage
+from tests.cluster import binaries, provisioner, storage
 from tests.cluster.control import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.node import CNI_PLUGINS, PAUSE, Node
@@ -29,6 +30,12 @@ PACKAGES = {
 }
 """Programs, and the Debian package that has them."""
 
+POLICY_PACKAGES = {"ipset": "ipset"}
+PROVISIONER_PACKAGES = {str(provisioner.BUSYBOX): "busybox-static"}
+"""The same of what a cluster has only when it is asked for."""
+
+PAUSE_RECIPE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n'
+
 VOLUMES = 50
 """Volumes on each node: one that was released is never used again, and a run of all tests takes about twenty."""
 
@@ -37,37 +44,72 @@ class NotHereError(Exception):
     """This machine cannot run a cluster; the message is the cure."""
 
 
-def check() -> None:
-    """Raises NotHereError when something is missing."""
+def check(*, policies: bool = False, provisioner: bool = False) -> None:
+    """Raises NotHereError when something is missing for such a cluster."""
     if os.geteuid() != 0:
         raise NotHereError("a node makes namespaces, mounts and cgroups: run it as root")
-    packages = {package for name, package in PACKAGES.items() if shutil.which(name) is None}
+    wanted = PACKAGES | (POLICY_PACKAGES if policies else {}) | (PROVISIONER_PACKAGES if provisioner else {})
+    packages = {package for name, package in wanted.items() if shutil.which(name) is None}
     if packages:
         install = f"apt-get install --no-install-recommends {' '.join(sorted(packages))}"
         raise NotHereError(f"programs are missing; on Debian: {install}")
-    if absent := binaries.missing():
+    bundles = (*binaries.BUNDLES, *[binaries.POLICIES] * policies, *[binaries.PROVISIONER] * provisioner)
+    if absent := binaries.missing(bundles):
         raise NotHereError(f"no Kubernetes binaries in {binaries.cache_folder()} ({', '.join(absent)}); run `make e2e`")
+
+
+class Extras(TypedDict):
+    """What a cluster may have besides."""
+
+    policies: bool
+    """NetworkPolicies are enforced."""
+    provisioner: bool
+    """Volumes are made on demand."""
+
+
+def extras() -> Extras:
+    """What this machine can add to a cluster; says what it cannot, and the cure."""
+    lacking = {"policies": why_not(policies=True), "provisioner": why_not(provisioner=True)}
+    for what, why in lacking.items():
+        if why:
+            say(f"a cluster without {what}: {why}")
+    return {"policies": not lacking["policies"], "provisioner": not lacking["provisioner"]}
+
+
+def why_not(*, policies: bool = False, provisioner: bool = False) -> str:
+    """What check() complains about; nothing when such a cluster can be."""
+    try:
+        check(policies=policies, provisioner=provisioner)
+    except NotHereError as exc:
+        return str(exc)
+    return ""
 
 
 class Cluster:
     """A cluster in a folder; as a context manager it is up, and gone afterwards, also when this process is killed."""
 
-    def __init__(self, folder: Path | None = None, *, nodes: int = 1) -> None:
-        """In a temporary folder when none is given.  Reads nothing and starts nothing."""
+    def __init__(
+        self, folder: Path | None = None, *, nodes: int = 1, policies: bool = False, provisioner: bool = False
+    ) -> None:
+        """In a temporary folder when none is given.  Reads nothing and starts nothing.
+
+        With `policies` NetworkPolicies are enforced, with `provisioner` there are volumes on demand.
+        """
+        self.policies, self.provisioner = policies, provisioner
         self.folder = (folder or Path(tempfile.mkdtemp(prefix="cluster-"))).absolute()
         for hidden in HIDDEN:
             if self.folder.is_relative_to(hidden) or binaries.cache_folder().is_relative_to(hidden):
                 raise NotHereError(f"neither the cluster nor its programs can be in {hidden}: a node has its own there")
         tag = f"peerfinder-{zlib.crc32(str(self.folder).encode()):08x}"
         self.control = ControlPlane(self.folder)
-        self.nodes = [Node(number, self.folder, tag) for number in range(1, nodes + 1)]
+        self.nodes = [Node(number, self.folder, tag, policies=policies) for number in range(1, nodes + 1)]
 
     def up(self, *, bound: bool = False) -> None:
         """Start all; returns when the nodes are ready.  A `bound` cluster ends with this process.
 
         Raises NotHereError or ClusterError, and leaves nothing running then.
         """
-        check()
+        check(policies=self.policies, provisioner=self.provisioner)
         if self.control.machine.on:
             raise ClusterError(f"there is a cluster in {self.folder} already")
         with ExitStack() as undo:
@@ -77,9 +119,12 @@ class Cluster:
             for node in self.nodes:
                 node.up(self.control, bound=bound)
             self.load_pause()
+            if self.provisioner:
+                self._start_provisioner()
             self.kubectl.apply(storage.storage_class(), *(v for n in self.nodes for v in storage.volumes(n, VOLUMES)))
             for node in self.nodes:
                 self.wait_ready(node)
+                node.wait_policies()
                 say(f"{node.name}: ready")
             undo.pop_all()
 
@@ -126,12 +171,20 @@ class Cluster:
 
     def load_pause(self) -> None:
         """Make the image of the sandboxes of the pause program, and bring it to all nodes."""
+        self._make(PAUSE, PAUSE_RECIPE, binaries.program("pause"))
+
+    def _start_provisioner(self) -> None:
+        self._make(provisioner.IMAGE, provisioner.RECIPE, provisioner.BUSYBOX)
+        self.kubectl.within(provisioner.NAMESPACE).apply(*provisioner.objects())
+        provisioner.start(self.control, self.nodes)
+
+    def _make(self, image: str, recipe: str, program: Path) -> None:
+        """An image of one static program, brought to all nodes."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            shutil.copy(binaries.program("pause"), folder)
-            recipe = Path(folder) / "Dockerfile"
-            recipe.write_text('FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n')
-            answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={PAUSE}", folder])
-        self.load({PAUSE: PAUSE})
+            shutil.copy(program, folder)
+            (Path(folder) / "Dockerfile").write_text(recipe)
+            answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={image}", folder])
+        self.load({image: image})
 
     def __enter__(self) -> "Cluster":
         self.up(bound=True)

@@ -15,7 +15,7 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.cluster import kubectl as kubectls
-from tests.cluster.cluster import Cluster, NotHereError, check
+from tests.cluster.cluster import Cluster, NotHereError, check, extras
 from tests.cluster.database import RENAMED_TOOL, Database
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.shared import CLUSTERS, Shared, looked_after, mend
@@ -30,7 +30,10 @@ MENDED = pytest.StashKey[int]()
 
 @pytest.fixture(scope="session")
 def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster of this machine, of one node, with both images, and one of them by a second name."""
+    """A cluster of this machine, of one node, with both images, and one of them by a second name.
+
+    Network policies are enforced, and there are volumes on demand, where the machine has what that takes.
+    """
     if "E2E_CONTEXT" in os.environ:
         pytest.skip("NOT TESTED: needs the power switch of a node, which the cluster of E2E_CONTEXT does not have")
     try:
@@ -39,7 +42,7 @@ def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         images = {tool: image_id(tool), RENAMED_TOOL: image_id(tool), server: image_id(server)}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    with looked_after(Cluster(), request.config) as cluster:
+    with looked_after(Cluster(**extras()), request.config) as cluster:
         cluster.load(images)
         yield cluster
 

@@ -65,8 +65,9 @@ class ControlPlane:
         self.authority.log_in("controllers", "system:kube-controller-manager")
         self.authority.log_in("scheduler", "system:kube-scheduler")
         self.authority.log_in("proxy", "system:kube-proxy")
-        # More than CoreDNS needs; who may ask the API is not what this cluster is for.
-        self.authority.log_in("dns", "coredns", groups="system:masters")
+        # More than these need; who may ask the API is not what this cluster is for.
+        for user in ("dns", "policies", "provisioner"):
+            self.authority.log_in(user, user, groups="system:masters")
 
     def _etcd(self) -> None:
         # In memory: a cluster of a test ends with its machine.

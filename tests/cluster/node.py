@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.cluster.binaries import program
 from tests.cluster.control import ControlPlane, argv
-from tests.cluster.network import CONTROL, PODS, node_address, node_pods, plug
+from tests.cluster.network import CONTROL, PODS, SERVICES, node_address, node_pods, plug
 from tests.cluster.pki import Authority
 from tests.cluster.spaces import Spaces
 from tests.cluster.waiting import ClusterError, wait
@@ -54,9 +54,10 @@ state = "/run/containerd"
 class Node:
     """On or off.  Images, volumes and what the kubelet keeps outlive its being off, as on a disk."""
 
-    def __init__(self, number: int, folder: Path, tag: str) -> None:
+    def __init__(self, number: int, folder: Path, tag: str, *, policies: bool = False) -> None:
         """Nodes are counted from 1; `tag` tells the cgroups of several clusters apart."""
         self.number = number
+        self._policies = policies
         self.name = f"node{number}"
         self.machine = Spaces(self.name, folder / self.name, program("pause"))
         self._cgroup = f"{tag}-{self.name}"
@@ -74,6 +75,8 @@ class Node:
         self._containerd()
         self._kubelet(control.authority)
         self._proxy(control.authority)
+        if self._policies:
+            self._router(control.authority)
 
     def down(self) -> None:
         """Cut its power, and remove what the kernel keeps of dead containers."""
@@ -96,6 +99,18 @@ class Node:
         """SIGKILL all processes of these containers, as the kernel does when memory runs out."""
         for container in containers:
             self._ctr("tasks", "kill", "--all", "--signal=SIGKILL", container)
+
+    def wait_policies(self) -> None:
+        """Until network policies are enforced, if that was asked for.  Raises ClusterError."""
+        if self._policies:
+            self.machine.wait_for("kube-router", self._filters, seconds=60)
+
+    def _filters(self) -> bool:
+        try:
+            # Said by a rule that it makes after it has looked at all pods and policies.
+            return "comply to network policies" in self.machine.run("iptables", "--list-rules")
+        except ClusterError:
+            return False
 
     def _ctr(self, *words: str) -> str:
         return self.machine.run("ctr", f"--address={SOCKET}", "--namespace=k8s.io", *words)
@@ -170,6 +185,14 @@ class Node:
             "conntrack-max-per-core": 0,  # the limit is the whole kernel's
         }
         self.machine.start("kube-proxy", argv("kube-proxy", options))
+
+    def _router(self, authority: Authority) -> None:
+        options: dict[str, object] = {
+            "kubeconfig": authority.kubeconfig("policies"),
+            "node": self.name,
+            "services": SERVICES,
+        }
+        self.machine.start("kube-router", argv("kube-router", options))
 
     def _make_cgroups(self) -> None:
         for hierarchy in hierarchies():

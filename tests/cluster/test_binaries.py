@@ -46,6 +46,17 @@ def test_a_go_mod_has_the_versions_that_upstream_tested_and_the_published_stagin
     ]
 
 
+def test_a_module_that_is_published_by_another_name_is_replaced_by_that() -> None:
+    fork = Bundle("router", "2.0.1", ("router",), module="example.org/router/v2", published="example.org/fork/v2")
+
+    lines = go_mod(fork, {"Go": "1.22.0"}).splitlines()
+
+    assert lines[2:] == [
+        "require example.org/router/v2 v2.0.1",
+        "replace example.org/router/v2 => example.org/fork/v2 v2.0.1",
+    ]
+
+
 def test_a_replacement_that_is_no_staging_module_is_refused() -> None:
     other = {"Old": {"Path": "example.org/one"}, "New": {"Path": "../two"}}
 
