@@ -87,16 +87,16 @@ def test_a_long_recovery_is_waited_for_by_name_and_not_interrupted(
 def slow_transfers(node: Node) -> Iterator[None]:
     """What the pods of a node send each other as a state transfer is cut to about 1.5 MB/s; all else is let through.
 
-    A packet between two pods of a node passes its FORWARD chain.
+    A packet between two pods of a node passes its FORWARD chain; in table `mangle` before policies look at it.
     """
     transfer = "FORWARD -p tcp --dport 4444"
     limit = "-m hashlimit --hashlimit-name transfers --hashlimit-above 1500kb/s --hashlimit-burst 2mb"
     rule = f"{transfer} {limit} -j DROP".split()
-    node.machine.run("iptables", "-I", *rule)
+    node.machine.run("iptables", "--table=mangle", "-I", *rule)
     try:
         yield
     finally:
-        node.machine.run("iptables", "-D", *rule)
+        node.machine.run("iptables", "--table=mangle", "-D", *rule)
 
 
 def ready(database: Database) -> dict[str, bool]:
