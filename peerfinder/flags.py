@@ -165,6 +165,6 @@ def usage() -> str:
         "variable PEERFINDER_FLAG_NAME. POD_NAME overrides the host name.\n"
         "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
         "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n128+n ended by signal n.\n"
-        "By hand: peer-finder peers SERVICE [-o table|json|name]; peer-finder peers --help\n"
+        "By hand: peer-finder peers SERVICE [--watch], peer-finder doctor SERVICE, peer-finder healthz; see --help.\n"
     )
     return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail
