@@ -191,9 +191,9 @@ class Proxy:
         """Until HAProxy takes a member for that."""
         self.wait(f"{member} {state}", lambda: self.states().get(member) == state, seconds)
 
-    def wait_health(self, status: int) -> None:
+    def wait_health(self, status: int, seconds: float = PATIENCE) -> None:
         """Until it answers its probe so."""
-        self.wait(f"readyz {status}", lambda: self.health() == status)
+        self.wait(f"readyz {status}", lambda: self.health() == status, seconds)
 
     def _kill(self, name: str) -> None:
         process = self._processes.pop(name)
