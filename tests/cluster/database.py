@@ -96,7 +96,7 @@ class Database:
                     found.append(f"{name}: {last}\n{self.kubectl('logs', *name, '--previous', '--tail=40')}")
         return found
 
-    def wait_synced(self, count: int, *, seconds: float = 150) -> None:
+    def wait_synced(self, count: int, *, seconds: float = 300) -> None:
         """Until there are so many members, and all are Synced in one Primary Component of that size.
 
         Raises ClusterError with what each pod says.
@@ -175,7 +175,7 @@ class Database:
         self._collect()
         return len(self._acknowledged)
 
-    def wait_acknowledged(self, more: int, *, seconds: float = 60) -> None:
+    def wait_acknowledged(self, more: int, *, seconds: float = 180) -> None:
         """Until so many more rows than now are acknowledged."""
         goal = self.acknowledged() + more
         wait(f"{more} acknowledged rows", lambda: self.acknowledged() >= goal, seconds=seconds)
