@@ -41,7 +41,7 @@ lint: setup ## ruff, mypy --strict, shellcheck, hadolint, yamllint
 
 .PHONY: test
 test: lint images manifest-tools ## everything: linters, the images, then all tests against real servers and containers (WORKERS=3 at a time)
-	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: setup ## only the tests that start no database server

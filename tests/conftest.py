@@ -1,6 +1,6 @@
 """What all tests share: the same signals however they were started, and who may run beside whom.
 
-`pytest -n 2 --dist loadgroup --no-loadscope-reorder` (what `make test` runs) shares the tests out between processes.
+`pytest -n 3 --no-loadscope-reorder` (what `make test` runs) shares the tests out between processes.
 """
 
 import signal
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # How long an example takes says more about the machine's other work than about us.
 settings.register_profile("no deadline", deadline=None)
@@ -30,18 +32,29 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file stay together, as they share servers."""
-    items.sort(key=_turn)
-    for item in items:
-        folder = _folder(item)
-        item.add_marker(pytest.mark.xdist_group(folder if folder in WHOLE else str(item.path)))
+    """Begin with the long ones."""
+    items.sort(key=lambda item: _turn(item.nodeid))
 
 
-def _turn(item: pytest.Item) -> int:
-    folder = _folder(item)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Who shares tests out between the processes of `pytest -n`."""
+    return _FilesStayTogether(config, log)
+
+
+class _FilesStayTogether(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Tests of one file share servers, so one process runs them; in some folders those of all files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = _folder(nodeid)
+        return folder if folder in WHOLE else nodeid.partition("::")[0]
+
+
+def _turn(nodeid: str) -> int:
+    folder = _folder(nodeid)
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
-def _folder(item: pytest.Item) -> str:
+def _folder(nodeid: str) -> str:
     """The folder of tests/ that the test is in; the file where there is none."""
-    return item.path.relative_to(Path(__file__).parent).parts[0]
+    return Path(nodeid.partition("::")[0]).parts[1]
