@@ -7,12 +7,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# How long an example takes says more about the machine's other work than about us.
-settings.register_profile("no deadline", deadline=None)
+# How long an example takes, or its making, says more about the machine's other work than about us.
+settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
 
 LONGEST_FIRST = ("cluster", "faults", "containers", "lab", "haproxy", "examples", "images")

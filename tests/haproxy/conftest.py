@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,6 +24,13 @@ def _haproxy() -> None:
 
 
 @pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder for HAProxy's sockets, whose paths have at most 97 characters; tmp_path has a test's name in it."""
+    with TemporaryDirectory(prefix="writer-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def lab() -> Iterator[Lab]:
     """An empty lab."""
     try:
@@ -34,12 +42,12 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(short_path: Path) -> Iterator[Start]:
     """Starts proxies of a lab, quick to see how its members are, until they are ready; they end with the test."""
     with ExitStack() as stack:
 
         def proxy(lab: Lab, name: str) -> Proxy:
-            started = stack.enter_context(Proxy(lab, name, tmp_path / name, quick=True))
+            started = stack.enter_context(Proxy(lab, name, short_path / name, quick=True))
             started.wait_health(200)
             return started
 

@@ -74,7 +74,11 @@ class Proxy:
         shutil.copy(COMPONENT / "writer.sh", folder / "etc")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:

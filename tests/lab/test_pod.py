@@ -93,10 +93,10 @@ def test_a_stop_ends_the_server_before_the_agent(make_pod: MakePod, said: Said, 
     assert pod.containers["mysql"].starts == 1
 
 
-def test_a_server_that_ignores_sigterm_is_killed_when_the_grace_period_ends(make_pod: MakePod) -> None:
-    pod = make_pod(mysql="trap '' TERM; while :; do sleep 0.05; done")
+def test_a_server_that_ignores_sigterm_is_killed_when_the_grace_period_ends(make_pod: MakePod, said: Said) -> None:
+    pod = make_pod(mysql="trap '' TERM; echo started >>$OUT.$1; while :; do sleep 0.05; done")
     pod.start()
-    until(lambda: pod.containers["mysql"].running)
+    until(lambda: said("mysql") == ["started"])
     pod.stop(grace=0.3)
     assert pod.containers["mysql"].last_exit == -signal.SIGKILL
     assert pod.containers["agent"].last_exit == 0

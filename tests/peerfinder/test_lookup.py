@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerfinder.domain import Names
@@ -229,7 +229,7 @@ def test_the_whole_answer_is_refused_for_a_label_with(name: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.binary(min_size=1, max_size=63))
 def test_any_label_of_any_octets_is_a_peers_name_or_refused(label: bytes) -> None:
     labels = (label, *SUFFIX.encode().split(b"."))
