@@ -46,7 +46,10 @@ class Database:
         self.kubectl("delete", "namespace", self.kubectl.namespace, "--ignore-not-found", "--timeout=150s", seconds=150)
 
     def exists(self) -> bool:
-        """Whether there is a set of members."""
+        """Whether there is a set of members, in a namespace that is not about to be gone."""
+        phase = "--output=jsonpath={.status.phase}"
+        if self.kubectl("get", "namespace", self.kubectl.namespace, "--ignore-not-found", phase) != "Active":
+            return False
         return self.kubectl("get", SET, "--ignore-not-found", "--output=name") != ""
 
     def pods(self) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ from tests.operations import by_hand
 from tests.operations.pages import GUIDE, ROOT, How, blocks
 from tests.operations.runner import Shell
 
-NAMESPACES = ("db", "try", "old", "galera-lab")
-"""What the pages use."""
+NAMESPACES = ("db", "try", "old")
+"""What the pages use, but for that of the lab: where other tests share the cluster, it is theirs."""
 
 REGISTRY = "registry.example"
 """The reader's."""
