@@ -20,7 +20,7 @@ import dns.rdatatype
 from peerfinder.domain import Names, directives
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError, UsageError
 from peerfinder.peers import normal
-from peerfinder.resolver import Server, ask
+from peerfinder.resolver import Last, Server, ask
 
 SERVERS_MAX = 3
 """How many name servers of resolv.conf count (MAXNS in resolv.h)."""
@@ -71,6 +71,22 @@ class Found:
     """By name and record type (A, AAAA) the first address by bytes."""
 
 
+@dataclass
+class Memory:
+    """What a question that is asked again and again led to: what says the same means the same."""
+
+    last: Last = field(default_factory=Last)
+    """The last answer."""
+    of: dns.message.QueryMessage | None = None
+    """The answer that `found` was made of."""
+    found: Found | None = None
+    """What it meant."""
+
+    def again(self, answer: dns.message.QueryMessage) -> Found | None:
+        """Give what *answer* means if that is known."""
+        return self.found if answer is self.of else None
+
+
 def resolv_conf(path: Path = Path("/etc/resolv.conf")) -> str:
     """Read resolv.conf; one that cannot be read counts as empty, as it does for the C library."""
     try:
@@ -89,13 +105,24 @@ def peers(names: Names, nameservers: Nameservers, deadline: float, port_name: st
     return found(names, names.question(port_name), nameservers, deadline).peers
 
 
-def found(names: Names, question: str, nameservers: Nameservers, deadline: float) -> Found:
+def found(
+    names: Names, question: str, nameservers: Nameservers, deadline: float, memory: Memory | None = None
+) -> Found:
     """Do as `peers`, for any owner name of their SRV records, and keep the addresses that came along.
 
-    Raises AnswerWithheldError besides, when a server is there and gives no whole answer.
+    *memory* is that of this Service and question. Raises AnswerWithheldError besides, when a server is there and gives
+    no whole answer.
     """
-    targets, glue = _asked(question, "SRV", nameservers, deadline, lambda *it: (meaning(*it), _glue(it[0])))
-    return Found(names.accepted(targets), glue)
+    memory = memory or Memory()
+
+    def understood(answer: dns.message.QueryMessage, server: Server) -> tuple[dns.message.QueryMessage, list[str]]:
+        return answer, [] if memory.again(answer) else meaning(answer, server)
+
+    answer, targets = _asked(_Question(question, "SRV", memory.last), nameservers, deadline, understood)
+    if known := memory.again(answer):
+        return known
+    memory.found, memory.of = Found(names.accepted(targets), _glue(answer)), answer
+    return memory.found
 
 
 def address(fqdn: str, address_type: str, known: Found, nameservers: Nameservers, deadline: float) -> str:
@@ -138,18 +165,28 @@ def records(name: str, record_type: str, nameservers: Nameservers, deadline: flo
 
     Raises NoRecordsError, LookupFailedError, and AnswerWithheldError when a server gives no whole answer.
     """
-    return _asked(name, record_type, nameservers, deadline, meaning)
+    return _asked(_Question(name, record_type), nameservers, deadline, meaning)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked."""
+
+    name: str
+    record_type: str
+    last: Last | None = None
+    """The answer of the last time."""
 
 
 def _asked(
-    name: str,
-    record_type: str,
+    question: _Question,
     nameservers: Nameservers,
     deadline: float,
     understood: Callable[[dns.message.QueryMessage, Server], Meaning],
 ) -> Meaning:
     """Ask the servers in turn, the silent ones again and for longer, until one has answered the question."""
     end, withheld = monotonic() + deadline, False
+    name, record_type = question.name, question.record_type
     faults = dict.fromkeys(nameservers.servers, "not asked: no time was left")
     silent = list(faults)
     for number in range(MAX_ROUNDS):
@@ -160,7 +197,7 @@ def _asked(
                 break
             share = min(left / (len(asked) - position), TRY_SECONDS * 2**number)
             try:
-                return understood(ask(f"{name}.", record_type, server, share), server)
+                return understood(ask(f"{name}.", record_type, server, share, question.last), server)
             except TimeoutError:
                 faults[server] = f"no answer within {deadline:.1f} s"
             except LookupFailedError as exc:

@@ -26,7 +26,7 @@ from peerfinder.errors import (
 from peerfinder.handover import Handover
 from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller
-from peerfinder.lookup import Found, Nameservers
+from peerfinder.lookup import Found, Memory, Nameservers
 from peerfinder.pace import EAGER_SECONDS, Pace, pause
 from peerfinder.peers import lines
 from peerfinder.signals import Signals
@@ -105,6 +105,8 @@ class _Around:
     line: Callable[[str, str, str], None]
     """Writes a line of the log: level, event, message."""
     told: Status
+    memory: Memory = field(default_factory=Memory)
+    """What the SRV records were."""
 
 
 def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], told: Status) -> None:
@@ -118,7 +120,7 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], 
         asked = monotonic()
         told.due = asked + ONE_BY_ONE_SECONDS
         with signals.interruptible():
-            looked = _look(plan, state, partial(_lookup_time, plan, state, began))
+            looked = _look(plan, around.memory, state, partial(_lookup_time, plan, state, began))
         teller.tell(looked.outcome, _message(plan, looked), monotonic())
         failures = failures + 1 if isinstance(looked.outcome, LookupFailedError | NoAddressError) else 0
         state = looked.state
@@ -167,21 +169,22 @@ def _call(plan: Plan, around: _Around, due: Due, before: Mapping[str, str], agai
         told.hook = ""
 
 
-def _look(plan: Plan, state: Watch, seconds: Callable[[], float]) -> _Looked:
+def _look(plan: Plan, memory: Memory, state: Watch, seconds: Callable[[], float]) -> _Looked:
     """Look up once; *seconds* tells how long each question may take by now."""
     began = process_time()
     try:
-        seen = _seen(plan, _found(plan, seconds), seconds)
+        seen = _seen(plan, _found(plan, memory, seconds), seconds)
         after, verdict = watch.observe(state, plan.rules, seen, monotonic())
         return _Looked(after, verdict, process_time() - began)
     except (LookupFailedError, NoRecordsError) as exc:
         return _Looked(watch.unknown(state), exc, process_time() - began)
 
 
-def _found(plan: Plan, seconds: Callable[[], float]) -> Found:
+def _found(plan: Plan, memory: Memory, seconds: Callable[[], float]) -> Found:
     """Look the peers up: by their SRV records, or one by one if those are too many for an answer."""
     try:
-        return lookup.found(plan.names, plan.question or plan.names.suffix, plan.nameservers, seconds())
+        question = plan.question or plan.names.suffix
+        return lookup.found(plan.names, question, plan.nameservers, seconds(), memory)
     except AnswerWithheldError as exc:
         from peerfinder import ordinals  # noqa: PLC0415 - few Services are so large, and every pod's start is short
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py"))
 
 PURE = {
-    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "status", "handover", "errors"},
+    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "status", "handover", "wire", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
         "world", "verdict", "probes", "standing", "lineage", "word",
