@@ -75,7 +75,7 @@ UNUSED = {
     **dict.fromkeys(("v", "vmodule", "log_backtrace_at", "log_dir", "log_file", "log_file_max_size"), True),
     **dict.fromkeys(("stderrthreshold", "alsologtostderrthreshold"), True),
     **dict.fromkeys(("add_dir_header", "alsologtostderr", "logtostderr", "one_output"), False),
-    **dict.fromkeys(("skip_headers", "skip_log_headers"), False),
+    **dict.fromkeys(("skip_headers", "skip_log_headers", "legacy_stderr_threshold_behavior"), False),
 }
 """Flags of later Go programs that are read and have no effect: name -> whether it takes a value."""
 
