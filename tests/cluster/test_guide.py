@@ -16,18 +16,12 @@ from tests.cluster.cluster import Cluster, NotHereError, check
 from tests.cluster.database import Database
 from tests.cluster.times import Times
 from tests.images.official import image as look_alike
-from tests.operations.pages import PAGES, Block, How, Step, blocks, steps
+from tests.operations.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, named, steps
 from tests.operations.stage import CLIENT, NEXT, REGISTRY, Stage
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800)]
 
 FULL = os.environ.get("E2E_FULL") == "1"
-
-SHORT = ("install.md", "README.md", "messages.md", "back-up.md", "restore.md")
-"""Each page begins with what the one before has left: a whole cluster in the namespace `db`."""
-
-LONG = ("scale.md", "upgrade.md", "rotate-secrets.md", "move-here.md", "recover-by-force.md", "manifests.md")
-"""Many restarts of all members, one after the other; drains need more than one node."""
 
 OURS = ("galera-install", "mysql-galera")
 
@@ -82,11 +76,10 @@ def test_every_page_with_commands_has_its_turn() -> None:
 @pytest.mark.parametrize("name", (*SHORT, *LONG) if FULL else SHORT)
 def test_a_reader_follows(stage: Stage, times: Times, name: str) -> None:
     assert not stage.stuck, f"{stage.stuck} did not end as it says: what comes after it was not tried"
-    (page,) = (page for page in PAGES if page.name == name)
     stage.stuck = name
 
     with times.of(f"the guide: {name}{'' if FULL else ', in short'}"):
-        assert stage.shell.follow(filter(is_followed, steps(page))) > 0
+        assert stage.shell.follow(filter(is_followed, steps(named(name)))) > 0
         Database(stage.kubectl.within("db")).wait_synced(3)
 
     stage.stuck = ""

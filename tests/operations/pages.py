@@ -26,6 +26,12 @@ GUIDE = ROOT / "docs/operations"
 PAGES = [*sorted(GUIDE.glob("*.md")), ROOT / "docs/manifests.md", ROOT / "docs/cluster.md"]
 """All whose commands are held to these rules."""
 
+SHORT = ("install.md", "README.md", "messages.md", "back-up.md", "restore.md")
+"""Each page begins with what the one before has left: a whole cluster in the namespace `db`."""
+
+LONG = ("scale.md", "upgrade.md", "rotate-secrets.md", "move-here.md", "recover-by-force.md", "manifests.md")
+"""Many restarts of all members, one after the other; drains need more than one node."""
+
 COMMANDS = ("sh", "console")
 """Languages of a block that a reader would type."""
 
@@ -129,6 +135,12 @@ def block(where: str, token: Token, before: str) -> Block:
     if found := NOT_RUN.search(before):
         return Block(where, language, token.content, How.NOT_RUN, reason=found["reason"])
     return Block(where, language, token.content, How.TEXT if language in NOT_COMMANDS else How.UNMARKED)
+
+
+def named(name: str) -> Path:
+    """The page with this name."""
+    (page,) = (page for page in PAGES if page.name == name)
+    return page
 
 
 def blocks(page: Path) -> list[Block]:

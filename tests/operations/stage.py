@@ -76,6 +76,7 @@ class Stage:
             "edit the overlay": self.edit_the_overlay,
             "have some rows": self.have_some_rows,
             "compare the restored rows": self.compare_the_restored_rows,
+            "compare the moved rows": self.compare_the_moved_rows,
             "lose mysql-2": self.lose_the_newest,
             "let mysql-2 come back": self.let_it_come_back,
             "run an old server": lambda: by_hand.run_an_old_server(kubectl, SERVER),
@@ -104,6 +105,13 @@ class Stage:
         ask = "SELECT COUNT(*) FROM app.orders; CHECKSUM TABLE app.orders"
         assert self.sql("try", "mysql-1", ask) == self.sql("db", "mysql-1", ask)
         assert self.sql("try", "mysql-1", "SELECT COUNT(*) FROM app.orders") == "500\n"
+
+    def compare_the_moved_rows(self) -> None:
+        """All members that were made of the old server's copy have what it has."""
+        ask = "SELECT COUNT(*) FROM shop.items; CHECKSUM TABLE shop.items"
+        old = by_hand.ask_old(self.kubectl, ask)
+        assert old.startswith("1001\n"), old
+        assert [self.sql("try", pod, ask) for pod in ("mysql-0", "mysql-1", "mysql-2")] == [old] * 3
 
     def lose_the_newest(self) -> None:
         """All go, mysql-2 last, with a row that nobody else has; then its node is away, and the others come back."""
