@@ -106,7 +106,13 @@ class Teller:
             self.line("info" if state is Wait.STEADY else "warning", _event(state), message)
         elif state in CURES and not self.cured and now - self.since >= HINT_SECONDS:
             self.cured = True
-            self.line("warning", _event(state), f"{message}; {CURES[state]}")
+            self.line("warning", _event(state), f"{message}{cure(outcome)}")
+
+
+def cure(outcome: Wait | LookupFailedError | NoRecordsError) -> str:
+    """Say what to do about an outcome that lasts, to be put after its message; empty if there is nothing to say."""
+    text = CURES.get(outcome if isinstance(outcome, Wait) else type(outcome))
+    return f"; {text}" if text else ""
 
 
 def _event(state: object) -> str:

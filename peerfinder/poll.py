@@ -25,7 +25,7 @@ from peerfinder.errors import (
 )
 from peerfinder.handover import Handover
 from peerfinder.hook import Hook, run, show
-from peerfinder.log import Teller
+from peerfinder.log import Teller, cure
 from peerfinder.lookup import Found, Memory, Nameservers
 from peerfinder.pace import EAGER_SECONDS, Pace, pause
 from peerfinder.peers import lines
@@ -237,8 +237,9 @@ def _sleep_until(wake: float, signals: Signals, plan: Plan, looked: _Looked, beg
     limited = plan.timeout and not looked.state.handed and not isinstance(looked.outcome, Due)
     end = began + plan.timeout if limited else inf
     signals.sleep(min(wake, end) - monotonic())
-    if monotonic() >= end:
-        raise TimedOutError(f"no hook was due within {plan.timeout:g} s: {_message(plan, looked)}")
+    if monotonic() >= end and not isinstance(looked.outcome, Due):
+        todo = cure(looked.outcome)
+        raise TimedOutError(f"no hook was due within {plan.timeout:g} s: {_message(plan, looked)}{todo}")
 
 
 def _message(plan: Plan, looked: _Looked) -> str:

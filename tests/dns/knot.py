@@ -9,6 +9,7 @@ Use it as a context manager::
 Every `publish` replaces the whole zone in one step; when it returns, answers are the new ones.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -85,15 +86,29 @@ class Knot:
     """One knotd process."""
 
     def __init__(
-        self, folder: Path, *, address: str = "127.0.0.1", port: int = 0, domain: str = "cluster.local"
+        self,
+        folder: Path,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        domain: str = "cluster.local",
+        prefix: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.address = address
         self.port = port or free_port(address)
         self.domain = domain
+        self.prefix = prefix
         self._serial = 0
         self._failing = False
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        if self._process is None:
+            raise RuntimeError("knotd is not running")
+        return self._process.pid
 
     @property
     def nameserver(self) -> str:
@@ -110,7 +125,10 @@ class Knot:
             self._write_zone([])
         with (self.folder / "knotd.out").open("ab") as out:
             self._process = subprocess.Popen(
-                ["knotd", "-c", self.folder / "knot.conf"], stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                [*self.prefix, "knotd", "-c", self.folder / "knot.conf"],
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
             )
         end = monotonic() + START_SECONDS
         while not self._is_up():
@@ -170,9 +188,7 @@ class Knot:
         return subprocess.run(order, check=True, capture_output=True, text=True).stdout
 
     def _signal(self, number: int) -> None:
-        if self._process is None:
-            raise RuntimeError("knotd is not running")
-        self._process.send_signal(number)
+        os.kill(self.pid, number)
 
     def _is_up(self) -> bool:
         try:

@@ -28,21 +28,26 @@ class Pod:
     folder: Path
     """Of the test."""
     nameserver: str
-    """A pod's server is at port 53, which a test has not: PEERFINDER_NAMESERVER says where it is."""
+    """A pod's server is at port 53, which a test has not: PEERFINDER_NAMESERVER says where it is; empty: resolv.conf
+    does."""
     name: str = "mysql-0"
     """Host name."""
     resolv_conf: str = KUBELET.format(ns="default", zone="cluster.local")
     variables: dict[str, str] = field(default_factory=lambda: {"POD_NAMESPACE": "default"})
     """Of the manifest."""
+    network: str = ""
+    """Network namespace, as a file; empty: ours."""
 
     def begin(self, words: Sequence[str], program: str = PROGRAM) -> subprocess.Popen[str]:
         """Start the program with the words of a manifest."""
         conf = self.folder / "resolv.conf"
         conf.write_bytes(self.resolv_conf.encode())
         inside = f'mount --bind {conf} /etc/resolv.conf && hostname "$1" && shift && exec "$@"'
+        network = ["nsenter", f"--net={self.network}"] if self.network else []
+        server = {"PEERFINDER_NAMESERVER": self.nameserver} if self.nameserver else {}
         process = subprocess.Popen(
-            ["unshare", "--mount", "--uts", "sh", "-c", inside, "sh", self.name, program, *words],
-            env={"PATH": os.environ["PATH"], "PEERFINDER_NAMESERVER": self.nameserver} | self.variables,
+            [*network, "unshare", "--mount", "--uts", "sh", "-c", inside, "sh", self.name, program, *words],
+            env={"PATH": os.environ["PATH"]} | server | self.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
