@@ -57,6 +57,7 @@ FLAGS = (
     Flag("remove-after", "TIME", "a peer or an address is gone only when unseen for so long; default 6s"),
     Flag("hook-timeout", "TIME", "kill a hook that runs longer; default never"),
     Flag("hook-retries", "N", "run a hook that failed again, N times in a row at most, before we end; default 0"),
+    Flag("hook-output", "FORM", "plain: a hook writes to our streams; lines: each line after its event; default plain"),
     Flag("stop-grace", "TIME", "kill a hook that still runs so long after a stop signal; default 30s"),
     Flag("no-require-self", "", "run hooks although our own name is not among the peers"),
     Flag("port-name", "NAME", "ask for _NAME._tcp.SERVICE instead of SERVICE"),

@@ -1,17 +1,19 @@
 """One hook's process group: its standard input, the signals passed on to it, its time limit, its exit status.
 
 Does not know which hook is due, nor what the lines on its standard input mean.
-A hook's output is never touched: it writes to our own stdout and stderr, so nothing waits for a daemon it leaves.
+A hook writes to our own stdout and stderr, so nothing waits for a daemon it leaves; on request `relay` is between.
 """
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
 from peerfinder.errors import HookFailedError, HookTimedOutError
+from peerfinder.relay import Form, Relay
 from peerfinder.signals import STOPPING, Signals, StoppedBySignal
 
 LINGER_SECONDS = 0.05
@@ -36,6 +38,8 @@ class Hook:
     """The longest time it may run, seconds; 0: no limit, since a hook may be the database itself."""
     grace: float = 30.0
     """Time from a stop signal to SIGKILL, seconds."""
+    form: Form | None = None
+    """How its lines are passed on; None: it writes to our own streams."""
 
 
 def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signals) -> None:
@@ -45,14 +49,15 @@ def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signa
     a stop signal came: the group has got it, and has ended or was killed after the grace period.
     """
     with signals.in_hook():
-        running = _Running(hook, *_spawn(hook, environment), memoryview(stdin), monotonic())
-        while not running.is_over(signals):
-            signals.wait(running.feed, running.next_at() - monotonic())
-            for number in signals.taken():
-                running.pass_on(number)
-            running.write_some()
-            running.enforce(monotonic())
-        running.close()
+        with _output(hook) as relay:
+            running = _Running(hook, *_spawn(hook, environment, relay), memoryview(stdin), monotonic())
+            while not running.is_over(signals):
+                signals.wait(running.feed, running.next_at() - monotonic())
+                for number in signals.taken():
+                    running.pass_on(number)
+                running.write_some()
+                running.enforce(monotonic())
+            running.close()
         _judge(running, signals.status_of(running.pid) or 0)
 
 
@@ -64,16 +69,31 @@ def show(hook: Hook, stdin: str) -> None:
         raise HookFailedError(f"what the {hook.event} hook would get cannot be printed: {exc.strerror}") from exc
 
 
-def _spawn(hook: Hook, environment: Mapping[str, str]) -> tuple[int, int]:
+@contextmanager
+def _output(hook: Hook) -> Iterator[Relay | None]:
+    """Have the hook's output passed on, if that was asked for."""
+    if hook.form is None:
+        yield None
+        return
+    try:
+        relay = Relay(hook.form)
+    except (OSError, RuntimeError) as exc:  # No more descriptors, no more threads.
+        raise HookFailedError(f"the {hook.event} hook cannot be started: {exc}") from exc
+    with relay:
+        yield relay
+
+
+def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> tuple[int, int]:
     """Start the hook in a process group of its own; give its pid and the writing end of its standard input."""
     read, write = os.pipe2(os.O_CLOEXEC)
+    streams = [(os.POSIX_SPAWN_DUP2, end, target) for target, end in enumerate(relay.ends if relay else (), 1)]
     try:
         # Python itself ignores SIGPIPE and SIGXFSZ; a hook starts with the default actions, as from any shell.
         pid = os.posix_spawn(
             "/bin/sh",
             ["/bin/sh", "-c", hook.text],
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, read, 0)],
+            file_actions=[(os.POSIX_SPAWN_DUP2, read, 0), *streams],
             setpgroup=0,
             setsigmask=(),
             setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
@@ -83,6 +103,8 @@ def _spawn(hook: Hook, environment: Mapping[str, str]) -> tuple[int, int]:
         raise HookFailedError(f"the {hook.event} hook cannot be started by /bin/sh: {exc.strerror}") from exc
     finally:
         os.close(read)
+        if relay:
+            relay.begun()
     os.set_blocking(write, False)
     return pid, write
 

@@ -19,6 +19,7 @@ from peerfinder.errors import (
     NoAddressError,
     NoRecordsError,
 )
+from peerfinder.relay import WRITING, Form
 from peerfinder.watch import Due, Wait
 
 HINT_SECONDS = 5.0
@@ -73,9 +74,26 @@ def show(text: str) -> None:
     """
     poller = select.poll()
     poller.register(2, select.POLLOUT)
-    with suppress(OSError):
-        if poller.poll(STALLED_SECONDS * 1000):
-            os.write(2, text.encode("ascii", "backslashreplace"))
+    if WRITING.acquire(timeout=STALLED_SECONDS):
+        try:
+            with suppress(OSError):
+                if poller.poll(STALLED_SECONDS * 1000):
+                    os.write(2, text.encode("ascii", "backslashreplace"))
+        finally:
+            WRITING.release()
+
+
+def output(log_format: str, event: str) -> Form:
+    """Tell how a line of a hook's output is written: after the hook's event, or as an object."""
+    if log_format != "json":
+        return lambda _, line: f"{event}: ".encode() + line
+
+    def form(stream: str, line: bytes) -> bytes:
+        now, text = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()), line.decode(errors="backslashreplace")
+        told = {"time": now, "level": "info", "event": f"{event}-{stream}", "message": text}
+        return json.dumps(told).encode()
+
+    return form
 
 
 @dataclass

@@ -19,7 +19,7 @@ PURE = {
 """Modules that only compute: standard library without I/O, and other pure modules."""
 
 LEAVES = {
-    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals", "probe", "health"},
+    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals", "probe", "health", "relay"},
     "bootstrap": {
         "render",
         "datadir",
@@ -51,7 +51,7 @@ LEAF_USES = {
     "peerfinder.lookup": {"peerfinder.resolver"},
     "peerfinder.ordinals": {"peerfinder.lookup", "peerfinder.resolver"},
     "peerfinder.probe": {"peerfinder.resolver"},
-    "peerfinder.hook": {"peerfinder.signals"},
+    "peerfinder.hook": {"peerfinder.signals", "peerfinder.relay"},
 }
 """The exceptions, each because the used leaf is a plain tool (an atomic file, a socket) and not a peer."""
 

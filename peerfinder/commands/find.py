@@ -133,7 +133,9 @@ def hook(values: Mapping[str, str], event: str) -> Hook | None:
     text = values.get(event)
     if not text:
         return None
-    return Hook(event, text, flags.seconds(values, "hook-timeout"), flags.seconds(values, "stop-grace", 30.0))
+    prefixed = flags.choice(values, "hook-output", ("plain", "lines")) == "lines"
+    form = log.output(values.get("log-format", ""), event) if prefixed else None
+    return Hook(event, text, flags.seconds(values, "hook-timeout"), flags.seconds(values, "stop-grace", 30.0), form)
 
 
 def question(values: Mapping[str, str], names: Names) -> str:
