@@ -34,7 +34,7 @@ from bootstrap.probes import View
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import Json
 from bootstrap.settings import Settings
-from bootstrap.standing import CANDIDATES
+from bootstrap.standing import BLANK, CANDIDATES
 from bootstrap.verdict import Verdict
 from bootstrap.world import World
 
@@ -107,7 +107,8 @@ class Agent:
     def word(self) -> Word | None:
         """The operator's word, while the candidacy lives that it opened."""
         word, bound = self.memory.word, self.memory.promise
-        return word if word and bound and self.is_mine(bound) and bound.term == word.epoch else None
+        alive = bound is not None and self.is_mine(bound) and bound.term > self.pod.retired
+        return word if word and bound and alive and bound.term == word.epoch else None
 
     def facts(self) -> Facts:
         """What a decision rests on now."""
@@ -156,6 +157,8 @@ class Agent:
         durable = self.transfer_is_durable()
         with self.changed:
             self.peers = peers
+            if self.pod.disk is not None:
+                self.learn_from_disk(self.pod.disk)
             self.remember_cluster(durable=durable)
             self.end_promise(asked_at=began)
             facts = self.facts()
@@ -364,13 +367,17 @@ class Agent:
         # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
         if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
             epochs.append(memory.promise.term)
-        volumes = dict(memory.volumes) | {r.ordinal: r.volume_id for r in alive if r.volume_id}
-        if server.settled and durable:
-            self.settle_in(server, max([memory.epoch, *epochs]))
-            if memory.uuid and memory.uuid != server.uuid:
-                # Another history, by an operator's word: who was seen in the one before was given up, or comes back.
-                volumes = {r.ordinal: r.volume_id for r in alive if r.volume_id}
-        self.keep(volumes=tuple(sorted((o, v) for o, v in volumes.items() if o not in self.scaled_away(server, alive))))
+        volumes = {r.ordinal: r.volume_id for r in alive if r.volume_id}
+        settled = server.settled and durable
+        if not (settled and memory.uuid and memory.uuid != server.uuid):
+            # Else it is another history, by an operator's word: who was seen in the one before was given up, or comes.
+            volumes = dict(memory.volumes) | volumes
+        away = self.scaled_away(server, alive)
+        members = tuple(sorted((o, v) for o, v in volumes.items() if o not in away))
+        if settled:
+            self.settle_in(server, max([memory.epoch, *epochs]), members)
+        else:
+            self.keep(volumes=members)
 
     def volumes_with(self, founders: list[Record]) -> tuple[tuple[int, str], ...]:
         """The volumes to remember when these pods start, or have started, a cluster that this volume was never in.
@@ -383,16 +390,20 @@ class Agent:
         founded = {r.ordinal: r.volume_id for r in founders if r.volume_id}
         return tuple(sorted((dict(self.memory.volumes) | founded).items()))
 
-    def settle_in(self, server: Server, epoch: int) -> None:
-        """Synced: what is on this disk now is this history, of this epoch and of this origin."""
-        members = [r for r in self.peers.values() if isinstance(r, Record) and r.primary]
-        told = [f for r in members if r.primary and r.primary.uuid == server.uuid for f in r.lineage]
+    def settle_in(self, server: Server, epoch: int, volumes: tuple[tuple[int, str], ...]) -> None:
+        """Synced: what is on this disk now is this history, of this epoch, of this origin and of these members."""
         forked = lineage.pending(self.memory.lineage)
-        forks = lineage.ancestry([*lineage.told_by(self.memory.lineage, server.uuid), *told], server.uuid)
-        self.keep(epoch=epoch, uuid=server.uuid, joining="", lineage=forks)
+        told = (*lineage.told_by(self.memory.lineage, server.uuid), *self.told_alive())
+        forks = lineage.ancestry(told, server.uuid)
+        self.keep(epoch=epoch, uuid=server.uuid, joining="", lineage=forks, volumes=volumes)
         if forked and not lineage.pending(self.memory.lineage):
             self.fate = {"epoch": forked.epoch, "state": "primary", "line": server.uuid}
             self.world.say(f"the operator's word of epoch {forked.epoch} is done: the history is now {server.uuid}")
+
+    def told_alive(self) -> tuple[Fork, ...]:
+        """The forks that led to the histories of those who are Primary now, as they tell them."""
+        alive = [(r.lineage, r.primary.uuid) for r in self.peers.values() if isinstance(r, Record) and r.primary]
+        return tuple(dict.fromkeys(fork for forks, uuid in alive for fork in lineage.ancestry(forks, uuid)))
 
     def learn_from_disk(self, disk: Disk) -> None:
         """A new history was permitted, and whoever saw what came of it has died: the disk itself tells."""
@@ -474,6 +485,9 @@ class Agent:
                 return
             self.see(self.pod.reported(disk, fingerprint))
             self.learn_from_disk(disk)
+            if self.errand:
+                there = disk.data_class not in BLANK or disk.doubtful
+                self.fate = {**self.fate, "undone": self.errand if there else ""}
             self.errand = ""
             self.verdict = Verdict(Wait("start", "the datadir has just been read"))
         self.wake.set()
@@ -529,6 +543,9 @@ class Agent:
         """
         word = self.memory.word
         known = tuple(fork for fork in self.memory.lineage if fork.uuid)
+        if verdict.action is Action.JOIN:
+            # The disk may be of that history, and only the disk, before this journal is written again at Synced.
+            return tuple(dict.fromkeys((*known, *self.told_alive())))
         if word is None or not isinstance(verdict.decision, Bootstrap) or not verdict.decision.forced:
             return known
         if word.base is None:

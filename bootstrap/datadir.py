@@ -255,7 +255,12 @@ def unfit(layout: Layout) -> str:
 
 
 def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path | None:
-    """Put the datadir aside on the same volume, durably, or remove it; returns where it is now.  Raises OSError."""
+    """Put the datadir aside on the same volume, durably, or remove it; returns where it is now.  Raises OSError.
+
+    Without a datadir there is nothing to do: an empty pod may have been bound by a promise that is given up with it.
+    """
+    if not layout.data.exists():
+        return None
     name = f"discarded-{position.uuid}-{position.seqno}" if position else "discarded-unknown"
     target = next(
         p for n in itertools.count(1) if not (p := layout.data_root / (name if n == 1 else f"{name}-{n}")).exists()

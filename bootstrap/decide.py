@@ -31,6 +31,7 @@ from bootstrap.standing import (
     candidate,
     disk_of,
     doubtful,
+    epoch_of,
     frozen,
     held,
     outside,
@@ -165,8 +166,14 @@ def bound_elsewhere(facts: Facts) -> Decision | None:
         return None
     winner = facts.peer(promise.winner)
     state = f"unknown ({winner.reason})" if isinstance(winner, Unknown) else winner.phase.value
-    name = pod_name(facts, promise.winner)
-    return Wait("promised", f"term {promise.term} is promised to {name}, which is {state}")
+    bound = f"term {promise.term} is promised to {pod_name(facts, promise.winner)}, which is {state}"
+    if isinstance(winner, Unknown) and (alive := sorted(primaries(facts))):
+        # Nobody but the winner could end this, and where an operator has given it up it never comes.
+        older = f"{pod_name(facts, alive[0])} is Primary of epoch {max(r.epoch for r in facts.answers if r.primary)}"
+        return Hold(
+            "promised", f"{bound}, and {older}: bring it back; if no server runs there, `galera-bootstrap discard`"
+        )
+    return Wait("promised", bound)
 
 
 def join_primary(facts: Facts) -> Decision | None:
@@ -245,7 +252,7 @@ def epoch_floor(facts: Facts) -> Decision | None:
         )
     if not facts.floor or lineage.leading(facts.records) is None:
         return None
-    found = most_advanced(facts).epoch
+    found = epoch_of(most_advanced(facts), facts.records)
     if found >= facts.floor:
         return None
     return Hold(
@@ -309,11 +316,16 @@ def replaced_volume(facts: Facts) -> Decision | None:
     It counts as answered only while its `joining` mark is open: then a Primary Component that contained its history
     had let it join.  The most advanced disks know which volumes a Primary Component had seen.
     """
-    first = most_advanced(facts)
-    best = candidate(first)
-    seen = {item for r in facts.records if candidate(r) == best for item in r.volumes}
+    best = candidate(most_advanced(facts))
+    # So does who was joining them: its data were given up for theirs.
+    seen = {
+        item
+        for r in facts.records
+        if candidate(r) == best or (r.joining and disk_of(r).data_class in BLANK)
+        for item in r.volumes
+    }
     for record in facts.records:
-        if doubtful(record) and not accounted_for(record, first):
+        if doubtful(record) and not accounted_for(record, best, lineage.known_to(facts.records)):
             return Hold(
                 "doubtful-transfer",
                 f"{record.pod} may hold more than anybody else ({disk_of(record).detail}, {told(record)}): "
@@ -331,14 +343,12 @@ def replaced_volume(facts: Facts) -> Decision | None:
     return None
 
 
-def accounted_for(record: Record, first: Record) -> bool:
+def accounted_for(record: Record, best: Position | None, told: lineage.Forks) -> bool:
     """Whether what a doubtful disk holds is known, and is part of the best candidate's history or was given up."""
-    mine, best = disk_of(record).position, candidate(first)
+    mine = disk_of(record).position
     if mine is None or best is None:
         return False
-    return lineage.contains(first.lineage, best, mine) or (
-        mine.uuid != best.uuid and lineage.supersedes(first.lineage, best, mine)
-    )
+    return lineage.contains(told, best, mine) or (mine.uuid != best.uuid and lineage.supersedes(told, best, mine))
 
 
 def winner(facts: Facts) -> Decision:

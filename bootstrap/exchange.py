@@ -197,7 +197,9 @@ class Server(Bounded):
             return dump_record(self.own_record())
         if request.target == f"POST {PREPARE}":
             prepare = load_prepare(decode(request.body))
-            if request.sender != f"{prepare.winner.pod}/{prepare.promise.boot_id}":
+            winner, promise = prepare.winner, prepare.promise
+            itself = winner.ordinal == promise.winner and winner.pod.endswith(f"-{winner.ordinal}")
+            if request.sender != f"{winner.pod}/{promise.boot_id}" or not itself:
                 raise MessageInvalidError("a pod can ask for a promise for itself only")
             refusal = self.own_prepare(prepare)
             return {"record": dump_record(self.own_record()), "refusal": refusal.reason if refusal else None}

@@ -193,7 +193,7 @@ class Record:
     volumes: tuple[tuple[int, str], ...] = ()
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
     lineage: tuple[Fork, ...] = ()
-    """The forks that led to the history on this disk, the oldest first."""
+    """The forks that led to the history on this disk, the oldest first, and to one that it was let join since."""
     word: Word | None = None
     """The operator's word under which this pod stands for election."""
 

@@ -35,6 +35,11 @@ def reach(forks: Iterable[Fork], now: Position, uuid: str) -> int | None:
     return limits.get(uuid)
 
 
+def known_to(records: Iterable[Record]) -> Forks:
+    """What all of these tell: a joiner that was killed before its journal was written does not know its origin."""
+    return tuple(fork for record in records for fork in record.lineage)
+
+
 def contains(forks: Iterable[Fork], now: Position, other: Position) -> bool:
     """Whether everything up to the other position is known to be part of what is at `now`."""
     limit = reach(forks, now, other.uuid)
@@ -49,7 +54,7 @@ def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
 def leading(records: Iterable[Record]) -> str | None:
     """The one history that supersedes all others on these candidates' disks; None when there is none such."""
     holders = [(record, position) for record in records if (position := candidate(record))]
-    told = [fork for record, _ in holders for fork in record.lineage]
+    told = known_to(record for record, _ in holders)
     leaders = {now.uuid for _, now in holders if all(supersedes(told, now, other) for _, other in holders)}
     return leaders.pop() if len(leaders) == 1 else None
 

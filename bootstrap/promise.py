@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from bootstrap import lineage
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Unknown, Word
-from bootstrap.standing import candidate, disk_of
+from bootstrap.standing import candidate, disk_of, epoch_of, pod_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,20 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
 
 def by_data(winner: Record, facts: Facts) -> Refusal | None:
     """What the data say against a pod that stands for election by the rules."""
-    if candidate(winner) and winner.epoch < facts.floor:
-        return Refusal(f"your data are of epoch {winner.epoch}, below the floor of {facts.floor}")
-    return Refusal("my datadir is ahead of yours") if ahead(facts.own, winner) else None
+    if candidate(winner) and (epoch := epoch_of(winner, facts.records)) < facts.floor:
+        return Refusal(f"your data are of epoch {epoch}, below the floor of {facts.floor}")
+    return Refusal("my datadir is ahead of yours") if ahead(facts.own, winner, facts.records) else None
 
 
 def by_word(word: Word, winner: Record, facts: Facts) -> Refusal | None:
     """What the data say against a pod that stands for election by an operator's word."""
     if heard := [r.pod for r in facts.answers if r.ordinal in word.unheard]:
         return Refusal(f"{heard[0]} answers me, and does not answer you: mend the network")
+    if unasked := sorted(word.unheard - facts.peers.keys()):
+        return Refusal(f"I have not asked {pod_name(facts, unasked[0])} myself yet")
     if word.adopt and disk_of(facts.own).data_class is not DataClass.EMPTY:
         return Refusal(f"my datadir is {disk_of(facts.own).data_class}: data are adopted only beside empty pods")
-    if facts.own.ordinal not in word.although and ahead(facts.own, winner):
+    if facts.own.ordinal not in word.although and ahead(facts.own, winner, facts.records):
         return Refusal("my datadir is ahead of yours, and the operator's word does not name it")
     return None
 
@@ -92,17 +94,18 @@ def given_up(promise: Promise, word: Word | None) -> bool:
     return word is not None and promise.winner in word.unheard
 
 
-def ahead(own: Record, other: Record) -> bool:
+def ahead(own: Record, other: Record, known: Iterable[Record] = ()) -> bool:
     """Whether my disk holds what the other one cannot be shown to hold, and nobody has given that up.
 
-    What lies beyond a fork in the other's lineage was given up by the word that made the fork.
+    What lies beyond a fork in the other's lineage, as it or anybody whom I know tells it, was given up by the word that
+    made the fork.
     """
     mine, theirs = candidate(own), candidate(other)
     if mine is None:
         return False
     if theirs is None:
         return True
-    return not lineage.supersedes(other.lineage, theirs, mine) or (
+    return not lineage.supersedes(lineage.known_to([other, *known]), theirs, mine) or (
         mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
     )
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bootstrap.agent import Agent
 from bootstrap.decide import Hold, decide
 from bootstrap.errors import JournalUnwritableError
-from bootstrap.facts import Facts, Phase, Promise, Word
+from bootstrap.facts import Facts, Phase, Promise, Unknown, Word
 from bootstrap.permission import kernel_boot_id
 from bootstrap.promise import highest_term
 from bootstrap.record import Json
@@ -89,7 +89,8 @@ def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:
     word = Word(found.epoch, found.base, found.unheard, found.ahead, adopt)
     if found.epoch <= highest_term([agent.record()]):
         return f"epoch {found.epoch} has been used meanwhile: look again"
-    given_up = [f"{name} ({line})" for name, line in found.lines if name in names(facts, found.unheard | found.ahead)]
+    lost = names(facts, found.unheard | found.ahead | found.gone)
+    given_up = [f"{name} ({line})" for name, line in found.lines if name in lost]
     line = (
         f"{'adopt' if adopt else 'force'} epoch {word.epoch} from {word.base or 'data without a position'}, "
         f"without {', '.join(given_up) or 'losing anybody'}"
@@ -120,7 +121,8 @@ def discard(agent: Agent, *, delete: bool) -> Json:
         line = f"discard {disk.data_class} {disk.position or 'without a position'}{', deleted' if delete else ''}"
         try:
             # The mark says that this disk's data count for nothing; it is closed at Synced as after every join.
-            agent.memory = agent.journal.write(agent.memory, joining=kernel_boot_id(), words=noted(agent, line))
+            changes = {"joining": kernel_boot_id(), "words": noted(agent, line), **freed(facts)}
+            agent.memory = agent.journal.write(agent.memory, **changes)
         except JournalUnwritableError as exc:
             return {"refusal": str(exc)}
         agent.world.say(f"operator: {line}")
@@ -139,6 +141,13 @@ def keep_it(facts: Facts) -> str:
         return f"two clusters are alive, {' and '.join(sorted(uuids))}: stop the wrong one first"
     decision = decide(facts)
     return "" if isinstance(decision, Hold) else f"this pod does not hold: {decision.reason} [{decision.rule}]"
+
+
+def freed(facts: Facts) -> Json:
+    """What a discard ends besides: a promise to a pod that does not answer, which would keep this one from joining."""
+    promise = facts.own.promise
+    silent = promise is not None and isinstance(facts.peer(promise.winner), Unknown)
+    return {"promise": None, "word": None} if silent and promise and promise.winner != facts.own.ordinal else {}
 
 
 def told(facts: Facts, found: Survey) -> Json:

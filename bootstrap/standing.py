@@ -3,6 +3,8 @@
 Pure questions that the rules (`decide`), the promise (`promise`) and the operator's word (`word`) share.
 """
 
+from collections.abc import Iterable
+
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Position, Record, Server, Unknown
 
 CANDIDATES = {
@@ -73,6 +75,16 @@ def replaced(facts: Facts) -> frozenset[int]:
     """The ordinals of which anybody remembers another volume than the one that answers."""
     volumes = {r.ordinal: r.volume_id for r in facts.records}
     return frozenset(o for r in facts.records for o, volume in r.volumes if volumes.get(o, volume) != volume)
+
+
+def epoch_of(record: Record, records: Iterable[Record]) -> int:
+    """The epoch of the data on this disk, as far as these records tell.
+
+    The journal of a joiner that was killed before it was seen Synced knows an older one than it was let join.
+    """
+    mine = candidate(record)
+    known = [r.epoch for r in records if record.joining and mine and (c := candidate(r)) and c.uuid == mine.uuid]
+    return max([record.epoch, *known])
 
 
 def told(record: Record) -> str:

@@ -27,6 +27,8 @@ class Survey:
     """Who does not answer."""
     ahead: frozenset[int]
     """Who answers and may hold what this pod does not."""
+    gone: frozenset[int]
+    """Who answers, was a member, and has lost what it held."""
     refusal: str
     """Why no word would be taken now; empty = it would."""
 
@@ -36,11 +38,13 @@ def survey(facts: Facts, *, adopt: bool = False) -> Survey:
     others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
     base = disk_of(facts.own).position if adopt else candidate(facts.own)
     unheard = frozenset(o for o, peer in others.items() if isinstance(peer, Unknown))
-    ahead = frozenset(o for o, peer in others.items() if isinstance(peer, Record) and beyond(facts.own, base, peer))
-    lines = tuple((pod_name(facts, o), line(facts, o, ahead)) for o in sorted(facts.expected))
+    ahead = frozenset(o for o, peer in others.items() if isinstance(peer, Record) and beyond(facts, base, peer))
+    gone = frozenset(r.ordinal for r in facts.answers if emptied(r, facts))
+    lines = tuple((pod_name(facts, o), line(facts, o, ahead, gone)) for o in sorted(facts.expected))
     word = Word(0, base, unheard, ahead, adopt)
     epoch = max(highest_term(facts.records), facts.floor) + 1
-    return Survey(epoch, base, lines, unheard, ahead, obstacle(facts, word) or bound(facts, unheard) or "")
+    refusal = obstacle(facts, word) or unasked(facts) or bound(facts, unheard) or ""
+    return Survey(epoch, base, lines, unheard, ahead, gone, refusal)
 
 
 def obstacle(facts: Facts, word: Word) -> str | None:
@@ -59,7 +63,7 @@ def obstacle(facts: Facts, word: Word) -> str | None:
                 return f"{name} does not answer any more ({peer.reason})"
         elif why := alive(peer):
             return f"{name} {why}"
-        elif beyond(facts.own, word.base, peer) and ordinal not in word.although:
+        elif beyond(facts, word.base, peer) and ordinal not in word.although:
             return f"{name} may hold what this pod does not ({disk.position or disk.data_class}): {condition(peer)}"
     return None
 
@@ -112,6 +116,12 @@ def alive(peer: Record) -> str | None:
     return None
 
 
+def unasked(facts: Facts) -> str | None:
+    """Whether there is a pod of which others have told, and which this one has not asked: that is not silence."""
+    new = sorted(facts.expected - facts.peers.keys() - {facts.own.ordinal})
+    return f"{pod_name(facts, new[0])} has not been asked yet: a moment" if new else None
+
+
 def bound(facts: Facts, unheard: frozenset[int]) -> str | None:
     """Whether a promise to a pod that answers stands in the way; one to a silent pod is given up with it."""
     for record in facts.records:
@@ -121,17 +131,23 @@ def bound(facts: Facts, unheard: frozenset[int]) -> str | None:
     return None
 
 
-def beyond(own: Record, base: Position | None, peer: Record) -> bool:
+def beyond(facts: Facts, base: Position | None, peer: Record) -> bool:
     """Whether a peer that answered may hold what the base does not contain."""
     if disk_of(peer).data_class in UNDECIDABLE:
         return True
     position = held(peer)
     if position is None:
         return doubtful(peer)
-    return base is None or not lineage.contains(own.lineage, base, position)
+    return base is None or not lineage.contains(lineage.known_to(facts.records), base, position)
 
 
-def line(facts: Facts, ordinal: int, ahead: frozenset[int]) -> str:
+def emptied(peer: Record, facts: Facts) -> bool:
+    """Whether a member's data are gone, by its own journal or by the volume that others remember."""
+    blank = disk_of(peer).data_class in BLANK and not peer.joining
+    return blank and (peer.history or peer.ordinal in replaced(facts))
+
+
+def line(facts: Facts, ordinal: int, ahead: frozenset[int], gone: frozenset[int]) -> str:
     """One pod for the operator."""
     peer = facts.own if ordinal == facts.own.ordinal else facts.peer(ordinal)
     if isinstance(peer, Unknown):
@@ -139,7 +155,7 @@ def line(facts: Facts, ordinal: int, ahead: frozenset[int]) -> str:
     note = ""
     if ordinal in ahead:
         note = "; MAY HOLD MORE than this pod"
-    elif disk_of(peer).data_class in BLANK and peer.history and not peer.joining:
+    elif ordinal in gone:
         note = "; was a member: what it held is gone"
     return f"{condition(peer)}{note}{' (this pod)' if ordinal == facts.own.ordinal else ''}"
 

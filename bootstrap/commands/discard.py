@@ -5,7 +5,7 @@ import time
 import click
 
 from bootstrap import control
-from bootstrap.errors import WordRefusedError
+from bootstrap.errors import WordRefusedError, WordVoidError
 from bootstrap.settings import current
 
 POLL_S = 0.2
@@ -26,4 +26,10 @@ def command(*, delete: bool) -> None:
     click.echo(str(answer["line"]))
     while client.ask("fate")["errand"]:
         time.sleep(POLL_S)
-    click.echo(f"done: {client.ask('fate')['now']}")
+    fate = client.ask("fate")
+    if fate.get("undone"):
+        raise WordVoidError(
+            "the datadir is still there: the container that was to put it aside has failed or ended, and its log says "
+            "why; say it again"
+        )
+    click.echo(f"done: {fate['now']}")

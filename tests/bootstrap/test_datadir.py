@@ -611,6 +611,8 @@ def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Pat
     layout.data.mkdir()
     assert datadir.discard(layout, None, delete=True) is None
     assert len(list(volume.iterdir())) == 2
+    assert datadir.discard(layout, None, delete=False) is None  # nothing is there
+    assert len(list(volume.iterdir())) == 2
     assert inspect_without_server(layout).data_class is DataClass.SST_INTERRUPTED
 
 

@@ -344,6 +344,18 @@ def test_the_starter_is_told_to_discard_and_takes_nothing_before_it_has(office: 
     assert starter.ask("take")["action"] == "join"
 
 
+def test_a_discard_that_was_not_done_is_told(office: Office) -> None:
+    starter = office.client()
+    with_data(starter, 99)
+    office.peers["galera-1"] = running(1, 50)
+    for data_class, undone in ((DataClass.CRASHED, "discard"), (DataClass.SST_INTERRUPTED, "")):
+        assert office.client().ask("discard", delete=False)["refusal"] == ""
+        disk = Disk(data_class, Position(A, 99) if undone else None)
+        starter.ask("report", disk=dump_disk(disk), fingerprint="print")
+        fate = office.client().ask("fate")
+        assert (fate["errand"], fate["undone"]) == ("", undone)
+
+
 @pytest.mark.parametrize("message", [{"epoch": "1"}, {"epoch": True}, {"without": "galera-1"}, {"although": None}])
 def test_half_a_word_is_none(office: Office, message: dict[str, object]) -> None:
     with_data(office.client())

@@ -145,6 +145,10 @@ def test_a_pod_can_ask_for_a_promise_for_itself_only(peer: Peer) -> None:
     assert "400" in reason(client.prepare("galera-1", HOST, asks_for()))
     other_life = asks_for(Promise(3, 2, "boot-0"), frozen(2, 9))
     assert "400" in reason(client.prepare("galera-1", HOST, other_life))
+    other_winner = asks_for(Promise(3, 0, "boot-1"), frozen(2, 9))
+    assert "400" in reason(client.prepare("galera-1", HOST, other_winner))
+    other_ordinal = asks_for(Promise(3, 0, "boot-1"), replace(frozen(0, 9), pod="galera-2"))
+    assert "400" in reason(client.prepare("galera-1", HOST, other_ordinal))
     assert peer.asked == []
 
 
