@@ -234,12 +234,12 @@ def operators_word(facts: Facts) -> Decision | None:
 
 def everybody_frozen(facts: Facts) -> Decision | None:
     """Proof P3: every expected pod has answered, frozen, with a known position (I2, I4, R12, R16-R18, R42)."""
-    blockers = [
-        f"{pod_name(facts, ordinal)} ({why})"
-        for ordinal in sorted(facts.expected - {facts.own.ordinal})
-        if (why := blocker(facts.peer(ordinal)))
-    ]
-    return Wait("P3", f"waiting for {', '.join(blockers)}") if blockers else None
+    others = sorted(facts.expected - {facts.own.ordinal})
+    blockers = [f"{pod_name(facts, o)} ({why})" for o in others if (why := blocker(facts.peer(o)))]
+    if not blockers:
+        return None
+    cures = dict.fromkeys(p.cure for o in others if isinstance(p := facts.peer(o), Unknown) and p.cure)
+    return Wait("P3", f"waiting for {'; '.join([', '.join(blockers), *cures])}")
 
 
 def epoch_floor(facts: Facts) -> Decision | None:

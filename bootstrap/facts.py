@@ -214,6 +214,8 @@ class Unknown:
 
     reason: str
     """Why not, for humans: silence, refused, a wrong key, another version."""
+    cure: str = ""
+    """What to look at, where the reason tells it; the same for all peers with this reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ ROUND_S = 4.0
 
 SILENT = Unknown("no answer in this round")
 
+NOT_RUNNING = "a pod without an address does not run; when it is not even created, podManagementPolicy must be Parallel"
+NO_NAMES = "nor has this pod an address there: GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName"
+
 Reply = TypeVar("Reply")
 
 
@@ -41,7 +44,7 @@ class Directory:
     def __init__(self, settings: Settings) -> None:
         """Read resolv.conf where no setting stands in for it; raises PeerFinderError when the domain is unknown."""
         text = lookup.resolv_conf()
-        self.set_name = settings.set_name
+        self.pod, self.set_name = settings.pod, settings.set_name
         self.names = domain.names_of(settings.service, settings.namespace, settings.domain, text)
         given = settings.nameserver
         self.nameservers = lookup.Nameservers.from_text(given) if given else lookup.Nameservers.from_resolv_conf(text)
@@ -51,9 +54,19 @@ class Directory:
         try:
             return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)[0]
         except NoRecordsError as exc:
-            return Unknown(str(exc))
+            return Unknown(str(exc), self.cure())
         except PeerFinderError as exc:
             return remembered or Unknown(str(exc))
+
+    def cure(self) -> str:
+        """What to look at when a peer has no address: the peer, or the Service, when this pod has none there either."""
+        try:
+            lookup.addresses(self.names.of_pod(self.pod), self.nameservers, DNS_DEADLINE_S)
+        except NoRecordsError:
+            return NO_NAMES
+        except PeerFinderError:
+            return ""
+        return NOT_RUNNING
 
     def ordinals(self) -> frozenset[int]:
         """The ordinals that the Service's SRV records show; raises PeerFinderError."""

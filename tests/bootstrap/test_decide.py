@@ -320,6 +320,14 @@ def test_waiting_names_every_pod_that_is_missing_and_why() -> None:
     assert reason == "waiting for galera-1 (unknown: silent), galera-2 (recovering)"
 
 
+def test_waiting_ends_with_each_cure_once() -> None:
+    facts = seen_by(frozen(0, expected=frozenset(range(4))), 1, 2, busy(3, Phase.RECOVERING))
+    nowhere = Unknown("no address", "look at the Service")
+    reason = decide(replace(facts, peers={**facts.peers, 1: nowhere, 2: nowhere})).reason
+    told = "galera-1 (unknown: no address), galera-2 (unknown: no address), galera-3 (recovering)"
+    assert reason == f"waiting for {told}; look at the Service"
+
+
 def test_holding_beyond_a_fork_says_how_many_transactions_and_what_to_type() -> None:
     reason = decide(seen_by(frozen(0, 8), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2)).reason
     assert "3 transactions" in reason

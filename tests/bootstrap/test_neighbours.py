@@ -124,6 +124,25 @@ def test_an_address_is_forgotten_when_dns_denies_the_name(net: Net, monkeypatch:
     assert reason(asks.records(["galera-1"])["galera-1"])
 
 
+def test_a_pod_without_an_address_is_told_with_the_cure(net: Net) -> None:
+    """Whether the fault is the peer's or this pod's settings shows in this pod's own name."""
+    net.publish("galera-0")
+    (one,) = net.neighbours().records(["galera-1"]).values()
+    net.publish("galera-2")
+    (none,) = net.neighbours().records(["galera-1"]).values()
+    net.knot.fail()
+    (silent,) = net.neighbours().records(["galera-1"]).values()
+
+    assert isinstance(one, Unknown)
+    assert one.reason.endswith("has no address")
+    assert "podManagementPolicy must be Parallel" in one.cure
+    assert isinstance(none, Unknown)
+    assert none.reason == one.reason
+    assert "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName" in none.cure
+    assert isinstance(silent, Unknown)
+    assert silent.cure == ""
+
+
 def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
     net.knot.freeze()
     began = time.monotonic()

@@ -108,10 +108,10 @@ def test_the_manifest_of_2017_starts_and_survives_the_deletion_of_all_pods(kubec
     database.remove()
 
 
-def test_one_member_after_the_other_waits_and_names_who_is_missing(mistaken: Mapping[str, Database]) -> None:
+def test_one_member_after_the_other_waits_and_names_missing_and_cure(mistaken: Mapping[str, Database]) -> None:
     database = mistaken["ordered"]
 
-    database.wait_log("mysql-0", "agent", r"wait: .*mysql-1.*mysql-2", seconds=SLOW)
+    database.wait_log("mysql-0", "agent", r"wait: .*mysql-1.*mysql-2.*; .*must be Parallel", seconds=SLOW)
 
     assert len(database.pods()) == 1
 
@@ -124,7 +124,7 @@ def test_one_member_after_the_other_waits_and_names_who_is_missing(mistaken: Map
         ("domain-flag", "bootstrap", r"knows no name galera\..*; check -service, -ns and -domain"),
         # Pods have no names of their own then.
         ("service-of-the-set", "bootstrap", "serviceName must be the Service of -service"),
-        ("service-setting", "agent", r"wait: .*mysql-1 \(unknown: mysql-1\.nobody\.\S+ has no address\)"),
+        ("service-setting", "agent", r"mysql-1\.nobody\.\S+ has no address\).*; .*GALERA_BOOTSTRAP_SERVICE must be"),
     ],
 )
 def test_a_mistake_is_named_in_a_log_with_its_cure(

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from bootstrap import neighbours
 from bootstrap.decide import RULES
 from tests.operations.pages import GUIDE, ROOT
 
@@ -95,6 +96,11 @@ def unknowns() -> Iterator[str]:
 @pytest.mark.parametrize("words", sorted(set(unknowns())))
 def test_every_reason_for_unknown_is_shown(words: str) -> None:
     assert words in PAGE
+
+
+@pytest.mark.parametrize("words", [neighbours.NOT_RUNNING, neighbours.NO_NAMES])
+def test_every_cure_is_shown_in_the_line_that_ends_with_it(words: str) -> None:
+    assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
 
 
 def codes(text: str, heading: str) -> set[int]:
