@@ -57,6 +57,10 @@ unit-newest: ## the same on another Python, the newest that is here (NEWEST=pyth
 fuzz: setup ## broken DNS answers and resolv.conf for peer-finder, half an hour in all (FUZZ_SECONDS for each of eight tests)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-225} $(VENV)/bin/pytest tests/peerfinder/test_fuzz.py tests/peerfinder/test_wire.py -o timeout=0 $(PYTEST_ARGS)
 
+.PHONY: man
+man: setup ## the manual page of peer-finder, made of what the program says itself
+	$(VENV)/bin/python -m tests.peerfinder.manual
+
 .PHONY: examples
 examples: manifest-tools ## the tests of manifests/examples with all their servers (installs Java and Erlang)
 	@scripts/setup.sh examples
