@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap import classify, files, grastate, gvwstate
+from bootstrap import classify, files, grastate, gvwstate, version, written
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
 from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.grastate import GraState
@@ -90,6 +90,31 @@ def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
         )
 
 
+def unreadable(layout: Layout, recover: Recover) -> str:
+    """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
+
+    Where nothing tells which server wrote it, as with data from elsewhere, the server's own refusal must do.
+    Raises ServerMissingError, RecoverFailedError, OSError.
+    """
+    wrote = written.by(layout.data, layout.meta)
+    if wrote is None:
+        return ""
+    return version.obstacle(wrote, version.series(recover.version()), stopped=_was_stopped(layout))
+
+
+def _was_stopped(layout: Layout) -> bool:
+    """Whether the last server ended in order.
+
+    grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`); gvwstate.dat goes only
+    at a clean stop.
+    """
+    with suppress(GraStateInvalidError, FileNotFoundError):
+        state = grastate.parse(layout.grastate.read_bytes())
+        whole = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
+        return whole and not (layout.data / "gvwstate.dat").exists()
+    return False
+
+
 def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
     """Say whether a datadir with an open joining mark may be torn by the transfer that the join asked for.
 
@@ -116,6 +141,8 @@ def _suspected(layout: Layout, recover: Recover) -> Disk:
     commits may be here.
     """
     detail = "a join was executed here and Synced is not on record"
+    if why := unreadable(layout, recover):
+        return Disk(DataClass.UNKNOWN, detail=why)
     try:
         found = recover.run(layout.data)
         return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, doubtful=found is not None)
@@ -157,6 +184,8 @@ def _by_position(layout: Layout, recover: Recover, *, initialised: bool, base: P
     """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
+    if why := unreadable(layout, recover):
+        return Disk(DataClass.UNKNOWN, detail=why)
     found = recover.run(layout.data)
     if base is not None and found in (None, base) and _is_other(state, base):
         return Disk(

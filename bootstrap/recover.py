@@ -39,6 +39,18 @@ class Recover:
             raise RecoverFailedError(f"mariadbd --wsrep-recover ended with status {status}: {position.complaint(log)}")
         return position.recovered(log)
 
+    def version(self) -> str:
+        """The server's own line about its version; empty where it tells none.  Raises ServerMissingError."""
+        # Without the configuration: an option in it that this server does not know must not hide its version.
+        command = (self.command[0], "--no-defaults", "--version")
+        try:
+            told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return ""
+        except OSError as error:
+            raise missing(command[0], error) from error
+        return told.stdout.decode(errors="replace").strip() if told.returncode == 0 else ""
+
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
         """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
         try:
@@ -50,9 +62,7 @@ class Recover:
                 pass_fds=self.keep_fds,
             )
         except OSError as error:
-            raise ServerMissingError(
-                f"cannot run {command[0]}: {error.strerror}; this needs the database's own image"
-            ) from error
+            raise missing(command[0], error) from error
         with server:
             try:
                 _, log = server.communicate(timeout=self.timeout)
@@ -63,3 +73,8 @@ class Recover:
                 server.kill()
                 raise
         return server.returncode, log.decode(errors="replace")
+
+
+def missing(program: str, error: OSError) -> ServerMissingError:
+    """What to say when there is no server to run."""
+    return ServerMissingError(f"cannot run {program}: {error.strerror}; this needs the database's own image")

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap import configure, control, datadir, files, initialise, lock
+from bootstrap import configure, control, datadir, files, initialise, lock, written
 from bootstrap import permission as permission_file
 from bootstrap.errors import (
     AgentUnreachableError,
     DatadirNotReadyError,
+    RecoverFailedError,
     ServerMissingError,
     SettingInvalidError,
     VolumeBusyError,
@@ -90,11 +91,24 @@ class Starter:
         self.hello = hello
 
     def known(self, hello: Json) -> Disk | None:
-        """The report of an earlier starter, if it found something and nothing has written to the datadir since."""
+        """The report of an earlier starter, if it found something and nothing has written to the datadir since.
+
+        That one may have had another image: what it could read must be readable here, too.
+        """
         told = load_disk(hello["disk"]) if hello.get("disk") else None
         if told is None or told.data_class is DataClass.UNKNOWN:
             return None
-        return told if hello.get("fingerprint") == datadir.fingerprint(self.layout) else None
+        if hello.get("fingerprint") != datadir.fingerprint(self.layout):
+            return None
+        try:
+            return None if datadir.unreadable(self.layout, self.recover) else told
+        except (OSError, RecoverFailedError):
+            return None
+
+    @property
+    def recover(self) -> Recover:
+        """How to ask this image's server."""
+        return Recover((self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,))
 
     def inspect(self, hello: Json) -> Disk:
         """Look at the datadir; the server's own recovery tells the position."""
@@ -104,10 +118,9 @@ class Starter:
                 files.sync_volume(self.settings.data_root)
             except OSError as exc:
                 return Disk(DataClass.UNKNOWN, detail=f"{self.settings.data_root} cannot be synced: {exc.strerror}")
-        recover = Recover((self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,))
         return datadir.inspect(
             self.layout,
-            recover,
+            self.recover,
             joining=bool(hello.get("joining")),
             initialised=bool(hello.get("initialised")),
             same_boot=bool(hello.get("same_boot")),
@@ -207,6 +220,7 @@ class Starter:
             options.append(f"--wsrep_start_position={disk.position}")
         try:
             self.make_ready(disk, permission)
+            written.note(self.layout.meta, self.recover.version())
         except OSError as exc:
             raise DatadirNotReadyError(
                 f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"

@@ -13,7 +13,7 @@ PURE = {
     "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "status", "handover", "wire", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
-        "world", "verdict", "probes", "standing", "lineage", "word",
+        "world", "verdict", "probes", "standing", "lineage", "word", "version",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
@@ -35,6 +35,7 @@ LEAVES = {
         "install",
         "bounded",
         "health",
+        "written",
     },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
@@ -44,7 +45,8 @@ LEAF_USES = {
     "bootstrap.permission": {"bootstrap.files"},
     "bootstrap.render": {"bootstrap.files"},
     "bootstrap.install": {"bootstrap.files"},
-    "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover"},
+    "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover", "bootstrap.written"},
+    "bootstrap.written": {"bootstrap.files"},
     "bootstrap.initialise": {"bootstrap.files"},
     "bootstrap.exchange": {"bootstrap.bounded"},
     "bootstrap.health": {"bootstrap.bounded"},

@@ -150,6 +150,59 @@ def test_a_kill_is_crashed_at_innodb_s_position_and_its_flag_is_not_believed(vol
 
 
 @pytest.mark.galera
+@pytest.mark.parametrize(
+    ("note", "opened"),
+    [("10.11.3-MariaDB", True), ("10.6.20-MariaDB", False), ("11.4.5-MariaDB", False), ("no version", False)],
+)
+def test_killed_data_are_recovered_by_the_same_major_version_alone(
+    note: str, opened: bool, volume: Path, left: Left
+) -> None:
+    with on(volume, left["crashed"]) as node:
+        note_version(node, note)
+        before = (node.layout.data / "ib_logfile0").read_bytes()
+        disk = inspect(node)
+        assert ((node.layout.data / "ib_logfile0").read_bytes() == before) is not opened
+    assert disk.data_class == (DataClass.CRASHED if opened else DataClass.UNKNOWN)
+    assert opened or note.partition(".")[0] in disk.detail or "names no version" in disk.detail
+
+
+@pytest.mark.galera
+@pytest.mark.parametrize(
+    ("note", "opened"), [("10.6.20-MariaDB", True), ("10.5.20-MariaDB", False), ("11.4.5-MariaDB", False)]
+)
+def test_data_stopped_in_order_are_opened_one_step_up_and_never_down(
+    note: str, opened: bool, volume: Path, left: Left
+) -> None:
+    with on(volume, left["clean"]) as node:
+        note_version(node, note)
+        assert (inspect(node).data_class is DataClass.CLEAN) is opened
+
+
+@pytest.mark.galera
+def test_a_seqno_beside_a_view_is_a_backup_s_and_no_stop(volume: Path, left: Left) -> None:
+    """FLUSH TABLES WITH READ LOCK writes the seqno into grastate.dat, and a kill leaves it there."""
+    with on(volume, left["clean"]) as node:
+        note_version(node, "10.6.20-MariaDB")
+        (node.layout.data / "gvwstate.dat").touch()
+        assert "not stopped in order" in inspect(node).detail
+
+
+@pytest.mark.galera
+def test_without_a_note_the_server_s_own_file_tells_the_version(volume: Path, left: Left) -> None:
+    with on(volume, left["crashed"]) as node:
+        assert (node.layout.data / "mysql_upgrade_info").read_text().startswith("10.11.")
+        (node.layout.data / "mysql_upgrade_info").write_text("10.6.20-MariaDB")
+        assert inspect(node).data_class is DataClass.UNKNOWN
+        (node.layout.data / "mysql_upgrade_info").unlink()
+        assert inspect(node).data_class is DataClass.CRASHED
+
+
+def note_version(node: Node, text: str) -> None:
+    node.layout.meta.mkdir(exist_ok=True)
+    (node.layout.meta / "server-version").write_text(text)
+
+
+@pytest.mark.galera
 def test_a_kill_inside_a_ddl_is_ddl_crash_with_a_position(volume: Path, left: Left) -> None:
     assert state_of(left["ddl_crash"]).uuid == NIL_UUID
     with on(volume, left["ddl_crash"]) as node:

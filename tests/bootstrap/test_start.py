@@ -25,6 +25,7 @@ SERVER = """\
 #!/bin/sh
 case " $* " in
 *" --wsrep-recover "*) echo "[Note] WSREP: Recovered position: {position}" >&2; exit 0 ;;
+*" --version "*) echo "mariadbd  Ver {version}-MariaDB for Linux on x86_64"; exit 0 ;;
 esac
 printf '%s\\n' "$@" > {told}
 exec sleep {seconds}
@@ -57,9 +58,9 @@ class Machine:
             (self.root / "secrets" / name).write_text(value)
         self.serve(seconds=0)
 
-    def serve(self, seconds: int) -> None:
+    def serve(self, seconds: int, version: str = "10.11.19") -> None:
         """Install the server; it lives so long."""
-        text = SERVER.format(position=f"{A}:7", told=self.told, seconds=seconds)
+        text = SERVER.format(position=f"{A}:7", told=self.told, seconds=seconds, version=version)
         self.program.write_text(text)
         self.program.chmod(0o755)
 
@@ -179,6 +180,40 @@ def test_every_start_asks_anew(machine: Machine) -> None:
     machine.told.unlink()
     assert ended(machine.start())[0] == 0
     assert "--wsrep-new-cluster" in machine.told.read_text()
+
+
+def test_a_killed_server_s_data_are_not_opened_by_another_major_version(machine: Machine) -> None:
+    machine.database()
+    machine.agent()
+    assert ended(machine.start())[0] == 0
+    grastate = machine.root / "data" / "data" / "grastate.dat"
+    grastate.write_text(grastate.read_text().replace("seqno:   7", "seqno:   -1"))
+    machine.told.unlink()
+
+    machine.serve(seconds=0, version="11.4.5")
+    starter = machine.start()
+    until(lambda: "UNKNOWN" in str(machine.status().get("members")), "the hold")
+    assert "start once with the image of 10.11" in str(machine.status()["decision"]["reason"])
+    assert starter.poll() is None
+    assert not machine.told.exists()
+
+    starter.kill()
+    machine.serve(seconds=0)
+    assert ended(machine.start())[0] == 0
+    assert machine.told.exists()
+
+
+def test_what_the_init_container_s_image_could_read_is_looked_at_again_by_the_server_s(machine: Machine) -> None:
+    machine.database()
+    (machine.root / "data" / "meta" / "server-version").write_text("mariadbd  Ver 10.11.19-MariaDB for Linux")
+    machine.agent()
+    assert ended(machine.begin("on-start"))[0] == 0
+
+    machine.serve(seconds=0, version="10.6.20")
+    machine.start()
+
+    until(lambda: "use the image of 10.11" in str(machine.status()), "the hold")
+    assert not machine.told.exists()
 
 
 def test_the_server_holds_the_lock_and_the_agent_sees_it(machine: Machine) -> None:

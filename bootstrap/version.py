@@ -1,0 +1,47 @@
+"""Which server may open a datadir that another one has written.  Pure.
+
+After a crash only the major version that wrote the redo log: InnoDB refuses some of the others and takes the rest, and
+what it takes is changed by then ("Upgrade after a crash is not supported", log_t::find_checkpoint).  After a stop in
+order one long-term series upwards, as MariaDB supports it for Galera; never downwards.
+"""
+
+import re
+
+LONG_TERM = ((10, 5), (10, 6), (10, 11), (11, 4), (11, 8), (12, 3))
+"""MariaDB's long-term series; one that is newer than these is one step above the last of them."""
+
+Series = tuple[int, int]
+
+_NUMBER = re.compile(r"(?:\bVer\s+|^\s*)(\d{1,3})\.(\d{1,3})\.\d", re.ASCII)
+"""As in `mariadbd --version` ("mariadbd  Ver 10.11.19-MariaDB-... for ...") and in mysql_upgrade_info."""
+
+
+def series(text: str) -> Series | None:
+    """The major version in a text that begins with a version, or names one after `Ver`; None = there is none."""
+    found = _NUMBER.search(text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def obstacle(wrote: Series, opens: Series | None, *, stopped: bool) -> str:
+    """Why the server must not open these data, and what to do; empty = it may.  `stopped`: in order, not killed."""
+    old = told(wrote)
+    if opens is None:
+        return f"written by MariaDB {old}, and this image's server does not tell its version: use the image of {old}"
+    if wrote == opens:
+        return ""
+    found = f"written by MariaDB {old}, and this image has {told(opens)}"
+    if opens < wrote:
+        return f"{found}, which may not read them: use the image of {old}"
+    if not stopped:
+        return (
+            f"{found}, which must not recover them: they were not stopped in order; start once with the image of {old} "
+            "and stop that in order, or `galera-bootstrap discard`"
+        )
+    if between := [told(step) for step in LONG_TERM if wrote < step < opens]:
+        return f"{found}: one step at a time, the next image is that of {between[0]}"
+    return ""
+
+
+def told(number: Series) -> str:
+    """For humans."""
+    return f"{number[0]}.{number[1]}"

@@ -1,0 +1,86 @@
+"""Which server may open which data."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bootstrap import version, written
+from bootstrap.errors import RecoverFailedError, ServerMissingError
+from bootstrap.recover import Recover
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("mariadbd  Ver 10.11.19-MariaDB-0+deb12u1 for debian-linux-gnu on x86_64 (Debian 12)", (10, 11)),
+        ("/usr/sbin/mysqld  Ver 11.4.5-MariaDB-log for Linux", (11, 4)),
+        ("10.11.19-MariaDB", (10, 11)),
+        ("11.8.2-MariaDB\n", (11, 8)),
+        ("", None),
+        ("Ver unknown", None),
+        ("libc 2.36.1 is too old", None),
+    ],
+)
+def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: version.Series | None) -> None:
+    assert version.series(text) == found
+
+
+@pytest.mark.parametrize(
+    ("wrote", "opens", "stopped", "why"),
+    [
+        ((10, 11), (10, 11), False, ""),
+        ((10, 11), (10, 11), True, ""),
+        ((10, 6), (10, 11), True, ""),
+        ((10, 11), (11, 4), True, ""),
+        ((11, 5), (11, 8), True, ""),
+        ((12, 3), (13, 1), True, ""),
+        ((10, 11), (11, 4), False, "must not recover"),
+        ((10, 11), (10, 6), False, "may not read"),
+        ((10, 11), (10, 6), True, "may not read"),
+        ((10, 6), (11, 4), True, "the next image is that of 10.11"),
+        ((10, 11), None, True, "does not tell"),
+        ((10, 11), None, False, "does not tell"),
+    ],
+)
+def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
+    wrote: version.Series, opens: version.Series | None, stopped: bool, why: str
+) -> None:
+    told = version.obstacle(wrote, opens, stopped=stopped)
+    assert (why in told) if why else not told
+
+
+def test_the_note_is_about_the_last_server_and_comes_before_the_server_s_own_file(tmp_path: Path) -> None:
+    data, meta = tmp_path / "data", tmp_path / "meta"
+    data.mkdir()
+    meta.mkdir()
+    assert written.by(data, meta) is None
+    (data / "mysql_upgrade_info").write_text("10.6.20-MariaDB")
+    assert written.by(data, meta) == (10, 6)
+    (data / "mariadb_upgrade_info").write_text("10.11.19-MariaDB")
+    assert written.by(data, meta) == (10, 11)
+    written.note(meta, "mariadbd  Ver 11.4.5-MariaDB for Linux")
+    assert written.by(data, meta) == (11, 4)
+    written.note(meta, "a server that tells nothing")
+    assert written.by(data, meta) == (10, 11)
+
+
+def test_a_note_that_names_no_version_is_not_silence(tmp_path: Path) -> None:
+    (tmp_path / "server-version").write_text("?")
+    with pytest.raises(RecoverFailedError, match="names no version"):
+        written.by(tmp_path, tmp_path)
+
+
+@pytest.mark.galera
+def test_the_real_server_tells_its_version_whatever_the_configuration(tmp_path: Path) -> None:
+    cnf = tmp_path / "cnf"
+    cnf.write_text("[mysqld]\nno_such_option=1\n")
+    told = Recover(("mariadbd", f"--defaults-file={cnf}")).version()
+    assert version.series(told)
+    assert told == subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_server_that_fails_tells_no_version_and_one_that_is_missing_is_told() -> None:
+    assert not Recover(("false",)).version()
+    with pytest.raises(ServerMissingError):
+        Recover(("no-such-server",)).version()
