@@ -1,4 +1,4 @@
-"""Links of the guide lead somewhere."""
+"""Links of all pages lead somewhere: of the guide, of the other documents, of what stands at the top."""
 
 import re
 from collections import Counter
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.pages import GUIDE, PAGES
+from tests.operations.pages import GUIDE, ROOT
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 LINK = re.compile(r"\]\((?P<file>[^)#:]*)(#(?P<anchor>[^)]+))?\)")
 
@@ -26,7 +28,13 @@ def anchors(page: Path) -> Iterator[str]:
         seen[name] += 1
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_all_pages_are_read() -> None:
+    names = {str(page.relative_to(ROOT)) for page in PAGES}
+
+    assert {"README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations/scale.md"} < names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_has_its_file_and_heading(page: Path) -> None:
     for found in LINK.finditer(prose(page)):
         target = (page.parent / found["file"]).resolve() if found["file"] else page
