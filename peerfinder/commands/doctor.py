@@ -1,6 +1,6 @@
 """`peer-finder doctor SERVICE`: asks each name server by itself, and shows what is wrong, why, and what to do.
 
-Gathers and prints; `doctor.py` draws the conclusions.
+Gathers and prints; the package `doctor` draws the conclusions.
 """
 
 import json

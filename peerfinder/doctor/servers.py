@@ -1,0 +1,116 @@
+"""Name servers: whether they answer, in time, whole, and all the same."""
+
+from collections.abc import Iterator
+
+from peerfinder.doctor.finding import Finding, hint, problem
+from peerfinder.observed import Observed
+from peerfinder.peers import shown
+
+SLOW_SECONDS = 1.0
+"""An answer inside a cluster takes milliseconds; after a lost datagram it takes a second or five."""
+
+
+NEGATIVE_TTL = 5
+"""What CoreDNS gives to these zones, seconds; what is more delays a pod's start."""
+
+
+def server_fails(seen: Observed) -> Iterator[Finding]:
+    """A server refuses, fails or says nothing."""
+    for server in seen.servers:
+        reply = server.peers[0]
+        if reply.status in ("REFUSED", "NOTAUTH"):
+            yield problem(
+                "zone-refused",
+                f"{server.name} answers {reply.status} for {seen.names.suffix}",
+                f"it does not serve {seen.names.domain}: the domain is another, or this is no cluster DNS",
+                "correct -domain; look at nameserver in /etc/resolv.conf (dnsPolicy, dnsConfig)",
+            )
+        elif reply.status not in ("", "NOERROR", "NXDOMAIN"):
+            yield problem(
+                "server-fails",
+                f"{server.name} answers {reply.status} for {seen.names.suffix}",
+                "the DNS server is starting, overloaded, or cut off from the API server or its upstream",
+                "look at the log of the DNS pods",
+            )
+        elif not reply.status and not reply.truncated:
+            yield problem(
+                "server-silent",
+                f"{server.name} {reply.fault}",
+                "nobody listens there, a network policy forbids port 53, or a mesh catches DNS before its proxy runs",
+                "allow UDP and TCP port 53 to the DNS pods; exempt init containers from the mesh's DNS capture",
+            )
+
+
+def tcp_blocked(seen: Observed) -> Iterator[Finding]:
+    """TCP does not get through, or does not help."""
+    for server in seen.servers:
+        if not server.tcp.fault or not (server.peers[0].status or server.peers[0].truncated):
+            continue
+        needed = server.peers[0].truncated
+        why = "its answer does not fit a datagram" if needed else "from about 20 peers on no answer fits a datagram"
+        if server.tcp.truncated:
+            yield problem(
+                "answer-too-long",
+                f"{server.name} cuts its answer off even over TCP",
+                "more than about 1000 pods and ports: no DNS answer holds them",
+                "set -port-name to the name of one port, or -max-pods to the most pods there can be",
+            )
+        else:
+            yield (problem if needed else hint)(
+                "tcp-blocked",
+                f"{server.name} cannot be asked over TCP ({server.tcp.fault}), and {why}",
+                "a network policy or firewall allows UDP port 53 only",
+                "allow TCP port 53 too",
+            )
+
+
+def disagreement(seen: Observed) -> Iterator[Finding]:
+    """Servers, or the replicas behind one, give different peers."""
+    for server in seen.servers:
+        answers = {frozenset(reply.records) for reply in server.peers if reply.records}
+        if len(answers) > 1:
+            yield hint(
+                "replicas-disagree",
+                f"{server.name} gives now {_counts(answers)} peers",
+                "behind one address there are several DNS replicas, and one of them lags behind",
+                "ask again in a minute; -remove-after (6s) keeps hooks from it; look at the DNS pods if it lasts",
+            )
+    sets = {frozenset(server.targets) for server in seen.servers if server.targets}
+    if len(sets) > 1:
+        names = sorted(frozenset.union(*sets) - frozenset.intersection(*sets))
+        yield hint(
+            "servers-disagree",
+            f"the name servers give {_counts(sets)} peers; they differ in {shown(names[0])}",
+            "one of them lags behind, or is no server of this cluster",
+            "see which of them lacks peers (peers --nameserver), and look at that one",
+        )
+
+
+def remembered(seen: Observed) -> Iterator[Finding]:
+    """Missing names are remembered for long."""
+    for server in seen.servers:
+        ttls = [r.negative_ttl for r in (*server.peers, server.own, server.version) if r.negative_ttl is not None]
+        if ttls and max(ttls) > NEGATIVE_TTL:
+            yield hint(
+                "negative-cache",
+                f"{server.name} lets a missing name be remembered for {max(ttls)} s",
+                "the SOA record's minimum, or the cache of the DNS server",
+                "lower it (ttl and cache in the Corefile), or wait so long after a pod appears",
+            )
+
+
+def slow(seen: Observed) -> Iterator[Finding]:
+    """An answer took long."""
+    for server in seen.servers:
+        longest = max(reply.seconds for reply in (*server.peers, server.own, server.version))
+        if server.peers[0].status and longest >= SLOW_SECONDS:
+            yield hint(
+                "slow",
+                f"{server.name} took {longest:.1f} s for an answer",
+                "datagrams are lost (the conntrack race of A with AAAA is known for its 5 s), or the server is starved",
+                "run NodeLocal DNSCache; look at the CPU limits of the DNS pods",
+            )
+
+
+def _counts(sets: set[frozenset[str]]) -> str:
+    return " and ".join(str(count) for count in sorted(len(one) for one in sets))
