@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from bootstrap import lineage, permission, promise
+from bootstrap.chronicle import Chronicle
 from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import (
@@ -30,7 +31,7 @@ from bootstrap.facts import (
 )
 from bootstrap.journal import Journal, Memory, new_memory
 from bootstrap.pod import Action, Pod
-from bootstrap.probes import View
+from bootstrap.probes import Details, View
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import Json
 from bootstrap.settings import Settings
@@ -53,6 +54,8 @@ class Agent:
     cluster_id: str
     world: World
     boot_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    chronicle: Chronicle = field(default_factory=Chronicle)
+    version: str = ""
 
     def __post_init__(self) -> None:
         """Void what an earlier life permitted, and open the journal: an unusable one means to hold, not to die."""
@@ -144,6 +147,22 @@ class Agent:
             epoch=self.memory.epoch,
             seen=now - self.seen_at,
             turned=0.0 if self.syncing else now - self.turned_at,
+            details=self.details(now) if self.settings.metrics == "full" else None,
+        )
+
+    def details(self, now: float) -> Details:
+        """What Prometheus is told besides, where that was asked for."""
+        memory, chronicle = self.memory, self.chronicle
+        bound = memory.promise is not None
+        return Details(
+            set_name=self.settings.set_name,
+            version=self.version,
+            now=now,
+            tally=chronicle.tally,
+            term=memory.term,
+            bound=bound,
+            written=chronicle.written,
+            trouble=bool(self.trouble),
         )
 
     # One turn of the loop.
@@ -172,6 +191,7 @@ class Agent:
             action = Action.JOIN if isinstance(decision, Join) else None
             verdict = Verdict(decision, action, bound, began)
         self.settle(verdict)
+        self.chronicle.turned(self.facts(), self.verdict, self.world.say)
         self.stop_stuck_server(decision)
         self.turned_at = time.monotonic()
 
@@ -182,6 +202,7 @@ class Agent:
             self.stuck = 0
             failure = self.world.stop()
             self.world.say(f"the server was told to stop: {failure or 'it will'}")
+            self.chronicle.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
 
     def observe(self) -> None:
         """Probe the lock and, if something holds it, ask the server."""
@@ -292,6 +313,7 @@ class Agent:
         """Log a verdict that says something new; what my own server does is told by the phase."""
         if verdict.line != self.told and verdict.decision.rule != "own-server":
             self.world.say(verdict.line)
+            self.chronicle.decided(verdict)
             self.told = verdict.line
 
     # What only this agent does to itself; all of it with the lock held.
@@ -327,6 +349,7 @@ class Agent:
         term = max(self.memory.term, to.term)
         self.memory = self.journal.write(self.memory, **{"promise": to, "term": term, "word": None, **said})
         self.promised_at = next(self.clock)
+        self.chronicle.note("promise", f"term {to.term} is promised to {self.settings.pod_of(to.winner)}")
         self.verdict = Verdict(Wait("promised", f"term {to.term} has just been promised"))
         return to
 
@@ -335,6 +358,7 @@ class Agent:
         bound = self.memory.promise
         later = [r for r in self.peers.values() if isinstance(r, Record)] if asked_at > self.promised_at else []
         if bound is not None and promise.ended(bound, [self.record(), *later]):
+            self.chronicle.note("promise", f"term {bound.term} binds no longer")
             self.keep(promise=None, word=None)
 
     def retire(self, reason: str) -> None:
@@ -349,6 +373,7 @@ class Agent:
             self.pod = self.pod.retire(bound.term)
             self.keep(promise=None, word=None)
             self.world.say(f"term {bound.term} is given up: {reason}")
+            self.chronicle.note("promise", f"term {bound.term} is given up: {reason}")
 
     def is_mine(self, bound: Promise) -> bool:
         """Whether this life of the agent is the promise's winner."""
@@ -398,7 +423,9 @@ class Agent:
         self.keep(epoch=epoch, uuid=server.uuid, joining="", lineage=forks, volumes=volumes)
         if forked and not lineage.pending(self.memory.lineage):
             self.fate = {"epoch": forked.epoch, "state": "primary", "line": server.uuid}
-            self.world.say(f"the operator's word of epoch {forked.epoch} is done: the history is now {server.uuid}")
+            done = f"the operator's word of epoch {forked.epoch} is done: the history is now {server.uuid}"
+            self.world.say(done)
+            self.chronicle.note("word", done)
 
     def told_alive(self) -> tuple[Fork, ...]:
         """The forks that led to the histories of those who are Primary now, as they tell them."""
@@ -444,6 +471,7 @@ class Agent:
         """Take over a new state of the pod."""
         if pod.phase is not self.pod.phase:
             self.world.say(f"this pod is {pod.phase}")
+            self.chronicle.note("phase", f"this pod is {pod.phase}")
         self.pod = pod
 
     def write_permission(self, verdict: Verdict) -> Verdict:
@@ -532,6 +560,7 @@ class Agent:
             except JournalUnwritableError as exc:
                 return Verdict(Hold("journal", str(exc)), began=verdict.began)
             self.see(self.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0))
+            self.chronicle.permitted(verdict)
             if lineage.pending(self.memory.lineage):
                 self.fate = {**self.fate, "state": "taken"}
             return verdict

@@ -14,6 +14,7 @@ COMMANDS = {
     "on-change": "peers on stdin: write my-galera.cnf anew",
     "start": "take the permission and become the server: start -- mariadbd --defaults-file=...",
     "status": "one line a member",
+    "events": "what has happened on this pod: decisions, promises, joins, bootstraps, an operator's words",
     "healthz": "a probe: exit code 0 or 1",
     "explain": "the decision, rule by rule, with what is known of every peer",
     "force": "an operator's word: start a new history here, without those that are lost; without options: look",

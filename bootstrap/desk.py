@@ -3,9 +3,11 @@
 Turns messages into the agent's calls and back; decides nothing.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
-from bootstrap import lineage, probes, spoken
+from bootstrap import chronicle, events, lineage, overview, probes, spoken
 from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
@@ -13,7 +15,6 @@ from bootstrap.facts import Record, Unknown
 from bootstrap.permission import kernel_boot_id
 from bootstrap.record import Json, dump_disk, dump_record, load_disk
 from bootstrap.verdict import Verdict
-from bootstrap.word import advice
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -64,6 +65,7 @@ class Desk:
             "status": self._status,
             "explain": self._explain,
             "health": self._health,
+            "events": self._events,
             "force": lambda: spoken.speak(self.agent, said(message)),
             "discard": lambda: spoken.discard(self.agent, delete=bool(message.get("delete"))),
             "fate": self._fate,
@@ -95,9 +97,48 @@ class Desk:
         return {
             "schema": STATUS_SCHEMA,
             "self": own.pod,
-            "decision": {**dump_verdict(agent.verdict), "action": self._action()},
+            "version": agent.version,
+            "decision": {
+                **dump_verdict(agent.verdict),
+                "action": self._action(),
+                **chronicle.since(agent.chronicle.tally.since),
+            },
             "members": members,
+            **self._overview(),
         }
+
+    def _overview(self) -> Json:
+        """What a human asks first."""
+        agent, tally = self.agent, self.agent.chronicle.tally
+        with agent.changed:
+            facts, decision = agent.facts(), agent.verdict.decision
+        found = overview.ahead(facts)
+        silent, awaited = overview.missing(facts), overview.awaited(facts, decision)
+        return {
+            "ahead": self._ahead(found) if found else None,
+            "missing": [self._who(o, why, tally.silent) for o, why in silent.items()],
+            "waiting": [self._who(o, why, tally.awaited) for o, why in awaited.items()],
+            "join_written_bytes": agent.chronicle.written,
+            "helps": overview.helps(facts, decision),
+        }
+
+    def _who(self, ordinal: int, why: str, times: Mapping[int, float]) -> Json:
+        """A member that is missing or waited for, and since when; from this moment, if no round has counted it yet."""
+        moment = times.get(ordinal, time.monotonic())
+        return {"name": self.agent.settings.pod_of(ordinal), "why": why, **chronicle.since(moment)}
+
+    def _ahead(self, found: overview.Ahead) -> Json:
+        return {
+            "names": [self.agent.settings.pod_of(o) for o in found.ordinals],
+            "uuid": found.position.uuid,
+            "seqno": found.position.seqno,
+            "primary": found.primary,
+            "sure": found.sure,
+        }
+
+    def _events(self) -> Json:
+        agent = self.agent
+        return {"schema": events.SCHEMA, "self": agent.settings.pod, "events": [asdict(e) for e in agent.chronicle.log]}
 
     def _action(self) -> str:
         """What this pod does now, in one word: a live server is told as what it is."""
@@ -135,19 +176,16 @@ class Desk:
         with agent.changed:
             facts = agent.facts()
         rules: list[Json] = []
-        helps = ""
         for rule in RULES:
             decision = rule.answer(facts)
             about = (rule.answer.__doc__ or "").partition("\n")[0]
             rules.append({"rule": rule.name, "about": about, "answer": decision.reason if decision else None})
             if decision is not None:
-                helps = advice(facts, decision.rule)
                 break
         return {
             **self._status(),
             "schema": EXPLAIN_SCHEMA,
             "rules": rules,
-            "helps": helps,
             "words": list(agent.memory.words),
         }
 

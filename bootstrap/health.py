@@ -1,7 +1,7 @@
 """The port for the kubelet's probes and for Prometheus: HTTP, read-only, without authentication.
 
 Every answer is made of what the agent knows already: it waits for nobody, so that a probe costs nothing and cannot be
-used to load the database.  Nothing in it is a name, a uuid, an address or a position.
+used to load the database.  Nothing in it is a name, a uuid, an address or a position, unless the settings ask for it.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from bootstrap import probes
 from bootstrap.bounded import Bounded, OneRequest
+from bootstrap.metrics import metrics as text
 from bootstrap.probes import View, Word
 
 MAX_CONNECTIONS = 32
@@ -37,8 +38,8 @@ def readyz(view: View) -> Answer:
 
 
 def metrics(view: View) -> Answer:
-    """The gauges."""
-    return 200, PROMETHEUS, probes.metrics(view)
+    """For Prometheus."""
+    return 200, PROMETHEUS, text(view)
 
 
 PATHS: dict[str, Callable[[View], Answer]] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}

@@ -1,4 +1,4 @@
-"""What the kubelet and Prometheus are told of a pod: alive, ready, a handful of gauges.
+"""What the kubelet is told of a pod: alive, ready.
 
 The rules, each with its reason; docs/probes.md says which probe belongs on which container.
 
@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from bootstrap.facts import ABSENT, Phase, Record, Server, Unknown
 from bootstrap.pod import Pod
+from bootstrap.tally import Tally
 from bootstrap.verdict import Verdict
 
 STUCK_S = 120.0
@@ -23,12 +24,6 @@ STUCK_S = 120.0
 
 STALE_S = 30.0
 """Seconds for which an observation of the server stands; with silent peers there is one every 16."""
-
-NAMESPACE = "galera_bootstrap"
-"""What every gauge's name begins with."""
-
-KINDS = ("none", "wait", "join", "bootstrap", "hold", "stop")
-"""What a decision may be told as; none = a server lives, there is nothing to decide."""
 
 
 class Word(StrEnum):
@@ -53,6 +48,28 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What is told to Prometheus besides, where the settings ask for it."""
+
+    set_name: str
+    """The StatefulSet's name: what the peers' names begin with."""
+    version: str
+    """Of this program."""
+    now: float
+    """By the monotonic clock that the tally's times are of."""
+    tally: Tally
+    """Since when and how often."""
+    term: int
+    """The highest term that this pod has ever promised."""
+    bound: bool
+    """Whether a promise binds it now."""
+    written: int | None
+    """Bytes that came to the datadir since a join was permitted; None where no join is open."""
+    trouble: bool
+    """Whether the journal cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What the answers rest on, as one agent knows it now."""
 
@@ -70,6 +87,8 @@ class View:
     """Seconds since the server was looked at."""
     turned: float
     """Seconds since the loop came round, or since it began to wait for the disk."""
+    details: Details | None = None
+    """Only where METRICS is full: names, uuids and positions are nobody's business by default."""
 
     @property
     def server(self) -> Server | None:
@@ -98,37 +117,3 @@ def ready(view: View) -> Word:
         return Word.SPLIT
     stand_ins = [r.pod for r, o in others if (o.uuid, o.local_state) == (server.uuid, "Synced") and not r.joining]
     return Word.DONOR if server.local_state != "Synced" and stand_ins else Word.READY
-
-
-def kind(view: View) -> str:
-    """The decision in one of KINDS."""
-    return "none" if view.verdict.decision.rule == "own-server" else view.verdict.word
-
-
-def metrics(view: View) -> str:
-    """The gauges in Prometheus' text format; what is not known has no value, rather than 0."""
-    server = view.server
-    lines = [
-        *gauge("live", "The agent's loop goes round.", alive(view)),
-        *gauge("ready", "Clients may be sent to this server.", ready(view) is Word.READY),
-        *header("decision", "What the agent has decided; none while a server lives."),
-        *(f'{NAMESPACE}_decision{{kind="{name}"}} {int(name == kind(view))}' for name in KINDS),
-        *gauge("server_answers", "The server tells its state.", server is not None),
-    ]
-    if server is not None:
-        lines += [
-            *gauge("server_primary", "The server is in a Primary Component.", server.primary),
-            *gauge("server_synced", "The server is Synced.", server.local_state == "Synced"),
-            *gauge("cluster_size", "Members of the server's component, as it says.", server.size),
-        ]
-    return "\n".join([*lines, ""])
-
-
-def gauge(name: str, about: str, value: int) -> list[str]:
-    """One gauge without labels."""
-    return [*header(name, about), f"{NAMESPACE}_{name} {int(value)}"]
-
-
-def header(name: str, about: str) -> list[str]:
-    """What stands before a gauge's values."""
-    return [f"# HELP {NAMESPACE}_{name} {about}", f"# TYPE {NAMESPACE}_{name} gauge"]

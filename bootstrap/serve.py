@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
-from bootstrap import configure, control, exchange, files, health, lock, server
+from bootstrap import configure, control, eventlog, exchange, files, health, lock, progress, server
 from bootstrap.agent import Agent
+from bootstrap.chronicle import Chronicle
 from bootstrap.desk import Desk
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError, VolumeBusyError
 from bootstrap.facts import Phase, Record
@@ -42,6 +44,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     )
     only_agent(settings)
     agent = Agent(settings, secrets.cluster_id, world)
+    agent.chronicle, agent.version = chronicle(settings, say), own_version()
     membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     neighbours.client.membership = membership
     listen(settings, membership, agent)
@@ -57,11 +60,35 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
     neighbours.start_watching(changed)
     answer_probes(settings, agent)
+    progress.watch(agent)
+    agent.chronicle.note("agent", f"agent of {settings.pod}, version {agent.version}, life {agent.boot_id}")
     say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
     while True:
         agent.wake.clear()
         agent.round()
         agent.wake.wait(pause(agent))
+
+
+def own_version() -> str:
+    """This program's version; empty where it was not installed as a package."""
+    try:
+        return version("peerfinder")
+    except PackageNotFoundError:
+        return ""
+
+
+def chronicle(settings: Settings, say: Callable[[str], None]) -> Chronicle:
+    """What this volume has seen, and from now on written down in the background."""
+    meta = settings.lock.parent
+    log, trouble = eventlog.read(meta)
+    told = Chronicle(log)
+    if trouble:
+        say(f"the event log {meta / eventlog.NAME} begins anew: {trouble}")
+        told.note("lost", f"what was told before is not known: {trouble}")
+    writer = eventlog.Writer(meta, lambda: told.log, say)
+    told.changed = writer.more.set
+    writer.start()
+    return told
 
 
 def only_agent(settings: Settings) -> None:

@@ -31,6 +31,7 @@ DEFAULTS = {
     "BIND_ADDRESS": ("0.0.0.0", "where the agent and the server listen"),  # noqa: S104  # a pod's own network
     "EXCHANGE_PORT": ("4569", "the port of the records between agents"),
     "HEALTH_PORT": ("8080", "the port of probes and metrics, open to all and read-only; 0 = none"),
+    "METRICS": ("basic", "what /metrics tells whoever reaches the port: basic, or full with uuids, positions, names"),
     "ADDRESS_TYPE": ("DNS", "DNS or IP: how the members stand in wsrep_cluster_address"),
     "MARIADBD": ("mariadbd", "the server's program"),
     "SERVER_USER": ("", "the account that a server started by root changes to; root alone is refused by mariadbd"),
@@ -84,6 +85,7 @@ class Settings:
     bind_address: str
     exchange_port: int
     health_port: int
+    metrics: str
     address_type: str
     mariadbd: str
     server_user: str
@@ -153,6 +155,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_number(told, "EXCHANGE_PORT", 1, 65535),
         *_number(told, "HEALTH_PORT", 0, 65535),
         *_different(told, "HEALTH_PORT", "EXCHANGE_PORT"),
+        *_choice(told, "METRICS", "basic", "full"),
         *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
         *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
@@ -178,6 +181,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         bind_address=told["BIND_ADDRESS"],
         exchange_port=int(told["EXCHANGE_PORT"]),
         health_port=int(told["HEALTH_PORT"]),
+        metrics=told["METRICS"],
         address_type=told["ADDRESS_TYPE"],
         mariadbd=told["MARIADBD"],
         server_user=told["SERVER_USER"],

@@ -102,6 +102,7 @@ def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:
         return str(exc)
     agent.fate = {"epoch": word.epoch, "state": "pending", "line": ""}
     agent.world.say(f"operator: {line}")
+    agent.chronicle.note("word", line)
     agent.wake.set()
     return ""
 
@@ -126,6 +127,7 @@ def discard(agent: Agent, *, delete: bool) -> Json:
         except JournalUnwritableError as exc:
             return {"refusal": str(exc)}
         agent.world.say(f"operator: {line}")
+        agent.chronicle.note("word", line)
         agent.order("delete" if delete else "discard")
         return {"refusal": "", "line": line}
 

@@ -26,6 +26,11 @@ class Verdict:
         return self.action.value if self.action else type(self.decision).__name__.lower()
 
     @property
+    def kind(self) -> str:
+        """The same, and "none" while a server lives: then there is nothing to decide."""
+        return "none" if self.decision.rule == "own-server" else self.word
+
+    @property
     def line(self) -> str:
         """The verdict for a log."""
         term = f" in term {self.promise.term}" if self.action is Action.BOOTSTRAP and self.promise else ""

@@ -13,7 +13,8 @@ PURE = {
     "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "status", "handover", "wire", "errors"},
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
-        "world", "verdict", "probes", "standing", "lineage", "word", "version",
+        "world", "verdict", "probes", "standing", "lineage", "word", "version", "exposition", "metrics", "events",
+        "tally", "overview",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
@@ -35,6 +36,8 @@ LEAVES = {
         "install",
         "bounded",
         "health",
+        "eventlog",
+        "arrived",
         "written",
     },
 }
@@ -43,6 +46,7 @@ LEAVES = {
 LEAF_USES = {
     "bootstrap.journal": {"bootstrap.files"},
     "bootstrap.permission": {"bootstrap.files"},
+    "bootstrap.eventlog": {"bootstrap.files"},
     "bootstrap.render": {"bootstrap.files"},
     "bootstrap.install": {"bootstrap.files"},
     "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover", "bootstrap.written"},

@@ -24,8 +24,6 @@ def command(output: str) -> None:
         mark, answer = ("=>", rule["answer"]) if rule["answer"] else ("  ", "does not apply")
         click.echo(f"{mark} {rule['rule']}: {answer}")
         click.echo(f"     {rule['about']}")
-    if told["helps"]:
-        click.echo(f"\n{told['helps']}")
     words = told["words"]
     for word in words if isinstance(words, list) else []:
         click.echo(f"an operator has decided here: {word}")

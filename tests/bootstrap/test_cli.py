@@ -13,7 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from bootstrap import errors, lock
@@ -30,6 +32,26 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path, replicas=2)
     yield made
     made.close()
+
+
+def fits(told: dict[str, Any], name: str) -> None:
+    """Whether an answer is of its schema, without a key that the schema does not know."""
+    schema = json.loads((ROOT / "docs" / "schemas" / f"{name}-v1.json").read_text())
+    for part in objects(schema):
+        part["additionalProperties"] = False
+    jsonschema.Draft202012Validator(schema).validate(told)
+
+
+def objects(part: Any) -> Iterator[dict[str, Any]]:
+    """All that describes an object in a schema."""
+    if isinstance(part, dict):
+        if "properties" in part and part.get("type") == "object":
+            yield part
+        for inner in part.values():
+            yield from objects(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from objects(inner)
 
 
 def run(machine: Machine, *words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
@@ -93,7 +115,7 @@ def test_the_page_of_exit_codes_agrees_with_the_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["agent", "on-start", "on-change", "status", "healthz", "explain", "inspect", "render"]
+    "name", ["agent", "on-start", "on-change", "status", "events", "healthz", "explain", "inspect", "render"]
 )
 def test_a_wrong_setting_is_one_line_and_15(name: str, machine: Machine) -> None:
     done = run(machine, name, GALERA_BOOTSTRAP_REPLICAS="many", GALERA_BOOTSTRAP_COLOUR="blue")
@@ -103,7 +125,7 @@ def test_a_wrong_setting_is_one_line_and_15(name: str, machine: Machine) -> None
     assert "GALERA_BOOTSTRAP_COLOUR is not a setting" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["status", "explain"])
+@pytest.mark.parametrize("name", ["status", "explain", "events"])
 def test_without_an_agent_is_one_line_and_17(name: str, machine: Machine) -> None:
     done = run(machine, name)
     assert done.returncode == 17
@@ -137,6 +159,51 @@ def test_status_and_explain_as_json_carry_their_schema(machine: Machine) -> None
         told = json.loads(run(machine, name, "-o", "json").stdout)
         assert told["schema"] == f"galera-bootstrap/{name}/v1"
         assert [member["name"] for member in told["members"]] == ["galera-0", "galera-1"]
+        fits(told, name)
+    fits(json.loads(run(machine, "events", "-o", "json").stdout), "events")
+
+
+def test_who_is_waited_for_and_what_a_human_may_do_is_in_status(machine: Machine) -> None:
+    machine.database()
+    machine.agent()
+    machine.start()
+    until(lambda: machine.status()["waiting"], "the wait")
+    told = machine.status()
+    fits(told, "status")
+    assert [one["name"] for one in (*told["waiting"], *told["missing"])] == ["galera-1", "galera-1"]
+    assert told["ahead"] == {"names": ["galera-0"], "uuid": A, "seqno": 7, "primary": False, "sure": False}
+    text = run(machine, "status").stdout
+    assert f"ahead: galera-0 on disk at {A}:7; who does not answer may hold more" in text
+    assert "to do: see why galera-1 is silent: `kubectl describe pod galera-1`; if galera-1 can never" in text
+
+
+def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:
+    machine.database()
+    agent = machine.agent()
+    machine.start()
+    path = machine.root / "data" / "meta" / "events.json"
+    until(lambda: path.exists() and "[P3]" in path.read_text(), "the decision on the disk")
+    agent.kill()
+    agent.wait()
+    done = run(machine, "events", "-o", "json")
+    assert "this is what the volume remembers" in done.stderr
+    told = json.loads(done.stdout)
+    fits(told, "events")
+    assert {"agent", "phase", "decision"} <= {event["kind"] for event in told["events"]}
+    machine.agent()
+    numbers = [event["n"] for event in json.loads(run(machine, "events", "-o", "json").stdout)["events"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(run(machine, "events", "--kind", "agent").stdout.splitlines()) == 2
+    assert len(run(machine, "events", "--kind", "agent", "--lines", "1").stdout.splitlines()) == 1
+
+
+def test_a_damaged_event_log_is_told_and_stops_nobody(machine: Machine) -> None:
+    (machine.root / "data" / "meta" / "events.json").write_bytes(b"\x00" * 4096)
+    assert run(machine, "events").returncode == 17
+    machine.agent()
+    lines = run(machine, "events").stdout.splitlines()
+    assert "lost" in lines[0]
+    assert "it is damaged" in lines[0]
 
 
 def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
@@ -277,6 +344,9 @@ def test_no_secret_is_in_any_output(machine: Machine) -> None:
     for name in ("exchange-key", "agent-password", "root-password"):
         (machine.root / "secrets" / name).write_text("hush-hush-hush-hush")
     machine.agent()
-    for words in (("status", "-o", "json"), ("explain", "-o", "json"), ("render",), ("inspect",)):
+    for words in (("status", "-o", "json"), ("explain", "-o", "json"), ("events",), ("render",), ("inspect",)):
         done = run(machine, *words)
         assert "hush" not in done.stdout + done.stderr
+    path = machine.root / "data" / "meta" / "events.json"
+    until(path.exists, "the event log")
+    assert "hush" not in path.read_text()

@@ -1,6 +1,5 @@
 """What is told to the kubelet in every state of a pod: alive, ready, gauges."""
 
-import re
 from dataclasses import fields, replace
 
 import pytest
@@ -8,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap import probes
-from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait
+from bootstrap.decide import Hold, Join, Stop, Wait
 from bootstrap.facts import NIL_UUID, DataClass, Disk, Record, Server, Unknown
 from bootstrap.pod import Action, Pod
-from bootstrap.probes import KINDS, STALE_S, STUCK_S, View, Word, alive, metrics, ready
+from bootstrap.probes import STALE_S, STUCK_S, View, Word, alive, ready
 from bootstrap.verdict import Verdict
 from tests.bootstrap.records import A, B, clusters, examples, running, servers
 
@@ -25,12 +24,6 @@ def view(server: Server | None = SYNCED, *peers: Record, **changes: object) -> V
     """A pod whose server says this, beside these peers."""
     told = {"pod": replace(LIVE, server=server), "joining": False, "epoch": 4, "verdict": OWN, "seen": 1, "turned": 1}
     return View(**{"peers": {p.ordinal: p for p in peers}, **told, **changes})  # type: ignore[arg-type]
-
-
-def gauges(of: View) -> dict[str, str]:
-    """The gauges as a reader of the text format understands them."""
-    lines = [line for line in metrics(of).splitlines() if not line.startswith("#")]
-    return dict(line.removeprefix("galera_bootstrap_").rsplit(" ", 1) for line in lines)
 
 
 def test_a_synced_member_of_a_primary_component_is_ready() -> None:
@@ -146,62 +139,16 @@ def test_an_agent_whose_loop_stands_still_is_not_alive() -> None:
     assert not alive(view(turned=STUCK_S + 1))
 
 
-# Metrics.
-
-
-def test_the_gauges_of_a_synced_member() -> None:
-    told = gauges(view())
-    assert told == {
-        "live": "1", "ready": "1", "server_answers": "1", "server_primary": "1", "server_synced": "1",
-        "cluster_size": "3", **{f'decision{{kind="{kind}"}}': str(int(kind == "none")) for kind in KINDS},
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("blind", [view(None), view(seen=STALE_S + 1), view(pod=Pod(held=False))])
-def test_what_is_not_known_has_no_value(blind: View) -> None:
-    told = gauges(blind)
-    assert told["server_answers"] == told["ready"] == "0"
-    assert not told.keys() & {"server_primary", "server_synced", "cluster_size"}
-
-
-@pytest.mark.parametrize(
-    ("verdict", "kind"),
-    [
-        (OWN, "none"),
-        (Verdict(Wait("P3", "x")), "wait"),
-        (Verdict(Hold("own-disk", "x")), "hold"),
-        (Verdict(Stop("stuck-server", "x")), "stop"),
-        (Verdict(Join("join", "x"), Action.JOIN), "join"),
-        (Verdict(Bootstrap("P3", "x"), Action.BOOTSTRAP), "bootstrap"),
-    ],
-)
-def test_exactly_one_kind_of_decision_is_1(verdict: Verdict, kind: str) -> None:
-    told = gauges(view(verdict=verdict))
-    assert {name for name, value in told.items() if name.startswith("decision") and value == "1"} == {
-        f'decision{{kind="{kind}"}}'
-    }
-
-
-def test_every_gauge_is_told_what_it_is() -> None:
-    lines = metrics(view()).splitlines()
-    told = {re.split("[{ ]", line)[0] for line in lines if not line.startswith("#")}
-    for what in ("HELP", "TYPE"):
-        assert {line.split()[2] for line in lines if line.startswith(f"# {what} ")} == told
-    assert metrics(view()).endswith("\n")
-
-
-@given(clusters())
-@examples(100)
-def test_nothing_told_names_anybody(cluster: list[Record]) -> None:
-    own, *others = cluster
-    of = view(own.server or SYNCED, *others)
-    told = f"{ready(of)} {metrics(of)}"
-    for secret in (A, B, "galera-", "boot-", "volume-"):
-        assert secret not in told
-    assert not re.search(r"[0-9a-f]{8}-", told)
-
-
 def test_the_view_holds_values_only() -> None:
     """It is read without the agent's lock: each part must be one that is replaced, never changed."""
-    assert {f.name for f in fields(View)} == {"pod", "peers", "verdict", "joining", "epoch", "seen", "turned"}
+    assert {f.name for f in fields(View)} == {
+        "pod",
+        "peers",
+        "verdict",
+        "joining",
+        "epoch",
+        "seen",
+        "turned",
+        "details",
+    }
     assert probes.View.__dataclass_params__.frozen  # type: ignore[attr-defined]

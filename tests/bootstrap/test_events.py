@@ -1,0 +1,206 @@
+"""The event log: bounded, whole after a crash, and in nobody's way."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap import eventlog, events, files
+from bootstrap.chronicle import Chronicle
+from bootstrap.control import MAX_LINE
+from bootstrap.events import FREQUENT, KEPT, KINDS, LONGEST, Event, LogInvalidError, bounded, dump, load, plain
+from tests.bootstrap.records import examples
+
+PATIENCE_S = 20.0
+
+
+def event(n: int, kind: str = "decision", text: str = "x") -> Event:
+    return Event(n, "2026-01-01T00:00:00.000Z", kind, text)
+
+
+texts = st.text(max_size=2 * LONGEST).map(plain)
+logs = st.lists(st.builds(Event, st.integers(1), texts, st.sampled_from(list(KINDS)), texts), max_size=20).map(bounded)
+
+
+@given(logs)
+@examples(200)
+def test_what_is_written_is_what_is_read(log: tuple[Event, ...]) -> None:
+    assert load(dump(log)) == log
+
+
+def test_a_thousand_changes_of_mind_do_not_push_out_a_bootstrap() -> None:
+    log: tuple[Event, ...] = (event(1, "bootstrap"),)
+    for n in range(2, 1002):
+        log = bounded([*log, event(n)])
+    assert len(log) == KEPT + 1
+    assert (log[0].kind, log[1].n, log[-1].n) == ("bootstrap", 1002 - KEPT, 1001)
+
+
+def test_the_log_is_bounded_whatever_is_told_of_each_kind() -> None:
+    chronicle = Chronicle()
+    for n in range(1000):
+        chronicle.note(list(KINDS)[n % len(KINDS)], "\N{SNOWMAN}" * 5000)
+    assert len(chronicle.log) == 2 * KEPT
+    assert len(dump(chronicle.log)) < eventlog.LARGEST / 4
+    # The command's answer is one message on the agent's socket.
+    assert len(json.dumps([asdict(event) for event in chronicle.log])) < MAX_LINE
+
+
+def test_an_event_is_one_line_without_control_characters() -> None:
+    assert plain("a\nb\x1b[31mc\x00\u2028d") == "a b [31mc  d"
+    assert len(plain("x" * 10_000)) == LONGEST
+
+
+def test_frequent_kinds_are_kinds() -> None:
+    assert set(KINDS) > FREQUENT
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"\x00" * 512, b"{}", b"[]", b"null", b'{"version": 2, "events": []}', b'{"version": 1}',
+        b'{"version": 1, "events": [{}]}', b'{"version": 1, "events": [1]}', b"[" * 100_000,
+        b'{"version": 1, "events": [{"n": true, "time": "", "kind": "", "text": ""}]}', b"\xff\xfe",
+    ],
+)  # fmt: skip
+def test_what_is_no_log_is_refused(raw: bytes) -> None:
+    with pytest.raises(LogInvalidError):
+        load(raw)
+
+
+def test_numbers_go_on_after_a_restart() -> None:
+    first = Chronicle()
+    first.note("agent", "one")
+    again = Chronicle(load(dump(first.log)))
+    again.note("agent", "two")
+    assert [(e.n, e.text) for e in again.log] == [(1, "one"), (2, "two")]
+
+
+def test_events_told_by_many_threads_are_all_there_in_order() -> None:
+    chronicle = Chronicle()
+
+    def tell() -> None:
+        for _ in range(KEPT // 10):
+            chronicle.note("word", "x")
+
+    threads = [threading.Thread(target=tell) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [e.n for e in chronicle.log] == list(range(1, KEPT + 1))
+
+
+# On the disk.
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+class Kept:
+    """A chronicle and its writer on a volume."""
+
+    def __init__(self, meta: Path, said: list[str]) -> None:
+        self.chronicle = Chronicle()
+        self.writer = eventlog.Writer(meta, lambda: self.chronicle.log, said.append)
+        self.chronicle.changed = self.writer.more.set
+        self.writer.start()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    monkeypatch.setattr(eventlog, "PAUSE_S", 0.05)
+    made = Kept(tmp_path / "meta", said)
+    yield made
+    made.writer.stop()
+
+
+def until(condition: object) -> None:
+    end = time.monotonic() + PATIENCE_S
+    assert callable(condition)
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_what_was_told_is_on_the_disk_soon(kept: Kept, tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    kept.chronicle.note("join", "joins")
+    until(lambda: [e.text for e in eventlog.read(tmp_path / "meta")[0]] == ["joins"])
+    assert (tmp_path / "meta" / eventlog.NAME).stat().st_mode & 0o077 == 0
+
+
+def test_a_disk_that_cannot_be_written_is_told_once_and_tried_again(
+    kept: Kept, tmp_path: Path, said: list[str]
+) -> None:
+    for n in range(5):
+        kept.chronicle.note("join", f"joins {n}")
+        time.sleep(0.1)
+    until(lambda: len(said) == 1)
+    assert "cannot be written (No such file or directory)" in said[0]
+    (tmp_path / "meta").mkdir()
+    until(lambda: len(eventlog.read(tmp_path / "meta")[0]) == 5)
+    until(lambda: said[1:] == ["the event log is written again"])
+
+
+def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, begun = threading.Event(), threading.Event()
+
+    def hang(_path: Path, _data: bytes) -> None:
+        begun.set()
+        stuck.wait(PATIENCE_S)
+
+    monkeypatch.setattr(files, "replace", hang)
+    kept = Kept(tmp_path, [])
+    kept.chronicle.note("join", "joins")
+    assert begun.wait(PATIENCE_S)
+    began = time.monotonic()
+    for _ in range(100):
+        kept.chronicle.note("decision", "x")
+    assert not stuck.is_set()
+    assert time.monotonic() - began < PATIENCE_S / 2
+    stuck.set()
+    kept.writer.stop()
+
+
+def test_a_crash_while_it_is_written_leaves_the_log_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert eventlog.write(tmp_path, (event(1),)) == ""
+
+    def crash(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", crash)
+    assert "Input/output error" in eventlog.write(tmp_path, (event(1), event(2)))
+    assert eventlog.read(tmp_path) == ((event(1),), "")
+
+
+def test_no_file_is_an_empty_log_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+    assert eventlog.read(tmp_path) == ((), "")
+    (tmp_path / eventlog.NAME).write_bytes(dump((event(1),))[:-20])
+    log, trouble = eventlog.read(tmp_path)
+    assert log == ()
+    assert "damaged" in trouble
+    (tmp_path / eventlog.NAME).write_bytes(b" " * (eventlog.LARGEST + 1))
+    assert eventlog.read(tmp_path) == ((), "it is too large to be ours")
+
+
+def test_a_folder_in_its_place_is_trouble_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / eventlog.NAME).mkdir()
+    assert eventlog.read(tmp_path)[1] == "Is a directory"
+    assert "cannot be written" in eventlog.write(tmp_path, ())
+
+
+def test_the_schema_knows_the_kinds_and_the_bound() -> None:
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "events-v1.json").read_text())
+    item = schema["properties"]["events"]["items"]["properties"]
+    assert set(item["kind"]["enum"]) == set(KINDS)
+    assert item["text"]["maxLength"] == events.LONGEST
