@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import eventlog, events, files
+from bootstrap import arrived, eventlog, events, files
 from bootstrap.chronicle import Chronicle
 from bootstrap.control import MAX_LINE
 from bootstrap.events import FREQUENT, KEPT, KINDS, LONGEST, Event, LogInvalidError, bounded, dump, load, plain
+from bootstrap.facts import DataClass, Phase
 from tests.bootstrap.records import examples
 
 PATIENCE_S = 20.0
@@ -204,3 +205,25 @@ def test_the_schema_knows_the_kinds_and_the_bound() -> None:
     item = schema["properties"]["events"]["items"]["properties"]
     assert set(item["kind"]["enum"]) == set(KINDS)
     assert item["text"]["maxLength"] == events.LONGEST
+
+
+def test_the_schema_of_status_knows_every_phase_and_class() -> None:
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "status-v1.json").read_text())
+    member = schema["properties"]["members"]["items"]["properties"]
+    assert set(member["phase"]["enum"]) == {*Phase, None}
+    assert set(member["class"]["enum"]) == {*DataClass, None}
+
+
+def test_what_has_come_to_a_datadir_is_what_was_written_since(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "app" / "new"
+    new.parent.mkdir()
+    for path in (old, new):
+        path.write_bytes(os.urandom(1024 * 1024))
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())  # some file systems allocate only now
+    os.utime(old, (1000, 1000))
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 2**40)  # as rsync makes it, before its bytes come
+    (tmp_path / "link").symlink_to("/")
+    assert 1024 * 1024 <= arrived.since(tmp_path, 2000) < 2 * 1024 * 1024
+    assert arrived.since(tmp_path / "nothing", 0) == 0

@@ -17,6 +17,9 @@ from tests.manifests.conftest import Built
 
 CLUSTER_WIDE = {"Namespace", "PersistentVolume", "StorageClass"}
 
+OF_THE_OPERATOR = "monitoring.coreos.com/v1"
+"""What an API server takes only where the Prometheus operator's CRDs are."""
+
 ENFORCED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 
 
@@ -45,7 +48,7 @@ def here(documents: Documents, namespace: str) -> list[Document]:
     return [
         one if one["kind"] in CLUSTER_WIDE else {**one, "metadata": {**one["metadata"], "namespace": namespace}}
         for one in documents
-        if one["kind"] != "Namespace"
+        if one["kind"] != "Namespace" and one["apiVersion"] != OF_THE_OPERATOR
     ]
 
 
