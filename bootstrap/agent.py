@@ -37,10 +37,7 @@ from bootstrap.record import Json
 from bootstrap.settings import Settings
 from bootstrap.standing import BLANK, CANDIDATES
 from bootstrap.verdict import Verdict
-from bootstrap.world import World
-
-STARTING = ("No such file", "Connection refused", "timed out")
-"""What a server's socket says while the server starts."""
+from bootstrap.world import STARTING, World
 
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""

@@ -4,11 +4,15 @@ Used by `on-start`, `start`, `on-change` and the agent alike, so that all of the
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from bootstrap import render
+from bootstrap import initialise, render
 from bootstrap.facts import Unknown
 from bootstrap.neighbours import Directory
-from bootstrap.settings import Settings
+from bootstrap.settings import Settings, sst_password
+
+if TYPE_CHECKING:
+    from bootstrap.tls import Tls
 
 
 def members(settings: Settings, directory: Directory, ordinals: Iterable[int]) -> tuple[str, ...]:
@@ -25,7 +29,7 @@ def members(settings: Settings, directory: Directory, ordinals: Iterable[int]) -
 
 
 def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> render.Cnf:
-    """The values of this pod's my-galera.cnf."""
+    """The values of this pod's my-galera.cnf; raises SettingInvalidError where a file that it needs is not there."""
     include_dir = settings.config_dir / "conf.d"
     return render.Cnf(
         datadir=str(settings.data_root / "data"),
@@ -37,10 +41,29 @@ def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> render.
         bind_address=settings.bind_address,
         provider=settings.provider,
         provider_options=settings.provider_options,
+        sst_method=settings.sst_method,
+        sst_auth=sst_auth(settings),
+        tls=tls_files(settings),
         flush_log_at_trx_commit=settings.flush_log_at_trx_commit,
         user=settings.server_user,
         include_dir=str(include_dir) if include_dir.is_dir() else "",
     )
+
+
+def tls_files(settings: Settings) -> "Tls | None":
+    """The files of TLS, where it is wanted."""
+    if settings.tls_dir is None:
+        return None
+    from bootstrap import tls  # noqa: PLC0415  # OpenSSL is dear at the start of an init container that needs none
+
+    return tls.files(settings.tls_dir)
+
+
+def sst_auth(settings: Settings) -> str:
+    """Whom mariadb-backup logs in as, at a donor: every member is one, some day."""
+    if settings.sst_method != "mariabackup":
+        return ""
+    return f"{initialise.TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
 
 
 def write(settings: Settings, cluster_id: str, directory: Directory, ordinals: Iterable[int]) -> bool:

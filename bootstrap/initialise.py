@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 AGENT = "galera_agent"
 """The agent's account: SHOW GLOBAL STATUS needs no privilege, so it has none (MariaDB manual, "SHOW STATUS")."""
 
-AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN"
+AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN, RELOAD, SUPER"
 """A live server that cannot become Primary again is stopped by its agent, and one without a free connection must still
-tell its state."""
+tell its state.  New certificates are loaded by FLUSH SSL, and by a provider's option, which takes SUPER."""
 
-_RESERVED = ("root", "mariadb.sys", AGENT)
+TRANSFER = "galera_sst"
+"""The account that mariadb-backup reads a donor with."""
+
+TRANSFER_RIGHTS = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR"
+"""What mariadb-backup needs (MariaDB manual, "mariadb-backup Overview", Authentication and Privileges)."""
+
+_RESERVED = ("root", "mariadb.sys", AGENT, TRANSFER)
 _DATABASE = re.compile(r"[0-9A-Za-z_$-]{1,64}", re.ASCII)
 
 
@@ -45,12 +51,15 @@ class Accounts:
     """Its password."""
     database: str | None = None
     """A database to create, and to give to the user."""
+    sst_password: str | None = field(default=None, repr=False)
+    """Of the account that mariadb-backup reads a donor with; None = there is none."""
 
     def __post_init__(self) -> None:
         passwords = {
             "root-password": self.root_password,
             "agent-password": self.agent_password,
             "password": self.password,
+            "sst-password": self.sst_password,
         }
         for name, value in passwords.items():
             if value is not None and (not value or re.search(r"[\0\r\n]", value)):
@@ -140,6 +149,7 @@ def adoption_sql(accounts: Accounts) -> str:
         "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION",
         f"CREATE OR REPLACE USER {agent}{_by(accounts.agent_password)}",
         f"GRANT {AGENT_RIGHTS} ON *.* TO {agent}",
+        *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
 
@@ -161,8 +171,17 @@ def sql(accounts: Accounts) -> str:
         f"ALTER USER {root}",
         f"CREATE USER '{AGENT}'@'localhost'{agent}",
         f"GRANT {AGENT_RIGHTS} ON *.* TO '{AGENT}'@'localhost'",
+        *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts)])
+
+
+def _transfer(accounts: Accounts) -> list[str]:
+    """The account of mariadb-backup."""
+    if accounts.sst_password is None:
+        return []
+    name = f"'{TRANSFER}'@'localhost'"
+    return [f"CREATE OR REPLACE USER {name}{_by(accounts.sst_password)}", f"GRANT {TRANSFER_RIGHTS} ON *.* TO {name}"]
 
 
 def _application(accounts: Accounts, missing: str = "") -> list[str]:

@@ -6,11 +6,15 @@ Knows the options' names and the template; not where a value comes from.
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bootstrap import files
 from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
+
+if TYPE_CHECKING:
+    from bootstrap.tls import Tls
 
 GROUP_PORT = 4567
 IST_PORT = 4568
@@ -41,6 +45,11 @@ class Cnf:
     bind_address: str
     provider: str
     provider_options: tuple[tuple[str, str], ...]
+    sst_method: str
+    sst_auth: str
+    """ACCOUNT:PASSWORD of a donor's server, for a method that reads it through SQL; empty = none."""
+    tls: "Tls | None"
+    """None = neither clients nor members have TLS."""
     flush_log_at_trx_commit: str
     user: str
     """The account that a server started by root changes to; empty = it is not started by root."""
@@ -56,13 +65,20 @@ class Cnf:
                 raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
 
     @property
+    def certain_address(self) -> str:
+        """The one address that everything is bound to; empty = all."""
+        return "" if self.bind_address in ("0.0.0.0", "::") else self.bind_address  # noqa: S104  # compared, not bound
+
+    @property
     def gcomm_options(self) -> tuple[tuple[str, str], ...]:
         """The provider's options; on a certain address all of Galera's ports must be bound to it."""
-        if self.bind_address in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
-            return self.provider_options
-        host = bracketed(self.bind_address)
+        options = (*self.provider_options, *(self.tls.provider_options if self.tls else ()))
+        if not self.certain_address:
+            return options
+        host = bracketed(self.certain_address)
+        # Also with TLS the scheme may be tcp: the socket.ssl_* options are for whatever listens there.
         own = (("gmcast.listen_addr", f"tcp://{host}:{GROUP_PORT}"), ("ist.recv_addr", f"{host}:{IST_PORT}"))
-        return (*self.provider_options, *own)
+        return (*options, *own)
 
 
 def bracketed(address: str) -> str:

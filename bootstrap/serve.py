@@ -62,6 +62,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     answer_probes(settings, agent)
     progress.watch(agent)
     agent.chronicle.note("agent", f"agent of {settings.pod}, version {agent.version}, life {agent.boot_id}")
+    keep_certificates_loaded(settings, secrets.agent_password, say)
     say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
     while True:
         agent.wake.clear()
@@ -133,6 +134,20 @@ def answer_probes(settings: Settings, agent: Agent) -> None:
             f"cannot listen on {address} port {port} for probes ({exc.strerror}): set HEALTH_PORT, 0 for none"
         ) from exc
     threading.Thread(target=answering.serve_forever, name="health", daemon=True).start()
+
+
+def keep_certificates_loaded(settings: Settings, password: str, say: Callable[[str], None]) -> None:
+    """Have the server load its certificates whenever they are replaced, in the background."""
+    if settings.tls_dir is None:
+        return
+    from bootstrap import tls  # noqa: PLC0415  # OpenSSL's memory only where there is TLS
+
+    def reload() -> str:
+        return server.reload_certificates(settings.server_socket, password)
+
+    threading.Thread(
+        target=tls.keep_loaded, args=(settings.tls_dir, reload, say), name="certificates", daemon=True
+    ).start()
 
 
 def lock_is_free(settings: Settings) -> bool:

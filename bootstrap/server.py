@@ -46,6 +46,19 @@ def stop(path: Path, password: str) -> str:
     return ""
 
 
+def reload_certificates(path: Path, password: str) -> str:
+    """Have the server read its certificates again, for clients and for replication; returns a reason where it refuses.
+
+    Connections that are there keep the old ones (MariaDB, "FLUSH SSL"; Galera, `socket.ssl_reload`, since 26.4.8).
+    """
+    try:
+        _run(path, password, "FLUSH NO_WRITE_TO_BINLOG SSL")
+        _run(path, password, "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
+    except (pymysql.Error, OSError) as exc:
+        return _reason(exc)
+    return ""
+
+
 def _run(path: Path, password: str, statement: str) -> tuple[tuple[object, ...], ...]:
     # pymysql leaves a socket of its own open when the server refuses; this one is closed in any case.
     with socket.socket(socket.AF_UNIX) as stream:

@@ -18,6 +18,10 @@ PREFIX = "GALERA_BOOTSTRAP_"
 POD_NAME = re.compile(r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-9][0-9]{0,2})")
 """The name that a StatefulSet gives its pods: an RFC 1123 label and the ordinal."""
 
+SST_METHODS = ("rsync", "mariabackup")
+
+SST_PASSWORD = re.compile(r"[A-Za-z0-9._-]{16,80}", re.ASCII)
+
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
     "REPLICAS": ("3", "the least number of expected pods; keep it at the StatefulSet's replicas"),
@@ -37,6 +41,8 @@ DEFAULTS = {
     "SERVER_USER": ("", "the account that a server started by root changes to; root alone is refused by mariadbd"),
     "PROVIDER": ("/usr/lib/galera/libgalera_smm.so", "the Galera library"),
     "PROVIDER_OPTIONS": ("", "more wsrep_provider_options, key=value;key=value"),
+    "SST_METHOD": ("rsync", "rsync or mariabackup: how a member without usable data gets all of them"),
+    "TLS_DIR": ("", "tls.crt, tls.key and ca.crt for clients, replication and state transfers; default: no TLS"),
     "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut, by documented choice"),
 }
 """Name without prefix -> default and meaning; the help of every command is made from this."""
@@ -60,6 +66,8 @@ class Secrets:
     """`password`: of that account."""
     database: str | None = None
     """`database`: its database."""
+    sst_password: str | None = None
+    """`sst-password`: of the account that mariadb-backup reads a donor with."""
 
     def __repr__(self) -> str:
         """Never show a secret."""
@@ -91,6 +99,8 @@ class Settings:
     server_user: str
     provider: str
     provider_options: tuple[tuple[str, str], ...]
+    sst_method: str
+    tls_dir: Path | None
     flush_log_at_trx_commit: str
 
     @property
@@ -157,6 +167,8 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_different(told, "HEALTH_PORT", "EXCHANGE_PORT"),
         *_choice(told, "METRICS", "basic", "full"),
         *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
+        *_choice(told, "SST_METHOD", *SST_METHODS),
+        *_plain_transfer(told),
         *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
     try:
@@ -187,6 +199,8 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         server_user=told["SERVER_USER"],
         provider=told["PROVIDER"],
         provider_options=options,
+        sst_method=told["SST_METHOD"],
+        tls_dir=Path(told["TLS_DIR"]) if told["TLS_DIR"] else None,
         flush_log_at_trx_commit=told["FLUSH_LOG_AT_TRX_COMMIT"],
     )
 
@@ -205,7 +219,18 @@ def read_secrets(folder: Path) -> Secrets:
         user=_secret(folder, "user", required=False) or None,
         password=_secret(folder, "password", required=False) or None,
         database=_secret(folder, "database", required=False) or None,
+        sst_password=sst_password(folder, required=False),
     )
+
+
+def sst_password(folder: Path, *, required: bool) -> str | None:
+    """The password that stands in my-galera.cnf for mariadb-backup's transfers; raises SettingInvalidError."""
+    value = _secret(folder, "sst-password", required=required)
+    if value and not SST_PASSWORD.fullmatch(value):
+        raise SettingInvalidError(
+            f"the secret {folder}/sst-password stands in an option file: use 16 to 80 of A-Z a-z 0-9 . _ -"
+        )
+    return value or None
 
 
 def _secret(folder: Path, name: str, *, required: bool = True) -> str:
@@ -237,6 +262,13 @@ def _number(told: Mapping[str, str], name: str, least: int, most: int) -> list[s
 
 def _different(told: Mapping[str, str], name: str, other: str) -> list[str]:
     return [f"{PREFIX}{name} and {PREFIX}{other} are both {told[name]}"] if told[name] == told[other] else []
+
+
+def _plain_transfer(told: Mapping[str, str]) -> list[str]:
+    """The image has no stunnel, without which rsync would send all data in the clear beside an encrypted cluster."""
+    if told["TLS_DIR"] and told["SST_METHOD"] == "rsync":
+        return [f"{PREFIX}TLS_DIR needs {PREFIX}SST_METHOD=mariabackup: rsync sends in the clear"]
+    return []
 
 
 def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:

@@ -270,7 +270,12 @@ class Starter:
         """Who may log in, by the Secret."""
         told = self.secrets
         return initialise.Accounts(
-            told.root_password, told.agent_password, user=told.user, password=told.password, database=told.database
+            told.root_password,
+            told.agent_password,
+            user=told.user,
+            password=told.password,
+            database=told.database,
+            sst_password=told.sst_password,
         )
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from bootstrap.facts import Record, Server, Unknown
 from bootstrap.promise import Prepare, Refusal
 
+STARTING = ("No such file", "Connection refused", "timed out")
+"""What a server's socket says while there is none, or while it starts."""
+
 Answer = tuple[Record, Refusal | None] | Unknown
 
 

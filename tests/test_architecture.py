@@ -39,6 +39,7 @@ LEAVES = {
         "eventlog",
         "arrived",
         "written",
+        "tls",
     },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""

@@ -14,7 +14,7 @@ from tests.bootstrap.fleet import settings_of
 from tests.dns.knot import Knot, free_port, pods
 
 
-def settings(root: Path, nameserver: str = "", **changes: str) -> Settings:
+def settings(root: Path, nameserver: str = "", **changes: str | Path) -> Settings:
     given = nameserver or f"127.0.0.1:{free_port('127.0.0.1')}"
     return replace(settings_of(root, 1), domain="cluster.local", nameserver=given, **changes)  # type: ignore[arg-type]
 
@@ -55,6 +55,30 @@ def test_the_users_folder_is_included_where_it_is(tmp_path: Path) -> None:
     (of.config_dir / "conf.d").mkdir()
     assert configure.write(of, "cluster", Directory(of), {0})
     assert f"!includedir {of.config_dir}/conf.d\n" in of.cnf.read_text()
+
+
+def test_mariabackup_needs_its_password_and_says_so(tmp_path: Path) -> None:
+    of = settings(tmp_path, sst_method="mariabackup")
+    of.secrets_dir.mkdir(parents=True)
+    with pytest.raises(SettingInvalidError, match="sst-password is missing or empty"):
+        configure.write(of, "cluster", Directory(of), {0})
+    (of.secrets_dir / "sst-password").write_text("quote'quote'quote")
+    with pytest.raises(SettingInvalidError, match="use 16 to 80 of") as refused:
+        configure.write(of, "cluster", Directory(of), {0})
+    assert "quote'" not in str(refused.value)
+    assert not of.cnf.exists()
+
+    (of.secrets_dir / "sst-password").write_text("0123456789abcdef\n")
+    configure.write(of, "cluster", Directory(of), {0})
+    assert 'wsrep_sst_auth = "galera_sst:0123456789abcdef"' in of.cnf.read_text()
+    assert of.cnf.stat().st_mode & 0o007 == 0
+
+
+def test_files_of_tls_that_are_missing_end_it_with_one_line(tmp_path: Path) -> None:
+    of = settings(tmp_path, sst_method="rsync", tls_dir=tmp_path / "tls")
+    with pytest.raises(SettingInvalidError, match=r"tls\.crt cannot be read"):
+        configure.write(of, "cluster", Directory(of), {0})
+    assert not of.cnf.exists()
 
 
 @pytest.mark.knot

@@ -134,8 +134,9 @@ def test_a_password_is_stored_as_the_server_itself_would(server: Node, password:
 @given(st.text(alphabet=st.characters(blacklist_characters="\0\r\n", blacklist_categories=["Cs"]), max_size=50))
 def test_no_password_is_in_the_statements_and_each_statement_is_one_line(password: str) -> None:
     secret = f"topsecret{password}"
-    lines = initialise.sql(Accounts(secret, secret, user="app", password=secret, database="app")).splitlines()
-    assert len(lines) == 12
+    accounts = Accounts(secret, secret, user="app", password=secret, database="app", sst_password=secret)
+    lines = initialise.sql(accounts).splitlines()
+    assert len(lines) == 14
     assert all(line.endswith(";") and "topsecret" not in line for line in lines)
 
 
@@ -145,6 +146,8 @@ def test_no_password_is_in_the_statements_and_each_statement_is_one_line(passwor
         pytest.param({"root_password": ""}, "root-password is empty", id="an empty password"),
         pytest.param({"agent_password": "topsecret\n"}, "agent-password is empty or has a line break", id="a newline"),
         pytest.param({"root_password": "top\0secret"}, "a NUL", id="a NUL"),
+        pytest.param({"sst_password": "top\0secret"}, "sst-password is empty or", id="a NUL in the transfer's"),
+        pytest.param({"user": "galera_sst", "password": "x"}, "choose another name", id="the transfer's account"),
         pytest.param({"user": "app"}, "belong together", id="a user without a password"),
         pytest.param({"user": "root", "password": "x"}, "choose another name", id="a reserved name"),
         pytest.param({"user": "a\nb", "password": "x"}, "choose another name", id="a newline in a name"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
 from bootstrap.render import FORBIDDEN, Cnf, render, write
+from bootstrap.tls import Tls
 from tests.bootstrap.records import examples
 
 CNF = Cnf(
@@ -26,6 +27,9 @@ CNF = Cnf(
     bind_address="0.0.0.0",
     provider="/usr/lib/galera/libgalera_smm.so",
     provider_options=(("gcache.size", "1G"),),
+    sst_method="rsync",
+    sst_auth="",
+    tls=None,
     flush_log_at_trx_commit="1",
     user="",
     include_dir="",
@@ -42,9 +46,9 @@ def options(text: str) -> dict[str, str]:
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1]
         elif line and line[0] not in "#;!":
-            assert section == "mysqld", line
+            assert section in ("mysqld", "sst"), line
             key, _, value = map(str.strip, line.partition("="))
-            name = key.replace("-", "_")
+            name = key.replace("-", "_") if section == "mysqld" else f"sst: {key}"
             assert name not in told, f"{key} stands there twice"
             told[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
     return told
@@ -148,6 +152,26 @@ def test_on_a_certain_address_all_ports_are_bound_to_it() -> None:
     assert told["wsrep_provider_options"].split(";") == [
         "gcache.size=1G", "gmcast.listen_addr=tcp://127.0.0.7:4567", "ist.recv_addr=127.0.0.7:4568",
     ]  # fmt: skip
+    assert told["sst: sockopt"] == ",bind=127.0.0.7"
+
+
+TLS = Tls("/etc/galera-tls/tls.crt", "/etc/galera-tls/tls.key", "/etc/galera-tls/ca.crt")
+
+
+def test_with_tls_everything_that_leaves_the_pod_is_encrypted() -> None:
+    told = options(render(replace(CNF, tls=TLS, sst_method="mariabackup", sst_auth="galera_sst:secret")))
+    assert {told[f"ssl_{name}"] for name in ("cert", "key", "ca")} == {TLS.certificate, TLS.key, TLS.ca}
+    assert told["wsrep_provider_options"].split(";") == [
+        "gcache.size=1G", "socket.ssl=yes", "socket.ssl_cert=/etc/galera-tls/tls.crt",
+        "socket.ssl_key=/etc/galera-tls/tls.key", "socket.ssl_ca=/etc/galera-tls/ca.crt",
+    ]  # fmt: skip
+    assert told["sst: ssl-mode"] == "VERIFY_CA"
+    assert told["wsrep_sst_auth"] == "galera_sst:secret"
+
+
+def test_without_tls_no_word_of_it() -> None:
+    assert "ssl" not in render(CNF).lower()
+    assert "[sst]" not in render(CNF)
 
 
 def test_ipv6_addresses_stand_in_brackets_where_a_port_follows() -> None:

@@ -53,6 +53,13 @@ def test_every_complaint_comes_at_once() -> None:
         assert name in told
 
 
+def test_tls_is_never_beside_a_transfer_in_the_clear() -> None:
+    told = complaint({**NEEDED, f"{PREFIX}TLS_DIR": "/etc/galera-tls"})
+    assert "TLS_DIR needs GALERA_BOOTSTRAP_SST_METHOD=mariabackup" in told
+    assert settings(TLS_DIR="/etc/galera-tls", SST_METHOD="mariabackup").tls_dir == Path("/etc/galera-tls")
+    assert settings().tls_dir is None
+
+
 @pytest.mark.parametrize("name", ["REPLICA", "replicas", "DATADIR", "SAFE_TO_BOOTSTRAP"])
 def test_a_name_that_is_no_setting_is_refused(name: str) -> None:
     assert f"{PREFIX}{name} is not a setting" in complaint({**NEEDED, f"{PREFIX}{name}": "1"})

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.cluster.binaries import program
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.network import API_SERVICE, CONTROL, SERVICES, make_switch
-from tests.cluster.pki import Authority
+from tests.cluster.pki import ClusterAuthority
 from tests.cluster.spaces import Spaces
 from tests.cluster.waiting import ClusterError, wait
 
@@ -33,7 +33,7 @@ class ControlPlane:
 
     def __init__(self, folder: Path) -> None:
         self.machine = Spaces("control", folder / "control", program("pause"))
-        self.authority = Authority(folder / "pki", f"https://{CONTROL}:{PORT}")
+        self.authority = ClusterAuthority(folder / "pki", f"https://{CONTROL}:{PORT}")
 
     def up(self, *, bound: bool) -> None:
         """Start everything; returns when pods could be created."""

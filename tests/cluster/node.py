@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cluster.binaries import program
 from tests.cluster.control import ControlPlane, argv
 from tests.cluster.network import CONTROL, PODS, SERVICES, node_address, node_pods, plug
-from tests.cluster.pki import Authority
+from tests.cluster.pki import ClusterAuthority
 from tests.cluster.spaces import Spaces
 from tests.cluster.waiting import ClusterError, wait
 
@@ -133,7 +133,7 @@ class Node:
         except ClusterError:
             return False
 
-    def _kubelet(self, authority: Authority) -> None:
+    def _kubelet(self, authority: ClusterAuthority) -> None:
         folder = self.machine.folder
         address = node_address(self.number)
         login = authority.log_in(
@@ -151,7 +151,7 @@ class Node:
         }
         self.machine.start("kubelet", argv("kubelet", options))
 
-    def _kubelet_config(self, authority: Authority) -> dict[str, object]:
+    def _kubelet_config(self, authority: ClusterAuthority) -> dict[str, object]:
         return {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
@@ -176,7 +176,7 @@ class Node:
             "imageGCHighThresholdPercent": 100,
         }
 
-    def _proxy(self, authority: Authority) -> None:
+    def _proxy(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("proxy"),
             "hostname-override": self.name,
@@ -186,7 +186,7 @@ class Node:
         }
         self.machine.start("kube-proxy", argv("kube-proxy", options))
 
-    def _router(self, authority: Authority) -> None:
+    def _router(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("policies"),
             "node": self.name,

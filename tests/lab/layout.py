@@ -146,7 +146,7 @@ class Layout:
         """The Secret's files, once for the lab's life."""
         self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
         values = {name: secrets.token_urlsafe(24) for name in ("root-password", "agent-password", "password")}
-        values |= {"exchange-key": secrets.token_hex(32), "cluster-id": secrets.token_hex(16)}
+        values |= {name: secrets.token_hex(16) for name in ("exchange-key", "cluster-id", "sst-password")}
         for name, value in {**values, "user": "app", "database": "app"}.items():
             path = self.secrets / name
             if not path.exists():
