@@ -90,14 +90,16 @@ def test_the_application_has_its_database_and_nothing_that_looks_like_it(server:
 
 
 @pytest.mark.galera
-def test_the_agent_may_read_status_and_shut_down_and_nothing_else(server: Node) -> None:
+def test_the_agent_may_read_no_data(server: Node) -> None:
     with login(server, "galera_agent", HARD[1]) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW GLOBAL STATUS LIKE 'wsrep_cluster_status'")
         assert cursor.fetchall() == (("wsrep_cluster_status", "Primary"),)
         cursor.execute("SHOW GRANTS")
         assert [str(row[0]).partition(" IDENT")[0] for row in cursor.fetchall()] == [
-            "GRANT SHUTDOWN, CONNECTION ADMIN ON *.* TO `galera_agent`@`localhost`"
+            "GRANT RELOAD, SHUTDOWN, SUPER, CONNECTION ADMIN ON *.* TO `galera_agent`@`localhost`"
         ]
+        with pytest.raises(pymysql.err.OperationalError, match="denied"):
+            cursor.execute("SELECT * FROM mysql.global_priv")
 
 
 @pytest.mark.galera

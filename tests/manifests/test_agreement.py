@@ -103,9 +103,13 @@ def test_the_folders_are_those_of_the_code_and_of_the_lab(documents_of: Built, n
     found = containers(template(documents_of(name)))
     options = f"{DEFAULTS['CONFIG_DIR'][0]}/conf.d"
 
-    assert set(mounts(found["agent"])) == mounts_in_the_lab("agent") == {*FOLDERS, str(podman.WORK_DIR)}
+    settings = of_kind(documents_of(name), "ConfigMap")["galera-settings"]["data"]
+    tls = {settings["GALERA_BOOTSTRAP_TLS_DIR"]} if "GALERA_BOOTSTRAP_TLS_DIR" in settings else set()
+
+    assert mounts_in_the_lab("agent") == {*FOLDERS, str(podman.WORK_DIR)}
+    assert set(mounts(found["agent"])) == {*mounts_in_the_lab("agent"), *tls}
     for server in ("bootstrap", "mysql"):
-        assert set(mounts(found[server])) == {*mounts_in_the_lab(server), options}
+        assert set(mounts(found[server])) == {*mounts_in_the_lab(server), options, *tls}
         assert mounts(found[server]).items() >= {DEFAULTS["SECRETS_DIR"][0]: True, options: True}.items()
     assert set(mounts(found["install"])) == {str(podman.WORK_DIR), DEFAULTS["CONFIG_DIR"][0]}
 
