@@ -5,6 +5,7 @@ costs events and is told, no more.  The journal itself is another file: what it 
 acts on it, an event within a second.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +62,10 @@ class Writer:
         self.thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; only one agent lives on a volume, so what a killed one has left half-written is nobody's."""
+        for left in self.meta.glob(f".{NAME}.*.tmp"):
+            with contextlib.suppress(OSError):
+                left.unlink()
         self.thread.start()
 
     def stop(self) -> None:

@@ -26,8 +26,10 @@ def overview_lines(told: Json) -> list[str]:
         state = "Primary" if ahead["primary"] else "on disk"
         doubt = "" if ahead["sure"] else "; who does not answer may hold more"
         lines.append(f"  ahead: {', '.join(names)} {state} at {ahead['uuid']}:{ahead['seqno']}{doubt}")
-    for key, words in (("missing", "does not answer"), ("waiting", "is waited for")):
-        lines += [f"  {one['name']} {words} for {span(one['seconds'])}: {one['why']}" for one in _parts(told, key)]
+    awaited = _parts(told, "waiting")
+    lines += [f"  waits for {one['name']}, {span(one['seconds'])} now: {one['why']}" for one in awaited]
+    silent = [one for one in _parts(told, "missing") if one["name"] not in [other["name"] for other in awaited]]
+    lines += [f"  missing: {one['name']}, {span(one['seconds'])} now: {one['why']}" for one in silent]
     if isinstance(told.get("join_written_bytes"), int):
         lines.append(f"  a join is under way: {told['join_written_bytes']} bytes have come to the datadir")
     if told.get("helps"):

@@ -174,6 +174,8 @@ def test_who_is_waited_for_and_what_a_human_may_do_is_in_status(machine: Machine
     assert told["ahead"] == {"names": ["galera-0"], "uuid": A, "seqno": 7, "primary": False, "sure": False}
     text = run(machine, "status").stdout
     assert f"ahead: galera-0 on disk at {A}:7; who does not answer may hold more" in text
+    assert "  waits for galera-1, " in text
+    assert "missing:" not in text  # it is told once
     assert "to do: see why galera-1 is silent: `kubectl describe pod galera-1`; if galera-1 can never" in text
 
 

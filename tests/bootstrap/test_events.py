@@ -184,6 +184,13 @@ def test_a_crash_while_it_is_written_leaves_the_log_of_before(tmp_path: Path, mo
     assert eventlog.read(tmp_path) == ((event(1),), "")
 
 
+def test_what_a_killed_agent_has_left_half_written_does_not_pile_up(tmp_path: Path, said: list[str]) -> None:
+    for name in (f".{eventlog.NAME}.a.tmp", f".{eventlog.NAME}.b.tmp", ".journal.json.c.tmp", "journal.json"):
+        (tmp_path / name).touch()
+    Kept(tmp_path, said).writer.stop()
+    assert {path.name for path in tmp_path.iterdir()} == {".journal.json.c.tmp", "journal.json"}
+
+
 def test_no_file_is_an_empty_log_and_a_damaged_one_is_told(tmp_path: Path) -> None:
     assert eventlog.read(tmp_path) == ((), "")
     (tmp_path / eventlog.NAME).write_bytes(dump((event(1),))[:-20])
