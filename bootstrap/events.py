@@ -14,12 +14,15 @@ SCHEMA = "galera-bootstrap/events/v1"
 """Of the log as the command tells it."""
 
 KEPT = 200
-"""Events kept of the rare kinds, and again so many of the frequent ones."""
+"""Events kept of the frequent kinds, all together."""
+
+KEPT_RARE = 30
+"""Events kept of each rare kind: a server that dies at every start must not push an operator's word out."""
 
 LONGEST = 360
 """Characters of one event's text."""
 
-FREQUENT = frozenset({"decision", "phase", "peer", "server"})
+FREQUENT = frozenset({"decision", "phase", "peer", "server", "promise"})
 """The kinds that can come by the hundred."""
 
 KINDS = {
@@ -66,9 +69,11 @@ def plain(text: str) -> str:
 def bounded(log: Iterable[Event]) -> tuple[Event, ...]:
     """The newest ones of each sort, in their order."""
     events = sorted(log, key=lambda event: event.n)
-    frequent = [event for event in events if event.kind in FREQUENT][-KEPT:]
-    rare = [event for event in events if event.kind not in FREQUENT][-KEPT:]
-    return tuple(sorted([*frequent, *rare], key=lambda event: event.n))
+    rare = KINDS.keys() - FREQUENT
+    kept = [event for event in events if event.kind not in rare][-KEPT:]
+    for kind in rare:
+        kept += [event for event in events if event.kind == kind][-KEPT_RARE:]
+    return tuple(sorted(kept, key=lambda event: event.n))
 
 
 def dump(log: Iterable[Event]) -> bytes:

@@ -21,7 +21,7 @@ TIMEOUT_S = 5.0
 def command(output: str, lines: int | None, kinds: tuple[str, ...]) -> None:
     """Show what has happened on this pod, the oldest first; the times are of the machine's clock, in UTC.
 
-    The newest 200 events are kept, and of the rare ones, which nothing pushes out but their like, another 200.
+    The newest 200 are kept, and of each rare kind, which nothing pushes out but its like, the newest 30.
     """
     told = asked(current())
     chosen = [e for e in listed(told) if not kinds or e["kind"] in kinds][-(lines or 0) :]

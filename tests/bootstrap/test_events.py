@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from bootstrap import arrived, eventlog, events, files
 from bootstrap.chronicle import Chronicle
 from bootstrap.control import MAX_LINE
-from bootstrap.events import FREQUENT, KEPT, KINDS, LONGEST, Event, LogInvalidError, bounded, dump, load, plain
+from bootstrap.events import (
+    FREQUENT,
+    KEPT,
+    KEPT_RARE,
+    KINDS,
+    LONGEST,
+    Event,
+    LogInvalidError,
+    bounded,
+    dump,
+    load,
+    plain,
+)
 from bootstrap.facts import DataClass, Phase
 from tests.bootstrap.records import examples
 
@@ -44,11 +56,26 @@ def test_a_thousand_changes_of_mind_do_not_push_out_a_bootstrap() -> None:
     assert (log[0].kind, log[1].n, log[-1].n) == ("bootstrap", 1002 - KEPT, 1001)
 
 
+def test_a_server_that_dies_at_every_start_does_not_push_out_an_operators_word() -> None:
+    chronicle = Chronicle()
+    chronicle.note("word", "force epoch 7")
+    for n in range(500):
+        chronicle.note("promise", f"term {n}")
+        chronicle.note("join", f"joins {n}")
+    assert chronicle.log[0].text == "force epoch 7"
+    assert len(chronicle.log) == 1 + KEPT + KEPT_RARE
+
+
+def test_what_a_newer_release_told_is_kept_and_bounded() -> None:
+    log = bounded(event(n, f"kind {n}") for n in range(1, 1000))
+    assert len(log) == KEPT
+
+
 def test_the_log_is_bounded_whatever_is_told_of_each_kind() -> None:
     chronicle = Chronicle()
-    for n in range(1000):
+    for n in range(5000):
         chronicle.note(list(KINDS)[n % len(KINDS)], "\N{SNOWMAN}" * 5000)
-    assert len(chronicle.log) == 2 * KEPT
+    assert len(chronicle.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
     assert len(dump(chronicle.log)) < eventlog.LARGEST / 4
     # The command's answer is one message on the agent's socket.
     assert len(json.dumps([asdict(event) for event in chronicle.log])) < MAX_LINE
@@ -89,7 +116,7 @@ def test_events_told_by_many_threads_are_all_there_in_order() -> None:
 
     def tell() -> None:
         for _ in range(KEPT // 10):
-            chronicle.note("word", "x")
+            chronicle.note("phase", "x")
 
     threads = [threading.Thread(target=tell) for _ in range(10)]
     for thread in threads:
