@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from tests.model.explore import Report, at_random, exhaustively, with_deviations
+from tests.model.starts import pod_gone, pods_found
 from tests.model.state import after_outage, first_start
 
 
@@ -18,10 +19,18 @@ from tests.model.state import after_outage, first_start
 def model(deviations: int, depth: int, walks: int, seed: int) -> None:
     """Explore what can happen to a cluster, and say what was found; exit status 1 when an invariant broke."""
     first, outage = first_start(3, faults=3, writes=2), after_outage(3, faults=3, writes=1)
+    gone = pod_gone(0, faults=2, writes=1, words=2)
+    behind, level = (pods_found(by, given_up, faults=3, writes=1, words=2) for by, given_up in ((2, {0, 1}), (0, {1})))
     runs: dict[str, Callable[[], Report]] = {
         f"first start, {deviations} deviations": lambda: with_deviations(first, deviations),
         f"after an outage, {deviations} deviations": lambda: with_deviations(outage, deviations),
         f"after an outage, all of {depth} steps": lambda: exhaustively(outage, depth),
+        f"a pod is gone, {deviations} deviations": lambda: with_deviations(gone, deviations),
+        f"pods beyond a fork come back, {deviations} deviations": lambda: with_deviations(behind, deviations),
+        f"a pod comes back to its fork, {deviations} deviations": lambda: with_deviations(level, deviations),
+        f"words and a new pod, {walks} walks of seed {seed}": lambda: at_random(
+            after_outage(3, faults=6, writes=3)._replace(words=3, grow=1), seed, walks, 400
+        ),
         f"five members, {walks} walks of seed {seed}": lambda: at_random(
             after_outage(5, faults=5, writes=3), seed, walks, 400
         ),

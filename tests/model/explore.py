@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from tests.model import galera, mind
+from tests.model import galera, mind, operators
 from tests.model.galera import InvariantError
 from tests.model.state import Node, State
 from tests.model.steps import Step, ask_on, begin_round, coming_up, starter_missing, steps
@@ -30,13 +30,22 @@ class Report:
     depth: int = 0
     bootstraps: int = 0
     """How many of them were bootstraps: a model in which nothing starts proves nothing."""
+    forced: int = 0
+    """How many were by an operator's word."""
     recovered: int = 0
     """From how many states everything was well again by itself."""
     violation: str = ""
     trace: tuple[str, ...] = field(default=())
 
+    def count(self, before: State, after: State) -> None:
+        """What this step was."""
+        if len(after.started) > len(before.started):
+            self.bootstraps += 1
+            self.forced += any(n.forking for n in after.nodes if n.server == "bootstrapping")
+
     def __str__(self) -> str:
-        told = f"{self.states} states, depth {self.depth}, {self.bootstraps} bootstraps, {self.recovered} recoveries"
+        bootstraps = f"{self.bootstraps} bootstraps ({self.forced} forced)"
+        told = f"{self.states} states, depth {self.depth}, {bootstraps}, {self.recovered} recoveries"
         return "\n  ".join((told, *self.trace, self.violation)) if self.violation else told
 
 
@@ -64,7 +73,7 @@ def exhaustively(first: State, depth: int, *, recover_each: int = 997, most: int
                 if after not in came:
                     came[after] = (state, step.name)
                     following.append(after)
-                    report.bootstraps += len(after.started) > len(state.started)
+                    report.count(state, after)
         level = following
         report.states = len(came)
         if not level or report.states > most:
@@ -108,7 +117,7 @@ def with_deviations(first: State, deviations: int, *, recover_each: int = 997) -
             if after not in came:
                 came[after] = (turn, name)
                 queue.append(after)
-                report.bootstraps += len(after.state.started) > len(turn.state.started)
+                report.count(turn.state, after.state)
     report.states = len(came)
     return report
 
@@ -152,6 +161,8 @@ def moves(state: State, node: Node) -> tuple[str, Callable[[State, int], State]]
         return "sends a request", mind.send
     if node.asking is not None:
         return "asks on", ask_on
+    if node.errand:
+        return "puts its datadir aside", mind.put_aside
     if node.hands is not None:
         return "becomes the server", galera.execute
     if mind.can_take(node):
@@ -178,7 +189,7 @@ def at_random(first: State, seed: int, walks: int, length: int) -> Report:
                 report.violation, report.trace = str(exc), tuple(trace)
                 return report
             report.states += 1
-            report.bootstraps += len(after.started) > len(state.started)
+            report.count(state, after)
             state = after
         try:
             report.recovered += recovered(state)
@@ -217,10 +228,12 @@ def recovered(state: State) -> bool:
     for _ in range(PATIENCE * len(state.nodes)):
         _, step = next(next_turns(turn))
         turn = step()
+        if state.said:
+            turn = turn._replace(state=operators.clear(turn.state, turn.ordinal))
         check(turn.state)
         nodes = turn.state.nodes
         if all(n.server == "Primary" for n in nodes):
-            if gone := state.acknowledged - set(turn.state.components[nodes[0].component].log):
+            if gone := turn.state.acknowledged - set(turn.state.components[nodes[0].component].log):
                 raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
             return True
     rules = {n.verdict.rule for n in turn.state.nodes}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bootstrap.facts import DataClass
 from bootstrap.pod import Action
 from bootstrap.standing import CANDIDATES
-from tests.model.state import ALIVE, Component, Node, State
+from tests.model.state import ALIVE, HISTORY, Component, Node, State, Verdict, comes_from
 
 
 class InvariantError(AssertionError):
@@ -25,12 +25,15 @@ def execute(state: State, ordinal: int) -> State:
         term = verdict.promise.term if verdict.promise else 0
         if node.permission != term:  # consumed, or void: the starter ends
             return starter_gone(state, ordinal)
-        check_bootstrap(state, node, term)
+        check_bootstrap(state, node, term, verdict)
         data = DataClass.INITIALIZED if verdict.first else node.data
+        if verdict.forced:
+            data, state = DataClass.DDL_CRASH, state._replace(acknowledged=state.acknowledged & set(node.log))
         node = node._replace(server="bootstrapping", permission=0, data=data)
         state = state._replace(started=(*state.started, term))
     else:
         node = node._replace(server="joining")
+    node = node._replace(forking=verdict.forced)
     return starter_gone(state.put(node), ordinal)
 
 
@@ -39,19 +42,21 @@ def starter_gone(state: State, ordinal: int) -> State:
     node = state.nodes[ordinal]
     held = bool(node.server)
     pod = node.pod.left(held=held) if node.starter else node.pod
-    return state.put(node._replace(starter=False, hands=None, pod=pod))
+    return state.put(node._replace(starter=False, hands=None, errand=False, pod=pod))
 
 
-def check_bootstrap(state: State, node: Node, term: int) -> None:
-    """What must hold at the moment of every bootstrap (I1, I2)."""
-    if term in state.started:
+def check_bootstrap(state: State, node: Node, term: int, verdict: Verdict) -> None:
+    """What must hold at the moment of every bootstrap (I1, I2); an operator's word excuses those whom it names."""
+    if term in state.started and not (verdict.forced and state.said > 1):  # two words on two sides may share a term
         raise InvariantError(f"term {term} bootstraps twice")
     if alive := [n.name for n in state.nodes if n is not node and n.server]:
         raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
     for other in state.nodes:
-        if other.log != node.log[: len(other.log)]:
+        left = node.uuid != other.uuid and comes_from(state, node.uuid, other.uuid)  # what is beyond a fork
+        named = verdict.forced and other.ordinal in verdict.named
+        if other.log != node.log[: len(other.log)] and not left and not named:
             raise InvariantError(f"{node.name} bootstraps with {node.log}, {other.name} holds {other.log}")
-    if gone := state.acknowledged - set(node.log):
+    if (gone := state.acknowledged - set(node.log)) and not (verdict.forced and (verdict.named or state.lost)):
         raise InvariantError(f"{node.name} bootstraps without the acknowledged commits {sorted(gone)}")
 
 
@@ -68,15 +73,20 @@ def up(state: State, ordinal: int) -> State:
     node = state.nodes[ordinal]
     if node.server == "bootstrapping":
         number = len(state.components)
-        component = Component(frozenset({ordinal}), node.log)
+        if node.forking:
+            uuid = f"{number:08d}-0000-11ee-8000-000000000000"
+            state = state._replace(origins=(*state.origins, (uuid, node.uuid)))
+            node = node._replace(uuid=uuid, base=len(node.log), forking=False)
+        component = Component(frozenset({ordinal}), node.log, uuid=node.uuid, base=node.base)
         node = node._replace(server="Primary", component=number, data=DataClass.CRASHED)
         return order(state._replace(components=(*state.components, component)).put(node), number)
     donor = donors(state, ordinal)[0]
-    if node.server == "joining" and node.data not in CANDIDATES:
-        return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
     component = state.components[donor]
     if node.log != component.log[: len(node.log)]:
         raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
+    if node.server == "joining" and (node.data not in CANDIDATES or node.uuid != component.uuid):
+        return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
+    node = node._replace(uuid=component.uuid, base=component.base)
     node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
     return order(with_view(state.put(node), donor, component.view | {ordinal}), donor, to=ordinal)
 
@@ -167,5 +177,5 @@ def quorum(state: State, number: int) -> State:
 def forget_volume(node: Node, number: int) -> Node:
     """An empty volume in its place."""
     memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False, joining="", uuid="",
-                     epoch=0, promise=None, term=0, volumes=())  # fmt: skip
-    return node._replace(log=(), data=DataClass.EMPTY, memory=memory)
+                     epoch=0, promise=None, term=0, volumes=(), lineage=(), word=None)  # fmt: skip
+    return node._replace(log=(), data=DataClass.EMPTY, memory=memory, uuid=HISTORY, base=0)

@@ -5,14 +5,15 @@ One round of an agent is several steps here, so that anything can happen between
 
 from dataclasses import replace
 
-from bootstrap import promise
+from bootstrap import lineage, promise
 from bootstrap.decide import Bootstrap, Join, Stop, decide
-from bootstrap.facts import Facts, Phase, Promise, Record, Server, Unknown
+from bootstrap.facts import DataClass, Disk, Facts, Fork, Phase, Promise, Record, Server, Unknown, Word
 from bootstrap.journal import Memory
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare, Refusal
+from bootstrap.standing import CANDIDATES
 from tests.model import galera
-from tests.model.state import ALIVE, HISTORY, Node, State, Verdict, disk, record
+from tests.model.state import ALIVE, Node, State, Verdict, disk, record
 
 
 def own(state: State, ordinal: int) -> Record:
@@ -31,7 +32,7 @@ def observe(state: State, ordinal: int) -> State:
     server = None
     if node.server in ALIVE:
         view = state.components[node.component].view
-        server = Server(node.server, "Synced", HISTORY, len(node.log), len(view))
+        server = Server(node.server, "Synced", node.uuid, len(node.log) - node.base, len(view))
     pod = node.pod.observed(held=node.held, server=server)
     return state.put(node._replace(pod=pod, asking=(), fresh=True))
 
@@ -73,20 +74,30 @@ def remembered(node: Node, state: State) -> Node:
     me, memory = record(node, len(state.nodes)), node.memory
     heard = [r for r in node.peers if isinstance(r, Record)]
     if (server := me.primary) is not None:
-        epochs = [memory.epoch, *(r.epoch for r in heard if r.primary)]
+        epochs = [memory.epoch, *(r.epoch for r in heard if r.primary and r.primary.uuid == server.uuid)]
         if memory.promise is not None and memory.promise.winner == node.ordinal:
             epochs.append(memory.promise.term)
-        volumes = dict(memory.volumes) | {r.ordinal: r.volume_id for r in heard}
+        volumes = {r.ordinal: r.volume_id for r in heard}
+        if memory.uuid in ("", server.uuid):
+            volumes = dict(memory.volumes) | volumes
+        forks = lineage.ancestry((*lineage.told_by(memory.lineage, server.uuid), *told_alive(heard)), server.uuid)
         memory = replace(
-            memory, epoch=max(epochs), uuid=server.uuid, joining="", volumes=tuple(sorted(volumes.items()))
-        )
+            memory, epoch=max(epochs), uuid=server.uuid, joining="", volumes=tuple(sorted(volumes.items())),
+            lineage=forks,
+        )  # fmt: skip
         me = record(node._replace(memory=memory), len(state.nodes))
     later = heard if node.fresh else []
     if server is None:
         memory = replace(memory, volumes=founded(memory, [r for r in heard if r.primary]))
     if memory.promise is not None and promise.ended(memory.promise, [me, *later]):
-        memory = replace(memory, promise=None)
+        memory = replace(memory, promise=None, word=None)
     return node._replace(memory=memory)
+
+
+def told_alive(heard: list[Record]) -> tuple[Fork, ...]:
+    """The forks that led to the histories of those who are Primary."""
+    alive = [(r.lineage, r.primary.uuid) for r in heard if r.primary]
+    return tuple(dict.fromkeys(fork for forks, uuid in alive for fork in lineage.ancestry(forks, uuid)))
 
 
 def founded(memory: Memory, founders: list[Record]) -> tuple[tuple[int, str], ...]:
@@ -106,13 +117,13 @@ def retired(node: Node) -> Node:
     bound = node.memory.promise
     if bound is None or not mine(node, bound) or node.pod.taken is not None:
         return node
-    memory = replace(node.memory, promise=None)
+    memory = replace(node.memory, promise=None, word=None)
     return node._replace(permission=0, pod=node.pod.retire(bound.term), memory=memory)
 
 
-def bound_to(node: Node, to: Promise) -> Node:
+def bound_to(node: Node, to: Promise, word: Word | None = None) -> Node:
     """Be bound, durably; what was found before is void."""
-    memory = replace(node.memory, promise=to, term=max(node.memory.term, to.term))
+    memory = replace(node.memory, promise=to, term=max(node.memory.term, to.term), word=word)
     return node._replace(permission=0, memory=memory, fresh=False, verdict=Verdict("promised"))
 
 
@@ -130,7 +141,8 @@ def campaign(state: State, ordinal: int, facts: Facts, decision: Bootstrap) -> S
     if not missing:
         # Not after it was taken: a second file would outlive the server that the first one started.
         lay = bound.term if node.pod.phase is Phase.FROZEN and not node.permission else node.permission
-        verdict = Verdict(decision.rule, Action.BOOTSTRAP, bound, decision.first)
+        named = me.word.unheard | me.word.although if me.word else frozenset()
+        verdict = Verdict(decision.rule, Action.BOOTSTRAP, bound, decision.first, decision.forced, named)
         return state.put(node._replace(permission=lay, verdict=verdict))
     wanted = [r for r in facts.answers if r.disk and r.ordinal in missing]
     outbox = tuple((r.ordinal, Prepare(bound, me, r.boot_id, r.disk)) for r in wanted if r.disk)
@@ -170,8 +182,15 @@ def new_life(node: Node) -> Node:
     fresh = Node(node.ordinal, node.memory).pod.retire(node.memory.term)
     return node._replace(
         life=node.life + 1, pod=fresh, peers=(), asking=None, fresh=False, outbox=(), verdict=Verdict("start"),
-        permission=0,
+        permission=0, errand=False,
     )  # fmt: skip
+
+
+def kill_pod(state: State, ordinal: int) -> State:
+    """Agent, starter and server."""
+    node = state.nodes[ordinal]
+    state = state.put(new_life(node._replace(starter=False, hands=None)))
+    return galera.kill(state, ordinal) if node.server else state
 
 
 # The starter.
@@ -180,15 +199,29 @@ def new_life(node: Node) -> Node:
 def arrive(state: State, ordinal: int) -> State:
     """A starter has the lock, tells the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
-    pod = node.pod.arrived().reported(disk(node, state.kernel), "as found")
-    return state.put(node._replace(starter=True, pod=pod, verdict=Verdict("start")))
+    found = disk(node, state.kernel)
+    pod, memory = node.pod.arrived().reported(found, "as found"), learnt(node.memory, found)
+    return state.put(node._replace(starter=True, errand=False, pod=pod, memory=memory, verdict=Verdict("start")))
+
+
+def learnt(memory: Memory, found: Disk) -> Memory:
+    """A new history was permitted: the disk tells whether it has begun."""
+    forked = lineage.pending(memory.lineage)
+    if forked is None or found.position is None or found.data_class not in CANDIDATES:
+        return memory
+    uuid = found.position.uuid
+    memory = replace(memory, lineage=lineage.told_by(memory.lineage, uuid))
+    if uuid == forked.parent:
+        return memory
+    return replace(memory, uuid=uuid, epoch=max(memory.epoch, forked.epoch), volumes=())
 
 
 def can_take(node: Node) -> bool:
     """Whether a permission waits to be taken."""
     verdict = node.verdict
     usable = verdict.action is not None and verdict.promise == node.memory.promise
-    return usable and node.starter and node.hands is None and node.pod.phase is Phase.FROZEN
+    waits = node.starter and node.hands is None and not node.errand
+    return usable and waits and node.pod.phase is Phase.FROZEN
 
 
 def take(state: State, ordinal: int) -> State:
@@ -197,7 +230,28 @@ def take(state: State, ordinal: int) -> State:
     verdict = node.verdict
     assert verdict.action is not None
     join = verdict.action is Action.JOIN
-    memory = replace(node.memory, joining="open" if join else "", initialised=node.memory.initialised or verdict.first)
+    memory = replace(
+        node.memory, joining="open" if join else "", initialised=node.memory.initialised or verdict.first,
+        lineage=forks_after(node, verdict), word=None,
+    )  # fmt: skip
     pod = node.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0)
     kernel = state.kernel if join else node.kernel
     return state.put(node._replace(memory=memory, pod=pod, hands=verdict, kernel=kernel))
+
+
+def forks_after(node: Node, verdict: Verdict) -> tuple[Fork, ...]:
+    """The lineage with which a permitted server starts; the new history has no name yet."""
+    word, known = node.memory.word, tuple(fork for fork in node.memory.lineage if fork.uuid)
+    if verdict.action is Action.JOIN:
+        heard = [r for r in node.peers if isinstance(r, Record)]
+        return tuple(dict.fromkeys((*known, *told_alive(heard))))
+    if word is None or word.base is None or not verdict.forced:
+        return known
+    return (*lineage.ancestry(known, word.base.uuid), Fork(word.base.uuid, word.base.seqno, word.epoch))
+
+
+def put_aside(state: State, ordinal: int) -> State:
+    """The starter renames the datadir, and reports what there is then."""
+    node = state.nodes[ordinal]
+    node = node._replace(log=(), base=0, data=DataClass.SST_INTERRUPTED, errand=False)
+    return state.put(node._replace(pod=node.pod.reported(disk(node, state.kernel), "put aside")))

@@ -12,7 +12,7 @@ from bootstrap.promise import Prepare
 from bootstrap.standing import CANDIDATES
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
-"""The one history of a model's cluster."""
+"""The first history of a model's cluster; others begin by an operator's word."""
 
 ALIVE = ("Primary", "non-Primary")
 """What a server is that answers."""
@@ -27,6 +27,9 @@ class Verdict(NamedTuple):
     action: Action | None = None
     promise: Promise | None = None
     first: bool = False
+    forced: bool = False
+    named: frozenset[int] = frozenset()
+    """Whom the operator's word gives up."""
 
 
 class Component(NamedTuple):
@@ -37,6 +40,9 @@ class Component(NamedTuple):
     log: tuple[int, ...]
     """What has been ordered; a member may not have applied all of it."""
     primary: bool = True
+    uuid: str = HISTORY
+    base: int = 0
+    """How many commits there were before this history began: its seqnos begin anew."""
 
 
 class Node(NamedTuple):
@@ -50,6 +56,9 @@ class Node(NamedTuple):
     data: DataClass = DataClass.EMPTY
     kernel: int = 0
     """The life of the machine in which a join was last permitted."""
+    uuid: str = HISTORY
+    base: int = 0
+    """As in its component."""
     # In the pod's folders, as long as the pod.
     permission: int = 0
     """The term of the permission that lies there; 0 = none."""
@@ -57,10 +66,14 @@ class Node(NamedTuple):
     starter: bool = False
     hands: Verdict | None = None
     """What the starter has taken and not executed yet."""
+    errand: bool = False
+    """An operator has ordered to put the datadir aside."""
     # The server.
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: int = -1
+    forking: bool = False
+    """Its server begins a new history."""
     # The agent.
     life: int = 0
     pod: Pod = Pod()
@@ -109,6 +122,14 @@ class State(NamedTuple):
     """How many things may still go wrong."""
     writes: int = 0
     """How many commits clients may still make."""
+    words: int = 0
+    """How often operators may still speak."""
+    said: int = 0
+    """How often they have."""
+    grow: int = 0
+    """How many pods may still be added."""
+    origins: tuple[tuple[str, str], ...] = ()
+    """(history, the one that it was forked from), as it really was."""
 
     def put(self, *nodes: Node) -> "State":
         """The same with these nodes."""
@@ -122,9 +143,19 @@ class State(NamedTuple):
         return not {one, other} & self.isolated
 
 
+def comes_from(state: State, new: str, old: str) -> bool:
+    """Whether words lead from the one history to the other."""
+    origins = dict(state.origins)
+    while new != old and new in origins:
+        new = origins[new]
+    return new == old
+
+
 def record(node: Node, count: int) -> Record:
     """What an agent says of its pod, as `Agent.record` has it."""
     memory, pod = node.memory, node.pod
+    bound, word = memory.promise, memory.word
+    open_ = bound and (bound.winner, bound.boot_id) == (node.ordinal, node.boot_id) and bound.term > pod.retired
     return Record(
         pod=node.name,
         ordinal=node.ordinal,
@@ -140,12 +171,14 @@ def record(node: Node, count: int) -> Record:
         promise=memory.promise,
         expected=frozenset(range(count)) | {ordinal for ordinal, _ in memory.volumes},
         volumes=memory.volumes,
+        lineage=memory.lineage,
+        word=word if word and bound and open_ and bound.term == word.epoch else None,
     )
 
 
 def disk(node: Node, kernel: int) -> Disk:
     """What a starter finds: a join that was open when the machine went down may have left less than it seems."""
-    position = Position(HISTORY, len(node.log)) if node.log else None
+    position = Position(node.uuid, len(node.log) - node.base) if node.log else None
     if node.memory.joining and node.kernel != kernel and node.data in CANDIDATES:
         return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True)
     return Disk(node.data, position if node.data in CANDIDATES else None)
@@ -153,8 +186,12 @@ def disk(node: Node, kernel: int) -> Disk:
 
 def first_start(count: int, *, faults: int, writes: int) -> State:
     """Empty pods whose agents have just started."""
-    memories = [Memory("cluster", f"galera-{o}", volume_id=f"volume-{o}") for o in range(count)]
-    return State(tuple(Node(o, memory) for o, memory in enumerate(memories)), faults=faults, writes=writes)
+    return State(tuple(empty(ordinal) for ordinal in range(count)), faults=faults, writes=writes)
+
+
+def empty(ordinal: int) -> Node:
+    """A pod with a new volume."""
+    return Node(ordinal, Memory("cluster", f"galera-{ordinal}", volume_id=f"volume-{ordinal}"))
 
 
 def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> State:

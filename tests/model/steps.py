@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from tests.model import galera, mind
+from tests.model import galera, mind, operators
 from tests.model.state import Node, State
 
 
@@ -29,22 +29,30 @@ def steps(state: State) -> Iterator[Step]:
             for what, do in faults(state, node):
                 yield Step(f"{node.name} {what}", partial(costly, do, ordinal=node.ordinal), fault=True)
         yield Step("power cut", power_cut, fault=True)
+    yield from spoken(state)
+
+
+def spoken(state: State) -> Iterator[Step]:
+    """What operators may do; a word that would be refused changes nothing."""
+    for node in state.nodes:
+        if not state.words or not operators.may_speak(node):
+            continue
+        for what, do in (("is forced", operators.force), ("is discarded", operators.discard)):
+            if (after := do(state, node.ordinal)) is not None:
+                yield Step(f"{node.name} {what}", partial(lambda _, then: then, then=after), fault=True)
+    if state.grow:
+        yield Step("a pod is added", operators.add_pod)
 
 
 def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
     """What leads somewhere."""
-    if starter_missing(node):
-        yield "starter reports", mind.arrive
+    yield from starting(node)
     if node.outbox:
         yield "sends a request", mind.send
     elif node.asking is None:
         yield "begins a round", begin_round
     else:
         yield "asks on", ask_on
-    if mind.can_take(node):
-        yield "takes its permission", mind.take
-    if node.hands is not None:
-        yield "becomes the server", galera.execute
     if coming_up(state, node):
         yield "server comes up", galera.up
     if node.server == "Primary" and node.log != state.components[node.component].log:
@@ -56,6 +64,18 @@ def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., Stat
         yield "is heard again", heal
 
 
+def starting(node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
+    """What the starter does next."""
+    if starter_missing(node):
+        yield "starter reports", mind.arrive
+    if mind.can_take(node):
+        yield "takes its permission", mind.take
+    if node.errand:
+        yield "puts its datadir aside", mind.put_aside
+    if node.hands is not None:
+        yield "becomes the server", galera.execute
+
+
 def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
     """What goes wrong."""
     if node.server:
@@ -64,7 +84,7 @@ def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]
             yield "server is killed in a DDL", partial(galera.kill, in_ddl=True)
             yield "server is stopped", galera.stop
     yield "agent is killed", kill_agent
-    yield "pod is killed", kill_pod
+    yield "pod is killed", mind.kill_pod
     if node.ordinal not in state.isolated:
         yield "is not heard", isolate
     if node.outbox:
@@ -118,16 +138,9 @@ def kill_agent(state: State, ordinal: int) -> State:
     return state.put(mind.new_life(state.nodes[ordinal]))
 
 
-def kill_pod(state: State, ordinal: int) -> State:
-    """Agent, starter and server."""
-    node = state.nodes[ordinal]
-    state = state.put(mind.new_life(node._replace(starter=False, hands=None)))
-    return galera.kill(state, ordinal) if node.server else state
-
-
 def lose_volume(state: State, ordinal: int) -> State:
     """The pod is killed, and its volume replaced by an empty one."""
-    state = kill_pod(state, ordinal)
+    state = mind.kill_pod(state, ordinal)
     node = galera.forget_volume(state.nodes[ordinal], state.nodes[ordinal].life)
     return state.put(node)._replace(lost=True)
 

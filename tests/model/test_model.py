@@ -8,9 +8,17 @@ import pytest
 
 from bootstrap import decide, promise
 from tests.model.explore import Report, at_random, with_deviations
+from tests.model.starts import pod_gone, pods_found
 from tests.model.state import State, after_outage, first_start
 
-STARTS = {"first start": first_start(3, faults=3, writes=2), "after an outage": after_outage(3, faults=3, writes=1)}
+STARTS = {
+    "first start": first_start(3, faults=3, writes=2),
+    "after an outage": after_outage(3, faults=3, writes=1),
+    "first start of two, and a third is added": first_start(2, faults=2, writes=1)._replace(grow=1),
+    "a pod is gone": pod_gone(0, faults=2, writes=1, words=2),
+    "pods beyond a fork come back": pods_found(2, {0, 1}, faults=3, writes=1, words=2),
+    "a pod comes back to its fork": pods_found(0, {1}, faults=3, writes=1, words=2),
+}
 
 Patch = pytest.MonkeyPatch
 
@@ -20,9 +28,15 @@ def test_one_thing_out_of_the_ordinary_anywhere_breaks_nothing(start: State) -> 
     assert_kept(with_deviations(start, 1))
 
 
-@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+@pytest.mark.parametrize("start", list(STARTS.values())[:2], ids=list(STARTS)[:2])
 def test_three_members_on_random_walks_break_nothing(start: State) -> None:
     assert_kept(at_random(start, seed=1, walks=20, length=150))
+
+
+def test_operators_and_a_new_pod_on_random_walks_break_nothing() -> None:
+    report = at_random(after_outage(3, faults=6, writes=3)._replace(words=3, grow=1), seed=1, walks=20, length=300)
+    assert_kept(report)
+    assert report.forced, report
 
 
 def test_five_members_on_random_walks_break_nothing() -> None:
