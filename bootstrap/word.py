@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from bootstrap import lineage
 from bootstrap.facts import DataClass, Facts, Phase, Position, Record, Unknown, Word
 from bootstrap.promise import highest_term
-from bootstrap.standing import BLANK, UNDECIDABLE, candidate, disk_of, doubtful, held, pod_name, replaced, told
+from bootstrap.standing import (
+    BLANK,
+    UNDECIDABLE,
+    candidate,
+    disk_of,
+    doubtful,
+    held,
+    pod_name,
+    primaries,
+    replaced,
+    told,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,12 @@ def obstacle(facts: Facts, word: Word) -> str | None:
 
 
 def advice(facts: Facts, rule: str) -> str:
-    """The command that helps where a rule waits for pods that may never come; what holds says so itself."""
+    """The command that helps where a rule waits for pods that may never come; what holds says so itself.
+
+    Beside a Primary no force is taken.
+    """
     silent = [pod_name(facts, o) for o in sorted(facts.expected) if isinstance(facts.peers.get(o), Unknown)]
-    if rule not in ("P3", "promised") or not silent:
+    if rule not in ("P3", "promised") or not silent or primaries(facts):
         return ""
     return (
         f"if {', '.join(silent)} can never come back: `galera-bootstrap force` in the pod with the most data shows "

@@ -108,3 +108,4 @@ def test_who_waits_for_the_silent_is_told_the_command_that_helps() -> None:
     assert "if galera-2 can never come back: `galera-bootstrap force`" in advice(facts, "P3")
     assert advice(seen_by(frozen(0), frozen(1), frozen(2)), "P3") == ""
     assert advice(facts, "join") == ""
+    assert advice(seen_by(frozen(0), running(1), 2), "promised") == ""  # force is refused beside a Primary
