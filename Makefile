@@ -76,6 +76,10 @@ cluster: cluster-tools ## a real Kubernetes on this machine with our images (roo
 	$(VENV)/bin/python -m tests.cluster up
 	$(VENV)/bin/python -m tests.cluster load
 
+.PHONY: fault
+fault: setup images ## the faults of docs/faults.md in their long form (D=D5 for one of them)
+	E2E_FULL=1 $(VENV)/bin/pytest -m "$(or $(D),D1 or D2 or D3 or D4 or D5 or D6 or D7 or D8 or D9 or D10 or D11 or D12 or D14)" $(PYTEST_ARGS) tests/faults tests/lab tests/containers
+
 .PHONY: e2e
 e2e: $(if $(E2E_CONTEXT),setup,cluster-tools) ## the tests on a real Kubernetes (E2E_CONTEXT=a context of your kubeconfig)
 	E2E_FULL=1 $(VENV)/bin/pytest tests/cluster $(PYTEST_ARGS)

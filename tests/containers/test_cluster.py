@@ -40,6 +40,7 @@ def check_power_cut(cluster: Cluster) -> None:
         assert [pod.containers[name].starts for name in ("install", "agent", "bootstrap")] == [2, 2, 2]
 
 
+@pytest.mark.D8
 def test_a_pod_that_is_cut_off_is_neither_primary_nor_given_up_and_comes_back(form: Form, runtime: Podman) -> None:
     """Silence is not absence: neither side knows what became of the other, and only the majority may go on."""
     cluster = form(runtime)

@@ -78,6 +78,7 @@ def test_a_nil_uuid_with_safe_to_bootstrap_is_no_reason_to_start_there(cluster: 
     assert cluster.bootstraps(0) <= before + 1
 
 
+@pytest.mark.D6
 def test_every_grastate_gone_in_a_ddl_recovers_from_innodb(cluster: Cluster) -> None:
     """D6: zero uuid on all, as after a crash inside a DDL (crafted on really crashed datadirs)."""
     cluster.power_cut()
@@ -88,6 +89,7 @@ def test_every_grastate_gone_in_a_ddl_recovers_from_innodb(cluster: Cluster) -> 
     cluster.recovers()
 
 
+@pytest.mark.D9
 def test_a_volume_replaced_during_the_outage_holds_the_others(cluster: Cluster) -> None:
     """R9: the lost disk may have held the newest commit."""
     cluster.power_cut()
@@ -106,6 +108,7 @@ def test_a_volume_replaced_during_the_outage_holds_the_others(cluster: Cluster) 
     cluster.recovers()
 
 
+@pytest.mark.D5
 def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_its_data(cluster: Cluster) -> None:
     """D5 in small: the joiner's whole pod is killed in the transfer, then all (incident: mariadb-operator #1108)."""
     lab, pod = cluster.lab, cluster.lab.pod(2)
@@ -128,6 +131,7 @@ def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_it
     assert "datadir is SST_INTERRUPTED" in log
 
 
+@pytest.mark.D11
 @BY_PERMISSION
 def test_a_read_only_datadir_is_told_and_cured_without_a_restart_of_the_pod(cluster: Cluster) -> None:
     cluster.power_cut()
@@ -142,6 +146,7 @@ def test_a_read_only_datadir_is_told_and_cured_without_a_restart_of_the_pod(clus
     cluster.recovers()
 
 
+@pytest.mark.D11
 @BY_PERMISSION
 def test_an_unwritable_journal_gives_no_promise(cluster: Cluster) -> None:
     """R39."""

@@ -17,20 +17,24 @@ pytestmark = pytest.mark.galera
 MOMENTS = 20 if os.environ.get("E2E_FULL") == "1" else 2
 """After how many different times of a transfer everything is killed; E2E_FULL=1 takes more."""
 
+RSYNC = pytest.param(
+    "rsync", marks=pytest.mark.skipif(MOMENTS < 20, reason="NOT TESTED: moments of an rsync; E2E_FULL=1 tries 20")
+)
+
 LONGEST = 2.5
 """Seconds that the transfer of so small a database takes, or longer."""
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """Three members, two of which came by such a transfer."""
+@pytest.fixture(params=["mariabackup"])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
+    """Three members, two of which came by a transfer of the method that is the parameter."""
     try:
         machine.check()
     except machine.NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     if missing := [program for program in ("mariadb-backup", "mbstream", "socat") if not shutil.which(program)]:
         pytest.skip(f"NOT TESTED: mariabackup; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
-    with Lab(env={"GALERA_BOOTSTRAP_SST_METHOD": "mariabackup"}) as lab:
+    with Lab(env={"GALERA_BOOTSTRAP_SST_METHOD": request.param}) as lab:
         lab.up(3)
         lab.wait_synced(3)
         it = Cluster(lab, tmp_path / "acknowledged")
@@ -64,7 +68,9 @@ def test_a_lost_volume_is_filled_again_and_an_outage_afterwards_is_recovered_fro
     cluster.recovers()
 
 
+@pytest.mark.D5
 @pytest.mark.timeout(60 + 60 * MOMENTS)
+@pytest.mark.parametrize("cluster", ["mariabackup", RSYNC], indirect=True)
 def test_an_outage_in_the_middle_of_a_transfer_never_makes_the_half_copy_the_start_of_the_cluster(
     cluster: Cluster,
 ) -> None:

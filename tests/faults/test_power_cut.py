@@ -10,6 +10,7 @@ from tests.faults.cluster import Cluster
 pytestmark = pytest.mark.galera
 
 
+@pytest.mark.D1
 @pytest.mark.parametrize(("order", "gap"), [((0, 1, 2), 0.0), ((2, 1, 0), 3.0), ((1, 2, 0), 1.0)])
 def test_agents_and_servers_killed_and_restarted_on_their_old_run_folders(
     cluster: Cluster, order: tuple[int, ...], gap: float
@@ -22,6 +23,7 @@ def test_agents_and_servers_killed_and_restarted_on_their_old_run_folders(
     assert cluster.all_bootstraps == 2  # the first start and this one
 
 
+@pytest.mark.D1
 def test_all_servers_killed_while_their_agents_live_on(cluster: Cluster) -> None:
     with cluster.writer() as writer:
         writer.wait_for(200)
@@ -32,6 +34,7 @@ def test_all_servers_killed_while_their_agents_live_on(cluster: Cluster) -> None
     assert cluster.all_bootstraps == 2
 
 
+@pytest.mark.D1
 def test_all_pods_force_deleted_and_created_anew_twice(cluster: Cluster) -> None:
     """`kubectl delete pod --all --force`: fresh run folders, init containers run again."""
     for _ in range(2):
@@ -41,6 +44,7 @@ def test_all_pods_force_deleted_and_created_anew_twice(cluster: Cluster) -> None
         cluster.recovers()
 
 
+@pytest.mark.D1
 def test_a_stop_of_all_pods_at_once_leaves_nobody_safe_to_bootstrap_and_they_still_come_back(cluster: Cluster) -> None:
     """testbed: after a simultaneous SIGTERM no grastate.dat says safe_to_bootstrap: 1."""
     pods = list(cluster.lab.pods.values())
@@ -57,6 +61,7 @@ def test_a_stop_of_all_pods_at_once_leaves_nobody_safe_to_bootstrap_and_they_sti
     cluster.recovers()
 
 
+@pytest.mark.D1
 def test_a_permission_left_over_from_before_starts_nothing(cluster: Cluster) -> None:
     """A stale one-shot token in every run folder of a rebooted node (incident: mariadb-operator #1626)."""
     cluster.power_cut()
@@ -69,6 +74,7 @@ def test_a_permission_left_over_from_before_starts_nothing(cluster: Cluster) -> 
     assert cluster.all_bootstraps == 2
 
 
+@pytest.mark.D3
 def test_the_most_advanced_pod_starts_whichever_it_is(cluster: Cluster) -> None:
     """Incident: percona K8SPXC-824, the node that must bootstrap is not pod-0."""
     lab = cluster.lab

@@ -7,6 +7,7 @@ from tests.faults.cluster import Cluster
 pytestmark = pytest.mark.galera
 
 
+@pytest.mark.D7
 def test_the_bootstrapper_whose_container_restarts_alone_joins(cluster: Cluster) -> None:
     """D7; the original pet's config still said gcomm:// then (incident: kubernetes #33938)."""
     assert cluster.bootstraps(0) == 1
@@ -49,6 +50,7 @@ def test_an_agent_that_restarts_disturbs_nothing(cluster: Cluster) -> None:
     assert cluster.all_bootstraps == 1
 
 
+@pytest.mark.D9
 def test_a_lost_volume_of_a_live_cluster_is_filled_again(cluster: Cluster) -> None:
     lab = cluster.lab
     lab.pod(1).power_off()

@@ -89,6 +89,7 @@ def outage(lab: Lab) -> int:
     return 7
 
 
+@pytest.mark.D4
 def test_a_pod_that_never_comes_back_is_given_up_and_holds_when_it_does(lab: Lab) -> None:
     old = uuid(lab, 0)
     only = outage(lab)

@@ -1,0 +1,286 @@
+"""The rarer faults of the suite, each by its name: `make fault D=D10`; docs/faults.md has the whole list."""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from subprocess import run
+
+import pymysql
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.lab.lab import Lab
+from tests.lab.oracle import judge
+from tests.lab.writer import recorded
+
+pytestmark = pytest.mark.galera
+
+FULL = os.environ.get("E2E_FULL") == "1"
+
+full = pytest.mark.skipif(not FULL, reason="NOT TESTED: one of the longer faults; `make fault` or E2E_FULL=1 runs it")
+
+STALL = 60.0
+"""Seconds that a winner stands still."""
+
+ALONE = 600.0
+"""Seconds that a stale member is left alone: somebody's patience always ends."""
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def nobody_starts(cluster: Cluster, seconds: float) -> None:
+    """For so long there is no Primary Component, and nobody begins one."""
+    before = cluster.all_bootstraps
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert cluster.primaries() == []
+        assert cluster.all_bootstraps == before
+        time.sleep(1)
+
+
+@full
+@pytest.mark.D2
+@pytest.mark.parametrize("flush", ["0", "2"])
+def test_with_a_relaxed_flush_the_best_disk_starts_and_all_are_alike(tmp_path: Path, flush: str) -> None:
+    """What the kernel has been given survives a SIGKILL; what the server itself held back, of a second, does not."""
+    with Lab(env={"GALERA_BOOTSTRAP_FLUSH_LOG_AT_TRX_COMMIT": flush}) as lab:
+        lab.up(3)
+        lab.wait_synced(3)
+        cluster = Cluster(lab, tmp_path / "acknowledged")
+        cluster.write(200)
+        safe = recorded(cluster.record)
+        time.sleep(3)
+        cluster.power_cut()
+        acknowledged = recorded(cluster.record)
+        lab.start_all()
+        lab.wait_synced(3)
+
+        assert judge(lab, safe).complaints == []
+        verdict = judge(lab, acknowledged)
+        lost = set(verdict.missing.values())
+        assert len(lost) == 1, "all have lost the same, or nothing"
+        assert len(set(verdict.checksums.values())) == len(set(verdict.uuids.values())) == 1
+        print(f"flush {flush}: {len(lost.pop())} of {len(acknowledged)} acknowledged rows are lost")
+
+
+@full
+@pytest.mark.D3
+@pytest.mark.timeout(ALONE + 300)
+def test_a_stale_member_alone_waits_for_ten_minutes_and_names_whom_it_waits_for(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.pod(0).stop()
+    cluster.write(100, through=(1, 2))
+    lab.kill_everything()
+    lab.start_all((0,))
+    cluster.waits(0, r"mysql-1 \(unknown: .*mysql-2 \(unknown: ")
+    nobody_starts(cluster, ALONE)
+    lab.start_all((1, 2))
+
+    cluster.recovers()
+    assert cluster.bootstraps(0) == 1, "the first start, and no more"
+
+
+@full
+@pytest.mark.D6
+def test_all_are_killed_in_a_ddl(cluster: Cluster) -> None:
+    """For as long as it lasts each grastate.dat has neither uuid nor seqno: only InnoDB tells."""
+    lab, database = cluster.lab, cluster.lab.layout.secret("database")
+    table = f"{database}.large"
+    rows = "SELECT seq, REPEAT('x', 200) AS text FROM seq_1_to_100000"
+    lab.sql(0, f"USE {database}", f"CREATE TABLE {table} AS {rows}", seconds=60)
+    with altering(cluster, f"ALTER TABLE {table} ENGINE=InnoDB, ALGORITHM=COPY"):
+        lab.wait("all three in a DDL", lambda: stopped_in_a_ddl(cluster), seconds=120)
+        lab.kill_everything()
+    assert all(marked(cluster, ordinal) for ordinal in (0, 1, 2))
+    lab.start_all()
+
+    cluster.recovers()
+
+
+def stopped_in_a_ddl(cluster: Cluster) -> bool:
+    """Whether all servers, which stand still now, are in one; if not they go on."""
+    pods = list(cluster.lab.pods.values())
+    for pod in pods:
+        pod.pause("mysql")
+    if all(marked(cluster, ordinal) for ordinal in (0, 1, 2)):
+        return True
+    for pod in pods:
+        pod.resume("mysql")
+    time.sleep(0.3)
+    return False
+
+
+def marked(cluster: Cluster, ordinal: int) -> bool:
+    """Whether the member's grastate.dat says that nothing is known."""
+    return NIL in (cluster.lab.pod(ordinal).folders.volume / "data" / "grastate.dat").read_text()
+
+
+@contextmanager
+def altering(cluster: Cluster, statement: str) -> Iterator[None]:
+    """The statement again and again, until the end of the block."""
+    over = threading.Event()
+
+    def alter() -> None:
+        while not over.is_set():
+            with suppress(pymysql.Error, OSError):
+                cluster.lab.sql(0, statement, seconds=60)
+
+    thread = threading.Thread(target=alter, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(timeout=90)
+
+
+@full
+@pytest.mark.D10
+def test_a_winner_that_stands_still_between_promise_and_start_has_no_second_one_beside_it(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.pod(2).stop()
+    cluster.write(50, through=(0, 1))
+    before = cluster.bootstraps(0)
+    lab.kill_everything()
+    lab.start_all((1, 2))
+    cluster.waits(1, r"mysql-0 \(unknown")
+    lab.start_all((0,))
+
+    winner = promised(lab)
+    lab.pod(winner).pause()
+    others = [k for k in (0, 1, 2) if k != winner]
+    counts = {k: cluster.bootstraps(k) for k in others}
+    end = time.monotonic() + STALL
+    while time.monotonic() < end:
+        assert {k: cluster.bootstraps(k) for k in others} == counts
+        assert not set(cluster.primaries()) & set(others)
+        time.sleep(1)
+    lab.pod(winner).resume()
+
+    cluster.recovers()
+    assert cluster.bootstraps(0) <= before + 1
+    assert {k: cluster.bootstraps(k) for k in others} == counts
+
+
+def promised(lab: Lab) -> int:
+    """Whom another has promised its vote: looked for in the logs, which are quicker than any question."""
+
+    def told() -> list[str]:
+        logs = [pod.containers["agent"].log for pod in lab.pods.values()]
+        return [
+            found[1]
+            for log in logs
+            if log.exists()
+            for found in re.finditer(r"term (?!1 )\d+ is promised to mysql-(\d)", log.read_text())
+        ]
+
+    lab.wait("a promise", lambda: bool(told()), seconds=90)
+    return int(told()[-1])
+
+
+@full
+@pytest.mark.D12
+@pytest.mark.skipif(not FAKETIME.exists(), reason="NOT TESTED: wrong clocks; no libfaketime: apt install faketime")
+def test_clocks_an_hour_apart_change_nothing(lab: Lab, tmp_path: Path) -> None:
+    for ordinal, shift in enumerate(("-1h", "+0", "+1h")):
+        pod = lab.create(ordinal)
+        pod.extra_env |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": shift, "DONT_FAKE_MONOTONIC": "1"}
+        pod.start()
+    lab.wait_synced(3)
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    cluster.power_cut()
+    for pod in lab.pods.values():
+        pod.extra_env["FAKETIME"] = {"-1h": "+1h", "+1h": "-1h"}.get(pod.extra_env["FAKETIME"], "+2h")
+    lab.start_all()
+
+    cluster.recovers()
+    assert cluster.all_bootstraps == 2
+
+
+OPTIONS = """\
+[mysqld]
+log_error={work}/server.err
+log_bin={data}/binlog
+log_slave_updates=ON
+wsrep_gtid_mode=ON
+wsrep_gtid_domain_id=7
+gtid_domain_id=8
+server_id=1
+sync_binlog=1
+"""
+
+
+@full
+@pytest.mark.D14
+def test_a_log_elsewhere_a_binlog_and_gtids_hide_no_position(lab: Lab, tmp_path: Path) -> None:
+    for ordinal in range(3):
+        pod = lab.create(ordinal)
+        path = pod.folders.config / "conf.d" / "zz-fault.cnf"
+        path.write_text(OPTIONS.format(work=pod.folders.work, data=pod.folders.volume / "data"))
+        pod.runtime.share(path, 0o664)
+        pod.start()
+    lab.wait_synced(3)
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    for _ in range(2):
+        cluster.power_cut()
+        lab.start_all()
+        cluster.recovers()
+    assert cluster.all_bootstraps == 3
+
+
+@full
+@pytest.mark.D11
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk; only root mounts one")
+def test_a_full_disk_starts_nobody_and_is_cured_by_room(lab: Lab, tmp_path: Path) -> None:
+    """The whole volume of one member is full at its start: neither its journal nor its server can write."""
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    lab.up(3)
+    lab.wait_synced(3)
+    cluster.write(200)
+    cluster.power_cut()
+    pod = lab.pod(1)
+    with small_disk(pod.folders.volume, tmp_path / "image") as filler:
+        fill_up(filler)
+        lab.start_all()
+        cluster.waits(0, "mysql-1")
+        nobody_starts(cluster, 10)
+        filler.unlink()
+
+        cluster.recovers()
+        lab.kill_everything()
+
+
+def fill_up(filler: Path) -> None:
+    """Write until not even a small file has room beside it."""
+    with filler.open("wb", buffering=0) as stream:
+        for size in (1 << 20, 1 << 12, 1):
+            with suppress(OSError):
+                while stream.write(b"\0" * size):
+                    pass
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def small_disk(folder: Path, image: Path) -> Iterator[Path]:
+    """What is in the folder, on a disk of 192 MB of its own; where a file may fill it."""
+    kept = folder.with_name("kept")
+    folder.rename(kept)
+    folder.mkdir()
+    run(("truncate", "--size=192M", image), check=True)
+    run(("mkfs.ext4", "-q", "-m", "0", "-E", "root_owner", image), check=True)
+    run(("mount", "-o", "loop", image, folder), check=True)
+    try:
+        run(("cp", "-a", f"{kept}/.", folder), check=True)
+        yield folder / "filler"
+    finally:
+        run(("umount", "--lazy", folder), check=True)
+        folder.rmdir()
+        kept.rename(folder)
