@@ -321,6 +321,20 @@ def test_render_shows_what_would_be_written(machine: Machine) -> None:
     assert run(machine, "render", "--diff").returncode == 0
 
 
+def test_render_hides_the_password_of_state_transfers(machine: Machine) -> None:
+    method = {"GALERA_BOOTSTRAP_SST_METHOD": "mariabackup"}
+    cnf = machine.root / "config" / "my-galera.cnf"
+    (machine.root / "secrets" / "sst-password").write_text("hush-hush-hush-hush")
+    assert run(machine, "on-change", stdin="", **method).returncode == 0
+    assert 'wsrep_sst_auth = "galera_sst:hush-hush-hush-hush"' in cnf.read_text()
+    (machine.root / "secrets" / "sst-password").write_text("more-hush-more-hush")
+
+    for words in (("render",), ("render", "--diff")):
+        shown = run(machine, *words, **method).stdout
+        assert 'wsrep_sst_auth = "galera_sst:********"' in shown
+        assert "hush" not in shown
+
+
 PEERS = "galera-4.galera.test.svc.cluster.local\nother-9.galera.test.svc.cluster.local\n"
 
 

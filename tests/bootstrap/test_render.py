@@ -166,6 +166,7 @@ def test_with_tls_everything_that_leaves_the_pod_is_encrypted() -> None:
         "socket.ssl_key=/etc/galera-tls/tls.key", "socket.ssl_ca=/etc/galera-tls/ca.crt",
     ]  # fmt: skip
     assert told["sst: ssl-mode"] == "VERIFY_CA"
+    assert told["sst: sst-log-archive"] == "0"
     assert told["wsrep_sst_auth"] == "galera_sst:secret"
 
 
