@@ -79,3 +79,15 @@ def listener(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
             "containers": [container],
         },
     }
+
+
+def address_of(kubectl: Kubectl, pod: str) -> str:
+    """The pod's address."""
+    address = kubectl.get("pod", pod)["status"]["podIP"]
+    assert isinstance(address, str)
+    return address
+
+
+def as_it_was_applied(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object without what the API server has added, so that it can be made again."""
+    return {**thing, "metadata": {key: thing["metadata"][key] for key in ("name", "labels")}}

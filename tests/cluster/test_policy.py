@@ -6,7 +6,6 @@ That members find each other and recover under it is what test_database.py sees:
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import dns.message
 import pytest
@@ -15,7 +14,7 @@ from tests.cluster.cluster import Cluster, why_not
 from tests.cluster.database import SET, Database
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.network import API_SERVICE, CONTROL, node_address
-from tests.cluster.policy_attempts import PORT, listener, listening, reached
+from tests.cluster.policy_attempts import PORT, address_of, as_it_was_applied, listener, listening, reached
 from tests.cluster.waiting import wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600)]
@@ -119,14 +118,3 @@ def test_a_member_has_answers_of_the_name_server(database: Database, protocol: s
 def test_probes_come_through(database: Database) -> None:
     """`health` is denied to every pod, see above, and yet the kubelet has its answers."""
     assert database.kubectl("get", SET, "--output=jsonpath={.status.readyReplicas}") == "3"
-
-
-def address_of(kubectl: Kubectl, pod: str) -> str:
-    address = kubectl.get("pod", pod)["status"]["podIP"]
-    assert isinstance(address, str)
-    return address
-
-
-def as_it_was_applied(thing: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object without what the API server has added, so that it can be made again."""
-    return {**thing, "metadata": {key: thing["metadata"][key] for key in ("name", "labels")}}

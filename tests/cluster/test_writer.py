@@ -9,9 +9,11 @@ import pytest
 
 from images.build import ensure
 from images.debian import image_id
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, why_not
 from tests.cluster.conftest import NAMESPACE, OVERLAY
 from tests.cluster.database import Database, is_ready
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.policy_attempts import address_of, as_it_was_applied, listener, reached
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 from tests.manifests.built import relative
@@ -22,6 +24,14 @@ COMPONENT = OVERLAY.parents[1] / "components/writer-haproxy"
 
 SERVICE = "mysql-writer"
 PROXIES = ("mysql-writer-0", "mysql-writer-1")
+
+MAY_REACH = {
+    "writer-client": {"mysql"},
+    "writer-other": set(),
+    "mysql-0": set(),
+    PROXIES[0]: {"proxies", "member's mysql", "member's health"},
+}
+"""Pods, and the places that the network policies let them connect to."""
 
 ASK = "echo '@1 show table writer' | socat -t 5 - UNIX-CONNECT:/run/haproxy/master.sock"
 
@@ -103,6 +113,46 @@ def test_a_proxy_goes_and_its_clients_go_to_the_other(database: Database, proxie
     assert writers(proxies) == before
     assert database.silence() < 15
     assert database.judge().complaints == []
+
+
+@pytest.mark.usefixtures("proxies")
+@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: whom the proxies let in; set E2E_FULL=1")
+def test_the_ports_of_a_proxy_are_open_to_those_whom_they_are_for(own_cluster: Cluster, database: Database) -> None:
+    """And without the policies to everybody: so that a denial is theirs."""
+    if not own_cluster.policies:
+        pytest.skip(f"NOT TESTED: what the proxies' network policy denies: {why_not(policies=True)}")
+    within = database.kubectl
+    within.apply(listener("writer-client", {"mysql-client": "true"}), listener("writer-other", {}))
+    for pod in ("writer-client", "writer-other"):
+        within.wait(f"pod/{pod}", "condition=Ready", seconds=60)
+    places = attempts(within)
+    everything = {pod: set(theirs) for pod, theirs in places.items()}
+
+    def found() -> dict[str, set[str]]:
+        return {pod: reached(within, pod, theirs) for pod, theirs in places.items()}
+
+    wait("the policies in force", lambda: found() == MAY_REACH, seconds=60)
+    policies = [as_it_was_applied(within.get("networkpolicy", name)) for name in ("mysql", SERVICE)]
+    within("delete", "networkpolicy", "mysql", SERVICE)
+    try:
+        wait("proxies without the policies", lambda: found() == everything, seconds=90)
+    finally:
+        within.apply(*policies)
+    wait("the policies in force again", lambda: found() == MAY_REACH, seconds=90)
+    within("delete", "pod", "writer-client", "writer-other", "--wait=false")
+
+
+def attempts(within: Kubectl) -> dict[str, dict[str, str]]:
+    """Where each pod tries to connect to: one proxy's ports; and the other proxy to a member's, too."""
+    proxy, member = address_of(within, PROXIES[1]), address_of(within, "mysql-1")
+    of_proxy = {"mysql": f"{proxy}:3306", "metrics": f"{proxy}:8404", "proxies": f"{proxy}:10000"}
+    of_member = {
+        "member's mysql": f"{member}:3306",
+        "member's health": f"{member}:8080",
+        "member's galera": f"{member}:4567",
+        "member's bootstrap": f"{member}:4569",
+    }
+    return {pod: of_proxy | (of_member if pod == PROXIES[0] else {}) for pod in MAY_REACH}
 
 
 def test_no_container_of_a_proxy_was_started_twice(proxies: Database) -> None:
