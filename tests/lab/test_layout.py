@@ -46,7 +46,7 @@ def test_the_secret_is_written_once_and_private(tmp_path: Path) -> None:
     layout.write_secrets()
     assert layout.secret("root-password") == before
     assert {path.stat().st_mode & 0o777 for path in layout.secrets.iterdir()} == {0o600}
-    assert len(list(layout.secrets.iterdir())) == 7
+    assert len(list(layout.secrets.iterdir())) == 8
 
 
 def test_a_machine_without_the_database_is_told_what_to_install(tmp_path: Path) -> None:
