@@ -46,6 +46,10 @@ SERVER_PORTS = {"mysql": 3306, "sst": render.SST_PORT, "galera": render.GROUP_PO
 
 PEER_PORTS = {**SERVER_PORTS, "bootstrap": int(DEFAULTS["EXCHANGE_PORT"][0])}
 
+EXAMPLES_WITH_POLICIES = sorted(
+    str(path.parent.relative_to(MANIFESTS)) for path in MANIFESTS.glob("examples/*/network-policy.yaml")
+)
+
 FOLDERS = {DEFAULTS[name][0] for name in ("DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR")}
 """Where the code looks for a pod's volumes."""
 
@@ -162,6 +166,11 @@ def test_the_ports_are_those_of_the_code(base: Documents) -> None:
         assert services[clients]["spec"]["ports"] == [{"name": "mysql", "port": 3306}]
 
 
+def pods_with(labels: Document) -> list[Document]:
+    """A policy's word for the pods of its own namespace with these labels, and nobody else."""
+    return [{"podSelector": {"matchLabels": labels}}]
+
+
 def test_the_network_policy_lets_members_reach_the_ports_of_members(base: Documents) -> None:
     spec = of_kind(base, "NetworkPolicy")["mysql"]["spec"]
     between = {port for name, port in PEER_PORTS.items() if name != "mysql"}
@@ -171,6 +180,37 @@ def test_the_network_policy_lets_members_reach_the_ports_of_members(base: Docume
     assert {one["port"] for one in members["ports"]} == {one["port"] for one in to_members["ports"]} == between
     assert [one["port"] for one in clients["ports"]] == [3306]
     assert {(one["protocol"], one["port"]) for one in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+
+
+def test_the_network_policy_lets_nobody_else_in_or_out(base: Documents) -> None:
+    """A rule without `from` or `to` is for everybody, an empty selector for the whole namespace."""
+    spec = of_kind(base, "NetworkPolicy")["mysql"]["spec"]
+    members = pods_with(stateful_set(base)["spec"]["selector"]["matchLabels"])
+
+    assert spec["podSelector"] == members[0]["podSelector"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert [rule.get("from") for rule in spec["ingress"]] == [members, pods_with({"mysql-client": "true"})]
+    # A node-local cache has any address.
+    assert [rule.get("to") for rule in spec["egress"]] == [members, None]
+
+
+@pytest.mark.parametrize("name", EXAMPLES_WITH_POLICIES)
+def test_nor_do_those_of_the_examples(documents_of: Built, name: str) -> None:
+    documents = documents_of(name)
+    ((owner, policy),) = of_kind(documents, "NetworkPolicy").items()
+    ((_, found),) = of_kind(documents, "StatefulSet").items()
+    spec, template = policy["spec"], found["spec"]["template"]
+    members = pods_with(found["spec"]["selector"]["matchLabels"])
+    declared = {port["containerPort"] for one in containers(template["spec"]).values() for port in one.get("ports", ())}
+    of_members, of_clients = ({port["port"] for port in rule["ports"]} for rule in spec["ingress"])
+
+    assert spec["podSelector"] == members[0]["podSelector"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert [rule.get("from") for rule in spec["ingress"]] == [members, pods_with({f"{owner}-client": "true"})]
+    assert [rule.get("to") for rule in spec["egress"]] == [members, None]
+    assert of_members | of_clients == declared
+    assert {port["port"] for port in spec["egress"][0]["ports"]} == of_members
+    assert {(one["protocol"], one["port"]) for one in spec["egress"][1]["ports"]} == {("UDP", 53), ("TCP", 53)}
 
 
 @pytest.mark.parametrize("name", [*CLUSTERS, FORM_OF_2017])
