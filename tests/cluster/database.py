@@ -179,9 +179,13 @@ class Database:
         return len(self._acknowledged)
 
     def wait_acknowledged(self, more: int, *, seconds: float = 180) -> None:
-        """Until so many more rows than now are acknowledged."""
+        """Until so many more rows than now are acknowledged; raises ClusterError with what client and pods say."""
         goal = self.acknowledged() + more
-        wait(f"{more} acknowledged rows", lambda: self.acknowledged() >= goal, seconds=seconds)
+        try:
+            wait(f"{more} acknowledged rows", lambda: self.acknowledged() >= goal, seconds=seconds)
+        except ClusterError as exc:
+            errors = self.kubectl("exec", f"writer-{self._writers}", "--", "sh", "-c", "tail -n 3 /tmp/error.*")
+            raise ClusterError(f"{exc}; the client says\n{errors}\n{self.story()}") from exc
 
     def silence(self) -> float:
         """The longest time in seconds that the last writer had no row acknowledged, between its first and its last."""
