@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.database import MEMBERS, RENAMED_TOOL, SET, Database
+from tests.cluster.database import MEMBERS, RENAMED_TOOL, SET, UNNOTICED, Database
 from tests.cluster.shared import FULL
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError
@@ -48,7 +48,7 @@ def test_an_image_is_changed_member_by_member_and_a_client_that_tries_again_sees
     times.note("rolling update: a client had no row acknowledged", database.silence())
 
     # A statement that meets a server on its way out waits for its client's own time-out, not for the update.
-    assert database.silence() < 15
+    assert database.silence() < UNNOTICED
     assert database.judge().complaints == []
     specified = [container for pod in database.pods() for container in pod["spec"]["initContainers"]]
     assert [c["image"] for c in specified if c["name"] == "agent"] == [RENAMED_TOOL] * 3

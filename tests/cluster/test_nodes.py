@@ -19,7 +19,7 @@ from images.debian import image_id
 from images.running import BuildError
 from tests.cluster.cluster import Cluster, NotHereError, check
 from tests.cluster.conftest import OVERLAY
-from tests.cluster.database import MEMBERS, Database, is_ready
+from tests.cluster.database import MEMBERS, UNNOTICED, Database, is_ready
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.node import Node
 from tests.cluster.shared import Shared, full, looked_after
@@ -115,7 +115,7 @@ def test_all_nodes_are_drained_one_after_the_other(machines: Cluster, database: 
     times.note("all three nodes drained: a client had no row acknowledged", database.silence())
 
     # A statement that meets a server on its way out waits for its client's own time-out, not for the drain.
-    assert database.silence() < 15
+    assert database.silence() < UNNOTICED
     assert database.judge().complaints == []
     assert {pod["spec"]["nodeName"] for pod in database.pods()} == {node.name for node in machines.nodes}
 

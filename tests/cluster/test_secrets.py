@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.cluster.database import SOCKET, Database, is_ready
+from tests.cluster.database import SOCKET, UNNOTICED, Database, is_ready
 from tests.cluster.shared import full
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError, wait
@@ -39,7 +39,7 @@ def test_the_exchange_key_is_rotated_in_two_steps_and_a_full_outage_is_recovered
         database.wait_acknowledged(10)
 
     assert refused == []
-    assert database.silence() < 15
+    assert database.silence() < UNNOTICED
     assert database.containers("mysql") == servers
 
     assert secret(database, "exchange-key") == KEY
