@@ -26,9 +26,6 @@ SOCKET = "/run/galera/mariadbd.sock"
 UNNOTICED = 60.0
 """Seconds without an acknowledged row, a generous bound: what is done in order takes two (docs/cluster.md)."""
 
-RECOVERED = 200.0
-"""The same of a recovery."""
-
 
 class Database:
     """A StatefulSet `mysql` of the manifests in kubectl's namespace."""
@@ -184,7 +181,7 @@ class Database:
         self._collect()
         return len(self._acknowledged)
 
-    def wait_acknowledged(self, more: int, *, seconds: float = 300) -> None:
+    def wait_acknowledged(self, more: int, *, seconds: float = 180) -> None:
         """Until so many more rows than now are acknowledged; raises ClusterError with what client and pods say."""
         goal = self.acknowledged() + more
         try:

@@ -69,9 +69,9 @@ class Members:
         for ordinal in list(self._servers):
             self.die(ordinal)
 
-    def add(self, ordinal: int) -> None:
-        """A member that is ready, and in DNS."""
-        ip, name = self._lab.layout.ip(ordinal), f"mysql-{ordinal}"
+    def add(self, ordinal: int, ip: str | None = None) -> None:
+        """A member that is ready, and in DNS; at its address in the lab unless it is told another."""
+        ip, name = ip or self._lab.layout.ip(ordinal), f"mysql-{ordinal}"
         port, probe = _Port((ip, 3306), _Tells), _Probe((ip, HEALTH_PORT), _Answers)
         port.name = name
         self._servers[ordinal] = port, probe

@@ -9,6 +9,7 @@ from tests.haproxy.conftest import Start
 from tests.haproxy.members import Members
 from tests.haproxy.proxy import FALL, PATIENCE, PORTS, Proxy, holds
 from tests.lab.lab import Lab
+from tests.lab.layout import address
 
 ZERO, ONE = "mysql-writer-0", "mysql-writer-1"
 
@@ -98,6 +99,20 @@ def test_a_writer_that_is_gone_is_left(lab: Lab, members: Members, start: Start)
     members.die(0)
 
     proxy.wait("another writer", lambda: writer(proxy) == "mysql-1")
+
+
+def test_members_are_followed_to_the_addresses_of_their_new_pods(lab: Lab, members: Members, start: Start) -> None:
+    """Until nobody is left where he was at the proxy's start."""
+    proxy = start(lab, ZERO)
+    for ordinal in range(3):
+        with closing(connect(proxy)) as connection:
+            assert told(connection)
+        members.die(ordinal)
+        proxy.wait_state(f"mysql-{ordinal}", "DOWN")
+        members.add(ordinal, address(lab.layout.network, 20 + ordinal))
+        proxy.wait_state(f"mysql-{ordinal}", "UP")
+
+    assert writer(proxy)
 
 
 def test_a_proxy_hears_from_the_other_who_the_writer_is(lab: Lab, members: Members, start: Start) -> None:
