@@ -13,6 +13,7 @@ COMMANDS = {
     "on-start": "peers on stdin: report the datadir, wait for the decision, write my-galera.cnf",
     "on-change": "peers on stdin: write my-galera.cnf anew",
     "start": "take the permission and become the server: start -- mariadbd --defaults-file=...",
+    "leave": "before a server is told to stop: wait for clients to go elsewhere and for others to have joined",
     "status": "one line a member",
     "events": "what has happened on this pod: decisions, promises, joins, bootstraps, an operator's words",
     "healthz": "a probe: exit code 0 or 1",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from bootstrap import chronicle, events, lineage, overview, probes, spoken
+from bootstrap import chronicle, events, leaving, lineage, overview, probes, spoken
 from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
@@ -34,6 +34,8 @@ class Desk:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
+        self._staying = ""
+        """For whom a pod that is to stop stays; told in the log when it changes."""
 
     def serve(self, connection: Connection) -> None:
         """Answer until the other end goes; a starter that goes is told to the agent."""
@@ -65,6 +67,7 @@ class Desk:
             "status": self._status,
             "explain": self._explain,
             "health": self._health,
+            "leave": self._leave,
             "events": self._events,
             "force": lambda: spoken.speak(self.agent, said(message)),
             "discard": lambda: spoken.discard(self.agent, delete=bool(message.get("delete"))),
@@ -170,6 +173,15 @@ class Desk:
         view = self.agent.view()
         word = probes.ready(view)
         return {"live": probes.alive(view), "ready": word is probes.Word.READY, "word": word.value}
+
+    def _leave(self) -> Json:
+        """Whether this pod, which is to stop, should stay a moment longer."""
+        with self.agent.changed:
+            reason = leaving.reason(self.agent.facts())
+        if reason != self._staying:
+            self._staying = reason
+            self.agent.world.say(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
+        return {"reason": reason}
 
     def _explain(self) -> Json:
         agent = self.agent

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -175,11 +176,28 @@ def test_a_joiner_in_a_state_transfer_is_alive_and_its_donor_leaves_service_to_t
     with Kubelet(lab) as kubelet:
         lab.wait("a donor is out of service", lambda: "donor" in words(lab))
         assert sorted(words(lab)) == ["donor", "ready", "silent"]
+        leave(lab, 0, "--at-most=1")
         for donor in donors:
             full_speed(donor)
+        # Who is to stop meanwhile, stays until the other is there.
+        leave(lab, 0, "--at-most=60")
+        came = lab.server(2)
+        assert came is not None
+        assert came.local_state == "Synced"
         lab.wait("all pods are ready", lambda: words(lab) == ["ready"] * 3)
     assert {failure for failure in kubelet.failures if failure[0] != 2} == set()
     assert {answer for _, answer in kubelet.failures} <= {NOBODY}
+
+
+def test_who_is_to_stop_while_all_are_synced_only_waits_for_its_clients(lab: Lab) -> None:
+    before = time.monotonic()
+    leave(lab, 0, "--at-least=0.5", "--at-most=60")
+    assert 0.5 <= time.monotonic() - before < 20
+
+
+def leave(lab: Lab, ordinal: int, *options: str) -> None:
+    """What a pod's preStop does."""
+    report.run(lab.pod(ordinal), "galera-bootstrap", "leave", *("--at-least=0", *options), seconds=90)
 
 
 def test_the_last_member_stays_in_service_while_it_is_a_donor(lab: Lab) -> None:
