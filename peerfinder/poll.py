@@ -27,7 +27,7 @@ from peerfinder.handover import Handover
 from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller, cure
 from peerfinder.lookup import Found, Memory, Nameservers
-from peerfinder.pace import EAGER_SECONDS, Pace, pause
+from peerfinder.pace import EAGER_SECONDS, Moment, Pace, pause
 from peerfinder.peers import lines
 from peerfinder.signals import Signals
 from peerfinder.status import Status
@@ -38,9 +38,6 @@ LOOKUP_SECONDS = 5.0
 
 ONE_BY_ONE_SECONDS = 30.0
 """The longest time to ask for each pod of a Service that is too large for one answer, seconds."""
-
-JITTER = 0.05
-"""Part of a pause that is random, so that pods started together do not ask together."""
 
 HOOK_AGAIN_SECONDS = 1.0
 """Pause after a hook that failed and may be run again; doubled by each further failure, seconds."""
@@ -131,10 +128,10 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], 
                 state = watch.handed(state, looked.outcome.peers)
                 if plan.once or plan.on_change is None:
                     return
-        quiet = monotonic() - max(began, state.still_since)
-        seconds = pause(plan.pace, quiet, looked.cost, failures, waiting=not state.handed)
+        quiet, removal = monotonic() - max(began, state.still_since), watch.removal_due(state, plan.rules) - asked
+        luck = random.random()  # noqa: S311 - no secret
+        seconds = pause(plan.pace, Moment(quiet, looked.cost, failures, not state.handed, removal, luck))
         seconds = max(seconds, min(HOOK_AGAIN_MAX, HOOK_AGAIN_SECONDS * 2 ** (again - 1)) if again else 0.0)
-        seconds *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         with signals.interruptible():
             wake = monotonic() + seconds if failures or again else asked + seconds
             told.due = wake

@@ -11,6 +11,7 @@ due when that name is required; what is unknown moves no clock towards a removal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import inf
 
 from peerfinder.peers import ordered
 
@@ -61,7 +62,9 @@ class Watch:
     handed: Mapping[str, str] = field(default_factory=dict)
     """The peers of the last hook; empty before the first."""
     missed: Mapping[str, float] = field(default_factory=dict)
-    """Peers that count as present although they are not seen so: since when they are unseen, seconds."""
+    """Peers that count as present although they are not seen so: since when they are not, seconds."""
+    away: Mapping[str, float] = field(default_factory=dict)
+    """Those of them that are not seen at all, with another address either: since when, seconds."""
     present: Mapping[str, str] = field(default_factory=dict)
     """The peers that count as present, and what hooks get for each."""
     still_since: float = 0.0
@@ -72,17 +75,23 @@ class Watch:
 
 def observe(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> tuple[Watch, Due | Wait]:
     """Take in a valid answer at *now* (any monotonic clock) and tell which hook is due."""
-    missed = _missed(watch, rules, seen, now)
+    away = {peer: watch.away.get(peer, now) for peer in watch.present if peer not in seen}
+    missed = _missed(watch, rules, seen, away, now)
     present = {**seen, **{peer: watch.present[peer] for peer in missed}}
     still_since = watch.still_since if present == watch.present else now
     differs_since = None if present == watch.handed else now if watch.differs_since is None else watch.differs_since
-    watch = replace(watch, missed=missed, present=present, still_since=still_since, differs_since=differs_since)
+    watch = Watch(watch.handed, missed, away, present, still_since, differs_since)
     return watch, _verdict(watch, rules, seen, now)
 
 
 def unknown(watch: Watch) -> Watch:
     """Take in a failed lookup: peers are neither gone nor there, so the clocks of removal start anew."""
-    return replace(watch, missed={})
+    return replace(watch, missed={}, away={})
+
+
+def removal_due(watch: Watch, rules: Rules) -> float:
+    """Tell when the first of the unseen peers counts as gone if it stays unseen; infinite if none is unseen."""
+    return min((watch.away.get(peer, since) for peer, since in watch.missed.items()), default=inf) + rules.remove_after
 
 
 def handed(watch: Watch, peers: Mapping[str, str]) -> Watch:
@@ -90,9 +99,12 @@ def handed(watch: Watch, peers: Mapping[str, str]) -> Watch:
     return replace(watch, handed=peers, differs_since=None)
 
 
-def _missed(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> dict[str, float]:
+def _missed(
+    watch: Watch, rules: Rules, seen: Mapping[str, str], away: Mapping[str, float], now: float
+) -> dict[str, float]:
     unseen = {peer: watch.missed.get(peer, now) for peer, given in watch.present.items() if seen.get(peer) != given}
-    return {peer: since for peer, since in unseen.items() if now - since < rules.remove_after}
+    # A peer that was seen a moment ago is not gone, however long its address has been another one.
+    return {peer: since for peer, since in unseen.items() if now - away.get(peer, since) < rules.remove_after}
 
 
 def _verdict(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> Due | Wait:

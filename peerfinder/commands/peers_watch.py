@@ -15,7 +15,7 @@ from peerfinder import lookup
 from peerfinder.domain import Names
 from peerfinder.errors import LookupFailedError, NoRecordsError
 from peerfinder.lookup import Found, Nameservers
-from peerfinder.pace import Pace, pause
+from peerfinder.pace import Moment, Pace, pause
 from peerfinder.signals import Signals
 
 SCHEMA = "peerfinder.change/v1"
@@ -73,7 +73,7 @@ def follow(question: Question, output: str) -> None:
                 still = asked
                 _show(change, output)
             cost = process_time() - cost
-            seconds = pause(Pace(question.interval), asked - still, cost, failures, waiting=False)
+            seconds = pause(Pace(question.interval), Moment(asked - still, cost, failures))
             signals.sleep(asked + seconds - monotonic())
 
 

@@ -4,10 +4,11 @@ The loop, its pauses, the state machine, the log and the metrics are the real on
 process stand still or jump as the course says, so that hours take no time.
 """
 
+import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -243,7 +244,8 @@ def questions_are_few(world: World, values: dict[str, str]) -> None:
             continue
         assert after.at - look.at >= 0.1 - 1e-6, "DNS is flooded"
         if look.trouble:
-            assert after.at - look.at >= min(interval, 0.1 * 2 ** min(failed, 9)) - 1e-6, "who is in trouble is pressed"
+            least = min(interval, 0.1 * 2 ** min(failed, 9)) * 0.975
+            assert after.at - look.at >= least - 1e-6, "who is in trouble is pressed"
 
 
 def who_stays_is_handed_over(world: World, values: dict[str, str], ended: BaseException | None) -> None:
@@ -278,6 +280,31 @@ def the_end_is_right(world: World, values: dict[str, str], ended: BaseException 
     if ended is None:
         assert "once" in values
         assert world.calls[-1].well
+
+
+@pytest.mark.parametrize(("interval", "mean"), [("1", 0.5), ("5", 2.5)])
+def test_a_change_is_seen_after_half_the_interval_on_average(interval: str, mean: float) -> None:
+    """At one question a second after half a second, at one every five after two and a half."""
+    chance = random.Random(7)
+    parts = [Part(chance.uniform(60, 70), (TWO if number % 2 else THREE,)) for number in range(200)]
+
+    world, _, _ = played(parts, [], {"interval": interval, "remove-after": "0"})
+
+    changes = list(accumulate((part.seconds for part in parts), initial=START))[1:-1]
+    delays = [call.at - at for at, call in zip(changes, world.calls[1:], strict=True)]
+    steady = [look.at for look in world.looks for at in changes if at - 30 <= look.at < at]
+    assert max(delays) <= 2 * mean * 1.025 + 1e-6
+    assert sum(delays) / len(delays) == pytest.approx(mean, rel=0.15)
+    assert len(steady) / len(changes) / 30 == pytest.approx(0.5 / mean, rel=0.01)
+
+
+def test_a_peer_that_stays_away_is_gone_after_its_time_and_no_later() -> None:
+    parts = [Part(60, (THREE,)), Part(60, (TWO,))]
+
+    world, _, _ = played(parts, [], {"interval": "5"})
+
+    first = next(look.at for look in world.looks if look.at >= START + 60)
+    assert world.calls[1].at - first == pytest.approx(6)
 
 
 def test_a_course_is_really_played() -> None:

@@ -166,6 +166,28 @@ def test_a_peer_that_returns_with_another_address_has_the_new_one() -> None:
     assert course.see("ab", after=1) == Due({"a": "a", "b": "10.0.0.2"})
 
 
+def test_a_peer_that_was_just_seen_at_another_address_is_not_gone() -> None:
+    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course.see("ab")
+    course.at["b"] = "10.0.0.2"
+    course.see("ab")
+    course.see("ab", after=4)
+
+    assert course.see("a", after=1) is Wait.STEADY
+    assert course.see("a", after=4.9) is Wait.STEADY
+    assert course.see("a", after=0.2) == due("a")
+
+
+def test_a_new_address_is_taken_although_its_peer_comes_and_goes() -> None:
+    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course.see("ab")
+    course.at["b"] = "10.0.0.2"
+
+    verdicts = [course.see("ab" if n % 2 else "a") for n in range(8)]
+
+    assert verdicts == [Wait.STEADY] * 5 + [Due({"a": "a", "b": "10.0.0.2"})] + [Wait.STEADY] * 2
+
+
 def test_what_a_hook_gets_is_sorted_and_each_address_once() -> None:
     course = Course(Rules(), at={"a": "10.0.0.2", "b": "10.0.0.10", "c": "10.0.0.2"})
 
