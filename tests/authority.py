@@ -17,7 +17,8 @@ extendedKeyUsage = clientAuth, serverAuth
 """
 """Without the distribution's openssl.cnf, which would make every certificate an authority."""
 
-DAYS = "30"
+DAYS = 30
+"""How long a certificate is valid, unless the authority is told otherwise."""
 
 
 class AuthorityError(Exception):
@@ -29,7 +30,7 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         """Make the authority, or take the one that is there."""
-        self.folder = folder
+        self.folder, self.days = folder, DAYS
         if not self.certificate("ca").exists():
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -52,7 +53,17 @@ class Authority:
         self._request(name, subject, "-extensions", "leaf", *names, *signer)
 
     def _request(self, name: str, subject: str, *options: str) -> None:
-        argv = ["openssl", "req", "-x509", "-new", "-config", str(self.folder / "openssl.cnf"), "-days", DAYS, "-nodes"]
+        argv = [
+            "openssl",
+            "req",
+            "-x509",
+            "-new",
+            "-config",
+            str(self.folder / "openssl.cnf"),
+            "-days",
+            str(self.days),
+            "-nodes",
+        ]
         argv += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", subject]
         argv += ["-keyout", str(self.key(name)), "-out", str(self.certificate(name)), *options]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)

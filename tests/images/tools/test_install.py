@@ -88,7 +88,7 @@ def test_the_binary_of_2017_is_replaced_while_it_runs(tool_image: str, work_dir:
 
 
 def test_a_full_volume_keeps_what_was_there(tool_image: str) -> None:
-    """5 MB of 17, in memory; an old program is in the way and stays."""
+    """5 MB of 25, in memory; an old program is in the way and stays."""
     done = install_over_an_old_program(tool_image, "rw,size=5m,mode=1777")
 
     fails(done, "No space left", "sizeLimit")

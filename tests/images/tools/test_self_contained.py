@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.authority import Authority
 from tests.dns.knot import free_port
 from tests.images.server.box import UID, podman, share
 from tests.images.tools import elf
@@ -99,13 +100,34 @@ def test_every_command_gets_as_far_as_it_can_alone(tool_image: str, tmp_path: Pa
     assert (done.returncode, done.stderr.count("\n") + done.stdout.count("\n")) == (code, 1), done.stderr + done.stdout
 
 
+def test_certificates_are_looked_at(tool_image: str, tmp_path: Path) -> None:
+    """With the bundle's own OpenSSL: what nobody needs without TLS may be forgotten first."""
+    authority = Authority(tmp_path / "authority")
+    share(tmp_path / "tls", UID)
+    for name in ("first", "second"):
+        authority.sign(name, "galera")
+    for source, name in (("first.crt", "tls.crt"), ("first.key", "tls.key"), ("ca.crt", "ca.crt")):
+        (tmp_path / "tls" / name).write_bytes((authority.folder / source).read_bytes())
+    options = (
+        *("--entrypoint=/opt/galera-tools/galera-bootstrap", *secrets(tmp_path), DOMAIN),
+        *("--env=POD_NAME=mysql-0", "--env=POD_NAMESPACE=db", f"--volume={tmp_path / 'tls'}:/tls:ro"),
+        *("--env=GALERA_BOOTSTRAP_TLS_DIR=/tls", "--env=GALERA_BOOTSTRAP_SST_METHOD=mariabackup"),
+    )
+
+    assert "socket.ssl_cert=/tls/tls.crt" in confined(tool_image, "render", options=options, check=True).stdout
+    (tmp_path / "tls/tls.key").write_bytes(authority.key("second").read_bytes())
+    refused = confined(tool_image, "render", options=options)
+    assert (refused.returncode, refused.stderr.count("\n")) == (15, 1)
+    assert "/tls/tls.crt and /tls/tls.key do not fit together" in refused.stderr
+
+
 DOMAIN = "--env=GALERA_BOOTSTRAP_DOMAIN=cluster.local"
 
 
 def secrets(folder: Path) -> tuple[str, ...]:
     """Podman's option that mounts a Secret."""
     share(folder / "secrets", UID)
-    for name in ("exchange-key", "cluster-id", "root-password", "agent-password"):
+    for name in ("exchange-key", "cluster-id", "root-password", "agent-password", "sst-password"):
         (folder / "secrets" / name).write_text("0123456789abcdef")
     return (f"--volume={folder / 'secrets'}:/etc/galera-secrets:ro",)
 
