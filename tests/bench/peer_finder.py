@@ -1,8 +1,8 @@
 """Figures of peer-finder as a whole process, against a real name server: `python -m tests.bench.peer_finder`.
 
-Another program can be put beside it: `--command go=/path/peer-finder`; both are measured in turn, round by round,
-with the same words, since figures of two runs on a shared machine cannot be compared.
-Needs root: both find port 53, resolv.conf and the host name as in a pod, inside namespaces of their own.
+Others can be put beside it, such as `--command go=/path/peer-finder`, and with `--image` that of the tool image.
+They are measured in turn, round by round, with the same words: figures of two runs on a shared machine cannot be
+compared. Needs root: they find port 53, resolv.conf and the host name as in a pod, inside namespaces of their own.
 """
 
 import argparse
@@ -13,64 +13,29 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
-from tests.dns.knot import Knot, numbered_pods, pods
+from images.build import ensure_id
+from tests.bench import delay
+from tests.bench.setting import Setting
+from tests.dns.knot import Knot
 
 OURS = f"ours={Path(sys.executable).with_name('peer-finder')}"
 
 GIVE_UP = 15.0
 """A program that does not end by itself, or says nothing, within this time never does. Seconds."""
 
-WATCHED = 10.0
+STEADY_AFTER = 6.0
+"""So long after a change the pace is the steady one, seconds."""
+
+WATCHED = 20.0
 """For so long the steady state is watched, seconds."""
 
 RESOLV_CONF = (
     "nameserver 127.0.0.1\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
 )
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What every measure gets."""
-
-    knot: Knot
-    words: list[str]
-    """The program under test."""
-    count: int
-    """Peers."""
-
-    def publish(self, names: Iterable[str]) -> None:
-        """Give the Service these pods."""
-        known = numbered_pods(self.count + 1)
-        self.knot.publish(pods("galera", {name: known[name] for name in names}))
-
-    @property
-    def names(self) -> list[str]:
-        """The pods of the Service, ours first."""
-        return list(numbered_pods(self.count))
-
-    @contextmanager
-    def started(self, *words: str, log: Path = Path(os.devnull)) -> Iterator[subprocess.Popen[str]]:
-        """Run the program, and kill what is left of it at the end."""
-        with log.open("ab") as err:
-            process = subprocess.Popen(
-                [*self.words, "-service=galera", *words],
-                env={"PATH": os.environ["PATH"], "POD_NAMESPACE": "default", "POD_IP": "127.0.0.1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=err,
-                text=True,
-            )
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
 
 
 def start_to_exit(setting: Setting) -> float:
@@ -120,7 +85,7 @@ def steady(setting: Setting) -> tuple[float, float, float, float]:
         log = Path(folder) / "log"
         with setting.started("-on-start=echo hook", "-on-change=echo hook", log=log) as process:
             _until_output(process, monotonic())
-            sleep(2)
+            sleep(STEADY_AFTER)
             before = (_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
             sleep(WATCHED)
             after = (_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
@@ -134,7 +99,7 @@ TIMED: dict[str, Callable[[Setting], float]] = {
     "start to exit, ms": start_to_exit,
     "start to exit, CPU ms": cpu_to_exit,
     "own record to on-start, ms": record_to_hook,
-    "change to on-change, ms": change_to_hook,
+    "change to on-change, ms (2 s after the first hook)": change_to_hook,
 }
 
 
@@ -151,9 +116,9 @@ def _rss(pid: int) -> float:
 
 
 def _cpu(pid: int) -> float:
-    """Give the CPU time of a process without its children, seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Give the CPU time of a process without its children, seconds: by the scheduler, finer than by ticks of 10 ms."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def measure(knot: Knot, commands: dict[str, list[str]], count: int, rounds: int) -> None:
@@ -167,10 +132,26 @@ def measure(knot: Knot, commands: dict[str, list[str]], count: int, rounds: int)
     for name, setting in settings.items():
         for figure, value in zip(STEADY, steady(setting), strict=True):
             figures.setdefault((figure, name), []).append(value)
-    print(f"\n{count} peers\n\n| figure | command | median | min | max | n | load |\n|---|---|---|---|---|---|---|")
-    for (figure, name), values in figures.items():
-        told = [f"{value:.1f}" for value in (statistics.median(values), min(values), max(values))]
-        print(f"| {figure} | {name} | {' | '.join(told)} | {len(values)} | {os.getloadavg()[0]:.1f} |")
+    print(f"\n{count} peers, n = {rounds}, load {os.getloadavg()[0]:.1f}\n")
+    print(f"| figure | {' | '.join(commands)} |\n|---|{'---|' * len(commands)}")
+    for figure in [*TIMED, *STEADY]:
+        print(f"| {figure} | {' | '.join(_told(figures[figure, name]) for name in commands)} |", flush=True)
+
+
+def _told(values: list[float]) -> str:
+    """Give one value, or the median and the extremes of several; a program that never ends has infinite ones."""
+    if len(values) == 1:
+        return f"{values[0]:.1f}" if values[0] < 100 else f"{values[0]:.0f}"
+    return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
+
+
+def measure_delays(knot: Knot, commands: dict[str, list[str]]) -> None:
+    """Print how soon a change is seen: each program as it is, and ours with other intervals."""
+    settings = {name: Setting(knot, words, 3) for name, words in commands.items()}
+    ours = next(iter(settings.values()))
+    rows: dict[str, tuple[Setting, list[str], float]] = {name: (setting, [], 1.0) for name, setting in settings.items()}
+    more = {f"ours, -interval={text}": (ours, [f"-interval={text}"], float(text)) for text in ("0.2", "5")}
+    print(f"\n{delay.measure(rows | more)}", flush=True)
 
 
 def _as_in_a_pod(folder: Path) -> None:
@@ -182,23 +163,37 @@ def _as_in_a_pod(folder: Path) -> None:
     subprocess.run(["mount", "--bind", conf, "/etc/resolv.conf"], check=True)
 
 
+def _of_image() -> list[str]:
+    """Give the words that add the program of the tool image, from its files; it stays mounted."""
+    mounted = subprocess.run(
+        ["podman", "image", "mount", ensure_id("galera-install")], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return ["--command", f"image={mounted.stdout.strip()}/opt/galera-tools/peer-finder"]
+
+
 def main(words: list[str]) -> None:
     """Measure, inside new namespaces."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--command", action="append", metavar="NAME=PROGRAM", help="one more program to measure")
-    parser.add_argument("--peers", type=int, action="append", help="size of the Service; default 3")
+    parser.add_argument("--peers", type=int, action="append", help="size of the Service; default 3, and 1000")
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--image", action="store_true", help="measure the program of the tool image, too")
+    parser.add_argument("--no-delays", action="store_true", help="leave out how soon a change is seen: ten minutes")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(words)
     if not chosen.inside:
+        words = [*words, *_of_image()] if chosen.image else words
         again = [sys.executable, "-m", "tests.bench.peer_finder", "--inside", *words]
         sys.exit(subprocess.run(["unshare", "--net", "--mount", "--uts", *again], check=False).returncode)
     pairs = [text.partition("=") for text in [OURS, *(chosen.command or [])]]
     with tempfile.TemporaryDirectory() as folder:
         _as_in_a_pod(Path(folder))
         with Knot(Path(folder) / "knot", port=53) as knot:
-            for count in chosen.peers or [3]:
-                measure(knot, {name: program.split() for name, _, program in pairs}, count, chosen.rounds)
+            commands = {name: program.split() for name, _, program in pairs}
+            for count in chosen.peers or [3, 1000]:
+                measure(knot, commands, count, chosen.rounds)
+            if not chosen.no_delays:
+                measure_delays(knot, commands)
 
 
 if __name__ == "__main__":
