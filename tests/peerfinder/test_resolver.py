@@ -10,7 +10,7 @@ import dns.rcode
 import pytest
 
 from peerfinder.errors import LookupFailedError, UsageError
-from peerfinder.resolver import EDNS_SIZE, Server, ask
+from peerfinder.resolver import EDNS_SIZE, Last, Server, ask
 from tests.dns.liar import Liar, Lie, answer, compressed, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn
 
@@ -176,12 +176,23 @@ def test_a_question_asks_for_answers_that_cross_any_path_in_one_piece() -> None:
     assert [query.edns for query in liar.questions] == [0]
 
 
-def test_every_question_has_a_new_id() -> None:
+@pytest.mark.parametrize("last", [None, Last()], ids=["at first", "again and again"])
+def test_every_question_has_a_new_id(last: Last | None) -> None:
     with Liar(lambda query, _: [answer(query, GOOD)]) as liar:
         for _ in range(8):
-            ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), 5.0)
+            ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), 5.0, last)
 
     assert len({query.id for query in liar.questions}) > 5
+    assert len({query.to_wire()[2:] for query in liar.questions}) == 1
+
+
+def test_another_question_is_another_although_the_last_one_is_remembered() -> None:
+    last = Last()
+    with Liar(lambda query, _: [status(query, dns.rcode.NXDOMAIN)]) as liar:
+        for name, kind in [("a.", "SRV"), ("b.", "SRV"), ("b.", "A"), ("b.", "A")]:
+            ask(name, kind, Server("127.0.0.1", liar.port), 5.0, last)
+
+    assert [query.question[0].to_text() for query in liar.questions] == ["a. IN SRV", "b. IN SRV", "b. IN A", "b. IN A"]
 
 
 def test_a_compressed_target_is_read_as_old_kube_dns_sends_it() -> None:
