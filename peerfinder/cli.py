@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
+from peerfinder import quick
 from peerfinder.signals import Signals
 
 COMMANDS = ("peers", "doctor", "healthz")
@@ -32,6 +33,7 @@ def drop_in() -> int:
     _open_standard_streams()
     signals = Signals()
     signals.install()
+    quick.start()
     find = import_module("peerfinder.commands.find")
     return int(find.main(sys.argv[1:], environment(sys.argv[0]), os.uname().nodename, signals))
 

@@ -439,5 +439,16 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
         check=True,
     )
 
-    heavy = {"click", "jinja2", "pymysql", "tenacity", "logging", "subprocess", "dns.resolver", "asyncio", "ssl"}
+    heavy = {
+        "click",
+        "jinja2",
+        "pymysql",
+        "tenacity",
+        "logging",
+        "subprocess",
+        "dns.resolver",
+        "asyncio",
+        "ssl",
+        "email",
+    }
     assert not heavy & set(done.stdout.split())
