@@ -78,14 +78,18 @@ def _output(hook: Hook) -> Iterator[Relay | None]:
     try:
         relay = Relay(hook.form)
     except (OSError, RuntimeError) as exc:  # No more descriptors, no more threads.
-        raise HookFailedError(f"the {hook.event} hook cannot be started: {exc}") from exc
+        why = getattr(exc, "strerror", None) or exc
+        raise HookFailedError(f"the {hook.event} hook cannot be started: {why}") from exc
     with relay:
         yield relay
 
 
 def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> tuple[int, int]:
     """Start the hook in a process group of its own; give its pid and the writing end of its standard input."""
-    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        read, write = os.pipe2(os.O_CLOEXEC)
+    except OSError as exc:
+        raise HookFailedError(f"the {hook.event} hook cannot be started: {exc.strerror}") from exc
     streams = [(os.POSIX_SPAWN_DUP2, end, target) for target, end in enumerate(relay.ends if relay else (), 1)]
     try:
         # Python itself ignores SIGPIPE and SIGXFSZ; a hook starts with the default actions, as from any shell.

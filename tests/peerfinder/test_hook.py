@@ -13,7 +13,7 @@ import pytest
 from peerfinder.handover import VARIABLE_MAX, Handover
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
-from tests.peerfinder.program import begin, end, fqdn, run, until
+from tests.peerfinder.program import PROGRAM, begin, end, fqdn, run, until
 
 pytestmark = pytest.mark.knot
 
@@ -184,6 +184,44 @@ def test_a_hook_that_fails_ends_us_with_1_and_says_why(galera: Knot, text: str, 
 
 def test_a_file_without_a_shebang_is_a_shell_script(galera: Knot, tmp_path: Path) -> None:
     assert run(f"-on-start={script(tmp_path / 'hook', 'cat')}", nameserver=galera.nameserver).out == LIST
+
+
+@pytest.mark.parametrize("descriptors", [*range(7, 13), 16])
+def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, descriptors: int) -> None:
+    """Passing lines on takes more of them than there are here, one after the other."""
+    words = ["-on-start=echo hook", "-hook-output=lines", "-ns=default", "-domain=cluster.local"]
+    limited = [f'ulimit -n {descriptors} && exec "$0" "$@"', PROGRAM, "-service=galera", *words]
+    done = subprocess.run(
+        ["sh", "-c", *limited, f"-nameserver={galera.nameserver}"],
+        env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    if descriptors == 16 or done.returncode == 0:
+        assert (done.returncode, done.stdout) == (0, "on-start: hook\n")
+    else:
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert done.stderr.endswith("error: the on-start hook cannot be started: Too many open files\n")
+
+
+def test_a_hook_that_is_being_written_is_an_error(galera: Knot, tmp_path: Path) -> None:
+    hook = script(tmp_path / "hook", "true")
+    with hook.open("a"):
+        ended = run(f"-on-start={hook}", nameserver=galera.nameserver)
+
+    assert ended.status == 1
+    assert "Text file busy" in ended.err
+
+
+def test_a_hook_that_was_replaced_while_it_ran_is_the_new_one_the_next_time(galera: Knot, tmp_path: Path) -> None:
+    hook, new = tmp_path / "hook", script(tmp_path / "new", "echo new")
+    script(hook, f"mv {new} {hook}; exit 1")
+
+    assert run(f"-on-start={hook}", "-hook-retries=1", nameserver=galera.nameserver).out == "new\n"
 
 
 @pytest.mark.parametrize("text", ["true", "exec 0<&-; exec sleep 0.2", "head -c 1"], ids=["not", "closed", "a little"])
