@@ -4,7 +4,6 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 # Most tests wait for servers: more of them at a time than cores.
 WORKERS ?= 3
-MINUTES ?= 15
 MODEL_ARGS ?=
 NEWEST ?= python3.13
 
@@ -80,13 +79,17 @@ cluster: cluster-tools ## a real Kubernetes on this machine with our images (roo
 fault: setup images ## the faults of docs/faults.md in their long form (D=D5 for one of them)
 	E2E_FULL=1 $(VENV)/bin/pytest -m "$(or $(D),D1 or D2 or D3 or D4 or D5 or D6 or D7 or D8 or D9 or D10 or D11 or D12 or D14)" $(PYTEST_ARGS) tests/faults tests/lab tests/containers
 
+.PHONY: soak
+soak: setup ## random faults in the lab under writing clients, into one log (MINUTES=30, SEED=that of an earlier run: goes on there)
+	$(VENV)/bin/python -m tests.faults --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
 .PHONY: e2e
 e2e: $(if $(E2E_CONTEXT),setup,cluster-tools) ## the tests on a real Kubernetes (E2E_CONTEXT=a context of your kubeconfig)
 	E2E_FULL=1 $(VENV)/bin/pytest tests/cluster $(PYTEST_ARGS)
 
 .PHONY: soak-cluster
 soak-cluster: cluster-tools ## random faults on a real Kubernetes under a writing client (MINUTES=15, SEED=that of an earlier run)
-	$(VENV)/bin/python -m tests.cluster --folder .lab/soak soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(VENV)/bin/python -m tests.cluster --folder .lab/soak soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 .PHONY: model
 model: setup ## the protocol's model checker, for minutes (MODEL_ARGS="--deviations 3 --walks 1000")
