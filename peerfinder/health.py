@@ -56,7 +56,7 @@ class _Connection:
 def serve(where: str, told: Status) -> None:
     """Answer at *where*, [ADDRESS]:PORT or the path of a socket, until the process ends.
 
-    Raises UsageError for what is neither, HealthNotServedError when it cannot be listened there.
+    Raises UsageError for what is neither, HealthNotServedError when it cannot be listened there, or no thread started.
     """
     listener = _listener(where)
     listener.settimeout(0)
@@ -64,6 +64,9 @@ def serve(where: str, told: Status) -> None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         threading.Thread(target=_answer_all, args=(listener, told), daemon=True).start()
+    except RuntimeError as exc:
+        listener.close()
+        raise HealthNotServedError(f"nobody can answer at {where}: {exc}; raise the limit of processes") from exc
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 

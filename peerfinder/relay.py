@@ -9,6 +9,7 @@ import select
 from _thread import allocate_lock
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from types import TracebackType
 
 LINE_MAX = 16384
@@ -36,15 +37,19 @@ class Relay:
     def __init__(self, form: Form) -> None:
         from threading import Event, Thread  # noqa: PLC0415 - few ask for it, and every pod's start is short
 
-        self._streams: dict[int, _Stream] = {}
-        self._ends = []
-        for target, name in ((1, "stdout"), (2, "stderr")):
-            read, write = os.pipe2(os.O_CLOEXEC)
-            self._streams[read] = _Stream(target, name, form)
-            self._ends.append(write)
-        self._woken, self._wake = os.pipe2(os.O_CLOEXEC)
-        self._rested = Event()
-        self._thread = Thread(target=self._pass_on, daemon=True)
+        pipes: list[tuple[int, int]] = []
+        try:
+            for _ in range(3):
+                pipes.append(os.pipe2(os.O_CLOEXEC))  # noqa: PERF401 - those before a failure are closed
+            (out, out_end), (err, err_end), (self._woken, self._wake) = pipes
+            self._streams = {out: _Stream(1, "stdout", form), err: _Stream(2, "stderr", form)}
+            self._ends = [out_end, err_end]
+            self._rested = Event()
+            Thread(target=self._pass_on, daemon=True).start()
+        except (OSError, RuntimeError):  # No more descriptors, no more threads.
+            for end in chain(*pipes):
+                os.close(end)
+            raise
 
     @property
     def ends(self) -> tuple[int, int]:
@@ -52,7 +57,6 @@ class Relay:
         return self._ends[0], self._ends[1]
 
     def __enter__(self) -> "Relay":
-        self._thread.start()
         return self
 
     def begun(self) -> None:

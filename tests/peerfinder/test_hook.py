@@ -13,7 +13,7 @@ import pytest
 from peerfinder.handover import VARIABLE_MAX, Handover
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
-from tests.peerfinder.program import PROGRAM, begin, end, fqdn, run, until
+from tests.peerfinder.program import PROGRAM, Ended, begin, end, fqdn, run, until
 
 pytestmark = pytest.mark.knot
 
@@ -186,26 +186,50 @@ def test_a_file_without_a_shebang_is_a_shell_script(galera: Knot, tmp_path: Path
     assert run(f"-on-start={script(tmp_path / 'hook', 'cat')}", nameserver=galera.nameserver).out == LIST
 
 
-@pytest.mark.parametrize("descriptors", [*range(7, 13), 16])
-def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, descriptors: int) -> None:
-    """Passing lines on takes more of them than there are here, one after the other."""
-    words = ["-on-start=echo hook", "-hook-output=lines", "-ns=default", "-domain=cluster.local"]
-    limited = [f'ulimit -n {descriptors} && exec "$0" "$@"', PROGRAM, "-service=galera", *words]
+def limited(limits: str, *words: str, nameserver: str) -> Ended:
+    """Run with limits of a process, as a shell sets them."""
+    named = ["-service=galera", "-ns=default", "-domain=cluster.local", f"-nameserver={nameserver}"]
     done = subprocess.run(
-        ["sh", "-c", *limited, f"-nameserver={galera.nameserver}"],
+        ["sh", "-c", f'{limits} && exec "$0" "$@"', PROGRAM, *named, "-on-start=echo hook", *words],
         env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ended(done.returncode, done.stdout, done.stderr)
 
-    if descriptors == 16 or done.returncode == 0:
-        assert (done.returncode, done.stdout) == (0, "on-start: hook\n")
+
+@pytest.mark.parametrize("descriptors", [*range(7, 13), 16])
+def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, descriptors: int) -> None:
+    """Passing lines on takes more of them than there are here, one after the other."""
+    ended = limited(f"ulimit -n {descriptors}", "-hook-output=lines", nameserver=galera.nameserver)
+
+    if descriptors == 16 or ended.status == 0:
+        assert (ended.status, ended.out) == (0, "on-start: hook\n")
     else:
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
-        assert done.stderr.endswith("error: the on-start hook cannot be started: Too many open files\n")
+        assert ended.status == 1
+        assert ended.err.endswith("error: the on-start hook cannot be started: Too many open files\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "says"),
+    [
+        ("-hook-output=lines", 1, "the on-start hook cannot be started: can't start new thread\n"),
+        ("-health=./socket", 9, "nobody can answer at ./socket: can't start new thread; "),
+        ("-hook-output=plain", 0, ""),
+    ],
+    ids=["lines", "health", "neither needs one"],
+)
+def test_without_a_thread_we_say_what_cannot_be_done(
+    galera: Knot, tmp_path: Path, word: str, status: int, says: str
+) -> None:
+    """A thread's stack is to be larger here than all memory that a process may have."""
+    ended = limited(f"cd {tmp_path} && ulimit -s 3000000 && ulimit -v 2000000", word, nameserver=galera.nameserver)
+
+    assert ended.status == status
+    assert says in ended.err
 
 
 def test_a_hook_that_is_being_written_is_an_error(galera: Knot, tmp_path: Path) -> None:
