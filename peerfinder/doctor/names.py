@@ -22,7 +22,8 @@ def domain_wrong(seen: Observed) -> Iterator[Finding]:
     """The domain is none that the cluster's DNS serves."""
     replies = [server.version for server in seen.servers]
     missing = [reply for reply in replies if reply.status == "NXDOMAIN"]
-    if missing and len(missing) == len(replies) and not any(server.targets for server in seen.servers):
+    known = any(server.targets or server.addresses.records for server in seen.servers)
+    if missing and len(missing) == len(replies) and not known:
         yield problem(
             "domain-wrong",
             f"no server knows dns-version.{seen.names.domain}, which each cluster DNS has",

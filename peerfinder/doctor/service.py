@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from peerfinder.doctor.finding import Finding, problem
 from peerfinder.observed import Observed
 
+ANSWERED = ("NOERROR", "NXDOMAIN")
+"""A server says so when it knows what there is; the name of a port that does not exist is NXDOMAIN."""
+
 
 def no_service(seen: Observed) -> Iterator[Finding]:
     """DNS has neither records nor addresses."""
     for server in seen.servers:
         reply = server.peers[0]
-        if reply.status == "NXDOMAIN" or (
-            reply.status == "NOERROR" and not (reply.records or server.addresses.records)
-        ):
+        if reply.status in ANSWERED and not (reply.records or server.addresses.records):
             yield problem(
                 "no-service",
                 f"{server.name} knows no peers of {seen.names.suffix}",
@@ -27,7 +28,7 @@ def no_ports(seen: Observed) -> Iterator[Finding]:
     """There are addresses and no SRV records."""
     for server in seen.servers:
         reply = server.peers[0]
-        if reply.status == "NOERROR" and not reply.records and server.addresses.records:
+        if reply.status in ANSWERED and not reply.records and server.addresses.records:
             yield problem(
                 "no-ports",
                 f"{server.name} gives addresses of {seen.names.suffix} and no SRV record",

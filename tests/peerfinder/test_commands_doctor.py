@@ -95,6 +95,15 @@ def test_it_recognises(knot: Knot, records: Sequence[str], pod: str, code: str) 
     assert "  cure   " in ended.out
 
 
+def test_it_recognises_a_port_that_the_service_has_not(galera: Knot) -> None:
+    right = doctor(*GALERA, "--port-name=mysql", nameserver=galera.nameserver)
+    wrong = doctor(*GALERA, "--port-name=web", nameserver=galera.nameserver)
+
+    assert codes(right) == codes(doctor(*GALERA, nameserver=galera.nameserver))
+    assert codes(wrong) == codes(right) | {"no-ports"}
+    assert "-port-name" in wrong.out
+
+
 def test_our_own_name_missing_is_told_apart_by_who_is_there(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(2)), VERSION)
 
