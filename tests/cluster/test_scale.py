@@ -7,10 +7,16 @@ went waits for those that are missing, by name, and one that comes back larger d
 import pytest
 
 from tests.cluster.database import Database
-from tests.cluster.shared import full
+from tests.cluster.shared import Shared, full
 from tests.cluster.times import Times
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), full]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_old_volumes(shared: Shared) -> None:
+    """Those of members of earlier tests would be among the fourth and the fifth."""
+    shared.remove()
 
 
 def test_scaled_to_one_member_and_back(database: Database, times: Times) -> None:
@@ -62,3 +68,27 @@ def test_fewer_members_than_before_wait_for_those_that_are_missing(database: Dat
         database.wait_synced(5)
     assert database.judge().complaints == []
     assert database.ended() == []
+
+
+def test_an_old_member_that_comes_back_from_nothing_is_waited_with_for_those_that_left_with_it(
+    database: Database,
+) -> None:
+    """Of five two left, and later all; the fourth that comes back remembers the fifth, and nobody has told it since."""
+    database.scale(5)
+    database.wait_synced(5)
+    database.scale(3)
+    database.wait_synced(3)
+    database.wait_expected(3)
+    with database.writer():
+        database.wait_acknowledged(20)
+    database.scale(0)
+
+    database.scale(4)
+    database.wait_log("mysql-0", "agent", r"wait: waiting for mysql-4 \(unknown: .* has no address\)")
+    assert database.patiently_down()
+
+    database.scale(5)
+    database.wait_synced(5)
+    assert database.judge().complaints == []
+    database.scale(3)
+    database.wait_synced(3)

@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.cluster.database import SOCKET, UNNOTICED, Database, is_ready
-from tests.cluster.shared import full
+from tests.cluster.shared import Shared, full
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError, wait
 
@@ -22,6 +22,13 @@ pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), 
 
 FOLDER = "/etc/galera-secrets"
 KEY = "rotated-rotated-rotated"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _others_keep_their_secret(shared: Shared) -> Iterator[None]:
+    """Who applies the lab again gets its Secret again, which these members know no longer."""
+    yield
+    shared.remove()
 
 
 def test_the_exchange_key_is_rotated_in_two_steps_and_a_full_outage_is_recovered_with_the_new_one(

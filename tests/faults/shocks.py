@@ -130,10 +130,19 @@ def agent_stands_still(site: Site) -> None:
 
 
 def volume_lost(site: Site) -> None:
+    """Of a cluster that lives on without it; before it knows the new one, only a human may go on after an outage."""
     pod = site.lab.pod(site.one())
     pod.power_off()
     pod.wipe_volume()
+    site.lab.wait("the others without it", lambda: _size(site) == site.size - 1, PATIENCE)
     pod.start()
+    others = [ordinal for ordinal in site.ordinals if site.lab.pod(ordinal) is not pod]
+    site.lab.wait("they know the new one", lambda: all(_knows(site, k, pod.name) for k in others), PATIENCE)
+
+
+def _size(site: Site) -> int:
+    """Of the Primary Component that somebody lives in."""
+    return max((s.cluster_size for s in site.lab.servers().values() if s is not None and s.primary), default=0)
 
 
 def power_cut_in_a_transfer(site: Site) -> None:
@@ -185,6 +194,11 @@ def scaled(site: Site) -> None:
     site.lab.scale(site.size)
     site.lab.wait_synced(site.size, seconds=PATIENCE)
     site.lab.wait("the end of expectations", lambda: all(_expects(site, k) for k in site.ordinals), PATIENCE)
+
+
+def _knows(site: Site, ordinal: int, name: str) -> bool:
+    """Whether a pod's agent has an answer of that one, and remembers its volume by then."""
+    return next(member.answer for member in site.lab.status(ordinal).members if member.name == name) == "ok"
 
 
 def _expects(site: Site, ordinal: int) -> bool:
