@@ -81,14 +81,23 @@ def cnf(pod: Pod) -> Path:
     return pod.folders.config / "my-galera.cnf"
 
 
-def measure(rounds: int) -> str:
-    """Power cuts under a writer, recovered in turn; a table in Markdown."""
+def fill(lab: Lab, megabytes: int) -> None:
+    """Data that lie there, as most of a database's do; a row is a megabyte."""
+    table = f"{lab.layout.secret('database')}.ballast"
+    lab.sql(0, f"CREATE TABLE {table} (id INT PRIMARY KEY, body LONGBLOB) ENGINE=InnoDB", seconds=60)
+    for number in range(megabytes):
+        lab.sql(0, f"INSERT INTO {table} VALUES ({number}, REPEAT(RANDOM_BYTES(1024), 1024))", seconds=60)
+
+
+def measure(rounds: int, megabytes: int = 0) -> str:
+    """Power cuts under a writer, recovered in turn, with so much data beside its rows; a table in Markdown."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ways: dict[str, Callable[[Lab], tuple[float, float]]] = {"galera-bootstrap": ours, "oracle": oracle}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     with Lab() as lab:
         lab.up(3)
         lab.wait_synced(3)
+        fill(lab, megabytes)
         for number in range(rounds):
             for name, recover in ways.items():
                 with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], lab.folder / "rows") as writer:
