@@ -82,6 +82,10 @@ class Lab:
         """An empty disk in place of the pod's; the pod must not run."""
         shutil.rmtree(self._folder / f"{self.name}-{number}" / "claims")
 
+    def claim(self, number: int) -> Path:
+        """What the pod has at /data."""
+        return self._folder / f"{self.name}-{number}" / "claims" / "data"
+
     def run(self, number: int, container: str, *argv: str) -> str:
         """What a command in a container says; the empty text when it fails."""
         done = self.pods[number].containers[container].run(*argv)

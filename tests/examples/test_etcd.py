@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -84,17 +85,42 @@ def test_a_power_cut_gives_the_same_cluster_with_its_data(cluster: Lab) -> None:
         assert etcdctl(cluster, number, "get", "key", "--print-value-only") == "before the power cut"
 
 
-def test_a_member_whose_volume_is_lost_joins_under_a_new_id(cluster: Lab) -> None:
+def lose(cluster: Lab, what: str) -> None:
+    """A disk that is new, or what was deleted by hand on the old one; the pod does not run."""
+    if what == "volume":
+        cluster.lose_volume(2)
+    elif what == "datadir":
+        shutil.rmtree(cluster.claim(2) / "etcd" / "member")
+    else:
+        shutil.rmtree(cluster.claim(2) / "etcd" / "member" / "wal")
+
+
+@pytest.mark.parametrize("what", ["datadir", "log", "volume"])
+def test_a_member_whose_data_are_lost_joins_under_a_new_id(cluster: Lab, what: str) -> None:
     before, old = formed(cluster), member_id(cluster, 2)
     assert etcdctl(cluster, 0, "put", "key", "before the loss") == "OK"
 
     cluster.power_cut(2)
-    cluster.lose_volume(2)
+    lose(cluster, what)
     cluster.start(2)
 
     assert formed(cluster) == before
     assert member_id(cluster, 2) != old
     assert etcdctl(cluster, 2, "get", "key", "--print-value-only") == "before the loss"
+
+
+def test_a_disk_that_cannot_be_read_is_not_an_empty_one(cluster: Lab) -> None:
+    before, old = formed(cluster), member_id(cluster, 2)
+
+    cluster.power_cut(2)
+    folder = cluster.claim(2) / "etcd"
+    folder.chmod(0)
+    cluster.start(2)
+    waits(cluster, 2, "not known whether this volume has data: /data/etcd/member/wal: Permission denied")
+    folder.chmod(0o700)
+
+    assert formed(cluster) == before
+    assert member_id(cluster, 2) == old
 
 
 def test_an_empty_disk_gives_no_vote_to_one_that_may_be_behind(cluster: Lab) -> None:

@@ -1,6 +1,8 @@
 """ZooKeeper by its example: one ensemble at the first start and after every outage; an empty disk has no vote."""
 
+import shutil
 import socket
+from collections.abc import Callable
 from time import sleep
 
 import pytest
@@ -85,22 +87,28 @@ def test_a_member_whose_volume_is_lost_gets_all_data(ensemble: Lab) -> None:
     assert "before the loss" in client(ensemble, 2, "get", "/loss")
 
 
-def test_an_empty_disk_gives_no_vote_to_one_that_may_be_behind(ensemble: Lab) -> None:
+def empty_by_hand(ensemble: Lab, number: int) -> None:
+    """The data are deleted, and the rest of the volume stays."""
+    shutil.rmtree(ensemble.claim(number) / "zookeeper" / "version-2")
+
+
+@pytest.mark.parametrize("lose", [empty_by_hand, Lab.lose_volume])
+def test_an_empty_disk_gives_no_vote_to_one_that_may_be_behind(ensemble: Lab, lose: Callable[[Lab, int], None]) -> None:
     """The last write is on zookeeper-1 and on the disk of zookeeper-0 only, and that disk is lost."""
     formed(ensemble)
     ensemble.power_cut(2)
     wait("a quorum of two", lambda: ready(ensemble, 0) and ready(ensemble, 1), seconds=SECONDS)
-    client(ensemble, 1, "create", "/two", "by two")
+    client(ensemble, 1, "create", f"/two-{lose.__name__}", "by two")
 
     ensemble.power_cut()
-    ensemble.lose_volume(0)
+    lose(ensemble, 0)
     ensemble.start(0, 2)
     wait("both servers", lambda: seeks(ensemble, 0) and seeks(ensemble, 2), seconds=SECONDS)
     holds(ensemble, 0, 2)
     ensemble.start(1)
 
     formed(ensemble)
-    assert "by two" in client(ensemble, 0, "get", "/two")
+    assert "by two" in client(ensemble, 0, "get", f"/two-{lose.__name__}")
 
 
 def test_after_the_loss_of_the_quorum_no_second_ensemble_is_made(ensemble: Lab) -> None:

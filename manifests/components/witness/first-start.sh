@@ -1,15 +1,19 @@
 #!/bin/sh
-# For a pod whose volume is empty: waits until it is known whether this is the first start, and prints
+# Prints what a pod is to do; for one whose volume is empty it waits until that is known:
 #
+#   data    SIGN exists: there are data on this volume
 #   first   all members that REPLICAS expects have empty volumes, and all of them know it
 #   later   one of them has data: there was a cluster before
 #
 # Who is silent may have data, so it waits for all, by name.  Two steps, as one that starts is not empty any more:
 # each leaves a mark when it has seen all others empty or marked, and starts when all others are marked or have started.
-# usage: first-start.sh MARK    in a hook of peer-finder, with POD_NAME and REPLICAS
+# The mark stays until there are data, so that a kill in between changes nothing, and then goes: a volume that is
+# emptied afterwards is not a first start.
+# usage: first-start.sh MARK SIGN    in a hook of peer-finder, with POD_NAME and REPLICAS; fails when it cannot look
 set -eu
 
 mark=$1
+sign=$2
 domain=${PEERFINDER_SELF#*.}
 set=${POD_NAME%-*}
 own=${POD_NAME##*-}
@@ -37,14 +41,24 @@ look() {
 }
 
 while :; do
-    if [ -e "$mark" ]; then step=2; else step=1; fi
+    # Not a test of the shell, which takes every error for absence.
+    own_state=$(perl /witness/witness.pl look "$mark" "$sign")
+    case $own_state in
+        data) echo data && exit ;;
+        first) step=2 ;;
+        empty) step=1 ;;
+    esac
     seen=$(look "$step")
     case $step$seen in
         1later) echo later && exit ;;
         2first) echo first && exit ;;
         1first)
             # An ordinal that is not expected is asked by nobody.
-            if [ "$own" -lt "$REPLICAS" ]; then : >"$mark" && continue; fi
+            if [ "$own" -lt "$REPLICAS" ]; then
+                : >"$mark"
+                sync "$mark" "${mark%/*}"
+                continue
+            fi
             say "this volume is empty: waiting for a cluster: REPLICAS=$REPLICAS does not expect $POD_NAME"
             ;;
         1*) say "this volume is empty: waiting for$seen" ;;

@@ -1,13 +1,19 @@
-# Tells over TCP what is on this pod's volume, or asks another pod's witness for that.  Read-only.
+# Tells over TCP what is on this pod's volume, or asks another pod's witness for that.
 # DNS says which pods there are; only their volumes say whether there was a cluster before.
 #
-#   perl witness.pl serve MARK SIGN   "data" when SIGN exists, else "first" when MARK does, else "empty"
-#   perl witness.pl ask HOST          prints that word; nothing, and status 1, when it is not known
+#   data    SIGN exists; a MARK beside it is removed: the first start is over, and does not come again
+#   first   MARK exists: this pod has seen all others empty or marked
+#   empty   neither
+#
+#   perl witness.pl serve MARK SIGN   tells it to all who ask
+#   perl witness.pl look MARK SIGN    prints it; a line on stderr, and a status other than 0, when it is not known
+#   perl witness.pl ask HOST          prints what another pod tells; nothing, and status 1, when it is not known
 #
 # Of Perl only what every Debian image has (perl-base).
 use strict;
 use warnings;
 use Errno;
+use IO::Handle;
 use IO::Socket::IP;
 
 my $port = 4570;
@@ -17,20 +23,53 @@ my ($verb, @what) = @ARGV;
 sub is_there {
     return 1 if lstat $_[0];
     return 0 if $!{ENOENT};
-    die "$_[0]: $!\n";
+    die "witness: not known whether this volume has data: $_[0]: $!; see to the volume, nothing starts before\n";
+}
+
+# Gone for good, also after a power cut.
+sub remove_durably {
+    my ($folder) = $_[0] =~ m{^(.+)/};
+    unlink $_[0] or $!{ENOENT} or die "witness: $_[0] cannot be removed: $!; see to the volume\n";
+    my $handle = IO::Handle->new;
+    open $handle, '<', $folder and $handle->sync or die "witness: $folder cannot be written to disk: $!\n";
+}
+
+# The mark comes first: who sees it vanish in between has seen the sign before.
+sub state_of {
+    my ($mark, $sign) = @_;
+    my $marked = is_there($mark);
+    return $marked ? 'first' : 'empty' unless is_there($sign);
+    remove_durably($mark) if $marked;
+    return 'data';
+}
+
+# The same, for ever: a complaint is written down when it is new.
+my $said = '';
+
+sub state_or_unknown {
+    my $state = eval { state_of(@what) };
+    warn $@ if $@ and $@ ne $said;
+    $said = $@;
+    return $state // 'unknown';
+}
+
+if ($verb eq 'look') {
+    print state_of(@what), "\n";
+    exit;
 }
 
 if ($verb eq 'serve') {
-    my ($mark, $sign) = @what;
     my $server = IO::Socket::IP->new(LocalPort => $port, Listen => 16, ReuseAddr => 1) or die "port $port: $@\n";
+    # Seconds: nobody asks any more when all have started, and the mark must go.
+    $server->timeout(1);
     # Who asks may be gone when the answer comes.
     local $SIG{PIPE} = 'IGNORE';
-    while (my $client = $server->accept) {
-        my $state = eval { is_there($sign) ? 'data' : is_there($mark) ? 'first' : 'empty' } // 'unknown';
-        warn $@ if $@;
-        print $client "$ENV{POD_NAMESPACE}/$ENV{POD_NAME} $state\n";
+    while (1) {
+        my $client = $server->accept;
+        die "port $port: $!\n" unless $client or $!{ETIMEDOUT};
+        my $state = state_or_unknown();
+        print $client "$ENV{POD_NAMESPACE}/$ENV{POD_NAME} $state\n" if $client;
     }
-    die "port $port: $!\n";
 }
 
 my ($host) = @what;

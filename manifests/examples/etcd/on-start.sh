@@ -4,6 +4,8 @@
 #   data on the volume              start with them; etcd ignores the list of members
 #   empty, and so are all others    the first start, with the members that REPLICAS expects
 #   empty, and another has data     join under a new id: what the old disk has voted for is not known any more
+#
+# The sign of data is the log: without it etcd starts under its old id, and votes again on what it has voted on.
 set -eu
 
 domain=${PEERFINDER_SELF#*.}
@@ -78,13 +80,21 @@ END
 }
 
 first=$(for pod in $(expected); do echo "$pod=$(url "$pod")"; done | paste -s -d, -)
-if [ -e /data/etcd/member ]; then
-    start existing "$first"
-fi
 peers=$({ expected; sed 's/[.].*//'; } | sort -u)
-if [ "$(sh /witness/first-start.sh /data/first-start)" = first ]; then
-    say "first start with $first"
-    start new "$first"
+found=$(sh /witness/first-start.sh /data/first-start /data/etcd/member/wal)
+case $found in
+    data)
+        case $(ls /data/etcd/member/wal) in *.wal*) start existing "$first" ;; esac
+        say "/data/etcd/member/wal has no log: restore this volume, or give its data up by deleting /data/etcd"
+        exit 1
+        ;;
+    first) say "first start with $first" && start new "$first" ;;
+esac
+# The new member must not begin with what is left of the old one.
+if [ -e /data/etcd/member ]; then
+    aside=/data/without-log-$(date +%s)
+    mv /data/etcd "$aside"
+    say "/data/etcd has no log: moved to $aside"
 fi
 say "this volume is empty and another is not: waiting for a cluster that takes $POD_NAME in"
 while :; do

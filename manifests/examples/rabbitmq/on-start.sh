@@ -1,7 +1,7 @@
 #!/bin/sh
-# The hook of peer-finder: decides whose cluster this member is in, once for its volume, and writes the configuration.
+# The hook of peer-finder: decides whose cluster this member is in, and writes the configuration.
 #
-#   decided before                  the same again; RabbitMQ itself knows what to do with its data
+#   data on the volume              nothing to decide: RabbitMQ knows its cluster
 #   empty, and so are all others    the first start: ordinal 0 makes the cluster, the others join it
 #   empty, and another has data     a running member forgets the lost one; then join it
 #
@@ -32,8 +32,8 @@ forgets() {
     esac
 }
 
-# The pod to join: the first that runs and forgets.
-helper() {
+# The pod to join: the first that runs, and knows nothing of this pod's old node.
+member_that_forgets() {
     while :; do
         number=0
         while [ "$number" -lt "$REPLICAS" ]; do
@@ -56,18 +56,16 @@ write /config/rabbitmq-env.conf <<END
 NODENAME=$(node "$POD_NAME")
 END
 
-if [ ! -e /data/join ]; then
-    if [ "$(sh /witness/first-start.sh /data/first-start)" = first ]; then
-        join=$set-0
-    else
+found=$(sh /witness/first-start.sh /data/first-start /data/mnesia/schema.DAT)
+case $found in
+    # Not itself: with a folder that is emptied while this pod lives it would make a cluster of its own.
+    data) join=$set-$(((own + 1) % REPLICAS)) ;;
+    first) join=$set-0 ;;
+    later)
         say "this volume is empty and another is not: waiting for a cluster that takes $POD_NAME in"
-        join=$(helper)
-    fi
-    echo "$join" >/data/join.new
-    sync /data/join.new
-    mv /data/join.new /data/join
-fi
-join=$(cat /data/join)
+        join=$(member_that_forgets)
+        ;;
+esac
 
 write /config/rabbitmq.conf <<END
 cluster_formation.peer_discovery_backend = classic_config
@@ -79,7 +77,7 @@ cluster_partition_handling = pause_minority
 END
 
 # Two that start together wait for each other's lock, so a member that is to join begins when the other runs.
-if [ ! -e /data/mnesia/schema.DAT ] && [ "$join" != "$POD_NAME" ]; then
+if [ "$found" != data ] && [ "$join" != "$POD_NAME" ]; then
     say "joins $join"
     until runs "$join"; do sleep 1; done
 fi

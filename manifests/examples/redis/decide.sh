@@ -15,10 +15,18 @@ cluster-announce-hostname $PEERFINDER_SELF
 END
 mv /config/redis.conf.new /config/redis.conf
 
-if [ ! -e /data/redis ]; then
-    mkdir -p /data/redis.new
-    sh /witness/first-start.sh /data/first-start >/data/redis.new/start
-    # There with its content, or not at all, also after a power cut.
-    sync /data/redis.new/start /data/redis.new
-    mv /data/redis.new /data/redis
-fi
+found=$(sh /witness/first-start.sh /data/first-start /data/redis/nodes.conf)
+[ "$found" != data ] || exit 0
+
+mkdir -p /data/redis
+for left in /data/redis/*; do
+    case $left in */start | */start.new | '/data/redis/*') continue ;; esac
+    # Redis would take the slots of the keys in it for its own.
+    echo "redis hook: no nodes.conf beside $left: restore this volume, or give its data up by deleting /data/redis" >&2
+    exit 1
+done
+# There with its content, or not at all, also after a power cut.
+echo "$found" >/data/redis/start.new
+sync /data/redis/start.new
+mv /data/redis/start.new /data/redis/start
+sync /data/redis /data

@@ -17,6 +17,8 @@ if [ "$own" -ge "$REPLICAS" ]; then
     exit 1
 fi
 
+# Before anything is written there.
+found=$(sh /witness/first-start.sh /data/first-start "$data/version-2")
 mkdir -p "$data"
 # Counted from 1.
 echo "$((own + 1))" >"$data/myid"
@@ -40,6 +42,7 @@ END
 } >/config/zoo.cfg.new
 mv /config/zoo.cfg.new /config/zoo.cfg
 
-if [ ! -e "$data/version-2" ] && [ "$(sh /witness/first-start.sh /data/first-start)" = first ]; then
+if [ "$found" = first ]; then
     : >"$data/initialize"
+    sync "$data/initialize" "$data"
 fi
