@@ -1,7 +1,9 @@
 """RabbitMQ by its example: one cluster at the first start and after outages, whichever member comes first."""
 
 import json
+import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,16 +86,49 @@ def test_a_power_cut_gives_the_same_cluster_with_what_was_defined(cluster: Lab) 
     assert has(cluster, "before-the-power-cut")
 
 
-def test_the_member_that_made_the_cluster_makes_no_second_one_on_an_empty_volume(cluster: Lab) -> None:
-    define(cluster, "before-the-loss")
+def test_a_disk_that_cannot_be_read_is_not_an_empty_one(cluster: Lab) -> None:
+    formed(cluster)
 
-    cluster.power_cut()
-    cluster.lose_volume(0)
+    cluster.power_cut(0)
+    folder = cluster.claim(0) / "mnesia"
+    folder.chmod(0)
+    cluster.start(0)
+    complaint = "not known whether this volume has data: /data/mnesia/schema.DAT: Permission denied"
+    wait("its hook says so", lambda: complaint in cluster.pods[0].log("decide"), seconds=SECONDS)
+    assert cluster.pods[0].log("rabbitmq") == ""
+    folder.chmod(0o700)
+
+    formed(cluster)
+
+
+def empty_by_hand(cluster: Lab, number: int) -> None:
+    """The data are deleted, and the rest of the volume stays."""
+    shutil.rmtree(cluster.claim(number) / "mnesia")
+
+
+@pytest.mark.parametrize("lose", [empty_by_hand, Lab.lose_volume])
+def test_the_member_that_made_the_cluster_makes_no_second_one_on_an_empty_volume(
+    cluster: Lab, lose: Callable[[Lab, int], None]
+) -> None:
+    vhost = f"before-{lose.__name__}"
+    define(cluster, vhost)
+
+    # Else they may wait for it: Mnesia asks all who were there how what was under way has ended.
+    gone = f"node 'rabbit@{cluster.host(0)}' down:"
+    before = {n: cluster.pods[n].log("rabbitmq").count(gone) for n in (1, 2)}
+    cluster.power_cut(0)
+    wait(
+        "it is missed",
+        lambda: all(cluster.pods[n].log("rabbitmq").count(gone) > before[n] for n in before),
+        seconds=SECONDS,
+    )
+    cluster.power_cut(1, 2)
+    lose(cluster, 0)
     cluster.start(0)
     wait("it waits", lambda: "waiting for rabbitmq-1 rabbitmq-2" in cluster.pods[0].log("decide"), seconds=SECONDS)
     assert cluster.pods[0].log("rabbitmq") == ""
     cluster.start(1, 2)
 
     formed(cluster)
-    assert has(cluster, "before-the-loss")
+    assert has(cluster, vhost)
     assert "has forgotten the node that was on the lost volume" in cluster.pods[0].log("decide")

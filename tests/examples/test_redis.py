@@ -1,5 +1,8 @@
 """Redis Cluster by its example: one cluster at the first start and after outages; a lost disk empties no replica."""
 
+import shutil
+from collections.abc import Callable
+
 import pytest
 
 from tests.cluster.waiting import wait
@@ -72,6 +75,11 @@ def waits(lab: Lab, number: int, container: str, text: str) -> None:
     wait(f"redis-{number}: {text}", lambda: text in lab.pods[number].log(container), seconds=SECONDS)
 
 
+def empty_by_hand(lab: Lab, number: int) -> None:
+    """The data are deleted, and the rest of the volume stays."""
+    shutil.rmtree(lab.claim(number) / "redis")
+
+
 @pytest.fixture(scope="module")
 def cluster(lab: Start) -> Lab:
     """The first start; DNS shows one member only for a while."""
@@ -98,20 +106,50 @@ def test_a_power_cut_gives_the_same_cluster_with_its_data(cluster: Lab) -> None:
     assert has(cluster, "before the power cut")
 
 
-def test_a_master_whose_volume_is_lost_follows_the_one_that_has_the_data(cluster: Lab) -> None:
+@pytest.mark.parametrize("lose", [empty_by_hand, Lab.lose_volume])
+def test_a_master_whose_data_are_lost_follows_the_one_that_has_them(
+    cluster: Lab, lose: Callable[[Lab, int], None]
+) -> None:
     before = formed(cluster)
     number = next(n for n in EVERYBODY if redis(cluster, n, "role").startswith("master"))
-    write(cluster, "before the loss")
+    write(cluster, f"before {lose.__name__}")
     wait("the replica has it", lambda: redis(cluster, number, "wait", "1", "1000") == "1", seconds=SECONDS)
 
     cluster.power_cut(number)
-    cluster.lose_volume(number)
+    lose(cluster, number)
     cluster.start(number)
 
     after = formed(cluster)
     assert {pod for pod in before if before[pod] != after[pod]} == {f"redis-{number}"}
     assert redis(cluster, number, "role").startswith("slave")
-    assert has(cluster, "before the loss")
+    assert has(cluster, f"before {lose.__name__}")
+
+
+def test_a_disk_that_cannot_be_read_is_not_an_empty_one(cluster: Lab) -> None:
+    before = formed(cluster)
+
+    cluster.power_cut(2)
+    folder = cluster.claim(2) / "redis"
+    folder.chmod(0)
+    cluster.start(2)
+    waits(cluster, 2, "decide", "not known whether this volume has data: /data/redis/nodes.conf: Permission denied")
+    folder.chmod(0o700)
+
+    assert formed(cluster) == before
+
+
+def test_keys_without_the_table_of_nodes_are_held(cluster: Lab) -> None:
+    before = formed(cluster)
+
+    cluster.power_cut(2)
+    table_of_nodes = cluster.claim(2) / "redis" / "nodes.conf"
+    kept = table_of_nodes.rename(table_of_nodes.with_name("kept"))
+    cluster.start(2)
+    waits(cluster, 2, "decide", "no nodes.conf beside /data/redis/appendonlydir: restore this volume")
+    assert cluster.pods[2].log("redis") == ""
+    kept.rename(table_of_nodes)
+
+    assert formed(cluster) == before
 
 
 def test_after_the_loss_of_a_master_and_its_replica_nobody_takes_their_slots(cluster: Lab) -> None:
