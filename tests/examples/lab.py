@@ -71,8 +71,14 @@ class Lab:
         self._publish()
 
     def power_cut(self, *numbers: int) -> None:
-        """SIGKILL to all processes of these pods, or of all pods; their records go with them."""
-        for number in numbers or tuple(self.pods):
+        """SIGKILL to all processes of these pods, or of all pods, at one moment; their records go with them.
+
+        They are stopped first, so that none of them lives to see another one die.
+        """
+        gone = numbers or tuple(self.pods)
+        for number in gone:
+            self.pods[number].freeze()
+        for number in gone:
             self.pods.pop(number).kill()
             self.bridge.unplug(f"{self.name}-{number}")
             del self.addresses[number]

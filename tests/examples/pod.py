@@ -1,9 +1,14 @@
 """A pod's life, as the kubelet leads it: init containers in order, sidecars, containers; what ends is run again."""
 
+import os
+import select
+import signal
 import subprocess
 import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, sleep
+from typing import IO
 
 from tests.examples.container import OURS, Container, Surroundings
 from tests.manifests.built import Document, containers
@@ -33,19 +38,35 @@ class Pod:
         path = self._logs / f"{container}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def freeze(self) -> None:
+        """SIGSTOP to all of it, and nothing is run again: it keeps its connections, and notices nothing any more."""
+        with self._changing:
+            self._ended.set()
+        for pid in self._pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
     def kill(self) -> None:
         """SIGKILL to all of it at once; return when nothing of it is left.  Raises TimeoutError."""
         with self._changing:
             self._ended.set()
-            for process in self._processes:
+        with ExitStack() as stack:
+            handles = [stack.enter_context(handle) for handle in map(handle_of, self._pids()) if handle]
+            for process in tuple(self._processes):
                 process.kill()
-        deadline = monotonic() + END_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - monotonic()))
-        while subprocess.run(("ip", "netns", "pids", self._around.space), capture_output=True, check=True).stdout:
-            if monotonic() > deadline:
-                raise TimeoutError(f"processes of {self._around.space} survive SIGKILL")
-            sleep(0.02)
+            deadline = monotonic() + END_SECONDS
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - monotonic()))
+            # A process leaves its namespace before it closes its sockets, and its peers are to hear of that.
+            while self._pids() or not all(map(ended, handles)):
+                if monotonic() > deadline:
+                    raise TimeoutError(f"processes of {self._around.space} survive SIGKILL")
+                sleep(0.02)
+
+    def _pids(self) -> list[int]:
+        """All processes in the pod's network namespace."""
+        words = ("ip", "netns", "pids", self._around.space)
+        return [int(pid) for pid in subprocess.run(words, capture_output=True, check=True).stdout.split()]
 
     def _begin(self) -> None:
         for one in self._spec.get("initContainers", ()):
@@ -84,6 +105,19 @@ class Pod:
     def _again(self, name: str) -> None:
         if not self._ended.wait(BACKOFF):
             self.restarts[name] += 1
+
+
+def handle_of(pid: int) -> IO[bytes] | None:
+    """What stays of a process until it is closed, whoever gets its number; None when it has ended."""
+    try:
+        return os.fdopen(os.pidfd_open(pid), "rb", buffering=0)
+    except ProcessLookupError:
+        return None
+
+
+def ended(handle: IO[bytes]) -> bool:
+    """Whether the process has come to its very end."""
+    return bool(select.select([handle], [], [], 0)[0])
 
 
 def install(workdir: Path) -> None:
