@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TypeVar
@@ -47,6 +47,9 @@ MAX_CONNECTIONS = 64
 DEADLINE_S = 2.0
 """For one whole exchange with one peer."""
 
+UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
+"""The cure where no agent has said a word, with the port's number behind it (R41)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
@@ -74,6 +77,11 @@ class Client:
         self.membership = membership
         self.port = port
 
+    @property
+    def unreached(self) -> str:
+        """The cure that stands with every `Unknown` of a peer from which nothing came at all."""
+        return f"{UNREACHED} {self.port}"
+
     def record(self, pod: str, address: str) -> Record | Unknown:
         """Ask a pod for its record."""
         reply = self._exchange("GET", RECORD, pod, address, b"")
@@ -100,7 +108,7 @@ class Client:
         headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(key)}
         answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
         if isinstance(answer, Unknown):
-            return answer
+            return replace(answer, cure=self.unreached)
         response, raw = answer
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -33,7 +33,13 @@ ROUND_S = 4.0
 SILENT = Unknown("no answer in this round")
 
 NOT_RUNNING = "a pod without an address does not run; when it is not even created, podManagementPolicy must be Parallel"
-NO_NAMES = "nor has this pod an address there: GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName"
+NO_NAMES = (
+    "nor has this pod an address there: the Service must set publishNotReadyAddresses, and GALERA_BOOTSTRAP_SERVICE "
+    "must be the StatefulSet's serviceName"
+)
+
+SELF_UNREACHED = "nor does this pod reach itself at POD_IP"
+"""In front of the same, where not even this pod's own agent can be reached by the way that peers would take."""
 
 Reply = TypeVar("Reply")
 
@@ -44,7 +50,7 @@ class Directory:
     def __init__(self, settings: Settings) -> None:
         """Read resolv.conf where no setting stands in for it; raises PeerFinderError when the domain is unknown."""
         text = lookup.resolv_conf()
-        self.pod, self.set_name = settings.pod, settings.set_name
+        self.pod, self.set_name, self.own_address = settings.pod, settings.set_name, settings.pod_ip
         self.names = domain.names_of(settings.service, settings.namespace, settings.domain, text)
         given = settings.nameserver
         self.nameservers = lookup.Nameservers.from_text(given) if given else lookup.Nameservers.from_resolv_conf(text)
@@ -94,7 +100,7 @@ class Neighbours:
 
     def records(self, pods: list[str]) -> dict[str, Record | Unknown]:
         """Ask these pods for their records."""
-        return self._all({pod: partial(self.client.record, pod) for pod in pods})
+        return self._told_of_port(self._all({pod: partial(self.client.record, pod) for pod in pods}))
 
     def promises(self, asked: dict[str, Prepare]) -> dict[str, tuple[Record, Refusal | None] | Unknown]:
         """Ask these pods to promise."""
@@ -115,6 +121,26 @@ class Neighbours:
     def start_watching(self, changed: Callable[[], None]) -> None:
         """Watch in the background."""
         threading.Thread(target=self.watch, args=[changed], name="watch", daemon=True).start()
+
+    def _told_of_port(self, replies: dict[str, Record | Unknown]) -> dict[str, Record | Unknown]:
+        """Name the port only where nobody can be reached at it, not even by this pod itself (R41).
+
+        One pod that is off looks like one that a policy shuts out; all at once are a closed port, or not there yet.
+        """
+        port = self.client.unreached
+        shut = {pod: reply for pod, reply in replies.items() if isinstance(reply, Unknown) and reply.cure == port}
+        if not shut:
+            return replies
+        if any(isinstance(reply, Record) for reply in replies.values()):
+            cure = ""
+        else:
+            cure = port if self._reach_myself() else f"{SELF_UNREACHED}; {port}"
+        return replies | {pod: replace(reply, cure=cure) for pod, reply in shut.items()}
+
+    def _reach_myself(self) -> bool:
+        """Whether this pod's own agent answers at the address that its peers are told; unknown is yes."""
+        address = self.directory.own_address
+        return not address or isinstance(self.client.record(self.directory.pod, address), Record)
 
     def _prepare(self, pod: str, prepare: Prepare, address: str) -> tuple[Record, Refusal | None] | Unknown:
         return self.client.prepare(pod, address, prepare)

@@ -1,5 +1,6 @@
 """The way to the other agents: real DNS, real sockets, each pod on a loopback address of its own."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap import neighbours
-from bootstrap.exchange import Client, Membership, Server
+from bootstrap.exchange import UNREACHED, Client, Membership, Server
 from bootstrap.facts import Promise, Record, Unknown
-from bootstrap.neighbours import Directory, Neighbours
+from bootstrap.neighbours import SELF_UNREACHED, Directory, Neighbours
 from bootstrap.promise import Prepare
 from bootstrap.settings import Settings
 from tests.bootstrap.fleet import settings_of
@@ -138,9 +139,39 @@ def test_a_pod_without_an_address_is_told_with_the_cure(net: Net) -> None:
     assert "podManagementPolicy must be Parallel" in one.cure
     assert isinstance(none, Unknown)
     assert none.reason == one.reason
+    assert "the Service must set publishNotReadyAddresses" in none.cure
     assert "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName" in none.cure
     assert isinstance(silent, Unknown)
     assert silent.cure == ""
+
+
+def test_the_port_is_named_only_where_nobody_can_be_reached_at_it(net: Net) -> None:
+    """Refused and dropped look different to a socket and are one to a NetworkPolicy."""
+    net.settings = replace(net.settings, pod_ip=ADDRESSES["galera-0"])
+    with socket.create_server((ADDRESSES["galera-2"], net.port)):  # takes the connection and says nothing
+        alone = net.neighbours().records(["galera-1", "galera-2"])
+        net.run(0)
+        myself = net.neighbours().records(["galera-1", "galera-2"])
+        net.run(1)
+        another = net.neighbours().records(["galera-1", "galera-2"])
+
+    cure = f"{UNREACHED} {net.port}"
+    assert {r.cure for r in alone.values() if isinstance(r, Unknown)} == {f"{SELF_UNREACHED}; {cure}"}
+    assert {r.cure for r in myself.values() if isinstance(r, Unknown)} == {cure}
+    assert isinstance(another["galera-1"], Record)
+    assert isinstance(another["galera-2"], Unknown)
+    assert another["galera-2"].cure == ""
+
+
+def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
+    net.run(1)
+    asks = net.neighbours()
+    asks.client.membership = replace(asks.client.membership, keys=(b"somebody else's key",))
+    (refused,) = asks.records(["galera-1"]).values()
+
+    assert "our key" in reason(refused)
+    assert isinstance(refused, Unknown)
+    assert refused.cure == ""
 
 
 def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:

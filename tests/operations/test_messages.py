@@ -8,8 +8,9 @@ from functools import cache
 
 import pytest
 
-from bootstrap import neighbours
+from bootstrap import exchange, neighbours
 from bootstrap.decide import RULES
+from bootstrap.settings import DEFAULTS
 from tests.operations.pages import GUIDE, ROOT
 
 PAGE = (GUIDE / "messages.md").read_text()
@@ -98,7 +99,12 @@ def test_every_reason_for_unknown_is_shown(words: str) -> None:
     assert words in PAGE
 
 
-@pytest.mark.parametrize("words", [neighbours.NOT_RUNNING, neighbours.NO_NAMES])
+PORT = f"{exchange.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
+
+
+@pytest.mark.parametrize(
+    "words", [neighbours.NOT_RUNNING, neighbours.NO_NAMES, PORT, f"{neighbours.SELF_UNREACHED}; {PORT}"]
+)
 def test_every_cure_is_shown_in_the_line_that_ends_with_it(words: str) -> None:
     assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
 
