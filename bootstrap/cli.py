@@ -6,6 +6,7 @@ import sys
 import click
 
 from bootstrap.errors import BootstrapError
+from peerfinder import quick
 
 COMMANDS = {
     "install": "copy the tools into a volume of the pod",
@@ -61,6 +62,7 @@ def group() -> None:
 
 def main() -> None:
     """Run a command; an expected fault ends in one line on stderr and its own exit code."""
+    quick.start()
     try:
         group()
     except BootstrapError as exc:

@@ -4,9 +4,12 @@ import sys
 
 import click
 
+from bootstrap.lean import without_openssl
 from bootstrap.log import die_by_signal, logger
-from bootstrap.serve import serve
-from bootstrap.settings import current
+
+with without_openssl():
+    from bootstrap.serve import serve
+    from bootstrap.settings import current
 
 
 @click.command()

@@ -1,0 +1,54 @@
+"""What an agent does not import, and that it works without: a real process for each question."""
+
+import subprocess
+import sys
+
+UNWANTED = ("ssl", "_ssl", "_hashlib", "importlib.metadata", "zipfile", "bootstrap.tls")
+"""OpenSSL, and what only tells a version."""
+
+
+def told(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_an_agent_has_not_imported_what_it_does_not_need() -> None:
+    """Up to where it would begin its work."""
+    run = "sys.argv = ['galera-bootstrap', 'agent', '--help']; atexit.register(lambda: print(*sys.modules))"
+    loaded = told(f"import atexit, sys; {run}; from bootstrap.cli import main; main()").splitlines()[-1].split()
+
+    assert "bootstrap.serve" in loaded
+    assert set(UNWANTED) & set(loaded) == set()
+
+
+def test_the_commands_that_live_shortly_are_not_concerned() -> None:
+    """They may have what the system has: a digest of OpenSSL is quicker."""
+    assert told("import sys, bootstrap.cli, bootstrap.commands.install; print('_hashlib' in sys.modules)") == "True"
+
+
+def test_an_agent_can_still_have_tls() -> None:
+    assert told("import bootstrap.commands.agent, ssl; print(ssl.create_default_context().verify_mode.name)") == (
+        "CERT_REQUIRED"
+    )
+
+
+def test_seals_are_the_same_with_and_without_openssl() -> None:
+    code = (
+        "from bootstrap.seal import Message; "
+        "print(Message('request', 'GET /', 'id', 'a/1', 'b', 'nonce', b'body').seal(b'key'))"
+    )
+    assert told(f"import bootstrap.commands.agent; {code}") == told(code)
+
+
+def test_an_interpreter_without_digests_of_its_own_keeps_those_of_openssl() -> None:
+    """Some distributions build Python so."""
+    hide = (
+        "import sys, importlib.util as u; real = u.find_spec; u.find_spec = lambda n: None if n == '_sha1' else real(n)"
+    )
+    assert told(f"{hide}; import bootstrap.commands.agent; print('_hashlib' in sys.modules)") == "True"
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    code = "from importlib.metadata import version; from bootstrap.serve import own_version"
+    assert told(f"{code}; print(own_version() == version('peerfinder') != '')") == "True"
