@@ -115,7 +115,7 @@ class Agent:
         return Facts(self.record(), self.peers, self.settings.min_epoch)
 
     def prepare(self, request: Prepare) -> Refusal | None:
-        """Another pod asks for a promise: give it durably, or say why not."""
+        """Another pod asks for a promise: give it durably, or say why not (R39)."""
         with self.changed:
             if self.trouble:
                 return Refusal(self.trouble)
@@ -243,7 +243,7 @@ class Agent:
         return self.known().union(*(r.expected for r in self.peers.values() if isinstance(r, Record)))
 
     def known(self) -> frozenset[int]:
-        """The ordinals that I know of myself.
+        """The ordinals that I know of myself, whatever DNS shows (R12, R13).
 
         Only these are told to others: repeated hearsay would keep an ordinal alive for ever that was seen once.
         """
@@ -254,7 +254,7 @@ class Agent:
         """Bootstrap if all expected pods are bound to it, else ask those that are not.
 
         Permission comes only from records that were asked for in this round, after every promise was made: so nobody
-        has become Primary in between (R3).
+        has become Primary in between (R3, R4).
         """
         try:
             mine = self.candidacy(facts)
@@ -316,7 +316,7 @@ class Agent:
     # What only this agent does to itself; all of it with the lock held.
 
     def open_journal(self) -> None:
-        """Open the journal if that has not been possible yet."""
+        """Open the journal if that has not been possible yet (R1)."""
         with self.changed:
             if not self.trouble:
                 return
@@ -405,7 +405,7 @@ class Agent:
         """The volumes to remember when these pods start, or have started, a cluster that this volume was never in.
 
         Before anybody has joined, nobody else knows that there ever were data: if the founder's volume is lost with its
-        first commits, empty datadirs must not pass for a first start (R11).
+        first commits, empty datadirs must not pass for a first start (R7, R11).
         """
         if self.memory.uuid:
             return self.memory.volumes
@@ -443,7 +443,7 @@ class Agent:
         self.keep(lineage=lineage.told_by(self.memory.lineage, uuid), **changes)
 
     def scaled_away(self, server: Server, alive: list[Record]) -> frozenset[int]:
-        """The ordinals that need not be awaited in a later outage.
+        """The ordinals that need not be awaited in a later outage (R13, R15, R36).
 
         Beyond the configured replicas, without a record in DNS and without an answer; but what makes it safe is none
         of these: all members of this live Primary Component are known by name, so those are not among them, and all
@@ -531,7 +531,7 @@ class Agent:
             return self.verdict
 
     def take(self, starter: int, timeout: float) -> Verdict:
-        """Give this starter the permission of a verdict that was found after this call, once.
+        """Give this starter the permission of a verdict that was found after this call, once (R2, R3).
 
         The action is None if there is none.
         A permission to join is marked in the journal first: until Synced is seen, the disk may be in a state transfer.

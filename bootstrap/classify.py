@@ -15,7 +15,7 @@ SST_SIGNS = ("sst_in_progress", ".sst")
 
 
 def transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> str:
-    """Return the sign of an interrupted state transfer, or nothing.
+    """Return the sign of an interrupted state transfer, or nothing (R23).
 
     A blank grastate.dat is the one sign that every interrupted transfer into an empty datadir leaves.  In a `fresh`
     database, into which no join was ever executed, it is the file that Galera creates at its very start
@@ -41,7 +41,11 @@ def without_database(names: frozenset[str], raw: bytes | None) -> Disk:
 
 
 def with_position(state: GraState, found: Position) -> Disk:
-    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845)."""
+    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
+
+    A seqno may be that of a backup (R25); the nil uuid is also a DDL's, over good data (R24); the flag is a hint, and
+    only of a clean stop (R26).
+    """
     if state.uuid == NIL_UUID:
         return Disk(DataClass.DDL_CRASH, found, detail="grastate.dat has the nil uuid, InnoDB has a position")
     if state.uuid != found.uuid:
@@ -62,7 +66,7 @@ def with_position(state: GraState, found: Position) -> Disk:
 
 
 def without_position(state: GraState | None, *, initialised: bool) -> Disk:
-    """A whole database in which InnoDB has no position: ours before its first cluster, or somebody's own."""
+    """A whole database in which InnoDB has no position: ours before its first cluster, or somebody's own (R10)."""
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(
             DataClass.UNKNOWN,

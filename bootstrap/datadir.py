@@ -242,7 +242,7 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
 
 
 def prepare_winner(layout: Layout, winner: Position) -> None:
-    """Write the grastate.dat under which Galera bootstraps at this position with this uuid.
+    """Write the grastate.dat under which Galera bootstraps at this position with this uuid (R24).
 
     Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
     position on the command line counts, which it does only if the uuid stands in the file: without grastate.dat a
@@ -262,7 +262,7 @@ def prepare_winner(layout: Layout, winner: Position) -> None:
 
 
 def prepare_fork(layout: Layout) -> None:
-    """Write the grastate.dat under which Galera bootstraps these data with a new uuid.
+    """Write the grastate.dat under which Galera bootstraps these data with a new uuid (R27).
 
     With the nil uuid the start position is ignored ("Starting new group from scratch", galera replicator_smm.cpp); an
     absent file would do as well, and would look like an accident if the server is never started.  Raises OSError.

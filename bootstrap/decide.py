@@ -114,7 +114,7 @@ def decide(facts: Facts) -> Decision:
 
 
 def stuck_server(facts: Facts) -> Decision | None:
-    """A live non-Primary server beside dead ones waits for ever: it must stop for the proof of a full outage (step 0b).
+    """A live non-Primary server beside dead ones waits for ever: it must stop for the proof of a full outage (R17).
 
     It can commit nothing, and its last position goes to disk.  Galera forms a Primary Component again by itself only
     if all members of the last one are back, and those that are frozen will not start before this is decided.
@@ -149,7 +149,7 @@ def own_disk(facts: Facts) -> Decision | None:
 
 
 def two_primaries(facts: Facts) -> Decision | None:
-    """Two Primary Components with different histories: joining either would take a side (step 0)."""
+    """Two Primary Components with different histories: joining either would take a side (R29)."""
     uuids = sorted({p.uuid for p in primaries(facts).values()})
     if len(uuids) < 2:
         return None
@@ -177,7 +177,7 @@ def bound_elsewhere(facts: Facts) -> Decision | None:
 
 
 def join_primary(facts: Facts) -> Decision | None:
-    """A Primary lives: join it if its history contains mine, else hold (step 0, I3, R27-R29)."""
+    """A Primary lives: join it if its history contains mine, else hold (R27-R29)."""
     alive = primaries(facts)
     if not alive:
         return None
@@ -233,7 +233,7 @@ def operators_word(facts: Facts) -> Decision | None:
 
 
 def everybody_frozen(facts: Facts) -> Decision | None:
-    """Proof P3: every expected pod has answered, frozen, with a known position (I2, I4, R12, R16-R18, R42)."""
+    """Proof P3: every expected pod has answered, frozen, with a known position (R6, R8, R12, R16, R18, R38, R42)."""
     others = sorted(facts.expected - {facts.own.ordinal})
     blockers = [f"{pod_name(facts, o)} ({why})" for o in others if (why := blocker(facts.peer(o)))]
     if not blockers:
@@ -263,7 +263,7 @@ def epoch_floor(facts: Facts) -> Decision | None:
 
 
 def first_start(facts: Facts) -> Decision | None:
-    """No data anywhere and no trace that there ever was: the lowest ordinal creates the database (step 2, R30, R31)."""
+    """No data anywhere and no trace that there ever was: the lowest ordinal creates the database (R7, R30, R31)."""
     disks = {r.ordinal: disk_of(r).data_class for r in facts.records}
     if DataClass.INITIALIZED in disks.values():
         # The first Primary Component died before InnoDB held its position: who was just joining it has nothing either.
@@ -296,7 +296,7 @@ def interrupted_first_join(record: Record) -> bool:
 
 
 def one_history(facts: Facts) -> Decision | None:
-    """The disks must tell of one history, or of one that all others were forked into (step 3, R29)."""
+    """The disks must tell of one history, or of one that all others were forked into (R10, R29)."""
     positions = {r.pod: p for r in facts.records if (p := candidate(r))}
     if not positions:
         return Hold("no-candidate", "no expected pod has usable data: bring a volume or a backup back")
@@ -311,7 +311,7 @@ def one_history(facts: Facts) -> Decision | None:
 
 
 def replaced_volume(facts: Facts) -> Decision | None:
-    """A blank disk where a member's data were: what it held may have been the newest (R9).
+    """A blank disk where a member's data were: what it held may have been the newest (R7, R9).
 
     It counts as answered only while its `joining` mark is open: then a Primary Component that contained its history
     had let it join.  The most advanced disks know which volumes a Primary Component had seen.
@@ -352,7 +352,7 @@ def accounted_for(record: Record, best: Position | None, told: lineage.Forks) ->
 
 
 def winner(facts: Facts) -> Decision:
-    """The most advanced disk starts; ties by class, flag, ordinal (steps 4 and 5, R24, R26)."""
+    """The most advanced disk starts, whoever has the flag (R14, R24)."""
     best = most_advanced(facts)
     position = candidate(best)
     if best.ordinal == facts.own.ordinal:
@@ -385,7 +385,10 @@ RULES = (
 
 
 def most_advanced(facts: Facts) -> Record:
-    """The candidate of the leading history with the highest seqno; at least one must exist."""
+    """The candidate of the leading history with the highest seqno; ties by class, flag, ordinal (R14, R26).
+
+    At least one must exist.
+    """
 
     def rank(record: Record) -> tuple[int, int, bool, int]:
         disk, position = disk_of(record), candidate(record)

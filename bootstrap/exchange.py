@@ -93,7 +93,7 @@ class Client:
         return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_answer)
 
     def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> Json | Unknown:
-        """Ask with the newest key, then with the previous one: a pod that was not restarted yet knows only that."""
+        """Ask with the newest key, then the previous one: a pod that was not restarted yet knows only that (R34)."""
         reply: Json | Unknown = FORBIDDEN
         for key in self.membership.keys:
             reply = self._ask(key, f"{method} {path}", pod, address, body)

@@ -81,7 +81,7 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     user: str | None = None,
     keep_fds: tuple[int, ...] = (),
 ) -> None:
-    """Make the first database with its accounts; the datadir must be absent or an empty folder.
+    """Make the first database with its accounts; the datadir must be absent or an empty folder (R31).
 
     `user` becomes --user, which the server wants of root and which nobody else may give.  `keep_fds` are inherited by
     the programs: the volume's lock, so that it stays held by them if this process is killed.

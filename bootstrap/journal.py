@@ -57,7 +57,7 @@ class Journal:
         self.path = meta / "journal.json"
 
     def write(self, memory: Memory, **changes: object) -> Memory:
-        """Make the memory with these changes durable and return it; raises JournalUnwritableError."""
+        """Make the memory with these changes durable and return it (R39); raises JournalUnwritableError."""
         memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

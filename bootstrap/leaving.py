@@ -13,7 +13,7 @@ COMING = ABSENT | {Phase.BOOTSTRAPPING, Phase.JOINING}
 
 
 def reason(facts: Facts) -> str:
-    """For whom this member should stay, in one clause; nothing where it may go.
+    """For whom this member should stay, in one clause; nothing where it may go (R40).
 
     Only a member of a Primary Component with whole data is of use to others.  Who is silent is not waited for: that may
     last, and says nothing of coming back.

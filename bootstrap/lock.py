@@ -21,7 +21,7 @@ _WAIT_PAUSE = 0.1
 
 
 def acquire(path: Path) -> int:
-    """Take the lock and return its descriptor; exec and children keep it, and closing it everywhere releases it.
+    """Take the lock and return its descriptor; exec and children keep it, and closing it everywhere releases it (R19).
 
     Makes the folder, but not the volume: a starter may be earlier than the agent.
     Raises VolumeBusyError when somebody else holds it, JournalUnwritableError when the file cannot be opened.

@@ -65,7 +65,7 @@ class Directory:
             return remembered or Unknown(str(exc))
 
     def cure(self) -> str:
-        """What to look at when a peer has no address: the peer, or the Service, when this pod has none there either."""
+        """What to look at when a peer has no address: the peer (R20), or the Service, where this pod has none (R21)."""
         try:
             lookup.addresses(self.names.of_pod(self.pod), self.nameservers, DNS_DEADLINE_S)
         except NoRecordsError:

@@ -26,7 +26,7 @@ def void(path: Path) -> None:
 
 
 def consume(path: Path, term: object) -> None:
-    """Use the permission up; raises SettingInvalidError when it is not the one that was granted."""
+    """Use the permission up (R2); raises SettingInvalidError when it is not the one that was granted."""
     used = path.with_suffix(".used")
     try:
         path.rename(used)

@@ -97,7 +97,7 @@ class View:
 
 
 def alive(view: View) -> bool:
-    """Whether the agent's loop goes round."""
+    """Whether the agent's loop goes round; nothing that befalls the server (R22)."""
     return view.turned <= STUCK_S
 
 

@@ -42,7 +42,7 @@ class Refusal:
 
 
 def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
-    """Answer a request for a promise by what this pod knows now.
+    """Answer a request for a promise by what this pod knows now (R1, R3).
 
     The answer is only a permission to make the promise durable: it counts once it is on disk.
     """
@@ -111,7 +111,7 @@ def ahead(own: Record, other: Record, known: Iterable[Record] = ()) -> bool:
 
 
 def ended(promise: Promise, later: Iterable[Record]) -> bool:
-    """Whether the promise binds no longer, by records that were asked for after it was made (step 9, C6)."""
+    """Whether the promise binds no longer, by records that were asked for after it was made (R5)."""
     return any(_ends(promise, record) for record in later)
 
 
@@ -131,7 +131,7 @@ def highest_term(records: Iterable[Record]) -> int:
 
 
 def unbound(facts: Facts, promise: Promise) -> list[int]:
-    """The expected ordinals that are not bound by this promise, as far as is known; empty = permission.
+    """The expected ordinals that are not bound by this promise, as far as is known; empty = permission (R4).
 
     Only an operator's word excuses anybody, and only while nothing is heard of that pod.
     """

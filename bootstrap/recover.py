@@ -26,7 +26,7 @@ class Recover:
     """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
 
     def run(self, data: Path) -> Position | None:
-        """Start the server with --wsrep-recover on the datadir and return the position; None = it knows of none.
+        """Start the server with --wsrep-recover on the datadir and return the position (R25, R42); None = it has none.
 
         It is a real start that runs InnoDB's crash recovery, and that creates files in an empty datadir.
         --skip-log-error, because log_error in the configuration would hide the position (of the other spellings,

@@ -33,7 +33,7 @@ class Message:
     """What is said."""
 
     def seal(self, key: bytes) -> str:
-        """The HMAC-SHA256 in hexadecimal."""
+        """The HMAC-SHA256 in hexadecimal; another cluster's message has another one (R35)."""
         words = (PROTOCOL, self.direction, self.target, self.cluster_id, self.sender, self.receiver, self.nonce)
         mac = hmac.new(key, digestmod=hashlib.sha256)
         for part in (*(word.encode() for word in words), self.body):

@@ -143,7 +143,7 @@ class Settings:
         return self.data_root / "meta" / "lock"
 
     def cluster_name(self, cluster_id: str) -> str:
-        """`wsrep_cluster_name` (32 characters): a stale address of another cluster is refused by it."""
+        """`wsrep_cluster_name` (32 characters): a stale address of another cluster is refused by it (R35)."""
         told = f"{self.namespace}/{self.service}/{self.set_name}/{cluster_id}"
         return f"{self.set_name[:19]}-{sha256(told.encode()).hexdigest()[:12]}"
 
@@ -280,10 +280,11 @@ PROVIDER_OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z
 FORBIDDEN = re.compile(
     r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|weight)|gmcast\.(listen_addr|group)|ist\.recv_.*"
 )
-"""Provider options that found a second cluster, switch quorum off, or are this toolkit's to set."""
+"""Provider options that found a second cluster, switch quorum off, weigh members, or are this toolkit's to set."""
 
 
 def _provider_options(text: str) -> tuple[tuple[str, str], ...]:
+    """The options of a setting; members that weigh more than others would make a count of them worthless (R37)."""
     options = []
     for part in filter(None, map(str.strip, text.split(";"))):
         match = PROVIDER_OPTION.fullmatch(part)

@@ -171,5 +171,5 @@ def names(facts: Facts, ordinals: frozenset[int]) -> list[str]:
 
 
 def noted(agent: Agent, line: str) -> tuple[str, ...]:
-    """The journal's list of decisions with one more; the time is for humans, nothing looks at it."""
+    """The journal's list of decisions with one more; the time is for humans, nothing looks at it (R33)."""
     return (*agent.memory.words, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")[-KEPT:]

@@ -54,7 +54,7 @@ def frozen(record: Record) -> bool:
 
 
 def blocker(peer: Record | Unknown) -> str | None:
-    """Say why this peer keeps proof P3 from holding, or None when it does not."""
+    """Say why this peer keeps proof P3 from holding, or None when it does not; whoever works answers so (R42)."""
     if isinstance(peer, Unknown):
         return f"unknown: {peer.reason}"
     if peer.server is not None and peer.phase is Phase.RUNNING:

@@ -306,7 +306,7 @@ def on_start(starter: Starter) -> None:
 
 
 def start(starter: Starter, command: tuple[str, ...]) -> None:
-    """Wait for the permission to start and become the server; the lock stays held across exec."""
+    """Wait for the permission to start and become the server; the lock stays held across exec (R2, R19)."""
     check(command, starter.settings.cnf)
     starter.lock_fd = lock.acquire_waiting(
         starter.settings.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")

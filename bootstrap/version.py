@@ -23,7 +23,10 @@ def series(text: str) -> Series | None:
 
 
 def obstacle(wrote: Series, opens: Series | None, *, stopped: bool) -> str:
-    """Why the server must not open these data, and what to do; empty = it may.  `stopped`: in order, not killed."""
+    """Why the server must not open these data, and what to do (R32); empty = it may.
+
+    `stopped`: in order, not killed.
+    """
     old = told(wrote)
     if opens is None:
         return f"written by MariaDB {old}, and this image's server does not tell its version: use the image of {old}"

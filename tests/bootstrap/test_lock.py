@@ -172,3 +172,15 @@ def test_a_lock_file_replaced_under_its_name_does_not_count(tmp_path: Path) -> N
     assert not os.path.samestat(os.fstat(old), os.fstat(new))
     os.close(old)
     os.close(new)
+
+
+def test_a_lock_file_replaced_between_opening_and_locking_does_not_count(tmp_path: Path) -> None:
+    """What was opened is locked by nobody else, and is not what the next one will open."""
+    path = tmp_path / "lock"
+    os.close(lock.acquire(path))
+    fd = os.open(path, os.O_RDWR)
+    path.unlink()
+    assert not lock._locked(fd, path)
+    path.touch()
+    assert not lock._locked(fd, path)
+    os.close(fd)
