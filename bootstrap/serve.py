@@ -9,7 +9,7 @@ from bootstrap import configure, control, eventlog, exchange, files, health, loc
 from bootstrap.agent import Agent
 from bootstrap.chronicle import Chronicle
 from bootstrap.desk import Desk
-from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError, VolumeBusyError
+from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
 from bootstrap.facts import Phase, Record
 from bootstrap.neighbours import Directory, Neighbours
 from bootstrap.settings import Settings, read_secrets
@@ -43,7 +43,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         ordinals=lambda: neighbours.shown,
         say=say,
     )
-    only_agent(settings)
+    only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)
     agent.chronicle, agent.version = chronicle(settings, say), own_version()
     membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
@@ -102,17 +102,18 @@ def chronicle(settings: Settings, say: Callable[[str], None]) -> Chronicle:
     return told
 
 
-def only_agent(settings: Settings) -> None:
+def only_agent(settings: Settings, say: Callable[[str], None]) -> None:
     """Hold the volume's agent lock for this life: a second agent would void what the first one permits and promises.
 
-    Raises VolumeBusyError.  On a volume that cannot be written no promise can be given in any case.
+    A pod that was deleted by force lives on beside its successor for as long as its server takes to end, and its agent
+    ends after that: the next one waits, because a container that ends instead is started again later and later.
+    On a volume that cannot be written no promise can be given in any case.
     """
     meta = settings.lock.parent
     try:
         meta.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire(meta / "agent.lock")
-    except VolumeBusyError as exc:
-        raise VolumeBusyError(f"another agent lives on this volume ({meta}): one a pod is enough") from exc
+        told = f"another agent lives on this volume ({meta}): waiting for its end; two pods must not share one"
+        lock.acquire_waiting(meta / "agent.lock", None, lambda: say(told))
     except (OSError, JournalUnwritableError):
         return
 

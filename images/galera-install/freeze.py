@@ -3,6 +3,9 @@
 cx_Freeze notes the hour and the machine's name in a module of constants, and puts files into its library in the order
 and with the dates of the file system.  Nothing here needs them, and every build would be an image digest of its own.
 The dates inside compiled modules are those of their sources: touch those before.
+
+A program of cx_Freeze's that imports `ssl` sets SSL_CERT_FILE in its own environment, and so in that of hooks and of
+mariadbd, which would trust the authorities of this build's machine in place of its image's.
 """
 
 import os
@@ -15,6 +18,8 @@ import cx_Freeze
 from cx_Freeze import Module
 from cx_Freeze.cli import main
 from cx_Freeze.command import build_exe
+from cx_Freeze.finder import ModuleFinder
+from cx_Freeze.hooks import _ssl_
 from cx_Freeze.module import ConstantsModule
 
 EPOCH = 946684800
@@ -33,6 +38,13 @@ class Constants(ConstantsModule):  # type: ignore[misc]  # unknown outside of th
         path.write_text("\n".join(kept))
         os.utime(path, (EPOCH, EPOCH))
         return path
+
+
+class NoAuthorities(_ssl_.Hook):  # type: ignore[misc]  # unknown outside of the image's build
+    """The module `ssl` as Python has it; certificates that are looked at here come with their own authority."""
+
+    def ssl(self, finder: ModuleFinder, module: Module) -> None:
+        """Neither bring a list of authorities along nor name one in the environment."""
 
 
 def in_order(library: Path) -> None:
@@ -57,7 +69,7 @@ def copy_licenses(folder: Path, library: Path) -> None:
 
 
 if __name__ == "__main__":
-    build_exe.ConstantsModule = Constants
+    build_exe.ConstantsModule, _ssl_.Hook = Constants, NoAuthorities
     folder = Path(sys.argv[1])
     sys.argv[1:] = ["build", "--build-exe", str(folder)]
     main()

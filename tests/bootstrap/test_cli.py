@@ -132,11 +132,18 @@ def test_without_an_agent_is_one_line_and_17(name: str, machine: Machine) -> Non
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_second_agent_is_refused(machine: Machine) -> None:
-    machine.agent()
-    done = run(machine, "agent")
-    assert done.returncode == 18
-    assert "another agent lives on this volume" in done.stderr
+def test_a_second_agent_waits_for_the_end_of_the_first(machine: Machine) -> None:
+    """The successor of a pod that was deleted by force is there before that pod's server has ended."""
+    first = machine.agent()
+    second = machine.begin("agent")
+    assert second.stderr is not None
+    assert "another agent lives on this volume" in second.stderr.readline()
+
+    first.terminate()
+    first.wait(PATIENCE_S)
+
+    until(machine.status, "the second agent's answer")
+    assert second.poll() is None
 
 
 # Beside an agent.

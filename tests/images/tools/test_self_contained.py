@@ -158,7 +158,15 @@ def test_a_hook_gets_the_environment_as_it_was(
     kept = {line for line in ours if line.partition("=")[0] in settings}
     assert {line.partition("=")[0] for line in kept} == set(settings)
     assert kept <= hooks
+    # What the shell of the hook adds, and nothing of a bundle that sets variables for itself.
+    added = {line.partition("=")[0] for line in hooks} - {line.partition("=")[0] for line in ours}
+    assert {name for name in added if not name.startswith("PEERFINDER_")} <= {"PWD", "SHLVL", "OLDPWD", "_"}
     assert ("LD_LIBRARY_PATH" in given) == any(line.startswith("LD_LIBRARY_PATH=") for line in hooks)
+
+
+def test_the_bundle_brings_no_authorities_along(tools: Path) -> None:
+    """Where cx_Freeze has such a list it names it in SSL_CERT_FILE: mariadbd would trust it in place of its image's."""
+    assert sorted(tools.rglob("*.pem")) == []
 
 
 def test_the_environment_does_not_change_what_the_commands_run(tool_image: str) -> None:
