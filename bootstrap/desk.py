@@ -5,14 +5,14 @@ Turns messages into the agent's calls and back; decides nothing.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from bootstrap import chronicle, events, leaving, lineage, overview, probes, spoken
 from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
 from bootstrap.facts import Record, Unknown
-from bootstrap.permission import kernel_boot_id
+from bootstrap.permission import same_life
 from bootstrap.record import Json, dump_disk, dump_record, load_disk
 from bootstrap.verdict import Verdict
 
@@ -62,7 +62,7 @@ class Desk:
         answers: dict[str, Callable[[], Json]] = {
             "hello": self._hello,
             "report": lambda: self._report(message, starter),
-            "take": lambda: dump_verdict(self.agent.take(starter, TAKE_S)),
+            "take": lambda: self._take(starter),
             "members": lambda: {"ordinals": sorted(self.agent.expected())},
             "status": self._status,
             "explain": self._explain,
@@ -82,7 +82,7 @@ class Desk:
         return {
             "ordinals": sorted(agent.expected()),
             "joining": bool(memory.joining),
-            "same_boot": memory.joining == kernel_boot_id(),
+            "same_boot": same_life(memory.joining),
             "initialised": memory.initialised,
             "disk": dump_disk(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,
@@ -90,8 +90,14 @@ class Desk:
         }
 
     def _report(self, message: Json, starter: int) -> Json:
-        self.agent.reported(starter, load_disk(message.get("disk")), str(message.get("fingerprint", "")))
+        """Who has not said hello holds no lock: what it says of the datadir may be wrong by now."""
+        disk = load_disk(message.get("disk"))
+        if starter:
+            self.agent.reported(starter, disk, str(message.get("fingerprint", "")))
         return {}
+
+    def _take(self, starter: int) -> Json:
+        return dump_verdict(self.agent.take(starter, TAKE_S) if starter else replace(self.agent.verdict, action=None))
 
     def _status(self) -> Json:
         agent = self.agent

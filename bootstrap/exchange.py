@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TypeVar
 
 from bootstrap.bounded import Bounded, OneRequest, shut
+from bootstrap.events import plain
 from bootstrap.facts import Record, Unknown
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import (
@@ -113,7 +114,7 @@ class Client:
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN
         if response.status != HTTPStatus.OK:
-            return Unknown(f"it answers {response.status} {response.reason[:40]}")
+            return Unknown(f"it answers {response.status} {plain(response.reason)[:40]}")
         sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
         if len(raw) > MAX_BODY or not request.answer(sender, raw).verified(me.keys, seal):
             return Unknown("its answer is not sealed with our key and cluster id")
@@ -175,7 +176,8 @@ def _why(exc: Exception) -> str:
         return f"silent for {DEADLINE_S:g} s"
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror.lower()
-    return str(exc)[:80] or type(exc).__name__
+    # Whoever has the address may have said this, and it goes to logs and terminals.
+    return plain(str(exc))[:80].strip() or type(exc).__name__
 
 
 def _cut(sock: socket.socket, late: threading.Event) -> None:
@@ -228,7 +230,7 @@ class Handler(OneRequest):
     def do_POST(self) -> None:  # noqa: N802  # http.server's name
         """Answer a request with a bounded body."""
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
+        if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > MAX_BODY:
             self._refuse(413)
             return
         self._answer(self.rfile.read(int(length)))

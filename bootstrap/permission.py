@@ -12,6 +12,9 @@ from bootstrap import files
 from bootstrap.errors import SettingInvalidError
 from bootstrap.record import MessageInvalidError, decode, encode
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Random for each life of the kernel (random(4))."""
+
 
 def lay_down(path: Path, term: int, boot_id: str) -> None:
     """Write the permission for this term, by this life of the agent, in this life of the machine; raises OSError."""
@@ -39,8 +42,17 @@ def consume(path: Path, term: object) -> None:
 
 
 def kernel_boot_id() -> str:
-    """The life of the machine (random(4): /proc/sys/kernel/random/boot_id)."""
+    """The life of the machine; the machine's name where its life cannot be told."""
+    return _told_life() or os.uname().nodename
+
+
+def same_life(told: str) -> bool:
+    """Whether it is certain that the machine has not gone down since this was its life."""
+    return bool(told) and told == _told_life()
+
+
+def _told_life() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return BOOT_ID.read_text().strip()
     except OSError:
-        return os.uname().nodename
+        return ""

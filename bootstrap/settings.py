@@ -278,7 +278,7 @@ def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:
 PROVIDER_OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z0-9_.:/,+-]*)")
 
 FORBIDDEN = re.compile(
-    r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|weight)|gmcast\.(listen_addr|group)|ist\.recv_.*"
+    r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|weight)|gmcast\.(listen_addr|group)|ist\.recv_.*|base_.*"
 )
 """Provider options that found a second cluster, switch quorum off, weigh members, or are this toolkit's to set."""
 

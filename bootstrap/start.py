@@ -42,7 +42,7 @@ LOOK_AGAIN_S = 20.0
 LOCK_PATIENCE_S = 2.0
 """How long `on-start` waits for the lock: the scripts of a state transfer outlive a killed server for a second."""
 
-OURS = re.compile(r"(-[^-uptlbcr#]*h.*|--ws.*|--data(d.*)?)")
+OURS = re.compile(r"(-[^-uptlbcr#]*h.*|--ws.*|--dat?|--data(d.*)?)")
 """Options that only this toolkit may give on the command line, as `plain` has them; others of wsrep belong in conf.d.
 
 The server takes every unambiguous beginning of a name, and -h behind other letters that take no value.

@@ -8,7 +8,7 @@ import click
 from bootstrap import datadir, lineage, lock
 from bootstrap.facts import Position
 from bootstrap.journal import Journal
-from bootstrap.permission import kernel_boot_id
+from bootstrap.permission import same_life
 from bootstrap.record import dump_disk
 from bootstrap.recover import Recover
 from bootstrap.settings import current
@@ -33,7 +33,7 @@ def command(output: str) -> None:
         recover,
         joining=bool(memory and memory.joining),
         initialised=bool(memory and memory.initialised),
-        same_boot=bool(memory and memory.joining == kernel_boot_id()),
+        same_boot=bool(memory and same_life(memory.joining)),
         base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
     )
     os.close(fd)

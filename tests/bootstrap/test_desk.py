@@ -134,6 +134,17 @@ def test_who_has_not_said_hello_takes_nothing(office: Office) -> None:
     assert starter.ask("take")["action"] == "join"
 
 
+def test_without_a_hello_there_is_no_starter_to_report_or_to_take(office: Office) -> None:
+    """Nobody holds the volume's lock then, so nothing that is said of its datadir can be frozen."""
+    stranger = office.client()
+    stranger.ask("report", disk=dump_disk(Disk(DataClass.EMPTY)), fingerprint="print")
+    office.peers["galera-1"] = running(1, 50)
+    stranger.ask("await")
+    assert office.agent.pod.disk is None
+    assert stranger.ask("take")["action"] is None
+    assert not office.agent.memory.joining
+
+
 def test_a_starter_that_goes_is_noticed(office: Office) -> None:
     client = office.client()
     report(client)

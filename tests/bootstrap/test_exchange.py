@@ -220,6 +220,8 @@ BAD_PEERS: dict[str, tuple[Behave, str]] = {
     "sends half an answer": (says(b"HTTP/1.0 200 OK\r\nContent-Length: 5000\r\n\r\n{"), ""),
     "sends a thousand headers": (says(b"HTTP/1.0 200 OK\r\n" + b"a: b\r\n" * 1000 + b"\r\n"), "headers"),
     "says it is busy": (says(b"HTTP/1.0 503 Busy\r\n\r\n"), "it answers 503 Busy"),
+    "says it in colours": (says(b"HTTP/1.0 503 \x1b[2J\x1b[31mall is well\r\n\r\n"), "it answers 503"),
+    "says it in an unknown protocol of colours": (says(b"\x1b[2J\x1b[31mall is well\r\n\r\n"), ""),
     "has no seal": (says(b"HTTP/1.0 200 OK\r\n\r\n{}"), "not sealed"),
     "resets": (resets, "reset"),
 }
@@ -233,6 +235,7 @@ def test_is_unknown_in_bounded_time_with_a_reason(behave: Behave, why: str) -> N
         assert time.monotonic() - began < BOUND_S
         assert why in told
         assert told
+        assert told.isprintable(), "it goes to logs and terminals"
         assert len(told) < 200
 
 
@@ -292,6 +295,8 @@ BAD_REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "with a body that is too long": (
         b"POST /v1/prepare HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1), b"413"),
     "with a body of negative length": (b"POST /v1/prepare HTTP/1.0\r\nContent-Length: -1\r\n\r\n", b"413"),
+    "with a length of 5000 digits": (
+        b"POST /v1/prepare HTTP/1.0\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000), b"413"),
     "with a length in foreign digits": (b"POST /v1/prepare HTTP/1.0\r\nContent-Length: \xb2\r\n\r\n", b"413"),
     "without the length of its body": (b"POST /v1/prepare HTTP/1.0\r\n\r\n{}", b"413"),
     "in another language": (b"\x16\x03\x01 hello\r\n\r\n", b"400"),

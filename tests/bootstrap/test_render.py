@@ -66,6 +66,10 @@ def test_the_plain_file() -> None:
     assert "user" not in PLAIN
 
 
+def test_the_state_of_galera_is_beside_the_data_whatever_the_user_has_set() -> None:
+    assert PLAIN["wsrep_data_home_dir"] == PLAIN["datadir"]
+
+
 def test_permission_to_bootstrap_never_stands_in_the_file() -> None:
     assert PLAIN["wsrep_new_cluster"] == "OFF"
     assert "pc.bootstrap" not in render(CNF)
@@ -92,7 +96,7 @@ def expectation(name: str, value: str) -> dict[str, str]:
     """Which options change with a field."""
     host = f"[{value}]" if ":" in value else value
     return {
-        "datadir": {"datadir": value},
+        "datadir": {"datadir": value, "wsrep_data_home_dir": value},
         "socket": {"socket": value},
         "cluster_name": {"wsrep_cluster_name": value},
         "node_name": {"wsrep_node_name": value},
@@ -199,6 +203,7 @@ def test_the_database_itself_reads_the_same(tmp_path: Path) -> None:
     users.mkdir()
     (users / "mine.cnf").write_text(
         "[mysqld]\nmax_connections=7\nwsrep_cluster_address=gcomm://\nwsrep_new_cluster=1\n"
+        "wsrep_data_home_dir=/elsewhere\n"
     )
     values = replace(CNF, include_dir=str(users), cluster_name="a name, with = and [x]", user="mysql")
     path = tmp_path / "my-galera.cnf"

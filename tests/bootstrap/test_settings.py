@@ -92,7 +92,8 @@ def test_two_servers_cannot_have_one_port() -> None:
 FORBIDDEN_OPTIONS = [
     "pc.bootstrap=true", "pc.bootstrap = YES", "gcache.size=1G;pc.bootstrap=1", "pc.ignore_sb=true",
     "pc.ignore_quorum=yes", "pc.npvo=true", "pc.recovery=false", "pc.weight=2", "gmcast.listen_addr=tcp://0.0.0.0:1",
-    "gmcast.group=other", "ist.recv_addr=1.2.3.4", "ist.recv_bind=1.2.3.4", "PC.BOOTSTRAP=1", "pc.bootstrap",
+    "base_dir=/elsewhere", "gmcast.group=other", "ist.recv_addr=1.2.3.4", "ist.recv_bind=1.2.3.4", "PC.BOOTSTRAP=1",
+    "pc.bootstrap",
     "=1", "gcache.size=1G\npc.bootstrap=1", 'gcache.name=a";pc.bootstrap=1', "gcache.name=a b", "gcache.name=a#b",
     "a=$(id)", "a=`id`", "a=1&pc.bootstrap=1",
 ]  # fmt: skip

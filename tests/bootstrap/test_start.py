@@ -410,7 +410,7 @@ OURS = [
     "--wsrep-new-cluster", "--wsrep_new_cluster", "--wsrep-new-cluster=1", "--wsrep-new", "--loose-wsrep-new-cluster",
     "--enable-wsrep-new-cluster", "--WSREP-NEW-CLUSTER", "--wsrep-cluster-address=gcomm://", "--wsrep_cluster_address",
     "--wsrep-start-position=x:1", "--wsrep-recover", "--wsrep-on=0", "--skip-wsrep-on", "--datadir=/x", "--datadir",
-    "--data=/x", "-h/x", "-h", "-vh/x", "-sh/x", "--wsrep-provider-options=pc.bootstrap=1",
+    "--data=/x", "--dat=/x", "--da=/x", "-h/x", "-h", "-vh/x", "-sh/x", "--wsrep-provider-options=pc.bootstrap=1",
 ]  # fmt: skip
 
 
