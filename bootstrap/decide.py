@@ -149,11 +149,22 @@ def own_disk(facts: Facts) -> Decision | None:
 
 
 def two_primaries(facts: Facts) -> Decision | None:
-    """Two Primary Components with different histories: joining either would take a side (R29)."""
-    uuids = sorted({p.uuid for p in primaries(facts).values()})
-    if len(uuids) < 2:
+    """Two Primary Components: joining either would take a side (R29).
+
+    Of one history, too, where `pc.bootstrap` was said on both sides of a partition (R38): each of them says how many
+    members it has.  Records are read one by one, so a change of the component looks like that for a moment.
+    """
+    alive = primaries(facts).values()
+    uuids, sizes = sorted({p.uuid for p in alive}), sorted({p.size for p in alive})
+    if len(uuids) > 1:
+        return Hold("two-primaries", f"two clusters are alive, {' and '.join(uuids)}: stop the wrong one")
+    if len(sizes) < 2 and len(alive) <= sum(sizes):
         return None
-    return Hold("two-primaries", f"two clusters are alive, {' and '.join(uuids)}: stop the wrong one")
+    return Wait(
+        "two-primaries",
+        f"{len(alive)} pods are Primary, and say that their members are {' or '.join(map(str, sizes))}: "
+        "if that stays, they are two clusters of one history, stop the wrong one",
+    )
 
 
 def bound_elsewhere(facts: Facts) -> Decision | None:
@@ -185,6 +196,12 @@ def join_primary(facts: Facts) -> Decision | None:
     name, mine = pod_name(facts, ordinal), held(facts.own)
     if mine is None:
         return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
+    if mine.uuid == server.uuid and facts.own.epoch > (epoch := epoch_alive(facts)):
+        return Hold(
+            "other-history",
+            f"{name} is Primary of epoch {epoch}, my datadir holds {mine} of epoch {facts.own.epoch}: the cluster was "
+            "begun from an older copy of this history; save what is needed from it, then `galera-bootstrap discard`",
+        )
     limit = lineage.reach(lineage_of(facts, server.uuid), Position(server.uuid, server.last_committed), mine.uuid)
     if limit is None:
         return Hold(
@@ -205,6 +222,17 @@ def join_primary(facts: Facts) -> Decision | None:
     if mine.uuid != server.uuid:
         return Join("join", f"{name} is Primary, its history was forked from mine at {limit}, mine is {mine.seqno}")
     return Join("join", f"{name} is Primary at {server.last_committed}, mine is {mine.seqno} of the same history")
+
+
+def epoch_alive(facts: Facts) -> int:
+    """The epoch of the live Primary Component: of whoever knows it, or is about to (R10).
+
+    Each one is bootstrapped in a later term than all that its disks know, so one of an earlier epoch than mine was not
+    begun from disks that knew of mine; that it is past my seqno by now says nothing.
+    """
+    alive = [r for r in facts.answers if r.primary]
+    winners = [r.promise.term for r in alive if r.promise and r.promise.winner == r.ordinal]
+    return max([*winners, *(r.epoch for r in alive)], default=0)
 
 
 def lineage_of(facts: Facts, uuid: str) -> lineage.Forks:

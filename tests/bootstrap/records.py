@@ -62,7 +62,8 @@ def blank(ordinal: int, data_class: DataClass = DataClass.EMPTY, **changes: Any)
 
 def running(ordinal: int, seqno: int = 10, status: str = "Primary", **changes: Any) -> Record:
     """A pod whose server answers."""
-    server = Server(status, changes.pop("state", "Synced"), changes.pop("uuid", A), seqno, 3)
+    state, uuid, size = changes.pop("state", "Synced"), changes.pop("uuid", A), changes.pop("size", 3)
+    server = Server(status, state, uuid, seqno, size)
     return _record(ordinal, Phase.RUNNING, server=server, **changes)
 
 

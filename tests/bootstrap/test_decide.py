@@ -58,6 +58,10 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "two Primaries of different histories -> hold": (
         seen_by(frozen(0), running(1, uuid=A), running(2, uuid=B)), Hold, "two-primaries"),
     "two Primaries of one history -> join": (seen_by(frozen(0), running(1), running(2)), Join, "join"),
+    "two Primaries of one history, each alone -> wait": (
+        seen_by(frozen(0), running(1, size=1), running(2, size=1)), Wait, "two-primaries"),
+    "two Primaries of one history that count differently -> wait": (
+        seen_by(frozen(0), running(1, size=2), running(2, size=1)), Wait, "two-primaries"),
     # promised
     "promised to a silent winner -> wait": (seen_by(frozen(0, promise=PROMISE), 1, frozen(2)), Wait, "promised"),
     "promised, and an older Primary lives -> wait for the promise to end": (
@@ -80,6 +84,10 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, 11), running(1, 10), running(2, 11)), Join, "join"),
     "the Primary does not know its seqno -> hold": (
         seen_by(frozen(0, 0), running(1, -1), 2), Hold, "ahead-of-primary"),
+    "the Primary was begun from an older copy of my history, and is past me -> hold": (
+        seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2), running(2, 20, epoch=1)), Hold, "other-history"),
+    "the Primary has only just been begun in a new term -> join": (
+        seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2, promise=Promise(4, 1, "boot-1")), 2), Join, "join"),
     "the Primary has another history -> hold": (
         seen_by(frozen(0, 5), running(1, 10, uuid=B), 2), Hold, "other-history"),
     "a Primary without a name for its history is none -> wait": (
@@ -211,7 +219,8 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         replace(seen_by(frozen(0, epoch=3), frozen(1, 1, epoch=9), frozen(2)), floor=4), Hold, "epoch-floor"),
     "the best data are of the floor's epoch -> bootstrap": (
         replace(seen_by(frozen(0, epoch=4), frozen(1, 1), frozen(2)), floor=4), Bootstrap, "P3"),
-    "old data may join": (replace(seen_by(frozen(0, 1, epoch=3), running(1), running(2)), floor=4), Join, "join"),
+    "old data may join": (
+        replace(seen_by(frozen(0, 1, epoch=3), running(1, epoch=4), running(2, epoch=4)), floor=4), Join, "join"),
     "everything is empty under a floor -> hold": (
         replace(seen_by(blank(0), blank(1), blank(2)), floor=1), Hold, "epoch-floor"),
     "an operator's word is above the floor": (
