@@ -69,6 +69,7 @@ class Agent:
         self.starter = 0
         self.told = ""
         self.silence = ""
+        self.troubles: dict[str, str] = {}
         self.stuck = 0
         self.errand = ""
         self.fate: Json = {}
@@ -223,9 +224,14 @@ class Agent:
         failure = self.world.sync()
         self.turned_at = time.monotonic()
         self.syncing = False
-        if failure:
-            self.world.say(f"the state transfer cannot be made durable: {failure}")
+        self.tell_trouble("the state transfer cannot be made durable", failure)
         return not failure
+
+    def tell_trouble(self, what: str, failure: str) -> None:
+        """Log what is in the way when that changes: it is tried again in every round, maybe for days."""
+        if failure != self.troubles.get(what, ""):
+            self.world.say(f"{what}: {failure or 'not any more'}")
+            self.troubles[what] = failure
 
     def tell_silence(self, reason: str) -> None:
         """Log why a server that is alive cannot be asked; that it does not listen yet is normal."""
@@ -459,10 +465,12 @@ class Agent:
         """Write changes that are true whether or not they reach the disk; a failure is told and tried again."""
         if self.trouble or all(getattr(self.memory, name) == value for name, value in changes.items()):
             return
+        failure = ""
         try:
             self.memory = self.journal.write(self.memory, **changes)
         except JournalUnwritableError as exc:
-            self.world.say(str(exc))
+            failure = str(exc)
+        self.tell_trouble("what was seen is not remembered", failure)
 
     def see(self, pod: Pod) -> None:
         """Take over a new state of the pod."""

@@ -86,7 +86,8 @@ def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
     except OSError as error:
         return Disk(
             DataClass.UNKNOWN,
-            detail=f"cannot read {error.filename}: {error.strerror}; {_owner_cure()}",
+            # A read that fails, as on a broken disk, does not name its file.
+            detail=f"cannot read {error.filename or layout.data}: {error.strerror}; {_owner_cure()}",
         )
 
 

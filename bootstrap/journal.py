@@ -55,18 +55,30 @@ class Journal:
 
     def __init__(self, meta: Path) -> None:
         self.path = meta / "journal.json"
+        self.rooted = False
+        """Whether the folder itself is durable: what is written into a folder that a power cut takes is gone, too."""
 
     def write(self, memory: Memory, **changes: object) -> Memory:
         """Make the memory with these changes durable and return it (R39); raises JournalUnwritableError."""
         memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.rooted:
+                # Whoever made it: a starter that took the lock may have been the first.
+                files.sync_folder(self.path.parent.parent)
+                self.remove_remains()
+                self.rooted = True
             files.replace(self.path, json.dumps(_dump(memory), indent=1).encode())
         except OSError as exc:
             raise JournalUnwritableError(
                 f"the journal {self.path} cannot be written ({exc.strerror}): make the volume writable"
             ) from exc
         return memory
+
+    def remove_remains(self) -> None:
+        """Remove what a killed agent has left half-written; only one agent lives on a volume."""
+        for left in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+            left.unlink(missing_ok=True)
 
     def read(self) -> Memory | None:
         """Read the journal; None when there is none yet.  Raises JournalInvalidError."""

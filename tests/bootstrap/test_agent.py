@@ -278,6 +278,28 @@ def test_the_mark_stays_while_the_transfer_is_not_durable(fleet: Fleet) -> None:
     assert "no space left" in str(pod.said)
 
 
+def test_a_disk_that_stays_full_is_told_once_and_once_that_it_is_not_any_more(fleet: Fleet) -> None:
+    pod = join(fleet)
+    agent = agent_of(pod)
+    fleet.execute(pod)
+    meta = agent.journal.path.parent
+    kept = meta.rename(meta.with_name("kept"))
+    meta.touch()  # nothing can be written
+    fleet.up(pod)
+    rounds(fleet, 10)
+    assert agent.record().joining
+    assert sum("cannot be written" in line for line in pod.said) == 1
+    agent.world = replace(agent.world, sync=lambda: "no space left")
+    rounds(fleet, 10)
+    assert sum("no space left" in line for line in pod.said) == 1
+    agent.world = replace(agent.world, sync=str)
+    meta.unlink()
+    kept.rename(meta)
+    rounds(fleet, 3)
+    assert not agent.record().joining
+    assert sum("not any more" in line for line in pod.said) == 2
+
+
 def test_a_winners_disk_carries_no_old_mark(fleet: Fleet) -> None:
     pod = join(fleet)
     assert agent_of(pod).memory.joining

@@ -418,6 +418,17 @@ def test_a_grastate_without_a_database_is_unknown_unless_it_is_nil(volume: Path)
     assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
+def test_a_disk_that_cannot_be_read_is_unknown_and_named(volume: Path) -> None:
+    """The kernel answers a read of this file with EIO, as it does for a bad block."""
+    layout = Layout(volume)
+    (layout.data / "mysql").mkdir(parents=True)
+    (layout.data / "ibdata1").touch()
+    layout.grastate.symlink_to("/proc/self/mem")
+    disk = datadir.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    assert disk.data_class is DataClass.UNKNOWN
+    assert f"cannot read {layout.data}: Input/output error" in disk.detail
+
+
 def test_a_file_in_the_datadir_s_place_is_unknown(volume: Path) -> None:
     (volume / "data").touch()
     disk = datadir.inspect(Layout(volume), NO_SERVER, joining=False, initialised=False)

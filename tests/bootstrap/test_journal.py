@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.facts import Fork, Position, Promise, Word
 from bootstrap.journal import Journal, Memory, new_memory
@@ -42,6 +43,37 @@ def test_it_is_private_and_leaves_nothing_beside_it(journal: Journal) -> None:
     journal.write(FULL)
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in journal.path.parent.iterdir()] == ["journal.json"]
+
+
+def test_the_folder_is_durable_before_anything_in_it_counts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a starter has made it, which takes the lock before the agent writes."""
+    synced: list[Path] = []
+    real = files.sync_folder
+    monkeypatch.setattr(files, "sync_folder", lambda path: (synced.append(path), real(path)))
+    journal.path.parent.mkdir()
+    journal.write(FULL)
+    journal.write(FULL)
+    assert synced == [journal.path.parents[1], journal.path.parent, journal.path.parent]
+
+
+def test_a_volume_whose_folders_cannot_be_made_durable_is_unwritable(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(files, "sync_folder", broken)
+    with pytest.raises(JournalUnwritableError, match="Input/output error"):
+        journal.write(FULL)
+    assert journal.read() is None
+
+
+def test_what_killed_agents_have_left_half_written_does_not_pile_up(journal: Journal) -> None:
+    journal.path.parent.mkdir()
+    for name in (".journal.json.aaaa.tmp", ".journal.json.bbbb.tmp", ".events.json.cccc.tmp"):
+        (journal.path.parent / name).touch()
+    journal.write(FULL)
+    assert sorted(path.name for path in journal.path.parent.iterdir()) == [".events.json.cccc.tmp", "journal.json"]
 
 
 def test_what_operators_have_said_is_remembered(journal: Journal) -> None:
