@@ -49,7 +49,12 @@ def test_the_folder_is_durable_before_anything_in_it_counts(journal: Journal, mo
     """Also where a starter has made it, which takes the lock before the agent writes."""
     synced: list[Path] = []
     real = files.sync_folder
-    monkeypatch.setattr(files, "sync_folder", lambda path: (synced.append(path), real(path)))
+
+    def record(path: Path) -> None:
+        synced.append(path)
+        real(path)
+
+    monkeypatch.setattr(files, "sync_folder", record)
     journal.path.parent.mkdir()
     journal.write(FULL)
     journal.write(FULL)

@@ -269,8 +269,15 @@ def test_a_starter_outlives_its_agent_and_reports_to_the_next_one(waiting: Machi
 def test_an_agent_that_hangs_up_is_asked_again_at_a_calm_pace(machine: Machine) -> None:
     machine.replicas = 2
     machine.database()
-    dying = control.Server(machine.root / "run" / "agent.sock", lambda connection: connection.close())
+    hung_up: list[control.Connection] = []
+
+    def hang_up(connection: control.Connection) -> None:
+        hung_up.append(connection)
+        connection.close()
+
+    dying = control.Server(machine.root / "run" / "agent.sock", hang_up)
     process = machine.start()
+    until(lambda: hung_up, "the first question")
     time.sleep(2)
     dying.close()
     machine.agent()
