@@ -1,17 +1,18 @@
 """Entry point of `peer-finder`: which command is meant.
 
 A first word that is a command's name leads to click, everything else is the drop-in form with Go's flags.
-Each command is imported when it is meant, and signals are handled before: a PID 1 would lose those that come earlier.
+Each command is imported when it is meant, and signals are kept before all else: a PID 1 would lose those that come
+before it handles them. That is also why there are so few imports here.
 """
 
+import gc
 import os
+import signal
 import sys
-from contextlib import suppress
-from importlib import import_module
-from typing import NoReturn
 
-from peerfinder import quick
-from peerfinder.signals import Signals
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 COMMANDS = ("peers", "doctor", "healthz")
 """Commands of our own, each a module of that name in `commands` with a click command of that name."""
@@ -19,8 +20,11 @@ COMMANDS = ("peers", "doctor", "healthz")
 PEER_LIST = {"PEERFINDER_NO_REQUIRE_SELF": "true", "PEERFINDER_SETTLE": "30s:2m"}
 """Percona's `peer-list` runs in pods that are no peers, and leaves 30 s between two changes."""
 
+KEPT = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""All that `signals` handles; they wait for it."""
 
-def main() -> NoReturn:
+
+def main() -> "NoReturn":
     """Run `peer-finder` with the arguments and environment of this process, and end it."""
     if (sys.argv[1:2] and sys.argv[1] in COMMANDS) or "_PEER_FINDER_COMPLETE" in os.environ:
         _command()
@@ -30,12 +34,24 @@ def main() -> NoReturn:
 
 def drop_in() -> int:
     """Run the form with Go's flags; give the exit code."""
+    # The kernel drops a signal that a PID 1 does not handle, but keeps one that it blocks (kernel/signal.c,
+    # sig_ignored): it is handled as soon as `Signals` unblocks it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, KEPT)
+    # What is imported stays: to look through it for garbage again and again is a twentieth of a whole run.
+    gc.disable()
+    from peerfinder import quick  # noqa: PLC0415 - after the signals
+    from peerfinder.signals import Signals  # noqa: PLC0415 - likewise
+
     _open_standard_streams()
     signals = Signals()
     signals.install()
     quick.start()
-    find = import_module("peerfinder.commands.find")
-    return int(find.main(sys.argv[1:], environment(sys.argv[0]), os.uname().nodename, signals))
+    quick.without_openssl()
+    from peerfinder.commands import find  # noqa: PLC0415 - after the stand-ins
+
+    gc.freeze()
+    gc.enable()
+    return find.main(sys.argv[1:], environment(sys.argv[0]), os.uname().nodename, signals)
 
 
 def environment(called: str) -> dict[str, str]:
@@ -45,13 +61,17 @@ def environment(called: str) -> dict[str, str]:
 
 def _open_standard_streams() -> None:
     """Open what is closed of descriptors 0 to 2 as /dev/null, lest a socket takes its place and is written to."""
-    with suppress(OSError):  # A container without /dev/null mostly has the three open, and needs no other.
+    try:
         while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
             os.set_inheritable(opened, True)  # noqa: FBT003 - the signature is Python's
         os.close(opened)
+    except OSError:
+        return  # A container without /dev/null mostly has the three open, and needs no other.
 
 
-def _command() -> NoReturn:
+def _command() -> "NoReturn":
+    from importlib import import_module  # noqa: PLC0415 - after the signals of the other form
+
     import click  # noqa: PLC0415 - its import would double the start of the drop-in form
 
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})

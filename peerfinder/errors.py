@@ -15,6 +15,11 @@ class ArgsIncompleteError(PeerFinderError):
 class HookFailedError(PeerFinderError):
     """A hook ended with a status other than 0, by a signal, or could not be started; 1, as in the Go program."""
 
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The hook's own status, negative for a signal; None: it did not start."""
+
 
 class UsageError(PeerFinderError):
     """A flag or an environment variable is unknown or has an unacceptable value; 2, as Go's flag package."""

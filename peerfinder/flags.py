@@ -6,8 +6,8 @@ click is no part of this: it reads `-on-start=x` as six short options, and its i
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from peerfinder.errors import UsageError
 
@@ -22,8 +22,7 @@ DURATION_MAX = 1e9
 """The longest duration, seconds: what is longer than thirty years is a mistake, and no clock could add it up."""
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(NamedTuple):
     """One flag."""
 
     name: str
@@ -59,6 +58,7 @@ FLAGS = (
     Flag("hook-retries", "N", "run a hook that failed again, N times in a row at most, before we end; default 0"),
     Flag("hook-output", "FORM", "plain: a hook writes to our streams; lines: each line after its event; default plain"),
     Flag("stop-grace", "TIME", "kill a hook that still runs so long after a stop signal; default 30s"),
+    Flag("exit-status", "WHOSE", "ours: 1 for a hook that failed, 128+n for signal n; hook: its own; default ours"),
     Flag("no-require-self", "", "run hooks although our own name is not among the peers"),
     Flag("port-name", "NAME", "ask for _NAME._tcp.SERVICE instead of SERVICE"),
     Flag("protocol", "tcp|udp", "ask for _mysql._PROTOCOL.SERVICE, or for that port of -port-name"),
@@ -85,10 +85,15 @@ class HelpAskedError(Exception):
     """-h or -help was given."""
 
 
+class VersionAskedError(Exception):
+    """-version was given."""
+
+
 def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Read the flags; the last of several counts, a flag beats its variable, an empty variable is none.
 
-    Gives the values by name and the words from the first non-flag on. Raises UsageError and HelpAskedError.
+    Gives the values by name and the words from the first non-flag on.
+    Raises UsageError, HelpAskedError and VersionAskedError.
     """
     takes_value = UNUSED | {flag.name: bool(flag.value) for flag in FLAGS}
     values = {flag.name: environment[flag.variable] for flag in FLAGS if environment.get(flag.variable)}
@@ -103,6 +108,8 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[st
         if name not in takes_value:
             if name in ("h", "help"):
                 raise HelpAskedError
+            if name == "version":
+                raise VersionAskedError
             raise UsageError(f"flag provided but not defined: -{name}")
         if not equals and takes_value[name]:
             if not rest:
@@ -167,5 +174,6 @@ def usage() -> str:
         "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
         "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n128+n ended by signal n.\n"
         "By hand: peer-finder peers SERVICE [--watch], peer-finder doctor SERVICE, peer-finder healthz; see --help.\n"
+        "Which release this is: peer-finder -version.\n"
     )
     return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail

@@ -4,7 +4,7 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from peerfinder.peers import change
 
@@ -15,8 +15,7 @@ VARIABLE_MAX = 100_000
 """The longest variable of ours, octets: with one of 128 KiB Linux starts no program (execve(2))."""
 
 
-@dataclass(frozen=True)
-class Handover:
+class Handover(NamedTuple):
     """One call of a hook."""
 
     event: str

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
+from typing import NamedTuple
 
 from peerfinder.errors import HookFailedError, HookTimedOutError
 from peerfinder.relay import Form, Relay
@@ -26,8 +27,7 @@ SHELL_SAYS = {126: " (not executable)", 127: " (not found)"}
 """What POSIX sh means by its own statuses."""
 
 
-@dataclass(frozen=True)
-class Hook:
+class Hook(NamedTuple):
     """A command to run with a set of peers."""
 
     event: str
@@ -117,7 +117,7 @@ def _judge(running: "_Running", status: int) -> None:
     """Raise what the end of a hook means; return if it ended well."""
     hook = running.hook
     if running.stopped_by:
-        raise StoppedBySignal(running.stopped_by)
+        raise StoppedBySignal(running.stopped_by, status)
     if running.timed_out:
         raise HookTimedOutError(
             f"the {hook.event} hook ran longer than {hook.limit:g} s and its process group was killed; "
@@ -126,7 +126,7 @@ def _judge(running: "_Running", status: int) -> None:
     if status:
         how = f"by signal {-status}" if status < 0 else f"with status {status}{SHELL_SAYS.get(status, '')}"
         # Not its text: the kubelet may have put a password into it.
-        raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above")
+        raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above", status)
 
 
 @dataclass

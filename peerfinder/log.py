@@ -4,7 +4,6 @@ Knows how a line looks, and which outcome of a lookup is worth one: a change of 
 Python's logging package is left out because its import costs more than everything this does.
 """
 
-import json
 import os
 import select
 from collections.abc import Callable
@@ -61,6 +60,8 @@ def write(log_format: str, level: str, event: str, message: str) -> None:
     """Write one line; whatever the message holds, it stays one line."""
     now = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
     if log_format == "json":
+        import json  # noqa: PLC0415 - few ask for it, and every pod's start is short
+
         line = json.dumps({"time": now, "level": level, "event": event, "message": message})
     else:
         line = f"{now} peer-finder {level}: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
@@ -87,6 +88,7 @@ def output(log_format: str, event: str) -> Form:
     """Tell how a line of a hook's output is written: after the hook's event, or as an object."""
     if log_format != "json":
         return lambda _, line: f"{event}: ".encode() + line
+    import json  # noqa: PLC0415 - likewise
 
     def form(stream: str, line: bytes) -> bytes:
         now, text = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()), line.decode(errors="backslashreplace")

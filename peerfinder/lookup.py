@@ -5,11 +5,11 @@ An empty set does not exist here: no records and no answer are two different err
 No search list is walked: the caller gives full names, so a foreign zone cannot shadow the Service.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import dns.exception
 import dns.message
@@ -21,6 +21,8 @@ from peerfinder.domain import Names, directives
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError, UsageError
 from peerfinder.peers import normal
 from peerfinder.resolver import Last, Server, ask
+
+RESOLV_CONF = "/etc/resolv.conf"
 
 SERVERS_MAX = 3
 """How many name servers of resolv.conf count (MAXNS in resolv.h)."""
@@ -37,8 +39,7 @@ FAMILIES = {"IP": ("A", "AAAA"), "IPv4": ("A",), "IPv6": ("AAAA",)}
 Meaning = TypeVar("Meaning")
 
 
-@dataclass(frozen=True)
-class Nameservers:
+class Nameservers(NamedTuple):
     """The servers to ask, in order."""
 
     servers: tuple[Server, ...]
@@ -47,8 +48,7 @@ class Nameservers:
     @classmethod
     def from_resolv_conf(cls, text: str) -> Self:
         """Read the `nameserver` lines; what is no address is passed over, and without any it is 127.0.0.1."""
-        named = [Server(words[1]) for words in directives(text) if words[0] == "nameserver" and words[1:]]
-        return cls(tuple(filter(_is_usable, named))[:SERVERS_MAX] or (Server("127.0.0.1"),))
+        return cls(_named(text) or (Server("127.0.0.1"),))
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -61,13 +61,28 @@ class Nameservers:
         return cls(servers)
 
 
-@dataclass(frozen=True)
-class Found:
+class ResolvConf:
+    """The servers of a resolv.conf that may be replaced under a process that stays; a moment without any is none."""
+
+    def __init__(self, known: Nameservers, path: str = RESOLV_CONF) -> None:
+        self._known = known
+        self._path = path
+        self._version = _version(path)
+
+    def servers(self) -> Nameservers:
+        """Give the servers to ask now: to see that they are the same takes some microseconds."""
+        version = _version(self._path)
+        if version != self._version and (named := _named(resolv_conf(self._path))):
+            self._known, self._version = Nameservers(named), version
+        return self._known
+
+
+class Found(NamedTuple):
     """The peers of a Service, whole, and which of their addresses came along."""
 
     peers: tuple[str, ...]
     """Byte-sorted, validated, never empty."""
-    glue: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    glue: Mapping[tuple[str, str], str] = {}
     """By name and record type (A, AAAA) the first address by bytes."""
 
 
@@ -87,10 +102,11 @@ class Memory:
         return self.found if answer is self.of else None
 
 
-def resolv_conf(path: Path = Path("/etc/resolv.conf")) -> str:
+def resolv_conf(path: "str | os.PathLike[str]" = RESOLV_CONF) -> str:
     """Read resolv.conf; one that cannot be read counts as empty, as it does for the C library."""
     try:
-        return path.read_bytes().decode(errors="replace")
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
 
@@ -168,8 +184,7 @@ def records(name: str, record_type: str, nameservers: Nameservers, deadline: flo
     return _asked(_Question(name, record_type), nameservers, deadline, meaning)
 
 
-@dataclass(frozen=True)
-class _Question:
+class _Question(NamedTuple):
     """What is asked."""
 
     name: str
@@ -246,6 +261,21 @@ def _server(text: str) -> Server:
     if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise UsageError(f"the name server {text!a} has no port from 1 to 65535 after the colon")
     return Server(host.strip("[]"), int(port))
+
+
+def _named(text: str) -> tuple[Server, ...]:
+    """Read the servers of resolv.conf; there may be none."""
+    named = [Server(words[1]) for words in directives(text) if words[0] == "nameserver" and words[1:]]
+    return tuple(filter(_is_usable, named))[:SERVERS_MAX]
+
+
+def _version(path: str) -> tuple[int, ...]:
+    """Tell one state of a file from another; empty if it cannot be looked at."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - pathlib is slow
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _is_usable(server: Server) -> bool:

@@ -3,8 +3,8 @@
 Pure: `poll` tells what happened, and draws the luck.
 """
 
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 EAGER_SECONDS = 0.1
 """The shortest time between two lookups, seconds."""
@@ -25,8 +25,7 @@ away, since to ask once a second and to see a change after half a second are the
 DOUBLINGS_MAX = 16
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """How often a user wants to ask."""
 
     interval: float = 1.0
@@ -35,8 +34,7 @@ class Pace:
     """What the pause grows to while nothing changes for long, seconds; not above the interval: it does not grow."""
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """What has happened by the end of a lookup."""
 
     quiet: float

@@ -7,10 +7,10 @@ Neither decides what is due (`watch`) nor how a process is run (`hook`) or a que
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from time import monotonic, process_time
+from typing import NamedTuple
 
 from peerfinder import lookup, watch
 from peerfinder.domain import Names
@@ -26,7 +26,7 @@ from peerfinder.errors import (
 from peerfinder.handover import Handover
 from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller, cure
-from peerfinder.lookup import Found, Memory, Nameservers
+from peerfinder.lookup import Found, Memory, Nameservers, ResolvConf
 from peerfinder.pace import EAGER_SECONDS, Moment, Pace, pause
 from peerfinder.peers import lines
 from peerfinder.signals import Signals
@@ -48,8 +48,7 @@ HOOK_AGAIN_MAX = 60.0
 Outcome = Due | Wait | LookupFailedError | NoRecordsError
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Everything that was asked for."""
 
     names: Names
@@ -68,8 +67,10 @@ class Plan:
     """End after the first hook."""
     timeout: float = 0.0
     """Give up when the first hook was not due after so long, seconds; 0: never."""
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = Pace()
     """How often to look up."""
+    servers_are_given: bool = True
+    """Whether the name servers stay; else they are those of resolv.conf, whatever it says by then."""
     question: str = ""
     """Owner name of the SRV records; empty: the Service itself."""
     max_pods: int = 0
@@ -82,8 +83,7 @@ class Plan:
     """Print what a hook would get instead of running it."""
 
 
-@dataclass(frozen=True)
-class _Looked:
+class _Looked(NamedTuple):
     """What one lookup led to."""
 
     state: Watch
@@ -94,15 +94,14 @@ class _Looked:
     """CPU time, seconds."""
 
 
-@dataclass(frozen=True)
-class _Around:
+class _Around(NamedTuple):
     """What the loop has besides its plan."""
 
     signals: Signals
     line: Callable[[str, str, str], None]
     """Writes a line of the log: level, event, message."""
     told: Status
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory
     """What the SRV records were."""
 
 
@@ -112,8 +111,9 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], 
     Raises TimedOutError, and what `hook.run` raises.
     """
     state, teller, began, failures, again = Watch(), Teller(line), monotonic(), 0, 0
-    around = _Around(signals, line, told)
+    around, resolv_conf = _Around(signals, line, told, Memory()), ResolvConf(plan.nameservers)
     while True:
+        plan = plan if plan.servers_are_given else plan._replace(nameservers=resolv_conf.servers())
         asked = monotonic()
         told.due = asked + ONE_BY_ONE_SECONDS
         with signals.interruptible():

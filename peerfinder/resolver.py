@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 import dns.exception
 import dns.flags
@@ -27,8 +28,7 @@ AGAIN_SECONDS = 0.5
 """After so long without an answer the unanswered of many questions are asked again, seconds."""
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     """A name server."""
 
     host: str

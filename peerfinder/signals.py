@@ -26,10 +26,12 @@ WAIT_MAX = 3600.0
 class StoppedBySignal(BaseException):
     """A signal asked us to end; like SystemExit it is no error, and no `except Exception` may take it."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, hook_status: int | None = None) -> None:
         super().__init__(number)
         self.number = number
         self.exit_code = 128 + number
+        self.hook_status = hook_status
+        """Of the hook that ended for it, negative for a signal; None: none ran."""
 
 
 class Signals:

@@ -9,15 +9,14 @@ due when that name is required; what is unknown moves no clock towards a removal
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf
+from typing import NamedTuple
 
 from peerfinder.peers import ordered
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """When a set may be handed to a hook."""
 
     own: str = ""
@@ -42,8 +41,7 @@ class Wait(Enum):
     SETTLING = "the peers changed a moment ago"
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     """A hook is due with these peers."""
 
     peers: Mapping[str, str]
@@ -55,17 +53,16 @@ class Due:
         return ordered(self.peers.values())
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(NamedTuple):
     """What the next verdict depends on besides the peers and the time."""
 
-    handed: Mapping[str, str] = field(default_factory=dict)
+    handed: Mapping[str, str] = {}
     """The peers of the last hook; empty before the first."""
-    missed: Mapping[str, float] = field(default_factory=dict)
+    missed: Mapping[str, float] = {}
     """Peers that count as present although they are not seen so: since when they are not, seconds."""
-    away: Mapping[str, float] = field(default_factory=dict)
+    away: Mapping[str, float] = {}
     """Those of them that are not seen at all, with another address either: since when, seconds."""
-    present: Mapping[str, str] = field(default_factory=dict)
+    present: Mapping[str, str] = {}
     """The peers that count as present, and what hooks get for each."""
     still_since: float = 0.0
     """Since when `present` is what it is, seconds."""
@@ -86,7 +83,7 @@ def observe(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> 
 
 def unknown(watch: Watch) -> Watch:
     """Take in a failed lookup: peers are neither gone nor there, so the clocks of removal start anew."""
-    return replace(watch, missed={}, away={})
+    return watch._replace(missed={}, away={})
 
 
 def removal_due(watch: Watch, rules: Rules) -> float:
@@ -96,7 +93,7 @@ def removal_due(watch: Watch, rules: Rules) -> float:
 
 def handed(watch: Watch, peers: Mapping[str, str]) -> Watch:
     """Record that a hook got *peers* and ended well."""
-    return replace(watch, handed=peers, differs_since=None)
+    return watch._replace(handed=peers, differs_since=None)
 
 
 def _missed(

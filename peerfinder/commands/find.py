@@ -10,7 +10,7 @@ from time import monotonic
 
 from peerfinder import flags, log
 from peerfinder.domain import Names, names_of
-from peerfinder.errors import ArgsIncompleteError, PeerFinderError, UsageError
+from peerfinder.errors import ArgsIncompleteError, HookFailedError, PeerFinderError, UsageError
 from peerfinder.hook import Hook
 from peerfinder.lookup import Nameservers, resolv_conf
 from peerfinder.pace import Pace
@@ -38,6 +38,11 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
     except UsageError as exc:
         log.show(f"{exc}\n{flags.usage()}")
         return exc.exit_code
+    except flags.VersionAskedError:
+        from importlib.metadata import version  # noqa: PLC0415 - few ask for it, and every pod's start is short
+
+        print(f"peer-finder {version('peerfinder')}", flush=True)
+        return 0
     line = partial(log.write, "json" if values.get("log-format") == "json" else "text")
     try:
         check_complete(values, rest)
@@ -57,11 +62,18 @@ def main(words: Sequence[str], environment: Mapping[str, str], hostname: str, si
         follow(asked, signals, line, told)
     except PeerFinderError as exc:
         line("error", type(exc).__name__, str(exc))
-        return exc.exit_code
+        return exit_code(values, exc.status if isinstance(exc, HookFailedError) else None, exc.exit_code)
     except StoppedBySignal as exc:
         line("info", "stopped", f"ended by signal {exc.number}")
-        return exc.exit_code
+        return exit_code(values, exc.hook_status, exc.exit_code)
     return 0
+
+
+def exit_code(values: Mapping[str, str], hook_status: int | None, ours: int) -> int:
+    """Choose our exit code: a hook that is the pod's main process is what the pod's owner asks for."""
+    if hook_status is None or values.get("exit-status") != "hook":
+        return ours
+    return hook_status if hook_status >= 0 else 128 - hook_status
 
 
 def check_complete(values: Mapping[str, str], rest: Sequence[str]) -> None:
@@ -94,9 +106,11 @@ def plan(values: Mapping[str, str], environment: Mapping[str, str], hostname: st
     own = names.of_pod(environment.get("POD_NAME") or hostname)
     server = values.get("nameserver")
     flags.choice(values, "log-format", ("text", "json"))
+    flags.choice(values, "exit-status", ("ours", "hook"))
     return Plan(
         names=names,
         nameservers=Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text),
+        servers_are_given=bool(server),
         rules=rules(values, own),
         own=own,
         on_start=hook(values, "on-start"),

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -368,6 +369,13 @@ def test_a_start_with(words: list[str], status: int, says: str) -> None:
     assert says in ended.err
 
 
+@pytest.mark.parametrize("word", ["-version", "--version"])
+def test_it_says_which_release_it_is(word: str) -> None:
+    ended = run(word)
+
+    assert (ended.status, ended.out, ended.err) == (0, f"peer-finder {version('peerfinder')}\n", "")
+
+
 def test_words_after_the_flags_are_not_read_as_in_go(galera: Knot) -> None:
     ended = run("-on-start=true", "stray", nameserver=galera.nameserver)
 
@@ -450,5 +458,9 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
         "asyncio",
         "ssl",
         "email",
+        "inspect",
+        "pathlib",
+        "json",
+        "_hashlib",
     }
     assert not heavy & set(done.stdout.split())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from peerfinder import flags
 from peerfinder.commands import find
 from peerfinder.errors import ArgsIncompleteError, UsageError
-from peerfinder.flags import FLAGS, HelpAskedError, boolean, duration, parse, usage, whole
+from peerfinder.flags import FLAGS, HelpAskedError, VersionAskedError, boolean, duration, parse, usage, whole
 
 WITH_VALUE = [flag.name for flag in FLAGS if flag.value]
 WITHOUT_VALUE = [flag.name for flag in FLAGS if not flag.value]
@@ -81,7 +81,7 @@ def test_the_variables_of_a_kubernetes_service_named_peerfinder_are_none_of_ours
 def test_any_words_are_read_or_refused(words: list[str]) -> None:
     try:
         values, rest = parse(words, {})
-    except (UsageError, HelpAskedError):
+    except (UsageError, HelpAskedError, VersionAskedError):
         return
     assert set(values) <= {flag.name for flag in FLAGS}
     assert words[len(words) - len(rest) :] == rest
@@ -158,6 +158,7 @@ BASE = {"service": "galera", "domain": "cluster.local", "ns": "default", "on-sta
         ("domain", ".".join(["a" * 60] * 4)),
         ("nameserver", "dns.example"),
         ("once", "maybe"),
+        ("exit-status", "theirs"),
     ],
 )
 def test_a_plan_is_refused_for(name: str, text: str) -> None:

@@ -182,6 +182,46 @@ def test_a_hook_that_fails_ends_us_with_1_and_says_why(galera: Knot, text: str, 
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("/missing", 127), ("exec /missing", 127)],
+    ids=["well", "a status", "a signal", "a missing file", "an exec of one"],
+)
+def test_the_hooks_own_status_is_ours_on_request(galera: Knot, text: str, status: int) -> None:
+    ended = run(f"-on-start={text}", "-exit-status=hook", nameserver=galera.nameserver)
+
+    assert ended.status == status
+
+
+@pytest.mark.parametrize(
+    ("text", "whose", "status"),
+    [
+        ("trap 'exit 0' TERM", "hook", 0),
+        ("trap 'exit 5' TERM", "hook", 5),
+        (":", "hook", 143),
+        ("trap 'exit 0' TERM", "ours", 143),
+    ],
+    ids=["ends in peace", "has a status", "dies of it", "ends in peace, and is not asked"],
+)
+def test_after_a_stop_signal_too_when_the_hook(
+    galera: Knot, tmp_path: Path, text: str, whose: str, status: int
+) -> None:
+    hook = f"{text}; touch {tmp_path}/runs; while :; do sleep 0.05; done"
+    process = begin(f"-on-start={hook}", f"-exit-status={whose}", nameserver=galera.nameserver)
+    until((tmp_path / "runs").exists)
+    process.terminate()
+
+    assert end(process).status == status
+
+
+def test_what_is_no_end_of_a_hook_has_a_status_of_ours_in_any_case(galera: Knot) -> None:
+    words = ["-on-start=sleep 60", "-exit-status=hook"]
+
+    assert run(*words, "-hook-timeout=200ms", nameserver=galera.nameserver).status == 7
+    assert run(*words, "-timeout=300ms", nameserver=galera.nameserver, pod="mysql-9").status == 6
+    assert run(*words, "-service=a b").status == 2
+
+
 def test_a_file_without_a_shebang_is_a_shell_script(galera: Knot, tmp_path: Path) -> None:
     assert run(f"-on-start={script(tmp_path / 'hook', 'cat')}", nameserver=galera.nameserver).out == LIST
 

@@ -28,8 +28,19 @@ def test_to_read_a_message_imports_no_metadata() -> None:
         "import dns._features as f; f._requirements",
         "import dns.query; dns.query.have_doh",
         "import dns.resolver, dns.name; dns.name.from_text('mysql-0.galera.default.svc.cluster.local').to_wire()",
+        "import dns.rdata, inspect, dns.rdtypes.IN.SRV as s; inspect.signature(s.SRV)",
+        "import dns.name, inspect; inspect.signature(dns.name.Name.__init__), inspect.signature(dns.name.from_text)",
+        "import dns.rdata; dns.rdata.from_text('IN', 'SRV', '0 1 2 a.').replace(port=5)",
     ],
-    ids=["features", "anything else of the module", "a module that asks when it is imported", "a name"],
+    ids=[
+        "features",
+        "anything else of the module",
+        "a module that asks when it is imported",
+        "a name",
+        "the parameters of a record",
+        "the parameters of a name",
+        "a record with another field",
+    ],
 )
 def test_an_answer_is_dnspythons_own_for(asked: str) -> None:
     statement, _, value = asked.partition("; ")
@@ -37,6 +48,34 @@ def test_an_answer_is_dnspythons_own_for(asked: str) -> None:
     shown = f"{statement}\nprint({value})"
 
     assert said(f"{START}import dns.message\n{shown}") == said(shown)
+
+
+def test_to_read_a_message_imports_no_inspect() -> None:
+    code = "import dns.message, dns.rdtypes.IN.SRV; print('ast' in sys.modules)"
+
+    assert said(START + code) == ["False"]
+    assert said("import sys\n" + code) == ["True"], "dnspython asks no more: the stand-in can go"
+
+
+def test_without_openssl_digests_are_the_same() -> None:
+    code = "import dns.message, hashlib, hmac\nprint('_hashlib' in sys.modules)\n"
+    code += "print(*(hashlib.new(name, b'x').hexdigest() for name in ('md5', 'sha1', 'sha256', 'sha512')))\n"
+    code += "print(hmac.new(b'key', b'x', 'sha256').hexdigest())"
+
+    without, with_it = said(START + "quick.without_openssl()\n" + code), said("import sys\n" + code)
+
+    assert (without[0], with_it[0]) == ("False", "True")
+    assert without[1:] == with_it[1:]
+
+
+def test_who_needs_openssl_later_has_it() -> None:
+    assert said(START + "quick.without_openssl()\nimport ssl, _hashlib\nprint('here')") == ["here"]
+
+
+def test_a_python_without_digests_of_its_own_keeps_those_of_openssl() -> None:
+    code = START + "sys.modules['_md5'] = None\nquick.without_openssl()\nimport hashlib\n"
+
+    assert said(code + "print('_hashlib' in sys.modules)") == ["True"]
 
 
 def test_who_has_dnspython_already_keeps_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.peerfinder.pod import KUBELET, Pod, needs_root
-from tests.peerfinder.program import end, fqdn
+from tests.peerfinder.program import end, fqdn, until
 
 pytestmark = [pytest.mark.knot, needs_root]
 
@@ -174,3 +174,37 @@ def test_what_is_missing_is_told_with_its_cure_within_seconds(knot: Knot, tmp_pa
     assert "knows no name galera.default" in first
     assert "check -service, -ns and -domain" in cure
     assert "publishNotReadyAddresses: true" in cure
+
+
+def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path: Path) -> None:
+    """As on a node, whose file a pod with hostNetwork has; a moment in which it names nobody changes nothing."""
+    inside = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    with Knot(tmp_path / "first", port=53, prefix=inside) as first:
+        there = ("nsenter", f"--net=/proc/{first.pid}/ns/net")
+        with Knot(tmp_path / "second", address="127.0.0.2", port=53, prefix=there) as second:
+            first.publish(pods("galera", numbered_pods(2)))
+            second.publish(pods("galera", numbered_pods(3)))
+            pod = Pod(tmp_path, "", resolv_conf=NORMAL, network=f"/proc/{first.pid}/ns/net")
+            process = pod.begin(["-service=galera", f"-on-change=cat > {tmp_path}/peers", "-interval=0.2"])
+            until(lambda: (tmp_path / "peers").exists() and len((tmp_path / "peers").read_text().split()) == 2)
+            (tmp_path / "resolv.conf").write_text("")
+            asked = first.questions()
+            until(lambda: first.questions() > asked + 3)
+            (tmp_path / "resolv.conf").write_text(NORMAL.replace("127.0.0.1", "127.0.0.2"))
+            until(lambda: len((tmp_path / "peers").read_text().split()) == 3)
+            process.terminate()
+            ended = end(process)
+
+    assert ended.status == 143
+    assert "warning" not in ended.err
+
+
+def test_servers_that_were_given_stay_whatever_resolv_conf_says(galera: Knot, tmp_path: Path) -> None:
+    process = Pod(tmp_path, galera.nameserver).begin(["-service=galera", f"-on-change=touch {tmp_path}/ran"])
+    until((tmp_path / "ran").exists)
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.99\n")
+    asked = galera.questions()
+    until(lambda: galera.questions() > asked + 2)
+    process.terminate()
+
+    assert "warning" not in end(process).err

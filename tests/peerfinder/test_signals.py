@@ -342,6 +342,30 @@ def test_as_pid_1_a_stop_signal_is_passed_on_and_the_hook_ends_in_peace(galera: 
     assert (tmp_path / "closed").exists()
 
 
+EARLY = """
+import os, signal, sys
+
+def heard(event, arguments):
+    if event == "import" and arguments[0] == "peerfinder.signals":
+        os.kill(os.getpid(), signal.SIGTERM)
+
+del sys.argv[0]
+sys.addaudithook(heard)
+from peerfinder.cli import main
+main()
+"""
+"""Runs the program with a signal that comes before it can handle one."""
+
+
+@needs_root
+def test_as_pid_1_a_stop_signal_ends_us_although_it_came_before_it_could_be_handled(galera: Knot) -> None:
+    prefix = (*AS_PID_1, sys.executable, "-c", EARLY)
+    process = begin("-on-start=echo hook", "-on-change=true", nameserver=galera.nameserver, prefix=prefix)
+
+    ended = end(process)
+    assert (ended.status, ended.out) == (143, "")
+
+
 @needs_root
 def test_as_pid_1_orphans_are_reaped_during_and_after_a_hook(galera: Knot, tmp_path: Path) -> None:
     orphans = "for n in 1 2 3 4 5; do (setsid sleep 0.3 & ) ; done"
