@@ -81,4 +81,6 @@ def _command() -> "NoReturn":
     # A probe is run every few seconds and needs neither the others nor their imports.
     for name in sys.argv[1:2] if sys.argv[1:2] == ["healthz"] else COMMANDS:
         group.add_command(getattr(import_module(f"peerfinder.commands.{name}"), name))
+    if "_PEER_FINDER_COMPLETE" in os.environ:
+        group.params += import_module("peerfinder.commands.completion").options()
     group.main(prog_name="peer-finder")

@@ -39,6 +39,9 @@ LOOKUP_SECONDS = 5.0
 ONE_BY_ONE_SECONDS = 30.0
 """The longest time to ask for each pod of a Service that is too large for one answer, seconds."""
 
+LATE_SECONDS = 1.0
+"""A lookup that comes so much later than it was due, or later by half of -remove-after, follows a gap; seconds."""
+
 HOOK_AGAIN_SECONDS = 1.0
 """Pause after a hook that failed and may be run again; doubled by each further failure, seconds."""
 
@@ -111,10 +114,13 @@ def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], 
     Raises TimedOutError, and what `hook.run` raises.
     """
     state, teller, began, failures, again = Watch(), Teller(line), monotonic(), 0, 0
+    wake = began
     around, resolv_conf = _Around(signals, line, told, Memory()), ResolvConf(plan.nameservers)
     while True:
         plan = plan if plan.servers_are_given else plan._replace(nameservers=resolv_conf.servers())
         asked = monotonic()
+        # While a hook ran, or the machine was suspended, nobody looked: then nobody was unseen either.
+        state = watch.unknown(state) if asked - wake > max(LATE_SECONDS, plan.rules.remove_after / 2) else state
         told.due = asked + ONE_BY_ONE_SECONDS
         with signals.interruptible():
             looked = _look(plan, around.memory, state, partial(_lookup_time, plan, state, began))

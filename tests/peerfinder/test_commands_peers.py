@@ -104,18 +104,3 @@ def test_its_help_is_complete() -> None:
     assert all(
         word in ended.out for word in ["--output", "--ns", "--domain", "--nameserver", "--port-name", "Exit codes"]
     )
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_can_complete_it(shell: str) -> None:
-    done = subprocess.run(
-        [PROGRAM],
-        env={"PATH": os.environ["PATH"], "_PEER_FINDER_COMPLETE": f"{shell}_source"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert "peer_finder_completion" in done.stdout

@@ -307,6 +307,16 @@ def test_a_peer_that_stays_away_is_gone_after_its_time_and_no_later() -> None:
     assert world.calls[1].at - first == pytest.approx(6)
 
 
+def test_nobody_is_unseen_while_a_hook_runs_and_nobody_looks() -> None:
+    """The answer with web-0 lacks mysql-2, which lags; so does the first one after the hook, and then it is there."""
+    lagging = TWO | {"web-0"}
+    parts = [Part(30, (THREE,)), Part(24, (lagging,)), Part(LONG, (THREE | {"web-0"},))]
+
+    world, _, _ = played(parts, [(0.0, True), (20.0, True)], {})
+
+    assert [len(call.peers) for call in world.calls] == [3, 4], "not without mysql-2, for whom nobody waited"
+
+
 def test_a_course_is_really_played() -> None:
     """Three pods; one goes, DNS falls silent, it comes back, the hook fails once."""
     parts = [Part(30, (THREE,)), Part(30, (TWO,)), Part(60, fault="silent"), Part(LONG, (THREE,))]

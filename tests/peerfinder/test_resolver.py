@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from time import monotonic
 
 import dns.flags
@@ -95,15 +96,39 @@ def test_over_tcp_the_connection_is_the_servers_own_so_falsehood_is_its_failure(
         targets(lie, seconds=2.0)
 
 
-def test_a_datagram_from_another_port_is_not_heard() -> None:
+@pytest.mark.parametrize(
+    ("address", "port"), [("127.0.0.1", 0), ("127.0.0.2", None), ("127.0.0.2", 0)], ids=["port", "address", "both"]
+)
+def test_an_answer_is_not_heard_from_another(address: str, port: int | None) -> None:
+    """Of a forger who knows the question, its id and our own port, and lacks nothing but the server's place."""
+    told: list[bytes] = []
+
+    def ours() -> int:
+        """Give the port from which we ask."""
+        server = f"{socket.htonl(0x7F000001):08X}:{liar.port:04X}"
+        lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+        return next(int(line.split()[1].split(":")[1], 16) for line in lines if line.split()[2] == server)
+
     def lie(query: Message, _over_tcp: bool) -> Iterable[bytes | float]:
+        told.append(answer(query, FORGED))
+        forger.sendto(told[0], ("127.0.0.1", ours()))
         return [0.3, answer(query, GOOD)]
 
     with Liar(lie) as liar, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger:
-        forger.connect(("127.0.0.1", liar.port))
+        forger.bind((address, liar.port if port is None else port))
         reply = ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), 5.0)
 
+    assert told, "nothing was forged"
     assert len(reply.answer[0]) == 2
+
+
+def test_a_flood_of_guesses_is_passed_over() -> None:
+    def lie(query: Message, _over_tcp: bool) -> Iterable[bytes | float]:
+        forged = answer(query, FORGED)
+        guesses = [((query.id + 1 + n) % 65536).to_bytes(2, "big") + forged[2:] for n in range(100)]
+        return [*guesses, 0.2, *guesses, 0.2, answer(query, GOOD)]
+
+    assert targets(lie) == GOOD
 
 
 @pytest.mark.parametrize("part", [0, 12, 60], ids=["empty", "only a header", "a part of the records"])

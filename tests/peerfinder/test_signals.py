@@ -237,8 +237,8 @@ def test_a_stop_signal_ends_us_whenever_it_comes_in_a_loop_of_short_hooks(
 
 
 def test_a_stop_signal_ends_a_dry_run_whose_output_nobody_reads(knot: Knot) -> None:
-    knot.publish(pods("galera", numbered_pods(3000)))
-    process = begin("-on-start=true", "-dry-run", "-max-pods=3000", nameserver=knot.nameserver)
+    knot.publish(pods("galera", numbered_pods(1700)))  # A pipe holds 64 KiB.
+    process = begin("-on-start=true", "-dry-run", "-max-pods=1700", nameserver=knot.nameserver)
     stderr = process.stderr
     assert stderr is not None
     until(lambda: "would run" in stderr.readline())
