@@ -5,6 +5,7 @@ whether the volume belongs to this pod (that is in the journal, so FOREIGN is th
 cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The caller holds the volume's lock.
 """
 
+import errno
 import itertools
 import os
 import shutil
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap import classify, files, grastate, gvwstate, version, written
+from bootstrap import binlog, classify, files, grastate, gvwstate, version, written
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
 from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.grastate import GraState
@@ -87,7 +88,7 @@ def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
         return Disk(
             DataClass.UNKNOWN,
             # A read that fails, as on a broken disk, does not name its file.
-            detail=f"cannot read {error.filename or layout.data}: {error.strerror}; {_owner_cure()}",
+            detail=f"cannot read {error.filename or layout.data}: {error.strerror}{_cure_of(error)}",
         )
 
 
@@ -97,10 +98,26 @@ def unreadable(layout: Layout, recover: Recover) -> str:
     Where nothing tells which server wrote it, as with data from elsewhere, the server's own refusal must do.
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
+    stopped = _was_stopped(layout)
     wrote = written.by(layout.data, layout.meta)
-    if wrote is None:
+    if wrote is not None:
+        opens = version.series(recover.version())
+        if why := version.obstacle(wrote, opens, stopped=stopped, direct=recover.direct):
+            return why
+    return "" if stopped else _undecided(layout, recover)
+
+
+def _undecided(layout: Layout, recover: Recover) -> str:
+    """Why a recovery would roll back what only a binary log tells to be committed; empty = it would not."""
+    before = written.binlog(layout.meta)
+    if not before:
         return ""
-    return version.obstacle(wrote, version.series(recover.version()), stopped=_was_stopped(layout))
+    index = binlog.index(before, _names(layout.data))
+    there = index is not None and (layout.data / index).exists()
+    # A server that was killed on its first start may not have come as far as its log.
+    first = not layout.grastate.exists()
+    now = binlog.options(recover.arguments())
+    return binlog.obstacle(before, now, there=there or first, note=str(layout.meta / written.BINLOG))
 
 
 def _was_stopped(layout: Layout) -> bool:
@@ -345,6 +362,11 @@ def _stamp(path: Path) -> str:
     return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
 
 
+def _cure_of(error: OSError) -> str:
+    """What to do where the kernel refuses to read."""
+    return _cure("Input/output error") if error.errno == errno.EIO else f"; {_owner_cure()}"
+
+
 def _owner_cure() -> str:
     return f"make the volume writable for uid {os.geteuid()} (fsGroup, or the volume is read-only)"
 
@@ -354,6 +376,7 @@ def _cure(text: str) -> str:
     cures = {
         "Read-only file system": f"; {_owner_cure()}",
         "Permission denied": f"; {_owner_cure()}",
+        "Input/output error": "; the disk under the volume fails: mend it, or give the pod another volume",
         "Unable to lock": "; a server is running on this datadir: stop it",
         "Upgrade after a crash": "; start once with the server version that wrote it, and stop that in order",
         "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",

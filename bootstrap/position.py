@@ -44,9 +44,12 @@ _FOLLOWS = (
     "Could not open mysql.plugin table",
     "Failed to initialize plugins",
     "Unknown/unsupported storage engine",
-    "registration as a STORAGE ENGINE",
+    "registration as a ",
 )
 """Complaints that only follow from another one."""
+
+_MAY_FOLLOW = ("init function returned error", "encryption plugin is not available")
+"""Complaints that mostly do: of a key file that cannot be read, for example; without another one they are the cause."""
 
 
 def complaint(log: str) -> str:
@@ -54,6 +57,7 @@ def complaint(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if "[ERROR]" in line or line.startswith("Could not open")]
     causes = [line for line in errors if not any(text in line for text in _FOLLOWS)]
+    causes = [line for line in causes if not any(text in line for text in _MAY_FOLLOW)] or causes
     skipped = [line for line in lines if "skipping position recovery" in line]
     chosen = (causes or skipped or errors or lines or ["it wrote no log"])[-1]
     return re.sub(r"^.*?\[(ERROR|Note)\] ", "", chosen)[:300]

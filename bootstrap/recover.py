@@ -10,6 +10,7 @@ from pathlib import Path
 from bootstrap import position
 from bootstrap.errors import RecoverFailedError, ServerMissingError
 from bootstrap.facts import Position
+from bootstrap.version import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Recover:
     """Arguments to add, for example --user=root."""
     keep_fds: tuple[int, ...] = ()
     """Descriptors that the server inherits: the volume's lock, so that it stays held if this process is killed."""
+    direct: Series | None = None
+    """Data of this series the server may open over others in between, an operator says."""
     timeout: float | None = None
     """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
 
@@ -42,14 +45,14 @@ class Recover:
     def version(self) -> str:
         """The server's own line about its version; empty where it tells none.  Raises ServerMissingError."""
         # Without the configuration: an option in it that this server does not know must not hide its version.
-        command = (self.command[0], "--no-defaults", "--version")
-        try:
-            told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
-        except subprocess.TimeoutExpired:
-            return ""
-        except OSError as error:
-            raise missing(command[0], error) from error
-        return told.stdout.decode(errors="replace").strip() if told.returncode == 0 else ""
+        return told_by((self.command[0], "--no-defaults", "--version"))
+
+    def arguments(self) -> str:
+        """What the server reads in its option files, as arguments; empty where it tells nothing.
+
+        Raises ServerMissingError.
+        """
+        return told_by((*self.command, "--print-defaults"))
 
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
         """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
@@ -73,6 +76,17 @@ class Recover:
                 server.kill()
                 raise
         return server.returncode, log.decode(errors="replace")
+
+
+def told_by(command: tuple[str, ...]) -> str:
+    """What a server prints and ends; empty where it does not.  Raises ServerMissingError."""
+    try:
+        told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    except OSError as error:
+        raise missing(command[0], error) from error
+    return told.stdout.decode(errors="replace").strip() if told.returncode == 0 else ""
 
 
 def missing(program: str, error: OSError) -> ServerMissingError:

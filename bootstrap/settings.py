@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bootstrap.errors import SettingInvalidError
 from bootstrap.record import MAX_ORDINAL
+from bootstrap.version import Series, series
 
 PREFIX = "GALERA_BOOTSTRAP_"
 
@@ -43,6 +44,7 @@ DEFAULTS = {
     "PROVIDER_OPTIONS": ("", "more wsrep_provider_options, key=value;key=value"),
     "SST_METHOD": ("rsync", "rsync or mariabackup: how a member without usable data gets all of them"),
     "TLS_DIR": ("", "tls.crt, tls.key and ca.crt for clients, replication and state transfers; default: no TLS"),
+    "UPGRADE_FROM": ("", "MAJOR.MINOR of data that this server may open over series in between, after a stop of all"),
     "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut, by documented choice"),
 }
 """Name without prefix -> default and meaning; the help of every command is made from this."""
@@ -101,6 +103,7 @@ class Settings:
     provider_options: tuple[tuple[str, str], ...]
     sst_method: str
     tls_dir: Path | None
+    upgrade_from: Series | None
     flush_log_at_trx_commit: str
 
     @property
@@ -169,6 +172,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
         *_choice(told, "SST_METHOD", *SST_METHODS),
         *_plain_transfer(told),
+        *_series(told, "UPGRADE_FROM"),
         *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
     try:
@@ -201,6 +205,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         provider_options=options,
         sst_method=told["SST_METHOD"],
         tls_dir=Path(told["TLS_DIR"]) if told["TLS_DIR"] else None,
+        upgrade_from=series(f"{told['UPGRADE_FROM']}.0"),
         flush_log_at_trx_commit=told["FLUSH_LOG_AT_TRX_COMMIT"],
     )
 
@@ -269,6 +274,11 @@ def _plain_transfer(told: Mapping[str, str]) -> list[str]:
     if told["TLS_DIR"] and told["SST_METHOD"] == "rsync":
         return [f"{PREFIX}TLS_DIR needs {PREFIX}SST_METHOD=mariabackup: rsync sends in the clear"]
     return []
+
+
+def _series(told: Mapping[str, str], name: str) -> list[str]:
+    good = not told[name] or re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", told[name])
+    return [] if good else [f"{PREFIX}{name} {told[name]!r} is not a major version as 10.11"]
 
 
 def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:

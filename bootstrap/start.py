@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap import configure, control, datadir, files, initialise, lock, written
+from bootstrap import binlog, configure, control, datadir, files, initialise, lock, written
 from bootstrap import permission as permission_file
 from bootstrap.errors import (
     AgentUnreachableError,
@@ -108,7 +108,8 @@ class Starter:
     @property
     def recover(self) -> Recover:
         """How to ask this image's server."""
-        return Recover((self.settings.mariadbd, f"--defaults-file={self.settings.cnf}"), keep_fds=(self.lock_fd,))
+        command = (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}")
+        return Recover(command, keep_fds=(self.lock_fd,), direct=self.settings.upgrade_from)
 
     def inspect(self, hello: Json) -> Disk:
         """Look at the datadir; the server's own recovery tells the position."""
@@ -221,6 +222,7 @@ class Starter:
         try:
             self.make_ready(disk, permission)
             written.note(self.layout.meta, self.recover.version())
+            written.note_binlog(self.layout.meta, binlog.options(self.recover.arguments()))
         except OSError as exc:
             raise DatadirNotReadyError(
                 f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
@@ -320,6 +322,8 @@ def check(command: tuple[str, ...], cnf: Path) -> None:
     if forbidden := [word for word in command if OURS.fullmatch(plain(word))]:
         raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
     ours = f"--defaults-file={cnf}"
+    if elsewhere := [word for word in command if binlog.is_option(word)]:
+        raise SettingInvalidError(f"{elsewhere[0]}: the recovery must know it, too: write it into a file of conf.d")
     others = [word for word in command if FILES.match(plain(word)) and word != ours]
     if others:
         raise SettingInvalidError(f"{others[0]}: the configuration is {ours}")

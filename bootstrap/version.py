@@ -2,7 +2,8 @@
 
 After a crash only the major version that wrote the redo log: InnoDB refuses some of the others and takes the rest, and
 what it takes is changed by then ("Upgrade after a crash is not supported", log_t::find_checkpoint).  After a stop in
-order one long-term series upwards, as MariaDB supports it for Galera; never downwards.
+order one long-term series upwards, never downwards.  Over more than one step MariaDB supports it only where no member
+of another series runs meanwhile ("General Upgrade Information", Galera Cluster Upgrades): an operator must say so.
 """
 
 import re
@@ -22,10 +23,10 @@ def series(text: str) -> Series | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def obstacle(wrote: Series, opens: Series | None, *, stopped: bool) -> str:
+def obstacle(wrote: Series, opens: Series | None, *, stopped: bool, direct: Series | None = None) -> str:
     """Why the server must not open these data, and what to do (R32); empty = it may.
 
-    `stopped`: in order, not killed.
+    `stopped`: in order, not killed.  `direct`: data of this series may be opened over others, an operator says.
     """
     old = told(wrote)
     if opens is None:
@@ -40,8 +41,12 @@ def obstacle(wrote: Series, opens: Series | None, *, stopped: bool) -> str:
             f"{found}, which must not recover them: they were not stopped in order; start once with the image of {old} "
             "and stop that in order, or `galera-bootstrap discard`"
         )
-    if between := [told(step) for step in LONG_TERM if wrote < step < opens]:
-        return f"{found}: one step at a time, the next image is that of {between[0]}"
+    between = [told(step) for step in LONG_TERM if wrote < step < opens]
+    if between and wrote != direct:
+        return (
+            f"{found}: one step at a time, the next image is that of {between[0]}; or stop all members and set "
+            f"GALERA_BOOTSTRAP_UPGRADE_FROM={old}"
+        )
     return ""
 
 

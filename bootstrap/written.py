@@ -1,6 +1,6 @@
-"""Which server has written to this volume last: a note beside the datadir, and what the server itself leaves in it.
+"""Which server has written to this volume last: notes beside the datadir, and what the server itself leaves in it.
 
-The note is ours, made before every start, because a state transfer takes the server's own file away.
+The notes are ours, made before every start, because a state transfer takes the server's own file away.
 """
 
 from pathlib import Path
@@ -11,6 +11,9 @@ from bootstrap.version import Series
 
 NOTE = "server-version"
 """In `meta/`: the text of `mariadbd --version` of the server that was last started here."""
+
+BINLOG = "server-binlog"
+"""In `meta/`: the options of its binary log, a line each; an empty file = it had none."""
 
 LEFT = ("mariadb_upgrade_info", "mysql_upgrade_info")
 """What mariadb-install-db and mariadb-upgrade leave in a datadir, the newer name first; no server touches them."""
@@ -36,6 +39,18 @@ def note(meta: Path, text: str) -> None:
         (meta / NOTE).unlink(missing_ok=True)
     elif _text(meta / NOTE) != text:
         files.replace(meta / NOTE, text.encode())
+
+
+def binlog(meta: Path) -> tuple[str, ...]:
+    """The options of the last server's binary log; none where it had none, or nothing tells.  Raises OSError."""
+    return tuple((_text(meta / BINLOG) or "").splitlines())
+
+
+def note_binlog(meta: Path, words: tuple[str, ...]) -> None:
+    """Remember durably with which of them a server is about to be started.  Raises OSError."""
+    text = "".join(f"{word}\n" for word in words)
+    if _text(meta / BINLOG) != text:
+        files.replace(meta / BINLOG, text.encode())
 
 
 def _text(path: Path) -> str | None:

@@ -26,7 +26,8 @@ def command(output: str) -> None:
     layout = datadir.Layout(settings.data_root)
     fd = lock.acquire(settings.lock)
     memory = Journal(layout.meta).read()
-    recover = Recover((settings.mariadbd, f"--defaults-file={settings.cnf}"), keep_fds=(fd,))
+    command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
+    recover = Recover(command, keep_fds=(fd,), direct=settings.upgrade_from)
     fork = lineage.pending(memory.lineage) if memory else None
     disk = datadir.inspect(
         layout,

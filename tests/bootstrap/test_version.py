@@ -50,6 +50,23 @@ def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
     assert (why in told) if why else not told
 
 
+@pytest.mark.parametrize(
+    ("wrote", "opens", "stopped", "why"),
+    [
+        ((10, 11), (11, 8), True, ""),
+        ((10, 11), (12, 3), True, ""),
+        ((10, 11), (11, 8), False, "must not recover"),
+        ((10, 6), (11, 8), True, "the next image is that of 10.11; or stop all members and set"),
+        ((11, 4), (10, 11), True, "may not read"),
+    ],
+)
+def test_an_operator_may_let_stopped_data_of_one_series_jump_over_others(
+    wrote: version.Series, opens: version.Series | None, stopped: bool, why: str
+) -> None:
+    told = version.obstacle(wrote, opens, stopped=stopped, direct=(10, 11))
+    assert (why in told) if why else not told
+
+
 def test_the_note_is_about_the_last_server_and_comes_before_the_server_s_own_file(tmp_path: Path) -> None:
     data, meta = tmp_path / "data", tmp_path / "meta"
     data.mkdir()

@@ -2,6 +2,8 @@
 
 import os
 import re
+import secrets
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +14,13 @@ from subprocess import run
 import pymysql
 import pytest
 
+from bootstrap.position import recovered as recovered_position
 from tests.faults.cluster import Cluster
+from tests.lab import faulty
 from tests.lab.lab import Lab
+from tests.lab.machine import NotInstalledError, as_pod
 from tests.lab.oracle import judge
+from tests.lab.pod import Pod
 from tests.lab.writer import recorded
 
 pytestmark = pytest.mark.galera
@@ -28,8 +34,6 @@ STALL = 60.0
 
 ALONE = 600.0
 """Seconds that a stale member is left alone: somebody's patience always ends."""
-
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -186,22 +190,32 @@ def promised(lab: Lab) -> int:
 
 @full
 @pytest.mark.D12
-@pytest.mark.skipif(not FAKETIME.exists(), reason="NOT TESTED: wrong clocks; no libfaketime: apt install faketime")
 def test_clocks_an_hour_apart_change_nothing(lab: Lab, tmp_path: Path) -> None:
-    for ordinal, shift in enumerate(("-1h", "+0", "+1h")):
+    """And in the outage each of them is put to another time."""
+    for ordinal, hours in enumerate((-1, 0, 1)):
         pod = lab.create(ordinal)
-        pod.extra_env |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": shift, "DONT_FAKE_MONOTONIC": "1"}
+        turn(pod, hours)
         pod.start()
     lab.wait_synced(3)
     cluster = Cluster(lab, tmp_path / "acknowledged")
     cluster.write(200)
+    times = [lab.sql(ordinal, "SELECT UNIX_TIMESTAMP()")[0][0] for ordinal in (0, 1, 2)]
+    assert times[2] - times[0] >= 7200 - 60
     cluster.power_cut()
-    for pod in lab.pods.values():
-        pod.extra_env["FAKETIME"] = {"-1h": "+1h", "+1h": "-1h"}.get(pod.extra_env["FAKETIME"], "+2h")
+    for ordinal, hours in enumerate((1, 2, -1)):
+        turn(lab.pod(ordinal), hours)
     lab.start_all()
 
     cluster.recovers()
     assert cluster.all_bootstraps == 2
+
+
+def turn(pod: Pod, hours: int) -> None:
+    """The pod's clock, from its next start on."""
+    try:
+        faulty.shift(pod, hours * 3600)
+    except NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
 
 
 OPTIONS = """\
@@ -217,16 +231,27 @@ sync_binlog=1
 """
 
 
+def with_options(lab: Lab, options: str) -> None:
+    """Three pods with more options: {data} is a pod's datadir, {work} its own folder, {lab} that of all."""
+    for ordinal in range(3):
+        pod = lab.create(ordinal)
+        places = {"work": pod.folders.work, "data": pod.folders.volume / "data", "lab": lab.folder}
+        give(pod, options.format(**places))
+        pod.start()
+    lab.wait_synced(3)
+
+
+def give(pod: Pod, options: str) -> None:
+    """Replace what this file gave the pod before; its server reads it at its next start."""
+    path = pod.folders.config / "conf.d" / "zz-fault.cnf"
+    path.write_text(options)
+    pod.runtime.share(path, 0o664)
+
+
 @full
 @pytest.mark.D14
 def test_a_log_elsewhere_a_binlog_and_gtids_hide_no_position(lab: Lab, tmp_path: Path) -> None:
-    for ordinal in range(3):
-        pod = lab.create(ordinal)
-        path = pod.folders.config / "conf.d" / "zz-fault.cnf"
-        path.write_text(OPTIONS.format(work=pod.folders.work, data=pod.folders.volume / "data"))
-        pod.runtime.share(path, 0o664)
-        pod.start()
-    lab.wait_synced(3)
+    with_options(lab, OPTIONS)
     cluster = Cluster(lab, tmp_path / "acknowledged")
     cluster.write(200)
     for _ in range(2):
@@ -234,6 +259,103 @@ def test_a_log_elsewhere_a_binlog_and_gtids_hide_no_position(lab: Lab, tmp_path:
         lab.start_all()
         cluster.recovers()
     assert cluster.all_bootstraps == 3
+
+
+BINLOG = """\
+[mysqld]
+log_bin=binlog
+log_slave_updates=ON
+sync_binlog=1
+# InnoDB would write by itself after a second what it keeps back.
+innodb_flush_log_at_timeout=600
+"""
+
+
+@full
+@pytest.mark.D14
+def test_prepared_transactions_wait_for_the_binary_log_that_says_what_became_of_them(lab: Lab, tmp_path: Path) -> None:
+    """With a binlog InnoDB has an acknowledged commit as a prepared transaction; without it a start rolls that back."""
+    with_options(lab, BINLOG)
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    with cluster.writer() as writer:
+        # One more that is acknowledged, and nothing after it that would sync it.
+        writer.stop()
+        last = lab.sql(0, "INSERT INTO app.acknowledged VALUES (7, 'last')", "SELECT 7")[0][0]
+        lab.kill_everything()
+    with cluster.record.open("a") as record:
+        record.write(f"{last}\n")
+    kept, log = recovered_copies(lab, tmp_path)
+    assert "transactions in prepared state after recovery" in log
+    for pod in lab.pods.values():
+        give(pod, "")
+    lab.start_all()
+    for ordinal in (0, 1, 2):
+        cluster.waits(ordinal, r"had a binary log \(--log_bin=binlog\), which is now off", action="hold")
+    nobody_starts(cluster, 10)
+    for pod in lab.pods.values():
+        give(pod, BINLOG)
+
+    cluster.recovers()
+    assert lab.servers()[0] is not None
+    assert kept["without"] < kept["with"] <= max(s.last_committed for s in lab.servers().values() if s)
+
+
+def recovered_copies(lab: Lab, folder: Path) -> tuple[dict[str, int], str]:
+    """The highest seqno that copies of all datadirs are recovered at, with and without their binlog; the last log."""
+    best, log = {}, ""
+    for way, more in (("with", ()), ("without", ("--skip-log-bin",))):
+        found = []
+        for pod in lab.pods.values():
+            data = folder / way / pod.name
+            shutil.copytree(pod.folders.volume / "data", data)
+            command = ("mariadbd", f"--defaults-file={pod.folders.config / 'my-galera.cnf'}", *more)
+            options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
+            done = run(as_pod((*command, *options)), capture_output=True, text=True, check=True, env=pod.env)
+            position = recovered_position(done.stderr)
+            assert position is not None
+            found.append(position.seqno)
+            log = done.stderr if "in prepared state" in done.stderr else log
+        best[way] = max(found)
+    return best, log
+
+
+ENCRYPTED = """\
+[mysqld]
+plugin_load_add=file_key_management
+file_key_management_filename={lab}/keys
+innodb_encrypt_tables=ON
+innodb_encrypt_log=ON
+innodb_encryption_threads=1
+aria_encrypt_tables=ON
+encrypt_binlog=ON
+log_bin=binlog
+log_slave_updates=ON
+"""
+
+
+@full
+@pytest.mark.D14
+def test_data_that_are_encrypted_at_rest_are_recovered_and_without_their_key_they_are_unknown(
+    lab: Lab, tmp_path: Path
+) -> None:
+    keys = lab.folder / "keys"
+    keys.write_text(f"1;{secrets.token_hex(32)}\n")
+    with_options(lab, ENCRYPTED)
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    cluster.power_cut()
+    pages = [(pod.folders.volume / "data/app/acknowledged.ibd").read_bytes() for pod in lab.pods.values()]
+    assert not any(b"127.0." in page for page in pages), "each row has an address in it"
+    keys.rename(keys.with_name("away"))
+    lab.start_all()
+    for ordinal in (0, 1, 2):
+        cluster.waits(ordinal, "the datadir is UNKNOWN: .*keys. not found", action="hold")
+    nobody_starts(cluster, 5)
+    keys.with_name("away").rename(keys)
+
+    cluster.recovers()
+    assert cluster.all_bootstraps == 2
 
 
 @full
@@ -258,6 +380,86 @@ def test_a_full_disk_starts_nobody_and_is_cured_by_room(lab: Lab, tmp_path: Path
         lab.kill_everything()
 
 
+@full
+@pytest.mark.D11
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk; only root mounts one")
+@pytest.mark.parametrize(
+    ("part", "megabytes", "says"),
+    [("meta", 1, r"the journal .* cannot be written"), ("data", 192, r"the datadir is UNKNOWN: .*([Nn]o space|full)")],
+)
+def test_a_part_of_the_volume_that_is_full_holds_and_is_cured_by_room(
+    cluster: Cluster, tmp_path: Path, part: str, megabytes: int, says: str
+) -> None:
+    lab = cluster.lab
+    cluster.power_cut()
+    with small_disk(lab.pod(1).folders.volume / part, tmp_path / "image", megabytes) as filler:
+        fill_up(filler)
+        lab.start_all()
+        cluster.waits(1, says, action="hold")
+        nobody_starts(cluster, 10)
+        filler.unlink()
+
+        cluster.recovers()
+        lab.kill_everything()
+
+
+def with_bad_disk(lab: Lab) -> faulty.BadDisk:
+    """A cluster in which the disk of mysql-1 can fail."""
+    try:
+        disks = [faulty.BadDisk(lab.create(ordinal)) for ordinal in range(3)]
+    except NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    for pod in lab.pods.values():
+        give(pod, f"[mysqld]\n{faulty.SYNCHRONOUS}\n")
+        pod.start()
+    lab.wait_synced(3)
+    return disks[1]
+
+
+@full
+@pytest.mark.D11
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ("meta/", r"the journal .*cannot be (read|written)"),
+        ("data/grastate.dat", r"the datadir is UNKNOWN: cannot read .*: Input/output error; the disk"),
+        ("data/ibdata1", r"the datadir is UNKNOWN: .*(Input/output|rror number 5|EIO|read)"),
+    ],
+)
+def test_a_disk_that_cannot_be_read_holds_and_is_cured_by_a_good_one(
+    lab: Lab, tmp_path: Path, part: str, says: str
+) -> None:
+    disk = with_bad_disk(lab)
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    cluster.power_cut()
+    disk.spoil(lab.pod(1).folders.volume / part)
+    lab.start_all()
+    cluster.waits(1, says, action="hold")
+    nobody_starts(cluster, 10)
+    disk.mend()
+
+    cluster.recovers()
+    assert cluster.all_bootstraps == 2
+
+
+@full
+@pytest.mark.D11
+def test_a_disk_that_goes_bad_under_a_member_costs_the_others_nothing(lab: Lab, tmp_path: Path) -> None:
+    disk = with_bad_disk(lab)
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    with cluster.writer((0, 2)) as writer:
+        disk.spoil(lab.pod(1).folders.volume)
+        lab.wait("the others go on without mysql-1", lambda: cluster.primaries() == [0, 2])
+        writer.wait_for(writer.count + 100)
+        disk.mend()
+        lab.wait_synced(3)
+
+    cluster.recovers()
+    assert cluster.all_bootstraps == 1
+
+
 def fill_up(filler: Path) -> None:
     """Write until not even a small file has room beside it."""
     with filler.open("wb", buffering=0) as stream:
@@ -269,12 +471,12 @@ def fill_up(filler: Path) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path, image: Path) -> Iterator[Path]:
-    """What is in the folder, on a disk of 192 MB of its own; where a file may fill it."""
+def small_disk(folder: Path, image: Path, megabytes: int = 192) -> Iterator[Path]:
+    """What is in the folder, on a small disk of its own; where a file may fill it."""
     kept = folder.with_name("kept")
     folder.rename(kept)
     folder.mkdir()
-    run(("truncate", "--size=192M", image), check=True)
+    run(("truncate", f"--size={megabytes}M", image), check=True)
     run(("mkfs.ext4", "-q", "-m", "0", "-E", "root_owner", image), check=True)
     run(("mount", "-o", "loop", image, folder), check=True)
     try:

@@ -21,6 +21,7 @@ class Bridge:
         """Make it; raises BridgeError when there is one of that number."""
         self.name = f"lab{network}"
         self._pods: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         ip("link", "add", self.name, "type", "bridge")
         try:
             ip("address", "add", f"{BASE}.{network}.1/24", "dev", self.name)
@@ -34,7 +35,7 @@ class Bridge:
         space, port = f"{self.name}-{pod}", f"{self.name}p{address.rpartition('.')[2]}"
         ip("netns", "add", space)
         ip("link", "add", port, "master", self.name, "type", "veth", "peer", "name", "eth0", "netns", space)
-        self._pods[pod] = port
+        self._pods[pod], self._addresses[pod] = port, address
         ip("-n", space, "link", "set", "lo", "up")
         ip("-n", space, "address", "add", f"{address}/24", "dev", "eth0")
         ip("-n", space, "link", "set", "eth0", "up")
@@ -55,6 +56,18 @@ class Bridge:
     def mend(self, pod: str) -> None:
         """Put the plug in again."""
         ip("link", "set", self._pods[pod], "up")
+
+    def silence(self, source: str, target: str) -> None:
+        """What the one pod sends to the other is lost, and nobody is told; all other ways stay open.
+
+        Its frames go to a card that nobody has.
+        """
+        wrong = ("lladdr", "02:00:00:00:00:00", "nud", "permanent")
+        ip("-n", f"{self.name}-{source}", "neigh", "replace", self._addresses[target], "dev", "eth0", *wrong)
+
+    def let_speak(self, source: str, target: str) -> None:
+        """Undo `silence`."""
+        ip("-n", f"{self.name}-{source}", "neigh", "delete", self._addresses[target], "dev", "eth0")
 
     def close(self) -> None:
         """Remove all of it."""

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -34,8 +35,12 @@ class Process:
         processes.kill(self._mark, self.sessions)
 
 
+@dataclass(frozen=True)
 class Plain:
     """The runtime of processes; as root they run under another uid (`machine.as_pod`)."""
+
+    programs: Path | None = None
+    """A folder whose programs come before the machine's, such as those of another server (`newer.programs`)."""
 
     def commands(self, folders: Folders) -> Commands:
         """The commands of this project's environment; there is nothing to install."""
@@ -51,7 +56,7 @@ class Plain:
             "PROVIDER": provider(),
         }
         return {
-            "PATH": command_path(),
+            "PATH": command_path() if self.programs is None else f"{self.programs}:{command_path()}",
             "HOME": str(folders.work),
             "TMPDIR": str(folders.work),
             "LANG": "C.UTF-8",

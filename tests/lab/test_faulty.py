@@ -1,0 +1,47 @@
+"""The library of wrong clocks and bad disks does what it says, and no more."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab import faulty
+from tests.lab.machine import NotInstalledError
+
+
+def told(code: str, **env: str) -> str:
+    """What Python prints with the library."""
+    try:
+        env |= {"LD_PRELOAD": str(faulty.library())}
+    except NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    done = subprocess.run((sys.executable, "-c", code), env=env, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_the_time_of_day_is_off_and_a_wait_is_as_long_as_ever() -> None:
+    code = (
+        "import threading, time; began = time.monotonic(); time.sleep(0.2); threading.Event().wait(0.2); "
+        "print(time.time(), time.monotonic() - began)"
+    )
+    now, waited = map(float, told(code, LAB_SHIFT="-7200").split())
+
+    assert time.time() - 7200 == pytest.approx(now, abs=60)
+    assert 0.4 <= waited < 30
+
+
+def test_a_bad_disk_is_bad_where_it_is_and_for_as_long_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("data/a", "other"):
+        (tmp_path / name).write_text("whole")
+    bad = tmp_path / "bad"
+    code = f"print(open('{tmp_path}/data/a').read(), open('{tmp_path}/other').read())"
+    assert told(code, LAB_BAD=str(bad)) == "whole whole\n"
+    bad.write_text(f"{tmp_path}/data\n")
+    assert "Errno 5" in told(code, LAB_BAD=str(bad))
+    assert "Errno 5" in told(f"import os; os.fsync(os.open('{tmp_path}/data/a', os.O_RDONLY))", LAB_BAD=str(bad))
+    assert told(f"print(open('{tmp_path}/other').read())", LAB_BAD=str(bad)) == "whole\n"
+    bad.unlink()
+    assert told(code, LAB_BAD=str(bad)) == "whole whole\n"
