@@ -3,7 +3,7 @@
 import os
 import sys
 
-from tests.bench import agent, peer_finder, recovery
+from tests.bench import agent, peer_finder, records, recovery
 
 
 def main() -> None:
@@ -12,6 +12,8 @@ def main() -> None:
     print(recovery.measure(rounds=5), flush=True)
     print("With 1 GB of data:\n", flush=True)
     print(recovery.measure(rounds=3, megabytes=1024), flush=True)
+    print(recovery.measure_first(rounds=5), flush=True)
+    print(records.measure(rounds=100), flush=True)
     print(agent.measure(seconds=30), flush=True)
     peer_finder.main(sys.argv[1:])
 

@@ -1,13 +1,15 @@
-"""Full outage of three: this toolkit beside a script that knows the right node, in turn on the same volumes.
+"""Full outage of three, and the first start: this toolkit beside a script that knows the right node, in turn.
 
 The script is the oracle: it recovers on all three at once, starts the known winner, and starts the joiners as soon as
-that one is Primary.  It decides nothing and asks nobody; nothing safe can be faster by much.
+that one is Primary; at the first start it makes the database on the first one instead.  It decides nothing and asks
+nobody; nothing safe can be faster by much.
 """
 
 import os
 import signal
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,13 +39,29 @@ def oracle(lab: Lab) -> tuple[float, float]:
         positions = dict(zip(pods, threads.map(recovered, pods), strict=True))
     winner = max(pods, key=lambda pod: positions[pod].seqno)
     datadir.prepare_winner(datadir.Layout(winner.folders.volume), positions[winner])
-    run(winner, positions[winner], "--wsrep-new-cluster")
+    run(winner, f"--wsrep_start_position={positions[winner]}", "--wsrep-new-cluster")
     lab.wait_primary()
     for pod in pods:
         if pod is not winner:
             disk = Disk(DataClass.CRASHED, positions[pod])
             datadir.clean_for_join(datadir.Layout(pod.folders.volume), disk)
-            run(pod, positions[pod])
+            run(pod, f"--wsrep_start_position={positions[pod]}")
+    return seconds_of(lab, began)
+
+
+def first_oracle(lab: Lab) -> tuple[float, float]:
+    """The first start from nothing for the script that knows: one makes the database, the others get it."""
+    began = time.monotonic()
+    first, *others = lab.pods.values()
+    for pod in lab.pods.values():
+        (pod.folders.volume / "meta").mkdir(parents=True)
+    create = (sys.executable, "-m", "tests.bench.create", first.folders.volume, first.folders.secrets)
+    subprocess.run(machine.as_pod(tuple(map(str, create))), env=first.env, check=True, stdout=subprocess.DEVNULL)
+    run(first, "--wsrep-new-cluster")
+    lab.wait_primary()
+    for pod in others:
+        (pod.folders.volume / "data").mkdir(mode=0o700)
+        run(pod)
     return seconds_of(lab, began)
 
 
@@ -63,9 +81,9 @@ def recovered(pod: Pod) -> Position:
     return found
 
 
-def run(pod: Pod, position: Position, *options: str) -> None:
+def run(pod: Pod, *options: str) -> None:
     """Start a server of a pod's volume in the background; the lab's kill ends it."""
-    command = ("mariadbd", f"--defaults-file={cnf(pod)}", f"--wsrep_start_position={position}", *options)
+    command = ("mariadbd", f"--defaults-file={cnf(pod)}", *options)
     with (pod.folders.logs / "oracle.log").open("ab") as log:
         subprocess.Popen(
             machine.as_pod(command),
@@ -105,13 +123,32 @@ def measure(rounds: int, megabytes: int = 0) -> str:
                     lab.kill_everything()
                 seconds[name].append(recover(lab))
                 print(f"round {number + 1} of {rounds}, {name}: {seconds[name][-1][1]:.1f} s", flush=True)
-    return table(seconds)
+    return table("recovery of 3", seconds)
 
 
-def table(seconds: dict[str, list[tuple[float, float]]]) -> str:
+def measure_first(rounds: int) -> str:
+    """First starts of three on empty volumes, in turn; a table in Markdown."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ways: dict[str, Callable[[Lab], tuple[float, float]]] = {"galera-bootstrap": ours, "oracle": first_oracle}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    with Lab() as lab:
+        # Once for the configurations, which the script does not write.
+        lab.up(3)
+        lab.wait_synced(3)
+        for number in range(rounds):
+            for name, start in ways.items():
+                lab.kill_everything()
+                for pod in lab.pods.values():
+                    pod.wipe_volume()
+                seconds[name].append(start(lab))
+                print(f"round {number + 1} of {rounds}, first start, {name}: {seconds[name][-1][1]:.1f} s", flush=True)
+    return table("first start of 3", seconds)
+
+
+def table(title: str, seconds: dict[str, list[tuple[float, float]]]) -> str:
     """Medians, extremes and the ratio of the medians."""
     load = os.getloadavg()[0]
-    lines = ["| recovery of 3 | n | first Primary s (median) | 3 Synced s (min / median / max) |", "|---|---|---|---|"]
+    lines = [f"| {title} | n | first Primary s (median) | 3 Synced s (min / median / max) |", "|---|---|---|---|"]
     for name, times in seconds.items():
         primary, synced = ([pair[i] for pair in times] for i in (0, 1))
         spread = f"{min(synced):.1f} / {statistics.median(synced):.1f} / {max(synced):.1f}"
