@@ -52,7 +52,8 @@ class Recover:
 
         Raises ServerMissingError.
         """
-        return told_by((*self.command, "--print-defaults"))
+        # It must stand among the first, as --defaults-file does (my_default.c, `get_defaults_options`).
+        return told_by((*self.command[:2], "--print-defaults"))
 
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
         """Return the server's exit status and log; it does not outlive this call, whatever ends it."""

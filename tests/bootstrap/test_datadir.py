@@ -13,7 +13,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from bootstrap import datadir, files, grastate
+from bootstrap import datadir, files, grastate, written
 from bootstrap.datadir import Layout
 from bootstrap.errors import RecoverFailedError, ServerMissingError
 from bootstrap.facts import NIL_UUID, DataClass, Disk, Position
@@ -195,6 +195,29 @@ def test_without_a_note_the_server_s_own_file_tells_the_version(volume: Path, le
         assert inspect(node).data_class is DataClass.UNKNOWN
         (node.layout.data / "mysql_upgrade_info").unlink()
         assert inspect(node).data_class is DataClass.CRASHED
+
+
+@pytest.mark.galera
+def test_killed_data_are_recovered_with_the_binary_log_that_they_had(volume: Path, left: Left) -> None:
+    """Without it the server would roll back acknowledged commits, and recover the position before them."""
+    with on(volume, left["crashed"]) as node:
+        node.layout.meta.mkdir(exist_ok=True)
+        written.note_binlog(node.layout.meta, ("--log-bin=binlog",))
+        assert inspect(node).detail.startswith(
+            "the server that was killed here had a binary log (--log-bin=binlog), which"
+        )
+        node.extra = "log-bin=binlog"
+        assert "whose files are gone" in inspect(node).detail
+        (node.layout.data / "binlog.index").touch()
+        assert not datadir.unreadable(node.layout, node.recover())
+
+
+@pytest.mark.galera
+def test_data_that_were_stopped_in_order_need_no_binary_log(volume: Path, left: Left) -> None:
+    with on(volume, left["clean"]) as node:
+        node.layout.meta.mkdir(exist_ok=True)
+        written.note_binlog(node.layout.meta, ("--log-bin=binlog",))
+        assert inspect(node).data_class is DataClass.CLEAN
 
 
 def note_version(node: Node, text: str) -> None:

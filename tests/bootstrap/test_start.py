@@ -427,6 +427,12 @@ def test_an_option_of_ours_is_refused_in_every_spelling(option: str) -> None:
         check((*GOOD, option), CNF)
 
 
+@pytest.mark.parametrize("option", ["--log-bin", "--log_bin=/logs/binlog", "--skip-log-bin", "--log-basename=x"])
+def test_a_binary_log_that_the_recovery_would_not_know_is_refused(option: str) -> None:
+    with pytest.raises(SettingInvalidError, match="write it into a file"):
+        check((*GOOD, option), CNF)
+
+
 @pytest.mark.parametrize(
     "option", ["--defaults-file=/other", "--defaults-extra-file=/x", "--defaults-group-suffix=x", "--no-defaults"]
 )

@@ -1,0 +1,65 @@
+"""What it takes to hear all others: one round of records among nine members, over real agents."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from bootstrap.exchange import Client, Membership
+from bootstrap.facts import Record
+from bootstrap.neighbours import Directory, Neighbours
+from bootstrap.settings import current, read_secrets
+from tests.lab.lab import Lab
+
+MEMBERS = 9
+
+PATIENCE_S = 180.0
+"""Nine pods begin at once, on few cores."""
+
+
+def measure(rounds: int) -> str:
+    """The table.  A tenth pod is missing, so that all nine wait and ask each other as often as they ever do."""
+    with Lab(replicas=MEMBERS + 1) as lab:
+        lab.up(MEMBERS)
+        # In a process of its own: this one is the name server, too.
+        command = (sys.executable, "-m", "tests.bench.records", str(rounds))
+        done = subprocess.run(command, env=lab.pod(0).env, stdout=subprocess.PIPE, check=True)
+    walls, costs = json.loads(done.stdout)
+    lines = [f"| a round of {MEMBERS} members, n = {rounds} | min | median | max | bound |", "|---|---|---|---|---|"]
+    for name, values, bound in (("until the last record, ms", walls, "50"), ("CPU of who asks, ms", costs, "")):
+        figures = (min(values), statistics.median(values), max(values))
+        lines.append(f"| {name} | {' | '.join(f'{figure:.1f}' for figure in figures)} | {bound} |")
+    return "\n".join([*lines, "", f"load {os.getloadavg()[0]:.1f}", ""])
+
+
+def ask(rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds and CPU milliseconds of each round of the pod whose environment this process has."""
+    sys.setswitchinterval(0.001)  # as an agent does
+    settings = current()
+    secrets = read_secrets(settings.secrets_dir)
+    client = Client(Membership(secrets.cluster_id, secrets.keys, settings.pod, "bench"), settings.exchange_port)
+    neighbours = Neighbours(Directory(settings), client)
+    others = [settings.pod_of(ordinal) for ordinal in range(1, MEMBERS)]
+    end = time.monotonic() + PATIENCE_S
+    while answered(neighbours, others) < len(others) and time.monotonic() < end:
+        time.sleep(1)
+    walls, costs = [], []
+    for _ in range(rounds):
+        began, spent = time.perf_counter(), time.process_time()
+        heard = answered(neighbours, others)
+        walls.append(1000 * (time.perf_counter() - began))
+        costs.append(1000 * (time.process_time() - spent))
+        assert heard == len(others), f"{heard} of {len(others)} have answered"
+        time.sleep(0.1)
+    return walls, costs
+
+
+def answered(neighbours: Neighbours, others: list[str]) -> int:
+    """How many of them have answered with a record."""
+    return sum(isinstance(reply, Record) for reply in neighbours.records(others).values())
+
+
+if __name__ == "__main__":
+    print(json.dumps(ask(int(sys.argv[1]))) if sys.argv[1:] else measure(100))
