@@ -24,6 +24,12 @@ SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
 """All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
 `wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
 
+BAD_DISK = "; the disk under the volume fails: mend it, or give the pod another volume"
+"""What to do about EIO."""
+
+FULL_DISK = "; the volume is full: make room"
+"""What to do about ENOSPC, as the server tells it in three ways."""
+
 _GRASTATE_MODE = 0o660
 """As Galera creates it under the umask of mariadbd."""
 
@@ -364,7 +370,7 @@ def _stamp(path: Path) -> str:
 
 def _cure_of(error: OSError) -> str:
     """What to do where the kernel refuses to read."""
-    return _cure("Input/output error") if error.errno == errno.EIO else f"; {_owner_cure()}"
+    return BAD_DISK if error.errno == errno.EIO else f"; {_owner_cure()}"
 
 
 def _owner_cure() -> str:
@@ -376,7 +382,11 @@ def _cure(text: str) -> str:
     cures = {
         "Read-only file system": f"; {_owner_cure()}",
         "Permission denied": f"; {_owner_cure()}",
-        "Input/output error": "; the disk under the volume fails: mend it, or give the pod another volume",
+        "Input/output error": BAD_DISK,
+        "I/O error": BAD_DISK,
+        "out of disk space": FULL_DISK,
+        "error 28": FULL_DISK,
+        "No space left": FULL_DISK,
         "Unable to lock": "; a server is running on this datadir: stop it",
         "Upgrade after a crash": "; start once with the server version that wrote it, and stop that in order",
         "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",

@@ -6,17 +6,18 @@ Addresses are remembered when DNS fails: what answers there proves who it is by 
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bootstrap.exchange import Client
 from bootstrap.facts import Record, Unknown
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.settings import POD_NAME, Settings
 from peerfinder import domain, lookup
 from peerfinder.errors import NoRecordsError, PeerFinderError
+
+if TYPE_CHECKING:
+    from bootstrap.exchange import Client
 
 DNS_DEADLINE_S = 1.0
 """For one name."""
@@ -89,13 +90,15 @@ class Neighbours:
     """Asks the other pods' agents."""
 
     directory: Directory
-    client: Client
+    client: "Client"
     addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
     shown: frozenset[int] = frozenset()
     """The ordinals that DNS last showed."""
 
     def __post_init__(self) -> None:
         """A thread for every peer that may be silent; a set is small."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # a starter, which asks no peers, needs none
+
         self.threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="peer")
 
     def records(self, pods: list[str]) -> dict[str, Record | Unknown]:
@@ -146,6 +149,8 @@ class Neighbours:
         return self.client.prepare(pod, address, prepare)
 
     def _all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
+        from concurrent.futures import wait  # noqa: PLC0415  # see above
+
         asked = {pod: self.threads.submit(partial(self._one, pod, question)) for pod, question in questions.items()}
         done, late = wait(asked.values(), timeout=ROUND_S)
         for future in late:

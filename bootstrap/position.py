@@ -48,16 +48,23 @@ _FOLLOWS = (
 )
 """Complaints that only follow from another one."""
 
-_MAY_FOLLOW = ("init function returned error", "encryption plugin is not available")
-"""Complaints that mostly do: of a key file that cannot be read, for example; without another one they are the cause."""
+_MAY_FOLLOW = (
+    "init function returned error",
+    "encryption plugin is not available",
+    "Unable to create the shared innodb_temporary",
+)
+"""Complaints that mostly do: of a key that cannot be read, of a full disk; without another one they are the cause."""
 
 
 def complaint(log: str) -> str:
-    """Return the line of the log that most likely names the cause: the last error that does not follow from another."""
+    """Return the line of the log that most likely names the cause.
+
+    The last error that does not follow from another; where all do, the first of them.
+    """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if "[ERROR]" in line or line.startswith("Could not open")]
     causes = [line for line in errors if not any(text in line for text in _FOLLOWS)]
     causes = [line for line in causes if not any(text in line for text in _MAY_FOLLOW)] or causes
     skipped = [line for line in lines if "skipping position recovery" in line]
-    chosen = (causes or skipped or errors or lines or ["it wrote no log"])[-1]
+    chosen = (causes or skipped or errors[:1] or lines or ["it wrote no log"])[-1]
     return re.sub(r"^.*?\[(ERROR|Note)\] ", "", chosen)[:300]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bootstrap import files
 from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
 
@@ -88,6 +86,8 @@ def bracketed(address: str) -> str:
 
 def render(cnf: Cnf) -> str:
     """The text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # dear, and seldom needed
+
     environment = Environment(
         loader=PackageLoader("bootstrap"),
         undefined=StrictUndefined,

@@ -3,9 +3,12 @@
 import click
 
 from bootstrap.commands.peers import from_stdin
+from bootstrap.lean import without_openssl
 from bootstrap.log import die_by_signal, logger
-from bootstrap.settings import current
-from bootstrap.start import on_start, starter
+
+with without_openssl():
+    from bootstrap.settings import current
+    from bootstrap.start import on_start, starter
 
 
 @click.command()

@@ -6,9 +6,12 @@ from pathlib import Path
 import click
 
 from bootstrap import supervise
+from bootstrap.lean import without_openssl
 from bootstrap.log import die_by_signal, logger
-from bootstrap.settings import current
-from bootstrap.start import start, starter
+
+with without_openssl():
+    from bootstrap.settings import current
+    from bootstrap.start import start, starter
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

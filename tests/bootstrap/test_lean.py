@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 UNWANTED = ("ssl", "_ssl", "_hashlib", "importlib.metadata", "zipfile", "bootstrap.tls")
 """OpenSSL, and what only tells a version."""
 
@@ -20,6 +22,17 @@ def test_an_agent_has_not_imported_what_it_does_not_need() -> None:
 
     assert "bootstrap.serve" in loaded
     assert set(UNWANTED) & set(loaded) == set()
+
+
+@pytest.mark.parametrize("command", ["start", "on-start"])
+def test_a_starter_has_not_imported_what_only_an_agent_needs(command: str) -> None:
+    """Each container of a pod waits for the end of such an import."""
+    run = f"sys.argv = ['galera-bootstrap', '{command}', '--help']; atexit.register(lambda: print(*sys.modules))"
+    loaded = told(f"import atexit, sys; {run}; from bootstrap.cli import main; main()").splitlines()[-1].split()
+
+    assert "bootstrap.start" in loaded
+    more = {"bootstrap.exchange", "http.client", "http.server", "concurrent.futures.thread", "pymysql", "jinja2"}
+    assert (set(UNWANTED) | more) & set(loaded) == set()
 
 
 def test_the_commands_that_live_shortly_are_not_concerned() -> None:

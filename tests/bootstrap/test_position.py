@@ -69,6 +69,7 @@ def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> N
         pytest.param("read-only", "Can't create/write to file './ddl_recovery.log'", id="a read-only volume"),
         pytest.param("in-use", "InnoDB: Unable to lock ./ibdata1 error: 11", id="a server is alive"),
         pytest.param("no-key", "File '/nowhere/keys' not found", id="encrypted data without their key"),
+        pytest.param("bad-disk", "Plugin initialization aborted with error I/O error", id="a disk that fails"),
         pytest.param("no-defaults", "Could not open required defaults file: /etc/mysql/no.cnf", id="no configuration"),
     ],
 )

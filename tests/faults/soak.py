@@ -83,11 +83,13 @@ def rounds(lab: Lab, record: Path, seed: int, first: int) -> Iterator[Round]:
 def suffer(cluster: Cluster, site: Site, fault: str, seed: int, number: int) -> Round:
     """One fault under clients, and the verdict over all that was ever acknowledged in this lab."""
     lab = cluster.lab
-    with cluster.writer(site.ordinals) as writer:
+    with cluster.writer(site.ordinals) as writer, writer.reader() as reader:
         writer.wait_for(30)
         SHOCKS[fault](site)
         seconds = lab.wait_synced(site.size, seconds=PATIENCE)
         writer.wait_for(writer.count + 10)
+    if reader.missing:
+        raise SoakError(f"acknowledged rows were away in between: {reader.missing[:5]}")
     verdict = judge(lab, recorded(cluster.record))
     if verdict.complaints:
         raise SoakError("; ".join(verdict.complaints))

@@ -18,6 +18,7 @@ import pymysql
 
 from tests.lab.database import Connection
 from tests.lab.layout import Layout
+from tests.lab.reader import Reader
 
 TABLE = "acknowledged"
 
@@ -78,6 +79,10 @@ class Writer:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.count} of {count} rows acknowledged in {seconds} s, errors {self.errors}")
             time.sleep(0.02)
+
+    def reader(self) -> Reader:
+        """A client that reads through the same servers what was acknowledged here."""
+        return Reader(self._connect, self._ips, TABLE, lambda: self._acknowledged)
 
     def _connect(self, ip: str) -> Connection:
         return pymysql.connect(
