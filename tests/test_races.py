@@ -120,6 +120,8 @@ MUTANTS = [
            f"{DECIDE}[two Primaries of different histories -> hold]"),
     Mutant(30, "bootstrap.decide:first_start", "if creator == facts.own.ordinal:", "if True:",
            f"{DECIDE}[all are empty and I am not the lowest -> wait]"),
+    Mutant(31, "bootstrap.initialise:create", "tmp = layout.data_tmp", "tmp = layout.data; tmp.mkdir()",
+           f"{UNIT}/test_kill_points.py::test_a_first_database_is_there_whole_or_not_at_all"),
     Mutant(32, "bootstrap.version:obstacle", "if not stopped:", "if False:",
            f"{UNIT}/test_version.py::test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next"
            "[wrote6-opens6-False-must not recover]"),
@@ -147,7 +149,6 @@ MUTANTS = [
 ]  # fmt: skip
 
 WITHOUT_A_MUTANT = {
-    31: "the order of whole programs, which only a kill at many moments tries: tests with the database's own programs",
     33: "nothing to take away: test_no_clock_takes_part_in_a_decision reads the code",
 }
 """Races whose rule is no condition in the code."""
