@@ -146,7 +146,10 @@ class Server:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the run folder private; raises SettingInvalidError when it is another uid's."""
+    """Make the run folder private where it is ours; in a pod it is the kubelet's, and only its containers see it.
+
+    Raises SettingInvalidError when it cannot be made or looked at.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid == os.geteuid():

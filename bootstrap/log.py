@@ -1,22 +1,41 @@
 """One line to stderr for each transition, and a clean end by a signal."""
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from io import UnsupportedOperation
 from types import FrameType
 from typing import NoReturn
 
 
 def logger(who: str) -> Callable[[str], None]:
-    """Lines `<time in UTC> <who>: <fact and reason>`; control characters in them are escaped."""
+    """Lines `<time in UTC> <who>: <fact and reason>`; control characters in them are escaped.
+
+    A line that cannot be written, to a full disk or to nobody, is lost: who decides must not end by that.
+    """
 
     def say(line: str) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-        print(f"{now} {who}: {plain}", file=sys.stderr, flush=True)
+        show(f"{now} {who}: {plain}\n")
 
     return say
+
+
+def show(text: str) -> None:
+    """Write to stderr, past Python's buffer: what stays in that fails once more at the end, and is the exit code."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        try:
+            fd = sys.stderr.fileno()
+        except (AttributeError, UnsupportedOperation):  # a test's stand-in
+            sys.stderr.write(text)
+        else:
+            os.write(fd, text.encode(errors="backslashreplace"))
 
 
 def die_by_signal() -> None:

@@ -173,6 +173,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_choice(told, "SST_METHOD", *SST_METHODS),
         *_plain_transfer(told),
         *_series(told, "UPGRADE_FROM"),
+        *_absolute(told, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"),
         *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
     try:
@@ -279,6 +280,12 @@ def _plain_transfer(told: Mapping[str, str]) -> list[str]:
 def _series(told: Mapping[str, str], name: str) -> list[str]:
     good = not told[name] or re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", told[name])
     return [] if good else [f"{PREFIX}{name} {told[name]!r} is not a major version as 10.11"]
+
+
+def _absolute(told: Mapping[str, str], *names: str) -> list[str]:
+    """The server would look for another folder under a relative name than this toolkit: each has its own base."""
+    relative = [name for name in names if told[name] and not told[name].startswith("/")]
+    return [f"{PREFIX}{name} {told[name]!r} does not begin with /" for name in relative]
 
 
 def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:

@@ -53,6 +53,12 @@ def test_every_complaint_comes_at_once() -> None:
         assert name in told
 
 
+@pytest.mark.parametrize("name", ["DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"])
+def test_a_folder_is_where_it_is_for_everybody(name: str) -> None:
+    """The server takes a relative datadir from a base of its own: it would run on other data than were looked at."""
+    assert f"{name} 'data' does not begin with /" in complaint({**NEEDED, f"{PREFIX}{name}": "data"})
+
+
 def test_tls_is_never_beside_a_transfer_in_the_clear() -> None:
     told = complaint({**NEEDED, f"{PREFIX}TLS_DIR": "/etc/galera-tls"})
     assert "TLS_DIR needs GALERA_BOOTSTRAP_SST_METHOD=mariabackup" in told
