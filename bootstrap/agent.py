@@ -22,6 +22,7 @@ from bootstrap.facts import (
     Disk,
     Facts,
     Fork,
+    Mark,
     Phase,
     Promise,
     Record,
@@ -102,6 +103,7 @@ class Agent:
                 volumes=memory.volumes,
                 lineage=memory.lineage,
                 word=self.word,
+                mark=memory.mark,
             )
 
     @property
@@ -113,7 +115,7 @@ class Agent:
 
     def facts(self) -> Facts:
         """What a decision rests on now."""
-        return Facts(self.record(), self.peers, self.settings.min_epoch)
+        return Facts(self.record(), self.peers, self.settings.min_epoch, self.settings.last_one_out)
 
     def prepare(self, request: Prepare) -> Refusal | None:
         """Another pod asks for a promise: give it durably, or say why not (R39)."""
@@ -172,8 +174,11 @@ class Agent:
         self.observe()
         peers = self.ask()
         durable = self.transfer_is_durable()
+        mark = self.new_mark()
         with self.changed:
             self.peers = peers
+            if mark is not None:
+                self.keep(mark=mark)
             if self.pod.disk is not None:
                 self.learn_from_disk(self.pod.disk)
             self.remember_cluster(durable=durable)
@@ -232,6 +237,22 @@ class Agent:
         if failure != self.troubles.get(what, ""):
             self.world.say(f"{what}: {failure or 'not any more'}")
             self.troubles[what] = failure
+
+    def new_mark(self) -> Mark | None:
+        """How far this volume has certainly come in a view that is not marked yet (proof P1, `lastview`).
+
+        The view is read before and after: what was applied in between is at or beyond the change to it.
+        """
+        server, marked = self.record().primary, self.memory.mark
+        if self.memory.joining or server is None or not server.settled:
+            return None
+        view = self.world.view()
+        if view is None or (marked is not None and (marked.view, marked.position.uuid) == (view.name, server.uuid)):
+            return None
+        applied = self.world.applied()
+        if isinstance(applied, str) or self.world.view() != view:
+            return None
+        return Mark(view.name, applied)
 
     def tell_silence(self, reason: str) -> None:
         """Log why a server that is alive cannot be asked; that it does not listen yet is normal."""

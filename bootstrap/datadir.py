@@ -10,14 +10,13 @@ import itertools
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap import binlog, classify, files, grastate, gvwstate, version, written
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
-from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
+from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position, View
 from bootstrap.grastate import GraState
-from bootstrap.gvwstate import GvwState
 from bootstrap.recover import Recover
 
 SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
@@ -84,8 +83,9 @@ def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
         suspect = joining and _is_suspect(layout, same_boot=same_boot)
         disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)
         if disk is None and suspect:
-            return _suspected(layout, recover)
-        return disk or _by_position(layout, recover, initialised=initialised, base=base)
+            disk = _suspected(layout, recover)
+        found = disk or _by_position(layout, recover, initialised=initialised, base=base)
+        return replace(found, view=last_view(layout))
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
     except GraStateInvalidError as error:
@@ -327,7 +327,7 @@ def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path 
     return None
 
 
-def last_view(layout: Layout) -> GvwState | None:
+def last_view(layout: Layout) -> View | None:
     """Return the last Primary view that this node was in; None when there is no file, or none that Galera can read."""
     with suppress(GvwStateInvalidError, FileNotFoundError):
         return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())

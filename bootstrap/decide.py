@@ -6,9 +6,11 @@ The rules are tried in the order of `RULES`; the first that has an answer wins, 
 
 The invariants that the rules keep, together with `promise`:
 
-1. Nobody bootstraps while anybody is known to be in a Primary Component, or while anybody expected is unknown.
+1. Nobody bootstraps while anybody is known to be in a Primary Component, or while anybody expected is unknown of whom
+   it is not proven that nothing newer can be there.
 2. Given the same facts, at most one pod is told to bootstrap.
-3. The pod that bootstraps is at or above every disk of the history: all expected pods have answered frozen (proof P3).
+3. The pod that bootstraps is at or above every disk of the history: all expected pods have answered frozen (proof P3),
+   or all members of the last Primary view, after which there can have been no other (proof P1, `proof`).
    "A majority has answered" is not enough: after a full outage an acknowledged commit may be on one disk only.
 4. A pod joins only a history that contains its own: Galera itself lets a node with one transaction more join in silence
    once the group's seqno has caught up, and each configuration change takes a seqno (galera gcs_group.cpp,
@@ -21,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bootstrap import lineage
+from bootstrap import lineage, proof
 from bootstrap.facts import DataClass, Facts, Phase, Position, Record, Server, Unknown
 from bootstrap.standing import (
     BLANK,
@@ -260,11 +262,14 @@ def operators_word(facts: Facts) -> Decision | None:
     return Bootstrap("forced", reason, forced=True, adopt=word.adopt)
 
 
-def everybody_frozen(facts: Facts) -> Decision | None:
-    """Proof P3: every expected pod has answered, frozen, with a known position (R6, R8, R12, R16, R18, R38, R42)."""
+def nothing_newer(facts: Facts) -> Decision | None:
+    """Every expected pod has answered, frozen, with a known position (P3), or a proof does without (P1, P2).
+
+    Silence alone proves nothing, however long it is (R6, R8, R12, R16, R18, R38, R42).
+    """
     others = sorted(facts.expected - {facts.own.ordinal})
     blockers = [f"{pod_name(facts, o)} ({why})" for o in others if (why := blocker(facts.peer(o)))]
-    if not blockers:
+    if not blockers or proof.of(facts):
         return None
     cures = dict.fromkeys(p.cure for o in others if isinstance(p := facts.peer(o), Unknown) and p.cure)
     return Wait("P3", f"waiting for {'; '.join([', '.join(blockers), *cures])}")
@@ -280,7 +285,7 @@ def epoch_floor(facts: Facts) -> Decision | None:
         )
     if not facts.floor or lineage.leading(facts.records) is None:
         return None
-    found = epoch_of(most_advanced(facts), facts.records)
+    found = epoch_of(lineage.most_advanced(facts.records), facts.records)
     if found >= facts.floor:
         return None
     return Hold(
@@ -342,9 +347,11 @@ def replaced_volume(facts: Facts) -> Decision | None:
     """A blank disk where a member's data were: what it held may have been the newest (R7, R9).
 
     It counts as answered only while its `joining` mark is open: then a Primary Component that contained its history
-    had let it join.  The most advanced disks know which volumes a Primary Component had seen.
+    had let it join.  The most advanced disks know which volumes a Primary Component had seen.  Who is not a member of
+    the last Primary view, where that is proven, had nothing newer.
     """
-    best = candidate(most_advanced(facts))
+    members = proof.last_view(facts) or facts.expected
+    best = candidate(lineage.most_advanced(facts.records))
     # So does who was joining them: its data were given up for theirs.
     seen = {
         item
@@ -352,7 +359,7 @@ def replaced_volume(facts: Facts) -> Decision | None:
         if candidate(r) == best or (r.joining and disk_of(r).data_class in BLANK)
         for item in r.volumes
     }
-    for record in facts.records:
+    for record in (r for r in facts.records if r.ordinal in members):
         if doubtful(record) and not accounted_for(record, best, lineage.known_to(facts.records)):
             return Hold(
                 "doubtful-transfer",
@@ -381,11 +388,23 @@ def accounted_for(record: Record, best: Position | None, told: lineage.Forks) ->
 
 def winner(facts: Facts) -> Decision:
     """The most advanced disk starts, whoever has the flag (R14, R24)."""
-    best = most_advanced(facts)
+    best = lineage.most_advanced(facts.records)
     position = candidate(best)
-    if best.ordinal == facts.own.ordinal:
-        return Bootstrap("P3", f"all {len(facts.records)} expected pods are frozen, none is above my {position}")
-    return Wait("P3", f"{best.pod} is the most advanced ({position}) and is to bootstrap")
+    found = proof.of(facts)
+    name = found.name if found else "P3"
+    if best.ordinal != facts.own.ordinal:
+        return Wait(name, f"{best.pod} is the most advanced ({position}) and is to bootstrap")
+    if found is None:
+        return Bootstrap(name, f"all {len(facts.records)} expected pods are frozen, none is above my {position}")
+    without = ", ".join(pod_name(facts, o) for o in sorted(found.excused))
+    return Bootstrap(name, f"{PROVEN[found.name]}: {without} cannot hold more than my {position}")
+
+
+PROVEN = {
+    "P1": "all members of the last Primary view are frozen",
+    "P2": "I was the last one out",
+}
+"""What a proof says, for humans."""
 
 
 class Rule(NamedTuple):
@@ -403,25 +422,10 @@ RULES = (
     Rule("promised", bound_elsewhere),
     Rule("join", join_primary),
     Rule("forced", operators_word),
-    Rule("P3 everybody frozen", everybody_frozen),
+    Rule("P3 nothing newer", nothing_newer),
     Rule("epoch-floor", epoch_floor),
     Rule("first-start", first_start),
     Rule("one-history", one_history),
     Rule("replaced-volume", replaced_volume),
     Rule("P3 winner", winner),
 )
-
-
-def most_advanced(facts: Facts) -> Record:
-    """The candidate of the leading history with the highest seqno; ties by class, flag, ordinal (R14, R26).
-
-    At least one must exist.
-    """
-
-    def rank(record: Record) -> tuple[int, int, bool, int]:
-        disk, position = disk_of(record), candidate(record)
-        seqno = position.seqno if position else -1
-        return (-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
-
-    uuid = lineage.leading(facts.records)
-    return min((r for r in facts.records if (p := candidate(r)) and p.uuid == uuid), key=rank)

@@ -26,6 +26,40 @@ class Position:
         return f"{self.uuid}:{self.seqno}"
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A Primary view of Galera's group communication, as a member has written it to gvwstate.dat.
+
+    It proves membership, never applied data.
+    """
+
+    my_uuid: str
+    """This node's gcomm uuid; gcomm's uuids are of one life of a node, not of the cluster."""
+    view_uuid: str
+    """The gcomm uuid of the view's representative."""
+    view_seq: int
+    """The view's number; it rises only as long as the file survives."""
+    bootstrap: bool
+    """Whether the view came from a bootstrap."""
+    members: tuple[str, ...]
+    """The gcomm uuids of the view's members, in the file's order."""
+
+    @property
+    def name(self) -> str:
+        """What is the same at all of its members, and at no other view."""
+        return f"{self.view_uuid}:{self.view_seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A durable note: in this view, this member had applied its history up to here, the view's own change included."""
+
+    view: str
+    """The view's name."""
+    position: Position
+    """At or after the seqno of the view's configuration change; whoever left before it has nothing beyond."""
+
+
 class DataClass(StrEnum):
     """The condition of a datadir, one word each."""
 
@@ -67,6 +101,8 @@ class Disk:
     """One clause for humans: the sign that decided the class."""
     doubtful: bool = False
     """Only with SST_INTERRUPTED: the transfer may have ended, and commits may have followed it up to the position."""
+    view: View | None = None
+    """The last Primary view of its server; None after a stop in order, which removes it, and where there was none."""
 
 
 class Phase(StrEnum):
@@ -196,6 +232,8 @@ class Record:
     """The forks that led to the history on this disk, the oldest first, and to one that it was let join since."""
     word: Word | None = None
     """The operator's word under which this pod stands for election."""
+    mark: Mark | None = None
+    """How far this volume had certainly come in the newest view that it was seen in."""
 
     @property
     def absent(self) -> bool:
@@ -228,6 +266,8 @@ class Facts:
     """The other expected ordinals; an ordinal that is not in here is unknown."""
     floor: int = 0
     """Data of an older epoch than this bootstrap nothing (MIN_EPOCH)."""
+    last_one_out: bool = False
+    """Whether a pod that stopped as the only member may start without hearing from the others (proof P2)."""
 
     @property
     def expected(self) -> frozenset[int]:

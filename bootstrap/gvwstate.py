@@ -5,9 +5,9 @@ removes it at a clean stop (galera gcomm/src/view.cpp, `ViewState`).  It proves 
 """
 
 import re
-from dataclasses import dataclass
 
 from bootstrap.errors import GvwStateInvalidError
+from bootstrap.facts import View
 
 _UUID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 _FLAGS = re.ASCII | re.IGNORECASE
@@ -18,23 +18,7 @@ _MEMBER = re.compile(rf"member: {_UUID} \d{{1,3}}", _FLAGS)
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True, slots=True)
-class GvwState:
-    """What gvwstate.dat says; the uuids are gcomm's, one for each life of a node, not the cluster's."""
-
-    my_uuid: str
-    """This node's gcomm uuid."""
-    view_uuid: str
-    """The gcomm uuid of the view's representative."""
-    view_seq: int
-    """The view's number; it rises only as long as the file survives."""
-    bootstrap: bool
-    """Whether the view came from a bootstrap."""
-    members: tuple[str, ...]
-    """The gcomm uuids of the view's members, in the file's order."""
-
-
-def parse(raw: bytes) -> GvwState:
+def parse(raw: bytes) -> View:
     """Read the file's content.
 
     Raises GvwStateInvalidError for anything else, also an empty file, which Galera itself dies of (galera issue 354).
@@ -49,7 +33,7 @@ def parse(raw: bytes) -> GvwState:
     complaints += _complaints(lines, members, mine[0] if mine else "")
     if complaints or mine is None or view is None or bootstrap is None:
         raise GvwStateInvalidError(f"gvwstate.dat is not what Galera writes: {'; '.join(complaints[:8])}")
-    return GvwState(mine[0], view[0], int(view[1]), bootstrap[0] == "1", members)
+    return View(mine[0], view[0], int(view[1]), bootstrap[0] == "1", members)
 
 
 def _one(lines: list[str], pattern: re.Pattern[str], name: str, complaints: list[str]) -> tuple[str, ...] | None:

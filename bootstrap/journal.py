@@ -12,8 +12,17 @@ from pathlib import Path
 
 from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
-from bootstrap.facts import Fork, Promise, Word
-from bootstrap.record import Json, dump_fork, dump_word, load_fork, load_promise, load_word
+from bootstrap.facts import Fork, Mark, Promise, Word
+from bootstrap.record import (
+    Json,
+    dump_fork,
+    dump_mark,
+    dump_word,
+    load_fork,
+    load_mark,
+    load_promise,
+    load_word,
+)
 
 VERSION = 1
 
@@ -46,6 +55,8 @@ class Memory:
     """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""
     word: Word | None = None
     """The operator's word under which this pod stands for election; worth nothing without the promise beside it."""
+    mark: Mark | None = None
+    """How far this volume had certainly come in the newest view that it was seen in."""
     words: tuple[str, ...] = ()
     """What operators have decided here, a line each, for humans."""
 
@@ -102,10 +113,11 @@ def new_memory(cluster_id: str, pod: str) -> Memory:
 
 
 def _dump(memory: Memory) -> Json:
-    """The memory as JSON values; what operators never said is left out, so that an older release can read the rest."""
+    """The memory as JSON values; what is not there is left out, so that an older release can read the rest."""
     told: Json = {"version": VERSION, **asdict(memory)}
     told["lineage"] = [dump_fork(fork) for fork in memory.lineage]
     told["word"] = dump_word(memory.word) if memory.word else None
+    told["mark"] = dump_mark(memory.mark) if memory.mark else None
     return {key: value for key, value in told.items() if value or key not in _SAID}
 
 
@@ -114,6 +126,7 @@ def _load(value: object) -> Memory:
         raise ValueError("unknown version")
     promise, volumes = value.pop("promise"), value.pop("volumes")
     forks, word, words = value.pop("lineage", []), value.pop("word", None), value.pop("words", [])
+    mark = value.pop("mark", None)
     memory = Memory(**value)
     if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
         raise TypeError("a value of the wrong type")
@@ -124,11 +137,12 @@ def _load(value: object) -> Memory:
         lineage=tuple(load_fork(fork) for fork in forks),
         word=None if word is None else load_word(word),
         words=tuple(str(line) for line in words),
+        mark=None if mark is None else load_mark(mark),
     )
 
 
-_SAID = ("lineage", "word", "words")
-"""What is there only after an operator's word."""
+_SAID = ("lineage", "word", "words", "mark")
+"""What is there only after an operator's word, or once a view was seen."""
 
 
 _KINDS = {

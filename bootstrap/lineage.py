@@ -8,8 +8,8 @@ own numbers are, and nothing after it.  Every member of a history carries the fo
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bootstrap.facts import Fork, Position, Record
-from bootstrap.standing import candidate
+from bootstrap.facts import UNKNOWN_SEQNO, Fork, Position, Record
+from bootstrap.standing import CANDIDATES, candidate, disk_of
 
 Forks = tuple[Fork, ...]
 
@@ -57,6 +57,22 @@ def leading(records: Iterable[Record]) -> str | None:
     told = known_to(record for record, _ in holders)
     leaders = {now.uuid for _, now in holders if all(supersedes(told, now, other) for _, other in holders)}
     return leaders.pop() if len(leaders) == 1 else None
+
+
+def most_advanced(records: Iterable[Record]) -> Record:
+    """The candidate of the leading history with the highest seqno; at least one must exist.
+
+    Ties by class, by the flag in grastate.dat, which is no more than a hint, by ordinal (R14, R26).
+    """
+    records = list(records)
+
+    def rank(record: Record) -> tuple[int, int, bool, int]:
+        disk, position = disk_of(record), candidate(record)
+        seqno = position.seqno if position else UNKNOWN_SEQNO
+        return (-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
+
+    uuid = leading(records)
+    return min((r for r in records if (p := candidate(r)) and p.uuid == uuid), key=rank)
 
 
 def pending(forks: Forks) -> Fork | None:

@@ -5,8 +5,8 @@ Pure.  It explains a decision and takes no part in one.
 
 from dataclasses import dataclass
 
-from bootstrap import lineage
-from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, most_advanced
+from bootstrap import lineage, proof
+from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait
 from bootstrap.facts import ABSENT, DataClass, Facts, Phase, Position, Unknown
 from bootstrap.standing import blocker, candidate, disk_of, pod_name
 from bootstrap.word import advice
@@ -36,7 +36,7 @@ def ahead(facts: Facts) -> Ahead | None:
         return Ahead(tuple(o for o, position in alive.items() if position == best), best, primary=True, sure=sure)
     if lineage.leading(facts.records) is None:
         return None
-    best_disk = candidate(most_advanced(facts))
+    best_disk = candidate(lineage.most_advanced(facts.records))
     if best_disk is None:  # pragma: no cover  # the most advanced one is a candidate
         return None
     holders = tuple(r.ordinal for r in facts.records if candidate(r) == best_disk)
@@ -64,13 +64,13 @@ def awaited(facts: Facts, decision: Decision) -> dict[int, str]:
         return {bound.winner: f"term {bound.term} is promised to it"}
     others = sorted(facts.expected - {facts.own.ordinal})
     blockers = {ordinal: why for ordinal in others if (why := blocker(facts.peer(ordinal)))}
-    return blockers or _due(facts)
+    return blockers if blockers and proof.of(facts) is None else _due(facts)
 
 
 def _due(facts: Facts) -> dict[int, str]:
     """Everybody was heard, and somebody else is to act: the most advanced pod, or the one that creates the database."""
     if lineage.leading(facts.records) is not None:
-        first = most_advanced(facts).ordinal
+        first = lineage.most_advanced(facts.records).ordinal
     else:
         made = [r.ordinal for r in facts.records if disk_of(r).data_class is DataClass.INITIALIZED]
         first = min(made, default=min(facts.expected))

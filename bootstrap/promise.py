@@ -14,7 +14,7 @@ Signs count only if they were asked for after the promise was made: an older ans
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootstrap import lineage
+from bootstrap import lineage, proof
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Unknown, Word
 from bootstrap.standing import candidate, disk_of, epoch_of, pod_name
 
@@ -133,9 +133,10 @@ def highest_term(records: Iterable[Record]) -> int:
 def unbound(facts: Facts, promise: Promise) -> list[int]:
     """The expected ordinals that are not bound by this promise, as far as is known; empty = permission (R4).
 
-    Only an operator's word excuses anybody, and only while nothing is heard of that pod.
+    Only a proof or an operator's word excuses anybody, and a word only while nothing is heard of that pod.
     """
     bound = {r.ordinal for r in facts.records if r.promise == promise and r.phase is Phase.FROZEN}
     word = facts.own.word if facts.own.word and facts.own.word.epoch == promise.term else None
     excused = {o for o in word.unheard if isinstance(facts.peer(o), Unknown)} if word else set()
-    return sorted(facts.expected - bound - excused)
+    proven = proof.of(facts)
+    return sorted(facts.expected - bound - excused - (proven.excused if proven else frozenset()))

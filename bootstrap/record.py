@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
-from bootstrap.facts import DataClass, Disk, Fork, Phase, Position, Promise, Record, Server, Word
+from bootstrap.facts import DataClass, Disk, Fork, Mark, Phase, Position, Promise, Record, Server, View, Word
 from bootstrap.promise import Prepare, Refusal
 
 Choice = TypeVar("Choice", Phase, DataClass)
@@ -42,6 +42,7 @@ def dump_record(record: Record) -> Json:
         "volumes": [list(item) for item in record.volumes],
         "lineage": [dump_fork(fork) for fork in record.lineage],
         "word": dump_word(record.word) if record.word else None,
+        "mark": dump_mark(record.mark) if record.mark else None,
     }
 
 
@@ -55,7 +56,24 @@ def dump_disk(disk: Disk) -> Json:
         "safe_to_bootstrap": disk.safe_to_bootstrap,
         "detail": disk.detail,
         "doubtful": disk.doubtful,
+        "view": dump_view(disk.view) if disk.view else None,
     }
+
+
+def dump_view(view: View) -> Json:
+    """The view as JSON values."""
+    return {
+        "my_uuid": view.my_uuid,
+        "view_uuid": view.view_uuid,
+        "view_seq": view.view_seq,
+        "bootstrap": view.bootstrap,
+        "members": list(view.members),
+    }
+
+
+def dump_mark(mark: Mark) -> Json:
+    """The mark as JSON values."""
+    return {"view": mark.view, "uuid": mark.position.uuid, "seqno": mark.position.seqno}
 
 
 def dump_promise(promise: Promise) -> Json:
@@ -132,9 +150,10 @@ def load_record(value: object) -> Record:
         promise=_optional(message, "promise", load_promise),
         expected=frozenset(_ordinal(item) for item in _get(message, "expected", list)),
         volumes=tuple(_volume(item) for item in _get(message, "volumes", list)),
-        # The previous release has neither: then no word was ever said there.
+        # The previous releases have none of these: then no word was ever said there, and no view was noted.
         lineage=tuple(load_fork(item) for item in _typed(message.get("lineage", []), list, "lineage")),
         word=_optional(message, "word", load_word),
+        mark=_optional(message, "mark", load_mark),
     )
 
 
@@ -147,7 +166,26 @@ def load_disk(value: object) -> Disk:
         safe_to_bootstrap=_get(message, "safe_to_bootstrap", bool),
         detail=_get(message, "detail", str),
         doubtful=_get(message, "doubtful", bool),
+        view=_optional(message, "view", load_view),
     )
+
+
+def load_view(value: object) -> View:
+    """Read a view; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return View(
+        my_uuid=_get(message, "my_uuid", str),
+        view_uuid=_get(message, "view_uuid", str),
+        view_seq=_get(message, "view_seq", int),
+        bootstrap=_get(message, "bootstrap", bool),
+        members=tuple(_typed(member, str) for member in _get(message, "members", list)),
+    )
+
+
+def load_mark(value: object) -> Mark:
+    """Read a mark; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Mark(_get(message, "view", str), _load_position(message))
 
 
 def load_promise(value: object) -> Promise:

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap import configure, control, eventlog, exchange, files, health, lock, progress, server
+from bootstrap import configure, control, datadir, eventlog, exchange, files, health, lock, progress, server
 from bootstrap.agent import Agent
 from bootstrap.chronicle import Chronicle
 from bootstrap.desk import Desk
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
-from bootstrap.facts import Phase, Record
+from bootstrap.facts import Phase, Record, View
 from bootstrap.neighbours import Directory, Neighbours
 from bootstrap.settings import Settings, read_secrets
 from bootstrap.world import World
@@ -37,6 +37,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         lock_is_free=lambda: lock_is_free(settings),
         server=lambda: server.status(settings.server_socket, secrets.agent_password),
         sync=lambda: sync(settings),
+        view=lambda: durable_view(settings),
+        applied=lambda: server.applied(settings.server_socket, secrets.agent_password),
         stop=lambda: server.stop(settings.server_socket, secrets.agent_password),
         records=neighbours.records,
         promises=neighbours.promises,
@@ -176,6 +178,21 @@ def sync(settings: Settings) -> str:
     except OSError as exc:
         return f"{settings.data_root}: {exc.strerror}"
     return ""
+
+
+def durable_view(settings: Settings) -> View | None:
+    """The view in gvwstate.dat, after its name was made durable.
+
+    Galera renames the file and does not sync its folder: a power cut could bring an older view back.
+    """
+    layout = datadir.Layout(settings.data_root)
+    try:
+        view = datadir.last_view(layout)
+        if view is not None:
+            files.sync_folder(layout.data)
+    except OSError:
+        return None
+    return view
 
 
 def pause(agent: Agent) -> float:

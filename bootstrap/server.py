@@ -10,7 +10,7 @@ from pathlib import Path
 import pymysql
 from pymysql.constants import ER
 
-from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, Server
+from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, Position, Server
 
 ACCOUNT = "galera_agent"
 """The account that the first initialisation creates for the agent; it may read status and shut down."""
@@ -37,6 +37,30 @@ def status(path: Path, password: str) -> Server | str:
     return _server({str(name): str(value) for name, value in rows})
 
 
+def applied(path: Path, password: str) -> Position | str:
+    """How far the server has come, once it has applied all that was ordered before this call, views too.
+
+    A causal read waits for that (galera gcs_group.cpp, `gcs_group_handle_causal`); a server that lags, or is outside of
+    a Primary Component, gives no answer, and the reason is returned.  So does one whose component has weights other
+    than 1: there the number of members says nothing about a quorum (R37).
+    """
+    names = ",".join(f"'{name}'" for name in (*_VARIABLES, "wsrep_cluster_weight"))
+    causal = "SET SESSION wsrep_sync_wait=1, wsrep_dirty_reads=OFF"
+    try:
+        rows = _run(path, password, "SELECT 1", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})", before=causal)
+    except (pymysql.Error, OSError) as exc:
+        return _reason(exc)
+    values = {str(name): str(value) for name, value in rows}
+    found = _server(values)
+    if isinstance(found, str):
+        return found
+    if values.get("wsrep_cluster_weight") != str(found.size):
+        return f"the weights of its component are not 1: {values.get('wsrep_cluster_weight')} of {found.size}"
+    if not found.primary or found.last_committed == UNKNOWN_SEQNO:
+        return f"it is {found.cluster_status}"
+    return Position(found.uuid, found.last_committed)
+
+
 def stop(path: Path, password: str) -> str:
     """Have the server shut itself down in order; returns a reason where it refuses, else nothing."""
     try:
@@ -59,7 +83,15 @@ def reload_certificates(path: Path, password: str) -> str:
     return ""
 
 
-def _run(path: Path, password: str, statement: str) -> tuple[tuple[object, ...], ...]:
+_NOT_CAUSAL = "SET SESSION wsrep_sync_wait=0, wsrep_dirty_reads=ON"
+"""A causal read would wait for the very cluster that is to be looked at.
+
+Without dirty reads a server outside of a Primary Component refuses all but SHOW and SET, SHUTDOWN too (error 1047).
+"""
+
+
+def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL) -> tuple[tuple[object, ...], ...]:
+    """Run statements in one session; the rows of the last one.  Raises pymysql.Error, OSError."""
     # pymysql leaves a socket of its own open when the server refuses; this one is closed in any case.
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(TIMEOUT_S)
@@ -70,16 +102,15 @@ def _run(path: Path, password: str, statement: str) -> tuple[tuple[object, ...],
             password=password.encode(),
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
-            # A causal read would wait for the very cluster that is to be looked at.  Without dirty reads a server
-            # outside of a Primary Component refuses all but SHOW and SET, SHUTDOWN too (error 1047).
-            init_command="SET SESSION wsrep_sync_wait=0, wsrep_dirty_reads=ON",
+            init_command=before,
             # Else the certificates of the system's authorities are read for each connection: 11 ms of CPU time.
             ssl_disabled=True,
             defer_connect=True,
         )
         connection.connect(stream)
         with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
+            for statement in statements:
+                cursor.execute(statement)
             return tuple(cursor.fetchall())
 
 

@@ -27,6 +27,7 @@ DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
     "REPLICAS": ("3", "the least number of expected pods; keep it at the StatefulSet's replicas"),
     "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; `force` says when to raise it"),
+    "LAST_ONE_OUT": ("no", "yes: a pod that stopped as the only member starts without hearing from the others"),
     "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
     "NAMESERVER": ("", "HOST[:PORT] of the name server; default: from /etc/resolv.conf"),
     "DATA_ROOT": ("/var/lib/galera", "the volume, with data/ and meta/ in it"),
@@ -86,6 +87,7 @@ class Settings:
     service: str
     replicas: int
     min_epoch: int
+    last_one_out: bool
     domain: str
     nameserver: str
     data_root: Path
@@ -168,6 +170,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_number(told, "EXCHANGE_PORT", 1, 65535),
         *_number(told, "HEALTH_PORT", 0, 65535),
         *_different(told, "HEALTH_PORT", "EXCHANGE_PORT"),
+        *_choice(told, "LAST_ONE_OUT", "no", "yes"),
         *_choice(told, "METRICS", "basic", "full"),
         *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
         *_choice(told, "SST_METHOD", *SST_METHODS),
@@ -189,6 +192,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         service=told["SERVICE"],
         replicas=int(told["REPLICAS"]),
         min_epoch=int(told["MIN_EPOCH"]),
+        last_one_out=told["LAST_ONE_OUT"] == "yes",
         domain=told["DOMAIN"],
         nameserver=told["NAMESERVER"],
         data_root=Path(told["DATA_ROOT"]),

@@ -6,7 +6,7 @@ So several agents can be run against each other in one process, over a network t
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bootstrap.facts import Record, Server, Unknown
+from bootstrap.facts import Position, Record, Server, Unknown, View
 from bootstrap.promise import Prepare, Refusal
 
 STARTING = ("No such file", "Connection refused", "timed out")
@@ -29,6 +29,10 @@ class World:
     """Ask these pods to promise, all at once."""
     sync: Callable[[], str]
     """Make the whole volume durable; a reason where that failed."""
+    view: Callable[[], View | None]
+    """The last Primary view that the local server has written down."""
+    applied: Callable[[], Position | str]
+    """Up to where the local server has certainly applied all that was ordered before; a reason where it cannot tell."""
     stop: Callable[[], str]
     """Stop the local server in order; a reason where that failed."""
     ordinals: Callable[[], frozenset[int]]

@@ -27,6 +27,7 @@ REFUSED = f"{UNIT}/test_promise.py::test_a_promise_is_refused"
 SIGN = f"{UNIT}/test_promise.py::test_a_promise_ends_only_by_a_sign_of_its_winner"
 AGENT = f"{UNIT}/test_agent.py"
 INCIDENT = f"{UNIT}/test_incidents.py::test_it_ends_as_it_should_have"
+NO_PROOF = f"{UNIT}/test_proof.py::test_there_is_no_proof_when"
 SCALE = f"{UNIT}/test_scale_changes.py"
 NEIGHBOURS = f"{UNIT}/test_neighbours.py"
 
@@ -57,7 +58,7 @@ MUTANTS = [
            f"{SIGN}[a new life of the winner, with something alive]"),
     Mutant(5, "bootstrap.decide:bound_elsewhere", "if promise is None or", "if True or",
            f"{DECIDE}[promised to a silent winner -> wait]"),
-    Mutant(6, "bootstrap.decide:everybody_frozen", "if not blockers:", "if True:",
+    Mutant(6, "bootstrap.decide:nothing_newer", "if not blockers or ", "if True or ",
            f"{DECIDE}[a peer is silent -> wait]"),
     Mutant(7, "bootstrap.agent:Agent.volumes_with", "if r.volume_id}", "if False}",
            f"{AGENT}::test_the_first_commits_are_missed_although_nobody_has_joined_before_they_were_lost[True]"),
@@ -67,6 +68,14 @@ MUTANTS = [
            f"{DECIDE}[an operator has given the silent pod up -> bootstrap]"),
     Mutant(8, "bootstrap.word:obstacle", "if ordinal not in word.unheard:", "if False:",
            f"{DECIDE}[another pod falls silent -> the word is void]"),
+    Mutant(8, "bootstrap.proof:whole", "sorted(v.my_uuid for v in found) != members or ", "",
+           f"{NO_PROOF}[one of four members is silent]"),
+    Mutant(8, "bootstrap.proof:reached", "mark.seqno <= position.seqno", "True",
+           f"{NO_PROOF}[the disks have lost what the mark tells of]"),
+    Mutant(8, "bootstrap.proof:outnumbered", "> len(members) // 2 + 1", "> 999",
+           f"{NO_PROOF}[a sole member might have been outnumbered]"),
+    Mutant(8, "bootstrap.proof:of", "if not all(dispensable(facts.peer(o)) for o in missing):", "if False:",
+           f"{NO_PROOF}[a pod is reading its datadir]"),
     Mutant(9, "bootstrap.decide:replaced_volume", "record.history or (volumes and record.volume_id not in volumes)",
            "False", f"{DECIDE}[the volume of a member was replaced by an empty one -> hold]"),
     Mutant(10, "bootstrap.decide:one_history", "if lineage.leading(facts.records) is None:", "if False:",
@@ -81,17 +90,17 @@ MUTANTS = [
            f"{SCALE}::test_fewer_replicas_alone_excuse_nobody"),
     Mutant(13, "bootstrap.agent:Agent.scaled_away", "- awaited", "- awaited - awaited.union(range(9))",
            f"{SCALE}::test_a_member_that_has_left_is_not_awaited_in_a_later_outage"),
-    Mutant(14, "bootstrap.decide:most_advanced", "record.ordinal)", "-record.ordinal)",
+    Mutant(14, "bootstrap.lineage:most_advanced", "record.ordinal)", "-record.ordinal)",
            f"{DECIDE}[equal in everything: the lowest ordinal]"),
     Mutant(15, "bootstrap.agent:Agent.scaled_away", "- awaited", "- awaited - awaited.union(range(9))",
            f"{SCALE}::test_the_last_member_starts_alone_after_an_outage"),
-    Mutant(16, "bootstrap.decide:everybody_frozen", "if not blockers:", "if True:",
+    Mutant(16, "bootstrap.decide:nothing_newer", "if not blockers or ", "if True or ",
            f"{DECIDE}[a peer was not asked yet -> wait]"),
     Mutant(17, "bootstrap.decide:stuck_server", "if dead else None", "if False else None",
            f"{DECIDE}[my server is outside a Primary and everybody else died -> stop it]"),
     Mutant(17, "bootstrap.decide:stuck_server", "isinstance(r, Record) and (outside(r) or frozen(r))", "True",
            f"{DECIDE}[my server is outside a Primary and a peer is silent -> wait]"),
-    Mutant(18, "bootstrap.decide:everybody_frozen", "if not blockers:", "if True:",
+    Mutant(18, "bootstrap.decide:nothing_newer", "if not blockers or ", "if True or ",
            f"{DECIDE}[all are empty and the lowest is silent -> wait]"),
     Mutant(19, "bootstrap.lock:_locked", "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass",
            f"{UNIT}/test_lock.py::test_a_held_lock_is_seen_and_refused[in the taker]"),
@@ -108,7 +117,7 @@ MUTANTS = [
            f"{DECIDE}[only a copy that was voted wrong is left -> hold]"),
     Mutant(24, "bootstrap.classify:with_position", "if state.uuid == NIL_UUID:", "if False:", IN_A_DDL),
     Mutant(25, "bootstrap.classify:with_position", "if state.seqno == found.seqno:", "if state.seqno != -1:", BACKUP),
-    Mutant(26, "bootstrap.decide:most_advanced", "(-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, ",
+    Mutant(26, "bootstrap.lineage:most_advanced", "(-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, ",
            "(not disk.safe_to_bootstrap, -seqno, CANDIDATES[disk.data_class], ", IN_A_DDL),
     Mutant(27, "bootstrap.decide:join_primary", "if mine.seqno > limit:", "if False:",
            f"{DECIDE}[one transaction more than the Primary -> hold]"),

@@ -153,6 +153,8 @@ class Fleet:
             records=lambda names: self.records(pod, names),
             promises=lambda asked: self.promises(pod, asked),
             sync=str,
+            view=lambda: None,
+            applied=str,
             stop=lambda: self.stop_server(pod),
             ordinals=frozenset,
             say=pod.said.append,

@@ -13,12 +13,14 @@ from bootstrap.facts import (
     Disk,
     Facts,
     Fork,
+    Mark,
     Phase,
     Position,
     Promise,
     Record,
     Server,
     Unknown,
+    View,
     Word,
 )
 from bootstrap.standing import CANDIDATES
@@ -100,6 +102,17 @@ def spoken(record: Record, *unheard: int, although: tuple[int, ...] = (), epoch:
     return replace(record, word=word, promise=Promise(epoch, record.ordinal, record.boot_id))
 
 
+def in_view(record: Record, *members: int, number: int = 5, marked: int | None = None, **changes: Any) -> Record:
+    """The same pod, whose disk has the view of these members; `marked` at a seqno of it."""
+    disk = record.disk
+    assert disk is not None
+    uuids = tuple(f"gcomm-{o}" for o in members)
+    view = View(f"gcomm-{record.ordinal}", "gcomm-0", number, bootstrap=False, members=uuids)
+    uuid = disk.position.uuid if disk.position else A
+    mark = None if marked is None else Mark(view.name, Position(uuid, marked))
+    return replace(record, disk=replace(disk, view=view), mark=mark, **changes)
+
+
 def views(records: list[Record]) -> list[Facts]:
     """The same records as every pod in turn sees them."""
     return [seen_by(own, *(r for r in records if r is not own)) for own in records]
@@ -111,6 +124,18 @@ terms = st.integers(0, 3)
 boot_ids = st.sampled_from(["boot-0", "boot-1", "boot-2", "other"])
 
 
+gcomm = st.sampled_from(["gcomm-0", "gcomm-1", "gcomm-2"])
+gcomm_views = st.builds(
+    View,
+    gcomm,
+    gcomm,
+    st.integers(1, 2),
+    st.booleans(),
+    st.lists(gcomm, min_size=1, max_size=3, unique=True).map(tuple),
+)
+marks = st.builds(Mark, st.sampled_from(["gcomm-0:1", "gcomm-0:2"]), st.builds(Position, uuids, seqnos))
+
+
 @st.composite
 def disks(draw: st.DrawFn, classes: tuple[DataClass, ...] = tuple(DataClass)) -> Disk:
     """A disk of any class; one that may start a cluster has a position."""
@@ -118,7 +143,8 @@ def disks(draw: st.DrawFn, classes: tuple[DataClass, ...] = tuple(DataClass)) ->
     has_position = data_class in CANDIDATES or draw(st.booleans())
     position = Position(draw(uuids), draw(seqnos)) if has_position else None
     doubtful = data_class is DataClass.SST_INTERRUPTED and draw(st.booleans())
-    return Disk(data_class, position, draw(st.booleans()), draw(st.sampled_from(["", "as found"])), doubtful)
+    found = draw(st.sampled_from(["", "as found"]))
+    return Disk(data_class, position, draw(st.booleans()), found, doubtful, draw(st.none() | gcomm_views))
 
 
 servers = st.builds(
@@ -167,6 +193,7 @@ def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
         volumes=() if calm else tuple(draw(st.lists(volume, max_size=3))),
         lineage=tuple(draw(st.lists(forks, max_size=2))),
         word=None if calm else draw(st.none() | words),
+        mark=draw(st.none() | marks),
     )
 
 

@@ -222,7 +222,7 @@ def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
     until(lambda: machine.phase() == "frozen", "the report")
     until(lambda: machine.status()["decision"]["rule"] == "P3", "the decision")
     done = run(machine, "explain")
-    assert "=> P3 everybody frozen: waiting for galera-1 (unknown: " in done.stdout
+    assert "=> P3 nothing newer: waiting for galera-1 (unknown: " in done.stdout
     assert f"{A}:7" in done.stdout
 
 

@@ -34,7 +34,7 @@ class Office:
         self.peers: dict[str, Record | Unknown] = {}
         world = World(
             lock_is_free=lambda: self.free, server=lambda: "timed out", records=self.records, promises=self.promises,
-            sync=str, stop=str, ordinals=frozenset, say=lambda _: None,
+            sync=str, view=lambda: None, applied=str, stop=str, ordinals=frozenset, say=lambda _: None,
         )  # fmt: skip
         self.agent = Agent(self.settings, "cluster", world)
         self.server = Server(self.settings.agent_socket, Desk(self.agent).serve)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bootstrap import gvwstate
 from bootstrap.errors import GvwStateInvalidError
-from bootstrap.gvwstate import GvwState
+from bootstrap.facts import View
 
 DATA = Path(__file__).parent.parent / "data"
 FIRST = b"c8110a61-e6e3-11f1-b7f7-3b9f5bb3b4b5"
@@ -17,7 +17,7 @@ VIEW = (DATA / "gvwstate-three.dat").read_bytes()
 
 
 def test_a_view_of_three_is_read() -> None:
-    assert gvwstate.parse(VIEW) == GvwState(
+    assert gvwstate.parse(VIEW) == View(
         my_uuid="c959fd2e-e6e3-11f1-9d2c-46bd9a6d4e0e",
         view_uuid="c8110a61-e6e3-11f1-b7f7-3b9f5bb3b4b5",
         view_seq=3,

@@ -339,7 +339,7 @@ PROOFS = {
 @pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS.keys())
 def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either line of defence alone holds; with the proof and the promises gone, the walks must find a split."""
-    rules = [r for r in decide.RULES if r.answer is not decide.everybody_frozen] + ([proof] if proof else [])
+    rules = [r for r in decide.RULES if r.answer is not decide.nothing_newer] + ([proof] if proof else [])
     order = sorted(rules, key=lambda r: r.name == "P3 winner")
     monkeypatch.setattr(decide, "RULES", tuple(order))
     monkeypatch.setattr(promise, "unbound", lambda _facts, _promise: [])

@@ -35,6 +35,12 @@ class Cluster:
             writer.wait_for(rows)
             self.lab.kill_everything()
 
+    def power_cut_of(self, *ordinals: int) -> None:
+        """Kill all of these pods, the others being dead, while a client writes through them."""
+        with self.writer(ordinals) as writer:
+            writer.wait_for(100)
+            self.lab.kill_everything()
+
     def recovers(self) -> None:
         """Three servers Synced, every acknowledged row on each, one cluster."""
         self.lab.wait_synced(3)

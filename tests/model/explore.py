@@ -49,7 +49,7 @@ class Report:
         return "\n  ".join((told, *self.trace, self.violation)) if self.violation else told
 
 
-def exhaustively(first: State, depth: int, *, recover_each: int = 997, most: int = 10_000_000) -> Report:
+def exhaustively(first: State, depth: int, *, recover_each: int = 499, most: int = 10_000_000) -> Report:
     """All states within so many steps; the trace to a violation is a shortest one.
 
     Every `recover_each`th state must become well by itself.
@@ -92,7 +92,7 @@ class Turn(NamedTuple):
     """How often something else may still happen."""
 
 
-def with_deviations(first: State, deviations: int, *, recover_each: int = 997) -> Report:
+def with_deviations(first: State, deviations: int, *, recover_each: int = 499) -> Report:
     """All runs of the well-behaved scheduler with so many deviations from it, wherever they fall.
 
     A deviation is any other step: a fault, or something that happens earlier than in its turn.  So executions of any
@@ -169,6 +169,8 @@ def moves(state: State, node: Node) -> tuple[str, Callable[[State, int], State]]
         return "takes its permission", mind.take
     if coming_up(state, node):
         return "server comes up", galera.up
+    if galera.to_write(state, node):
+        return "writes its view", galera.write
     if node.server == "Primary" and node.log != state.components[node.component].log:
         return "catches up", galera.caught_up
     return None

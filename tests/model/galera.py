@@ -5,11 +5,14 @@ does not count, and a component that was split is Primary again when all of its 
 """
 
 from dataclasses import replace
+from typing import Any
 
-from bootstrap.facts import DataClass
+from bootstrap.facts import DataClass, View
 from bootstrap.pod import Action
 from bootstrap.standing import CANDIDATES
 from tests.model.state import ALIVE, HISTORY, Component, Node, State, Verdict, comes_from
+
+NOBODY = -1
 
 
 class InvariantError(AssertionError):
@@ -29,11 +32,12 @@ def execute(state: State, ordinal: int) -> State:
         data = DataClass.INITIALIZED if verdict.first else node.data
         if verdict.forced:
             data, state = DataClass.DDL_CRASH, state._replace(acknowledged=state.acknowledged & set(node.log))
-        node = node._replace(server="bootstrapping", permission=0, data=data)
+        kept = None if verdict.forced or verdict.first else node.view
+        node = node._replace(server="bootstrapping", permission=0, data=data, view=kept)
         state = state._replace(started=(*state.started, term))
     else:
-        node = node._replace(server="joining")
-    node = node._replace(forking=verdict.forced)
+        node = node._replace(server="joining", view=None)
+    node = node._replace(forking=verdict.forced, lives=node.lives + 1)
     return starter_gone(state.put(node), ordinal)
 
 
@@ -49,7 +53,10 @@ def check_bootstrap(state: State, node: Node, term: int, verdict: Verdict) -> No
     """What must hold at the moment of every bootstrap (I1, I2); an operator's word excuses those whom it names."""
     if term in state.started and not (verdict.forced and state.said > 1):  # two words on two sides may share a term
         raise InvariantError(f"term {term} bootstraps twice")
-    if alive := [n.name for n in state.nodes if n is not node and n.server]:
+    # By proof P1 a server may be left that nobody hears, which is outside and has to join whoever is Primary.
+    beyond = ("joining", "transferring", "non-Primary") if verdict.rule == "P1" else ()
+    others = [n for n in state.nodes if n is not node and n.server]
+    if alive := [n.name for n in others if n.server not in beyond or state.connected(n.ordinal, node.ordinal)]:
         raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
     for other in state.nodes:
         left = node.uuid != other.uuid and comes_from(state, node.uuid, other.uuid)  # what is beyond a fork
@@ -77,25 +84,56 @@ def up(state: State, ordinal: int) -> State:
             uuid = f"{number:08d}-0000-11ee-8000-000000000000"
             state = state._replace(origins=(*state.origins, (uuid, node.uuid)))
             node = node._replace(uuid=uuid, base=len(node.log), forking=False)
-        component = Component(frozenset({ordinal}), node.log, uuid=node.uuid, base=node.base)
+        component = Component(frozenset(), node.log, uuid=node.uuid, base=node.base)
         node = node._replace(server="Primary", component=number, data=DataClass.CRASHED)
-        return order(state._replace(components=(*state.components, component)).put(node), number)
+        return agree(state._replace(components=(*state.components, component)).put(node), number, frozenset({ordinal}))
     donor = donors(state, ordinal)[0]
     component = state.components[donor]
     if node.log != component.log[: len(node.log)]:
         raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
-    if node.server == "joining" and (node.data not in CANDIDATES or node.uuid != component.uuid):
+    if node.server != "transferring" and (node.data not in CANDIDATES or node.uuid != component.uuid):
         return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
-    node = node._replace(uuid=component.uuid, base=component.base)
+    node = node._replace(uuid=component.uuid, base=component.base, log=component.log)
     node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
-    return order(with_view(state.put(node), donor, component.view | {ordinal}), donor, to=ordinal)
+    return agree(state.put(node), donor, component.view | {ordinal})
 
 
-def with_view(state: State, number: int, view: frozenset[int], *, primary: bool = True) -> State:
-    """The component with another view."""
+def with_component(state: State, number: int, **changes: Any) -> State:
+    """The same with other values of a component."""
     components = list(state.components)
-    components[number] = components[number]._replace(view=view, primary=primary)
+    components[number] = components[number]._replace(**changes)
     return state._replace(components=tuple(components))
+
+
+def agree(state: State, number: int, view: frozenset[int]) -> State:
+    """Another Primary view is agreed on; each of its members has to write it down before anything is ordered in it."""
+    turn = state.components[number].turn + 1
+    return with_component(state, number, view=view, primary=True, turn=turn, installing=bool(view))
+
+
+def current(state: State, node: Node) -> View:
+    """The view of a member's component, as it writes it."""
+    component = state.components[node.component]
+    members = tuple(state.nodes[o].gcomm for o in sorted(component.view))
+    return View(node.gcomm, f"component-{node.component}", component.turn, bootstrap=False, members=members)
+
+
+def to_write(state: State, node: Node) -> bool:
+    """Whether a member has not written its view yet."""
+    if node.server != "Primary" or not state.components[node.component].installing:
+        return False
+    return node.ordinal in state.components[node.component].view and node.view != current(state, node)
+
+
+def write(state: State, ordinal: int) -> State:
+    """A member writes the view; with the last one's the change is ordered, and nobody has applied it yet."""
+    node = state.nodes[ordinal]
+    state = state.put(node._replace(view=current(state, node)))
+    number = node.component
+    members = [n for n in state.nodes if n.component == number and n.server == "Primary"]
+    if any(to_write(state, n) for n in members):
+        return state
+    return order(with_component(state, number, installing=False), number, to=NOBODY)
 
 
 def order(state: State, number: int, *, to: int | None = None) -> State:
@@ -130,8 +168,13 @@ def stop(state: State, ordinal: int) -> State:
     component = state.components[node.component]
     if node.ordinal in component.view:
         node = node._replace(log=component.log)
-        state = with_view(state, node.component, component.view - {ordinal}, primary=component.primary)
-    return ended(state.put(node._replace(data=DataClass.CLEAN)), ordinal)
+        left = component.view - {ordinal}
+        state = (
+            agree(state, node.component, left)
+            if component.primary
+            else with_component(state, node.component, view=left)
+        )
+    return ended(state.put(node._replace(data=DataClass.CLEAN, view=None)), ordinal)
 
 
 def kill(state: State, ordinal: int, *, in_ddl: bool = False) -> State:
@@ -167,15 +210,13 @@ def quorum(state: State, number: int) -> State:
     for ordinal in alive:
         status = "Primary" if ordinal in going_on else "non-Primary"
         state = state.put(state.nodes[ordinal]._replace(server=status))
-    state = with_view(state, number, component.view, primary=bool(going_on))
-    if going_on and going_on != component.view:
-        state = with_view(state, number, frozenset(going_on))
-        state = order(state, number, to=min(going_on & component.view))
-    return state
+    if going_on and (going_on != component.view or not component.primary):
+        return agree(state, number, frozenset(going_on))
+    return with_component(state, number, primary=bool(going_on))
 
 
 def forget_volume(node: Node, number: int) -> Node:
     """An empty volume in its place."""
     memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False, joining="", uuid="",
-                     epoch=0, promise=None, term=0, volumes=(), lineage=(), word=None)  # fmt: skip
-    return node._replace(log=(), data=DataClass.EMPTY, memory=memory, uuid=HISTORY, base=0)
+                     epoch=0, promise=None, term=0, volumes=(), lineage=(), word=None, mark=None)  # fmt: skip
+    return node._replace(log=(), data=DataClass.EMPTY, memory=memory, uuid=HISTORY, base=0, view=None)

@@ -7,7 +7,20 @@ from dataclasses import replace
 
 from bootstrap import lineage, promise
 from bootstrap.decide import Bootstrap, Join, Stop, decide
-from bootstrap.facts import DataClass, Disk, Facts, Fork, Phase, Promise, Record, Server, Unknown, Word
+from bootstrap.facts import (
+    DataClass,
+    Disk,
+    Facts,
+    Fork,
+    Mark,
+    Phase,
+    Position,
+    Promise,
+    Record,
+    Server,
+    Unknown,
+    Word,
+)
 from bootstrap.journal import Memory
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare, Refusal
@@ -83,7 +96,7 @@ def remembered(node: Node, state: State) -> Node:
         forks = lineage.ancestry((*lineage.told_by(memory.lineage, server.uuid), *told_alive(heard)), server.uuid)
         memory = replace(
             memory, epoch=max(epochs), uuid=server.uuid, joining="", volumes=tuple(sorted(volumes.items())),
-            lineage=forks,
+            lineage=forks, mark=marked(node, state),
         )  # fmt: skip
         me = record(node._replace(memory=memory), len(state.nodes))
     later = heard if node.fresh else []
@@ -92,6 +105,18 @@ def remembered(node: Node, state: State) -> Node:
     if memory.promise is not None and promise.ended(memory.promise, [me, *later]):
         memory = replace(memory, promise=None, word=None)
     return node._replace(memory=memory)
+
+
+def marked(node: Node, state: State) -> Mark | None:
+    """The mark of a member that has applied all that was ordered; while it lags, a causal read gives no answer."""
+    if node.memory.joining or node.server != "Primary" or node.view is None:
+        return node.memory.mark
+    component = state.components[node.component]
+    if component.installing or node.view != galera.current(state, node) or node.log != component.log:
+        return node.memory.mark
+    known = node.memory.mark
+    fresh = Mark(node.view.name, Position(node.uuid, len(node.log) - node.base))
+    return known if known and (known.view, known.position.uuid) == (fresh.view, node.uuid) else fresh
 
 
 def told_alive(heard: list[Record]) -> tuple[Fork, ...]:
@@ -253,5 +278,5 @@ def forks_after(node: Node, verdict: Verdict) -> tuple[Fork, ...]:
 def put_aside(state: State, ordinal: int) -> State:
     """The starter renames the datadir, and reports what there is then."""
     node = state.nodes[ordinal]
-    node = node._replace(log=(), base=0, data=DataClass.SST_INTERRUPTED, errand=False)
+    node = node._replace(log=(), base=0, data=DataClass.SST_INTERRUPTED, errand=False, view=None)
     return state.put(node._replace(pod=node.pod.reported(disk(node, state.kernel), "put aside")))

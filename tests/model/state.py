@@ -5,7 +5,7 @@ Everything is immutable and hashable, so that states can be compared, kept and g
 
 from typing import NamedTuple
 
-from bootstrap.facts import DataClass, Disk, Position, Promise, Record, Unknown
+from bootstrap.facts import DataClass, Disk, Position, Promise, Record, Unknown, View
 from bootstrap.journal import Memory
 from bootstrap.pod import Action, Pod
 from bootstrap.promise import Prepare
@@ -43,6 +43,10 @@ class Component(NamedTuple):
     uuid: str = HISTORY
     base: int = 0
     """How many commits there were before this history began: its seqnos begin anew."""
+    turn: int = 0
+    """The number of the view."""
+    installing: bool = False
+    """The view is agreed on, and not all of its members have written it down: nothing is ordered in it yet."""
 
 
 class Node(NamedTuple):
@@ -59,6 +63,8 @@ class Node(NamedTuple):
     uuid: str = HISTORY
     base: int = 0
     """As in its component."""
+    view: View | None = None
+    """What its server wrote last into gvwstate.dat."""
     # In the pod's folders, as long as the pod.
     permission: int = 0
     """The term of the permission that lies there; 0 = none."""
@@ -74,6 +80,8 @@ class Node(NamedTuple):
     component: int = -1
     forking: bool = False
     """Its server begins a new history."""
+    lives: int = 0
+    """How many servers have lived here; each has a gcomm uuid of its own."""
     # The agent.
     life: int = 0
     pod: Pod = Pod()
@@ -95,6 +103,11 @@ class Node(NamedTuple):
     @property
     def name(self) -> str:
         return f"galera-{self.ordinal}"
+
+    @property
+    def gcomm(self) -> str:
+        """The gcomm uuid of this life of its server."""
+        return f"{self.ordinal}.{self.lives}"
 
     @property
     def boot_id(self) -> str:
@@ -173,6 +186,7 @@ def record(node: Node, count: int) -> Record:
         volumes=memory.volumes,
         lineage=memory.lineage,
         word=word if word and bound and open_ and bound.term == word.epoch else None,
+        mark=memory.mark,
     )
 
 
@@ -180,8 +194,8 @@ def disk(node: Node, kernel: int) -> Disk:
     """What a starter finds: a join that was open when the machine went down may have left less than it seems."""
     position = Position(node.uuid, len(node.log) - node.base) if node.log else None
     if node.memory.joining and node.kernel != kernel and node.data in CANDIDATES:
-        return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True)
-    return Disk(node.data, position if node.data in CANDIDATES else None)
+        return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True, view=node.view)
+    return Disk(node.data, position if node.data in CANDIDATES else None, view=node.view)
 
 
 def first_start(count: int, *, faults: int, writes: int) -> State:

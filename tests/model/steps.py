@@ -55,13 +55,21 @@ def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., Stat
         yield "asks on", ask_on
     if coming_up(state, node):
         yield "server comes up", galera.up
+    if galera.to_write(state, node):
+        yield "writes its view", galera.write
     if node.server == "Primary" and node.log != state.components[node.component].log:
         yield "catches up", galera.caught_up
-    if node.server == "Primary" and state.writes and not node.memory.joining:
+    if can_commit(state, node):
         yield "commits, the others lag", partial(galera.commit, alone=True)
         yield "commits", partial(galera.commit, alone=False)
     if node.ordinal in state.isolated:
         yield "is heard again", heal
+
+
+def can_commit(state: State, node: Node) -> bool:
+    """Whether a client may get an acknowledgement here: its agent has seen it Synced, in a view that all know."""
+    primary = node.server == "Primary" and not node.memory.joining
+    return primary and bool(state.writes) and not state.components[node.component].installing
 
 
 def starting(node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
@@ -108,8 +116,9 @@ def starter_missing(node: Node) -> bool:
 
 
 def coming_up(state: State, node: Node) -> bool:
-    """Whether a server is on its way, and finds what it needs."""
-    joins = node.server in ("joining", "transferring") and galera.donors(state, node.ordinal)
+    """Whether a server is on its way, or outside, and finds what it needs."""
+    seeking = ("joining", "transferring", "non-Primary")
+    joins = node.server in seeking and galera.donors(state, node.ordinal)
     return node.server == "bootstrapping" or bool(joins)
 
 

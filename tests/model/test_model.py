@@ -9,8 +9,9 @@ import pytest
 from bootstrap import decide, lineage, promise, spoken, word
 from bootstrap.facts import Facts, Fork, Position, Record
 from tests.model.explore import Report, at_random, with_deviations
-from tests.model.starts import pod_gone, pods_found
+from tests.model.starts import member_lost, pod_gone, pods_found
 from tests.model.state import State, after_outage, first_start
+from tests.model.steps import power_cut
 
 STARTS = {
     "first start": first_start(3, faults=3, writes=2),
@@ -19,6 +20,8 @@ STARTS = {
     "a pod is gone": pod_gone(0, faults=2, writes=1, words=2),
     "pods beyond a fork come back": pods_found(2, {0, 1}, faults=3, writes=1, words=2),
     "a pod comes back to its fork": pods_found(0, {1}, faults=3, writes=1, words=2),
+    "a member was lost before the outage": power_cut(member_lost(3, {2}, faults=3, writes=1)),
+    "a member is lost": member_lost(3, {2}, faults=3, writes=2),
 }
 
 Patch = pytest.MonkeyPatch

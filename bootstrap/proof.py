@@ -1,0 +1,132 @@
+"""Proofs P1 and P2: who need not be heard before a cluster may start, because nothing newer can be there.  Pure.
+
+After a full outage the newest commits may be on one disk only, so every expected pod is heard (proof P3, `decide`).
+Where some are silent, two things can show that these hold nothing beyond what the others hold:
+
+**P1, the last Primary view is whole.**  Galera writes each Primary view to disk before it delivers it, and so before
+anything is ordered in it (gcomm pc.cpp, `handle_up`); and a later Primary Component takes more than half of the one
+before (pc_proto.cpp).  So if every member of a view has answered, frozen, and has no newer view on its disk, then:
+
+- Nobody has gone on from that view by a majority of it, since one of its members would have written the next view.
+- Who left in order before that view holds nothing that was ordered after it.  But its members may not have applied yet
+  what was ordered before: hence the mark, a durable note of one of them that it had applied the view's own
+  configuration change, and a winner that has come as far.
+- A next view may have been agreed on that all of these died before they wrote it, while newcomers in it outnumbered
+  them and went on.  Galera offers no sign of that, so the others must be too few: not more than half of the members,
+  rounded down, plus one.  (Asking each member for a durable ticket before a join would prove a little more, and would
+  let one silent agent stop all joins.)
+
+It says nothing where members have other weights, or stopped in order, which removes the view from their disks, and it
+knows nothing of a `pc.bootstrap` by hand.
+
+**P2, the last one out**, only where the settings allow it: a pod that stopped in order as the only member.  It does not
+hear from the others at all, so where an operator's word has begun a new history without this pod it is wrong.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bootstrap import lineage
+from bootstrap.facts import DataClass, Facts, Phase, Record, Unknown, View
+from bootstrap.standing import CANDIDATES, blocker, candidate, disk_of
+
+
+class Proof(NamedTuple):
+    """Why a cluster may start although not everybody has answered."""
+
+    name: str
+    """P1 or P2."""
+    members: frozenset[int]
+    """Whose data it speaks of; one of them starts."""
+    excused: frozenset[int]
+    """The expected ordinals that need not be heard, nor be bound by a promise."""
+
+
+def of(facts: Facts) -> Proof | None:
+    """The proof that covers all who are not frozen with a known position (R8, R9); None = there is none, or no need."""
+    others = facts.expected - {facts.own.ordinal}
+    missing = frozenset(o for o in others if blocker(facts.peer(o)))
+    if not missing or not missing <= facts.peers.keys() or lineage.leading(facts.records) is None:
+        return None
+    if not all(dispensable(facts.peer(o)) for o in missing):
+        return None
+    if blocker(facts.own) is None and (members := last_view(facts)):
+        return Proof("P1", members, missing)
+    best = lineage.most_advanced(facts.records)
+    disk = disk_of(best)
+    if facts.last_one_out and disk.data_class is DataClass.CLEAN and disk.safe_to_bootstrap:
+        return Proof("P2", frozenset({best.ordinal}), missing)
+    return None
+
+
+def dispensable(peer: Record | Unknown) -> bool:
+    """Whether a pod that blocks P3 may be left out at all: nothing is heard of it, or it can start nothing itself.
+
+    One that is reading its datadir will have read it, and a server that lives must end first.
+    """
+    return isinstance(peer, Unknown) or (peer.phase is Phase.FROZEN and peer.disk is not None)
+
+
+def last_view(facts: Facts) -> frozenset[int]:
+    """The members of the Primary view after which no other one can have been (P1); empty = that is not proven."""
+    by_name: dict[str, list[Record]] = {}
+    for record in facts.records:
+        if blocker(record) is None and (view := disk_of(record).view):
+            by_name.setdefault(view.name, []).append(record)
+    for holders in by_name.values():
+        if whole(holders) and reached(holders, facts) and not outnumbered(holders, facts):
+            return frozenset(r.ordinal for r in holders)
+    return frozenset()
+
+
+def views(records: list[Record]) -> Iterator[View]:
+    """The views on these disks."""
+    return (view for r in records if (view := disk_of(r).view))
+
+
+def whole(holders: list[Record]) -> bool:
+    """Whether these are all members of their view, each once, and none of their disks is in doubt (R8)."""
+    found = list(views(holders))
+    members = sorted(found[0].members)
+    if sorted(v.my_uuid for v in found) != members or any(sorted(v.members) != members for v in found):
+        return False
+    return all(disk_of(r).data_class in CANDIDATES or is_joiner(r) for r in holders)
+
+
+def is_joiner(record: Record) -> bool:
+    """Whether a member was still receiving its data: it has committed nothing of its own."""
+    disk = disk_of(record)
+    return disk.data_class is DataClass.SST_INTERRUPTED and record.joining and not disk.doubtful
+
+
+def reached(holders: list[Record], facts: Facts) -> bool:
+    """Whether the most advanced disk is one of theirs, and has come to where a mark says that the view began (R8)."""
+    best = lineage.most_advanced(facts.records)
+    position = candidate(best)
+    (name,) = {view.name for view in views(holders)}
+    marks = [r.mark.position for r in holders if r.mark and r.mark.view == name]
+    came = any(position and mark.uuid == position.uuid and mark.seqno <= position.seqno for mark in marks)
+    return came and best.ordinal in {r.ordinal for r in holders}
+
+
+def outnumbered(holders: list[Record], facts: Facts) -> bool:
+    """Whether so many others may have come into a next view that they could have gone on without these members (R8)."""
+    epoch, members = max(r.epoch for r in holders), {r.ordinal for r in holders}
+    if any(r.epoch > epoch for r in facts.records):
+        return True
+    view = next(views(holders))
+    stayed_away = {r.ordinal for r in facts.records if not may_have_come(r, view, epoch)}
+    return len(facts.expected - members - stayed_away) > len(members) // 2 + 1
+
+
+def may_have_come(record: Record, view: View, epoch: int) -> bool:
+    """Whether a pod that is not in this view may have been in a later one.
+
+    Not if its own last view is an earlier one, which has a member, hence a life of a server, in common with this one;
+    nor if it has not been a member since the Primary Component began that this view is of, and no join is open.
+    """
+    if blocker(record) is not None or record.joining:
+        return True
+    theirs = disk_of(record).view
+    earlier = theirs is not None and theirs.view_seq < view.view_seq and bool({*theirs.members} & {*view.members})
+    return not earlier and record.epoch >= epoch

@@ -1,0 +1,158 @@
+"""Who need not be heard: each condition of the proofs P1 and P2, and that each is needed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bootstrap.decide import Bootstrap, Hold, Join, Wait, decide
+from bootstrap.facts import DataClass, Facts, Mark, Phase, Position, Record, Unknown
+from bootstrap.promise import unbound
+from bootstrap.proof import Proof, of
+from tests.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
+
+CRASHED = DataClass.CRASHED
+
+
+def crashed(ordinal: int, *members: int, seqno: int = 10, marked: int | None = 8, **changes: Any) -> Record:
+    """A member that was killed in this view."""
+    return in_view(frozen(ordinal, seqno, CRASHED), *members, marked=marked, **changes)
+
+
+def two_of_three(**changes: Any) -> Facts:
+    """Pod 2 was lost, the others went on, and then the power was cut."""
+    return seen_by(crashed(0, 0, 1, **changes), crashed(1, 0, 1), 2)
+
+
+def test_who_was_outside_of_the_last_view_need_not_be_heard() -> None:
+    assert of(two_of_three()) == Proof("P1", frozenset({0, 1}), frozenset({2}))
+
+    decision = decide(two_of_three())
+    assert decision == Bootstrap("P1", decision.reason)
+    assert "galera-2 cannot hold more than my" in decision.reason
+
+
+def test_the_other_member_waits_for_the_winner() -> None:
+    facts = two_of_three()
+    theirs = seen_by(facts.answers[0], facts.own, 2)
+    assert decide(theirs) == Wait("P1", f"galera-0 is the most advanced ({A}:10) and is to bootstrap")
+
+
+def test_only_who_is_left_out_needs_no_promise() -> None:
+    facts = two_of_three()
+    promise = decide_term(facts)
+    assert unbound(facts, promise) == [0, 1]
+
+
+def decide_term(facts: Facts) -> Any:
+    from bootstrap.facts import Promise  # noqa: PLC0415  # one test's own value
+
+    return Promise(1, facts.own.ordinal, facts.own.boot_id)
+
+
+NO_PROOF = {
+    "a member is silent": seen_by(crashed(0, 0, 1), 1, 2),
+    "one of four members is silent": seen_by(*(crashed(o, 0, 1, 2, 3) for o in range(3)), 3),
+    "a member has another view": seen_by(crashed(0, 0, 1), crashed(1, 0, 1, number=6), 2),
+    "a member says that others were in it": seen_by(crashed(0, 0, 1), crashed(1, 0, 1, 2), 2),
+    "a member stopped in order, which removes its view": seen_by(crashed(0, 0, 1), frozen(1), 2),
+    "a member's volume was replaced": seen_by(crashed(0, 0, 1), blank(1), 2),
+    "a member's disk is a copy of another one's": seen_by(
+        crashed(0, 0, 1), replace(crashed(1, 0, 1), disk=crashed(0, 0, 1).disk), 2
+    ),
+    "a member's data are in doubt": seen_by(
+        crashed(0, 0, 1),
+        in_view(blank(1, DataClass.SST_INTERRUPTED, joining=False), 0, 1, marked=8),
+        2,
+    ),
+    "nobody has a mark": seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1, marked=None), 2),
+    "the mark is of another view": seen_by(
+        replace(crashed(0, 0, 1), mark=Mark("gcomm-0:4", Position(A, 8))), crashed(1, 0, 1, marked=None), 2
+    ),
+    "the mark is of another history": seen_by(
+        replace(crashed(0, 0, 1), mark=Mark("gcomm-0:5", Position(B, 8))), crashed(1, 0, 1, marked=None), 2
+    ),
+    "the disks have lost what the mark tells of": seen_by(crashed(0, 0, 1, marked=11), crashed(1, 0, 1, marked=12), 2),
+    "the most advanced disk is not a member's": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 12, expected=frozenset(range(4))), 3
+    ),
+    "somebody else knows a later epoch": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 9, epoch=3, expected=frozenset(range(4))), 3
+    ),
+    "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
+    "two members might have been outnumbered by three": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), 2, 3, 4),
+    "somebody is heard who may be one of those": seen_by(crashed(0, 0), frozen(1, 9), 2),
+    "a server lives outside": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), running(2, status="non-Primary")),
+    "something lives on a volume": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.UNKNOWN)),
+    "a pod is reading its datadir": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
+    "a pod has not been asked": Facts(crashed(0, 0, 1), {1: crashed(1, 0, 1)}),
+    "the histories differ": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, uuid=B, expected=frozenset(range(4))), 3
+    ),
+}
+
+
+@pytest.mark.parametrize("facts", NO_PROOF.values(), ids=NO_PROOF)
+def test_there_is_no_proof_when(facts: Facts) -> None:
+    assert of(facts) is None
+    assert not isinstance(decide(facts), Bootstrap | Join)
+
+
+MORE_PROOF = {
+    "three of five are enough": seen_by(*(crashed(o, 0, 1, 2) for o in range(3)), 3, 4),
+    "one of two is enough": seen_by(crashed(0, 0, expected=frozenset({0, 1})), 1),
+    "who was in an earlier view has not come into a later one": seen_by(
+        crashed(0, 0), crashed(1, 0, 1, seqno=9, number=4), 2
+    ),
+    "who was not a member since has not come either": seen_by(crashed(0, 0, epoch=3), frozen(1, 9, epoch=2), 2),
+    "a datadir outside of the view need not be readable": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), blank(2, DataClass.UNKNOWN)
+    ),
+    "a member that was still receiving its data": seen_by(
+        crashed(0, 0, 1), in_view(blank(1, DataClass.SST_INTERRUPTED, joining=True), 0, 1), 2
+    ),
+    "one mark is enough": seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1), 2),
+}
+
+
+@pytest.mark.parametrize("facts", MORE_PROOF.values(), ids=MORE_PROOF)
+def test_it_is_proven_when(facts: Facts) -> None:
+    proof = of(facts)
+    assert proof is not None
+    assert proof.name == "P1"
+    assert isinstance(decide(facts), Bootstrap)
+
+
+def test_a_volume_that_was_lost_outside_of_the_last_view_holds_nobody_up() -> None:
+    """R9: what it held cannot have been the newest."""
+    gone = blank(2, history=True)
+    assert isinstance(decide(seen_by(crashed(0, 0, 1), crashed(1, 0, 1), gone)), Bootstrap)
+    assert isinstance(decide(seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1, marked=None), gone)), Hold)
+
+
+def test_nothing_is_proven_below_the_floor() -> None:
+    decision = decide(replace(two_of_three(), floor=3))
+    assert decision == Hold("epoch-floor", decision.reason)
+
+
+def last_one_out(**changes: Any) -> Facts:
+    return Facts(frozen(0, 12, safe=True, **changes), {1: Unknown("silent"), 2: Unknown("silent")}, last_one_out=True)
+
+
+def test_the_last_one_out_starts_alone_where_that_is_allowed() -> None:
+    decision = decide(last_one_out())
+    assert decision == Bootstrap("P2", decision.reason)
+    assert isinstance(decide(replace(last_one_out(), last_one_out=False)), Wait)
+
+
+NOT_LAST = {
+    "was not alone": replace(last_one_out(), own=frozen(0, 12, safe=False)),
+    "was killed": replace(last_one_out(), own=frozen(0, 12, CRASHED, safe=True)),
+    "is behind another one": replace(last_one_out(), peers={1: frozen(1, 13), 2: Unknown("silent")}),
+    "sees another server": replace(last_one_out(), peers={1: running(1, status="non-Primary"), 2: Unknown("silent")}),
+}
+
+
+@pytest.mark.parametrize("facts", NOT_LAST.values(), ids=NOT_LAST)
+def test_it_is_not_the_last_one_out_when_it(facts: Facts) -> None:
+    assert not isinstance(decide(facts), Bootstrap)

@@ -1,0 +1,119 @@
+"""The ways in which a proof that does without some pods was found to be wrong, each step by step.
+
+An independent model of an abstract Galera found them (C1 to C3); here they are played against the rules of this one.
+Each must end without a bootstrap, and in one that breaks an invariant as soon as the condition that stops it is gone.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from bootstrap import proof
+from tests.model.explore import Turn, next_turns
+from tests.model.galera import InvariantError
+from tests.model.starts import all_primary, member_lost
+from tests.model.state import State, after_outage
+from tests.model.steps import isolate, power_cut, steps
+
+Patch = pytest.MonkeyPatch
+TURNS = 300
+
+
+def play(state: State, *names: str) -> State:
+    """The state after these steps."""
+    for name in names:
+        found = {step.name: step.do for step in steps(state)}
+        assert name in found, (name, sorted(found))
+        state = found[name](state)
+    return state
+
+
+def left_alone(state: State) -> State:
+    """What comes of it while nothing else happens."""
+    turn = Turn(state._replace(faults=0, writes=0))
+    for _ in range(TURNS):
+        turn = next(next_turns(turn))[1]()
+    return turn.state
+
+
+def committed_and_left() -> State:
+    """C1: a member commits, leaves in order before the others have applied it, and these die; it is not heard.
+
+    Their view proves who was there, not what they had applied.
+    """
+    start = all_primary(after_outage(3, faults=9, writes=9))
+    state = play(start, "galera-0 commits, the others lag", "galera-0 server is stopped")
+    state = play(state, *(f"galera-{o} writes its view" for o in (1, 2)))
+    return isolate(play(state, "galera-1 pod is killed", "galera-2 pod is killed"), 0)
+
+
+def outnumbered() -> State:
+    """C2: a sole member dies before it has written the view with two newcomers in it, who go on without it."""
+    start = all_primary(after_outage(3, faults=9, writes=9))
+    state = play(start, "galera-1 server is stopped", "galera-0 writes its view", "galera-2 writes its view")
+    state = play(state, "galera-2 server is stopped", "galera-0 writes its view", "galera-0 catches up")
+    state = play(state, "galera-0 begins a round", "galera-0 asks on")  # it marks that it is alone
+    state = left_alone_but(state, {1, 2})
+    state = play(state, *(f"galera-{o} becomes the server" for o in (1, 2)))
+    state = play(state, *(f"galera-{o} server comes up" for o in (1, 2)), "galera-0 pod is killed")
+    state = play(state, *(f"galera-{o} writes its view" for o in (1, 2)))
+    return isolate(state, 0)
+
+
+def left_alone_but(state: State, waiting: set[int]) -> State:
+    """The same, up to where these pods hold their permission to join in their hands."""
+    turn = Turn(state)
+    for _ in range(TURNS):
+        if all(turn.state.nodes[o].hands for o in waiting):
+            break
+        node = turn.state.nodes[turn.ordinal]
+        if node.hands is not None:
+            turn = turn._replace(ordinal=(turn.ordinal + 1) % len(turn.state.nodes), began=False)
+        else:
+            turn = next(next_turns(turn))[1]()
+    return turn.state
+
+
+def stopped_in_order() -> State:
+    """C3: one of the last two members has stopped in order: its last view is not known, whatever was seen of it."""
+    state = play(member_lost(3, {2}, faults=9, writes=9), "galera-0 server is stopped")
+    return play(state, "galera-1 pod is killed")
+
+
+def always(answer: object) -> Callable[..., object]:
+    return lambda *_: answer
+
+
+def has_a_mark(patch: Patch) -> None:
+    patch.setattr(proof, "reached", always(True))
+
+
+def are_few(patch: Patch) -> None:
+    patch.setattr(proof, "outnumbered", always(False))
+
+
+@pytest.mark.parametrize(
+    ("trace", "unguarded"), [(committed_and_left, has_a_mark), (outnumbered, are_few)], ids=["C1", "C2"]
+)
+def test_a_view_is_whole_and_yet_somebody_else_holds_more(
+    monkeypatch: Patch, trace: Callable[[], State], unguarded: Callable[[Patch], None]
+) -> None:
+    state = trace()
+    assert left_alone(state).started == state.started
+
+    unguarded(monkeypatch)
+    with pytest.raises(InvariantError):
+        left_alone(state)
+
+
+def test_a_member_that_stopped_in_order_shows_no_view() -> None:
+    state = stopped_in_order()
+    assert left_alone(state).started == state.started
+
+
+@pytest.mark.parametrize(("count", "lost"), [(3, {2}), (3, {0}), (5, {3, 4}), (5, {0, 2})])
+def test_who_was_outside_of_the_last_view_is_not_waited_for(count: int, lost: set[int]) -> None:
+    state = power_cut(member_lost(count, lost, faults=9, writes=9))
+    after = left_alone(state)
+    assert [n.server for n in after.nodes if n.ordinal not in lost] == ["Primary"] * (count - len(lost)), after
+    assert after.nodes[min(set(range(count)) - lost)].verdict.rule
