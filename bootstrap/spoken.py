@@ -70,14 +70,17 @@ def needless(facts: Facts, found: Survey, *, adopt: bool) -> str:
 
 
 def unspoken(facts: Facts, found: Survey, said: Said) -> str:
-    """What the operator would have to name and has not: the state that was looked at is not the one of now."""
+    """What the operator would have to name and has not, or the other way: what was looked at is not what is now."""
     if said.epoch != found.epoch:
         return f"epoch {said.epoch} is not the next one, {found.epoch}: look again, things have changed"
-    silent = sorted({pod_name(facts, o) for o in found.unheard} - said.without)
-    if silent:
-        return f"{', '.join(silent)} does not answer and is not named by --without: look again"
-    more = sorted({pod_name(facts, o) for o in found.ahead} - said.although)
-    return f"{', '.join(more)} may hold more and is not named by --although-ahead: look again" if more else ""
+    unheard, ahead = frozenset(names(facts, found.unheard)), frozenset(names(facts, found.ahead))
+    differences = {
+        "does not answer and is not named by --without": unheard - said.without,
+        "may hold more and is not named by --although-ahead": ahead - said.although,
+        "is named by --without, and answers or is no pod of this set": said.without - unheard,
+        "is named by --although-ahead, and is not ahead": said.although - ahead,
+    }
+    return next((f"{', '.join(sorted(who))} {what}: look again" for what, who in differences.items() if who), "")
 
 
 def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:

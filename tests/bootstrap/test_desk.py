@@ -266,6 +266,12 @@ def test_looking_changes_nothing_and_tells_what_a_word_would_need(office: Office
         ({"epoch": 1}, "galera-2 does not answer and is not named"),
         ({"epoch": 1, "without": ["galera-2"]}, "galera-1 may hold more and is not named"),
         ({"epoch": 1, "although": ["galera-1"]}, "galera-2 does not answer and is not named"),
+        ({"epoch": 1, "without": ["galera-2", "galera-1"], "although": ["galera-1"]}, "galera-1 is named by --without"),
+        ({"epoch": 1, "without": ["galera-2", "mysql-7"], "although": ["galera-1"]}, "mysql-7 is named by --without"),
+        (
+            {"epoch": 1, "without": ["galera-2"], "although": ["galera-1", "galera-2"]},
+            "galera-2 is named by --although",
+        ),
     ],
 )
 def test_a_word_that_does_not_fit_what_is_known_now_is_refused(
