@@ -38,11 +38,14 @@ class Bundle:
     packages: tuple[str, ...] = (".",)
     """The Go packages of the programs; `.` is our own source in programs/NAME."""
     ldflags: str = "-s -w"
+    edition: int = 1
+    """Of our own source: raised with a change of it, so that what was built before is not taken for it."""
 
     @property
     def folder(self) -> Path:
         """Where the programs are once they are built; all of them or none."""
-        return cache_folder() / f"{self.name}-{self.version}"
+        edition = f"-{self.edition}" if self.edition > 1 else ""
+        return cache_folder() / f"{self.name}-{self.version}{edition}"
 
     @property
     def ready(self) -> bool:
@@ -80,6 +83,7 @@ POLICIES = Bundle(
     ("kube-router",),
     module="github.com/cloudnativelabs/kube-router/v2",
     published="github.com/k3s-io/kube-router/v2",  # what k3s runs; the proxy does not have the original
+    edition=2,
 )
 """For a cluster that is asked to enforce network policies."""
 

@@ -23,6 +23,9 @@ MEMBERS = "app.kubernetes.io/name=mysql"
 SET = "statefulset/mysql"
 SOCKET = "/run/galera/mariadbd.sock"
 
+LINES, EVENTS = 8, 40
+"""How much a story tells of each log, and of what has happened in the namespace."""
+
 UNNOTICED = 60.0
 """Seconds without an acknowledged row, a generous bound: what is done in order takes two (docs/cluster.md)."""
 
@@ -68,7 +71,7 @@ class Database:
         """Ask for so many members; with none, wait until there is none."""
         self.kubectl("scale", SET, f"--replicas={count}")
         if count == 0:
-            self.kubectl("wait", "pod", f"--selector={self._members}", "--for=delete", "--timeout=100s", seconds=100)
+            self.kubectl("wait", "pod", f"--selector={self._members}", "--for=delete", "--timeout=150s", seconds=150)
 
     def delete_all_pods(self) -> None:
         """Without grace: the API server forgets them at once, and the kubelet kills what still runs."""
@@ -77,7 +80,7 @@ class Database:
     def replace_volume(self, pod: str) -> None:
         """Delete a member and its claim; the set makes both anew."""
         self.kubectl("delete", "pvc", f"datadir-{pod}", "--wait=false")
-        self.kubectl("delete", "pod", pod, "--timeout=90s", seconds=90)
+        self.kubectl("delete", "pod", pod, "--timeout=150s", seconds=150)
 
     def volume(self, pod: str) -> str:
         """The name of the persistent volume that holds a member's data."""
@@ -98,8 +101,8 @@ class Database:
         for pod in self.pods():
             for status in statuses(pod):
                 if last := status["lastState"].get("terminated"):
-                    name = (pod["metadata"]["name"], f"--container={status['name']}")
-                    found.append(f"{name}: {last}\n{self.kubectl('logs', *name, '--previous', '--tail=40')}")
+                    name = f"{pod['metadata']['name']} {status['name']}"
+                    found.append(f"{name}: {last}\n{self._log(pod, status['name'], 40, '--previous')}")
         return found
 
     def wait_synced(self, count: int, *, seconds: float = 300) -> None:
@@ -108,7 +111,8 @@ class Database:
         Raises ClusterError with what each pod says.
         """
         try:
-            wait("Synced", lambda: self._synced(count), seconds=seconds)
+            # A look is six processes: without a pause they would take the servers' time.
+            wait("Synced", lambda: self._synced(count), seconds=seconds, step=0.5)
         except ClusterError as exc:
             raise ClusterError(f"no {count} Synced members after {seconds:.0f} s\n{self.story()}") from exc
 
@@ -225,16 +229,25 @@ class Database:
         return Verdict(len(self._acknowledged), rows, missing, checksums, uuids)
 
     def story(self) -> str:
-        """What a human would look at first when something does not come up."""
-        told = [self.kubectl("get", "pods", "--output=wide"), self.kubectl("get", "events", "--sort-by=.lastTimestamp")]
-        for pod in (pod["metadata"]["name"] for pod in self.pods()):
-            for container in ("agent", "bootstrap", "mysql"):
-                try:
-                    lines = self.kubectl("logs", pod, f"--container={container}", "--tail=8")
-                except ClusterError as exc:
-                    lines = str(exc)
-                told.append(f"--- {pod} {container}\n{lines}")
-        return "\n".join(told)
+        """What a human would look at first when something does not come up; a report may end before its end."""
+        told = [self.kubectl("get", "pods", "--output=wide")]
+        told += [
+            f"--- {pod['metadata']['name']} {container}\n{self._log(pod, container, LINES)}"
+            for pod in self.pods()
+            for container in ("agent", "bootstrap", "mysql")
+        ]
+        told += self.ended()
+        events = self.kubectl("get", "events", "--sort-by=.metadata.creationTimestamp").splitlines()
+        return "\n".join([*told, "--- events", *events[-EVENTS:]])
+
+    def _log(self, pod: Mapping[str, Any], container: str, lines: int, *options: str) -> str:
+        """How a container's log ends, or why there is none."""
+        try:
+            return self.kubectl(
+                "logs", pod["metadata"]["name"], f"--container={container}", f"--tail={lines}", *options
+            )
+        except ClusterError as exc:
+            return str(exc)
 
     def _synced(self, count: int) -> bool:
         pods = self.pods()

@@ -24,6 +24,10 @@ import (
 func main() {
 	config := options.NewKubeRouterConfig()
 	config.EnableIPv4 = true
+	// A synchronisation that fails, for example because kube-proxy changes the same table at the same moment, is not
+	// tried again before the next change of a pod, or after this time: five minutes by default, in which members that
+	// have new addresses are shut out.
+	config.IPTablesSyncPeriod = 10 * time.Second
 	flag.StringVar(&config.Kubeconfig, "kubeconfig", "", "how to log in")
 	flag.StringVar(&config.HostnameOverride, "node", "", "whose pods to look after")
 	services := flag.String("services", "", "the addresses of Services")
