@@ -140,7 +140,7 @@ class Cluster:
         """As administrator."""
         return self.control.kubectl()
 
-    def wait_ready(self, node: Node, *, seconds: float = 60) -> None:
+    def wait_ready(self, node: Node, *, seconds: float = 120) -> None:
         """Until the node is Ready.  Raises ClusterError with the end of the kubelet's log."""
 
         def ready() -> bool:

@@ -44,7 +44,7 @@ class ControlPlane:
         self._api_server()
         self._controllers()
         self._dns()
-        wait("the service account of namespace default", self._default_account, seconds=60)
+        wait("the service account of namespace default", self._default_account, seconds=120)
 
     def down(self) -> None:
         """Cut its power."""

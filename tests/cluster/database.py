@@ -105,9 +105,10 @@ class Database:
                     found.append(f"{name}: {last}\n{self._log(pod, status['name'], 40, '--previous')}")
         return found
 
-    def wait_synced(self, count: int, *, seconds: float = 300) -> None:
+    def wait_synced(self, count: int, *, seconds: float = 420) -> None:
         """Until there are so many members, and all are Synced in one Primary Component of that size.
 
+        The bound is above the kubelet's longest pause between two starts of a container.
         Raises ClusterError with what each pod says.
         """
         try:
@@ -116,7 +117,7 @@ class Database:
         except ClusterError as exc:
             raise ClusterError(f"no {count} Synced members after {seconds:.0f} s\n{self.story()}") from exc
 
-    def wait_restarts(self, before: Mapping[str, int], *, seconds: float = 90) -> None:
+    def wait_restarts(self, before: Mapping[str, int], *, seconds: float = 180) -> None:
         """Until every pod has had more restarts than before: what the API tells is some seconds old after a fault."""
 
         def restarted() -> bool:
@@ -125,7 +126,7 @@ class Database:
 
         wait("a restart of every pod", restarted, seconds=seconds)
 
-    def sql(self, pod: str, statement: str, *, seconds: float = 30) -> list[list[str]]:
+    def sql(self, pod: str, statement: str, *, seconds: float = 60) -> list[list[str]]:
         """Rows that a member answers to its administrator."""
         secret = '"$(cat /etc/galera-secrets/root-password)"'
         ask = (
@@ -178,7 +179,7 @@ class Database:
             yield
         finally:
             self._collect()
-            self.kubectl("delete", "pod", name, "--grace-period=1", seconds=60)
+            self.kubectl("delete", "pod", name, "--grace-period=1", seconds=120)
 
     def acknowledged(self) -> int:
         """How many rows were acknowledged to writers so far."""
@@ -198,7 +199,7 @@ class Database:
         """The longest time in seconds that the last writer had no row acknowledged, between its first and its last."""
         return max(after - before for before, after in pairwise(self._moments))
 
-    def wait_log(self, pod: str, container: str, text: str, *, seconds: float = 60) -> None:
+    def wait_log(self, pod: str, container: str, text: str, *, seconds: float = 120) -> None:
         """Until a container has written what the regular expression finds."""
 
         def found() -> bool:

@@ -24,7 +24,7 @@ class Kubectl:
         """The same cluster, another namespace."""
         return Kubectl(self.command, namespace)
 
-    def __call__(self, *words: str, stdin: str | None = None, seconds: float = 30.0) -> str:
+    def __call__(self, *words: str, stdin: str | None = None, seconds: float = 60.0) -> str:
         """What it printed.  Raises ClusterError with what it complained about, or when it takes longer.
 
         Kubectl itself gives up after `seconds`; it is killed when it does not, as a delete on a node without a kubelet.

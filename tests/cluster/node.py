@@ -103,7 +103,7 @@ class Node:
     def wait_policies(self) -> None:
         """Until network policies are enforced, if that was asked for.  Raises ClusterError."""
         if self._policies:
-            self.machine.wait_for("kube-router", self._filters, seconds=60)
+            self.machine.wait_for("kube-router", self._filters, seconds=120)
 
     def _filters(self) -> bool:
         try:
@@ -125,7 +125,7 @@ class Node:
             CONTAINERD.format(root=folder / "containerd", socket=SOCKET, pause=PAUSE, plugins=CNI_PLUGINS, cni=cni)
         )
         self.machine.start("containerd", ("containerd", f"--config={config}"))
-        self.machine.wait_for("containerd", self._containerd_answers, seconds=60)
+        self.machine.wait_for("containerd", self._containerd_answers, seconds=120)
 
     def _containerd_answers(self) -> bool:
         try:
@@ -192,7 +192,9 @@ class Node:
             "node": self.name,
             "services": SERVICES,
         }
-        self.machine.start("kube-router", argv("kube-router", options))
+        # It ends when one call of iptables fails; where it is a pod, the kubelet starts it again.
+        again = 'while :; do "$@"; echo "ended with $?"; sleep 1; done'
+        self.machine.start("kube-router", ("sh", "-c", again, "sh", *argv("kube-router", options)))
 
     def _make_cgroups(self) -> None:
         for hierarchy in hierarchies():
@@ -206,7 +208,7 @@ class Node:
     def _remove_cgroups(self) -> None:
         roots = [hierarchy / self._cgroup for hierarchy in hierarchies()]
         # A cgroup stays busy for a moment after its last process has ended.
-        wait(f"the end of {self.name}'s cgroups", lambda: all(removed(root) for root in roots), seconds=30)
+        wait(f"the end of {self.name}'s cgroups", lambda: all(removed(root) for root in roots), seconds=60)
 
 
 def pod_network(number: int) -> dict[str, object]:

@@ -39,7 +39,7 @@ def reached(kubectl: Kubectl, pod: str, places: Mapping[str, str]) -> set[str]:
 
     Raises ClusterError when an attempt ended in a way of which nothing follows.
     """
-    printed = kubectl("exec", pod, "--", "sh", "-c", ATTEMPT, "sh", *places.values(), seconds=60)
+    printed = kubectl("exec", pod, "--", "sh", "-c", ATTEMPT, "sh", *places.values(), seconds=120)
     ended = dict(line.split(" ", 1) for line in printed.splitlines())
     for name, place in places.items():
         if (end := ended.get(place)) not in ("open", "denied"):

@@ -93,9 +93,9 @@ class Spaces:
             start_new_session=True,
             cwd="/",
         )
-        pid = wait(f"namespaces for {self.name}", lambda: only_child(parent), seconds=10)
+        pid = wait(f"namespaces for {self.name}", lambda: only_child(parent), seconds=30)
         # Written only once the holder runs in all of them: before that it is still unshare(1).
-        wait(f"the holder of {self.name}", lambda: comm(pid) == self._holder.name, seconds=10)
+        wait(f"the holder of {self.name}", lambda: comm(pid) == self._holder.name, seconds=30)
         self._note.write_text(json.dumps({"pid": pid, "started": started(pid)}))
         self.run("sh", "-c", SETUP, env={"NAME": self.name, "FOLDER": str(self.folder)})
 
@@ -104,7 +104,7 @@ class Spaces:
         with suppress(ClusterError):
             os.kill(self.pid, signal.SIGKILL)
             # The kernel lets the first process of a PID namespace go only after all others; so long it is a zombie.
-            wait(f"the end of {self.name}", lambda: not self.on, seconds=60)
+            wait(f"the end of {self.name}", lambda: not self.on, seconds=120)
         self._note.unlink(missing_ok=True)
         if self._parent is not None:
             if self._parent.stdin:

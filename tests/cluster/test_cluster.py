@@ -32,7 +32,7 @@ def pair() -> Iterator[Cluster]:
         cluster.load({IMAGE: image})
         cluster.kubectl.apply(service(), *(echo(pod, node) for pod, node in PLACES.items()))
         for pod in PLACES:
-            cluster.kubectl.wait(f"pod/{pod}", "condition=Ready", seconds=60)
+            cluster.kubectl.wait(f"pod/{pod}", "condition=Ready", seconds=120)
         yield cluster
 
 
@@ -44,7 +44,7 @@ def test_a_service_leads_to_pods_of_the_same_node_of_another_node_and_to_oneself
         heard.add(ask(pair, asking, "echo.default.svc.cluster.local:80"))
         return heard == set(PLACES)
 
-    wait("an answer of every pod", heard_all, seconds=60)
+    wait("an answer of every pod", heard_all, seconds=120)
 
 
 @pytest.mark.parametrize("asking", ["echo-1", "echo-2"])
@@ -70,14 +70,14 @@ def test_a_node_without_power_does_not_answer_and_once_mended_its_pods_are_back_
     assert ask(pair, "echo-1", "127.0.0.1:8080") == "echo-1"
     mend(pair)
 
-    wait("echo-2 after its node's start", lambda: restarts(pair, "echo-2") == 1, seconds=90)
-    wait("an answer of echo-2", lambda: answers(pair, "echo-2"), seconds=30)
+    wait("echo-2 after its node's start", lambda: restarts(pair, "echo-2") == 1, seconds=180)
+    wait("an answer of echo-2", lambda: answers(pair, "echo-2"), seconds=60)
     assert pair.kubectl.get("pod", "echo-2")["metadata"]["uid"] == before["metadata"]["uid"]
 
 
 def ask(cluster: Cluster, pod: str, address: str) -> str:
     """What a pod is told under HOST:PORT.  Raises ClusterError."""
-    return cluster.kubectl("exec", pod, "--", "timeout", "5", "socat", "-", f"TCP:{address}", seconds=15).strip()
+    return cluster.kubectl("exec", pod, "--", "timeout", "5", "socat", "-", f"TCP:{address}", seconds=30).strip()
 
 
 def answers(cluster: Cluster, pod: str) -> bool:

@@ -16,7 +16,7 @@ from tests.cluster.shared import full
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
 
 MANIFESTS = OVERLAY.parents[1]
 MEMBER_UID = 65532
@@ -57,7 +57,7 @@ def test_data_in_an_emptydir_outlive_a_container_and_are_copied_to_a_new_pod(
         database.wait_restarts({"mysql-1": 0})
         database.wait_synced(3)
         with times.of("components/storage-emptydir: a member deleted, to 3 members Synced"):
-            database.kubectl("delete", "pod", "mysql-2", "--timeout=90s", seconds=90)
+            database.kubectl("delete", "pod", "mysql-2", "--timeout=180s", seconds=180)
             database.wait_synced(3)
 
     assert database.judge().complaints == []
@@ -99,18 +99,18 @@ def test_an_application_waits_for_the_names_of_its_database_and_then_asks_it(lab
     )
     kubectl = database.kubectl
     kubectl("apply", f"--kustomize={MANIFESTS / 'examples/wait-for-dependency'}")
-    wait("the application's pods", lambda: waiting(kubectl), seconds=60)
+    wait("the application's pods", lambda: waiting(kubectl), seconds=120)
 
     database.scale(3)
     kubectl.wait("deployment/shop", "condition=Available", seconds=120)
     database.wait_synced(3)
     names = kubectl("logs", "deployment/shop", "--container=wait")
     assert all(f"mysql-{k}.galera.{NAMESPACE}.svc.cluster.local" in names for k in range(3))
-    wait("an answer of the database", lambda: "now()" in kubectl("logs", "deployment/shop"), seconds=60)
+    wait("an answer of the database", lambda: "now()" in kubectl("logs", "deployment/shop"), seconds=120)
 
     kubectl("apply", f"--kustomize={MANIFESTS / 'examples/configure'}")
-    kubectl.wait("pod/configured", "condition=Ready", seconds=60)
-    wait("the list", lambda: kubectl("logs", "configured", "--container=main").startswith("upstreams:"), seconds=30)
+    kubectl.wait("pod/configured", "condition=Ready", seconds=120)
+    wait("the list", lambda: kubectl("logs", "configured", "--container=main").startswith("upstreams:"), seconds=60)
     members = [f"  - mysql-{k}.galera.{NAMESPACE}.svc.cluster.local:3306" for k in range(3)]
     assert kubectl("logs", "configured", "--container=main").splitlines() == ["upstreams:", *members]
 

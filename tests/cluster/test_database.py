@@ -8,7 +8,7 @@ from tests.cluster.shared import FULL
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800)]
 
 DELETIONS = 5 if FULL else 2
 
@@ -42,7 +42,7 @@ def test_an_image_is_changed_member_by_member_and_a_client_that_tries_again_sees
         database.wait_acknowledged(50)
         with times.of("rolling update of 3 members"):
             database.kubectl("set", "image", SET, f"install={RENAMED_TOOL}", f"agent={RENAMED_TOOL}")
-            database.kubectl("rollout", "status", SET, "--timeout=180s", seconds=180)
+            database.kubectl("rollout", "status", SET, "--timeout=300s", seconds=300)
         database.wait_synced(3)
         database.wait_acknowledged(10)
     times.note("rolling update: a client had no row acknowledged", database.silence())

@@ -11,7 +11,7 @@ from tests.cluster.cluster import Cluster, why_not
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
 
 PEERS, HALF = {"app": "doctor-peer"}, {"app": "doctor-half"}
 """Labels: of one pod that is ready; of two, of which one is."""
@@ -48,7 +48,7 @@ POLICIES: dict[str, list[dict[str, Any]]] = {"udp-only": [DNS_BY_UDP], "cut-off"
     ],
 )
 def test_it_finds_what_is_wrong_with_service_and_pod(peers: Kubectl, service: str, pod: str, codes: set[str]) -> None:
-    wait(f"{codes or 'nothing wrong'}", lambda: set(told(peers, pod, service)) == codes, seconds=60)
+    wait(f"{codes or 'nothing wrong'}", lambda: set(told(peers, pod, service)) == codes, seconds=120)
 
 
 def test_it_finds_a_resolv_conf_of_the_node_and_tells_two_reasons_of_a_missing_name_apart(peers: Kubectl) -> None:
@@ -61,8 +61,8 @@ def test_it_finds_what_a_network_policy_forbids(own_cluster: Cluster, peers: Kub
     if not own_cluster.policies:
         pytest.skip(f"NOT TESTED: what doctor says under a network policy: {why_not(policies=True)}")
 
-    wait("tcp-blocked", lambda: "tcp-blocked" in told(peers, "udp-only", "doctor", "--no-require-self"), seconds=60)
-    wait("server-silent", lambda: set(told(peers, "cut-off", "doctor")) == {"server-silent"}, seconds=60)
+    wait("tcp-blocked", lambda: "tcp-blocked" in told(peers, "udp-only", "doctor", "--no-require-self"), seconds=120)
+    wait("server-silent", lambda: set(told(peers, "cut-off", "doctor")) == {"server-silent"}, seconds=120)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def peers(kubectl: Kubectl) -> Iterator[Kubectl]:
     ]
     kubectl.apply(*objects)
     try:
-        wait("the pods", lambda: all_run(kubectl), seconds=90)
+        wait("the pods", lambda: all_run(kubectl), seconds=180)
         yield kubectl
     finally:
         kubectl("delete", "pod,service,networkpolicy", "--selector=made-by=doctor", "--now", "--wait=false")

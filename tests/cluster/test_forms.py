@@ -14,7 +14,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
 
 EXAMPLES = OVERLAY.parents[1] / "examples"
 
@@ -147,4 +147,4 @@ def test_without_its_secret_no_container_starts_and_an_event_names_it(
 
 def wait_event(database: Database, text: str) -> None:
     """Until an event of the namespace says this."""
-    wait(text, lambda: text in database.kubectl("get", "events", "--output=custom-columns=M:.message"), seconds=60)
+    wait(text, lambda: text in database.kubectl("get", "events", "--output=custom-columns=M:.message"), seconds=120)

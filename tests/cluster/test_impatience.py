@@ -9,7 +9,7 @@ from tests.cluster.database import SET, UNNOTICED, Database
 from tests.cluster.shared import full
 from tests.cluster.times import Times
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800), full]
 
 GAPS = (1, 4, 8, 13, 19, 26)
 """Seconds from one deletion to the next: tools are copied, disks read, promises given, the first server up, joins."""

@@ -26,7 +26,7 @@ from tests.cluster.shared import Shared, full, looked_after
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800), full]
 
 PRODUCTION = OVERLAY.parent / "production"
 NAMESPACE = "db"
@@ -91,7 +91,7 @@ def test_every_member_has_a_node_of_its_own_and_the_memory_that_was_asked_for(da
 def test_a_fourth_member_finds_no_node(database: Database) -> None:
     database.scale(4)
     try:
-        wait("mysql-3 without a node", lambda: unschedulable(database, "mysql-3"), seconds=60)
+        wait("mysql-3 without a node", lambda: unschedulable(database, "mysql-3"), seconds=120)
         assert [is_ready(pod) for pod in database.pods()] == [True] * 3 + [False]
     finally:
         database.scale(3)

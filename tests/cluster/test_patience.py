@@ -16,7 +16,7 @@ from tests.cluster.shared import full
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
 
 LONG = 45.0
 """Seconds; above what any probe of the manifests would wait for, if one looked at the server."""
@@ -43,7 +43,7 @@ def test_a_long_state_transfer_is_not_interrupted(own_cluster: Cluster, database
     before = set(database.ended())
     with slow_transfers(own_cluster.nodes[0]):
         database.replace_volume("mysql-2")
-        wait("mysql-2's server", lambda: "mysql-2" in database.containers("mysql"), seconds=90)
+        wait("mysql-2's server", lambda: "mysql-2" in database.containers("mysql"), seconds=180)
         server = database.containers("mysql")["mysql-2"]
         begun = time.monotonic()
         while time.monotonic() - begun < LONG:

@@ -17,7 +17,7 @@ from tests.cluster.network import API_SERVICE, CONTROL, node_address
 from tests.cluster.policy_attempts import PORT, address_of, as_it_was_applied, listener, listening, reached
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
 
 CLIENT, OTHER, FOREIGN = "policy-client", "policy-other", "policy-foreign"
 """Pods: with the clients' label, with none, and with the clients' label in another namespace."""
@@ -67,7 +67,7 @@ def lab(own_cluster: Cluster, database: Database, _enforced: None) -> Iterator[L
     outside.apply(listener(FOREIGN, {"mysql-client": "true"}))
     pods = {CLIENT: inside, OTHER: inside, FOREIGN: outside}
     for pod, where in pods.items():
-        where.wait(f"pod/{pod}", "condition=Ready", seconds=60)
+        where.wait(f"pod/{pod}", "condition=Ready", seconds=120)
     member = address_of(inside, "mysql-1")
     of_member = {name: f"{member}:{port}" for name, port in PORTS.items()}
     of_client = {**of_member, "Service mysql": "mysql.galera-lab.svc.cluster.local:3306"}
@@ -89,14 +89,15 @@ def test_every_pod_reaches_what_it_may_and_without_the_policy_everything(lab: La
     policy = lab.inside.get("networkpolicy", "mysql")
     everything = {pod: set(places) for pod, places in lab.places.items()}
 
-    assert lab.reached() == MAY_REACH
+    # The pods are new: what enforces policies has to hear of them first.
+    wait("the policy in force", lambda: lab.reached() == MAY_REACH, seconds=180)
 
     lab.inside("delete", "networkpolicy", "mysql")
     try:
-        wait("a cluster without the policy", lambda: lab.reached() == everything, seconds=90)
+        wait("a cluster without the policy", lambda: lab.reached() == everything, seconds=180)
     finally:
         lab.inside.apply(as_it_was_applied(policy))
-    wait("the policy in force again", lambda: lab.reached() == MAY_REACH, seconds=90)
+    wait("the policy in force again", lambda: lab.reached() == MAY_REACH, seconds=180)
 
 
 @pytest.mark.usefixtures("_enforced")

@@ -21,7 +21,7 @@ from tests.cluster.shared import full
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
 
 COMPONENT = OVERLAY.parents[1] / "components/storage-dynamic/fast"
 NAMESPACE = "galera-dynamic"
@@ -67,10 +67,10 @@ def test_a_claim_waits_for_its_pod_and_is_bound_on_demand(cluster: Cluster, dyna
 def test_a_second_pod_does_not_get_the_volume_of_a_member(dynamic: Database) -> None:
     dynamic.kubectl.apply(second_pod("second", "datadir-mysql-1"))
     try:
-        wait("no node for the second pod", lambda: refusal(dynamic.kubectl, "second"), seconds=60)
+        wait("no node for the second pod", lambda: refusal(dynamic.kubectl, "second"), seconds=120)
         assert "ReadWriteOncePod" in refusal(dynamic.kubectl, "second")
     finally:
-        dynamic.kubectl("delete", "pod", "second", seconds=60)
+        dynamic.kubectl("delete", "pod", "second", seconds=120)
 
 
 @full
@@ -121,13 +121,13 @@ def test_a_deleted_claim_leaves_its_data(dynamic: Database) -> None:
 def test_a_volume_of_a_class_that_deletes_is_gone_with_its_claim(cluster: Cluster) -> None:
     """So that what Retain keeps is kept by it, and not by a provisioner that never deletes."""
     cluster.kubectl.apply(claim("brief", provisioner.CLASS), second_pod("brief", "brief"))
-    cluster.kubectl.wait("pod/brief", "condition=Ready", seconds=90)
+    cluster.kubectl.wait("pod/brief", "condition=Ready", seconds=180)
     folder = folder_of(cluster.kubectl.get("pv", cluster.kubectl.get("pvc", "brief")["spec"]["volumeName"]))
     assert folder.is_dir()
 
-    cluster.kubectl("delete", "pod/brief", "pvc/brief", seconds=60)
+    cluster.kubectl("delete", "pod/brief", "pvc/brief", seconds=120)
 
-    wait("the end of the folder", lambda: not folder.exists(), seconds=90)
+    wait("the end of the folder", lambda: not folder.exists(), seconds=180)
 
 
 def test_a_claim_cannot_grow_on_these_volumes(dynamic: Database) -> None:
@@ -139,7 +139,7 @@ def test_a_claim_cannot_grow_on_these_volumes(dynamic: Database) -> None:
     wait(
         "the event that says so",
         lambda: "ExternalExpanding" in dynamic.kubectl("get", "events", "--output=jsonpath={.items[*].reason}"),
-        seconds=60,
+        seconds=120,
     )
     assert dynamic.kubectl.get("pvc", "datadir-mysql-0")["status"]["capacity"]["storage"] == "10Gi"
 
@@ -185,7 +185,7 @@ def waits_for_a_pod(kubectl: Kubectl, name: str) -> bool:
     def said() -> bool:
         return "WaitForFirstConsumer" in kubectl("get", "events", f"--field-selector=involvedObject.name={name}")
 
-    return wait("WaitForFirstConsumer", said, seconds=30)
+    return wait("WaitForFirstConsumer", said, seconds=60)
 
 
 def refusal(kubectl: Kubectl, pod: str) -> str:

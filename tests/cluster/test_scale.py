@@ -10,7 +10,7 @@ from tests.cluster.database import Database
 from tests.cluster.shared import Shared, full
 from tests.cluster.times import Times
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
 
 
 @pytest.fixture(scope="module", autouse=True)

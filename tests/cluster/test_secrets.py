@@ -18,7 +18,7 @@ from tests.cluster.shared import Shared, full
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError, wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(600), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
 
 FOLDER = "/etc/galera-secrets"
 KEY = "rotated-rotated-rotated"
@@ -62,11 +62,11 @@ def test_without_the_previous_key_the_members_live_on_and_say_whose_key_is_refus
     change(database, {"exchange-key": f"{KEY}-in-one-step"})
     restart_agent(database, "mysql-0")
 
-    wait("a refused key", lambda: "our key" in str(database.answers("mysql-0")), seconds=30)
+    wait("a refused key", lambda: "our key" in str(database.answers("mysql-0")), seconds=60)
     database.wait_synced(3)
     change(database, {"exchange-key": right})
     restart_agent(database, "mysql-0")
-    wait("all answers", lambda: all_answer(database, "mysql-0"), seconds=30)
+    wait("all answers", lambda: all_answer(database, "mysql-0"), seconds=60)
     assert database.containers("mysql") == servers
 
 

@@ -45,7 +45,7 @@ def machine(tmp_path: Path, holder: Path) -> Iterator[Spaces]:
 def test_a_power_cut_ends_daemons_and_their_children(machine: Spaces) -> None:
     # Children in a session of their own, as containers are.
     machine.start("parent", ("sh", "-c", "setsid sleep 600 & setsid sleep 600 & wait"))
-    wait("children", lambda: len(processes(machine)) == 4, seconds=10)
+    wait("children", lambda: len(processes(machine)) == 4, seconds=30)
     before = processes(machine)
 
     machine.close()
@@ -65,7 +65,7 @@ def test_a_bound_machine_ends_when_its_process_is_killed(tmp_path: Path, holder:
 
         process.send_signal(signal.SIGKILL)
 
-        wait("the end of the machine", lambda: not machine.on, seconds=10)
+        wait("the end of the machine", lambda: not machine.on, seconds=30)
 
 
 def test_a_daemon_that_dies_is_told_with_the_end_of_its_log(machine: Spaces) -> None:

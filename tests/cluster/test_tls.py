@@ -137,10 +137,10 @@ def test_metrics_are_for_the_monitoring_namespace_alone(own_cluster: Cluster, ov
         monitoring.apply(listener("prometheus", {}))
         database.kubectl.apply(listener("other", {"mysql-client": "true"}))
         for where, pod in ((monitoring, "prometheus"), (database.kubectl, "other")):
-            where.wait(f"pod/{pod}", "condition=Ready", seconds=60)
+            where.wait(f"pod/{pod}", "condition=Ready", seconds=120)
         targets = {name: f"{address_of(database.kubectl, name)}:8080" for name in ("mysql-0", "mysql-1", "mysql-2")}
 
-        wait("all targets", lambda: reached(monitoring, "prometheus", targets) == set(targets), seconds=60)
+        wait("all targets", lambda: reached(monitoring, "prometheus", targets) == set(targets), seconds=120)
         assert reached(database.kubectl, "other", targets) == set()
         told = monitoring("exec", "prometheus", "--", "sh", "-c", ASK, targets["mysql-1"].partition(":")[0])
         assert 'galera_bootstrap_phase{phase="running"} 1' in told
@@ -150,4 +150,4 @@ def test_metrics_are_for_the_monitoring_namespace_alone(own_cluster: Cluster, ov
             in told
         )
     finally:
-        own_cluster.kubectl("delete", "namespace", "monitoring", "--timeout=60s", seconds=60)
+        own_cluster.kubectl("delete", "namespace", "monitoring", "--timeout=120s", seconds=120)

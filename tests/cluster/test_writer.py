@@ -19,7 +19,7 @@ from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 from tests.manifests.built import relative
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800)]
 
 COMPONENT = OVERLAY.parents[1] / "components/writer-haproxy"
 
@@ -86,7 +86,7 @@ def test_the_writers_pod_is_deleted_by_force_until_nobody_has_his_old_address(
             (before,) = writers(proxies)
             database.kubectl("delete", "pod", before, "--force", "--grace-period=0", "--wait=false")
             database.wait_acknowledged(30)
-            wait("another writer", partial(moved, proxies, before), seconds=60)
+            wait("another writer", partial(moved, proxies, before), seconds=120)
             after = writers(proxies)
             database.wait_synced(3)
             database.wait_acknowledged(30)
@@ -112,7 +112,7 @@ def test_a_proxy_goes_and_its_clients_go_to_the_other(database: Database, proxie
         database.wait_acknowledged(30)
         # Before the first client there is none.
         before = writers(proxies)
-        proxies.kubectl("delete", "pod", PROXIES[0], "--timeout=90s", seconds=100)
+        proxies.kubectl("delete", "pod", PROXIES[0], "--timeout=180s", seconds=180)
         wait_ready(proxies)
         database.wait_acknowledged(30)
     times.note("a proxy deleted: a client of mysql-writer had no row acknowledged", database.silence())
@@ -132,21 +132,21 @@ def test_the_ports_of_a_proxy_are_open_to_those_whom_they_are_for(own_cluster: C
     within = database.kubectl
     within.apply(listener("writer-client", {"mysql-client": "true"}), listener("writer-other", {}))
     for pod in ("writer-client", "writer-other"):
-        within.wait(f"pod/{pod}", "condition=Ready", seconds=60)
+        within.wait(f"pod/{pod}", "condition=Ready", seconds=120)
     places = attempts(within)
     everything = {pod: set(theirs) for pod, theirs in places.items()}
 
     def found() -> dict[str, set[str]]:
         return {pod: reached(within, pod, theirs) for pod, theirs in places.items()}
 
-    wait("the policies in force", lambda: found() == MAY_REACH, seconds=60)
+    wait("the policies in force", lambda: found() == MAY_REACH, seconds=120)
     policies = [as_it_was_applied(within.get("networkpolicy", name)) for name in ("mysql", SERVICE)]
     within("delete", "networkpolicy", "mysql", SERVICE)
     try:
-        wait("proxies without the policies", lambda: found() == everything, seconds=90)
+        wait("proxies without the policies", lambda: found() == everything, seconds=180)
     finally:
         within.apply(*policies)
-    wait("the policies in force again", lambda: found() == MAY_REACH, seconds=90)
+    wait("the policies in force again", lambda: found() == MAY_REACH, seconds=180)
     within("delete", "pod", "writer-client", "writer-other", "--wait=false")
 
 
