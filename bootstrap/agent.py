@@ -239,7 +239,7 @@ class Agent:
             self.troubles[what] = failure
 
     def new_mark(self) -> Mark | None:
-        """How far this volume has certainly come in a view that is not marked yet (proof P1, `lastview`).
+        """How far this volume has certainly come in a view that is not marked yet (proof P1, `proof`).
 
         The view is read before and after: what was applied in between is at or beyond the change to it.
         """

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bootstrap import permission, spoken
 from bootstrap.agent import STUCK_ROUNDS, Agent
 from bootstrap.decide import Bootstrap
 from bootstrap.errors import SettingInvalidError
-from bootstrap.facts import DataClass, Disk, Position, Record, Server, Unknown
+from bootstrap.facts import DataClass, Disk, Position, Record, Server, Unknown, View
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare
 from bootstrap.settings import Settings, from_environment
@@ -100,6 +100,10 @@ class Pod:
     turning: bool = False
     """The agent's loop is in a round."""
     said: list[str] = field(default_factory=list)
+    views: Iterator[View] = field(default_factory=lambda: iter(()))
+    """What its server has written into gvwstate.dat, each time that it is looked at."""
+    applied: Position | str = "timed out"
+    """Its server's answer to a causal read."""
 
     @property
     def held(self) -> bool:
@@ -153,8 +157,8 @@ class Fleet:
             records=lambda names: self.records(pod, names),
             promises=lambda asked: self.promises(pod, asked),
             sync=str,
-            view=lambda: None,
-            applied=str,
+            view=lambda: next(pod.views, None),
+            applied=lambda: pod.applied,
             stop=lambda: self.stop_server(pod),
             ordinals=frozenset,
             say=pod.said.append,

@@ -1,5 +1,6 @@
 """The agent's mind, one rule at a time; its behaviour in bad company is in test_promise."""
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,12 +10,12 @@ import pytest
 from bootstrap import permission
 from bootstrap.agent import STUCK_ROUNDS, Agent
 from bootstrap.decide import Hold, Join, Stop, Wait
-from bootstrap.facts import DataClass, Disk, Phase, Promise, Unknown
+from bootstrap.facts import DataClass, Disk, Mark, Phase, Position, Promise, Unknown, View
 from bootstrap.journal import Journal
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare, Refusal
 from tests.bootstrap.fleet import Fleet, Pod, Turns
-from tests.bootstrap.records import frozen
+from tests.bootstrap.records import A, frozen
 
 
 @pytest.fixture
@@ -463,3 +464,51 @@ def test_the_first_commits_are_missed_although_nobody_has_joined_before_they_wer
         assert isinstance(decision, Hold), decision
         assert decision.rule == "all-empty"
         assert "galera-0" in decision.reason
+
+
+# Marks of views.
+
+
+def view(number: int) -> View:
+    return View("gcomm-0", "gcomm-0", number, bootstrap=False, members=("gcomm-0",))
+
+
+def test_a_member_marks_how_far_it_has_come_in_its_view_once(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.applied = itertools.repeat(view(3)), Position(A, 7)
+    rounds(fleet)
+    mark = Mark("gcomm-0:3", Position(A, 7))
+    assert restart(fleet, pod).record().mark == mark
+
+    pod.applied = Position(A, 8)
+    rounds(fleet)
+    assert agent_of(pod).memory.mark == mark
+    pod.views = itertools.repeat(view(4))
+    rounds(fleet)
+    assert agent_of(pod).memory.mark == Mark("gcomm-0:4", Position(A, 8))
+
+
+def test_a_view_that_changes_meanwhile_is_not_marked(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.applied = (view(number) for number in itertools.count()), Position(A, 7)
+    rounds(fleet)
+    assert agent_of(pod).memory.mark is None
+
+
+def test_a_server_that_lags_marks_nothing(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views = itertools.repeat(view(3))
+    rounds(fleet)
+    assert agent_of(pod).memory.mark is None
+
+
+@pytest.mark.parametrize("state", ["outside", "joining"])
+def test_only_a_member_marks_a_view(fleet: Fleet, state: str) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.applied = itertools.repeat(view(3)), Position(A, 7)
+    if state == "outside":
+        pod.server = "non-Primary"
+    else:
+        agent_of(pod).memory = replace(agent_of(pod).memory, joining="a join is open")
+    agent_of(pod).observe()
+    assert agent_of(pod).new_mark() is None
