@@ -96,3 +96,21 @@ class WordVoidError(BootstrapError):
     """The operator's word was taken and did not lead to a Primary Component: it must be said again."""
 
     exit_code = 22
+
+
+class BackupFailedError(BootstrapError):
+    """No backup was made; the earlier ones are as they were."""
+
+    exit_code = 23
+
+
+class BackupInvalidError(BootstrapError):
+    """A backup is not there, or is not what it was when it was made."""
+
+    exit_code = 24
+
+
+class RestoreRefusedError(BootstrapError):
+    """A backup is not restored here: data are there, on this volume or on another one."""
+
+    exit_code = 25

@@ -243,6 +243,11 @@ def sst_password(folder: Path, *, required: bool) -> str | None:
     return value or None
 
 
+def needed(folder: Path, name: str) -> str:
+    """One secret, for those who are given no others; raises SettingInvalidError."""
+    return _secret(folder, name)
+
+
 def _secret(folder: Path, name: str, *, required: bool = True) -> str:
     path = folder / name
     try:
@@ -318,3 +323,11 @@ def _provider_options(text: str) -> tuple[tuple[str, str], ...]:
 def current() -> Settings:
     """The settings of this process; raises SettingInvalidError."""
     return from_environment(os.environ, os.uname().nodename)
+
+
+def of_the_set(name: str) -> Settings:
+    """The settings of a pod that is no member of the StatefulSet of that name, but works for it.
+
+    They are those of the member with the lowest ordinal, where a pod's name counts.  Raises SettingInvalidError.
+    """
+    return from_environment({**os.environ, "POD_NAME": f"{name}-0"}, "")

@@ -16,7 +16,7 @@ say() { printf '== %s\n' "$*"; }
 packages="mariadb-server galera-4 rsync socat procps iproute2"
 # The images are built by buildah and run by podman on runc; docker-registry stands in for a registry in a test.
 # State transfers by mariabackup, and TLS; a compiler for the library of wrong clocks and bad disks.
-[ "$what" = demo ] || packages="$packages mariadb-backup openssl gcc libc6-dev"
+[ "$what" = demo ] || packages="$packages mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
 # manifests/examples run with these servers, in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"

@@ -89,23 +89,28 @@ def provider(candidates: Sequence[Path] = PROVIDERS) -> Path:
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
-def missing_packages(path: str, providers: Sequence[Path] = PROVIDERS) -> list[str]:
-    """The Debian packages of what is not there, sorted."""
-    found = {package for names, package in PROGRAMS.items() if not any(shutil.which(name, path=path) for name in names)}
+OTHERS = {"garbd": "galera-arbitrator-4", "mariadb-backup": "mariadb-backup", "socat": "socat"}
+"""Likewise, what only some tests need."""
+
+
+def missing_packages(path: str, providers: Sequence[Path] = PROVIDERS, besides: Sequence[str] = ()) -> list[str]:
+    """The Debian packages of what is not there, sorted; `besides` are programs of OTHERS."""
+    wanted: dict[tuple[str, ...], str] = {**PROGRAMS, **{(name,): OTHERS[name] for name in besides}}
+    found = {package for names, package in wanted.items() if not any(shutil.which(name, path=path) for name in names)}
     if not provider(providers).exists():
         found.add("galera-4")
     return sorted(found)
 
 
-def check() -> None:
-    """Raises NotInstalledError with the one line to run."""
+def check(*besides: str) -> None:
+    """Raises NotInstalledError with the one line to run; `besides` are programs of OTHERS that are needed, too."""
     if not sys.platform.startswith("linux"):
         raise NotInstalledError("the lab needs Linux: other systems do not answer on all of 127.0.0.0/8")
     if not can_run_pods():
         raise NotInstalledError(
             "root can become nobody else here (unshare, setpriv), and rsync SST fails as root: use an ordinary user"
         )
-    packages = missing_packages(command_path())
+    packages = missing_packages(command_path(), besides=besides)
     if packages:
         raise NotInstalledError(
             "the database is not on this machine; on Debian or Ubuntu: "
