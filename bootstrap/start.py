@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap import binlog, configure, control, datadir, files, initialise, lock, written
+from bootstrap import binlog, configure, control, datadir, files, initialise, lock, restored, written
 from bootstrap import permission as permission_file
 from bootstrap.errors import (
     AgentUnreachableError,
@@ -76,6 +76,10 @@ class Starter:
     """The datadir's fingerprint then."""
     hello: Json = field(default_factory=dict)
     """What the agent knows of the volume, as it said when it was last reported to."""
+    from_backup: bool = False
+    """Whether the datadir was restored from a backup and is still of the backup's history."""
+    spoken: str = ""
+    """What came of the word that was said for it."""
 
     @property
     def layout(self) -> datadir.Layout:
@@ -119,7 +123,7 @@ class Starter:
                 files.sync_volume(self.settings.data_root)
             except OSError as exc:
                 return Disk(DataClass.UNKNOWN, detail=f"{self.settings.data_root} cannot be synced: {exc.strerror}")
-        return datadir.inspect(
+        disk = datadir.inspect(
             self.layout,
             self.recover,
             joining=bool(hello.get("joining")),
@@ -127,6 +131,9 @@ class Starter:
             same_boot=bool(hello.get("same_boot")),
             base=base_in(hello),
         )
+        seen = restored.seen(disk, restored.read(self.layout.meta))
+        self.from_backup = seen is not disk
+        return seen
 
     def found(self, disk: Disk) -> Disk:
         """Take over what a look at the datadir has found, and tell it."""
@@ -149,11 +156,30 @@ class Starter:
             if verdict.get("action"):
                 return verdict
             self.compare()
+            if self.from_backup and verdict["rule"] == "own-disk":
+                self.speak_for_the_restored()
             if errand := verdict.get("errand"):
                 self.put_aside(delete=errand == "delete")
             if time.monotonic() - looked > LOOK_AGAIN_S:
                 self.look_again(client)
                 looked = time.monotonic()
+
+    def speak_for_the_restored(self) -> None:
+        """Say `adopt` for data that a human has restored: the order to restore them was that word.
+
+        The agent takes it as from any operator: only when all other pods answer, are empty and were never members.
+        """
+        client = control.Client(self.settings.agent_socket)
+        try:
+            told = client.ask("force", epoch=None, without=[], although=[], adopt=True)
+            if not told["refusal"]:
+                told = client.ask("force", epoch=told["epoch"], without=[], although=[], adopt=True)
+        finally:
+            client.close()
+        line = str(told["refusal"]) or "all others are empty: the restored data start a new history"
+        if line != self.spoken:
+            self.say(line)
+            self.spoken = line
 
     def put_aside(self, *, delete: bool) -> None:
         """An operator has discarded this datadir: put it beside its place on the volume, or remove it.
@@ -240,6 +266,7 @@ class Starter:
         if permission["action"] == Action.JOIN:
             self.layout.data.mkdir(mode=0o700, exist_ok=True)
             datadir.clean_for_join(self.layout, disk)
+            restored.forget(self.layout.meta)
         elif permission["first"]:
             self.create(disk)
         elif permission["forced"]:

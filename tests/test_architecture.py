@@ -40,6 +40,8 @@ LEAVES = {
         "arrived",
         "written",
         "tls",
+        "backups",
+        "restored",
     },
 }
 """Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
@@ -53,6 +55,8 @@ LEAF_USES = {
     "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover", "bootstrap.written"},
     "bootstrap.written": {"bootstrap.files"},
     "bootstrap.initialise": {"bootstrap.files"},
+    "bootstrap.backups": {"bootstrap.files"},
+    "bootstrap.restored": {"bootstrap.files"},
     "bootstrap.exchange": {"bootstrap.bounded"},
     "bootstrap.health": {"bootstrap.bounded"},
     "peerfinder.lookup": {"peerfinder.resolver"},

@@ -41,10 +41,13 @@ class Plain:
 
     programs: Path | None = None
     """A folder whose programs come before the machine's, such as those of another server (`newer.programs`)."""
+    restore: tuple[str, ...] = ()
+    """The command of an init container `restore`; without it a pod has none."""
 
     def commands(self, folders: Folders) -> Commands:
         """The commands of this project's environment; there is nothing to install."""
-        return commands("", folders.config / "my-galera.cnf")
+        told = commands("", folders.config / "my-galera.cnf")
+        return {**told, "restore": self.restore} if self.restore else told
 
     def settings(self, folders: Folders) -> dict[str, str]:
         """The pod's own folders, and a PATH; nothing is inherited."""

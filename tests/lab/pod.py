@@ -2,7 +2,8 @@
 
 Order and restarts as Kubernetes has them: `install` is an init container (run until it ends with 0), the agent a
 native sidecar (started next, stopped last, restarted always), `bootstrap` another init container, `mysql` the main
-container (restarted always).  What a pod does not have of these is passed over.
+container (restarted always).  What a pod does not have of these is passed over; most have no `restore`, an init
+container before `bootstrap`.
 Deliberately shorter than a kubelet's: the back-off, which begins at 0.2 s and ends at 2 s.
 Knows nothing of the other pods.
 """
@@ -214,5 +215,6 @@ class Pod:
     def _keep_main(self) -> None:
         self._keep("install", until_zero=True)
         self._installed.set()
+        self._keep("restore", until_zero=True)
         self._keep("bootstrap", until_zero=True)
         self._keep(MAIN)

@@ -98,7 +98,8 @@ def test_the_agent_runs_before_bootstrap_asks_it_and_after_the_tools_are_there(d
     """Kustomize puts what a patch names first."""
     pod = template(documents_of(name))
 
-    assert list(containers(pod)) == ["install", "agent", "bootstrap", "mysql"]
+    beside = ["restore"] if name == "components/restore" else []
+    assert list(containers(pod)) == ["install", "agent", *beside, "bootstrap", "mysql"]
     assert [c["name"] for c in pod["initContainers"] if c.get("restartPolicy") == "Always"] == ["agent"]
 
 
@@ -217,14 +218,19 @@ def test_nor_do_those_of_the_examples(documents_of: Built, name: str) -> None:
 def test_every_selector_selects_pods(documents_of: Built, name: str) -> None:
     documents = documents_of(name)
     sets = of_kind(documents, "StatefulSet")
+    others = [
+        *(one["spec"]["template"] for one in of_kind(documents, "Deployment").values()),
+        *(one["spec"]["jobTemplate"]["spec"]["template"] for one in of_kind(documents, "CronJob").values()),
+    ]
     pods_of_sets = [
         # The StatefulSet's controller sets the second one.
         {**one["spec"]["template"]["metadata"]["labels"], "statefulset.kubernetes.io/pod-name": f"{owner}-{ordinal}"}
         for owner, one in sets.items()
         for ordinal in range(one["spec"]["replicas"])
-    ]
+    ] + [one["metadata"]["labels"] for one in others]
     selectors = [
         *(one["spec"]["selector"]["matchLabels"] for one in sets.values()),
+        *(one["spec"]["selector"]["matchLabels"] for one in of_kind(documents, "Deployment").values()),
         *(one["spec"]["selector"] for one in of_kind(documents, "Service").values()),
         *(one["spec"]["selector"]["matchLabels"] for one in of_kind(documents, "PodDisruptionBudget").values()),
         *(one["spec"]["podSelector"]["matchLabels"] for one in of_kind(documents, "NetworkPolicy").values()),
