@@ -37,6 +37,13 @@ class Bounded(ThreadingTCPServer):
             self.address_family = socket.AF_INET6
         super().__init__(address, handler)
 
+    def server_bind(self) -> None:
+        """Where all addresses are meant, those of IPv4, too, whatever the machine's default."""
+        if self.address_family == socket.AF_INET6:
+            only = self.server_address[0] != "::"
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+        super().server_bind()
+
     def process_request(self, request: Request, client_address: object) -> None:
         """Give the connection a thread; when there are too many, cut the oldest."""
         with self.guard:

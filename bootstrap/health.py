@@ -5,7 +5,6 @@ used to load the database.  Nothing in it is a name, a uuid, an address or a pos
 """
 
 import contextlib
-import socket
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -52,13 +51,6 @@ class Server(Bounded):
         """Listen at once; `view` is called from other threads and must not block.  Raises OSError."""
         self.view = view
         super().__init__(address, Handler, MAX_CONNECTIONS)
-
-    def server_bind(self) -> None:
-        """Where all addresses are meant, those of IPv4, too, whatever the machine's default."""
-        if self.address_family == socket.AF_INET6:
-            only = self.server_address[0] != "::"
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
-        super().server_bind()
 
 
 def listen(address: str, port: int, view: Callable[[], View]) -> Server:

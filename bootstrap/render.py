@@ -71,6 +71,9 @@ class Cnf:
     def gcomm_options(self) -> tuple[tuple[str, str], ...]:
         """The provider's options; on a certain address all of Galera's ports must be bound to it."""
         options = (*self.provider_options, *(self.tls.provider_options if self.tls else ()))
+        if self.bind_address == "::":
+            # Galera's own default is IPv4 alone (gcomm conf.cpp, `tcp://0.0.0.0:4567`); this one is both.
+            return (*options, ("gmcast.listen_addr", f"tcp://[::]:{GROUP_PORT}"))
         if not self.certain_address:
             return options
         host = bracketed(self.certain_address)

@@ -187,6 +187,14 @@ def test_ipv6_addresses_stand_in_brackets_where_a_port_follows() -> None:
     assert "gmcast.listen_addr=tcp://[fd00::7]:4567" in told["wsrep_provider_options"]
 
 
+def test_on_all_addresses_of_both_families_the_group_listens_on_both() -> None:
+    """Galera's own default is 0.0.0.0."""
+    told = options(render(replace(CNF, bind_address="::", node_address="fd00::7")))
+    assert told["bind_address"] == "::"
+    assert "gmcast.listen_addr=tcp://[::]:4567" in told["wsrep_provider_options"]
+    assert "ist.recv_addr" not in told["wsrep_provider_options"]
+
+
 def test_without_an_address_the_server_finds_its_own() -> None:
     told = options(render(replace(CNF, node_address="")))
     assert not {"wsrep_node_address", "wsrep_sst_receive_address"} & told.keys()

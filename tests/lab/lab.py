@@ -49,10 +49,12 @@ class Lab:
         keep: bool = False,
         runtime: Runtime | None = None,
         bridged: bool = False,
+        six: bool = False,
     ) -> None:
         """Claim a network and write the Secret.
 
-        `keep` leaves the folder, `nameserver` replaces the lab's DNS, `bridged` gives each pod a network of its own.
+        `keep` leaves the folder, `nameserver` replaces the lab's DNS, `bridged` gives each pod a network of its own,
+        `six` gives pods addresses of IPv6 alone.
         """
         runtime = runtime or Plain()
         if folder is not None:
@@ -73,6 +75,7 @@ class Lab:
             env=dict(env or {}),
             runtime=runtime,
             bridged=bridged,
+            six=six,
         )
         self.layout.write_secrets()
         self.pods: dict[int, Pod] = {}

@@ -83,6 +83,8 @@ class Layout:
     """Put over every pod's environment."""
     runtime: Runtime = field(default_factory=Plain)
     """What runs the pods."""
+    six: bool = False
+    """Whether pods have addresses of IPv6 alone; somebody must have given them to the loopback device."""
     bridged: bool = False
     """Whether each pod has a network namespace of its own on a bridge, with its own resolv.conf."""
 
@@ -96,6 +98,8 @@ class Layout:
 
     def ip(self, ordinal: int) -> str:
         """The address of a pod."""
+        if self.six:
+            return address_six(self.network, ordinal)
         return address(self.network, 10 + ordinal, bridged=self.bridged)
 
     def pod(self, ordinal: int) -> Pod:
@@ -172,6 +176,11 @@ def write_user_options(pod: Pod) -> None:
 def address(network: int, host: int, *, bridged: bool = False) -> str:
     """An address of a lab's network; 1 is the name server."""
     return f"{BASE if bridged else '127.0'}.{network}.{host}"
+
+
+def address_six(network: int, ordinal: int) -> str:
+    """A pod's address of IPv6 (unique local addresses, RFC 4193)."""
+    return f"fd00:{network:x}::{16 + ordinal:x}"
 
 
 def claim_network(namespace: str = "lab", domain: str = "cluster.local", *, pods: int = 8) -> tuple[int, NameServer]:

@@ -2,7 +2,7 @@
 
 Answers as CoreDNS does for a Service with named ports and publishNotReadyAddresses: a pod is there from its creation
 to its deletion, ready or not.
-Deliberately absent: AAAA, forwarding, any other Service (all NXDOMAIN or no data).
+Deliberately absent: forwarding, any other Service (all NXDOMAIN or no data).
 """
 
 import socketserver
@@ -45,8 +45,9 @@ class Zone:
             found.setdefault((dns.name.from_text(name), kind), []).append(data)
 
         for pod, address in self.pods.items():
-            add(f"{pod}.{self.service}", "A", address)
-            add(self.service, "A", address)
+            kind = "AAAA" if ":" in address else "A"
+            add(f"{pod}.{self.service}", kind, address)
+            add(self.service, kind, address)
             for port_name, port in PORTS.items():
                 srv = f"0 100 {port} {pod}.{self.service}."
                 add(self.service, "SRV", srv)
