@@ -22,9 +22,9 @@ COMMANDS = {
     "force": "an operator's word: start a new history here, without those that are lost; without options: look",
     "discard": "an operator's word: put the datadir of a pod that holds aside, and join",
     "adopt": "an operator's word: data that ran without this toolkit become the start of a cluster",
-    "backup": "copy all data of the cluster into a folder, as a guest of the cluster",
-    "restore": "put a backup on the empty volume of one pod, as the start of a new history",
-    "arbitrate": "be the arbitrator of a cluster of two: garbd, started again when it has lost the others",
+    "backup": "a copy of all data; made by a guest of the cluster, whole or not at all",
+    "restore": "put a backup on a pod's empty volume; it starts a new history",
+    "arbitrate": "the vote of a third member without data: garbd",
     "inspect": "class and position of the datadir",
     "render": "show my-galera.cnf as it would be written",
 }
