@@ -91,6 +91,8 @@ def live(argv: tuple[str, ...], folder: Path, ready: Path) -> str:
         except subprocess.TimeoutExpired:
             garbd.kill()
             garbd.wait()
+        if garbd.stdout is not None:
+            garbd.stdout.close()
 
 
 def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
