@@ -23,6 +23,9 @@ LINGER_SECONDS = 0.05
 KILL_AFTER_LIMIT = 5.0
 """Time from SIGTERM to SIGKILL for a hook that ran too long, seconds."""
 
+SHELL = "/bin/sh"
+"""What reads a hook's text."""
+
 SHELL_SAYS = {126: " (not executable)", 127: " (not found)"}
 """What POSIX sh means by its own statuses."""
 
@@ -86,6 +89,7 @@ def _output(hook: Hook) -> Iterator[Relay | None]:
 
 def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> tuple[int, int]:
     """Start the hook in a process group of its own; give its pid and the writing end of its standard input."""
+    words = _words(hook)
     try:
         read, write = os.pipe2(os.O_CLOEXEC)
     except OSError as exc:
@@ -93,9 +97,9 @@ def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> t
     streams = [(os.POSIX_SPAWN_DUP2, end, target) for target, end in enumerate(relay.ends if relay else (), 1)]
     try:
         # Python itself ignores SIGPIPE and SIGXFSZ; a hook starts with the default actions, as from any shell.
-        pid = os.posix_spawn(
-            "/bin/sh",
-            ["/bin/sh", "-c", hook.text],
+        pid = os.posix_spawnp(
+            words[0],
+            words,
             environment,
             file_actions=[(os.POSIX_SPAWN_DUP2, read, 0), *streams],
             setpgroup=0,
@@ -104,13 +108,34 @@ def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> t
         )
     except OSError as exc:
         os.close(write)
-        raise HookFailedError(f"the {hook.event} hook cannot be started by /bin/sh: {exc.strerror}") from exc
+        raise HookFailedError(f"the {hook.event} hook cannot be started by {words[0]}: {exc.strerror}") from exc
     finally:
         os.close(read)
         if relay:
             relay.begun()
     os.set_blocking(write, False)
     return pid, write
+
+
+def _words(hook: Hook) -> list[str]:
+    """Give the command that runs the hook's text: a shell, or in an image without one the words of the text itself.
+
+    Raises HookFailedError for a text that only a shell understands.
+    """
+    if os.access(SHELL, os.X_OK):
+        return [SHELL, "-c", hook.text]
+    from shlex import shlex  # noqa: PLC0415 - few images have no shell, and every pod's start is short
+
+    reader = shlex(hook.text, posix=True, punctuation_chars=True)
+    reader.whitespace_split, reader.commenters = True, ""
+    try:
+        words = list(reader)
+    except ValueError:  # A quote that is not closed.
+        words = []
+    signs = set(reader.punctuation_chars)
+    if not (words and words[0]) or set(hook.text) & set("$`") or any(signs.intersection(word[:1]) for word in words):
+        raise HookFailedError(f"the {hook.event} hook is for {SHELL}, which is not here; give a program with arguments")
+    return words
 
 
 def _judge(running: "_Running", status: int) -> None:

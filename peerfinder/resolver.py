@@ -238,6 +238,8 @@ def _parsed(query: dns.message.Message, wire: bytes, last: Last | None = None) -
 
 
 def _read(query: dns.message.Message, wire: bytes) -> dns.message.QueryMessage | None:
+    if wire[:2] != query.id.to_bytes(2, "big"):
+        return None  # To read a guess would cost us more than it costs to guess.
     try:
         answer = dns.message.from_wire(wire, raise_on_truncation=True)
     except dns.message.Truncated as exc:

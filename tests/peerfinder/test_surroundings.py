@@ -43,6 +43,39 @@ def test_it_needs_no_user_no_home_no_proc_and_nothing_to_write_to(galera: Knot, 
     assert "Read-only file system" in ended.err
 
 
+NO_SHELL = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null $(readlink -f /bin/sh) && exec "$@"', "sh")
+
+
+@needs_root
+@pytest.mark.parametrize("output", ["plain", "lines"])
+def test_in_an_image_without_a_shell_a_program_with_arguments_is_a_hook(
+    galera: Knot, tmp_path: Path, output: str
+) -> None:
+    words = [f"-on-start=tee '{tmp_path}/a list' \"{tmp_path}/b;c\"", f"-hook-output={output}"]
+    ended = run(*words, nameserver=galera.nameserver, prefix=NO_SHELL)
+
+    assert ended.status == 0, ended.err
+    assert (tmp_path / "a list").read_text().split() == (tmp_path / "b;c").read_text().split() == THREE
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tee > /tmp/x", "is for /bin/sh, which is not here"),
+        ("echo $HOME", "is for /bin/sh, which is not here"),
+        ("tee 'x", "is for /bin/sh, which is not here"),
+        ("'' x", "is for /bin/sh, which is not here"),
+        ("/missing x", "cannot be started by /missing: No such file"),
+    ],
+)
+def test_there_a_text_for_a_shell_is_refused(galera: Knot, text: str, says: str) -> None:
+    ended = run(f"-on-start={text}", nameserver=galera.nameserver, prefix=NO_SHELL)
+
+    assert (ended.status, ended.out) == (1, "")
+    assert says in ended.err
+
+
 @needs_root
 def test_where_no_process_can_be_started_it_says_so_and_may_try_again(galera: Knot) -> None:
     prefix = ("prlimit", "--nproc=1", *SOMEBODY)
