@@ -12,7 +12,7 @@ Signs count only if they were asked for after the promise was made: an older ans
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootstrap import lineage, proof
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record, Unknown, Word
@@ -49,7 +49,7 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
     own, asked = facts.own, prepare.promise
     if own.promise == asked:
         return asked
-    if own.boot_id != prepare.boot_id or own.disk != prepare.disk:
+    if own.boot_id != prepare.boot_id or not is_same(own.disk, prepare.disk):
         return Refusal("my agent or my datadir is not the one that was decided by")
     if own.phase is not Phase.FROZEN:
         return Refusal(f"I am {own.phase}, not frozen")
@@ -61,6 +61,11 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
     if alive := [r.pod for r in facts.answers if r.primary]:
         return Refusal(f"{alive[0]} is Primary")
     return (by_word(word, prepare.winner, facts) if word else by_data(prepare.winner, facts)) or asked
+
+
+def is_same(own: Disk | None, told: Disk) -> bool:
+    """Whether this is the disk that was decided by; an agent of the release before does not hand on what it ignores."""
+    return own is not None and (own == told or (told.view is None and replace(own, view=None) == told))
 
 
 def by_data(winner: Record, facts: Facts) -> Refusal | None:

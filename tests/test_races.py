@@ -36,7 +36,7 @@ IN_A_DDL = f"{INCIDENT}[saved_state.cpp: killed in a DDL with the newest commit,
 BACKUP = f"{INCIDENT}[PXC-4845: the seqno of a backup in grastate.dat, a kill, and the flag: InnoDB is right]"
 
 MUTANTS = [
-    Mutant(1, "bootstrap.promise:consider", "own.boot_id != prepare.boot_id or ", "",
+    Mutant(1, "bootstrap.promise:consider", "own.boot_id != prepare.boot_id or not", "not",
            f"{REFUSED}[my agent has restarted since]"),
     Mutant(1, "bootstrap.agent:Agent.open_journal", "self.pod = self.pod.retire(self.memory.term)", "pass",
            f"{AGENT}::test_a_late_request_of_an_earlier_life_frees_nobody"),

@@ -12,7 +12,20 @@ from bootstrap import decide, promise, standing
 from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record
 from bootstrap.promise import Prepare, Refusal, ahead, consider, ended, highest_term, unbound
 from tests.bootstrap.fleet import Fleet
-from tests.bootstrap.records import A_TO_B, ASKED, A, B, blank, busy, examples, frozen, running, seen_by, spoken
+from tests.bootstrap.records import (
+    A_TO_B,
+    ASKED,
+    A,
+    B,
+    blank,
+    busy,
+    examples,
+    frozen,
+    in_view,
+    running,
+    seen_by,
+    spoken,
+)
 
 ASKED_FOR = Promise(3, 1, "boot-1")
 
@@ -43,6 +56,8 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "bound to a term that the winner has given up": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2),
         prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, retired=2))),
+    "the winner's agent is of the release before, which knows no views": (
+        seen_by(in_view(ME, 0, 1, marked=3), WINNER, 2), prepare(ME, WINNER)),
     "beyond the fork of the winner's history": (
         seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
     "an operator's word names me although I am ahead": (
@@ -57,6 +72,8 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "my agent has restarted since": (seen_by(ME, WINNER, 2), prepare(ME, WINNER, boot_id="before"), "decided by"),
     "my datadir was read again since": (
         seen_by(ME, WINNER, 2), prepare(ME, WINNER, disk=Disk(DataClass.EMPTY)), "decided by"),
+    "my last view is another one since": (
+        seen_by(in_view(ME, 0, 1), WINNER, 2), prepare(in_view(ME, 0, 1, number=4), WINNER), "decided by"),
     **{
         f"I am {phase}": (seen_by(replace(ME, phase=phase), WINNER, 2), prepare(ME, WINNER), "not frozen")
         for phase in Phase if phase is not Phase.FROZEN
