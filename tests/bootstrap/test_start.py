@@ -25,6 +25,7 @@ SERVER = """\
 #!/bin/sh
 case " $* " in
 *" --wsrep-recover "*) echo "[Note] WSREP: Recovered position: {position}" >&2; exit 0 ;;
+*" --print-defaults "*) exit 0 ;;
 *" --version "*) echo "mariadbd  Ver {version}-MariaDB for Linux on x86_64"; exit 0 ;;
 esac
 printf '%s\\n' "$@" > {told}
