@@ -69,4 +69,4 @@ def sst_auth(settings: Settings) -> str:
 def write(settings: Settings, cluster_id: str, directory: Directory, ordinals: Iterable[int]) -> bool:
     """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
     listed = members(settings, directory, ordinals)
-    return render.write(settings.cnf, render.render(cnf(settings, cluster_id, listed)))
+    return render.update(settings.cnf, cnf(settings, cluster_id, listed))

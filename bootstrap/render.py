@@ -3,8 +3,10 @@
 Knows the options' names and the template; not where a value comes from.
 """
 
+import pkgutil
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
 
 if TYPE_CHECKING:
     from bootstrap.tls import Tls
+
+TEMPLATE = "my-galera.cnf.j2"
 
 GROUP_PORT = 4567
 IST_PORT = 4568
@@ -102,7 +106,33 @@ def render(cnf: Cnf) -> str:
     )
     environment.filters["bracketed"] = bracketed
     ports = {"group_port": GROUP_PORT, "sst_port": SST_PORT}
-    return environment.get_template("my-galera.cnf.j2").render(cnf=cnf, **ports)
+    return environment.get_template(TEMPLATE).render(cnf=cnf, **ports)
+
+
+def update(path: Path, cnf: Cnf) -> bool:
+    """Write the file if it is not what these values make, and say whether it was; raises as `render` and `write` do.
+
+    Its last line tells of which values and which template the text above was made, so that nothing need be rendered to
+    know: what does that is dear, and each start of a container and each change of the peers asks.
+    """
+    if _is_current(path, cnf):
+        return False
+    text = render(cnf)
+    return write(path, f"{text}# {_mark(cnf, text)}\n")
+
+
+def _is_current(path: Path, cnf: Cnf) -> bool:
+    try:
+        text, _, mark = path.read_text().rpartition("# ")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return mark == f"{_mark(cnf, text)}\n"
+
+
+def _mark(cnf: Cnf, text: str) -> str:
+    """Tells these values, this template and this text from all others."""
+    template = pkgutil.get_data("bootstrap", f"templates/{TEMPLATE}") or b""
+    return sha256(b"\0".join((template, repr(cnf).encode(), text.encode()))).hexdigest()
 
 
 def write(path: Path, text: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bootstrap import render as rendering
 from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
 from bootstrap.render import FORBIDDEN, Cnf, render, write
 from bootstrap.tls import Tls
@@ -266,3 +267,41 @@ def test_a_folder_in_its_place_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "my-galera.cnf").mkdir()
     with pytest.raises(ConfigNotWrittenError, match="make its folder writable"):
         write(tmp_path / "my-galera.cnf", "x")
+
+
+def test_a_file_that_these_values_made_is_not_rendered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "my-galera.cnf"
+    assert rendering.update(path, CNF)
+    assert path.read_text().startswith(render(CNF))
+    assert options(path.read_text()) == PLAIN
+    monkeypatch.setattr(rendering, "render", None)
+    assert not rendering.update(path, CNF)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("4567", "4568", 1),
+        lambda text: text + "wsrep_on = OFF\n",
+        lambda text: text[: len(text) // 2],
+        lambda text: text.rpartition("# ")[0],
+        lambda _: "",
+    ],
+)
+def test_a_file_that_was_changed_by_hand_or_torn_is_written_again(tmp_path: Path, spoil: Callable[[str], str]) -> None:
+    path = tmp_path / "my-galera.cnf"
+    rendering.update(path, CNF)
+    whole = path.read_text()
+    path.write_text(spoil(whole))
+    assert path.read_text() != whole
+    assert rendering.update(path, CNF)
+    assert path.read_text() == whole
+
+
+def test_other_values_make_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "my-galera.cnf"
+    rendering.update(path, CNF)
+    changed = replace(CNF, members=(*CNF.members, "mysql-9.galera"))
+    assert rendering.update(path, changed)
+    assert path.read_text().startswith(render(changed))
+    assert not rendering.update(path, changed)
