@@ -14,6 +14,7 @@ from tests.authority import Authority
 from tests.faults.cluster import Cluster
 from tests.faults.test_mariabackup import lose_volume
 from tests.lab import machine
+from tests.lab.beside import arbitrator, backup
 from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.galera
@@ -150,4 +151,20 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
     assert {k: pod.containers["mysql"].starts for k, pod in cluster.lab.pods.items() if k != 2} == {
         k: count for k, count in starts.items() if k != 2
     }
+    cluster.recovers()
+
+
+@pytest.mark.timeout(300)
+def test_an_arbitrator_and_a_backup_show_the_certificate_that_members_show(cluster: Cluster, tmp_path: Path) -> None:
+    lab = cluster.lab
+    if not shutil.which("garbd"):
+        pytest.skip("NOT TESTED: an arbitrator with TLS; garbd is missing here: run scripts/setup.sh test as root")
+    with arbitrator(lab) as garbd:
+        lab.wait("a vote more", lambda: (s := lab.server(0)) is not None and s.cluster_size == 4, 60)
+        assert "ssl://" in garbd.said()
+    lab.wait_synced(3)
+    with backup(lab, tmp_path / "backups") as guest:
+        assert guest.process.wait(150) == 0, guest.said()[-3000:]
+        assert "openssl" in guest.said()
+
     cluster.recovers()
