@@ -9,10 +9,10 @@ import os
 import re
 import selectors
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bootstrap import company, render
@@ -45,7 +45,7 @@ Say = Callable[[str], None]
 
 
 def arbitrate(settings: Settings, say: Say, garbd: str = "garbd") -> None:
-    """Be the arbitrator, for ever; raises ServerMissingError, SettingInvalidError."""
+    """Be the arbitrator, for ever (R36); raises ServerMissingError, SettingInvalidError."""
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     ready = settings.run_dir / READY
     # Left by one that was killed.
@@ -108,8 +108,8 @@ def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
             chunk = os.read(garbd.stdout.fileno(), 65536)
             if not chunk:
                 return f"garbd has ended with status {garbd.wait()}; it is started again"
-            sys.stderr.buffer.write(chunk)
-            sys.stderr.buffer.flush()
+            with suppress(OSError):  # a log that cannot be written must not cost the vote
+                os.write(2, chunk)
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 lost = seen(line, ready, lost)

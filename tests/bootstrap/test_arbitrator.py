@@ -1,5 +1,6 @@
 """garbd's arguments, and what its log tells."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_one_that_ends_is_told(tmp_path: Path) -> None:
     assert why == "garbd has ended with status 3; it is started again"
     assert not (tmp_path / "p").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["garbd.py"]
+
+
+def test_a_log_that_cannot_be_written_costs_no_vote(tmp_path: Path) -> None:
+    argv = program(tmp_path, f"print({PRIM.decode()!r}); sys.exit(3)")
+    code = (
+        "from pathlib import Path; from bootstrap import arbitrator; "
+        f"print(arbitrator.live({argv!r}, Path({str(tmp_path)!r}), Path({str(tmp_path / 'p')!r})))"
+    )
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert "garbd has ended with status 3" in done.stdout
 
 
 def test_an_image_without_it_says_so(tmp_path: Path) -> None:
