@@ -12,7 +12,7 @@ PROGRAM = str(Path(sys.executable).with_name("peer-finder"))
 
 SUFFIX = "galera.default.svc.cluster.local"
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Generous, for busy machines: a test that needs it has failed. Seconds."""
 
 STARTED: list[subprocess.Popen[str]] = []

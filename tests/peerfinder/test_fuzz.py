@@ -113,10 +113,10 @@ def noted(seed: int) -> Iterator[random.Random]:
         raise
 
 
-def seeds() -> Iterator[int]:
-    """Give numbers until the time is over."""
+def seeds(enough: Callable[[], bool] = lambda: True) -> Iterator[int]:
+    """Give numbers until the time is over, and on a busy machine for a minute more until it is enough."""
     end, seed = monotonic() + SECONDS, int(os.environ.get("FUZZ_SEED", random.randrange(2**40)))
-    while monotonic() < end:
+    while monotonic() < end or (not enough() and monotonic() < end + 60):
         yield seed
         seed += 1
 
@@ -148,19 +148,19 @@ def test_a_broken_answer_gives(reader: Callable[[Nameservers], bool], tcp_only: 
         wire = broken(dice.choice(SEEDS)(query), dice)
         return [framed(wire)] if over_tcp else [wire, answer(query, fqdn("mysql-7"))]
 
-    accepted = 0
+    accepted: list[bool] = []
     with Liar(lie) as liar:
         servers = Nameservers.from_text(liar.nameserver)
-        for seed in seeds():
+        for seed in seeds(lambda: any(accepted)):
             with noted(seed) as dice:
                 began = monotonic()
                 try:
-                    accepted += reader(servers)
+                    accepted.append(reader(servers))
                 except PeerFinderError as exc:
                     message = str(exc)
                     assert message.isprintable(), message
                 assert monotonic() - began < SLOW
-    assert accepted, "no answer was broken so that it could still be read: nothing was tested"
+    assert any(accepted), "no answer was broken so that it could still be read: nothing was tested"
 
 
 def test_a_broken_resolv_conf_gives_names_and_servers_or_an_error_of_ours() -> None:
