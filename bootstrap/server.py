@@ -27,9 +27,13 @@ _VARIABLES = (
 )
 
 
+_GROUP = "wsrep_gcomm_uuid"
+"""The provider tells it for as long as it is connected to its group."""
+
+
 def status(path: Path, password: str) -> Server | str:
     """Ask the server behind this socket; returns a reason where there is no answer."""
-    names = ",".join(f"'{name}'" for name in _VARIABLES)
+    names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP))
     try:
         rows = _run(path, password, f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
     except (pymysql.Error, OSError) as exc:
@@ -118,8 +122,11 @@ def _server(values: dict[str, str]) -> Server | str:
     if missing := [name for name in _VARIABLES if name not in values]:
         return f"the server does not tell {missing[0]}: is wsrep_provider loaded?"
     committed = values["wsrep_last_committed"]
+    # After "Receiving IST failed, node restart required" the provider leaves its group for good, and the server goes on
+    # to say what it said while it was joining: non-Primary, as every healthy joiner does (galera replicator_str.cpp).
+    lost = values["wsrep_cluster_status"] == "non-Primary" and not values.get(_GROUP)
     return Server(
-        cluster_status=values["wsrep_cluster_status"],
+        cluster_status="Disconnected" if lost else values["wsrep_cluster_status"],
         local_state=values["wsrep_local_state_comment"],
         uuid=values["wsrep_cluster_state_uuid"].lower() or NIL_UUID,
         # An undefined seqno is shown as 2^64-1 by some versions and as -1 by others.
