@@ -14,16 +14,19 @@ from dataclasses import dataclass, field, replace
 
 from bootstrap import lineage, permission, promise
 from bootstrap.chronicle import Chronicle
-from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
+from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide, epoch_alive
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import (
+    NIL_UUID,
     UNKNOWN_SEQNO,
     DataClass,
     Disk,
     Facts,
     Fork,
+    Left,
     Mark,
     Phase,
+    Position,
     Promise,
     Record,
     Server,
@@ -203,9 +206,18 @@ class Agent:
         self.stuck = self.stuck + 1 if isinstance(decision, Stop) else 0
         if self.stuck == STUCK_ROUNDS:
             self.stuck = 0
+            with self.changed:
+                self.keep(left=self.left_behind())
             failure = self.world.stop()
             self.world.say(f"the server was told to stop: {failure or 'it will'}")
             self.chronicle.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
+
+    def left_behind(self) -> Left | None:
+        """What this server, which is outside of a Primary Component, leaves behind when it is stopped now."""
+        server = self.pod.server
+        if server is None or server.view is None or server.last_committed == UNKNOWN_SEQNO or server.uuid == NIL_UUID:
+            return None
+        return Left(server.view, Position(server.uuid, server.last_committed))
 
     def observe(self) -> None:
         """Probe the lock and, if something holds it, ask the server."""
@@ -214,6 +226,8 @@ class Agent:
                 return
         held = not self.world.lock_is_free()
         server = self.world.server() if held else None
+        if isinstance(server, Server) and not server.primary:
+            server = replace(server, view=self.world.view())
         self.tell_silence(server if isinstance(server, str) else "")
         with self.changed:
             self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
@@ -412,7 +426,10 @@ class Agent:
         if server is None:
             self.keep(volumes=self.volumes_with([r for r in alive if r.primary]))
             return
+        self.keep(left=None)
         epochs = [r.epoch for r in alive if r.primary and r.primary.uuid == server.uuid]
+        if memory.joining:
+            epochs.append(memory.joined)
         # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
         if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
             epochs.append(memory.promise.term)
@@ -537,6 +554,7 @@ class Agent:
         with self.changed:
             if starter != self.starter:
                 return
+            disk = self.with_view(disk)
             self.see(self.pod.reported(disk, fingerprint))
             self.learn_from_disk(disk)
             if self.errand:
@@ -545,6 +563,14 @@ class Agent:
             self.errand = ""
             self.verdict = Verdict(Wait("start", "the datadir has just been read"))
         self.wake.set()
+
+    def with_view(self, disk: Disk) -> Disk:
+        """The disk with the view that its server was in when this agent stopped it, if it is what that one left."""
+        left, found = self.memory.left, disk.position
+        if left is None or disk.view or found is None or disk.data_class not in CANDIDATES:
+            return disk
+        same = found.uuid == left.position.uuid and found.seqno >= left.position.seqno
+        return replace(disk, view=left.view) if same else disk
 
     def next_verdict(self, seen: Verdict | None, timeout: float) -> Verdict:
         """Wait until there is a verdict that says something else than `seen`; after `timeout` seconds the same one."""
@@ -579,9 +605,11 @@ class Agent:
                     self.memory,
                     # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
                     joining=permission.kernel_boot_id() if verdict.action is Action.JOIN else "",
+                    joined=epoch_alive(self.facts()) if verdict.action is Action.JOIN else 0,
                     initialised=self.memory.initialised or first,
                     lineage=self.forks_after(verdict),
                     word=None,
+                    left=None,
                 )
             except JournalUnwritableError as exc:
                 return Verdict(Hold("journal", str(exc)), began=verdict.began)

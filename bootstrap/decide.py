@@ -119,12 +119,15 @@ def stuck_server(facts: Facts) -> Decision | None:
     """A live non-Primary server beside dead ones waits for ever: it must stop for the proof of a full outage (R17).
 
     It can commit nothing, and its last position goes to disk.  Galera forms a Primary Component again by itself only
-    if all members of the last one are back, and those that are frozen will not start before this is decided.
+    if all members of the last one are back, and those that are frozen will not start before this is decided.  Whom a
+    proof will cover once it has stopped need not be heard.
     """
     if outside(facts.own) and facts.own.server and facts.own.server.cluster_status == "Disconnected":
         return Stop("stuck-server", "my server has lost its group and will not connect again by itself")
     others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
-    if not outside(facts.own) or not all(isinstance(r, Record) and (outside(r) or frozen(r)) for r in others):
+    if not outside(facts.own):
+        return None
+    if not all(isinstance(r, Record) and (outside(r) or frozen(r)) for r in others) and not proof.once_stopped(facts):
         return None
     dead = [r.pod for r in facts.answers if frozen(r)]
     return Stop("stuck-server", f"my server is not in a Primary Component and {', '.join(dead)} died") if dead else None
@@ -199,6 +202,8 @@ def join_primary(facts: Facts) -> Decision | None:
     if mine is None:
         return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
     if mine.uuid == server.uuid and facts.own.epoch > (epoch := epoch_alive(facts)):
+        if any(r.primary and r.joining for r in facts.answers):
+            return Wait("join", f"{name} is Primary of epoch {epoch} or later: who has just joined it is about to tell")
         return Hold(
             "other-history",
             f"{name} is Primary of epoch {epoch}, my datadir holds {mine} of epoch {facts.own.epoch}: the cluster was "
@@ -346,9 +351,9 @@ def one_history(facts: Facts) -> Decision | None:
 def replaced_volume(facts: Facts) -> Decision | None:
     """A blank disk where a member's data were: what it held may have been the newest (R7, R9).
 
-    It counts as answered only while its `joining` mark is open: then a Primary Component that contained its history
-    had let it join.  The most advanced disks know which volumes a Primary Component had seen.  Who is not a member of
-    the last Primary view, where that is proven, had nothing newer.
+    A member's own counts as answered only while its `joining` mark is open: then a Primary Component that contained its
+    history had let it join.  The most advanced disks know which volumes a Primary Component had seen.  Who is not a
+    member of the last Primary view, where that is proven, had nothing newer.
     """
     members = proof.last_view(facts) or facts.expected
     best = candidate(lineage.most_advanced(facts.records))
@@ -366,10 +371,11 @@ def replaced_volume(facts: Facts) -> Decision | None:
                 f"{record.pod} may hold more than anybody else ({disk_of(record).detail}, {told(record)}): "
                 "a human must look at its datadir; without it: `galera-bootstrap force` in another pod",
             )
-        if disk_of(record).data_class not in BLANK or record.joining:
+        if disk_of(record).data_class not in BLANK:
             continue
         volumes = {volume for ordinal, volume in seen if ordinal == record.ordinal}
-        if record.history or (volumes and record.volume_id not in volumes):
+        # That it was let join may rest on a Primary Component that had just died: one that lives on has the new id.
+        if (record.history and not record.joining) or (volumes and record.volume_id not in volumes):
             return Hold(
                 "replaced-volume",
                 f"the data of {record.pod}, a member, are gone since the outage and may have been the newest: "

@@ -60,6 +60,20 @@ class Mark:
     """At or after the seqno of the view's configuration change; whoever left before it has nothing beyond."""
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a server that is outside of a Primary Component leaves behind when its agent stops it.
+
+    Galera removes the view at a stop in order.  Until this server has ended it can be in no other view: that takes all
+    members of this one, and one of them is dead and starts nothing.
+    """
+
+    view: View
+    """The last Primary view that it was in."""
+    position: Position
+    """What it had committed."""
+
+
 class DataClass(StrEnum):
     """The condition of a datadir, one word each."""
 
@@ -142,6 +156,8 @@ class Server:
     """`wsrep_last_committed`; -1 when the server does not know."""
     size: int
     """`wsrep_cluster_size`."""
+    view: View | None = None
+    """The last Primary view that it has written, where it is outside of one now."""
 
     @property
     def settled(self) -> bool:

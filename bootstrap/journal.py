@@ -12,13 +12,15 @@ from pathlib import Path
 
 from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
-from bootstrap.facts import Fork, Mark, Promise, Word
+from bootstrap.facts import Fork, Left, Mark, Promise, Word
 from bootstrap.record import (
     Json,
     dump_fork,
+    dump_left,
     dump_mark,
     dump_word,
     load_fork,
+    load_left,
     load_mark,
     load_promise,
     load_word,
@@ -45,6 +47,8 @@ class Memory:
     """The history that this volume was last a Synced member of; empty = none yet."""
     epoch: int = 0
     """The term in which that history's Primary Component was bootstrapped."""
+    joined: int = 0
+    """The epoch of the Primary Component under which a join was permitted last: whoever told it may be gone by then."""
     promise: Promise | None = None
     """The promise that binds this pod."""
     term: int = 0
@@ -57,6 +61,8 @@ class Memory:
     """The operator's word under which this pod stands for election; worth nothing without the promise beside it."""
     mark: Mark | None = None
     """How far this volume had certainly come in the newest view that it was seen in."""
+    left: Left | None = None
+    """What the server left behind that the agent stopped last; None once anything was permitted to start since."""
     words: tuple[str, ...] = ()
     """What operators have decided here, a line each, for humans."""
 
@@ -118,6 +124,7 @@ def _dump(memory: Memory) -> Json:
     told["lineage"] = [dump_fork(fork) for fork in memory.lineage]
     told["word"] = dump_word(memory.word) if memory.word else None
     told["mark"] = dump_mark(memory.mark) if memory.mark else None
+    told["left"] = dump_left(memory.left) if memory.left else None
     return {key: value for key, value in told.items() if value or key not in _SAID}
 
 
@@ -126,7 +133,7 @@ def _load(value: object) -> Memory:
         raise ValueError("unknown version")
     promise, volumes = value.pop("promise"), value.pop("volumes")
     forks, word, words = value.pop("lineage", []), value.pop("word", None), value.pop("words", [])
-    mark = value.pop("mark", None)
+    mark, left = value.pop("mark", None), value.pop("left", None)
     memory = Memory(**value)
     if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
         raise TypeError("a value of the wrong type")
@@ -138,10 +145,11 @@ def _load(value: object) -> Memory:
         word=None if word is None else load_word(word),
         words=tuple(str(line) for line in words),
         mark=None if mark is None else load_mark(mark),
+        left=None if left is None else load_left(left),
     )
 
 
-_SAID = ("lineage", "word", "words", "mark")
+_SAID = ("lineage", "word", "words", "mark", "left")
 """What is there only after an operator's word, or once a view was seen."""
 
 
@@ -154,4 +162,5 @@ _KINDS = {
     "uuid": str,
     "epoch": int,
     "term": int,
+    "joined": int,
 }

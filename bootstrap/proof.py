@@ -16,19 +16,19 @@ before (pc_proto.cpp).  So if every member of a view has answered, frozen, and h
   rounded down, plus one.  (Asking each member for a durable ticket before a join would prove a little more, and would
   let one silent agent stop all joins.)
 
-It says nothing where members have other weights, or stopped in order, which removes the view from their disks, and it
-knows nothing of a `pc.bootstrap` by hand.
+It says nothing where members have other weights, or stopped in order, which removes the view from their disks (but for
+a server that its own agent has stopped outside of a Primary Component, see `facts.Left`), and it knows nothing of a
+`pc.bootstrap` by hand.
 
 **P2, the last one out**, only where the settings allow it: a pod that stopped in order as the only member.  It does not
 hear from the others at all, so where an operator's word has begun a new history without this pod it is wrong.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from bootstrap import lineage
-from bootstrap.facts import DataClass, Facts, Phase, Record, Unknown, View
-from bootstrap.standing import CANDIDATES, blocker, candidate, disk_of
+from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Facts, Phase, Position, Record, Unknown, View
+from bootstrap.standing import CANDIDATES, blocker, candidate, disk_of, outside
 
 
 class Proof(NamedTuple):
@@ -46,7 +46,7 @@ def of(facts: Facts) -> Proof | None:
     """The proof that covers all who are not frozen with a known position (R8, R9); None = there is none, or no need."""
     others = facts.expected - {facts.own.ordinal}
     missing = frozenset(o for o in others if blocker(facts.peer(o)))
-    if not missing or not missing <= facts.peers.keys() or lineage.leading(facts.records) is None:
+    if not missing or not others <= facts.peers.keys() or lineage.leading(facts.records) is None:
         return None
     if not all(dispensable(facts.peer(o)) for o in missing):
         return None
@@ -67,30 +67,78 @@ def dispensable(peer: Record | Unknown) -> bool:
     return isinstance(peer, Unknown) or (peer.phase is Phase.FROZEN and peer.disk is not None)
 
 
-def last_view(facts: Facts) -> frozenset[int]:
-    """The members of the Primary view after which no other one can have been (P1); empty = that is not proven."""
+def once_stopped(facts: Facts) -> bool:
+    """Whether P1 would cover the silent pods if the servers that are outside of a Primary Component stopped (R17)."""
+    others = facts.expected - {facts.own.ordinal}
+    missing = [o for o in others if blocker(facts.peer(o)) and not is_outside(facts.peer(o))]
+    asked = facts.expected - {facts.own.ordinal} <= facts.peers.keys()
+    return asked and all(dispensable(facts.peer(o)) for o in missing) and bool(last_view(facts, live=True))
+
+
+def is_outside(peer: Record | Unknown) -> bool:
+    """Whether a peer's live server says that it is outside of a Primary Component."""
+    return isinstance(peer, Record) and outside(peer)
+
+
+def last_view(facts: Facts, *, live: bool = False) -> frozenset[int]:
+    """The members of the Primary view after which no other one can have been (P1); empty = that is not proven.
+
+    `live`: servers that are outside of a Primary Component count as if they were dead.
+    """
     by_name: dict[str, list[Record]] = {}
     for record in facts.records:
-        if blocker(record) is None and (view := disk_of(record).view):
+        view = view_of(record)
+        if view is not None and (live or blocker(record) is None):
             by_name.setdefault(view.name, []).append(record)
+    best = furthest(facts, live=live)
+    if best is None:
+        return frozenset()
     for holders in by_name.values():
-        if whole(holders) and reached(holders, facts) and not outnumbered(holders, facts):
+        if whole(holders) and reached(holders, *best) and not outnumbered(holders, facts):
             return frozenset(r.ordinal for r in holders)
     return frozenset()
 
 
-def views(records: list[Record]) -> Iterator[View]:
-    """The views on these disks."""
-    return (view for r in records if (view := disk_of(r).view))
+def view_of(record: Record) -> View | None:
+    """The last Primary view on this disk, or of the live server that is outside of one."""
+    if outside(record):
+        return record.server.view if record.server else None
+    return disk_of(record).view if blocker(record) is None else None
+
+
+def views(records: list[Record]) -> list[View]:
+    """The views of these."""
+    return [view for r in records if (view := view_of(r))]
+
+
+def furthest(facts: Facts, *, live: bool) -> tuple[int, Position] | None:
+    """Who is the most advanced, and where; None where that cannot be told."""
+    if not live:
+        if lineage.leading(facts.records) is None:
+            return None
+        best = lineage.most_advanced(facts.records)
+        position = candidate(best)
+        return (best.ordinal, position) if position else None
+    found = {r.ordinal: p for r in facts.records if (p := live_position(r) if outside(r) else candidate(r))}
+    if len({p.uuid for p in found.values()}) != 1:
+        return None
+    return max(found.items(), key=lambda item: item[1].seqno)
+
+
+def live_position(record: Record) -> Position | None:
+    """What a live server has committed."""
+    server = record.server
+    known = server is not None and server.last_committed != UNKNOWN_SEQNO and server.uuid != NIL_UUID
+    return Position(server.uuid, server.last_committed) if server and known else None
 
 
 def whole(holders: list[Record]) -> bool:
     """Whether these are all members of their view, each once, and none of their disks is in doubt (R8)."""
-    found = list(views(holders))
+    found = views(holders)
     members = sorted(found[0].members)
     if sorted(v.my_uuid for v in found) != members or any(sorted(v.members) != members for v in found):
         return False
-    return all(disk_of(r).data_class in CANDIDATES or is_joiner(r) for r in holders)
+    return all(outside(r) or disk_of(r).data_class in CANDIDATES or is_joiner(r) for r in holders)
 
 
 def is_joiner(record: Record) -> bool:
@@ -99,14 +147,12 @@ def is_joiner(record: Record) -> bool:
     return disk.data_class is DataClass.SST_INTERRUPTED and record.joining and not disk.doubtful
 
 
-def reached(holders: list[Record], facts: Facts) -> bool:
+def reached(holders: list[Record], best: int, position: Position) -> bool:
     """Whether the most advanced disk is one of theirs, and has come to where a mark says that the view began (R8)."""
-    best = lineage.most_advanced(facts.records)
-    position = candidate(best)
     (name,) = {view.name for view in views(holders)}
     marks = [r.mark.position for r in holders if r.mark and r.mark.view == name]
-    came = any(position and mark.uuid == position.uuid and mark.seqno <= position.seqno for mark in marks)
-    return came and best.ordinal in {r.ordinal for r in holders}
+    came = any(mark.uuid == position.uuid and mark.seqno <= position.seqno for mark in marks)
+    return came and best in {r.ordinal for r in holders}
 
 
 def outnumbered(holders: list[Record], facts: Facts) -> bool:
@@ -114,7 +160,7 @@ def outnumbered(holders: list[Record], facts: Facts) -> bool:
     epoch, members = max(r.epoch for r in holders), {r.ordinal for r in holders}
     if any(r.epoch > epoch for r in facts.records):
         return True
-    view = next(views(holders))
+    view = views(holders)[0]
     stayed_away = {r.ordinal for r in facts.records if not may_have_come(r, view, epoch)}
     return len(facts.expected - members - stayed_away) > len(members) // 2 + 1
 

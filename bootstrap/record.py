@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
-from bootstrap.facts import DataClass, Disk, Fork, Mark, Phase, Position, Promise, Record, Server, View, Word
+from bootstrap.facts import DataClass, Disk, Fork, Left, Mark, Phase, Position, Promise, Record, Server, View, Word
 from bootstrap.promise import Prepare, Refusal
 
 Choice = TypeVar("Choice", Phase, DataClass)
@@ -115,6 +115,7 @@ def _dump_server(server: Server) -> Json:
         "uuid": server.uuid,
         "last_committed": server.last_committed,
         "size": server.size,
+        "view": dump_view(server.view) if server.view else None,
     }
 
 
@@ -168,6 +169,17 @@ def load_disk(value: object) -> Disk:
         doubtful=_get(message, "doubtful", bool),
         view=_optional(message, "view", load_view),
     )
+
+
+def dump_left(left: Left) -> Json:
+    """What a stopped server has left behind, as JSON values."""
+    return {"view": dump_view(left.view), "uuid": left.position.uuid, "seqno": left.position.seqno}
+
+
+def load_left(value: object) -> Left:
+    """Read what a stopped server has left behind; raises MessageInvalidError."""
+    message = _typed(value, dict)
+    return Left(load_view(message.get("view")), _load_position(message))
 
 
 def load_view(value: object) -> View:
@@ -242,6 +254,7 @@ def _load_server(value: object) -> Server:
         uuid=_get(message, "uuid", str),
         last_committed=_get(message, "last_committed", int),
         size=_get(message, "size", int),
+        view=_optional(message, "view", load_view),
     )
 
 

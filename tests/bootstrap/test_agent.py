@@ -512,3 +512,44 @@ def test_only_a_member_marks_a_view(fleet: Fleet, state: str) -> None:
         agent_of(pod).memory = replace(agent_of(pod).memory, joining="a join is open")
     agent_of(pod).observe()
     assert agent_of(pod).new_mark() is None
+
+
+# What a server leaves behind that was stopped outside of a Primary Component.
+
+
+def left_alone(fleet: Fleet) -> Pod:
+    """The first pod's server lives outside, the others are dead, and it has been stopped for that."""
+    first, *others = alive(fleet)
+    first.views = itertools.repeat(view(3))
+    for pod in others:
+        fleet.kill_server(pod)
+    for _ in range(STUCK_ROUNDS + 2):
+        for pod in others:
+            fleet.begin(pod)
+            fleet.report(pod)
+        rounds(fleet, 1)
+    assert first.server == ""
+    return first
+
+
+def test_the_view_of_a_server_that_was_stopped_outside_is_kept_until_the_next_start(fleet: Fleet) -> None:
+    first = left_alone(fleet)
+    again = restart(fleet, first)
+    fleet.begin(first)
+    fleet.report(first)
+    found = again.record().disk
+    assert found is not None
+    assert found.view == view(3)
+
+    fleet.recover()
+    assert agent_of(first).memory.left is None
+
+
+def test_other_data_are_not_taken_for_what_that_server_has_left(fleet: Fleet) -> None:
+    first = left_alone(fleet)
+    first.log = first.log[:-1]
+    fleet.begin(first)
+    fleet.report(first)
+    found = agent_of(first).record().disk
+    assert found is not None
+    assert found.view is None

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bootstrap.decide import Bootstrap, Hold, Join, Wait, decide
-from bootstrap.facts import DataClass, Facts, Mark, Phase, Position, Record, Unknown
+from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait, decide
+from bootstrap.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown
 from bootstrap.promise import unbound
 from bootstrap.proof import Proof, of
 from tests.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
@@ -40,14 +40,7 @@ def test_the_other_member_waits_for_the_winner() -> None:
 
 def test_only_who_is_left_out_needs_no_promise() -> None:
     facts = two_of_three()
-    promise = decide_term(facts)
-    assert unbound(facts, promise) == [0, 1]
-
-
-def decide_term(facts: Facts) -> Any:
-    from bootstrap.facts import Promise  # noqa: PLC0415  # one test's own value
-
-    return Promise(1, facts.own.ordinal, facts.own.boot_id)
+    assert unbound(facts, Promise(1, facts.own.ordinal, facts.own.boot_id)) == [0, 1]
 
 
 NO_PROOF = {
@@ -156,3 +149,35 @@ NOT_LAST = {
 @pytest.mark.parametrize("facts", NOT_LAST.values(), ids=NOT_LAST)
 def test_it_is_not_the_last_one_out_when_it(facts: Facts) -> None:
     assert not isinstance(decide(facts), Bootstrap)
+
+
+def outside(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> Record:
+    """A server that has lost its quorum and remembers this view."""
+    record = in_view(frozen(ordinal, seqno), *members, marked=8)
+    assert record.disk is not None
+    server = Server("non-Primary", "Initialized", A, seqno, 1, record.disk.view)
+    return replace(record, phase=Phase.RUNNING, disk=None, server=server, **changes)
+
+
+def test_a_server_that_is_left_alone_is_stopped_where_that_completes_a_proof() -> None:
+    """The third pod was lost before; without a stop the two wait for it for ever."""
+    decision = decide(seen_by(outside(0, 0, 1), crashed(1, 0, 1), 2))
+    assert decision == Stop("stuck-server", decision.reason)
+    waits = decide(seen_by(crashed(1, 0, 1), outside(0, 0, 1), 2))
+    assert isinstance(waits, Wait)
+
+
+NOT_STOPPED = {
+    "a member is silent": seen_by(outside(0, 0, 1), 1, 2),
+    "the dead one was not in the last view": seen_by(outside(0, 0, 1), crashed(2, 0, 1, 2, number=4), 1),
+    "nobody is dead": seen_by(outside(0, 0, 1), outside(1, 0, 1), 2),
+    "what it has committed is not known": seen_by(outside(0, 0, 1, seqno=-1), crashed(1, 0, 1, seqno=7), 2),
+    "the mark is beyond what both have": seen_by(outside(0, 0, 1, seqno=7), crashed(1, 0, 1, seqno=7), 2),
+    "a sole survivor might have been outnumbered": seen_by(outside(0, 0), crashed(1, 1), 2),
+    "a peer is reading its datadir": seen_by(outside(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
+}
+
+
+@pytest.mark.parametrize("facts", NOT_STOPPED.values(), ids=NOT_STOPPED)
+def test_it_is_not_stopped_when(facts: Facts) -> None:
+    assert not isinstance(decide(facts), Stop)

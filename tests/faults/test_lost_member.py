@@ -62,6 +62,22 @@ def test_one_of_the_last_two_is_still_waited_for(cluster: Cluster) -> None:
     assert judge(lab, recorded(cluster.record)).complaints == []
 
 
+def test_one_of_the_last_two_dies_and_comes_back_while_the_third_is_lost(cluster: Cluster) -> None:
+    """The other one lives on outside of a Primary Component: it is stopped, and what it leaves behind is a proof."""
+    lab = cluster.lab
+    lab.pod(2).power_off()
+    lab.wait("two are Primary without the third", lambda: both_in_a_view_of_two(cluster))
+    cluster.write(100, through=(0, 1))
+    lab.wait("both have marked their view", lambda: marked(cluster, 0, 1))
+    lab.pod(1).reboot()
+
+    lab.wait(
+        "two are Primary again", lambda: both_in_a_view_of_two(cluster) and cluster.all_bootstraps == 2, seconds=240
+    )
+    lab.start_all((2,))
+    cluster.recovers()
+
+
 def both_in_a_view_of_two(cluster: Cluster) -> bool:
     servers = cluster.lab.servers()
     return all((server := servers[k]) is not None and server.synced_in(2) for k in (0, 1))

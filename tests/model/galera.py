@@ -218,5 +218,6 @@ def quorum(state: State, number: int) -> State:
 def forget_volume(node: Node, number: int) -> Node:
     """An empty volume in its place."""
     memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False, joining="", uuid="",
-                     epoch=0, promise=None, term=0, volumes=(), lineage=(), word=None, mark=None)  # fmt: skip
+                     epoch=0, promise=None, term=0, volumes=(), lineage=(), word=None, mark=None, left=None,
+                     joined=0)  # fmt: skip
     return node._replace(log=(), data=DataClass.EMPTY, memory=memory, uuid=HISTORY, base=0, view=None)

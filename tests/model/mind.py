@@ -6,12 +6,13 @@ One round of an agent is several steps here, so that anything can happen between
 from dataclasses import replace
 
 from bootstrap import lineage, promise
-from bootstrap.decide import Bootstrap, Join, Stop, decide
+from bootstrap.decide import Bootstrap, Join, Stop, decide, epoch_alive
 from bootstrap.facts import (
     DataClass,
     Disk,
     Facts,
     Fork,
+    Left,
     Mark,
     Phase,
     Position,
@@ -45,7 +46,8 @@ def observe(state: State, ordinal: int) -> State:
     server = None
     if node.server in ALIVE:
         view = state.components[node.component].view
-        server = Server(node.server, "Synced", node.uuid, len(node.log) - node.base, len(view))
+        last = node.view if node.server == "non-Primary" else None
+        server = Server(node.server, "Synced", node.uuid, len(node.log) - node.base, len(view), last)
     pod = node.pod.observed(held=node.held, server=server)
     return state.put(node._replace(pod=pod, asking=(), fresh=True))
 
@@ -73,7 +75,15 @@ def conclude(state: State, ordinal: int) -> State:
     node = retired(node)
     action = Action.JOIN if isinstance(decision, Join) else None
     state = state.put(node._replace(verdict=Verdict(decision.rule, action, node.memory.promise)))
-    return galera.stop(state, ordinal) if isinstance(decision, Stop) else state
+    return stop_stuck(state, ordinal) if isinstance(decision, Stop) else state
+
+
+def stop_stuck(state: State, ordinal: int) -> State:
+    """Stop a server that is outside; what it leaves behind is in the journal before."""
+    node = state.nodes[ordinal]
+    server = node.pod.server
+    left = Left(server.view, Position(server.uuid, server.last_committed)) if server and server.view else None
+    return galera.stop(state.put(node._replace(memory=replace(node.memory, left=left))), ordinal)
 
 
 def facts_of(state: State, ordinal: int) -> Facts:
@@ -90,13 +100,15 @@ def remembered(node: Node, state: State) -> Node:
         epochs = [memory.epoch, *(r.epoch for r in heard if r.primary and r.primary.uuid == server.uuid)]
         if memory.promise is not None and memory.promise.winner == node.ordinal:
             epochs.append(memory.promise.term)
+        if memory.joining:
+            epochs.append(memory.joined)
         volumes = {r.ordinal: r.volume_id for r in heard}
         if memory.uuid in ("", server.uuid):
             volumes = dict(memory.volumes) | volumes
         forks = lineage.ancestry((*lineage.told_by(memory.lineage, server.uuid), *told_alive(heard)), server.uuid)
         memory = replace(
             memory, epoch=max(epochs), uuid=server.uuid, joining="", volumes=tuple(sorted(volumes.items())),
-            lineage=forks, mark=marked(node, state),
+            lineage=forks, mark=marked(node, state), left=None,
         )  # fmt: skip
         me = record(node._replace(memory=memory), len(state.nodes))
     later = heard if node.fresh else []
@@ -224,9 +236,18 @@ def kill_pod(state: State, ordinal: int) -> State:
 def arrive(state: State, ordinal: int) -> State:
     """A starter has the lock, tells the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
-    found = disk(node, state.kernel)
+    found = with_view(node.memory, disk(node, state.kernel))
     pod, memory = node.pod.arrived().reported(found, "as found"), learnt(node.memory, found)
     return state.put(node._replace(starter=True, errand=False, pod=pod, memory=memory, verdict=Verdict("start")))
+
+
+def with_view(memory: Memory, found: Disk) -> Disk:
+    """The disk with the view that its server was in when its agent stopped it."""
+    left, position = memory.left, found.position
+    if left is None or found.view or position is None or found.data_class not in CANDIDATES:
+        return found
+    same = position.uuid == left.position.uuid and position.seqno >= left.position.seqno
+    return replace(found, view=left.view) if same else found
 
 
 def learnt(memory: Memory, found: Disk) -> Memory:
@@ -256,8 +277,10 @@ def take(state: State, ordinal: int) -> State:
     assert verdict.action is not None
     join = verdict.action is Action.JOIN
     memory = replace(
-        node.memory, joining="open" if join else "", initialised=node.memory.initialised or verdict.first,
-        lineage=forks_after(node, verdict), word=None,
+        node.memory, joining="open" if join else "",
+        joined=epoch_alive(facts_of(state, ordinal)) if join else 0,
+        initialised=node.memory.initialised or verdict.first,
+        lineage=forks_after(node, verdict), word=None, left=None,
     )  # fmt: skip
     pod = node.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0)
     kernel = state.kernel if join else node.kernel
