@@ -45,6 +45,8 @@ class Overlay:
     def apply(self, *patches: Mapping[str, Any], components: tuple[str, ...] = ()) -> None:
         """The lab with these."""
         rules = {
+            # Else what components add is of no namespace, and finds no object of one whose name has a suffix hash.
+            "namespace": NAMESPACE,
             "resources": [os.path.relpath(OVERLAY, self._folder)],
             "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
             "patches": [{"patch": json.dumps(patch)} for patch in patches],
