@@ -569,8 +569,7 @@ class Agent:
         left, found = self.memory.left, disk.position
         if left is None or disk.view or found is None or disk.data_class not in CANDIDATES:
             return disk
-        same = found.uuid == left.position.uuid and found.seqno >= left.position.seqno
-        return replace(disk, view=left.view) if same else disk
+        return replace(disk, view=left.view) if found == left.position else disk
 
     def next_verdict(self, seen: Verdict | None, timeout: float) -> Verdict:
         """Wait until there is a verdict that says something else than `seen`; after `timeout` seconds the same one."""

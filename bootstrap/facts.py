@@ -64,14 +64,14 @@ class Mark:
 class Left:
     """What a server that is outside of a Primary Component leaves behind when its agent stops it.
 
-    Galera removes the view at a stop in order.  Until this server has ended it can be in no other view: that takes all
-    members of this one, and one of them is dead and starts nothing.
+    Galera removes the view at a stop in order.  If the server has been in another one until it has ended, its position
+    tells: each change of a Primary view takes a seqno (galera gcs_group.cpp, `gcs_group_act_conf`).
     """
 
     view: View
     """The last Primary view that it was in."""
     position: Position
-    """What it had committed."""
+    """What it had committed; the disk must be just there."""
 
 
 class DataClass(StrEnum):

@@ -68,11 +68,16 @@ def dispensable(peer: Record | Unknown) -> bool:
 
 
 def once_stopped(facts: Facts) -> bool:
-    """Whether P1 would cover the silent pods if the servers that are outside of a Primary Component stopped (R17)."""
+    """Whether P1 would cover the silent pods if the servers that are outside of a Primary Component stopped (R17).
+
+    A member of the last view must be dead: else that view may come together again by itself.
+    """
     others = facts.expected - {facts.own.ordinal}
     missing = [o for o in others if blocker(facts.peer(o)) and not is_outside(facts.peer(o))]
-    asked = facts.expected - {facts.own.ordinal} <= facts.peers.keys()
-    return asked and all(dispensable(facts.peer(o)) for o in missing) and bool(last_view(facts, live=True))
+    if not others <= facts.peers.keys() or not all(dispensable(facts.peer(o)) for o in missing):
+        return False
+    members = last_view(facts, live=True)
+    return any(r.ordinal in members and blocker(r) is None for r in facts.answers)
 
 
 def is_outside(peer: Record | Unknown) -> bool:

@@ -545,9 +545,10 @@ def test_the_view_of_a_server_that_was_stopped_outside_is_kept_until_the_next_st
     assert agent_of(first).memory.left is None
 
 
-def test_other_data_are_not_taken_for_what_that_server_has_left(fleet: Fleet) -> None:
+@pytest.mark.parametrize("change", [[], [99]], ids=["older ones", "those of another view that it was in by then"])
+def test_other_data_are_not_taken_for_what_that_server_has_left(fleet: Fleet, change: list[int]) -> None:
     first = left_alone(fleet)
-    first.log = first.log[:-1]
+    first.log = [*first.log, *change] if change else first.log[:-1]
     fleet.begin(first)
     fleet.report(first)
     found = agent_of(first).record().disk

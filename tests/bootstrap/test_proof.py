@@ -171,6 +171,7 @@ NOT_STOPPED = {
     "a member is silent": seen_by(outside(0, 0, 1), 1, 2),
     "the dead one was not in the last view": seen_by(outside(0, 0, 1), crashed(2, 0, 1, 2, number=4), 1),
     "nobody is dead": seen_by(outside(0, 0, 1), outside(1, 0, 1), 2),
+    "no member of the last view is dead": seen_by(outside(0, 0, epoch=3), frozen(2, 9, epoch=2), 1),
     "what it has committed is not known": seen_by(outside(0, 0, 1, seqno=-1), crashed(1, 0, 1, seqno=7), 2),
     "the mark is beyond what both have": seen_by(outside(0, 0, 1, seqno=7), crashed(1, 0, 1, seqno=7), 2),
     "a sole survivor might have been outnumbered": seen_by(outside(0, 0), crashed(1, 1), 2),

@@ -168,7 +168,9 @@ def stop(state: State, ordinal: int) -> State:
     component = state.components[node.component]
     if node.ordinal in component.view:
         node = node._replace(log=component.log)
-        left = component.view - {ordinal}
+        others = [n.ordinal for n in state.nodes if n.component == node.component and n is not state.nodes[ordinal]]
+        heard = component.primary or all(state.connected(ordinal, other) for other in others)
+        left = component.view - {ordinal} if heard else component.view
         state = (
             agree(state, node.component, left)
             if component.primary

@@ -246,8 +246,7 @@ def with_view(memory: Memory, found: Disk) -> Disk:
     left, position = memory.left, found.position
     if left is None or found.view or position is None or found.data_class not in CANDIDATES:
         return found
-    same = position.uuid == left.position.uuid and position.seqno >= left.position.seqno
-    return replace(found, view=left.view) if same else found
+    return replace(found, view=left.view) if position == left.position else found
 
 
 def learnt(memory: Memory, found: Disk) -> Memory:
