@@ -46,6 +46,9 @@ from bootstrap.world import STARTING, World
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
 
+SURPLUS_ROUNDS = 80
+"""In how many rounds in a row there must be a member too many to be no pod: a dead one is a member for 15 s at most."""
+
 
 @dataclass
 class Agent:
@@ -75,6 +78,7 @@ class Agent:
         self.silence = ""
         self.troubles: dict[str, str] = {}
         self.stuck = 0
+        self.surplus = 0
         self.errand = ""
         self.fate: Json = {}
         # For the probes alone: no decision looks at a clock.
@@ -107,6 +111,7 @@ class Agent:
                 lineage=memory.lineage,
                 word=self.word,
                 mark=memory.mark,
+                strangers=memory.strangers,
             )
 
     @property
@@ -426,7 +431,8 @@ class Agent:
         if server is None:
             self.keep(volumes=self.volumes_with([r for r in alive if r.primary]))
             return
-        self.keep(left=None)
+        self.surplus = self.surplus + 1 if server.size > 1 + len(self.maybe_alive()) else 0
+        self.keep(left=None, strangers=memory.strangers or self.surplus >= SURPLUS_ROUNDS)
         epochs = [r.epoch for r in alive if r.primary and r.primary.uuid == server.uuid]
         if memory.joining:
             epochs.append(memory.joined)
@@ -444,6 +450,11 @@ class Agent:
             self.settle_in(server, max([memory.epoch, *epochs]), members)
         else:
             self.keep(volumes=members)
+
+    def maybe_alive(self) -> list[int]:
+        """The other pods that may have a server, as far as is known; more members than these are no pods (R36)."""
+        known = self.expected() - {self.settings.ordinal}
+        return [o for o in known if not isinstance(peer := self.peers.get(o), Record) or not peer.absent]
 
     def volumes_with(self, founders: list[Record]) -> tuple[tuple[int, str], ...]:
         """The volumes to remember when these pods start, or have started, a cluster that this volume was never in.

@@ -250,6 +250,8 @@ class Record:
     """The operator's word under which this pod stands for election."""
     mark: Mark | None = None
     """How far this volume had certainly come in the newest view that it was seen in."""
+    strangers: bool = False
+    """A component that this volume was in has had members that are no pods of this set: an arbitrator, or a guest."""
 
     @property
     def absent(self) -> bool:

@@ -61,6 +61,8 @@ class Memory:
     """The operator's word under which this pod stands for election; worth nothing without the promise beside it."""
     mark: Mark | None = None
     """How far this volume had certainly come in the newest view that it was seen in."""
+    strangers: bool = False
+    """A component that this volume was in has had members that are no pods of this set."""
     left: Left | None = None
     """What the server left behind that the agent stopped last; None once anything was permitted to start since."""
     words: tuple[str, ...] = ()
@@ -163,4 +165,5 @@ _KINDS = {
     "epoch": int,
     "term": int,
     "joined": int,
+    "strangers": bool,
 }

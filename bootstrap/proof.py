@@ -13,8 +13,8 @@ before (pc_proto.cpp).  So if every member of a view has answered, frozen, and h
   configuration change, and a winner that has come as far.
 - A next view may have been agreed on that all of these died before they wrote it, while newcomers in it outnumbered
   them and went on.  Galera offers no sign of that, so the others must be too few: not more than half of the members,
-  rounded down, plus one.  (Asking each member for a durable ticket before a join would prove a little more, and would
-  let one silent agent stop all joins.)
+  rounded down, plus one; and one less where an arbitrator was ever seen.  (Asking each member for a durable ticket
+  before a join would prove a little more, and would let one silent agent stop all joins.)
 
 It says nothing where members have other weights, or stopped in order, which removes the view from their disks (but for
 a server that its own agent has stopped outside of a Primary Component, see `facts.Left`), and it knows nothing of a
@@ -161,13 +161,14 @@ def reached(holders: list[Record], best: int, position: Position) -> bool:
 
 
 def outnumbered(holders: list[Record], facts: Facts) -> bool:
-    """Whether so many others may have come into a next view that they could have gone on without these members (R8)."""
+    """Whether so many others may have come into a next view that they could go on without these members (R8, R36)."""
     epoch, members = max(r.epoch for r in holders), {r.ordinal for r in holders}
     if any(r.epoch > epoch for r in facts.records):
         return True
     view = views(holders)[0]
     stayed_away = {r.ordinal for r in facts.records if not may_have_come(r, view, epoch)}
-    return len(facts.expected - members - stayed_away) > len(members) // 2 + 1
+    strangers = any(r.strangers for r in holders)  # an arbitrator's vote would come on top of these
+    return len(facts.expected - members - stayed_away) + strangers > len(members) // 2 + 1
 
 
 def may_have_come(record: Record, view: View, epoch: int) -> bool:

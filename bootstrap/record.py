@@ -43,6 +43,7 @@ def dump_record(record: Record) -> Json:
         "lineage": [dump_fork(fork) for fork in record.lineage],
         "word": dump_word(record.word) if record.word else None,
         "mark": dump_mark(record.mark) if record.mark else None,
+        "strangers": record.strangers,
     }
 
 
@@ -155,6 +156,7 @@ def load_record(value: object) -> Record:
         lineage=tuple(load_fork(item) for item in _typed(message.get("lineage", []), list, "lineage")),
         word=_optional(message, "word", load_word),
         mark=_optional(message, "mark", load_mark),
+        strangers=_typed(message.get("strangers", False), bool, "strangers"),
     )
 
 

@@ -194,6 +194,7 @@ def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
         lineage=tuple(draw(st.lists(forks, max_size=2))),
         word=None if calm else draw(st.none() | words),
         mark=draw(st.none() | marks),
+        strangers=draw(st.booleans()),
     )
 
 

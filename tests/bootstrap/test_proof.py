@@ -73,6 +73,9 @@ NO_PROOF = {
         crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 9, epoch=3, expected=frozenset(range(4))), 3
     ),
     "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
+    "a sole member of two might have been outnumbered, with an arbitrator's vote": seen_by(
+        crashed(0, 0, expected=frozenset({0, 1}), strangers=True), 1
+    ),
     "two members might have been outnumbered by three": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), 2, 3, 4),
     "somebody is heard who may be one of those": seen_by(crashed(0, 0), frozen(1, 9), 2),
     "a server lives outside": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), running(2, status="non-Primary")),

@@ -85,7 +85,7 @@ def test_a_record_of_the_release_before_tells_of_no_operators_word() -> None:
     assert (load_record(before).lineage, load_record(before).word) == ((), None)
 
 
-OPTIONAL = {"disk", "server", "promise", "lineage", "word", "mark"}
+OPTIONAL = {"disk", "server", "promise", "lineage", "word", "mark", "strangers"}
 
 
 @pytest.mark.parametrize("key", sorted(set(FULL) - OPTIONAL))

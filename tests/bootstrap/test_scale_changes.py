@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.agent import Agent
+from bootstrap.agent import SURPLUS_ROUNDS, Agent
 from bootstrap.decide import Bootstrap, Wait
 from bootstrap.facts import Server
 from tests.bootstrap.fleet import Fleet, Pod
@@ -92,6 +92,17 @@ def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:
         decision = agent_of(pod).verdict.decision
         assert isinstance(decision, Wait), decision
         assert "galera-2 (unknown" in decision.reason
+
+
+def test_an_arbitrator_is_remembered_once_it_cannot_be_a_member_that_has_just_died(fleet: Fleet) -> None:
+    first = fleet.pods[0]
+    agent_of(first).world = replace(agent_of(first).world, server=with_arbitrator(fleet, first))
+    rounds(fleet, SURPLUS_ROUNDS - 1)
+    assert not agent_of(first).memory.strangers
+
+    rounds(fleet, 1)
+    assert agent_of(first).record().strangers
+    assert not agent_of(fleet.pods[1]).record().strangers
 
 
 def with_arbitrator(fleet: Fleet, pod: Pod) -> Callable[[], Server | str]:
