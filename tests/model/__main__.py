@@ -7,8 +7,9 @@ from collections.abc import Callable
 import click
 
 from tests.model.explore import Report, at_random, exhaustively, with_deviations
-from tests.model.starts import pod_gone, pods_found
+from tests.model.starts import member_lost, pod_gone, pods_found
 from tests.model.state import after_outage, first_start
+from tests.model.steps import power_cut
 
 
 @click.command()
@@ -28,6 +29,15 @@ def model(deviations: int, depth: int, walks: int, seed: int) -> None:
         f"a pod is gone, {deviations} deviations": lambda: with_deviations(gone, deviations),
         f"pods beyond a fork come back, {deviations} deviations": lambda: with_deviations(behind, deviations),
         f"a pod comes back to its fork, {deviations} deviations": lambda: with_deviations(level, deviations),
+        f"a member is lost, {deviations} deviations": lambda: with_deviations(
+            member_lost(3, {2}, faults=3, writes=2), deviations
+        ),
+        f"a member was lost before the outage, {deviations} deviations": lambda: with_deviations(
+            power_cut(member_lost(3, {2}, faults=3, writes=1)), deviations
+        ),
+        f"a member is lost, words, {walks} walks of seed {seed}": lambda: at_random(
+            member_lost(3, {2}, faults=7, writes=4)._replace(words=1), seed, walks, 400
+        ),
         f"words and a new pod, {walks} walks of seed {seed}": lambda: at_random(
             after_outage(3, faults=6, writes=3)._replace(words=3, grow=1), seed, walks, 400
         ),
