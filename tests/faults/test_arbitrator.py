@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.lab import machine
 from tests.lab.beside import Beside, arbitrator
 from tests.lab.lab import Lab
@@ -64,7 +65,7 @@ def is_ready(garbd: Beside) -> bool:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=full)])
 def test_one_of_two_dies_and_the_other_goes_on(cluster: Cluster, garbd: Beside, victim: int) -> None:
     survivor = 1 - victim
     with cluster.writer(through=(survivor,)) as writer:
@@ -82,7 +83,7 @@ def test_one_of_two_dies_and_the_other_goes_on(cluster: Cluster, garbd: Beside, 
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("vote", ["lives", "dies"])
+@pytest.mark.parametrize("vote", ["lives", pytest.param("dies", marks=full)])
 def test_a_full_outage_is_recovered_by_the_two_without_the_arbitrator(
     cluster: Cluster, garbd: Beside, vote: str
 ) -> None:
@@ -120,6 +121,7 @@ def test_one_of_two_after_an_outage_waits_for_the_other_although_the_arbitrator_
     whole(cluster)
 
 
+@full
 def test_an_arbitrator_alone_founds_nothing_and_ends_at_once_when_it_is_told_to(lab: Lab, garbd: Beside) -> None:
     time.sleep(10)
     assert not is_ready(garbd)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import BOTH_METHODS, full
 from tests.lab import machine
 from tests.lab.beside import Beside, backup
 from tests.lab.lab import Lab
@@ -19,7 +20,7 @@ from tests.lab.writer import recorded
 pytestmark = [pytest.mark.galera, pytest.mark.timeout(400)]
 
 
-@pytest.fixture(params=["rsync", "mariabackup"])
+@pytest.fixture(params=BOTH_METHODS)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """An empty lab of three, whose full state transfers are made by the parameter."""
     try:
@@ -109,6 +110,7 @@ def test_a_backup_under_load_is_restored_with_every_row_that_was_acknowledged_be
     says(lab, 0, "restore", "was restored here before")
 
 
+@full
 @by_rsync
 def test_what_the_old_cluster_knew_after_the_backup_never_mixes_with_what_was_restored(
     cluster: Cluster, tmp_path: Path
@@ -162,6 +164,7 @@ def test_nothing_is_restored_over_data_and_the_line_says_so(cluster: Cluster, tm
     assert cluster.primaries() == []
 
 
+@full
 @by_rsync
 def test_a_member_that_lost_its_disk_joins_the_living_although_a_backup_could_be_restored(
     cluster: Cluster, tmp_path: Path
@@ -179,6 +182,7 @@ def test_a_member_that_lost_its_disk_joins_the_living_although_a_backup_could_be
     says(lab, 0, "restore", "nothing is restored: mysql-")
 
 
+@full
 @by_rsync
 def test_a_restore_that_is_killed_again_and_again_leaves_nothing_or_all(cluster: Cluster, tmp_path: Path) -> None:
     lab, folder = cluster.lab, tmp_path / "backups"
@@ -199,6 +203,7 @@ def test_a_restore_that_is_killed_again_and_again_leaves_nothing_or_all(cluster:
     assert judge(lab, before).complaints == []
 
 
+@full
 @by_rsync
 def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_removes_what_it_left(
     cluster: Cluster, tmp_path: Path
@@ -222,6 +227,7 @@ def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_removes_what_
     cluster.recovers()
 
 
+@full
 @by_rsync
 def test_only_the_newest_backups_stay_and_a_changed_one_is_not_restored(cluster: Cluster, tmp_path: Path) -> None:
     lab, folder = cluster.lab, tmp_path / "backups"
@@ -246,6 +252,7 @@ def test_only_the_newest_backups_stay_and_a_changed_one_is_not_restored(cluster:
     lab.wait_synced(3)
 
 
+@full
 def test_two_backups_at_once_are_one(cluster: Cluster, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     with backup(cluster.lab, folder) as first:

@@ -12,6 +12,7 @@ import pytest
 from bootstrap.tls import NAMES
 from tests.authority import Authority
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.faults.test_mariabackup import lose_volume
 from tests.lab import machine
 from tests.lab.beside import arbitrator, backup
@@ -154,6 +155,7 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
     cluster.recovers()
 
 
+@full
 @pytest.mark.timeout(300)
 def test_an_arbitrator_and_a_backup_show_the_certificate_that_members_show(cluster: Cluster, tmp_path: Path) -> None:
     lab = cluster.lab

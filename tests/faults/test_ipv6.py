@@ -12,6 +12,7 @@ import pytest
 from bootstrap import exchange
 from bootstrap.exchange import Membership
 from tests.faults.cluster import Cluster
+from tests.faults.halves import BOTH_METHODS
 from tests.lab import machine
 from tests.lab.beside import FIRST, arbitrator, backup
 from tests.lab.lab import Lab
@@ -38,7 +39,7 @@ def _network() -> Iterator[None]:
         os.close(before)
 
 
-@pytest.fixture(params=["rsync", "mariabackup"])
+@pytest.fixture(params=BOTH_METHODS)
 def lab(request: pytest.FixtureRequest, _network: None) -> Iterator[Lab]:
     """An empty lab whose pods have addresses of IPv6."""
     try:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.lab.oracle import judge
 from tests.lab.writer import recorded
 
@@ -34,6 +35,7 @@ def test_two_members_start_again_without_the_third_that_was_lost_before(cluster:
     cluster.recovers()
 
 
+@full
 def test_a_lost_volume_of_a_pod_outside_of_the_last_view_needs_no_human(cluster: Cluster) -> None:
     """R9: its data are gone, and were not the newest."""
     lab = cluster.lab
@@ -47,6 +49,7 @@ def test_a_lost_volume_of_a_pod_outside_of_the_last_view_needs_no_human(cluster:
     cluster.recovers()
 
 
+@full
 def test_one_of_the_last_two_is_still_waited_for(cluster: Cluster) -> None:
     lab = cluster.lab
     lab.pod(2).power_off()

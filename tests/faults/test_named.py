@@ -16,6 +16,7 @@ import pytest
 
 from bootstrap.position import recovered as recovered_position
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.lab import faulty
 from tests.lab.lab import Lab
 from tests.lab.machine import NotInstalledError, as_pod
@@ -24,10 +25,6 @@ from tests.lab.pod import Pod
 from tests.lab.writer import recorded
 
 pytestmark = pytest.mark.galera
-
-FULL = os.environ.get("E2E_FULL") == "1"
-
-full = pytest.mark.skipif(not FULL, reason="NOT TESTED: one of the longer faults; `make fault` or E2E_FULL=1 runs it")
 
 STALL = 60.0
 """Seconds that a winner stands still."""

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 
 pytestmark = pytest.mark.galera
 
@@ -36,6 +37,7 @@ def test_a_pod_that_died_with_the_others_is_waited_for_although_it_is_beyond_the
     lab.wait_synced(4)
 
 
+@full
 @pytest.mark.timeout(600)
 def test_three_five_three_one_three_nothing_and_back_with_every_row(cluster: Cluster) -> None:
     """Each step as `kubectl scale` does it, with writes before and while it is done."""
@@ -55,6 +57,7 @@ def test_three_five_three_one_three_nothing_and_back_with_every_row(cluster: Clu
     assert cluster.all_bootstraps == 2
 
 
+@full
 @pytest.mark.timeout(600)
 def test_a_rolling_restart_under_a_client_loses_nothing_and_copies_nothing_whole(cluster: Cluster) -> None:
     lab = cluster.lab
