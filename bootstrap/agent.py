@@ -193,7 +193,7 @@ class Agent:
             self.end_promise(asked_at=began)
             facts = self.facts()
             decision = decide(facts)
-            if not isinstance(decision, Bootstrap):
+            if not isinstance(decision, Bootstrap) and not self.changing_hands(facts):
                 self.retire(decision.reason)
             bound = self.memory.promise
         if isinstance(decision, Bootstrap):
@@ -205,6 +205,13 @@ class Agent:
         self.chronicle.turned(self.facts(), self.verdict, self.world.say)
         self.stop_stuck_server(decision)
         self.turned_at = time.monotonic()
+
+    def changing_hands(self, facts: Facts) -> bool:
+        """Whether one starter follows another one, and an operator's word waits for what the next one finds.
+
+        It has the lock before it says so; what it finds is compared with the word then.
+        """
+        return self.word is not None and facts.own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
 
     def stop_stuck_server(self, decision: Decision) -> None:
         """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""

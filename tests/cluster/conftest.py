@@ -103,7 +103,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the times to the process that prints the summary, when the tests are shared out between several."""
     found = session.config.stash.get(TIMES, None)
     if found and hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["times"] = found.seconds
+        session.config.workeroutput["times"] = dict(found.seconds)
 
 
 @pytest.hookimpl(optionalhook=True)

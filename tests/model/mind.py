@@ -72,7 +72,8 @@ def conclude(state: State, ordinal: int) -> State:
     decision = decide(facts)
     if isinstance(decision, Bootstrap):
         return campaign(state, ordinal, facts, decision)
-    node = retired(node)
+    if own(state, ordinal).word is None or node.pod.phase not in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING):
+        node = retired(node)
     action = Action.JOIN if isinstance(decision, Join) else None
     state = state.put(node._replace(verdict=Verdict(decision.rule, action, node.memory.promise)))
     return stop_stuck(state, ordinal) if isinstance(decision, Stop) else state
