@@ -3,18 +3,21 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bootstrap import spoken as spoken_words
+from bootstrap.agent import Agent
 from bootstrap.decide import Bootstrap, Hold, Join, Wait, decide
 from bootstrap.errors import JournalUnwritableError
-from bootstrap.facts import DataClass, Disk, Facts, Fork, Position, Promise, Record
+from bootstrap.facts import DataClass, Disk, Facts, Fork, Phase, Position, Promise, Record
 from bootstrap.journal import Memory
 from bootstrap.promise import Prepare, Refusal, consider
 from bootstrap.word import survey
 from tests.bootstrap.fleet import Fleet, Pod
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, spoken
-from tests.bootstrap.test_agent import agent_of, alive, restart, rounds
+from tests.bootstrap.test_agent import agent_of, alive, restart, rounds, waiting
 
 CRASHED = DataClass.CRASHED
 
@@ -247,3 +250,49 @@ def test_a_member_whose_volume_only_an_interrupted_joiner_remembers_is_missed() 
 def test_a_fork_that_is_only_permitted_says_nothing() -> None:
     pending = replace(MEMBER, lineage=(Fork(A, 5, 4),), disk=Disk(CRASHED, Position(B, 7)))
     assert isinstance(decide(seen_by(JOINER, pending, OLD)), Hold)
+
+
+# The next starter takes over while a word is alive.
+
+
+def spoken_in(pod: Pod) -> Agent:
+    """An operator has said there that a new history begins without the pod that nobody hears."""
+    agent = agent_of(pod)
+    told: dict[str, Any] = spoken_words.speak(agent, spoken_words.Said())
+    said = spoken_words.Said(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
+    assert spoken_words.speak(agent, said)["refusal"] == ""
+    assert agent.word is not None
+    return agent
+
+
+def test_a_word_waits_while_the_next_starter_has_the_lock_and_has_not_said_so(fleet: Fleet) -> None:
+    waiting(fleet, 5, 9, 9)
+    fleet.isolated = {fleet.pods[2]}
+    rounds(fleet)
+    pod = fleet.pods[1]
+    agent = spoken_in(pod)
+    fleet.leave(pod)
+    pod.starter = -1  # the lock is taken, and the agent has not been told
+    fleet.round(pod)
+    assert agent.record().phase is Phase.UNKNOWN
+
+    fleet.begin(pod)
+    fleet.round(pod)
+    fleet.report(pod)
+    rounds(fleet)
+    assert isinstance(agent.verdict.decision, Bootstrap)
+    assert agent.verdict.decision.forced
+
+
+def test_a_word_is_void_when_the_next_starter_finds_something_else(fleet: Fleet) -> None:
+    waiting(fleet, 5, 9, 9)
+    fleet.isolated = {fleet.pods[2]}
+    rounds(fleet)
+    pod = fleet.pods[1]
+    agent = spoken_in(pod)
+    fleet.leave(pod)
+    pod.log.append(99)
+    fleet.begin(pod)
+    fleet.report(pod)
+    rounds(fleet)
+    assert agent.word is None
