@@ -12,12 +12,11 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from bootstrap import lineage, permission, promise
+from bootstrap import lineage, permission, promise, proof, word
 from bootstrap.chronicle import Chronicle
 from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide, epoch_alive
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import (
-    NIL_UUID,
     UNKNOWN_SEQNO,
     DataClass,
     Disk,
@@ -26,7 +25,6 @@ from bootstrap.facts import (
     Left,
     Mark,
     Phase,
-    Position,
     Promise,
     Record,
     Server,
@@ -193,7 +191,7 @@ class Agent:
             self.end_promise(asked_at=began)
             facts = self.facts()
             decision = decide(facts)
-            if not isinstance(decision, Bootstrap) and not self.changing_hands(facts):
+            if not isinstance(decision, Bootstrap) and not word.changes_hands(facts.own):
                 self.retire(decision.reason)
             bound = self.memory.promise
         if isinstance(decision, Bootstrap):
@@ -205,13 +203,6 @@ class Agent:
         self.chronicle.turned(self.facts(), self.verdict, self.world.say)
         self.stop_stuck_server(decision)
         self.turned_at = time.monotonic()
-
-    def changing_hands(self, facts: Facts) -> bool:
-        """Whether one starter follows another one, and an operator's word waits for what the next one finds.
-
-        It has the lock before it says so; what it finds is compared with the word then.
-        """
-        return self.word is not None and facts.own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
 
     def stop_stuck_server(self, decision: Decision) -> None:
         """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""
@@ -227,9 +218,7 @@ class Agent:
     def left_behind(self) -> Left | None:
         """What this server, which is outside of a Primary Component, leaves behind when it is stopped now."""
         server = self.pod.server
-        if server is None or server.view is None or server.last_committed == UNKNOWN_SEQNO or server.uuid == NIL_UUID:
-            return None
-        return Left(server.view, Position(server.uuid, server.last_committed))
+        return Left(server.view, server.position) if server and server.view and server.position else None
 
     def observe(self) -> None:
         """Probe the lock and, if something holds it, ask the server."""
@@ -572,7 +561,7 @@ class Agent:
         with self.changed:
             if starter != self.starter:
                 return
-            disk = self.with_view(disk)
+            disk = proof.with_left(disk, self.memory.left)
             self.see(self.pod.reported(disk, fingerprint))
             self.learn_from_disk(disk)
             if self.errand:
@@ -581,13 +570,6 @@ class Agent:
             self.errand = ""
             self.verdict = Verdict(Wait("start", "the datadir has just been read"))
         self.wake.set()
-
-    def with_view(self, disk: Disk) -> Disk:
-        """The disk with the view that its server was in when this agent stopped it, if it is what that one left."""
-        left, found = self.memory.left, disk.position
-        if left is None or disk.view or found is None or disk.data_class not in CANDIDATES:
-            return disk
-        return replace(disk, view=left.view) if found == left.position else disk
 
     def next_verdict(self, seen: Verdict | None, timeout: float) -> Verdict:
         """Wait until there is a verdict that says something else than `seen`; after `timeout` seconds the same one."""

@@ -160,6 +160,12 @@ class Server:
     """The last Primary view that it has written, where it is outside of one now."""
 
     @property
+    def position(self) -> Position | None:
+        """What it has committed, as far as it knows that itself."""
+        known = self.uuid != NIL_UUID and self.last_committed != UNKNOWN_SEQNO
+        return Position(self.uuid, self.last_committed) if known else None
+
+    @property
     def settled(self) -> bool:
         """Whether its data are whole, as a Synced member's or a donor's are."""
         return self.local_state in ("Synced", "Donor/Desynced")

@@ -24,10 +24,12 @@ a server that its own agent has stopped outside of a Primary Component, see `fac
 hear from the others at all, so where an operator's word has begun a new history without this pod it is wrong.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from bootstrap import lineage
-from bootstrap.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Facts, Phase, Position, Record, Unknown, View
+from bootstrap.facts import DataClass, Disk, Facts, Left, Phase, Position, Record, Unknown, View
 from bootstrap.standing import CANDIDATES, blocker, candidate, disk_of, outside
 
 
@@ -46,9 +48,7 @@ def of(facts: Facts) -> Proof | None:
     """The proof that covers all who are not frozen with a known position (R8, R9); None = there is none, or no need."""
     others = facts.expected - {facts.own.ordinal}
     missing = frozenset(o for o in others if blocker(facts.peer(o)))
-    if not missing or not others <= facts.peers.keys() or lineage.leading(facts.records) is None:
-        return None
-    if not all(dispensable(facts.peer(o)) for o in missing):
+    if not missing or not dispensable(facts, missing) or lineage.leading(facts.records) is None:
         return None
     if blocker(facts.own) is None and (members := last_view(facts)):
         return Proof("P1", members, missing)
@@ -59,12 +59,15 @@ def of(facts: Facts) -> Proof | None:
     return None
 
 
-def dispensable(peer: Record | Unknown) -> bool:
-    """Whether a pod that blocks P3 may be left out at all: nothing is heard of it, or it can start nothing itself.
+def dispensable(facts: Facts, missing: Iterable[int]) -> bool:
+    """Whether these, who block P3, may be left out at all, once everybody was asked.
 
-    One that is reading its datadir will have read it, and a server that lives must end first.
+    Nothing is heard of them, or they can start nothing themselves.  One that is reading its datadir will have read it,
+    and a server that lives must end first.
     """
-    return isinstance(peer, Unknown) or (peer.phase is Phase.FROZEN and peer.disk is not None)
+    peers = [facts.peer(o) for o in missing]
+    asked = facts.expected - {facts.own.ordinal} <= facts.peers.keys()
+    return asked and all(isinstance(p, Unknown) or (p.phase is Phase.FROZEN and p.disk is not None) for p in peers)
 
 
 def once_stopped(facts: Facts) -> bool:
@@ -74,7 +77,7 @@ def once_stopped(facts: Facts) -> bool:
     """
     others = facts.expected - {facts.own.ordinal}
     missing = [o for o in others if blocker(facts.peer(o)) and not is_outside(facts.peer(o))]
-    if not others <= facts.peers.keys() or not all(dispensable(facts.peer(o)) for o in missing):
+    if not dispensable(facts, missing):
         return False
     members = last_view(facts, live=True)
     return any(r.ordinal in members and blocker(r) is None for r in facts.answers)
@@ -93,7 +96,7 @@ def last_view(facts: Facts, *, live: bool = False) -> frozenset[int]:
     by_name: dict[str, list[Record]] = {}
     for record in facts.records:
         view = view_of(record)
-        if view is not None and (live or blocker(record) is None):
+        if view is not None and (live or not outside(record)):
             by_name.setdefault(view.name, []).append(record)
     best = furthest(facts, live=live)
     if best is None:
@@ -124,17 +127,11 @@ def furthest(facts: Facts, *, live: bool) -> tuple[int, Position] | None:
         best = lineage.most_advanced(facts.records)
         position = candidate(best)
         return (best.ordinal, position) if position else None
-    found = {r.ordinal: p for r in facts.records if (p := live_position(r) if outside(r) else candidate(r))}
+    held = {r.ordinal: r.server.position if r.server and outside(r) else candidate(r) for r in facts.records}
+    found = {ordinal: position for ordinal, position in held.items() if position}
     if len({p.uuid for p in found.values()}) != 1:
         return None
     return max(found.items(), key=lambda item: item[1].seqno)
-
-
-def live_position(record: Record) -> Position | None:
-    """What a live server has committed."""
-    server = record.server
-    known = server is not None and server.last_committed != UNKNOWN_SEQNO and server.uuid != NIL_UUID
-    return Position(server.uuid, server.last_committed) if server and known else None
 
 
 def whole(holders: list[Record]) -> bool:
@@ -182,3 +179,10 @@ def may_have_come(record: Record, view: View, epoch: int) -> bool:
     theirs = disk_of(record).view
     earlier = theirs is not None and theirs.view_seq < view.view_seq and bool({*theirs.members} & {*view.members})
     return not earlier and record.epoch >= epoch
+
+
+def with_left(disk: Disk, left: Left | None) -> Disk:
+    """The disk with the view that its server was in when its agent stopped it, if it is what that one left."""
+    if left is None or disk.view or disk.data_class not in CANDIDATES or disk.position != left.position:
+        return disk
+    return replace(disk, view=left.view)

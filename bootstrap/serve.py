@@ -10,7 +10,7 @@ from bootstrap.agent import Agent
 from bootstrap.chronicle import Chronicle
 from bootstrap.desk import Desk
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
-from bootstrap.facts import Phase, Record, View
+from bootstrap.facts import Phase, Position, Record, View
 from bootstrap.neighbours import Directory, Neighbours
 from bootstrap.settings import Settings, read_secrets
 from bootstrap.world import World
@@ -37,8 +37,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         lock_is_free=lambda: lock_is_free(settings),
         server=lambda: server.status(settings.server_socket, secrets.agent_password),
         sync=lambda: sync(settings),
-        view=lambda: durable_view(settings),
-        applied=lambda: server.applied(settings.server_socket, secrets.agent_password),
+        view=lambda: last_view(settings),
+        applied=lambda: applied(settings, secrets.agent_password),
         stop=lambda: server.stop(settings.server_socket, secrets.agent_password),
         records=neighbours.records,
         promises=neighbours.promises,
@@ -180,19 +180,24 @@ def sync(settings: Settings) -> str:
     return ""
 
 
-def durable_view(settings: Settings) -> View | None:
-    """The view in gvwstate.dat, after its name was made durable.
+def last_view(settings: Settings) -> View | None:
+    """The view in gvwstate.dat; None where it cannot be read."""
+    try:
+        return datadir.last_view(datadir.Layout(settings.data_root))
+    except OSError:
+        return None
+
+
+def applied(settings: Settings, password: str) -> Position | str:
+    """How far the server has come, once the name of its view's file is durable; a reason where that is not known.
 
     Galera renames the file and does not sync its folder: a power cut could bring an older view back.
     """
-    layout = datadir.Layout(settings.data_root)
     try:
-        view = datadir.last_view(layout)
-        if view is not None:
-            files.sync_folder(layout.data)
-    except OSError:
-        return None
-    return view
+        files.sync_folder(datadir.Layout(settings.data_root).data)
+    except OSError as exc:
+        return f"{settings.data_root}: {exc.strerror}"
+    return server.applied(settings.server_socket, password)
 
 
 def pause(agent: Agent) -> float:

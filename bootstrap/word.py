@@ -79,6 +79,14 @@ def obstacle(facts: Facts, word: Word) -> str | None:
     return None
 
 
+def changes_hands(own: Record) -> bool:
+    """Whether one starter follows another one, and an operator's word waits for what the next one finds.
+
+    It has the lock before it says so; what it finds is compared with the word then.
+    """
+    return own.word is not None and own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
+
+
 def advice(facts: Facts, rule: str) -> str:
     """The command that helps where a rule waits for pods that may never come; what holds says so itself.
 

@@ -32,7 +32,10 @@ class World:
     view: Callable[[], View | None]
     """The last Primary view that the local server has written down."""
     applied: Callable[[], Position | str]
-    """Up to where the local server has certainly applied all that was ordered before; a reason where it cannot tell."""
+    """Up to where the local server has certainly applied all that was ordered before, its view being durable.
+
+    A reason where it cannot tell.
+    """
     stop: Callable[[], str]
     """Stop the local server in order; a reason where that failed."""
     ordinals: Callable[[], frozenset[int]]

@@ -74,7 +74,7 @@ MUTANTS = [
            f"{NO_PROOF}[the disks have lost what the mark tells of]"),
     Mutant(8, "bootstrap.proof:outnumbered", "> len(members) // 2 + 1", "> 999",
            f"{NO_PROOF}[a sole member might have been outnumbered]"),
-    Mutant(8, "bootstrap.proof:of", "if not all(dispensable(facts.peer(o)) for o in missing):", "if False:",
+    Mutant(8, "bootstrap.proof:dispensable", "p.phase is Phase.FROZEN and p.disk is not None", "True",
            f"{NO_PROOF}[a pod is reading its datadir]"),
     Mutant(9, "bootstrap.decide:replaced_volume",
            "(record.history and not record.joining) or (volumes and record.volume_id not in volumes)",

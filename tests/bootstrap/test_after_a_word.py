@@ -255,23 +255,23 @@ def test_a_fork_that_is_only_permitted_says_nothing() -> None:
 # The next starter takes over while a word is alive.
 
 
-def spoken_in(pod: Pod) -> Agent:
-    """An operator has said there that a new history begins without the pod that nobody hears."""
+def left_after_a_word(fleet: Fleet) -> tuple[Pod, Agent]:
+    """An operator has said that a new history begins without the pod that nobody hears; then the starter has ended."""
+    waiting(fleet, 5, 9, 9)
+    fleet.isolated = {fleet.pods[2]}
+    rounds(fleet)
+    pod = fleet.pods[1]
     agent = agent_of(pod)
     told: dict[str, Any] = spoken_words.speak(agent, spoken_words.Said())
     said = spoken_words.Said(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
     assert spoken_words.speak(agent, said)["refusal"] == ""
     assert agent.word is not None
-    return agent
+    fleet.leave(pod)
+    return pod, agent
 
 
 def test_a_word_waits_while_the_next_starter_has_the_lock_and_has_not_said_so(fleet: Fleet) -> None:
-    waiting(fleet, 5, 9, 9)
-    fleet.isolated = {fleet.pods[2]}
-    rounds(fleet)
-    pod = fleet.pods[1]
-    agent = spoken_in(pod)
-    fleet.leave(pod)
+    pod, agent = left_after_a_word(fleet)
     pod.starter = -1  # the lock is taken, and the agent has not been told
     fleet.round(pod)
     assert agent.record().phase is Phase.UNKNOWN
@@ -285,12 +285,7 @@ def test_a_word_waits_while_the_next_starter_has_the_lock_and_has_not_said_so(fl
 
 
 def test_a_word_is_void_when_the_next_starter_finds_something_else(fleet: Fleet) -> None:
-    waiting(fleet, 5, 9, 9)
-    fleet.isolated = {fleet.pods[2]}
-    rounds(fleet)
-    pod = fleet.pods[1]
-    agent = spoken_in(pod)
-    fleet.leave(pod)
+    pod, agent = left_after_a_word(fleet)
     pod.log.append(99)
     fleet.begin(pod)
     fleet.report(pod)

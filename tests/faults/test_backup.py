@@ -34,15 +34,6 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 by_rsync = pytest.mark.parametrize("lab", ["rsync"], indirect=True)
 
 
-@pytest.fixture
-def cluster(lab: Lab, tmp_path: Path) -> Cluster:
-    lab.up(3)
-    lab.wait_synced(3)
-    it = Cluster(lab, tmp_path / "acknowledged")
-    it.write(200)
-    return it
-
-
 def made(lab: Lab, folder: Path, *options: str) -> str:
     """Make a backup; what it said."""
     with backup(lab, folder, *options) as guest:

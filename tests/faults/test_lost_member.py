@@ -22,10 +22,7 @@ def marked(cluster: Cluster, *ordinals: int) -> bool:
 
 def test_two_members_start_again_without_the_third_that_was_lost_before(cluster: Cluster) -> None:
     lab = cluster.lab
-    lab.pod(2).power_off()
-    lab.wait("two are Primary without the third", lambda: both_in_a_view_of_two(cluster))
-    cluster.write(100, through=(0, 1))
-    lab.wait("both have marked their view", lambda: marked(cluster, 0, 1))
+    lose_the_third(cluster, rows=100)
     cluster.power_cut_of(0, 1)
     lab.start_all((0, 1))
 
@@ -39,9 +36,7 @@ def test_two_members_start_again_without_the_third_that_was_lost_before(cluster:
 def test_a_lost_volume_of_a_pod_outside_of_the_last_view_needs_no_human(cluster: Cluster) -> None:
     """R9: its data are gone, and were not the newest."""
     lab = cluster.lab
-    lab.pod(2).power_off()
-    lab.wait("two are Primary without the third", lambda: both_in_a_view_of_two(cluster))
-    lab.wait("both have marked their view", lambda: marked(cluster, 0, 1))
+    lose_the_third(cluster)
     cluster.power_cut_of(0, 1)
     lab.pod(2).wipe_volume()
     lab.start_all()
@@ -52,9 +47,7 @@ def test_a_lost_volume_of_a_pod_outside_of_the_last_view_needs_no_human(cluster:
 @full
 def test_one_of_the_last_two_is_still_waited_for(cluster: Cluster) -> None:
     lab = cluster.lab
-    lab.pod(2).power_off()
-    lab.wait("two are Primary without the third", lambda: both_in_a_view_of_two(cluster))
-    lab.wait("both have marked their view", lambda: marked(cluster, 0, 1))
+    lose_the_third(cluster)
     cluster.power_cut_of(0, 1)
     lab.start_all((0, 2))
 
@@ -68,10 +61,7 @@ def test_one_of_the_last_two_is_still_waited_for(cluster: Cluster) -> None:
 def test_one_of_the_last_two_dies_and_comes_back_while_the_third_is_lost(cluster: Cluster) -> None:
     """The other one lives on outside of a Primary Component: it is stopped, and what it leaves behind is a proof."""
     lab = cluster.lab
-    lab.pod(2).power_off()
-    lab.wait("two are Primary without the third", lambda: both_in_a_view_of_two(cluster))
-    cluster.write(100, through=(0, 1))
-    lab.wait("both have marked their view", lambda: marked(cluster, 0, 1))
+    lose_the_third(cluster, rows=100)
     lab.pod(1).reboot()
 
     lab.wait(
@@ -79,6 +69,15 @@ def test_one_of_the_last_two_dies_and_comes_back_while_the_third_is_lost(cluster
     )
     lab.start_all((2,))
     cluster.recovers()
+
+
+def lose_the_third(cluster: Cluster, rows: int = 0) -> None:
+    """A machine is gone, the other two go on, write so many rows, and have marked the view of just them."""
+    cluster.lab.pod(2).power_off()
+    cluster.lab.wait("two are Primary without the third", lambda: both_in_a_view_of_two(cluster))
+    if rows:
+        cluster.write(rows, through=(0, 1))
+    cluster.lab.wait("both have marked their view", lambda: marked(cluster, 0, 1))
 
 
 def both_in_a_view_of_two(cluster: Cluster) -> bool:

@@ -5,7 +5,7 @@ One round of an agent is several steps here, so that anything can happen between
 
 from dataclasses import replace
 
-from bootstrap import lineage, promise
+from bootstrap import lineage, promise, proof, word
 from bootstrap.decide import Bootstrap, Join, Stop, decide, epoch_alive
 from bootstrap.facts import (
     DataClass,
@@ -72,7 +72,7 @@ def conclude(state: State, ordinal: int) -> State:
     decision = decide(facts)
     if isinstance(decision, Bootstrap):
         return campaign(state, ordinal, facts, decision)
-    if own(state, ordinal).word is None or node.pod.phase not in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING):
+    if not word.changes_hands(own(state, ordinal)):
         node = retired(node)
     action = Action.JOIN if isinstance(decision, Join) else None
     state = state.put(node._replace(verdict=Verdict(decision.rule, action, node.memory.promise)))
@@ -83,7 +83,7 @@ def stop_stuck(state: State, ordinal: int) -> State:
     """Stop a server that is outside; what it leaves behind is in the journal before."""
     node = state.nodes[ordinal]
     server = node.pod.server
-    left = Left(server.view, Position(server.uuid, server.last_committed)) if server and server.view else None
+    left = Left(server.view, server.position) if server and server.view and server.position else None
     return galera.stop(state.put(node._replace(memory=replace(node.memory, left=left))), ordinal)
 
 
@@ -237,17 +237,9 @@ def kill_pod(state: State, ordinal: int) -> State:
 def arrive(state: State, ordinal: int) -> State:
     """A starter has the lock, tells the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
-    found = with_view(node.memory, disk(node, state.kernel))
+    found = proof.with_left(disk(node, state.kernel), node.memory.left)
     pod, memory = node.pod.arrived().reported(found, "as found"), learnt(node.memory, found)
     return state.put(node._replace(starter=True, errand=False, pod=pod, memory=memory, verdict=Verdict("start")))
-
-
-def with_view(memory: Memory, found: Disk) -> Disk:
-    """The disk with the view that its server was in when its agent stopped it."""
-    left, position = memory.left, found.position
-    if left is None or found.view or position is None or found.data_class not in CANDIDATES:
-        return found
-    return replace(found, view=left.view) if position == left.position else found
 
 
 def learnt(memory: Memory, found: Disk) -> Memory:
