@@ -608,7 +608,7 @@ class Agent:
                     initialised=self.memory.initialised or first,
                     lineage=self.forks_after(verdict),
                     word=None,
-                    left=None,
+                    left=proof.left_by_join(self.pod.disk) if verdict.action is Action.JOIN else None,
                 )
             except JournalUnwritableError as exc:
                 return Verdict(Hold("journal", str(exc)), began=verdict.began)

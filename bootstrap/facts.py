@@ -62,16 +62,19 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a server that is outside of a Primary Component leaves behind when its agent stops it.
+    """The view that a disk has lost although its data were in no later one.
 
-    Galera removes the view at a stop in order.  If the server has been in another one until it has ended, its position
-    tells: each change of a Primary view takes a seqno (galera gcs_group.cpp, `gcs_group_act_conf`).
+    Galera removes it at a stop in order, as when the agent stops a server that is outside of a Primary Component, and a
+    join is begun without it.  If the server has taken part in another view since, its position tells: each change of a
+    Primary view takes a seqno (galera gcs_group.cpp, `gcs_group_act_conf`).
     """
 
     view: View
-    """The last Primary view that it was in."""
+    """The last Primary view of these data."""
     position: Position
-    """What it had committed; the disk must be just there."""
+    """What they held; the disk must be just there."""
+    rejoined: bool = False
+    """A join was permitted since: it may have had a vote in a later view, as a newcomer without data."""
 
 
 class DataClass(StrEnum):
@@ -117,6 +120,8 @@ class Disk:
     """Only with SST_INTERRUPTED: the transfer may have ended, and commits may have followed it up to the position."""
     view: View | None = None
     """The last Primary view of its server; None after a stop in order, which removes it, and where there was none."""
+    rejoined: bool = False
+    """Only with a view: a join was begun since, and has come to nothing."""
 
 
 class Phase(StrEnum):

@@ -64,7 +64,7 @@ class Memory:
     strangers: bool = False
     """A component that this volume was in has had members that are no pods of this set."""
     left: Left | None = None
-    """What the server left behind that the agent stopped last; None once anything was permitted to start since."""
+    """The view that these data have lost by a stop or a join; None once a Primary was seen here, or may bootstrap."""
     words: tuple[str, ...] = ()
     """What operators have decided here, a line each, for humans."""
 

@@ -65,7 +65,7 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
 
 def is_same(own: Disk | None, told: Disk) -> bool:
     """Whether this is the disk that was decided by; an agent of the release before does not hand on what it ignores."""
-    return own is not None and (own == told or (told.view is None and replace(own, view=None) == told))
+    return own is not None and (own == told or (told.view is None and replace(own, view=None, rejoined=False) == told))
 
 
 def by_data(winner: Record, facts: Facts) -> Refusal | None:

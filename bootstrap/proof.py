@@ -16,9 +16,9 @@ before (pc_proto.cpp).  So if every member of a view has answered, frozen, and h
   rounded down, plus one; and one less where an arbitrator was ever seen.  (Asking each member for a durable ticket
   before a join would prove a little more, and would let one silent agent stop all joins.)
 
-It says nothing where members have other weights, or stopped in order, which removes the view from their disks (but for
-a server that its own agent has stopped outside of a Primary Component, see `facts.Left`), and it knows nothing of a
-`pc.bootstrap` by hand.
+It says nothing where members have other weights, or stopped in order, which removes the view from their disks; what a
+server that its own agent has stopped, or a join that came to nothing, has left counts still (`facts.Left`).  It knows
+nothing of a `pc.bootstrap` by hand.
 
 **P2, the last one out**, only where the settings allow it: a pod that stopped in order as the only member.  It does not
 hear from the others at all, so where an operator's word has begun a new history without this pod it is wrong.
@@ -164,8 +164,10 @@ def outnumbered(holders: list[Record], facts: Facts) -> bool:
         return True
     view = views(holders)[0]
     stayed_away = {r.ordinal for r in facts.records if not may_have_come(r, view, epoch)}
+    newcomers = len(facts.expected - members - stayed_away)
     strangers = any(r.strangers for r in holders)  # an arbitrator's vote would come on top of these
-    return len(facts.expected - members - stayed_away) + strangers > len(members) // 2 + 1
+    rejoined = sum(disk_of(r).rejoined for r in holders)  # and so would that of a member which came in anew
+    return newcomers + strangers + rejoined > len(members) // 2 + 1
 
 
 def may_have_come(record: Record, view: View, epoch: int) -> bool:
@@ -182,7 +184,13 @@ def may_have_come(record: Record, view: View, epoch: int) -> bool:
 
 
 def with_left(disk: Disk, left: Left | None) -> Disk:
-    """The disk with the view that its server was in when its agent stopped it, if it is what that one left."""
+    """The disk with the view that its data have lost, if they are still just where they were then."""
     if left is None or disk.view or disk.data_class not in CANDIDATES or disk.position != left.position:
         return disk
-    return replace(disk, view=left.view)
+    return replace(disk, view=left.view, rejoined=left.rejoined)
+
+
+def left_by_join(disk: Disk | None) -> Left | None:
+    """What a disk loses by a join that is about to begin."""
+    found = disk and disk.view and disk.position and Left(disk.view, disk.position, rejoined=True)
+    return found or None

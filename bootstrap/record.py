@@ -58,6 +58,7 @@ def dump_disk(disk: Disk) -> Json:
         "detail": disk.detail,
         "doubtful": disk.doubtful,
         "view": dump_view(disk.view) if disk.view else None,
+        "rejoined": disk.rejoined,
     }
 
 
@@ -170,18 +171,25 @@ def load_disk(value: object) -> Disk:
         detail=_get(message, "detail", str),
         doubtful=_get(message, "doubtful", bool),
         view=_optional(message, "view", load_view),
+        rejoined=_typed(message.get("rejoined", False), bool, "rejoined"),
     )
 
 
 def dump_left(left: Left) -> Json:
     """What a stopped server has left behind, as JSON values."""
-    return {"view": dump_view(left.view), "uuid": left.position.uuid, "seqno": left.position.seqno}
+    position = left.position
+    return {
+        "view": dump_view(left.view),
+        "uuid": position.uuid,
+        "seqno": position.seqno,
+        "rejoined": left.rejoined,
+    }
 
 
 def load_left(value: object) -> Left:
     """Read what a stopped server has left behind; raises MessageInvalidError."""
     message = _typed(value, dict)
-    return Left(load_view(message.get("view")), _load_position(message))
+    return Left(load_view(message.get("view")), _load_position(message), _get(message, "rejoined", bool))
 
 
 def load_view(value: object) -> View:

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait, decide
 from bootstrap.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown
 from bootstrap.promise import unbound
-from bootstrap.proof import Proof, of
+from bootstrap.proof import Proof, left_by_join, of, with_left
 from tests.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
 
 CRASHED = DataClass.CRASHED
@@ -43,7 +43,16 @@ def test_only_who_is_left_out_needs_no_promise() -> None:
     assert unbound(facts, Promise(1, facts.own.ordinal, facts.own.boot_id)) == [0, 1]
 
 
+def anew(record: Record) -> Record:
+    """The same member; since it was in that view a join was begun, and has come to nothing."""
+    assert record.disk is not None
+    return replace(record, disk=replace(record.disk, rejoined=True))
+
+
 NO_PROOF = {
+    "a member may have come in anew, and have gone on with the others": seen_by(
+        crashed(0, 0, 1, 2), anew(crashed(1, 0, 1, 2)), crashed(2, 0, 1, 2), 3, 4
+    ),
     "a member is silent": seen_by(crashed(0, 0, 1), 1, 2),
     "one of four members is silent": seen_by(*(crashed(o, 0, 1, 2, 3) for o in range(3)), 3),
     "a member has another view": seen_by(crashed(0, 0, 1), crashed(1, 0, 1, number=6), 2),
@@ -95,6 +104,7 @@ def test_there_is_no_proof_when(facts: Facts) -> None:
 
 
 MORE_PROOF = {
+    "a join that came to nothing takes nothing from two of three": seen_by(crashed(0, 0, 1), anew(crashed(1, 0, 1)), 2),
     "three of five are enough": seen_by(*(crashed(o, 0, 1, 2) for o in range(3)), 3, 4),
     "one of two is enough": seen_by(crashed(0, 0, expected=frozenset({0, 1})), 1),
     "who was in an earlier view has not come into a later one": seen_by(
@@ -185,3 +195,13 @@ NOT_STOPPED = {
 @pytest.mark.parametrize("facts", NOT_STOPPED.values(), ids=NOT_STOPPED)
 def test_it_is_not_stopped_when(facts: Facts) -> None:
     assert not isinstance(decide(facts), Stop)
+
+
+def test_what_a_join_takes_away_comes_back_if_the_data_are_still_just_there() -> None:
+    disk = crashed(1, 0, 1).disk
+    assert disk is not None
+    left = left_by_join(disk)
+    bare = replace(disk, view=None)
+    assert with_left(bare, left) == replace(disk, rejoined=True)
+    assert with_left(replace(bare, position=Position(A, 11)), left).view is None
+    assert left_by_join(bare) is None

@@ -272,7 +272,8 @@ def take(state: State, ordinal: int) -> State:
         node.memory, joining="open" if join else "",
         joined=epoch_alive(facts_of(state, ordinal)) if join else 0,
         initialised=node.memory.initialised or verdict.first,
-        lineage=forks_after(node, verdict), word=None, left=None,
+        lineage=forks_after(node, verdict), word=None,
+        left=proof.left_by_join(node.pod.disk) if join else None,
     )  # fmt: skip
     pod = node.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0)
     kernel = state.kernel if join else node.kernel

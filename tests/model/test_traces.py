@@ -117,3 +117,14 @@ def test_who_was_outside_of_the_last_view_is_not_waited_for(count: int, lost: se
     after = left_alone(state)
     assert [n.server for n in after.nodes if n.ordinal not in lost] == ["Primary"] * (count - len(lost)), after
     assert after.nodes[min(set(range(count)) - lost)].verdict.rule
+
+
+def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_its_quorum() -> None:
+    """The join comes to nothing, and must not have cost the view that the proof needs."""
+    state = play(member_lost(3, {2}, faults=9, writes=9), "galera-1 pod is killed")
+    state = play(state, "galera-1 starter reports", "galera-1 begins a round", "galera-1 asks on")
+    state = play(state, "galera-1 takes its permission", "galera-1 becomes the server")
+    assert state.nodes[1].view is None
+
+    after = left_alone(state)
+    assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
