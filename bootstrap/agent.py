@@ -319,7 +319,7 @@ class Agent:
         else:
             self.wake.set()
         names = ", ".join(self.settings.pod_of(o) for o in missing)
-        return Verdict(Wait(decision.rule, f"{decision.reason}; asking {names} for a promise"), began=began)
+        return Verdict(Wait(decision.rule, f"{decision.reason}; asking {names} for a promise"), None, mine, began)
 
     def candidacy(self, facts: Facts) -> Promise | None:
         """My promise to myself, made durable before anybody else is asked; None if I am bound to another pod by now.

@@ -23,10 +23,11 @@ _WAIT_PAUSE = 0.1
 def acquire(path: Path) -> int:
     """Take the lock and return its descriptor; exec and children keep it, and closing it everywhere releases it (R19).
 
-    Makes the folder, but not the volume: a starter may be earlier than the agent.
+    Makes the folder, but not the volume: a starter may be earlier than the agent, and without a volume it must not
+    found a database in its container's own layer.
     Raises VolumeBusyError when somebody else holds it, JournalUnwritableError when the file cannot be opened.
     """
-    _make_folder(path.parent)
+    make_folder(path.parent)
     for attempt in range(_PROBE_TRIES):
         if attempt:
             time.sleep(_PROBE_PAUSE)
@@ -82,9 +83,10 @@ def is_free(path: Path) -> bool:
     return True
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, parents: bool = False) -> None:
+    """Make the lock's folder, and what it lies in if that is wanted; raises JournalUnwritableError."""
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=parents, exist_ok=True)
     except OSError as error:
         raise JournalUnwritableError(
             f"cannot make {folder}: {error.strerror}; mount the volume, and let this user write to it"

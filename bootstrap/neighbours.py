@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 from bootstrap.facts import Record, Unknown
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.settings import POD_NAME, Settings
-from peerfinder import domain, lookup
+from peerfinder import domain
 from peerfinder.errors import NoRecordsError, PeerFinderError
+from peerfinder.nameservers import Nameservers, resolv_conf
 
 if TYPE_CHECKING:
     from bootstrap.exchange import Client
@@ -50,16 +51,16 @@ class Directory:
 
     def __init__(self, settings: Settings) -> None:
         """Read resolv.conf where no setting stands in for it; raises PeerFinderError when the domain is unknown."""
-        text = lookup.resolv_conf()
+        text = resolv_conf()
         self.pod, self.set_name, self.own_address = settings.pod, settings.set_name, settings.pod_ip
         self.names = domain.names_of(settings.service, settings.namespace, settings.domain, text)
         given = settings.nameserver
-        self.nameservers = lookup.Nameservers.from_text(given) if given else lookup.Nameservers.from_resolv_conf(text)
+        self.nameservers = Nameservers.from_text(given) if given else Nameservers.from_resolv_conf(text)
 
     def address(self, pod: str, remembered: str = "") -> str | Unknown:
         """The first address of a pod; the remembered one only if DNS cannot tell, not if it denies the name."""
         try:
-            return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)[0]
+            return self._addresses(pod)[0]
         except NoRecordsError as exc:
             return Unknown(str(exc), self.cure())
         except PeerFinderError as exc:
@@ -68,7 +69,7 @@ class Directory:
     def cure(self) -> str:
         """What to look at when a peer has no address: the peer (R20), or the Service, where this pod has none (R21)."""
         try:
-            lookup.addresses(self.names.of_pod(self.pod), self.nameservers, DNS_DEADLINE_S)
+            self._addresses(self.pod)
         except NoRecordsError:
             return NO_NAMES
         except PeerFinderError:
@@ -77,12 +78,19 @@ class Directory:
 
     def ordinals(self) -> frozenset[int]:
         """The ordinals that the Service's SRV records show; raises PeerFinderError."""
+        from peerfinder import lookup  # noqa: PLC0415  # dnspython is dear, and a starter asks nobody
+
         return self.ordinals_of(lookup.peers(self.names, self.nameservers, DNS_DEADLINE_S))
 
     def ordinals_of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ordinals of those names that are pods of this StatefulSet."""
         matches = (POD_NAME.fullmatch(name.partition(".")[0]) for name in names)
         return frozenset(int(m["ordinal"]) for m in matches if m and m["set"] == self.set_name)
+
+    def _addresses(self, pod: str) -> tuple[str, ...]:
+        from peerfinder import lookup  # noqa: PLC0415  # see above
+
+        return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)
 
 
 @dataclass

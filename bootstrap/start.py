@@ -141,8 +141,8 @@ class Starter:
         self.say(f"datadir is {disk.data_class}{f' at {disk.position}' if disk.position else ''}: {disk.detail}")
         return disk
 
-    def wait(self, client: control.Client) -> Json:
-        """Wait for a verdict that permits something; every other one is told when it changes.
+    def wait(self, client: control.Client, enough: Callable[[Json], bool]) -> Json:
+        """Wait for a verdict that is enough; every other one is told when it changes.
 
         Raises LookAgainError when what was reported may not be true any more.
         """
@@ -153,7 +153,7 @@ class Starter:
             if line != told:
                 self.say(line)
                 told = line
-            if verdict.get("action"):
+            if enough(verdict):
                 return verdict
             self.compare()
             if self.from_backup and verdict["rule"] == "own-disk":
@@ -214,7 +214,7 @@ class Starter:
     def take(self, client: control.Client) -> Json:
         """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
         while True:
-            self.wait(client)
+            self.wait(client, permits)
             self.compare()
             answer = client.ask("take")
             if answer.get("action"):
@@ -320,15 +320,29 @@ def ordinals_in(answer: Json) -> frozenset[int]:
     return frozenset(int(o) for o in told) if isinstance(told, list) else frozenset()
 
 
+def permits(verdict: Json) -> bool:
+    """Whether this pod may start its server."""
+    return bool(verdict.get("action"))
+
+
+def decides(verdict: Json) -> bool:
+    """Whether it is decided who starts first: this pod may start, or is bound by a promise, its own or another's."""
+    return permits(verdict) or (verdict["verdict"] == "wait" and bool(verdict["term"]))
+
+
 def on_start(starter: Starter) -> None:
-    """Hold the lock while the agent decides; end when the server may be started."""
+    """Hold the lock while the agents decide; end when it is decided who starts first.
+
+    What is left to wait for, the server's container does: it is ready then when its turn comes.  The report stays
+    valid meanwhile; the agent watches the lock.
+    """
     try:
         starter.lock_fd = lock.acquire_waiting(starter.settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
     except VolumeBusyError:
         # Init containers run again when a pod's sandbox is made anew; `start` will look again in any case.
         starter.say("a server is alive on this volume: nothing to decide")
         return
-    client, _ = starter.permitted(starter.wait)
+    client, _ = starter.permitted(lambda client: starter.wait(client, decides))
     # The lock first: when the connection ends, the agent looks whether anything still lives on the volume.
     os.close(starter.lock_fd)
     client.close()

@@ -5,11 +5,10 @@ An empty set does not exist here: no records and no answer are two different err
 No search list is walked: the caller gives full names, so a foreign zone cannot shadow the Service.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, TypeVar
 
 import dns.exception
 import dns.message
@@ -17,15 +16,11 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from peerfinder.domain import Names, directives
-from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError, UsageError
+from peerfinder.domain import Names
+from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError
+from peerfinder.nameservers import Nameservers, Server
 from peerfinder.peers import normal
-from peerfinder.resolver import Last, Server, ask
-
-RESOLV_CONF = "/etc/resolv.conf"
-
-SERVERS_MAX = 3
-"""How many name servers of resolv.conf count (MAXNS in resolv.h)."""
+from peerfinder.resolver import Last, ask
 
 TRY_SECONDS = 1.0
 """How long one server is waited for in the first round; doubled in each further round, seconds."""
@@ -37,44 +32,6 @@ FAMILIES = {"IP": ("A", "AAAA"), "IPv4": ("A",), "IPv6": ("AAAA",)}
 """The record types of an address type, the better first."""
 
 Meaning = TypeVar("Meaning")
-
-
-class Nameservers(NamedTuple):
-    """The servers to ask, in order."""
-
-    servers: tuple[Server, ...]
-    """At least one."""
-
-    @classmethod
-    def from_resolv_conf(cls, text: str) -> Self:
-        """Read the `nameserver` lines; what is no address is passed over, and without any it is 127.0.0.1."""
-        return cls(_named(text) or (Server("127.0.0.1"),))
-
-    @classmethod
-    def from_text(cls, text: str) -> Self:
-        """Read HOST[:PORT][,HOST[:PORT]...]; an IPv6 address with a port is [ADDRESS]:PORT. Raises UsageError."""
-        servers = tuple(_server(part.strip()) for part in text.split(",") if part.strip())
-        if not servers:
-            raise UsageError(f"{text!a} names no name server; give HOST or HOST:PORT")
-        for server in servers:
-            server.resolved()
-        return cls(servers)
-
-
-class ResolvConf:
-    """The servers of a resolv.conf that may be replaced under a process that stays; a moment without any is none."""
-
-    def __init__(self, known: Nameservers, path: str = RESOLV_CONF) -> None:
-        self._known = known
-        self._path = path
-        self._version = _version(path)
-
-    def servers(self) -> Nameservers:
-        """Give the servers to ask now: to see that they are the same takes some microseconds."""
-        version = _version(self._path)
-        if version != self._version and (named := _named(resolv_conf(self._path))):
-            self._known, self._version = Nameservers(named), version
-        return self._known
 
 
 class Found(NamedTuple):
@@ -100,15 +57,6 @@ class Memory:
     def again(self, answer: dns.message.QueryMessage) -> Found | None:
         """Give what *answer* means if that is known."""
         return self.found if answer is self.of else None
-
-
-def resolv_conf(path: "str | os.PathLike[str]" = RESOLV_CONF) -> str:
-    """Read resolv.conf; one that cannot be read counts as empty, as it does for the C library."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def peers(names: Names, nameservers: Nameservers, deadline: float, port_name: str = "") -> tuple[str, ...]:
@@ -251,36 +199,3 @@ def _glue(answer: dns.message.QueryMessage) -> dict[tuple[str, str], str]:
             name, record_type = normal(rrset.name.to_text()), dns.rdatatype.to_text(rrset.rdtype)
             glue[name, record_type] = min(record.to_text() for record in rrset)
     return glue
-
-
-def _server(text: str) -> Server:
-    """Read HOST or HOST:PORT; raises UsageError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        host, port = text, "53"
-    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
-        raise UsageError(f"the name server {text!a} has no port from 1 to 65535 after the colon")
-    return Server(host.strip("[]"), int(port))
-
-
-def _named(text: str) -> tuple[Server, ...]:
-    """Read the servers of resolv.conf; there may be none."""
-    named = [Server(words[1]) for words in directives(text) if words[0] == "nameserver" and words[1:]]
-    return tuple(filter(_is_usable, named))[:SERVERS_MAX]
-
-
-def _version(path: str) -> tuple[int, ...]:
-    """Tell one state of a file from another; empty if it cannot be looked at."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - pathlib is slow
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _is_usable(server: Server) -> bool:
-    try:
-        server.resolved()
-    except UsageError:
-        return False
-    return True

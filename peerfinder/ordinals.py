@@ -12,8 +12,9 @@ from time import monotonic
 
 from peerfinder.domain import Names
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoRecordsError
-from peerfinder.lookup import Found, Nameservers, meaning, records
-from peerfinder.resolver import Server, ask_many
+from peerfinder.lookup import Found, meaning, records
+from peerfinder.nameservers import Nameservers, Server
+from peerfinder.resolver import ask_many
 
 POD = re.compile(r"(?P<set>[a-z0-9-]*[a-z0-9])-(?P<ordinal>0|[1-9][0-9]{0,5})", re.ASCII)
 """The name of a StatefulSet's pod."""

@@ -26,7 +26,8 @@ from peerfinder.errors import (
 from peerfinder.handover import Handover
 from peerfinder.hook import Hook, run, show
 from peerfinder.log import Teller, cure
-from peerfinder.lookup import Found, Memory, Nameservers, ResolvConf
+from peerfinder.lookup import Found, Memory
+from peerfinder.nameservers import Nameservers, ResolvConf
 from peerfinder.pace import EAGER_SECONDS, Moment, Pace, pause
 from peerfinder.peers import lines
 from peerfinder.signals import Signals

@@ -13,9 +13,10 @@ import dns.rdataclass
 import dns.rdatatype
 
 from peerfinder.errors import PeerFinderError
+from peerfinder.nameservers import Server
 from peerfinder.observed import Reply
 from peerfinder.peers import normal
-from peerfinder.resolver import EDNS_SIZE, Server, over_tcp, over_udp
+from peerfinder.resolver import EDNS_SIZE, over_tcp, over_udp
 
 
 def ask(name: str, record_type: str, server: Server, seconds: float, *, tcp: bool = False) -> Reply:

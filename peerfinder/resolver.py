@@ -9,13 +9,13 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import NamedTuple
 
 import dns.exception
 import dns.flags
 import dns.message
 
-from peerfinder.errors import AnswerWithheldError, LookupFailedError, UsageError
+from peerfinder.errors import AnswerWithheldError, LookupFailedError
+from peerfinder.nameservers import Server
 from peerfinder.wire import Content, content
 
 EDNS_SIZE = 1232
@@ -26,26 +26,6 @@ WINDOW = 100
 
 AGAIN_SECONDS = 0.5
 """After so long without an answer the unanswered of many questions are asked again, seconds."""
-
-
-class Server(NamedTuple):
-    """A name server."""
-
-    host: str
-    """A numeric address; IPv6 may have a scope, such as fe80::1%eth0."""
-    port: int = 53
-    """The UDP and TCP port."""
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def resolved(self) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]:
-        """Give the family and socket address; raises UsageError if the host is not a numeric address."""
-        try:
-            info = socket.getaddrinfo(self.host, self.port, flags=socket.AI_NUMERICHOST, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as exc:
-            raise UsageError(f"the name server {self.host!a} is no IP address") from exc
-        return info[0][0], info[0][4]
 
 
 @dataclass

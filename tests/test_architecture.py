@@ -20,7 +20,7 @@ PURE = {
 """Modules that only compute: standard library without I/O, and other pure modules."""
 
 LEAVES = {
-    "peerfinder": {"lookup", "hook", "resolver", "signals", "ordinals", "probe", "health", "relay"},
+    "peerfinder": {"nameservers", "lookup", "hook", "resolver", "signals", "ordinals", "probe", "health", "relay"},
     "bootstrap": {
         "render",
         "datadir",
@@ -59,9 +59,10 @@ LEAF_USES = {
     "bootstrap.restored": {"bootstrap.files"},
     "bootstrap.exchange": {"bootstrap.bounded"},
     "bootstrap.health": {"bootstrap.bounded"},
-    "peerfinder.lookup": {"peerfinder.resolver"},
-    "peerfinder.ordinals": {"peerfinder.lookup", "peerfinder.resolver"},
-    "peerfinder.probe": {"peerfinder.resolver"},
+    "peerfinder.resolver": {"peerfinder.nameservers"},
+    "peerfinder.lookup": {"peerfinder.nameservers", "peerfinder.resolver"},
+    "peerfinder.ordinals": {"peerfinder.nameservers", "peerfinder.lookup", "peerfinder.resolver"},
+    "peerfinder.probe": {"peerfinder.nameservers", "peerfinder.resolver"},
     "peerfinder.hook": {"peerfinder.signals", "peerfinder.relay"},
 }
 """The exceptions, each because the used leaf is a plain tool (an atomic file, a socket) and not a peer."""

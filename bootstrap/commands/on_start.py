@@ -13,7 +13,7 @@ with without_openssl():
 
 @click.command()
 def command() -> None:
-    """Read peers on stdin, report the datadir, and end when the server may be started; my-galera.cnf is written then.
+    """Read peers on stdin, write my-galera.cnf, report the datadir, and end when it is decided who starts first.
 
     The peers only add to the expected members in my-galera.cnf: they never decide anything.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bootstrap import supervise
+from bootstrap import lock, supervise
 from bootstrap.lean import without_openssl
 from bootstrap.log import die_by_signal, logger
 
@@ -26,7 +26,13 @@ def command(*, with_agent: bool, server: tuple[str, ...]) -> None:
 
 
 def beside_an_agent(server: tuple[str, ...]) -> int:
-    """Run agent and server as children of one process; returns the server's exit code."""
+    """Run agent and server as children of one process; returns the server's exit code.
+
+    The volume may be mounted above the data, as at /var/lib in 2017; the agent makes what is missing, and must not have
+    to be quicker than the server's starter, which makes nothing where there may be no volume.
+    Raises JournalUnwritableError.
+    """
+    lock.make_folder(current().lock.parent, parents=True)
     me = this_program()
     return supervise.run((*me, "agent"), (*me, "start", "--", *server), logger("start"))
 

@@ -16,9 +16,9 @@ from peerfinder.doctor import Finding, examine
 from peerfinder.domain import Names, directives, names_of, search_list
 from peerfinder.errors import DomainUnknownError, PeerFinderError
 from peerfinder.flags import duration
-from peerfinder.lookup import Nameservers, resolv_conf
+from peerfinder.nameservers import Nameservers, resolv_conf
+from peerfinder.nameservers import Server as Address
 from peerfinder.observed import Observed, Reply, Server
-from peerfinder.resolver import Server as Address
 
 SCHEMA = "peerfinder.doctor/v1"
 """Changes when a field of the JSON changes its meaning or goes; new codes are no such change."""

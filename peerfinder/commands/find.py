@@ -12,7 +12,7 @@ from peerfinder import flags, log
 from peerfinder.domain import Names, names_of
 from peerfinder.errors import ArgsIncompleteError, HookFailedError, PeerFinderError, UsageError
 from peerfinder.hook import Hook
-from peerfinder.lookup import Nameservers, resolv_conf
+from peerfinder.nameservers import Nameservers, resolv_conf
 from peerfinder.pace import Pace
 from peerfinder.poll import Plan, follow
 from peerfinder.signals import Signals, StoppedBySignal

@@ -16,7 +16,7 @@ from peerfinder.commands.peers_watch import Question
 from peerfinder.domain import Names, names_of
 from peerfinder.errors import LookupFailedError, NoRecordsError, PeerFinderError, UsageError
 from peerfinder.flags import duration
-from peerfinder.lookup import Nameservers
+from peerfinder.nameservers import Nameservers, resolv_conf
 from peerfinder.pace import EAGER_SECONDS
 from peerfinder.signals import StoppedBySignal
 
@@ -85,7 +85,7 @@ def _watch(service: str, output: str, options: dict[str, str]) -> None:
 
 def _asked_for(service: str, options: dict[str, str]) -> tuple[Names, Nameservers, float]:
     """Give the Service, whom to ask, and the longest time for one lookup in seconds."""
-    text, seconds = lookup.resolv_conf(), duration("timeout", options["timeout"])
+    text, seconds = resolv_conf(), duration("timeout", options["timeout"])
     names = names_of(service, options["ns"], options["domain"], text, os.environ.get("POD_NAMESPACE", ""))
     server = options["nameserver"]
     return names, Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text), seconds

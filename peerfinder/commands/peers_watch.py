@@ -14,7 +14,8 @@ import click
 from peerfinder import lookup
 from peerfinder.domain import Names
 from peerfinder.errors import LookupFailedError, NoRecordsError
-from peerfinder.lookup import Found, Nameservers
+from peerfinder.lookup import Found
+from peerfinder.nameservers import Nameservers
 from peerfinder.pace import Moment, Pace, pause
 from peerfinder.signals import Signals
 

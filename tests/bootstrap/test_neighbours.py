@@ -194,14 +194,21 @@ def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "WATCH_S", 0.05)
-    told = threading.Semaphore(0)
+    told, over = threading.Semaphore(0), threading.Event()
+
+    def changed() -> None:
+        told.release()
+        if over.is_set():
+            threading.Event().wait()  # for ever: it would look on in the tests after this one
+
     asks = net.neighbours()
-    asks.start_watching(told.release)
+    asks.start_watching(changed)
     assert told.acquire(timeout=20)
     assert asks.shown == {0, 1, 2}
     net.knot.fail()
     assert not told.acquire(timeout=0.5)
     assert asks.shown == {0, 1, 2}
+    over.set()
     net.publish("galera-0")
     assert told.acquire(timeout=20)
     assert asks.shown == {0}

@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bootstrap import control, lock
+from bootstrap import control, lock, supervise
+from bootstrap.commands.start import beside_an_agent
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
+from bootstrap.facts import Promise
+from bootstrap.journal import Journal, new_memory
 from bootstrap.start import check
 from tests.bootstrap.records import A
 from tests.dns.knot import free_port
@@ -354,6 +357,21 @@ def test_on_start_waits_as_long_as_it_takes_and_can_be_stopped(waiting: Machine)
     assert ended(process)[0] == 143
 
 
+def test_on_start_ends_when_it_is_decided_who_starts_first_and_leaves_the_waiting_to_start(machine: Machine) -> None:
+    machine.replicas = 2
+    machine.database()
+    memory = replace(new_memory("c", "galera-0"), term=3, promise=Promise(3, 1, "life"))
+    Journal(machine.root / "data" / "meta").write(memory)
+    machine.agent()
+    status, log = ended(machine.begin("on-start"))
+    assert status == 0, log
+    assert "wait: term 3 is promised to galera-1" in log
+    process = machine.start()
+    until(lambda: machine.phase() == "frozen", "the report")
+    assert process.poll() is None
+    assert not machine.told.exists()
+
+
 def test_on_start_beside_a_live_server_has_nothing_to_decide(machine: Machine) -> None:
     held = lock.acquire(machine.root / "data" / "meta" / "lock")
     try:
@@ -407,6 +425,24 @@ def test_with_its_agent_an_agent_that_dies_is_replaced_and_the_server_lives_on(m
     assert process.poll() is None
     process.terminate()
     assert ended(process)[0] == 143
+
+
+def test_with_its_agent_the_data_may_lie_below_the_volume_and_nobody_must_be_quicker(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mounted at /var/lib, as in 2017, a new volume has no /var/lib/galera: neither may count on the other."""
+    for name, value in machine.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GALERA_BOOTSTRAP_DATA_ROOT", f"{machine.root}/mount/galera")
+    before: list[bool] = []
+
+    def run(*_: object) -> int:
+        before.append((machine.root / "mount/galera/meta").is_dir())
+        return 0
+
+    monkeypatch.setattr(supervise, "run", run)
+    assert beside_an_agent(machine.command) == 0
+    assert before == [True]
 
 
 # What may not stand in the command.

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 START_SECONDS = 30.0
+FREEZE_SECONDS = 30.0
 
 TTL = 5
 """What CoreDNS gives to these records, seconds."""
@@ -167,8 +168,16 @@ class Knot:
         self._failing = True
 
     def freeze(self) -> None:
-        """Let the server fall silent: questions arrive and nothing comes back, until `thaw`."""
+        """Let the server fall silent: questions arrive and nothing comes back, until `thaw`.
+
+        kill(2) does not wait: a thread on another processor may answer one more question.
+        """
         self._signal(signal.SIGSTOP)
+        end = monotonic() + FREEZE_SECONDS
+        while not self._is_frozen():
+            if monotonic() > end:
+                raise RuntimeError(f"knotd does not stop at SIGSTOP within {FREEZE_SECONDS:.0f} s")
+            sleep(0.002)
 
     def thaw(self) -> None:
         """Let the server answer again."""
@@ -189,6 +198,11 @@ class Knot:
 
     def _signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    def _is_frozen(self) -> bool:
+        # The state follows the name, which is in brackets and may hold anything (proc_pid_stat(5)).
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
     def _is_up(self) -> bool:
         try:

@@ -25,7 +25,8 @@ from peerfinder.errors import (
     TimedOutError,
 )
 from peerfinder.hook import Hook
-from peerfinder.lookup import Found, Memory, Nameservers
+from peerfinder.lookup import Found, Memory
+from peerfinder.nameservers import Nameservers
 from peerfinder.signals import Signals
 from peerfinder.status import Status
 from tests.peerfinder.program import fqdn

@@ -17,7 +17,8 @@ import pytest
 from peerfinder.doctor import examine
 from peerfinder.domain import Names, names_of
 from peerfinder.errors import PeerFinderError
-from peerfinder.lookup import SERVERS_MAX, Nameservers, addresses, found
+from peerfinder.lookup import addresses, found
+from peerfinder.nameservers import SERVERS_MAX, Nameservers
 from peerfinder.observed import Observed
 from peerfinder.observed import Server as Seen
 from peerfinder.peers import is_name

@@ -22,8 +22,8 @@ from peerfinder.errors import (
     PeerFinderError,
     UsageError,
 )
-from peerfinder.lookup import Found, Nameservers, address, addresses, found, peers, resolv_conf
-from peerfinder.resolver import Server
+from peerfinder.lookup import Found, address, addresses, found, peers
+from peerfinder.nameservers import Nameservers, Server, resolv_conf
 from tests.dns.knot import Knot, free_port, numbered_pods, pods
 from tests.dns.liar import Liar, Lie, answer, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn

@@ -11,7 +11,8 @@ import pytest
 
 from peerfinder.domain import Names
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoRecordsError
-from peerfinder.lookup import Nameservers, address
+from peerfinder.lookup import address
+from peerfinder.nameservers import Nameservers
 from peerfinder.ordinals import Pods, found
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, framed, status

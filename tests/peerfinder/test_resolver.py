@@ -11,7 +11,8 @@ import dns.rcode
 import pytest
 
 from peerfinder.errors import LookupFailedError, UsageError
-from peerfinder.resolver import EDNS_SIZE, Last, Server, ask
+from peerfinder.nameservers import Server
+from peerfinder.resolver import EDNS_SIZE, Last, ask
 from tests.dns.liar import Liar, Lie, answer, compressed, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn
 

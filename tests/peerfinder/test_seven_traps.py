@@ -10,7 +10,8 @@ import pytest
 
 from peerfinder.domain import Names, from_resolv_conf
 from peerfinder.errors import AnswerInvalidError, LookupFailedError
-from peerfinder.lookup import Nameservers, peers
+from peerfinder.lookup import peers
+from peerfinder.nameservers import Nameservers
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, status
 from tests.peerfinder.program import SUFFIX, fqdn

@@ -154,7 +154,8 @@ SWEEP = """
 import signal, sys
 from peerfinder.domain import Names
 from peerfinder.hook import Hook
-from peerfinder.lookup import Nameservers, peers
+from peerfinder.lookup import peers
+from peerfinder.nameservers import Nameservers
 from peerfinder.poll import Plan, follow
 from peerfinder.signals import Signals, StoppedBySignal
 from peerfinder.status import Status

@@ -11,8 +11,9 @@ import pytest
 
 from peerfinder import resolver
 from peerfinder.domain import Names
-from peerfinder.lookup import Memory, Nameservers, found, meaning
-from peerfinder.resolver import Last, Server
+from peerfinder.lookup import Memory, found, meaning
+from peerfinder.nameservers import Nameservers, Server
+from peerfinder.resolver import Last
 from peerfinder.wire import content
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
