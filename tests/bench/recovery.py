@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap import datadir
 from bootstrap.facts import DataClass, Disk, Position
@@ -24,14 +25,31 @@ from tests.lab.pod import Pod
 from tests.lab.writer import Writer
 
 
-def ours(lab: Lab) -> tuple[float, float]:
-    """Seconds from the last pod's start to the first Primary and to three Synced."""
-    began = time.monotonic()
+class Times(NamedTuple):
+    """What a recovery took, seconds, from the start of the last pod."""
+
+    primary: float
+    """To the first Primary."""
+    synced: float
+    """To three Synced."""
+    again: int = 0
+    """How often a container was started more than once."""
+
+
+def ours(lab: Lab) -> Times:
+    """Start all pods."""
+    before, began = starts(lab), time.monotonic()
     lab.start_all()
-    return seconds_of(lab, began)
+    times = seconds_of(lab, began)
+    return times._replace(again=sum(after - before[name] - 1 for name, after in starts(lab).items()))
 
 
-def oracle(lab: Lab) -> tuple[float, float]:
+def starts(lab: Lab) -> dict[str, int]:
+    """How often each container was started so far."""
+    return {f"{pod.name}/{name}": c.starts for pod in lab.pods.values() for name, c in pod.containers.items()}
+
+
+def oracle(lab: Lab) -> Times:
     """The same for the script that knows."""
     began = time.monotonic()
     pods = list(lab.pods.values())
@@ -49,7 +67,7 @@ def oracle(lab: Lab) -> tuple[float, float]:
     return seconds_of(lab, began)
 
 
-def first_oracle(lab: Lab) -> tuple[float, float]:
+def first_oracle(lab: Lab) -> Times:
     """The first start from nothing for the script that knows: one makes the database, the others get it."""
     began = time.monotonic()
     first, *others = lab.pods.values()
@@ -65,12 +83,12 @@ def first_oracle(lab: Lab) -> tuple[float, float]:
     return seconds_of(lab, began)
 
 
-def seconds_of(lab: Lab, began: float) -> tuple[float, float]:
+def seconds_of(lab: Lab, began: float) -> Times:
     """Wait for the first Primary and for three Synced."""
     lab.wait_primary()
     primary = time.monotonic() - began
     lab.wait_synced(3)
-    return primary, time.monotonic() - began
+    return Times(primary, time.monotonic() - began)
 
 
 def recovered(pod: Pod) -> Position:
@@ -110,8 +128,8 @@ def fill(lab: Lab, megabytes: int) -> None:
 def measure(rounds: int, megabytes: int = 0) -> str:
     """Power cuts under a writer, recovered in turn, with so much data beside its rows; a table in Markdown."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    ways: dict[str, Callable[[Lab], tuple[float, float]]] = {"galera-bootstrap": ours, "oracle": oracle}
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    ways: dict[str, Callable[[Lab], Times]] = {"galera-bootstrap": ours, "oracle": oracle}
+    seconds: dict[str, list[Times]] = {name: [] for name in ways}
     with Lab() as lab:
         lab.up(3)
         lab.wait_synced(3)
@@ -121,16 +139,16 @@ def measure(rounds: int, megabytes: int = 0) -> str:
                 with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], lab.folder / "rows") as writer:
                     writer.wait_for(writer.count + 200)
                     lab.kill_everything()
-                seconds[name].append(recover(lab))
-                print(f"round {number + 1} of {rounds}, {name}: {seconds[name][-1][1]:.1f} s", flush=True)
+                seconds[name].append(times := recover(lab))
+                print(f"round {number + 1} of {rounds}, {name}: {times.synced:.1f} s", flush=True)
     return table("recovery of 3", seconds)
 
 
 def measure_first(rounds: int) -> str:
     """First starts of three on empty volumes, in turn; a table in Markdown."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    ways: dict[str, Callable[[Lab], tuple[float, float]]] = {"galera-bootstrap": ours, "oracle": first_oracle}
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    ways: dict[str, Callable[[Lab], Times]] = {"galera-bootstrap": ours, "oracle": first_oracle}
+    seconds: dict[str, list[Times]] = {name: [] for name in ways}
     with Lab() as lab:
         # Once for the configurations, which the script does not write.
         lab.up(3)
@@ -141,21 +159,33 @@ def measure_first(rounds: int) -> str:
                 for pod in lab.pods.values():
                     pod.wipe_volume()
                 seconds[name].append(start(lab))
-                print(f"round {number + 1} of {rounds}, first start, {name}: {seconds[name][-1][1]:.1f} s", flush=True)
+                print(
+                    f"round {number + 1} of {rounds}, first start, {name}: {seconds[name][-1].synced:.1f} s", flush=True
+                )
     return table("first start of 3", seconds)
 
 
-def table(title: str, seconds: dict[str, list[tuple[float, float]]]) -> str:
+def table(title: str, seconds: dict[str, list[Times]]) -> str:
     """Medians, extremes and the ratio of the medians."""
     load = os.getloadavg()[0]
-    lines = [f"| {title} | n | first Primary s (median) | 3 Synced s (min / median / max) |", "|---|---|---|---|"]
+    lines = [
+        f"| {title} | n | first Primary s (median) | 3 Synced s (min / median / max) | containers started again |",
+        "|---|---|---|---|---|",
+    ]
     for name, times in seconds.items():
-        primary, synced = ([pair[i] for pair in times] for i in (0, 1))
+        synced = [t.synced for t in times]
         spread = f"{min(synced):.1f} / {statistics.median(synced):.1f} / {max(synced):.1f}"
-        lines.append(f"| {name} | {len(times)} | {statistics.median(primary):.1f} | {spread} |")
-    first, second = (statistics.median(pair[1] for pair in times) for times in seconds.values())
-    pairs = [a[1] / b[1] for a, b in zip(*seconds.values(), strict=True)]
+        primary = statistics.median(t.primary for t in times)
+        lines.append(f"| {name} | {len(times)} | {primary:.1f} | {spread} | {sum(t.again for t in times)} |")
+    first, second = (statistics.median(t.synced for t in times) for times in seconds.values())
+    pairs = [a.synced / b.synced for a, b in zip(*seconds.values(), strict=True)]
     lines.append(
         f"\nRatio of the medians {first / second:.2f}, of pairs {statistics.median(pairs):.2f}; load {load:.1f}."
     )
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(measure(rounds=5))
+    print(measure(rounds=3, megabytes=1024))
+    print(measure_first(rounds=5))
