@@ -12,16 +12,14 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from bootstrap import lineage, permission, promise, proof, word
+from bootstrap import lineage, permission, promise, proof, remember, word
 from bootstrap.chronicle import Chronicle
 from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide, epoch_alive
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.facts import (
-    UNKNOWN_SEQNO,
     DataClass,
     Disk,
     Facts,
-    Fork,
     Left,
     Mark,
     Phase,
@@ -31,13 +29,14 @@ from bootstrap.facts import (
     Unknown,
     Word,
 )
-from bootstrap.journal import Journal, Memory, new_memory
+from bootstrap.journal import Journal, new_memory
 from bootstrap.pod import Action, Pod
 from bootstrap.probes import Details, View
 from bootstrap.promise import Prepare, Refusal
 from bootstrap.record import Json
+from bootstrap.remember import Memory
 from bootstrap.settings import Settings
-from bootstrap.standing import BLANK, CANDIDATES
+from bootstrap.standing import BLANK
 from bootstrap.verdict import Verdict
 from bootstrap.world import STARTING, World
 
@@ -133,7 +132,7 @@ class Agent:
                 return answer
             if answer != self.memory.promise:
                 try:
-                    self.bind(answer, volumes=self.volumes_with([request.winner]))
+                    self.bind(answer, volumes=remember.founded(self.memory, [request.winner]))
                 except JournalUnwritableError as exc:
                     return Refusal(str(exc))
                 self.pod = self.pod.retire(answer.term)
@@ -187,7 +186,7 @@ class Agent:
                 self.keep(mark=mark)
             if self.pod.disk is not None:
                 self.learn_from_disk(self.pod.disk)
-            self.remember_cluster(durable=durable)
+            self.learn_from_round(durable=durable)
             self.end_promise(asked_at=began)
             facts = self.facts()
             decision = decide(facts)
@@ -395,7 +394,7 @@ class Agent:
     def end_promise(self, asked_at: int) -> None:
         """Drop a promise that has ended by a sign of its winner."""
         bound = self.memory.promise
-        later = [r for r in self.peers.values() if isinstance(r, Record)] if asked_at > self.promised_at else []
+        later = self.heard() if asked_at > self.promised_at else []
         if bound is not None and promise.ended(bound, [self.record(), *later]):
             self.chronicle.note("promise", f"term {bound.term} binds no longer")
             self.keep(promise=None, word=None)
@@ -418,101 +417,58 @@ class Agent:
         """Whether this life of the agent is the promise's winner."""
         return (bound.winner, bound.boot_id) == (self.settings.ordinal, self.boot_id)
 
-    def remember_cluster(self, *, durable: bool) -> None:
-        """In a Primary Component: remember its epoch, its history and its members' volumes."""
-        server, memory = self.record().primary, self.memory
-        if self.trouble:
+    def learn_from_round(self, *, durable: bool) -> None:
+        """Remember what this round has shown of the cluster."""
+        self.count_surplus()
+        before, awaited = self.memory, frozenset(range(self.settings.replicas)) | self.world.ordinals()
+        self.remember(remember.after_round(before, self.record(), self.heard(), durable=durable, awaited=awaited))
+        forked = lineage.pending(before.lineage)
+        if forked and not lineage.pending(self.memory.lineage):
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.memory.uuid}
+            done = f"the operator's word of epoch {forked.epoch} is done: the history is now {self.memory.uuid}"
+            self.world.say(done)
+            self.chronicle.note("word", done)
+
+    def learn_from_disk(self, disk: Disk) -> None:
+        """Remember what the disk tells of a new history that was permitted."""
+        forked, learnt = lineage.pending(self.memory.lineage), remember.read_from(self.memory, disk)
+        if forked is None or learnt == self.memory:
             return
-        alive = [r for r in self.peers.values() if isinstance(r, Record)]
+        if disk.position and disk.position.uuid == forked.parent:
+            self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
+        else:
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": learnt.uuid}
+        self.remember(learnt)
+
+    def heard(self) -> list[Record]:
+        """The peers that have answered in the last round."""
+        return [r for r in self.peers.values() if isinstance(r, Record)]
+
+    def count_surplus(self) -> None:
+        """Remember that there were members that are no pods, once they have been too many for long enough."""
+        server = self.record().primary
         if server is None:
-            self.keep(volumes=self.volumes_with([r for r in alive if r.primary]))
             return
         self.surplus = self.surplus + 1 if server.size > 1 + len(self.maybe_alive()) else 0
-        self.keep(left=None, strangers=memory.strangers or self.surplus >= SURPLUS_ROUNDS)
-        epochs = [r.epoch for r in alive if r.primary and r.primary.uuid == server.uuid]
-        if memory.joining:
-            epochs.append(memory.joined)
-        # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
-        if memory.promise is not None and memory.promise.winner == self.settings.ordinal:
-            epochs.append(memory.promise.term)
-        volumes = {r.ordinal: r.volume_id for r in alive if r.volume_id}
-        settled = server.settled and durable
-        if not (settled and memory.uuid and memory.uuid != server.uuid):
-            # Else it is another history, by an operator's word: who was seen in the one before was given up, or comes.
-            volumes = dict(memory.volumes) | volumes
-        away = self.scaled_away(server, alive)
-        members = tuple(sorted((o, v) for o, v in volumes.items() if o not in away))
-        if settled:
-            self.settle_in(server, max([memory.epoch, *epochs]), members)
-        else:
-            self.keep(volumes=members)
+        if self.surplus >= SURPLUS_ROUNDS:
+            self.keep(strangers=True)
 
     def maybe_alive(self) -> list[int]:
         """The other pods that may have a server, as far as is known; more members than these are no pods (R36)."""
         known = self.expected() - {self.settings.ordinal}
         return [o for o in known if not isinstance(peer := self.peers.get(o), Record) or not peer.absent]
 
-    def volumes_with(self, founders: list[Record]) -> tuple[tuple[int, str], ...]:
-        """The volumes to remember when these pods start, or have started, a cluster that this volume was never in.
-
-        Before anybody has joined, nobody else knows that there ever were data: if the founder's volume is lost with its
-        first commits, empty datadirs must not pass for a first start (R7, R11).
-        """
-        if self.memory.uuid:
-            return self.memory.volumes
-        founded = {r.ordinal: r.volume_id for r in founders if r.volume_id}
-        return tuple(sorted((dict(self.memory.volumes) | founded).items()))
-
-    def settle_in(self, server: Server, epoch: int, volumes: tuple[tuple[int, str], ...]) -> None:
-        """Synced: what is on this disk now is this history, of this epoch, of this origin and of these members."""
-        forked = lineage.pending(self.memory.lineage)
-        told = (*lineage.told_by(self.memory.lineage, server.uuid), *self.told_alive())
-        forks = lineage.ancestry(told, server.uuid)
-        self.keep(epoch=epoch, uuid=server.uuid, joining="", lineage=forks, volumes=volumes)
-        if forked and not lineage.pending(self.memory.lineage):
-            self.fate = {"epoch": forked.epoch, "state": "primary", "line": server.uuid}
-            done = f"the operator's word of epoch {forked.epoch} is done: the history is now {server.uuid}"
-            self.world.say(done)
-            self.chronicle.note("word", done)
-
-    def told_alive(self) -> tuple[Fork, ...]:
-        """The forks that led to the histories of those who are Primary now, as they tell them."""
-        alive = [(r.lineage, r.primary.uuid) for r in self.peers.values() if isinstance(r, Record) and r.primary]
-        return tuple(dict.fromkeys(fork for forks, uuid in alive for fork in lineage.ancestry(forks, uuid)))
-
-    def learn_from_disk(self, disk: Disk) -> None:
-        """A new history was permitted, and whoever saw what came of it has died: the disk itself tells."""
-        forked = lineage.pending(self.memory.lineage)
-        if forked is None or disk.position is None or disk.data_class not in CANDIDATES:
-            return
-        uuid, changes = disk.position.uuid, {}
-        if uuid != forked.parent:
-            changes = {"uuid": uuid, "epoch": max(self.memory.epoch, forked.epoch), "volumes": ()}
-            self.fate = {"epoch": forked.epoch, "state": "primary", "line": uuid}
-        else:
-            self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
-        self.keep(lineage=lineage.told_by(self.memory.lineage, uuid), **changes)
-
-    def scaled_away(self, server: Server, alive: list[Record]) -> frozenset[int]:
-        """The ordinals that need not be awaited in a later outage (R13, R15, R36).
-
-        Beyond the configured replicas, without a record in DNS and without an answer; but what makes it safe is none
-        of these: all members of this live Primary Component are known by name, so those are not among them, and all
-        that their disks hold is in it.  Who joins again answers again, and is remembered again.
-        """
-        members = [r for r in alive if r.primary and r.primary.uuid == server.uuid]
-        if not server.settled or server.size != len(members) + 1:
-            return frozenset()
-        awaited = frozenset(range(self.settings.replicas)) | self.world.ordinals() | {r.ordinal for r in alive}
-        return frozenset(o for o, _ in self.memory.volumes) - awaited
-
     def keep(self, **changes: object) -> None:
-        """Write changes that are true whether or not they reach the disk; a failure is told and tried again."""
-        if self.trouble or all(getattr(self.memory, name) == value for name, value in changes.items()):
+        """Remember with these changes."""
+        self.remember(replace(self.memory, **changes))  # type: ignore[arg-type]  # as in `Journal.write`
+
+    def remember(self, memory: Memory) -> None:
+        """Write what is true whether or not it reaches the disk; a failure is told and tried again."""
+        if self.trouble or memory == self.memory:
             return
         failure = ""
         try:
-            self.memory = self.journal.write(self.memory, **changes)
+            self.memory = self.journal.write(memory)
         except JournalUnwritableError as exc:
             failure = str(exc)
         self.tell_trouble("what was seen is not remembered", failure)
@@ -599,17 +555,7 @@ class Agent:
             if verdict.action is None or self.errand or not allowed or self.pod.phase is not Phase.FROZEN:
                 return replace(verdict, action=None)
             try:
-                first = isinstance(verdict.decision, Bootstrap) and verdict.decision.first
-                self.memory = self.journal.write(
-                    self.memory,
-                    # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
-                    joining=permission.kernel_boot_id() if verdict.action is Action.JOIN else "",
-                    joined=epoch_alive(self.facts()) if verdict.action is Action.JOIN else 0,
-                    initialised=self.memory.initialised or first,
-                    lineage=self.forks_after(verdict),
-                    word=None,
-                    left=proof.left_by_join(self.pod.disk) if verdict.action is Action.JOIN else None,
-                )
+                self.memory = self.journal.write(self.permitted(verdict))
             except JournalUnwritableError as exc:
                 return Verdict(Hold("journal", str(exc)), began=verdict.began)
             self.see(self.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0))
@@ -618,22 +564,22 @@ class Agent:
                 self.fate = {**self.fate, "state": "taken"}
             return verdict
 
-    def forks_after(self, verdict: Verdict) -> tuple[Fork, ...]:
-        """The lineage with which a permitted server starts; a fork that came to nothing ends with the next permission.
-
-        The new history has no name yet: its server makes one.  The word is used up by this, as the permission is.
-        """
-        word = self.memory.word
-        known = tuple(fork for fork in self.memory.lineage if fork.uuid)
-        if verdict.action is Action.JOIN:
-            # The disk may be of that history, and only the disk, before this journal is written again at Synced.
-            return tuple(dict.fromkeys((*known, *self.told_alive())))
-        if word is None or not isinstance(verdict.decision, Bootstrap) or not verdict.decision.forced:
-            return known
-        if word.base is None:
-            return (Fork("", UNKNOWN_SEQNO, word.epoch),)
-        parent = word.base.uuid
-        return (*lineage.ancestry(known, parent), Fork(parent, word.base.seqno, word.epoch))
+    def permitted(self, verdict: Verdict) -> Memory:
+        """What is to be remembered before a starter gets this permission."""
+        memory, decision = self.memory, verdict.decision
+        if isinstance(decision, Bootstrap):
+            # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
+            forks = remember.forks_to_bootstrap(memory, forced=decision.forced)
+            initialised = memory.initialised or decision.first
+            return replace(memory, joining="", joined=0, initialised=initialised, lineage=forks, word=None, left=None)
+        return replace(
+            memory,
+            joining=permission.kernel_boot_id(),
+            joined=epoch_alive(self.facts()),
+            lineage=remember.forks_to_join(memory, self.heard()),
+            word=None,
+            left=proof.left_by_join(self.pod.disk),
+        )
 
     def order(self, errand: str) -> None:
         """Give the starter an errand; what was found before is void."""

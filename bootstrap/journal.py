@@ -7,12 +7,11 @@ A file that is there and cannot be read is an error, never an empty journal: a p
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
-from bootstrap.facts import Fork, Left, Mark, Promise, Word
 from bootstrap.record import (
     Json,
     dump_fork,
@@ -25,48 +24,9 @@ from bootstrap.record import (
     load_promise,
     load_word,
 )
+from bootstrap.remember import Memory
 
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The content of the journal."""
-
-    cluster_id: str
-    """The cluster that this volume belongs to."""
-    pod: str
-    """The pod that it belongs to."""
-    volume_id: str
-    """Random, made with the journal: tells a replaced volume from the one that was there before."""
-    initialised: bool = False
-    """This toolkit has created, or was creating, the first database on this volume."""
-    joining: str = ""
-    """A join was permitted in this life of the machine, and Synced has not been seen since; empty = no join is open."""
-    uuid: str = ""
-    """The history that this volume was last a Synced member of; empty = none yet."""
-    epoch: int = 0
-    """The term in which that history's Primary Component was bootstrapped."""
-    joined: int = 0
-    """The epoch of the Primary Component under which a join was permitted last: whoever told it may be gone by then."""
-    promise: Promise | None = None
-    """The promise that binds this pod."""
-    term: int = 0
-    """The highest term that this pod has ever promised, to itself or to others; no term is used twice."""
-    volumes: tuple[tuple[int, str], ...] = ()
-    """(ordinal, volume id) of the peers seen while in a Primary Component."""
-    lineage: tuple[Fork, ...] = ()
-    """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""
-    word: Word | None = None
-    """The operator's word under which this pod stands for election; worth nothing without the promise beside it."""
-    mark: Mark | None = None
-    """How far this volume had certainly come in the newest view that it was seen in."""
-    strangers: bool = False
-    """A component that this volume was in has had members that are no pods of this set."""
-    left: Left | None = None
-    """The view that these data have lost by a stop or a join; None once a Primary was seen here, or may bootstrap."""
-    words: tuple[str, ...] = ()
-    """What operators have decided here, a line each, for humans."""
 
 
 class Journal:

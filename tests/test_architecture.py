@@ -14,7 +14,7 @@ PURE = {
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
         "world", "verdict", "probes", "standing", "lineage", "word", "version", "exposition", "metrics", "events",
-        "tally", "overview", "leaving", "binlog", "proof",
+        "tally", "overview", "leaving", "binlog", "proof", "remember",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""

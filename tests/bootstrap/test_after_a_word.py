@@ -12,8 +12,8 @@ from bootstrap.agent import Agent
 from bootstrap.decide import Bootstrap, Hold, Join, Wait, decide
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.facts import DataClass, Disk, Facts, Fork, Phase, Position, Promise, Record
-from bootstrap.journal import Memory
 from bootstrap.promise import Prepare, Refusal, consider
+from bootstrap.remember import Memory
 from bootstrap.word import survey
 from tests.bootstrap.fleet import Fleet, Pod
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, spoken

@@ -16,9 +16,9 @@ from bootstrap import health, probes
 from bootstrap.bounded import OneRequest
 from bootstrap.facts import Record, Unknown
 from bootstrap.health import MAX_CONNECTIONS, Server, listen
-from bootstrap.journal import Memory
 from bootstrap.pod import Action
 from bootstrap.probes import STALE_S, STUCK_S, View
+from bootstrap.remember import Memory
 from tests.bootstrap.test_desk import Office
 from tests.bootstrap.test_probes import SYNCED, view
 

@@ -10,7 +10,8 @@ import pytest
 from bootstrap import files
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.facts import Fork, Position, Promise, Word
-from bootstrap.journal import Journal, Memory, new_memory
+from bootstrap.journal import Journal, new_memory
+from bootstrap.remember import Memory
 
 FULL = Memory(
     "cluster", "galera-0", "volume", initialised=True, joining="boot", uuid="u", epoch=3,

@@ -5,11 +5,10 @@ One round of an agent is several steps here, so that anything can happen between
 
 from dataclasses import replace
 
-from bootstrap import lineage, promise, proof, word
+from bootstrap import promise, proof, remember, word
 from bootstrap.decide import Bootstrap, Join, Stop, decide, epoch_alive
 from bootstrap.facts import (
     DataClass,
-    Disk,
     Facts,
     Fork,
     Left,
@@ -22,10 +21,8 @@ from bootstrap.facts import (
     Unknown,
     Word,
 )
-from bootstrap.journal import Memory
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare, Refusal
-from bootstrap.standing import CANDIDATES
 from tests.model import galera
 from tests.model.state import ALIVE, Node, State, Verdict, disk, record
 
@@ -95,29 +92,19 @@ def facts_of(state: State, ordinal: int) -> Facts:
 
 def remembered(node: Node, state: State) -> Node:
     """What the journal learns from a round."""
-    me, memory = record(node, len(state.nodes)), node.memory
-    heard = [r for r in node.peers if isinstance(r, Record)]
-    if (server := me.primary) is not None:
-        epochs = [memory.epoch, *(r.epoch for r in heard if r.primary and r.primary.uuid == server.uuid)]
-        if memory.promise is not None and memory.promise.winner == node.ordinal:
-            epochs.append(memory.promise.term)
-        if memory.joining:
-            epochs.append(memory.joined)
-        volumes = {r.ordinal: r.volume_id for r in heard}
-        if memory.uuid in ("", server.uuid):
-            volumes = dict(memory.volumes) | volumes
-        forks = lineage.ancestry((*lineage.told_by(memory.lineage, server.uuid), *told_alive(heard)), server.uuid)
-        memory = replace(
-            memory, epoch=max(epochs), uuid=server.uuid, joining="", volumes=tuple(sorted(volumes.items())),
-            lineage=forks, mark=marked(node, state), left=None,
-        )  # fmt: skip
-        me = record(node._replace(memory=memory), len(state.nodes))
-    later = heard if node.fresh else []
-    if server is None:
-        memory = replace(memory, volumes=founded(memory, [r for r in heard if r.primary]))
+    node = node._replace(memory=replace(node.memory, mark=marked(node, state)))
+    everybody = frozenset(range(len(state.nodes)))
+    memory = remember.after_round(node.memory, record(node, len(everybody)), heard(node), awaited=everybody)
+    me = record(node._replace(memory=memory), len(everybody))
+    later = heard(node) if node.fresh else []
     if memory.promise is not None and promise.ended(memory.promise, [me, *later]):
         memory = replace(memory, promise=None, word=None)
     return node._replace(memory=memory)
+
+
+def heard(node: Node) -> list[Record]:
+    """The peers that have answered in its last whole round."""
+    return [r for r in node.peers if isinstance(r, Record)]
 
 
 def marked(node: Node, state: State) -> Mark | None:
@@ -130,19 +117,6 @@ def marked(node: Node, state: State) -> Mark | None:
     known = node.memory.mark
     fresh = Mark(node.view.name, Position(node.uuid, len(node.log) - node.base))
     return known if known and (known.view, known.position.uuid) == (fresh.view, node.uuid) else fresh
-
-
-def told_alive(heard: list[Record]) -> tuple[Fork, ...]:
-    """The forks that led to the histories of those who are Primary."""
-    alive = [(r.lineage, r.primary.uuid) for r in heard if r.primary]
-    return tuple(dict.fromkeys(fork for forks, uuid in alive for fork in lineage.ancestry(forks, uuid)))
-
-
-def founded(memory: Memory, founders: list[Record]) -> tuple[tuple[int, str], ...]:
-    """The volumes that a pod remembers of those who start the first cluster."""
-    if memory.uuid:
-        return memory.volumes
-    return tuple(sorted((dict(memory.volumes) | {r.ordinal: r.volume_id for r in founders}).items()))
 
 
 def mine(node: Node, bound: Promise) -> bool:
@@ -195,7 +169,7 @@ def receive(state: State, target: int, prepare: Prepare) -> tuple[State, Refusal
         return state, answer
     if answer != node.memory.promise:
         node = bound_to(node, answer)
-        node = node._replace(memory=replace(node.memory, volumes=founded(node.memory, [prepare.winner])))
+        node = node._replace(memory=replace(node.memory, volumes=remember.founded(node.memory, [prepare.winner])))
         state = state.put(node._replace(pod=node.pod.retire(answer.term)))
     return state, None
 
@@ -238,20 +212,8 @@ def arrive(state: State, ordinal: int) -> State:
     """A starter has the lock, tells the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
     found = proof.with_left(disk(node, state.kernel), node.memory.left)
-    pod, memory = node.pod.arrived().reported(found, "as found"), learnt(node.memory, found)
+    pod, memory = node.pod.arrived().reported(found, "as found"), remember.read_from(node.memory, found)
     return state.put(node._replace(starter=True, errand=False, pod=pod, memory=memory, verdict=Verdict("start")))
-
-
-def learnt(memory: Memory, found: Disk) -> Memory:
-    """A new history was permitted: the disk tells whether it has begun."""
-    forked = lineage.pending(memory.lineage)
-    if forked is None or found.position is None or found.data_class not in CANDIDATES:
-        return memory
-    uuid = found.position.uuid
-    memory = replace(memory, lineage=lineage.told_by(memory.lineage, uuid))
-    if uuid == forked.parent:
-        return memory
-    return replace(memory, uuid=uuid, epoch=max(memory.epoch, forked.epoch), volumes=())
 
 
 def can_take(node: Node) -> bool:
@@ -272,7 +234,7 @@ def take(state: State, ordinal: int) -> State:
         node.memory, joining="open" if join else "",
         joined=epoch_alive(facts_of(state, ordinal)) if join else 0,
         initialised=node.memory.initialised or verdict.first,
-        lineage=forks_after(node, verdict), word=None,
+        lineage=forks_to(node, verdict), word=None,
         left=proof.left_by_join(node.pod.disk) if join else None,
     )  # fmt: skip
     pod = node.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0)
@@ -280,15 +242,11 @@ def take(state: State, ordinal: int) -> State:
     return state.put(node._replace(memory=memory, pod=pod, hands=verdict, kernel=kernel))
 
 
-def forks_after(node: Node, verdict: Verdict) -> tuple[Fork, ...]:
-    """The lineage with which a permitted server starts; the new history has no name yet."""
-    word, known = node.memory.word, tuple(fork for fork in node.memory.lineage if fork.uuid)
+def forks_to(node: Node, verdict: Verdict) -> tuple[Fork, ...]:
+    """The lineage with which a permitted server starts."""
     if verdict.action is Action.JOIN:
-        heard = [r for r in node.peers if isinstance(r, Record)]
-        return tuple(dict.fromkeys((*known, *told_alive(heard))))
-    if word is None or word.base is None or not verdict.forced:
-        return known
-    return (*lineage.ancestry(known, word.base.uuid), Fork(word.base.uuid, word.base.seqno, word.epoch))
+        return remember.forks_to_join(node.memory, heard(node))
+    return remember.forks_to_bootstrap(node.memory, forced=verdict.forced)
 
 
 def put_aside(state: State, ordinal: int) -> State:

@@ -6,9 +6,9 @@ Everything is immutable and hashable, so that states can be compared, kept and g
 from typing import NamedTuple
 
 from bootstrap.facts import DataClass, Disk, Position, Promise, Record, Unknown, View
-from bootstrap.journal import Memory
 from bootstrap.pod import Action, Pod
 from bootstrap.promise import Prepare
+from bootstrap.remember import Memory
 from bootstrap.standing import CANDIDATES
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
