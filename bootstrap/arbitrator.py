@@ -2,7 +2,8 @@
 
 It never founds anything: its list of members is never empty, and it keeps no view (`pc.recovery`), so alone it waits.
 garbd resolves names once and then tries old addresses for ever, while pods that come back have new ones; so one that
-has lost the Primary Component is started again with what DNS says by then.
+has lost the Primary Component is started again with what DNS says by then.  One that is left alone in it is, too, and
+at once: the members recover without it (R36), and theirs would be a second Primary Component beside its own.
 """
 
 import os
@@ -37,6 +38,9 @@ OPTION = re.compile(r"(evs|gmcast|pc|protonet|socket)\.")
 
 VIEW = re.compile(rb"view\(view_id\((NON_)?PRIM,|view\(\(empty\)\)")
 """A line of garbd's log about a new view."""
+
+ALONE = re.compile(rb"New COMPONENT: primary = yes,.* memb_num = 1\b")
+"""The line when all others have left in order: then a vote without data is the whole Primary Component."""
 
 READY = "primary"
 """A file of the run folder that is there while the arbitrator is in a Primary Component: for a readiness probe."""
@@ -96,7 +100,7 @@ def live(argv: tuple[str, ...], folder: Path, ready: Path) -> str:
 
 
 def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
-    """Pass garbd's log on until it ends or has been outside of a Primary Component for too long; says which."""
+    """Pass garbd's log on until it ends, is alone, or was outside of a Primary Component for too long; says which."""
     assert garbd.stdout is not None  # noqa: S101  # it was asked for
     lost: float | None = None
     rest = b""
@@ -113,6 +117,8 @@ def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 lost = seen(line, ready, lost)
+            if any(map(ALONE.search, lines)):
+                return "everybody with data has left: garbd is started again, with what DNS says by then"
     return f"no Primary Component for {LOST_S:g} s: garbd is started again, with what DNS says now"
 
 

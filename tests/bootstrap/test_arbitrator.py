@@ -13,6 +13,7 @@ from bootstrap.settings import Settings, from_environment
 
 PRIM = b"2026-11-26 06:31:23.111  INFO: view(view_id(PRIM,ed225543-981e,4) memb {"
 NON_PRIM = b"2026-11-26 06:31:23.387  INFO: view(view_id(NON_PRIM,ed225543-981e,4) memb {"
+ALONE = "2026-11-26 11:18:18.598  INFO: New COMPONENT: primary = yes, bootstrap = no, my_idx = 0, memb_num = 1"
 
 
 def settings(tmp_path: Path, **told: str) -> Settings:
@@ -65,6 +66,18 @@ def test_one_that_stays_outside_is_ended(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert why.startswith("no Primary Component for 0.5 s")
     assert time.monotonic() - began < 30
+
+
+def test_one_that_is_left_alone_in_the_primary_component_is_ended_at_once(tmp_path: Path) -> None:
+    """Else the members, which recover without it, would make a second one beside it."""
+    others = ALONE.replace("memb_num = 1", "memb_num = 12")
+    body = f"print({others!r}); time.sleep(1); print({PRIM.decode()!r}); print({ALONE!r}); time.sleep(60)"
+    began = time.monotonic()
+    why = arbitrator.live(program(tmp_path, body), tmp_path, tmp_path / "p")
+
+    assert why.startswith("everybody with data has left")
+    assert 1 <= time.monotonic() - began < 30
+    assert not (tmp_path / "p").exists()
 
 
 def test_one_that_ends_is_told(tmp_path: Path) -> None:

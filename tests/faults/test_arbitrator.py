@@ -121,6 +121,20 @@ def test_one_of_two_after_an_outage_waits_for_the_other_although_the_arbitrator_
     whole(cluster)
 
 
+@pytest.mark.timeout(300)
+def test_both_leave_in_order_and_come_back_to_no_second_primary_component(cluster: Cluster, garbd: Beside) -> None:
+    """Who is left when all others have said good-bye is Primary: here it is the vote without data."""
+    for ordinal in (1, 0):
+        cluster.lab.pod(ordinal).stop()
+    cluster.lab.wait("the arbitrator is Primary no more", lambda: not is_ready(garbd), 20)
+    cluster.lab.start_all((1, 0), gap=0.5)
+    two_and_a_vote(cluster.lab)
+
+    whole(cluster)
+    assert "everybody with data has left" in garbd.said()
+    assert cluster.all_bootstraps == 2
+
+
 @full
 def test_an_arbitrator_alone_founds_nothing_and_ends_at_once_when_it_is_told_to(lab: Lab, garbd: Beside) -> None:
     time.sleep(10)
