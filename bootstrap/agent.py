@@ -43,6 +43,9 @@ from bootstrap.world import STARTING, World
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
 
+HELLO_S = 1.0
+"""Seconds that may pass from a starter's lock to its hello."""
+
 SURPLUS_ROUNDS = 80
 """In how many rounds in a row there must be a member too many to be no pod: a dead one is a member for 15 s at most."""
 
@@ -225,6 +228,8 @@ class Agent:
             if self.pod.starter:
                 return
         held = not self.world.lock_is_free()
+        if held and self.says_hello():
+            return
         server = self.world.server() if held else None
         if isinstance(server, Server) and not server.primary:
             server = replace(server, view=self.world.view())
@@ -232,6 +237,16 @@ class Agent:
         with self.changed:
             self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
             self.seen_at = time.monotonic()
+
+    def says_hello(self) -> bool:
+        """Wait for who has just taken the lock of a frozen pod: between `on-start` and `start` there is nobody.
+
+        A starter takes the lock first and says hello then; it executes nothing in between, so the pod is frozen still.
+        """
+        with self.changed:
+            if self.pod.phase is not Phase.FROZEN:
+                return False
+            return self.changed.wait_for(lambda: self.pod.starter, HELLO_S)
 
     def transfer_is_durable(self) -> bool:
         """Make what a state transfer wrote durable before its joining mark is closed: rsync does not fsync."""
@@ -503,6 +518,7 @@ class Agent:
             self.starter = next(self.clock)
             self.see(self.pod.arrived())
             self.wake.set()
+            self.changed.notify_all()
             return self.starter
 
     def starter_left(self, starter: int) -> None:

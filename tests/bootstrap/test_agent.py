@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -215,6 +216,37 @@ def test_the_end_of_an_earlier_starter_does_not_unseat_the_next_one(fleet: Fleet
     rounds(fleet)
     assert agent.take(first, 0).action is None
     assert agent.take(second, 0).action is Action.BOOTSTRAP
+
+
+def between_starters(fleet: Fleet) -> Agent:
+    """A candidate whose `on-start` has ended; `start` holds the lock and has not said hello."""
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    agent = agent_of(fleet.pods[1])
+    fleet.leave(fleet.pods[1])
+    agent.world = replace(agent.world, lock_is_free=lambda: False)
+    agent.changed = threading.Condition(threading.RLock())  # one that waits
+    return agent
+
+
+def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet) -> None:
+    agent = between_starters(fleet)
+    term = agent.memory.promise
+    arrival = threading.Timer(0.2, agent.starter_arrived)
+    arrival.start()
+    agent.round()
+    arrival.join()
+    assert agent.pod.phase is Phase.FROZEN
+    assert agent.memory.promise == term is not None
+    assert agent.verdict.action is Action.BOOTSTRAP
+
+
+def test_who_holds_the_lock_and_says_nothing_ends_the_freeze(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.agent.HELLO_S", 0.05)
+    agent = between_starters(fleet)
+    agent.round()
+    assert agent.pod.phase is Phase.UNKNOWN
+    assert agent.pod.disk is None
 
 
 def test_a_report_of_an_earlier_starter_is_not_taken(fleet: Fleet) -> None:
