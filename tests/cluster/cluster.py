@@ -89,11 +89,18 @@ class Cluster:
     """A cluster in a folder; as a context manager it is up, and gone afterwards, also when this process is killed."""
 
     def __init__(
-        self, folder: Path | None = None, *, nodes: int = 1, policies: bool = False, provisioner: bool = False
+        self,
+        folder: Path | None = None,
+        *,
+        nodes: int = 1,
+        policies: bool = False,
+        provisioner: bool = False,
+        dual: bool = False,
     ) -> None:
         """In a temporary folder when none is given.  Reads nothing and starts nothing.
 
-        With `policies` NetworkPolicies are enforced, with `provisioner` there are volumes on demand.
+        With `policies` NetworkPolicies are enforced, with `provisioner` there are volumes on demand, with `dual` pods
+        and Services have addresses of both families.
         """
         self.policies, self.provisioner = policies, provisioner
         self.folder = (folder or Path(tempfile.mkdtemp(prefix="cluster-"))).absolute()
@@ -101,7 +108,7 @@ class Cluster:
             if self.folder.is_relative_to(hidden) or binaries.cache_folder().is_relative_to(hidden):
                 raise NotHereError(f"neither the cluster nor its programs can be in {hidden}: a node has its own there")
         tag = f"peerfinder-{zlib.crc32(str(self.folder).encode()):08x}"
-        self.control = ControlPlane(self.folder)
+        self.control = ControlPlane(self.folder, dual=dual)
         self.nodes = [Node(number, self.folder, tag, policies=policies) for number in range(1, nodes + 1)]
 
     def up(self, *, bound: bool = False) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.cluster.binaries import program
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.network import API_SERVICE, CONTROL, SERVICES, make_switch
+from tests.cluster.network import API_SERVICE, CONTROL, make_switch, services
 from tests.cluster.pki import ClusterAuthority
 from tests.cluster.spaces import Spaces
 from tests.cluster.waiting import ClusterError, wait
@@ -13,11 +13,11 @@ PORT = 6443
 ETCD = "http://127.0.0.1:2379"
 
 COREFILE = """\
-cluster.local:53 in-addr.arpa:53 {{
+cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {{
     bind {address}
     errors
     ready 127.0.0.1:8181
-    kubernetes cluster.local in-addr.arpa {{
+    kubernetes cluster.local in-addr.arpa ip6.arpa {{
         kubeconfig {kubeconfig} cluster
         pods insecure
         ttl 5
@@ -31,14 +31,16 @@ cluster.local:53 in-addr.arpa:53 {{
 class ControlPlane:
     """On or off; its objects are gone when it is off."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, dual: bool = False) -> None:
+        """With `dual` of both families of addresses, IPv4 the first."""
+        self.dual = dual
         self.machine = Spaces("control", folder / "control", program("pause"))
         self.authority = ClusterAuthority(folder / "pki", f"https://{CONTROL}:{PORT}")
 
     def up(self, *, bound: bool) -> None:
         """Start everything; returns when pods could be created."""
         self.machine.open(bound=bound)
-        make_switch(self.machine)
+        make_switch(self.machine, dual=self.dual)
         self._credentials()
         self._etcd()
         self._api_server()
@@ -78,7 +80,7 @@ class ControlPlane:
         pki = self.authority
         options = {
             "etcd-servers": ETCD,
-            "service-cluster-ip-range": SERVICES,
+            "service-cluster-ip-range": services(dual=self.dual),
             "secure-port": PORT,
             "advertise-address": CONTROL,
             "client-ca-file": pki.certificate("ca"),
@@ -107,7 +109,7 @@ class ControlPlane:
             "use-service-account-credentials": "true",
             "service-account-private-key-file": pki.key("service-accounts"),
             "root-ca-file": pki.certificate("ca"),
-            "service-cluster-ip-range": SERVICES,
+            "service-cluster-ip-range": services(dual=self.dual),
         }
         self.machine.start("kube-controller-manager", argv("kube-controller-manager", manager))
         scheduler = {"kubeconfig": pki.kubeconfig("scheduler"), "leader-elect": "false"}

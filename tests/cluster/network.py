@@ -15,6 +15,11 @@ SERVICES = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 PODS = "10.244.0.0/16"
 
+CONTROL6 = "fd00:10::1"
+SERVICES6 = "fd00:96::/112"
+PODS6 = "fd00:244::/56"
+"""The same of a cluster of both families, beside the others."""
+
 
 def node_address(number: int) -> str:
     """Of a node, which are counted from 1."""
@@ -26,11 +31,30 @@ def node_pods(number: int) -> str:
     return f"10.244.{number}.0/24"
 
 
-def make_switch(control: Spaces) -> None:
+def node_address6(number: int) -> str:
+    """Of the same node, in a cluster of both families."""
+    return f"fd00:10::{10 + number}"
+
+
+def node_pods6(number: int) -> str:
+    """The addresses of its pods there."""
+    return f"fd00:244:0:{number}::/64"
+
+
+def services(*, dual: bool) -> str:
+    """The addresses of Services, as Kubernetes' programs are told them."""
+    return f"{SERVICES},{SERVICES6}" if dual else SERVICES
+
+
+def make_switch(control: Spaces, *, dual: bool) -> None:
     """The bridge."""
     control.run("ip", "link", "add", "nodes", "type", "bridge")
     control.run("ip", "address", "add", f"{CONTROL}/24", "dev", "nodes")
     control.run("ip", "link", "set", "nodes", "up")
+    if dual:
+        # Without looking whether somebody else has it: until then it could not be bound.
+        control.run("ip", "address", "add", f"{CONTROL6}/64", "dev", "nodes", "nodad")
+        control.run("sysctl", "--quiet", "--write", "net.ipv6.conf.all.forwarding=1")
 
 
 def unplug(control: Spaces, port: str) -> None:
@@ -39,7 +63,7 @@ def unplug(control: Spaces, port: str) -> None:
     control.run("sh", "-c", f"! ip link show {port} || ip link delete {port} || ! ip link show {port}")
 
 
-def plug(control: Spaces, node: Spaces, number: int) -> None:
+def plug(control: Spaces, node: Spaces, number: int, *, dual: bool) -> None:
     """A wire from the switch to a node; it vanishes with either of them."""
     port = f"node{number}"
     unplug(control, port)
@@ -67,3 +91,8 @@ def plug(control: Spaces, node: Spaces, number: int) -> None:
     node.run("ip", "address", "add", f"{node_address(number)}/24", "dev", "eth0")
     node.run("ip", "link", "set", "eth0", "up")
     node.run("ip", "route", "add", "default", "via", CONTROL)
+    if dual:
+        node.run("sysctl", "--quiet", "--write", "net.ipv6.conf.all.forwarding=1")
+        node.run("ip", "address", "add", f"{node_address6(number)}/64", "dev", "eth0", "nodad")
+        node.run("ip", "-6", "route", "add", "default", "via", CONTROL6)
+        control.run("ip", "-6", "route", "replace", node_pods6(number), "via", node_address6(number))

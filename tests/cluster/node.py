@@ -6,7 +6,17 @@ from pathlib import Path
 
 from tests.cluster.binaries import program
 from tests.cluster.control import ControlPlane, argv
-from tests.cluster.network import CONTROL, PODS, SERVICES, node_address, node_pods, plug
+from tests.cluster.network import (
+    CONTROL,
+    PODS,
+    PODS6,
+    SERVICES,
+    node_address,
+    node_address6,
+    node_pods,
+    node_pods6,
+    plug,
+)
 from tests.cluster.pki import ClusterAuthority
 from tests.cluster.spaces import Spaces
 from tests.cluster.waiting import ClusterError, wait
@@ -70,11 +80,11 @@ class Node:
     def up(self, control: ControlPlane, *, bound: bool) -> None:
         """Start it; returns when containerd has it images to offer, and the kubelet goes on to register."""
         self.machine.open(bound=bound)
-        plug(control.machine, self.machine, self.number)
+        plug(control.machine, self.machine, self.number, dual=control.dual)
         self._make_cgroups()
-        self._containerd()
-        self._kubelet(control.authority)
-        self._proxy(control.authority)
+        self._containerd(dual=control.dual)
+        self._kubelet(control.authority, dual=control.dual)
+        self._proxy(control.authority, dual=control.dual)
         if self._policies:
             self._router(control.authority)
 
@@ -115,11 +125,11 @@ class Node:
     def _ctr(self, *words: str) -> str:
         return self.machine.run("ctr", f"--address={SOCKET}", "--namespace=k8s.io", *words)
 
-    def _containerd(self) -> None:
+    def _containerd(self, *, dual: bool) -> None:
         folder = self.machine.folder
         cni = folder / "cni"
         cni.mkdir(exist_ok=True)
-        (cni / "pods.conflist").write_text(json.dumps(pod_network(self.number), indent=1))
+        (cni / "pods.conflist").write_text(json.dumps(pod_network(self.number, dual=dual), indent=1))
         config = folder / "containerd.toml"
         config.write_text(
             CONTAINERD.format(root=folder / "containerd", socket=SOCKET, pause=PAUSE, plugins=CNI_PLUGINS, cni=cni)
@@ -133,7 +143,7 @@ class Node:
         except ClusterError:
             return False
 
-    def _kubelet(self, authority: ClusterAuthority) -> None:
+    def _kubelet(self, authority: ClusterAuthority, *, dual: bool) -> None:
         folder = self.machine.folder
         address = node_address(self.number)
         login = authority.log_in(
@@ -146,7 +156,7 @@ class Node:
             "config": config,
             "kubeconfig": login,
             "hostname-override": self.name,
-            "node-ip": address,
+            "node-ip": f"{address},{node_address6(self.number)}" if dual else address,
             "root-dir": folder / "kubelet",
         }
         self.machine.start("kubelet", argv("kubelet", options))
@@ -176,12 +186,12 @@ class Node:
             "imageGCHighThresholdPercent": 100,
         }
 
-    def _proxy(self, authority: ClusterAuthority) -> None:
+    def _proxy(self, authority: ClusterAuthority, *, dual: bool) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("proxy"),
             "hostname-override": self.name,
             "proxy-mode": "iptables",
-            "cluster-cidr": PODS,
+            "cluster-cidr": f"{PODS},{PODS6}" if dual else PODS,
             "conntrack-max-per-core": 0,  # the limit is the whole kernel's
         }
         self.machine.start("kube-proxy", argv("kube-proxy", options))
@@ -211,13 +221,18 @@ class Node:
         wait(f"the end of {self.name}'s cgroups", lambda: all(removed(root) for root in roots), seconds=60)
 
 
-def pod_network(number: int) -> dict[str, object]:
+def pod_network(number: int, *, dual: bool) -> dict[str, object]:
     """How a pod gets its network: a wire to its node, which routes.
 
     Not a bridge: packets between two of its ports would pass by the node's iptables, and so by Services, unless the
     kernel has br_netfilter.
     """
-    addresses = {"type": "host-local", "ranges": [[{"subnet": node_pods(number)}]], "routes": [{"dst": "0.0.0.0/0"}]}
+    families = {node_pods(number): "0.0.0.0/0"} | ({node_pods6(number): "::/0"} if dual else {})
+    addresses = {
+        "type": "host-local",
+        "ranges": [[{"subnet": subnet}] for subnet in families],
+        "routes": [{"dst": everywhere} for everywhere in families.values()],
+    }
     return {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}]}
 
 
