@@ -90,13 +90,13 @@ def connect(path: Path, patience: float, on_wait: Callable[[str], None]) -> Clie
 
     `on_wait` is told once when there is something to wait for.
     """
-    # Here, because a probe is a process every few seconds, asks at once or not at all, and would pay for it each time.
-    from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed  # noqa: PLC0415
-
     try:
         return Client(path)
     except AgentUnreachableError as exc:
         on_wait(f"{exc}; waiting up to {patience:g} s")
+    # Here, because who finds the agent at once, as nearly everybody does, need not pay for it.
+    from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed  # noqa: PLC0415
+
     again = Retrying(
         retry=retry_if_exception_type(AgentUnreachableError),
         wait=wait_fixed(0.1),
