@@ -242,6 +242,8 @@ class Agent:
         """Wait for who has just taken the lock of a frozen pod: between `on-start` and `start` there is nobody.
 
         A starter takes the lock first and says hello then; it executes nothing in between, so the pod is frozen still.
+        `inspect` and `restore` take it, too, and say nothing: what was reported outlives them for this moment, and who
+        starts a server compares it with the datadir before.
         """
         with self.changed:
             if self.pod.phase is not Phase.FROZEN:
@@ -333,7 +335,8 @@ class Agent:
         else:
             self.wake.set()
         names = ", ".join(self.settings.pod_of(o) for o in missing)
-        return Verdict(Wait(decision.rule, f"{decision.reason}; asking {names} for a promise"), None, mine, began)
+        waits = Wait(decision.rule, f"{decision.reason}; asking {names} for a promise")
+        return Verdict(waits, promise=None if refusals else mine, began=began)
 
     def candidacy(self, facts: Facts) -> Promise | None:
         """My promise to myself, made durable before anybody else is asked; None if I am bound to another pod by now.
@@ -436,7 +439,7 @@ class Agent:
         """Remember what this round has shown of the cluster."""
         self.count_surplus()
         before, awaited = self.memory, frozenset(range(self.settings.replicas)) | self.world.ordinals()
-        self.remember(remember.after_round(before, self.record(), self.heard(), durable=durable, awaited=awaited))
+        self.write_down(remember.after_round(before, self.record(), self.heard(), durable=durable, awaited=awaited))
         forked = lineage.pending(before.lineage)
         if forked and not lineage.pending(self.memory.lineage):
             self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.memory.uuid}
@@ -453,7 +456,7 @@ class Agent:
             self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
         else:
             self.fate = {"epoch": forked.epoch, "state": "primary", "line": learnt.uuid}
-        self.remember(learnt)
+        self.write_down(learnt)
 
     def heard(self) -> list[Record]:
         """The peers that have answered in the last round."""
@@ -475,9 +478,9 @@ class Agent:
 
     def keep(self, **changes: object) -> None:
         """Remember with these changes."""
-        self.remember(replace(self.memory, **changes))  # type: ignore[arg-type]  # as in `Journal.write`
+        self.write_down(replace(self.memory, **changes))  # type: ignore[arg-type]  # as in `Journal.write`
 
-    def remember(self, memory: Memory) -> None:
+    def write_down(self, memory: Memory) -> None:
         """Write what is true whether or not it reaches the disk; a failure is told and tried again."""
         if self.trouble or memory == self.memory:
             return
@@ -525,7 +528,9 @@ class Agent:
         """Its connection has ended: it is gone, or it has become the server."""
         with self.changed:
             if starter == self.starter:
-                self.see(self.pod.left(held=not self.world.lock_is_free()))
+                # Who holds a frozen pod's lock by now may be the next starter: the next look (`observe`) tells.
+                held = self.pod.phase is not Phase.FROZEN and not self.world.lock_is_free()
+                self.see(self.pod.left(held=held))
         self.wake.set()
 
     def reported(self, starter: int, disk: Disk, fingerprint: str) -> None:

@@ -27,8 +27,8 @@ NODE = "arbitrator"
 LOST_S = 15.0
 """After how long outside of a Primary Component garbd is started anew; a partition that heals is over sooner."""
 
-PAUSE_S = 1.0
-"""Between two lives of garbd."""
+PAUSE_S = (1.0, 10.0)
+"""Between two lives of garbd, the first and the longest: while there is no member, each life ends at once."""
 
 GRACE_S = 10.0
 """How long garbd may take to say good-bye."""
@@ -54,7 +54,9 @@ def arbitrate(settings: Settings, say: Say, garbd: str = "garbd") -> None:
     ready = settings.run_dir / READY
     # Left by one that was killed.
     ready.unlink(missing_ok=True)
+    pause, longest = PAUSE_S
     while True:
+        began = time.monotonic()
         members = company.addresses(settings, company.ordinals(settings))
         if members:
             say(f"one vote, no data: joining {', '.join(members)}")
@@ -62,7 +64,9 @@ def arbitrate(settings: Settings, say: Say, garbd: str = "garbd") -> None:
                 say(live(command(settings, members, garbd), Path(folder), ready))
         else:
             say("no member has an address yet")
-        time.sleep(PAUSE_S)
+        lasted = time.monotonic() - began > LOST_S
+        pause = PAUSE_S[0] if lasted else min(2 * pause, longest)
+        time.sleep(pause)
 
 
 def command(settings: Settings, members: tuple[str, ...], garbd: str) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ def live(argv: tuple[str, ...], folder: Path, ready: Path) -> str:
 
 
 def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
-    """Pass garbd's log on until it ends, is alone, or was outside of a Primary Component for too long; says which."""
+    """Pass garbd's log on until it ends, is alone (R36), or was outside of a Primary Component for long; says which."""
     assert garbd.stdout is not None  # noqa: S101  # it was asked for
     lost: float | None = None
     rest = b""

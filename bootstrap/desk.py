@@ -181,13 +181,13 @@ class Desk:
         return {"live": probes.alive(view), "ready": word is probes.Word.READY, "word": word.value}
 
     def _leave(self) -> Json:
-        """Whether this pod, which is to stop, should stay a moment longer."""
+        """Whether this pod, which is to stop, should stay a moment longer, and whether it has a server at all."""
         with self.agent.changed:
             reason = leaving.reason(self.agent.facts())
         if reason != self._staying:
             self._staying = reason
             self.agent.world.say(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
-        return {"reason": reason}
+        return {"reason": reason, "serving": self.agent.pod.server is not None}
 
     def _explain(self) -> Json:
         agent = self.agent

@@ -59,8 +59,8 @@ def after_round(
     own: Record,
     heard: Sequence[Record],
     *,
-    durable: bool = True,
-    awaited: frozenset[int] = frozenset(),
+    durable: bool,
+    awaited: frozenset[int],
 ) -> Memory:
     """What a round teaches: in a Primary Component its epoch, its history and its members' volumes.
 
@@ -148,10 +148,7 @@ def forks_to_join(memory: Memory, heard: Sequence[Record]) -> lineage.Forks:
 
 
 def forks_to_bootstrap(memory: Memory, *, forced: bool) -> lineage.Forks:
-    """The lineage with which a winner starts; the new history of a forced one has no name yet: its server makes one.
-
-    The operator's word is used up by this, as the permission is.
-    """
+    """The lineage with which a winner starts; the new history of a forced one has no name yet: its server makes one."""
     word = memory.word
     if word is None or not forced:
         return _seen(memory)

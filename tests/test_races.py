@@ -144,6 +144,8 @@ MUTANTS = [
            f"{AGENT}::test_a_volume_of_another_cluster_is_left_alone"),
     Mutant(36, "bootstrap.remember:scaled_away", " or server.size != len(members) + 1", "",
            f"{SCALE}::test_beside_an_arbitrator_nobody_is_forgotten"),
+    Mutant(36, "bootstrap.arbitrator:watch", "any(map(ALONE.search, lines))", "False",
+           f"{UNIT}/test_arbitrator.py::test_one_that_is_left_alone_in_the_primary_component_is_ended_at_once"),
     Mutant(37, "bootstrap.settings:_provider_options", ' or FORBIDDEN.fullmatch(match["key"])', "",
            f"{UNIT}/test_settings.py::test_a_provider_option_that_could_found_a_cluster_is_refused[pc.weight=2]"),
     Mutant(38, "bootstrap.decide:two_primaries", "if len(sizes) < 2 and", "if True or",

@@ -20,7 +20,7 @@ def command(output: str) -> None:
     """Tell class and position of this pod's datadir; no server may be running on it.
 
     The position comes from the server's own recovery, as at every start (`mariadbd --wsrep-recover`).
-    While it runs, the agent sees a held lock and tells its peers that this pod is unknown: decisions wait for it.
+    While it runs, the agent sees a held lock and soon tells its peers that this pod is unknown: decisions wait for it.
     """
     settings = current()
     layout = datadir.Layout(settings.data_root)

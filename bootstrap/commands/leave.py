@@ -6,6 +6,7 @@ import click
 
 from bootstrap import control
 from bootstrap.errors import AgentUnreachableError
+from bootstrap.record import Json
 from bootstrap.settings import current
 
 POLL_S = 0.5
@@ -22,17 +23,18 @@ def command(at_least: float, at_most: float) -> None:
     """Wait until clients are sent elsewhere, and as long as others join this member; for a preStop hook.
 
     The first time is for Services and proxies, the second one a bound: then it ends whatever others do.  Exit code 0.
-    The agent's log tells for whom it waits.
+    The agent's log tells for whom it waits.  Where no server runs yet there is nobody to wait for.
     """
     begun = time.monotonic()
-    while (waited := time.monotonic() - begun) < at_least or (waited < at_most and stays()):
+    if not told().get("serving", True):
+        return
+    while (waited := time.monotonic() - begun) < at_least or (waited < at_most and told().get("reason")):
         time.sleep(POLL_S)
 
 
-def stays() -> bool:
-    """Whether the agent names somebody to stay for; without its answer there is nobody."""
+def told() -> Json:
+    """The agent's answer; empty when there is none: then nobody is named to stay for."""
     try:
-        told = control.Client(current().agent_socket, SHORT_S).ask("leave")
+        return control.Client(current().agent_socket, SHORT_S).ask("leave")
     except AgentUnreachableError:
-        return False
-    return bool(told["reason"])
+        return {}

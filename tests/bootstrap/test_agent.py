@@ -229,16 +229,47 @@ def between_starters(fleet: Fleet) -> Agent:
     return agent
 
 
-def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet) -> None:
+def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.agent.HELLO_S", 60)
     agent = between_starters(fleet)
     term = agent.memory.promise
-    arrival = threading.Timer(0.2, agent.starter_arrived)
-    arrival.start()
+    arrival = threading.Thread(target=agent.starter_arrived)
+
+    def probe() -> bool:
+        if not arrival.ident:
+            arrival.start()
+        return False
+
+    agent.world = replace(agent.world, lock_is_free=probe)
     agent.round()
     arrival.join()
     assert agent.pod.phase is Phase.FROZEN
     assert agent.memory.promise == term is not None
     assert agent.verdict.action is Action.BOOTSTRAP
+
+
+def test_the_next_starter_may_have_the_lock_before_the_end_of_the_last_one_is_noticed(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    agent = agent_of(fleet.pods[1])
+    agent.world = replace(agent.world, lock_is_free=lambda: False)
+    agent.starter_left(agent.starter)
+    assert agent.pod.phase is Phase.FROZEN
+    assert agent.pod.disk is not None
+    agent.starter_arrived()
+    assert agent.pod.phase is Phase.FROZEN
+
+
+def test_a_candidate_that_is_refused_is_bound_no_longer_and_one_that_asks_is(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    candidate = agent_of(fleet.pods[1])
+    fleet.round(fleet.pods[1])
+    assert (candidate.verdict.word, candidate.verdict.promise) == ("wait", Promise(1, 1, candidate.boot_id))
+    other = agent_of(fleet.pods[0])
+    other.memory = replace(other.memory, promise=Promise(7, 2, agent_of(fleet.pods[2]).boot_id), term=7)
+    fleet.round(fleet.pods[1])
+    assert "refused" in str(fleet.pods[1].said)
+    assert candidate.memory.promise is None
+    assert (candidate.verdict.word, candidate.verdict.promise) == ("wait", None)
 
 
 def test_who_holds_the_lock_and_says_nothing_ends_the_freeze(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -367,7 +367,8 @@ def test_on_start_ends_when_it_is_decided_who_starts_first_and_leaves_the_waitin
     assert status == 0, log
     assert "wait: term 3 is promised to galera-1" in log
     process = machine.start()
-    until(lambda: machine.phase() == "frozen", "the report")
+    assert process.stderr is not None
+    assert any("wait: term 3 is promised to galera-1" in line for line in process.stderr)
     assert process.poll() is None
     assert not machine.told.exists()
 
@@ -381,6 +382,13 @@ def test_on_start_beside_a_live_server_has_nothing_to_decide(machine: Machine) -
     assert status == 0
     assert "a server is alive on this volume" in log
     assert not (machine.root / "config" / "my-galera.cnf").exists()
+
+
+def test_a_pod_without_a_server_leaves_at_once(waiting: Machine) -> None:
+    process = waiting.start()
+    until(lambda: waiting.phase() == "frozen", "the report")
+    assert ended(waiting.begin("leave", "--at-least=600"))[0] == 0
+    assert process.poll() is None
 
 
 # Agent and server in one container.

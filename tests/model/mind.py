@@ -92,9 +92,11 @@ def facts_of(state: State, ordinal: int) -> Facts:
 
 def remembered(node: Node, state: State) -> Node:
     """What the journal learns from a round."""
-    node = node._replace(memory=replace(node.memory, mark=marked(node, state)))
     everybody = frozenset(range(len(state.nodes)))
-    memory = remember.after_round(node.memory, record(node, len(everybody)), heard(node), awaited=everybody)
+    me = record(node, len(everybody))
+    if me.primary:
+        node = node._replace(memory=replace(node.memory, mark=marked(node, state)))
+    memory = remember.after_round(node.memory, me, heard(node), durable=True, awaited=everybody)
     me = record(node._replace(memory=memory), len(everybody))
     later = heard(node) if node.fresh else []
     if memory.promise is not None and promise.ended(memory.promise, [me, *later]):
