@@ -20,7 +20,6 @@ from bootstrap.facts import (
     DataClass,
     Disk,
     Facts,
-    Left,
     Mark,
     Phase,
     Promise,
@@ -212,15 +211,10 @@ class Agent:
         if self.stuck == STUCK_ROUNDS:
             self.stuck = 0
             with self.changed:
-                self.keep(left=self.left_behind())
+                self.keep(left=proof.left_by_stop(self.pod.server))
             failure = self.world.stop()
             self.world.say(f"the server was told to stop: {failure or 'it will'}")
             self.chronicle.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
-
-    def left_behind(self) -> Left | None:
-        """What this server, which is outside of a Primary Component, leaves behind when it is stopped now."""
-        server = self.pod.server
-        return Left(server.view, server.position) if server and server.view and server.position else None
 
     def observe(self) -> None:
         """Probe the lock and, if something holds it, ask the server."""
@@ -437,9 +431,11 @@ class Agent:
 
     def learn_from_round(self, *, durable: bool) -> None:
         """Remember what this round has shown of the cluster."""
-        self.count_surplus()
+        own = self.record()
+        if own.primary is not None:
+            self.count_surplus(own.primary)
         before, awaited = self.memory, frozenset(range(self.settings.replicas)) | self.world.ordinals()
-        self.write_down(remember.after_round(before, self.record(), self.heard(), durable=durable, awaited=awaited))
+        self.write_down(remember.after_round(before, own, self.heard(), durable=durable, awaited=awaited))
         forked = lineage.pending(before.lineage)
         if forked and not lineage.pending(self.memory.lineage):
             self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.memory.uuid}
@@ -462,11 +458,8 @@ class Agent:
         """The peers that have answered in the last round."""
         return [r for r in self.peers.values() if isinstance(r, Record)]
 
-    def count_surplus(self) -> None:
+    def count_surplus(self, server: Server) -> None:
         """Remember that there were members that are no pods, once they have been too many for long enough."""
-        server = self.record().primary
-        if server is None:
-            return
         self.surplus = self.surplus + 1 if server.size > 1 + len(self.maybe_alive()) else 0
         if self.surplus >= SURPLUS_ROUNDS:
             self.keep(strangers=True)
@@ -589,18 +582,9 @@ class Agent:
         """What is to be remembered before a starter gets this permission."""
         memory, decision = self.memory, verdict.decision
         if isinstance(decision, Bootstrap):
-            # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
-            forks = remember.forks_to_bootstrap(memory, forced=decision.forced)
-            initialised = memory.initialised or decision.first
-            return replace(memory, joining="", joined=0, initialised=initialised, lineage=forks, word=None, left=None)
-        return replace(
-            memory,
-            joining=permission.kernel_boot_id(),
-            joined=epoch_alive(self.facts()),
-            lineage=remember.forks_to_join(memory, self.heard()),
-            word=None,
-            left=proof.left_by_join(self.pod.disk),
-        )
+            return remember.before_bootstrap(memory, first=decision.first, forced=decision.forced)
+        life, epoch = permission.kernel_boot_id(), epoch_alive(self.facts())
+        return remember.before_join(memory, self.pod.disk, self.heard(), life=life, epoch=epoch)
 
     def order(self, errand: str) -> None:
         """Give the starter an errand; what was found before is void."""

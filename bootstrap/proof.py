@@ -29,7 +29,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bootstrap import lineage
-from bootstrap.facts import DataClass, Disk, Facts, Left, Phase, Position, Record, Unknown, View
+from bootstrap.facts import DataClass, Disk, Facts, Left, Phase, Position, Record, Server, Unknown, View
 from bootstrap.standing import CANDIDATES, blocker, candidate, disk_of, outside
 
 
@@ -188,6 +188,11 @@ def with_left(disk: Disk, left: Left | None) -> Disk:
     if left is None or disk.view or disk.data_class not in CANDIDATES or disk.position != left.position:
         return disk
     return replace(disk, view=left.view, rejoined=left.rejoined)
+
+
+def left_by_stop(server: Server | None) -> Left | None:
+    """What a server that is outside of a Primary Component leaves behind when it is stopped now."""
+    return Left(server.view, server.position) if server and server.view and server.position else None
 
 
 def left_by_join(disk: Disk | None) -> Left | None:

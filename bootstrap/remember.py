@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bootstrap import lineage
+from bootstrap import lineage, proof
 from bootstrap.facts import UNKNOWN_SEQNO, Disk, Fork, Left, Mark, Promise, Record, Server, Word
 from bootstrap.standing import CANDIDATES
 
@@ -55,12 +55,7 @@ class Memory:
 
 
 def after_round(
-    memory: Memory,
-    own: Record,
-    heard: Sequence[Record],
-    *,
-    durable: bool,
-    awaited: frozenset[int],
+    memory: Memory, own: Record, heard: Sequence[Record], *, durable: bool, awaited: frozenset[int]
 ) -> Memory:
     """What a round teaches: in a Primary Component its epoch, its history and its members' volumes.
 
@@ -139,16 +134,26 @@ def read_from(memory: Memory, disk: Disk) -> Memory:
     return replace(memory, uuid=uuid, epoch=max(memory.epoch, forked.epoch), volumes=())
 
 
-def forks_to_join(memory: Memory, heard: Sequence[Record]) -> lineage.Forks:
-    """The lineage with which a server may join; a fork that came to nothing ends with the next permission.
+def before_join(memory: Memory, disk: Disk | None, heard: Sequence[Record], *, life: str, epoch: int) -> Memory:
+    """What must be remembered before a starter may join: until Synced is seen, the disk may be in a state transfer.
 
-    The disk may be of the joined history, and only the disk, before the journal is written again at Synced.
+    `life` is that of the machine, `epoch` that of the Primary Component.  A fork that came to nothing ends with this.
     """
-    return tuple(dict.fromkeys((*_seen(memory), *told_alive(heard))))
+    # The disk may be of the joined history, and only the disk, before the journal is written again at Synced.
+    forks = tuple(dict.fromkeys((*_seen(memory), *told_alive(heard))))
+    left = proof.left_by_join(disk)
+    return replace(memory, joining=life, joined=epoch, lineage=forks, word=None, left=left)
 
 
-def forks_to_bootstrap(memory: Memory, *, forced: bool) -> lineage.Forks:
-    """The lineage with which a winner starts; the new history of a forced one has no name yet: its server makes one."""
+def before_bootstrap(memory: Memory, *, first: bool, forced: bool) -> Memory:
+    """What must be remembered before a starter may bootstrap; the operator's word is used up by it."""
+    # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
+    forks, initialised = _forks_to_start(memory, forced=forced), memory.initialised or first
+    return replace(memory, joining="", joined=0, initialised=initialised, lineage=forks, word=None, left=None)
+
+
+def _forks_to_start(memory: Memory, *, forced: bool) -> lineage.Forks:
+    """The new history of a forced start has no name yet: its server makes one."""
     word = memory.word
     if word is None or not forced:
         return _seen(memory)

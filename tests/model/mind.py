@@ -10,8 +10,6 @@ from bootstrap.decide import Bootstrap, Join, Stop, decide, epoch_alive
 from bootstrap.facts import (
     DataClass,
     Facts,
-    Fork,
-    Left,
     Mark,
     Phase,
     Position,
@@ -79,8 +77,7 @@ def conclude(state: State, ordinal: int) -> State:
 def stop_stuck(state: State, ordinal: int) -> State:
     """Stop a server that is outside; what it leaves behind is in the journal before."""
     node = state.nodes[ordinal]
-    server = node.pod.server
-    left = Left(server.view, server.position) if server and server.view and server.position else None
+    left = proof.left_by_stop(node.pod.server)
     return galera.stop(state.put(node._replace(memory=replace(node.memory, left=left))), ordinal)
 
 
@@ -231,24 +228,14 @@ def take(state: State, ordinal: int) -> State:
     node = state.nodes[ordinal]
     verdict = node.verdict
     assert verdict.action is not None
-    join = verdict.action is Action.JOIN
-    memory = replace(
-        node.memory, joining="open" if join else "",
-        joined=epoch_alive(facts_of(state, ordinal)) if join else 0,
-        initialised=node.memory.initialised or verdict.first,
-        lineage=forks_to(node, verdict), word=None,
-        left=proof.left_by_join(node.pod.disk) if join else None,
-    )  # fmt: skip
+    if join := verdict.action is Action.JOIN:
+        epoch = epoch_alive(facts_of(state, ordinal))
+        memory = remember.before_join(node.memory, node.pod.disk, heard(node), life="open", epoch=epoch)
+    else:
+        memory = remember.before_bootstrap(node.memory, first=verdict.first, forced=verdict.forced)
     pod = node.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0)
     kernel = state.kernel if join else node.kernel
     return state.put(node._replace(memory=memory, pod=pod, hands=verdict, kernel=kernel))
-
-
-def forks_to(node: Node, verdict: Verdict) -> tuple[Fork, ...]:
-    """The lineage with which a permitted server starts."""
-    if verdict.action is Action.JOIN:
-        return remember.forks_to_join(node.memory, heard(node))
-    return remember.forks_to_bootstrap(node.memory, forced=verdict.forced)
 
 
 def put_aside(state: State, ordinal: int) -> State:
