@@ -3,6 +3,7 @@
 Addresses are remembered when DNS fails: what answers there proves who it is by the seal of its record.
 """
 
+import hmac  # noqa: F401  # dnspython, which comes later, wants it: here it does without OpenSSL where `lean` says so
 import threading
 import time
 from collections.abc import Callable

@@ -217,7 +217,7 @@ class Starter:
             self.wait(client, permits)
             self.compare()
             answer = client.ask("take")
-            if answer.get("action"):
+            if permits(answer):
                 return answer
 
     def permitted(self, ask: Callable[[control.Client], Json]) -> tuple[control.Client, Json]:

@@ -7,8 +7,6 @@ from bootstrap.lean import without_openssl
 from bootstrap.log import die_by_signal, logger
 
 with without_openssl():
-    import hmac  # noqa: F401 - dnspython wants it, where addresses are asked for
-
     from bootstrap.settings import current
     from bootstrap.start import on_start, starter
 
