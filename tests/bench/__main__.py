@@ -9,10 +9,7 @@ from tests.bench import agent, peer_finder, records, recovery
 def main() -> None:
     """Measure everything; a few minutes, longer on a busy machine."""
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}\n", flush=True)
-    print(recovery.measure(rounds=5), flush=True)
-    print("With 1 GB of data:\n", flush=True)
-    print(recovery.measure(rounds=3, megabytes=1024), flush=True)
-    print(recovery.measure_first(rounds=5), flush=True)
+    recovery.main()
     print(records.measure(rounds=100), flush=True)
     print(agent.measure(seconds=30), flush=True)
     peer_finder.main(sys.argv[1:])

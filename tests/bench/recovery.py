@@ -158,10 +158,8 @@ def measure_first(rounds: int) -> str:
                 lab.kill_everything()
                 for pod in lab.pods.values():
                     pod.wipe_volume()
-                seconds[name].append(start(lab))
-                print(
-                    f"round {number + 1} of {rounds}, first start, {name}: {seconds[name][-1].synced:.1f} s", flush=True
-                )
+                seconds[name].append(times := start(lab))
+                print(f"round {number + 1} of {rounds}, first start, {name}: {times.synced:.1f} s", flush=True)
     return table("first start of 3", seconds)
 
 
@@ -185,7 +183,13 @@ def table(title: str, seconds: dict[str, list[Times]]) -> str:
     return "\n".join(lines)
 
 
+def main() -> None:
+    """Measure all three."""
+    print(measure(rounds=5), flush=True)
+    print("With 1 GB of data:\n", flush=True)
+    print(measure(rounds=3, megabytes=1024), flush=True)
+    print(measure_first(rounds=5), flush=True)
+
+
 if __name__ == "__main__":
-    print(measure(rounds=5))
-    print(measure(rounds=3, megabytes=1024))
-    print(measure_first(rounds=5))
+    main()
