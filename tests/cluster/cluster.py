@@ -109,7 +109,7 @@ class Cluster:
                 raise NotHereError(f"neither the cluster nor its programs can be in {hidden}: a node has its own there")
         tag = f"peerfinder-{zlib.crc32(str(self.folder).encode()):08x}"
         self.control = ControlPlane(self.folder, dual=dual)
-        self.nodes = [Node(number, self.folder, tag, policies=policies) for number in range(1, nodes + 1)]
+        self.nodes = [Node(number, self.folder, tag, policies=policies, dual=dual) for number in range(1, nodes + 1)]
 
     def up(self, *, bound: bool = False) -> None:
         """Start all; returns when the nodes are ready.  A `bound` cluster ends with this process.

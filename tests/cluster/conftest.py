@@ -18,11 +18,10 @@ from tests.cluster import kubectl as kubectls
 from tests.cluster.cluster import Cluster, NotHereError, check, extras
 from tests.cluster.database import RENAMED_TOOL, Database
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import NAMESPACE, OVERLAY, Overlay
 from tests.cluster.shared import CLUSTERS, Shared, looked_after, mend
 from tests.cluster.times import Times
 
-OVERLAY = Path(__file__).parents[2] / "manifests/overlays/lab"
-NAMESPACE = "galera-lab"
 TIMES = pytest.StashKey[Times]()
 MENDED = pytest.StashKey[int]()
 """How many tests had failed when the nodes were looked after the last time."""
@@ -86,6 +85,15 @@ def shared(kubectl: Kubectl, times: Times) -> Iterator[Shared]:
 def database(request: pytest.FixtureRequest, shared: Shared) -> Database:
     """Three Synced members of manifests/overlays/lab, with acknowledged rows in them."""
     return shared.whole(request.session.testsfailed)
+
+
+@pytest.fixture
+def overlay(kubectl: Kubectl, tmp_path: Path) -> Iterator[Overlay]:
+    """An empty namespace."""
+    database = Database(kubectl.within(NAMESPACE))
+    database.remove()
+    yield Overlay(database, tmp_path)
+    database.remove()
 
 
 @pytest.fixture(autouse=True)

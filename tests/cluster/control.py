@@ -33,14 +33,14 @@ class ControlPlane:
 
     def __init__(self, folder: Path, *, dual: bool = False) -> None:
         """With `dual` of both families of addresses, IPv4 the first."""
-        self.dual = dual
+        self._dual = dual
         self.machine = Spaces("control", folder / "control", program("pause"))
         self.authority = ClusterAuthority(folder / "pki", f"https://{CONTROL}:{PORT}")
 
     def up(self, *, bound: bool) -> None:
         """Start everything; returns when pods could be created."""
         self.machine.open(bound=bound)
-        make_switch(self.machine, dual=self.dual)
+        make_switch(self.machine, dual=self._dual)
         self._credentials()
         self._etcd()
         self._api_server()
@@ -80,7 +80,7 @@ class ControlPlane:
         pki = self.authority
         options = {
             "etcd-servers": ETCD,
-            "service-cluster-ip-range": services(dual=self.dual),
+            "service-cluster-ip-range": services(dual=self._dual),
             "secure-port": PORT,
             "advertise-address": CONTROL,
             "client-ca-file": pki.certificate("ca"),
@@ -109,7 +109,7 @@ class ControlPlane:
             "use-service-account-credentials": "true",
             "service-account-private-key-file": pki.key("service-accounts"),
             "root-ca-file": pki.certificate("ca"),
-            "service-cluster-ip-range": services(dual=self.dual),
+            "service-cluster-ip-range": services(dual=self._dual),
         }
         self.machine.start("kube-controller-manager", argv("kube-controller-manager", manager))
         scheduler = {"kubeconfig": pki.kubeconfig("scheduler"), "leader-elect": "false"}

@@ -64,10 +64,10 @@ state = "/run/containerd"
 class Node:
     """On or off.  Images, volumes and what the kubelet keeps outlive its being off, as on a disk."""
 
-    def __init__(self, number: int, folder: Path, tag: str, *, policies: bool = False) -> None:
+    def __init__(self, number: int, folder: Path, tag: str, *, policies: bool = False, dual: bool = False) -> None:
         """Nodes are counted from 1; `tag` tells the cgroups of several clusters apart."""
         self.number = number
-        self._policies = policies
+        self._policies, self._dual = policies, dual
         self.name = f"node{number}"
         self.machine = Spaces(self.name, folder / self.name, program("pause"))
         self._cgroup = f"{tag}-{self.name}"
@@ -80,11 +80,11 @@ class Node:
     def up(self, control: ControlPlane, *, bound: bool) -> None:
         """Start it; returns when containerd has it images to offer, and the kubelet goes on to register."""
         self.machine.open(bound=bound)
-        plug(control.machine, self.machine, self.number, dual=control.dual)
+        plug(control.machine, self.machine, self.number, dual=self._dual)
         self._make_cgroups()
-        self._containerd(dual=control.dual)
-        self._kubelet(control.authority, dual=control.dual)
-        self._proxy(control.authority, dual=control.dual)
+        self._containerd()
+        self._kubelet(control.authority)
+        self._proxy(control.authority)
         if self._policies:
             self._router(control.authority)
 
@@ -125,11 +125,11 @@ class Node:
     def _ctr(self, *words: str) -> str:
         return self.machine.run("ctr", f"--address={SOCKET}", "--namespace=k8s.io", *words)
 
-    def _containerd(self, *, dual: bool) -> None:
+    def _containerd(self) -> None:
         folder = self.machine.folder
         cni = folder / "cni"
         cni.mkdir(exist_ok=True)
-        (cni / "pods.conflist").write_text(json.dumps(pod_network(self.number, dual=dual), indent=1))
+        (cni / "pods.conflist").write_text(json.dumps(pod_network(self.number, dual=self._dual), indent=1))
         config = folder / "containerd.toml"
         config.write_text(
             CONTAINERD.format(root=folder / "containerd", socket=SOCKET, pause=PAUSE, plugins=CNI_PLUGINS, cni=cni)
@@ -143,7 +143,7 @@ class Node:
         except ClusterError:
             return False
 
-    def _kubelet(self, authority: ClusterAuthority, *, dual: bool) -> None:
+    def _kubelet(self, authority: ClusterAuthority) -> None:
         folder = self.machine.folder
         address = node_address(self.number)
         login = authority.log_in(
@@ -156,7 +156,7 @@ class Node:
             "config": config,
             "kubeconfig": login,
             "hostname-override": self.name,
-            "node-ip": f"{address},{node_address6(self.number)}" if dual else address,
+            "node-ip": f"{address},{node_address6(self.number)}" if self._dual else address,
             "root-dir": folder / "kubelet",
         }
         self.machine.start("kubelet", argv("kubelet", options))
@@ -186,12 +186,12 @@ class Node:
             "imageGCHighThresholdPercent": 100,
         }
 
-    def _proxy(self, authority: ClusterAuthority, *, dual: bool) -> None:
+    def _proxy(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("proxy"),
             "hostname-override": self.name,
             "proxy-mode": "iptables",
-            "cluster-cidr": f"{PODS},{PODS6}" if dual else PODS,
+            "cluster-cidr": f"{PODS},{PODS6}" if self._dual else PODS,
             "conntrack-max-per-core": 0,  # the limit is the whole kernel's
         }
         self.machine.start("kube-proxy", argv("kube-proxy", options))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.conftest import NAMESPACE, OVERLAY
 from tests.cluster.database import Database
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import NAMESPACE, OVERLAY
 from tests.cluster.shared import full
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,10 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.cluster.cluster import Cluster, NotHereError, check
-from tests.cluster.conftest import NAMESPACE
 from tests.cluster.database import Database
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import Overlay
 from tests.cluster.shared import full, looked_after
-from tests.cluster.test_tls import Overlay
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError
 
@@ -46,12 +45,10 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture
-def overlay(cluster: Cluster, tmp_path: Path) -> Iterator[Overlay]:
-    """An empty namespace there."""
-    database = Database(cluster.kubectl.within(NAMESPACE))
-    yield Overlay(database, tmp_path)
-    database.remove()
+@pytest.fixture(scope="module")
+def kubectl(cluster: Cluster) -> Kubectl:
+    """That cluster instead of the one for all tests."""
+    return cluster.kubectl
 
 
 def families(addresses: list[str]) -> set[int]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import OVERLAY
 from tests.cluster.database import Database
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import OVERLAY
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 

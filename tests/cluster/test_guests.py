@@ -1,15 +1,10 @@
 """Those who work for the members without being one, on a real Kubernetes: a nightly backup and its way back, garbd."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.cluster.conftest import NAMESPACE
 from tests.cluster.database import Database
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import Overlay
 from tests.cluster.shared import full
-from tests.cluster.test_tls import Overlay
 from tests.cluster.times import Times
 from tests.cluster.waiting import ClusterError, wait
 
@@ -24,15 +19,6 @@ CLAIM = {
 """The volumes of these clusters are small."""
 
 ARBITRATOR = "deployment/mysql-arbitrator"
-
-
-@pytest.fixture
-def overlay(kubectl: Kubectl, tmp_path: Path) -> Iterator[Overlay]:
-    """An empty namespace."""
-    database = Database(kubectl.within(NAMESPACE))
-    database.remove()
-    yield Overlay(database, tmp_path)
-    database.remove()
 
 
 def test_a_backup_of_the_cron_job_becomes_a_new_cluster_with_a_history_of_its_own(

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.cluster.conftest import OVERLAY
 from tests.cluster.database import SET, UNNOTICED, Database
+from tests.cluster.overlay import OVERLAY
 from tests.cluster.shared import full
 from tests.cluster.times import Times
 

@@ -18,10 +18,10 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.cluster.cluster import Cluster, NotHereError, check
-from tests.cluster.conftest import OVERLAY
 from tests.cluster.database import MEMBERS, UNNOTICED, Database, is_ready
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.node import Node
+from tests.cluster.overlay import OVERLAY
 from tests.cluster.shared import Shared, full, looked_after
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait

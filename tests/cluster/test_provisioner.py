@@ -13,9 +13,9 @@ import pytest
 
 from tests.cluster import provisioner
 from tests.cluster.cluster import Cluster, why_not
-from tests.cluster.conftest import OVERLAY
 from tests.cluster.database import Database
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import OVERLAY
 from tests.cluster.policy_attempts import listener
 from tests.cluster.shared import full
 from tests.cluster.times import Times

@@ -3,28 +3,20 @@
 The metrics that have a namespace of their own stand beside it, as both are components of manifests/components.
 """
 
-import json
-import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from secrets import token_hex
-from typing import Any
 
 import pytest
 
 from tests.authority import Authority
 from tests.cluster.cluster import Cluster, why_not
-from tests.cluster.conftest import NAMESPACE, OVERLAY
 from tests.cluster.database import UNNOTICED, Database
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import Overlay
 from tests.cluster.policy_attempts import address_of, listener, reached
 from tests.cluster.shared import full
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500), full]
-
-COMPONENTS = OVERLAY.parents[1] / "components"
 
 SST_PASSWORD = {
     "apiVersion": "v1",
@@ -34,48 +26,6 @@ SST_PASSWORD = {
 }
 
 ASK = "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' | socat -t 5 - TCP:$0:8080"
-
-
-class Overlay:
-    """The lab as a user's own overlay has it, to which components come and from which patches go."""
-
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.database, self._folder = database, folder
-
-    def apply(self, *patches: Mapping[str, Any], components: tuple[str, ...] = ()) -> None:
-        """The lab with these."""
-        rules = {
-            # Else what components add is of no namespace, and finds no object of one whose name has a suffix hash.
-            "namespace": NAMESPACE,
-            "resources": [os.path.relpath(OVERLAY, self._folder)],
-            "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
-            "patches": [{"patch": json.dumps(patch)} for patch in patches],
-        }
-        (self._folder / "kustomization.yaml").write_text(json.dumps(rules))
-        self.database.apply(self._folder)
-
-    def certificate(self, authority: Authority, name: str) -> None:
-        """One for all members is in the Secret from now on; the kubelet looks when a pod has changed."""
-        authority.sign(name, "galera", hosts=(f"DNS:*.galera.{NAMESPACE}.svc.cluster.local", "DNS:mysql"))
-        words = {
-            "tls.crt": authority.certificate(name).read_text(),
-            "tls.key": authority.key(name).read_text(),
-            "ca.crt": authority.certificate("ca").read_text(),
-        }
-        metadata = {"name": "galera-tls"}
-        self.database.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": words})
-        for pod in self.database.pods():
-            name = pod["metadata"]["name"]
-            self.database.kubectl("annotate", "pod", name, f"look-again={token_hex(4)}", "--overwrite")
-
-
-@pytest.fixture
-def overlay(kubectl: Kubectl, tmp_path: Path) -> Iterator[Overlay]:
-    """An empty namespace."""
-    database = Database(kubectl.within(NAMESPACE))
-    database.remove()
-    yield Overlay(database, tmp_path)
-    database.remove()
 
 
 def test_tls_is_switched_on_while_all_members_are_down_and_certificates_are_replaced_while_they_are_up(

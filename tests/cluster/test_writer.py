@@ -11,9 +11,9 @@ import pytest
 from images.build import ensure
 from images.debian import image_id
 from tests.cluster.cluster import Cluster, why_not
-from tests.cluster.conftest import NAMESPACE, OVERLAY
 from tests.cluster.database import UNNOTICED, Database, is_ready
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.overlay import NAMESPACE, OVERLAY
 from tests.cluster.policy_attempts import address_of, as_it_was_applied, listener, reached
 from tests.cluster.times import Times
 from tests.cluster.waiting import wait
