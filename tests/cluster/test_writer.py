@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def proxies(_image: None, database: Database, times: Times, tmp_path: Path) -> I
             database.apply(overlay(tmp_path))
             wait_ready(found)
     yield found
-    print(found.kubectl("logs", PROXIES[0], "--container=members"))
+    # Who was taken for dead, when, and why; only a failed test shows it.
+    for pod in PROXIES:
+        print(found.kubectl("logs", pod, "--all-containers", "--prefix", "--timestamps"))
 
 
 def overlay(folder: Path) -> Path:
@@ -83,21 +86,39 @@ def test_the_writers_pod_is_deleted_by_force_until_nobody_has_his_old_address(
     with database.writer(SERVICE):
         for _ in range(4):
             database.wait_acknowledged(50)
-            (before,) = writers(proxies)
+            before = agreed(proxies)
+            began = datetime.now(UTC)
             database.kubectl("delete", "pod", before, "--force", "--grace-period=0", "--wait=false")
             database.wait_acknowledged(30)
             wait("another writer", partial(moved, proxies, before), seconds=120)
-            after = writers(proxies)
+            after = agreed(proxies)
             database.wait_synced(3)
             database.wait_acknowledged(30)
 
-            assert writers(proxies) == after
+            # Who fails five checks is left, which a machine with too much to do may bring about; a return is no reason.
+            assert agreed(proxies) == after or was_down(proxies, after, began)
     times.note(
         "the writer's pod deleted by force: a client of mysql-writer had no row acknowledged", database.silence()
     )
 
     assert database.silence() < UNNOTICED
     assert database.judge().complaints == []
+
+
+def agreed(proxies: Database) -> str:
+    """The one writer that all proxies send new clients to; they tell each other."""
+
+    def one() -> str:
+        names = writers(proxies)
+        return names.pop() if len(names) == 1 else ""
+
+    return wait("one writer", one, seconds=60)
+
+
+def was_down(proxies: Database, member: str, since: datetime) -> bool:
+    """Whether a proxy took that member for dead."""
+    told = [proxies.kubectl("logs", pod, "--container=haproxy", f"--since-time={since:%FT%TZ}") for pod in PROXIES]
+    return any(f"Server writer/{member} is DOWN" in text for text in told)
 
 
 def moved(proxies: Database, before: str) -> bool:
