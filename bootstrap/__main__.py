@@ -1,5 +1,5 @@
-"""`python -m bootstrap` is `galera-bootstrap`."""
+"""`python -m bootstrap`."""
 
-from bootstrap.cli import main
+from bootstrap.main import main
 
 main()

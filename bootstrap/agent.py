@@ -42,6 +42,9 @@ from bootstrap.world import STARTING, World
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
 
+LOST_ROUNDS = 8
+"""The same for one that has left its group for good, as after a state transfer that failed: two seconds or more."""
+
 HELLO_S = 1.0
 """Seconds that may pass from a starter's lock to its hello."""
 
@@ -78,6 +81,7 @@ class Agent:
         self.troubles: dict[str, str] = {}
         self.stuck = 0
         self.surplus = 0
+        self.states: dict[str, tuple[str, str]] = {}
         self.errand = ""
         self.fate: Json = {}
         # For the probes alone: no decision looks at a clock.
@@ -140,6 +144,32 @@ class Agent:
                 self.pod = self.pod.retire(answer.term)
                 self.world.say(f"term {answer.term} is promised to {request.winner.pod}")
             return None
+
+    def is_bootstrapping(self) -> bool:
+        """Whether the server of this pod begins a Primary Component that is not there yet."""
+        bound = self.memory.promise
+        begins = self.pod.taken is Action.BOOTSTRAP and bound is not None and self.is_mine(bound)
+        return begins and self.record().primary is None
+
+    def state(self) -> str:
+        """What other agents may be waiting for this pod to be; empty for all else."""
+        own = self.record()
+        if own.primary:
+            # Not before its record tells the epoch: what binds the others to it ends by that.
+            return "" if own.promise else "primary"
+        return "frozen" if own.phase is Phase.FROZEN else ""
+
+    def noticed(self, sender: str, state: str) -> None:
+        """Another agent asks, and says what it has become: look now, and not only when the next round is due.
+
+        Nothing is believed of it: what counts is what it answers in that round.  A pod with a server does not hurry:
+        how long that is stuck is counted in rounds.
+        """
+        pod = sender.partition("/")[0]
+        new = self.states.get(pod) != (sender, state)
+        self.states[pod] = (sender, state)
+        if new and state and self.pod.phase is Phase.FROZEN:
+            self.wake.set()
 
     # What the probes ask.
 
@@ -208,7 +238,9 @@ class Agent:
     def stop_stuck_server(self, decision: Decision) -> None:
         """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""
         self.stuck = self.stuck + 1 if isinstance(decision, Stop) else 0
-        if self.stuck == STUCK_ROUNDS:
+        server = self.pod.server
+        lost = server is not None and server.cluster_status == "Disconnected"
+        if self.stuck >= (LOST_ROUNDS if lost else STUCK_ROUNDS):
             self.stuck = 0
             with self.changed:
                 self.keep(left=proof.left_by_stop(self.pod.server))
@@ -410,6 +442,8 @@ class Agent:
         if bound is not None and promise.ended(bound, [self.record(), *later]):
             self.chronicle.note("promise", f"term {bound.term} binds no longer")
             self.keep(promise=None, word=None)
+            # Who waits for this pod to be Primary is told by the questions of a round.
+            self.wake.set()
 
     def retire(self, reason: str) -> None:
         """Give up a candidacy of this life of the agent whose permission nobody has taken."""

@@ -1,13 +1,9 @@
-"""The command `galera-bootstrap`: finds the command's file, turns our errors into one line and an exit code."""
+"""The command line of `galera-bootstrap`: what commands there are, and in which file each is."""
 
 import gc
 import importlib
-import sys
 
 import click
-
-from bootstrap.errors import BootstrapError
-from peerfinder import quick
 
 COMMANDS = {
     "install": "copy the tools into a volume of the pod",
@@ -64,15 +60,3 @@ def group() -> None:
 
     Settings come from the environment (POD_NAME, POD_NAMESPACE, POD_IP, GALERA_BOOTSTRAP_...); see docs/settings.md.
     """
-
-
-def main() -> None:
-    """Run a command; an expected fault ends in one line on stderr and its own exit code."""
-    # What is imported stays: to look through it for garbage again and again is a tenth of a starter's start.
-    gc.disable()
-    quick.start()
-    try:
-        group()
-    except BootstrapError as exc:
-        print(f"galera-bootstrap: {exc}", file=sys.stderr)
-        sys.exit(exc.exit_code)

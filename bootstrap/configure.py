@@ -3,10 +3,11 @@
 Used by `on-start`, `start`, `on-change` and the agent alike, so that all of them write the same file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bootstrap import initialise, render
+from bootstrap import render
 from bootstrap.facts import Unknown
 from bootstrap.neighbours import Directory
 from bootstrap.settings import Settings, sst_password
@@ -15,16 +16,23 @@ if TYPE_CHECKING:
     from bootstrap.tls import Tls
 
 
-def members(settings: Settings, directory: Directory, ordinals: Iterable[int]) -> tuple[str, ...]:
+NOBODY: Mapping[str, str] = MappingProxyType({})
+
+
+def members(
+    settings: Settings, directory: Directory, ordinals: Iterable[int], told: Mapping[str, str] = NOBODY
+) -> tuple[str, ...]:
     """The members for `wsrep_cluster_address`, this pod always among them, in the order of the ordinals.
 
     As names, each on its own: Galera uses only one address of a name.  As addresses where the server cannot resolve
     names (`ADDRESS_TYPE=IP`); a pod that has none yet is left out then, and joins by connecting itself.
+    `told` are addresses that the agent has just looked up, by pod.
     """
     pods = [settings.pod_of(o) for o in sorted({*ordinals, settings.ordinal})]
     if settings.address_type == "DNS":
         return tuple(directory.names.of_pod(pod) for pod in pods)
-    found = [settings.pod_ip if pod == settings.pod and settings.pod_ip else directory.address(pod) for pod in pods]
+    known = {**told, settings.pod: settings.pod_ip}
+    found = [known.get(pod) or directory.address(pod) for pod in pods]
     return tuple(address for address in found if not isinstance(address, Unknown))
 
 
@@ -63,10 +71,18 @@ def sst_auth(settings: Settings) -> str:
     """Whom mariadb-backup logs in as, at a donor: every member is one, some day."""
     if settings.sst_method != "mariabackup":
         return ""
-    return f"{initialise.TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
+    from bootstrap.initialise import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
+
+    return f"{TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
 
 
-def write(settings: Settings, cluster_id: str, directory: Directory, ordinals: Iterable[int]) -> bool:
+def write(
+    settings: Settings,
+    cluster_id: str,
+    directory: Directory,
+    ordinals: Iterable[int],
+    told: Mapping[str, str] = NOBODY,
+) -> bool:
     """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
-    listed = members(settings, directory, ordinals)
+    listed = members(settings, directory, ordinals, told)
     return render.update(settings.cnf, cnf(settings, cluster_id, listed))

@@ -8,7 +8,6 @@ cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The 
 import errno
 import itertools
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -259,7 +258,7 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
     for name in (*SST_REMAINS, "gvwstate.dat"):
         path = layout.data / name
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            _remove(path)
         else:
             path.unlink(missing_ok=True)
     files.sync_folder(layout.data)
@@ -322,7 +321,7 @@ def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path 
     files.sync_folder(layout.data_root)
     if not delete:
         return target
-    shutil.rmtree(target)
+    _remove(target)
     files.sync_folder(layout.data_root)
     return None
 
@@ -392,3 +391,9 @@ def _cure(text: str) -> str:
         "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",
     }
     return next((cure for sign, cure in cures.items() if sign in text), "")
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415  # dear, and seldom needed
+
+    shutil.rmtree(folder)

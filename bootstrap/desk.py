@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
-from bootstrap import chronicle, events, leaving, lineage, overview, probes, spoken
+from bootstrap import chronicle, events, joining, leaving, lineage, overview, probes, spoken
 from bootstrap.agent import Agent
 from bootstrap.control import Connection
 from bootstrap.decide import RULES, Bootstrap
@@ -51,7 +51,7 @@ class Desk:
                 if op == "await":
                     told = self.agent.next_verdict(told, PATIENCE_S)
                     errand = self.agent.errand if starter and starter == self.agent.starter else ""
-                    connection.send({**dump_verdict(told), "errand": errand})
+                    connection.send({**dump_verdict(told), "errand": errand, "turn": self._turn()})
                 else:
                     connection.send(self._answer(op, message, starter))
         finally:
@@ -81,6 +81,7 @@ class Desk:
         pod, memory = agent.pod, agent.memory
         return {
             "ordinals": sorted(agent.expected()),
+            "addresses": agent.world.addresses(),
             "joining": bool(memory.joining),
             "same_boot": same_life(memory.joining),
             "initialised": memory.initialised,
@@ -96,8 +97,16 @@ class Desk:
             self.agent.reported(starter, disk, str(message.get("fingerprint", "")))
         return {}
 
+    def _turn(self) -> int:
+        with self.agent.changed:
+            return joining.turn(self.agent.facts())
+
     def _take(self, starter: int) -> Json:
-        return dump_verdict(self.agent.take(starter, TAKE_S) if starter else replace(self.agent.verdict, action=None))
+        if not starter:
+            return dump_verdict(replace(self.agent.verdict, action=None))
+        verdict = dump_verdict(self.agent.take(starter, TAKE_S))
+        with self.agent.changed:
+            return {**verdict, "donors": joining.donors(self.agent.facts())}
 
     def _status(self) -> Json:
         agent = self.agent

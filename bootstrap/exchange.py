@@ -77,6 +77,8 @@ class Client:
     def __init__(self, membership: Membership, port: int) -> None:
         self.membership = membership
         self.port = port
+        self.state: Callable[[], str] = lambda: ""
+        """What its own agent is, in a word that others may be waiting for."""
 
     @property
     def unreached(self) -> str:
@@ -107,6 +109,8 @@ class Client:
         nonce = secrets.token_hex(16)
         request = Message("request", target, me.cluster_id, me.sender, pod, nonce, body)
         headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(key)}
+        if state := self.state():
+            headers["State"] = state
         answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
         if isinstance(answer, Unknown):
             return replace(answer, cure=self.unreached)
@@ -194,9 +198,11 @@ class Server(Bounded):
         membership: Membership,
         record: Callable[[], Record],
         prepare: Callable[[Prepare], Refusal | None],
+        noticed: Callable[[str, str], None] = lambda _sender, _state: None,
     ) -> None:
-        """Listen at once; `record` and `prepare` are called from other threads."""
+        """Listen at once; `record`, `prepare` and `noticed` (who asks, and its state) are called from other threads."""
         self.membership = membership
+        self.noticed = noticed
         self.own_record = record
         self.own_prepare = prepare
         super().__init__(address, Handler, MAX_CONNECTIONS)
@@ -242,6 +248,8 @@ class Handler(OneRequest):
         if not request.verified(me.keys, self.headers.get("Seal", "")):
             self._refuse(403)
             return
+        # Not under the seal, which an agent of an earlier version would not understand: a hint, and nobody believes it.
+        self.server.noticed(sender, self.headers.get("State", ""))
         try:
             reply = self.server.reply_to(request)
         except MessageInvalidError:

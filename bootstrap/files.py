@@ -5,9 +5,7 @@ fsync of the folder; without the last step a power loss may bring the old conten
 """
 
 import contextlib
-import ctypes
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -17,6 +15,8 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     Raises OSError.  Up to the rename the old file is whole and the temporary one is removed again; if only the last
     fsync fails the new file is in place, and whether it survives a power loss is unknown.
     """
+    import tempfile  # noqa: PLC0415  # dear, and most starts replace nothing
+
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -34,6 +34,8 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 def sync_volume(path: Path) -> None:
     """Make everything on the file system of this folder durable (syncfs(2)).  Raises OSError."""
+    import ctypes  # noqa: PLC0415  # dear, and seldom needed
+
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:

@@ -5,6 +5,7 @@ those of Python itself, and each of them does without where it is not there.  Th
 and it talks to its server through a socket of its own.  What does need OpenSSL (`tls`) imports it later as usual.
 """
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,15 @@ def without_openssl() -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextmanager
+def imports_stay() -> Iterator[None]:
+    """What is imported in this block is not looked through for garbage: not now, and not later."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def _has_digests() -> bool:

@@ -110,6 +110,11 @@ class Neighbours:
 
         self.threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="peer")
 
+    def fresh(self) -> dict[str, str]:
+        """The addresses that were looked up just now, by pod."""
+        now = time.monotonic()
+        return {pod: address for pod, (address, until) in self.addresses.copy().items() if now < until}
+
     def records(self, pods: list[str]) -> dict[str, Record | Unknown]:
         """Ask these pods for their records."""
         return self._told_of_port(self._all({pod: partial(self.client.record, pod) for pod in pods}))

@@ -4,7 +4,7 @@ Knows how to ask; not what the answer means for the datadir.
 """
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap import position
@@ -13,7 +13,7 @@ from bootstrap.facts import Position
 from bootstrap.version import Series
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recover:
     """How to ask the server for the recovered position."""
 
@@ -27,6 +27,7 @@ class Recover:
     """Data of this series the server may open over others in between, an operator says."""
     timeout: float | None = None
     """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
+    _version: str = field(default="", init=False)
 
     def run(self, data: Path) -> Position | None:
         """Start the server with --wsrep-recover on the datadir and return the position (R25, R42); None = it has none.
@@ -43,9 +44,13 @@ class Recover:
         return position.recovered(log)
 
     def version(self) -> str:
-        """The server's own line about its version; empty where it tells none.  Raises ServerMissingError."""
+        """The server's own line about its version, asked for once; empty where it tells none.
+
+        Raises ServerMissingError.
+        """
         # Without the configuration: an option in it that this server does not know must not hide its version.
-        return told_by((self.command[0], "--no-defaults", "--version"))
+        self._version = self._version or told_by((self.command[0], "--no-defaults", "--version"))
+        return self._version
 
     def arguments(self) -> str:
         """What the server reads in its option files, as arguments; empty where it tells nothing.

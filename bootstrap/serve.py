@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from peerfinder.errors import PeerFinderError
 
 DECIDING_S = 0.25
 """Between two rounds while this pod waits for a decision."""
+
+STARTING_S = 0.05
+"""Between two looks at a server that is being bootstrapped."""
 
 SETTLED_S = 2.0
 """Between two rounds while every member is alive and Primary."""
@@ -44,12 +48,13 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         promises=neighbours.promises,
         ordinals=lambda: neighbours.shown,
         say=say,
+        addresses=neighbours.fresh,
     )
     only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)
     agent.chronicle, agent.version = chronicle(settings, say), own_version()
     membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
-    neighbours.client.membership = membership
+    neighbours.client.membership, neighbours.client.state = membership, agent.state
     listen(settings, membership, agent)
     control.Server(settings.agent_socket, Desk(agent).serve)
 
@@ -70,7 +75,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     while True:
         agent.wake.clear()
         agent.round()
-        agent.wake.wait(pause(agent))
+        rest(agent, pause(agent))
 
 
 def own_version() -> str:
@@ -124,7 +129,7 @@ def listen(settings: Settings, membership: exchange.Membership, agent: Agent) ->
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        answering = exchange.Server(address, membership, agent.record, agent.prepare)
+        answering = exchange.Server(address, membership, agent.record, agent.prepare, agent.noticed)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
@@ -198,6 +203,21 @@ def applied(settings: Settings, password: str) -> Position | str:
     except OSError as exc:
         return f"{settings.data_root}: {exc.strerror}"
     return server.applied(settings.server_socket, password)
+
+
+def rest(agent: Agent, seconds: float) -> None:
+    """Rest until the next round is due, or somebody wakes the agent.
+
+    A server that is being bootstrapped is looked at more often, without asking the peers: they all wait for it.
+    """
+    due = time.monotonic() + seconds
+    while agent.is_bootstrapping() and time.monotonic() < due:
+        if agent.wake.wait(STARTING_S):
+            return
+        agent.observe()
+        if not agent.is_bootstrapping():
+            return
+    agent.wake.wait(due - time.monotonic())
 
 
 def pause(agent: Agent) -> float:

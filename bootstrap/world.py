@@ -42,3 +42,5 @@ class World:
     """The ordinals that DNS shows."""
     say: Callable[[str], None]
     """Log one line."""
+    addresses: Callable[[], dict[str, str]] = dict
+    """Where pods were heard of just now."""

@@ -14,7 +14,7 @@ PURE = {
     "bootstrap": {
         "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
         "world", "verdict", "probes", "standing", "lineage", "word", "version", "exposition", "metrics", "events",
-        "tally", "overview", "leaving", "binlog", "proof", "remember",
+        "tally", "overview", "joining", "leaving", "binlog", "proof", "remember",
     },
 }  # fmt: skip
 """Modules that only compute: standard library without I/O, and other pure modules."""
@@ -124,7 +124,7 @@ def layer_of(dotted: str) -> str:
         return "pure"
     if head in LEAVES[package]:
         return "leaf"
-    return "commands" if head in ("commands", "cli", "__main__") else "loop"
+    return "commands" if head in ("commands", "cli", "main", "containers", "__main__") else "loop"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

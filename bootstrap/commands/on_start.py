@@ -2,13 +2,7 @@
 
 import click
 
-from bootstrap.commands.peers import from_stdin
-from bootstrap.lean import without_openssl
-from bootstrap.log import die_by_signal, logger
-
-with without_openssl():
-    from bootstrap.settings import current
-    from bootstrap.start import on_start, starter
+from bootstrap import containers
 
 
 @click.command()
@@ -17,5 +11,4 @@ def command() -> None:
 
     The peers only add to the expected members in my-galera.cnf: they never decide anything.
     """
-    die_by_signal()
-    on_start(starter(current(), logger("on-start"), from_stdin()))
+    containers.on_start()

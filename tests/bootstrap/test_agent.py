@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from bootstrap import permission
-from bootstrap.agent import STUCK_ROUNDS, Agent
+from bootstrap.agent import LOST_ROUNDS, STUCK_ROUNDS, Agent
 from bootstrap.decide import Hold, Join, Stop, Wait
-from bootstrap.facts import DataClass, Disk, Mark, Phase, Position, Promise, Unknown, View
+from bootstrap.facts import DataClass, Disk, Mark, Phase, Position, Promise, Server, Unknown, View
 from bootstrap.journal import Journal
 from bootstrap.pod import Action
 from bootstrap.promise import Prepare, Refusal
@@ -483,6 +483,84 @@ def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(f
     fleet.round(last)
     assert last.server == ""
     fleet.recover()
+
+
+def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Fleet) -> None:
+    pod = alive(fleet)[2]
+    agent = agent_of(pod)
+    lost = replace(servers_of(agent), cluster_status="Disconnected")
+    stopped: list[bool] = []
+
+    def stop() -> str:
+        stopped.append(True)
+        return ""
+
+    agent.world = replace(agent.world, server=lambda: lost, stop=stop)
+    for _ in range(LOST_ROUNDS - 1):
+        fleet.round(pod)
+    assert stopped == []
+    fleet.round(pod)
+    assert stopped == [True]
+
+
+def servers_of(agent: Agent) -> Server:
+    server = agent.record().server
+    assert server is not None
+    return server
+
+
+# What others wait for.
+
+
+def test_what_others_wait_for_is_told_in_a_word(fleet: Fleet) -> None:
+    assert agent_of(fleet.pods[1]).state() == ""
+    waiting(fleet, 3, 9, 5)
+    assert agent_of(fleet.pods[1]).state() == "frozen"
+
+
+def test_a_winner_is_told_to_be_primary_when_its_record_ends_the_promises(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner = fleet.pods[1]
+    agent = agent_of(winner)
+    assert not agent.is_bootstrapping()
+    fleet.take(winner)
+    fleet.execute(winner)
+    assert (agent.is_bootstrapping(), agent.state()) == (True, "")
+
+    fleet.up(winner)
+    agent.observe()
+    assert agent.record().primary is not None
+    assert (agent.is_bootstrapping(), agent.state()) == (False, "")  # its record binds the others still
+    agent.wake.clear()
+    fleet.round(winner)
+    assert agent.state() == "primary"
+    assert agent.wake.is_set()
+
+
+def test_news_wake_a_frozen_pod_once(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    agent = agent_of(fleet.pods[0])
+
+    def woken(sender: str, state: str) -> bool:
+        agent.wake.clear()
+        agent.noticed(sender, state)
+        return agent.wake.is_set()
+
+    assert woken("galera-1/b", "frozen")
+    assert not woken("galera-1/b", "frozen")
+    assert woken("galera-2/c", "frozen")
+    assert not woken("galera-1/b", "")
+    assert woken("galera-1/b", "primary")
+    assert woken("galera-1/another life", "primary")
+
+
+def test_a_pod_with_a_server_is_not_hurried(fleet: Fleet) -> None:
+    """How long it is stuck, or has a member too many, is counted in rounds: nobody may make them shorter."""
+    agent = agent_of(alive(fleet)[0])
+    agent.wake.clear()
+    agent.noticed("galera-1/b", "frozen")
+    assert not agent.wake.is_set()
 
 
 def test_a_verdict_is_logged_when_it_changes_and_not_in_every_round(fleet: Fleet) -> None:

@@ -96,6 +96,14 @@ def test_this_pods_address_needs_no_name_server(tmp_path: Path) -> None:
     assert listed(of) == ["127.0.1.9"]
 
 
+def test_addresses_that_the_agent_has_just_looked_up_need_no_name_server(tmp_path: Path) -> None:
+    of = settings(tmp_path, address_type="IP", pod_ip="127.0.1.9")
+    told = {"galera-0": "127.0.1.8", "galera-1": "127.0.1.7", "galera-5": "127.0.1.6"}
+    configure.write(of, "cluster", Directory(of), {0, 1, 2}, told)
+    # This pod knows its own, and nobody else than the members is in the list.
+    assert listed(of) == ["127.0.1.8", "127.0.1.9"]
+
+
 def test_no_address_at_all_is_an_error_and_never_an_empty_list(tmp_path: Path) -> None:
     of = settings(tmp_path, address_type="IP")
     with pytest.raises(SettingInvalidError, match="refusing to write a bare gcomm://"):

@@ -86,8 +86,8 @@ def report(client: Client, data_class: DataClass = DataClass.EMPTY) -> None:
 def test_hello_tells_what_a_starter_needs_to_know(office: Office) -> None:
     told = office.client().ask("hello")
     assert told == {
-        "ordinals": [0, 1, 2], "joining": False, "same_boot": False, "initialised": False, "disk": None,
-        "fingerprint": "", "base": None,
+        "ordinals": [0, 1, 2], "addresses": {}, "joining": False, "same_boot": False, "initialised": False,
+        "disk": None, "fingerprint": "", "base": None,
     }  # fmt: skip
 
 

@@ -35,7 +35,8 @@ class Peer:
     def __init__(self, membership: Membership, told: Record = RECORD) -> None:
         self.asked: list[Prepare] = []
         self.refusal: Refusal | None = None
-        self.server = Server((HOST, 0), membership, lambda: told, self.prepare)
+        self.noticed: list[tuple[str, str]] = []
+        self.server = Server((HOST, 0), membership, lambda: told, self.prepare, lambda *who: self.noticed.append(who))
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True)
 
     def prepare(self, prepare: Prepare) -> Refusal | None:
@@ -86,6 +87,15 @@ def test_a_request_for_a_promise_arrives_whole_and_is_answered_with_the_record_a
     assert peer.asked == [prepare]
 
 
+def test_who_asks_says_what_it_has_become(peer: Peer) -> None:
+    client = Client(member(), peer.port)
+    client.record("galera-1", HOST)
+    client.state = lambda: "frozen"
+    client.record("galera-1", HOST)
+    client.prepare("galera-1", HOST, asks_for())
+    assert peer.noticed == [("galera-0/boot-0", ""), ("galera-0/boot-0", "frozen"), ("galera-0/boot-0", "frozen")]
+
+
 def test_a_refusal_comes_back_with_its_reason(peer: Peer) -> None:
     peer.refusal = Refusal("I am running, not frozen")
     assert Client(member(), peer.port).prepare("galera-1", HOST, asks_for()) == (RECORD, peer.refusal)
@@ -108,6 +118,7 @@ def test_a_stranger_learns_nothing_and_changes_nothing(stranger: Membership, pee
     assert reason(ask(peer.port, stranger)) == "it does not accept our key or our cluster id"
     assert isinstance(Client(stranger, peer.port).prepare("galera-1", HOST, asks_for()), Unknown)
     assert peer.asked == []
+    assert peer.noticed == []
 
 
 KEYS = {

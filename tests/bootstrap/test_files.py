@@ -90,7 +90,7 @@ def test_a_folder_that_may_not_be_written_is_an_os_error(tmp_path: Path) -> None
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     code = (
-        "import os, pathlib, sys; from bootstrap import files; os.setuid(12345)\n"
+        "import os, pathlib, sys, tempfile; from bootstrap import files; os.setuid(12345)\n"
         "try: files.replace(pathlib.Path(sys.argv[1]), b'new')\n"
         "except PermissionError: print('refused')"
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bootstrap import control, lock, supervise
-from bootstrap.commands.start import beside_an_agent
+from bootstrap.containers import beside_an_agent
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from bootstrap.facts import Promise
 from bootstrap.journal import Journal, new_memory
@@ -22,7 +22,7 @@ from tests.bootstrap.records import A
 from tests.dns.knot import free_port
 
 PATIENCE_S = 40.0
-IMPATIENT = "import bootstrap.start as s; s.AGENT_PATIENCE_S = 0.5; from bootstrap.cli import main; main()"
+IMPATIENT = "import bootstrap.start as s; s.AGENT_PATIENCE_S = 0.5; from bootstrap.main import main; main()"
 
 SERVER = """\
 #!/bin/sh

@@ -101,3 +101,15 @@ def test_a_server_that_fails_tells_no_version_and_one_that_is_missing_is_told() 
     assert not Recover(("false",)).version()
     with pytest.raises(ServerMissingError):
         Recover(("no-such-server",)).version()
+
+
+def test_a_version_that_was_told_is_not_asked_for_again(tmp_path: Path) -> None:
+    server, asked = tmp_path / "mariadbd", tmp_path / "asked"
+    server.write_text(f'#!/bin/sh\necho >>{asked}\n[ -e {tmp_path}/ill ] || echo "mariadbd  Ver 10.11.19-MariaDB"\n')
+    server.chmod(0o755)
+    recover = Recover((str(server),))
+    (tmp_path / "ill").touch()
+    assert recover.version() == ""
+    (tmp_path / "ill").unlink()
+    assert recover.version() == recover.version() == "mariadbd  Ver 10.11.19-MariaDB"
+    assert len(asked.read_text().splitlines()) == 2

@@ -69,6 +69,9 @@ def test_a_power_cut_under_load_loses_no_acknowledged_row(lab: Lab, tmp_path: Pa
     verdict = oracle.judge(lab, recorded(tmp_path / "acknowledged"))
     assert verdict.expected >= 300
     assert not verdict.complaints
+    # Who joined first at least, while the other was to, has asked the winner for its data.
+    logs = [pod.containers["mysql"].log.read_text(errors="replace") for pod in lab.pods.values()]
+    assert any("--wsrep-sst-donor=mysql-" in log for log in logs)
 
 
 def test_the_oracle_sees_a_row_that_one_server_lacks(lab: Lab, tmp_path: Path) -> None:

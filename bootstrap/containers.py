@@ -1,0 +1,66 @@
+"""What the containers of a pod run: the agent, the hook of the init container, the entrypoint of the server.
+
+Each imports its own part only when it is started, without OpenSSL (`lean`) and with the garbage collector at rest.
+"""
+
+import sys
+from pathlib import Path
+
+from bootstrap.lean import imports_stay, without_openssl
+from bootstrap.log import die_by_signal, logger
+
+
+def agent() -> None:
+    """Run the sidecar, until it is stopped; raises BootstrapError."""
+    with imports_stay(), without_openssl():
+        from bootstrap.serve import serve  # noqa: PLC0415  # see above, and below
+        from bootstrap.settings import current  # noqa: PLC0415
+
+    # A thread that starves another one behind the interpreter's lock would cost the peers a deadline.
+    sys.setswitchinterval(0.001)
+    die_by_signal()
+    serve(current(), logger("agent"))
+
+
+def on_start() -> None:
+    """Run the hook, with the peers on stdin; raises BootstrapError."""
+    with imports_stay(), without_openssl():
+        from bootstrap.commands.peers import from_stdin  # noqa: PLC0415
+        from bootstrap.settings import current  # noqa: PLC0415
+        from bootstrap.start import on_start, starter  # noqa: PLC0415
+
+    die_by_signal()
+    on_start(starter(current(), logger("on-start"), from_stdin()))
+
+
+def start(server: tuple[str, ...]) -> None:
+    """Become the server once that is permitted; raises BootstrapError."""
+    with imports_stay(), without_openssl():
+        from bootstrap.settings import current  # noqa: PLC0415
+        from bootstrap.start import start, starter  # noqa: PLC0415
+
+    die_by_signal()
+    start(starter(current(), logger("start")), server)
+
+
+def beside_an_agent(server: tuple[str, ...]) -> int:
+    """Run agent and server as children of one process; returns the server's exit code.
+
+    The volume may be mounted above the data, as at /var/lib in 2017; the agent makes what is missing, and must not have
+    to be quicker than the server's starter, which makes nothing where there may be no volume.
+    Raises JournalUnwritableError.
+    """
+    with imports_stay(), without_openssl():
+        from bootstrap import lock, supervise  # noqa: PLC0415
+        from bootstrap.settings import current  # noqa: PLC0415
+
+    lock.make_folder(current().lock.parent, parents=True)
+    me = this_program()
+    return supervise.run((*me, "agent"), (*me, "start", "--", *server), logger("start"))
+
+
+def this_program() -> tuple[str, ...]:
+    """How to call this program again: the self-contained one is told by its name which command it is."""
+    if getattr(sys, "frozen", False):
+        return (str(Path(sys.executable).with_name("galera-bootstrap")),)
+    return (sys.executable, "-m", "bootstrap")

@@ -1,0 +1,46 @@
+"""The program `galera-bootstrap`: a pod's containers start straight, all else goes through the command line (`cli`).
+
+click is a quarter of a starter's start, and every pod has three of them, one after the other: what has no options to be
+understood does without.
+"""
+
+import gc
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from bootstrap import containers
+from bootstrap.errors import BootstrapError
+from peerfinder import quick
+
+
+def main() -> None:
+    """Run a command; an expected fault ends in one line on stderr and its own exit code."""
+    # What is imported stays: to look through it for garbage again and again is a tenth of a starter's start.
+    gc.disable()
+    quick.start()
+    run = straight(tuple(sys.argv[1:])) or by_command_line
+    try:
+        run()
+    except BootstrapError as exc:
+        print(f"galera-bootstrap: {exc}", file=sys.stderr)
+        sys.exit(exc.exit_code)
+
+
+def straight(words: tuple[str, ...]) -> Callable[[], None] | None:
+    """What these words start where they are just those of the manifests; None = they want to be looked at."""
+    match words:
+        case ("agent",):
+            return containers.agent
+        case ("on-start",):
+            return containers.on_start
+        case ("start", "--", server, *options) if server != "--":
+            return partial(containers.start, (server, *options))
+    return None
+
+
+def by_command_line() -> None:
+    """Understand options, give help, complete a shell's line."""
+    from bootstrap.cli import group  # noqa: PLC0415  # see above
+
+    group()
