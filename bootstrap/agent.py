@@ -42,8 +42,8 @@ from bootstrap.world import STARTING, World
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
 
-LOST_ROUNDS = 8
-"""The same for one that has left its group for good, as after a state transfer that failed: two seconds or more."""
+ALONE_ROUNDS = 8
+"""The same where no other server could bring it back, as after a state transfer that failed: two seconds or more."""
 
 HELLO_S = 1.0
 """Seconds that may pass from a starter's lock to its hello."""
@@ -237,10 +237,11 @@ class Agent:
 
     def stop_stuck_server(self, decision: Decision) -> None:
         """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""
-        self.stuck = self.stuck + 1 if isinstance(decision, Stop) else 0
-        server = self.pod.server
-        lost = server is not None and server.cluster_status == "Disconnected"
-        if self.stuck >= (LOST_ROUNDS if lost else STUCK_ROUNDS):
+        if not isinstance(decision, Stop):
+            self.stuck = 0
+            return
+        self.stuck += 1
+        if self.stuck >= (ALONE_ROUNDS if decision.alone else STUCK_ROUNDS):
             self.stuck = 0
             with self.changed:
                 self.keep(left=proof.left_by_stop(self.pod.server))

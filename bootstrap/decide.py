@@ -101,6 +101,8 @@ class Stop:
     """The rule that decided."""
     reason: str
     """Why, in one line."""
+    alone: bool = False
+    """There is no other server that could bring it back."""
 
 
 Decision = Bootstrap | Join | Wait | Hold | Stop
@@ -123,14 +125,17 @@ def stuck_server(facts: Facts) -> Decision | None:
     proof will cover once it has stopped need not be heard.
     """
     if outside(facts.own) and facts.own.server and facts.own.server.cluster_status == "Disconnected":
-        return Stop("stuck-server", "my server has lost its group and will not connect again by itself")
+        return Stop("stuck-server", "my server has lost its group and will not connect again by itself", alone=True)
     others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
     if not outside(facts.own):
         return None
     if not all(isinstance(r, Record) and (outside(r) or frozen(r)) for r in others) and not proof.once_stopped(facts):
         return None
     dead = [r.pod for r in facts.answers if frozen(r)]
-    return Stop("stuck-server", f"my server is not in a Primary Component and {', '.join(dead)} died") if dead else None
+    if not dead:
+        return None
+    reason = f"my server is not in a Primary Component and {', '.join(dead)} died"
+    return Stop("stuck-server", reason, alone=len(dead) == len(others))
 
 
 def own_server(facts: Facts) -> Decision | None:
@@ -190,6 +195,22 @@ def bound_elsewhere(facts: Facts) -> Decision | None:
             "promised", f"{bound}, and {older}: bring it back; if no server runs there, `galera-bootstrap discard`"
         )
     return Wait("promised", bound)
+
+
+def about_to_be_lost(facts: Facts) -> Decision | None:
+    """A Primary Component most of whose members are dead lasts until Galera has missed them (evs.suspect_timeout, 5 s).
+
+    Who joined it would wait for half a minute in vain (pc.wait_prim_timeout); and when it has lost its quorum, the
+    disks of all count (R17).  Where it has members that are no pods, nobody knows how many of them live.
+    """
+    alive = [r for r in facts.answers if r.primary]
+    if not alive or any(r.strangers for r in alive):
+        return None
+    dead = {r.ordinal for r in facts.records if r.absent}
+    size, left = max(r.primary.size for r in alive if r.primary), len(facts.expected - dead)
+    if 2 * left > size:
+        return None
+    return Wait("quorum", f"{alive[0].pod} is Primary of {size}, of which at most {left} can live: its quorum is lost")
 
 
 def join_primary(facts: Facts) -> Decision | None:
@@ -426,6 +447,7 @@ RULES = (
     Rule("own-disk", own_disk),
     Rule("two-primaries", two_primaries),
     Rule("promised", bound_elsewhere),
+    Rule("quorum", about_to_be_lost),
     Rule("join", join_primary),
     Rule("forced", operators_word),
     Rule("P3 nothing newer", nothing_newer),

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bootstrap import permission
-from bootstrap.agent import LOST_ROUNDS, STUCK_ROUNDS, Agent
+from bootstrap.agent import ALONE_ROUNDS, STUCK_ROUNDS, Agent
 from bootstrap.decide import Hold, Join, Stop, Wait
 from bootstrap.facts import DataClass, Disk, Mark, Phase, Position, Promise, Server, Unknown, View
 from bootstrap.journal import Journal
@@ -476,13 +476,30 @@ def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(f
         fleet.report(pod)
     last = pods[2]
     assert last.server == "non-Primary"
-    for _ in range(STUCK_ROUNDS - 1):
+    for _ in range(ALONE_ROUNDS - 1):
         fleet.round(last)
     assert isinstance(agent_of(last).verdict.decision, Stop)
     assert last.server == "non-Primary"
     fleet.round(last)
     assert last.server == ""
     fleet.recover()
+
+
+def test_a_server_that_another_one_might_find_again_is_given_longer(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    left = [pod for pod in pods if pod is not pods[0]]
+    fleet.kill_server(pods[0])
+    fleet.begin(pods[0])
+    fleet.report(pods[0])
+    for pod in left:
+        pod.server = "non-Primary"
+    fleet.round(left[1])
+    for _ in range(STUCK_ROUNDS - 1):
+        fleet.round(left[0])
+    assert isinstance(agent_of(left[0]).verdict.decision, Stop)
+    assert left[0].server == "non-Primary"
+    fleet.round(left[0])
+    assert left[0].server == ""
 
 
 def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Fleet) -> None:
@@ -496,7 +513,7 @@ def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Flee
         return ""
 
     agent.world = replace(agent.world, server=lambda: lost, stop=stop)
-    for _ in range(LOST_ROUNDS - 1):
+    for _ in range(ALONE_ROUNDS - 1):
         fleet.round(pod)
     assert stopped == []
     fleet.round(pod)

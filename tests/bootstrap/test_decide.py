@@ -35,6 +35,18 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         Wait, "own-server"),
     "my server is outside a Primary and a dead peer's position is unknown -> wait": (
         seen_by(running(0, status="non-Primary"), frozen(1), blank(2, D.UNKNOWN)), Wait, "own-server"),
+    # quorum
+    "two of three members died and the third has not missed them yet -> wait": (
+        seen_by(frozen(0), frozen(1), running(2)), Wait, "quorum"),
+    "one of two died -> wait": (seen_by(frozen(0), running(1, size=2), blank(2)), Wait, "quorum"),
+    "one of three died -> join": (seen_by(frozen(0), running(1), running(2)), Join, "join"),
+    "two are dead and nothing is heard of a third -> join": (
+        seen_by(frozen(0), frozen(1), running(2), 3), Join, "join"),
+    "the Primary has missed those that died -> join": (seen_by(frozen(0), frozen(1), running(2, size=1)), Join, "join"),
+    "the Primary has members that are no pods -> join": (
+        seen_by(frozen(0), frozen(1), running(2, strangers=True)), Join, "join"),
+    "two of three died and I have promised -> wait for the winner": (
+        seen_by(frozen(0, promise=PROMISE), frozen(1, boot_id="boot-1"), running(2)), Wait, "promised"),
     # own-server
     "my own server runs -> wait": (seen_by(running(0), frozen(1), frozen(2)), Wait, "own-server"),
     "my own server bootstraps -> wait": (
@@ -149,7 +161,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(blank(0), blank(1, volumes=((0, "volume-0"),)), blank(2)), Bootstrap, "first-start"),
     # lineage
     "the Primary was forked off behind my position -> join": (
-        seen_by(frozen(0, 5), running(1, 2, uuid=B, lineage=(A_TO_B,)), frozen(2, 1, uuid=B)), Join, "join"),
+        seen_by(frozen(0, 5), running(1, 2, uuid=B, lineage=(A_TO_B,), size=1), frozen(2, 1, uuid=B)), Join, "join"),
     "the Primary was forked off before my position -> hold": (
         seen_by(frozen(0, 6), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "the Primary is two forks away and contains mine -> join": (
@@ -265,7 +277,7 @@ INCIDENTS: dict[str, tuple[Facts, Kind, str]] = {
         Facts(frozen(0, 30), {1: Unknown("connection refused"), 2: Unknown("connection refused")}), Wait, "P3"),
     "manticore 174: pod 0 of two restarts next to a live pod 1 and joins": (
         seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})),
-                running(1, 31, expected=frozenset({0, 1}))), Join, "join"),
+                running(1, 31, expected=frozenset({0, 1}), size=1)), Join, "join"),
     "manticore 174: the same with pod 1 out of sight": (
         seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})), 1), Wait, "P3"),
     "resource-agents 1323: the flag with the nil uuid beside two whole disks": (
@@ -370,7 +382,7 @@ def test_every_rule_bears_load(rule: rules.Rule, monkeypatch: pytest.MonkeyPatch
     assert other_rule if rule.name == "own-server" else other_kind
 
 
-@pytest.mark.parametrize("name", ["own-server", "promised", "join", "first-start"])
+@pytest.mark.parametrize("name", ["own-server", "promised", "quorum", "join", "first-start"])
 def test_a_rule_that_comes_too_late_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     order = list(rules.RULES)
     at = [rule.name for rule in order].index(name)
