@@ -45,6 +45,9 @@ STUCK_ROUNDS = 40
 ALONE_ROUNDS = 8
 """The same where no other server could bring it back, as after a state transfer that failed: two seconds or more."""
 
+NEWS = ("frozen", "primary")
+"""What other agents may be waiting for a pod to be."""
+
 HELLO_S = 1.0
 """Seconds that may pass from a starter's lock to its hello."""
 
@@ -81,6 +84,7 @@ class Agent:
         self.troubles: dict[str, str] = {}
         self.stuck = 0
         self.surplus = 0
+        self.doomed = 0
         self.states: dict[str, tuple[str, str]] = {}
         self.errand = ""
         self.fate: Json = {}
@@ -126,7 +130,8 @@ class Agent:
 
     def facts(self) -> Facts:
         """What a decision rests on now."""
-        return Facts(self.record(), self.peers, self.settings.min_epoch, self.settings.last_one_out)
+        waited = self.doomed >= SURPLUS_ROUNDS
+        return Facts(self.record(), self.peers, self.settings.min_epoch, self.settings.last_one_out, waited)
 
     def prepare(self, request: Prepare) -> Refusal | None:
         """Another pod asks for a promise: give it durably, or say why not (R39)."""
@@ -152,7 +157,7 @@ class Agent:
         return begins and self.record().primary is None
 
     def state(self) -> str:
-        """What other agents may be waiting for this pod to be; empty for all else."""
+        """One of NEWS; empty for all else."""
         own = self.record()
         if own.primary:
             # Not before its record tells the epoch: what binds the others to it ends by that.
@@ -168,7 +173,7 @@ class Agent:
         pod = sender.partition("/")[0]
         new = self.states.get(pod) != (sender, state)
         self.states[pod] = (sender, state)
-        if new and state and self.pod.phase is Phase.FROZEN:
+        if new and state in NEWS and self.pod.phase is Phase.FROZEN:
             self.wake.set()
 
     # What the probes ask.
@@ -222,6 +227,7 @@ class Agent:
             self.end_promise(asked_at=began)
             facts = self.facts()
             decision = decide(facts)
+            self.count_doomed(decision)
             if not isinstance(decision, Bootstrap) and not word.changes_hands(facts.own):
                 self.retire(decision.reason)
             bound = self.memory.promise
@@ -441,10 +447,11 @@ class Agent:
         bound = self.memory.promise
         later = self.heard() if asked_at > self.promised_at else []
         if bound is not None and promise.ended(bound, [self.record(), *later]):
-            self.chronicle.note("promise", f"term {bound.term} binds no longer")
             self.keep(promise=None, word=None)
-            # Who waits for this pod to be Primary is told by the questions of a round.
-            self.wake.set()
+            if self.memory.promise is None:
+                self.chronicle.note("promise", f"term {bound.term} binds no longer")
+                # Who waits for this pod to be Primary is told by the questions of a round.
+                self.wake.set()
 
     def retire(self, reason: str) -> None:
         """Give up a candidacy of this life of the agent whose permission nobody has taken."""
@@ -498,6 +505,13 @@ class Agent:
         self.surplus = self.surplus + 1 if server.size > 1 + len(self.maybe_alive()) else 0
         if self.surplus >= SURPLUS_ROUNDS:
             self.keep(strangers=True)
+
+    def count_doomed(self, decision: Decision) -> None:
+        """How long it was waited for that a Primary Component notices that it has lost its quorum; some never will."""
+        if decision.rule == "quorum":
+            self.doomed += 1
+        elif decision.rule != "join":
+            self.doomed = 0
 
     def maybe_alive(self) -> list[int]:
         """The other pods that may have a server, as far as is known; more members than these are no pods (R36)."""

@@ -1,6 +1,7 @@
 """What the containers of a pod run: the agent, the hook of the init container, the entrypoint of the server.
 
-Each imports its own part only when it is started, without OpenSSL (`lean`) and with the garbage collector at rest.
+Each imports its own part only when it is started, without OpenSSL (`lean`) and with the garbage collector at rest, and
+can be stopped before: until Python has a handler, a signal to PID 1 is lost.
 """
 
 import sys
@@ -12,34 +13,34 @@ from bootstrap.log import die_by_signal, logger
 
 def agent() -> None:
     """Run the sidecar, until it is stopped; raises BootstrapError."""
+    die_by_signal()
     with imports_stay(), without_openssl():
-        from bootstrap.serve import serve  # noqa: PLC0415  # see above, and below
+        from bootstrap.serve import serve  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
 
     # A thread that starves another one behind the interpreter's lock would cost the peers a deadline.
     sys.setswitchinterval(0.001)
-    die_by_signal()
     serve(current(), logger("agent"))
 
 
 def on_start() -> None:
     """Run the hook, with the peers on stdin; raises BootstrapError."""
+    die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.commands.peers import from_stdin  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.start import on_start, starter  # noqa: PLC0415
 
-    die_by_signal()
     on_start(starter(current(), logger("on-start"), from_stdin()))
 
 
 def start(server: tuple[str, ...]) -> None:
     """Become the server once that is permitted; raises BootstrapError."""
+    die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.start import start, starter  # noqa: PLC0415
 
-    die_by_signal()
     start(starter(current(), logger("start")), server)
 
 

@@ -135,7 +135,8 @@ def stuck_server(facts: Facts) -> Decision | None:
     if not dead:
         return None
     reason = f"my server is not in a Primary Component and {', '.join(dead)} died"
-    return Stop("stuck-server", reason, alone=len(dead) == len(others))
+    # An arbitrator may bring it back as well.
+    return Stop("stuck-server", reason, alone=len(dead) == len(others) and not facts.own.strangers)
 
 
 def own_server(facts: Facts) -> Decision | None:
@@ -201,16 +202,17 @@ def about_to_be_lost(facts: Facts) -> Decision | None:
     """A Primary Component most of whose members are dead lasts until Galera has missed them (evs.suspect_timeout, 5 s).
 
     Who joined it would wait for half a minute in vain (pc.wait_prim_timeout); and when it has lost its quorum, the
-    disks of all count (R17).  Where it has members that are no pods, nobody knows how many of them live.
+    disks of all count (R17).  Where it has members that are no pods, nobody knows how many of them live; and who has
+    waited long enough without that it was lost, joins.
     """
     alive = [r for r in facts.answers if r.primary]
-    if not alive or any(r.strangers for r in alive):
+    if not alive or facts.waited or any(r.strangers for r in facts.records):
         return None
     dead = {r.ordinal for r in facts.records if r.absent}
     size, left = max(r.primary.size for r in alive if r.primary), len(facts.expected - dead)
     if 2 * left > size:
         return None
-    return Wait("quorum", f"{alive[0].pod} is Primary of {size}, of which at most {left} can live: its quorum is lost")
+    return Wait("quorum", f"{alive[0].pod} is Primary of {size}, of which at most {left} live: its quorum may be lost")
 
 
 def join_primary(facts: Facts) -> Decision | None:

@@ -297,6 +297,8 @@ class Facts:
     """Data of an older epoch than this bootstrap nothing (MIN_EPOCH)."""
     last_one_out: bool = False
     """Whether a pod that stopped as the only member may start without hearing from the others (proof P2)."""
+    waited: bool = False
+    """Whether a Primary Component that should have lost its quorum has been waited for long enough."""
 
     @property
     def expected(self) -> frozenset[int]:

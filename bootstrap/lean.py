@@ -36,9 +36,11 @@ def without_openssl() -> Iterator[None]:
 def imports_stay() -> Iterator[None]:
     """What is imported in this block is not looked through for garbage: not now, and not later."""
     gc.disable()
-    yield
-    gc.freeze()
-    gc.enable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _has_digests() -> bool:

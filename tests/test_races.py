@@ -103,7 +103,7 @@ MUTANTS = [
            f"{DECIDE}[my server is outside a Primary and a peer is silent -> wait]"),
     Mutant(17, "bootstrap.decide:about_to_be_lost", "2 * left > size", "True",
            f"{DECIDE}[two of three members died and the third has not missed them yet -> wait]"),
-    Mutant(17, "bootstrap.decide:about_to_be_lost", "any(r.strangers for r in alive)", "False",
+    Mutant(17, "bootstrap.decide:about_to_be_lost", "any(r.strangers for r in facts.records)", "False",
            f"{DECIDE}[the Primary has members that are no pods -> join]"),
     Mutant(18, "bootstrap.decide:nothing_newer", "if not blockers or ", "if True or ",
            f"{DECIDE}[all are empty and the lowest is silent -> wait]"),

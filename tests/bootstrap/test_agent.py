@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bootstrap import permission
-from bootstrap.agent import ALONE_ROUNDS, STUCK_ROUNDS, Agent
+from bootstrap.agent import ALONE_ROUNDS, STUCK_ROUNDS, SURPLUS_ROUNDS, Agent
 from bootstrap.decide import Hold, Join, Stop, Wait
 from bootstrap.facts import DataClass, Disk, Mark, Phase, Position, Promise, Server, Unknown, View
 from bootstrap.journal import Journal
@@ -526,6 +526,49 @@ def servers_of(agent: Agent) -> Server:
     return server
 
 
+def test_a_promise_that_cannot_be_ended_on_the_disk_makes_no_haste(fleet: Fleet) -> None:
+    """The next round comes to the same end: without a rest between them they would never end."""
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner, agent = fleet.pods[1], agent_of(fleet.pods[0])
+    assert agent.memory.promise is not None
+    fleet.take(winner)
+    fleet.execute(winner)
+    fleet.up(winner)
+    rounds_of(fleet, winner, 2)
+    shutil.rmtree(agent.journal.path.parent)
+    agent.journal.path.parent.touch()
+    fleet.round(fleet.pods[0])
+    assert agent.memory.promise is not None
+    agent.wake.clear()
+    noted = len(agent.chronicle.log)
+    rounds_of(fleet, fleet.pods[0], 3)
+    assert not agent.wake.is_set()
+    assert len(agent.chronicle.log) == noted
+
+
+def rounds_of(fleet: Fleet, pod: Pod, count: int) -> None:
+    for _ in range(count):
+        fleet.round(pod)
+
+
+def test_a_primary_that_does_not_lose_its_quorum_is_joined_in_the_end(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    for pod in pods[:2]:
+        fleet.kill_server(pod)
+        fleet.begin(pod)
+        fleet.report(pod)
+    kept, asked = agent_of(pods[2]), agent_of(pods[0])
+    primary = replace(kept.record(), server=replace(servers_of(kept), size=3))
+    assert primary.primary is not None
+    told = {"galera-2": primary, "galera-1": agent_of(pods[1]).record()}
+    asked.world = replace(asked.world, records=lambda names: {name: told[name] for name in names})
+    rounds_of(fleet, pods[0], SURPLUS_ROUNDS)
+    assert asked.verdict.decision.rule == "quorum"
+    rounds_of(fleet, pods[0], 3)
+    assert isinstance(asked.verdict.decision, Join)
+
+
 # What others wait for.
 
 
@@ -570,6 +613,7 @@ def test_news_wake_a_frozen_pod_once(fleet: Fleet) -> None:
     assert not woken("galera-1/b", "")
     assert woken("galera-1/b", "primary")
     assert woken("galera-1/another life", "primary")
+    assert not woken("galera-1/another life", "anything else")
 
 
 def test_a_pod_with_a_server_is_not_hurried(fleet: Fleet) -> None:

@@ -45,6 +45,10 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary has missed those that died -> join": (seen_by(frozen(0), frozen(1), running(2, size=1)), Join, "join"),
     "the Primary has members that are no pods -> join": (
         seen_by(frozen(0), frozen(1), running(2, strangers=True)), Join, "join"),
+    "the Primary may have members that are no pods, as I remember -> join": (
+        seen_by(frozen(0, strangers=True), frozen(1), running(2)), Join, "join"),
+    "the Primary has not lost its quorum for long -> join": (
+        replace(seen_by(frozen(0), frozen(1), running(2)), waited=True), Join, "join"),
     "two of three died and I have promised -> wait for the winner": (
         seen_by(frozen(0, promise=PROMISE), frozen(1, boot_id="boot-1"), running(2)), Wait, "promised"),
     # own-server

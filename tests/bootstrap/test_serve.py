@@ -41,6 +41,10 @@ def test_a_server_that_is_being_bootstrapped_is_looked_at_until_it_is_primary(
 def test_a_server_that_does_not_come_up_does_not_keep_the_agent_from_its_next_round(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent, "observe", lambda: None)
     monkeypatch.setattr(agent, "is_bootstrapping", lambda: True)
+    looks: list[float] = []
+    monkeypatch.setattr(agent, "observe", lambda: looks.append(time.monotonic()))
+    began = time.monotonic()
     serve.rest(agent, 0.2)
+    assert looks
+    assert looks[-1] - began < 0.2 + serve.STARTING_S + 5

@@ -29,7 +29,7 @@ def test_two_of_three_servers_killed_come_back_without_a_human(cluster: Cluster,
 
     cluster.recovers()
     assert cluster.all_bootstraps == 2
-    # Nobody has joined the survivor in vain while it had not missed the others yet: that ends after half a minute.
+    # Neither has joined the survivor in vain while it had not missed them yet: that ends after half a minute.
     assert [pod.containers["mysql"].starts for pod in cluster.lab.pods.values()] == [2, 2, 2]
 
 

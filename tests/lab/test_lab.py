@@ -13,6 +13,7 @@ import pytest
 from tests.lab import machine, oracle, processes
 from tests.lab.daemon import ROOT
 from tests.lab.lab import Lab, LabTimeoutError
+from tests.lab.pod import Pod
 from tests.lab.slow import full_speed, slow_sst
 from tests.lab.writer import Writer, recorded
 
@@ -64,14 +65,20 @@ def test_a_power_cut_under_load_loses_no_acknowledged_row(lab: Lab, tmp_path: Pa
         writer.wait_for(300)
         lab.kill_everything()
     assert processes.members(str(lab.folder)) == []
+    before = {pod.name: len(server_log(pod)) for pod in lab.pods.values()}
     lab.start_all([2, 0, 1], gap=0.3)
     lab.wait_synced(3)
     verdict = oracle.judge(lab, recorded(tmp_path / "acknowledged"))
     assert verdict.expected >= 300
     assert not verdict.complaints
-    # Who joined first at least, while the other was to, has asked the winner for its data.
-    logs = [pod.containers["mysql"].log.read_text(errors="replace") for pod in lab.pods.values()]
-    assert any("--wsrep-sst-donor=mysql-" in log for log in logs)
+    # Who joined last, while the other one did, has asked the winner for its data, and not that one.
+    since = [server_log(pod)[before[pod.name] :] for pod in lab.pods.values()]
+    (winner,) = (pod.name for pod, log in zip(lab.pods.values(), since, strict=True) if "--wsrep-new-cluster" in log)
+    assert [f"--wsrep-sst-donor={winner}," in log for log in since].count(True) == 1
+
+
+def server_log(pod: Pod) -> str:
+    return pod.containers["mysql"].log.read_text(errors="replace")
 
 
 def test_the_oracle_sees_a_row_that_one_server_lacks(lab: Lab, tmp_path: Path) -> None:

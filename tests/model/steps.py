@@ -91,6 +91,8 @@ def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]
         if node.server == "Primary":
             yield "server is killed in a DDL", partial(galera.kill, in_ddl=True)
             yield "server is stopped", galera.stop
+    if node.starter:
+        yield "starter ends", galera.starter_gone
     yield "agent is killed", kill_agent
     yield "pod is killed", mind.kill_pod
     if node.ordinal not in state.isolated:

@@ -124,8 +124,9 @@ NEEDED = {
 def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], None]) -> None:
     mutate(monkeypatch)
 
-    starts = list(STARTS.values())
-    assert any(with_deviations(start, 1).violation for start in (*starts[2:], *starts[:2]))  # the small ones first
+    # The small ones first; some only keep a cluster from being well again, which is tried from every so many states.
+    starts = [*list(STARTS.values())[2:], *list(STARTS.values())[:2]]
+    assert any(with_deviations(start, 1, recover_each=97).violation for start in starts)
 
 
 def test_a_permission_without_promises_is_noticed_with_two_deviations(monkeypatch: Patch) -> None:
