@@ -15,6 +15,7 @@ from tests.lab.layout import HEALTH_PORT
 
 class _Port(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+    request_queue_size = 128
     daemon_threads = True
     name = ""
 

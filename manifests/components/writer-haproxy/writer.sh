@@ -71,11 +71,12 @@ in_use() { ask '@1 show info' | grep -qx "description: $1"; }
 # A state is for one reload.  Left behind, it would close places again when HAProxy is started anew, much later.
 no_state() { echo 1 >"$folder/servers.state"; }
 
-# Load the file without closing a connection; addresses and health are handed on.
+# Load the file without closing a connection; addresses and health are handed on.  Not without them: no member would
+# have an address at first, and all clients of that moment would be turned away.
 reload() {
-    if ask '@1 show servers state' >"$folder/servers.state.new" && [ -s "$folder/servers.state.new" ]; then
-        mv "$folder/servers.state.new" "$folder/servers.state"
-    fi
+    ask '@1 show servers state' >"$folder/servers.state.new" || return 0
+    grep -q ' writer ' "$folder/servers.state.new" || return 0
+    mv "$folder/servers.state.new" "$folder/servers.state"
     ask reload >/dev/null || true
 }
 
