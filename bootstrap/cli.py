@@ -1,9 +1,10 @@
 """The command line of `galera-bootstrap`: what commands there are, and in which file each is."""
 
-import gc
 import importlib
 
 import click
+
+from bootstrap.lean import imports_stay
 
 COMMANDS = {
     "install": "copy the tools into a volume of the pod",
@@ -39,9 +40,8 @@ class Lazy(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"bootstrap.commands.{cmd_name.replace('-', '_')}")
-        gc.freeze()
-        gc.enable()
+        with imports_stay():
+            module = importlib.import_module(f"bootstrap.commands.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101  # a fault of ours, not of the user
         command.help = command.help or COMMANDS[cmd_name]

@@ -205,14 +205,15 @@ def about_to_be_lost(facts: Facts) -> Decision | None:
     disks of all count (R17).  Where it has members that are no pods, nobody knows how many of them live; and who has
     waited long enough without that it was lost, joins.
     """
-    alive = [r for r in facts.answers if r.primary]
+    alive = primaries(facts)
     if not alive or facts.waited or any(r.strangers for r in facts.records):
         return None
     dead = {r.ordinal for r in facts.records if r.absent}
-    size, left = max(r.primary.size for r in alive if r.primary), len(facts.expected - dead)
+    size, left = max(p.size for p in alive.values()), len(facts.expected - dead)
     if 2 * left > size:
         return None
-    return Wait("quorum", f"{alive[0].pod} is Primary of {size}, of which at most {left} live: its quorum may be lost")
+    name = pod_name(facts, min(alive))
+    return Wait("quorum", f"{name} is Primary of {size}, of which at most {left} live: its quorum may be lost")
 
 
 def join_primary(facts: Facts) -> Decision | None:

@@ -52,6 +52,19 @@ def alive(fleet: Fleet) -> list[Pod]:
     return fleet.pods
 
 
+def rounds_of(fleet: Fleet, pod: Pod, count: int) -> None:
+    for _ in range(count):
+        fleet.round(pod)
+
+
+def die(fleet: Fleet, *pods: Pod) -> None:
+    """Their servers are killed, and starters have reported what is left."""
+    for pod in pods:
+        fleet.kill_server(pod)
+        fleet.begin(pod)
+        fleet.report(pod)
+
+
 def restart(fleet: Fleet, pod: Pod) -> Agent:
     fleet.kill_agent(pod)
     fleet.restart_agent(pod)
@@ -470,14 +483,10 @@ def test_something_that_lives_on_the_volume_and_cannot_be_asked_is_unknown(fleet
 
 def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(fleet: Fleet) -> None:
     pods = alive(fleet)
-    for pod in pods[:2]:
-        fleet.kill_server(pod)
-        fleet.begin(pod)
-        fleet.report(pod)
+    die(fleet, *pods[:2])
     last = pods[2]
     assert last.server == "non-Primary"
-    for _ in range(ALONE_ROUNDS - 1):
-        fleet.round(last)
+    rounds_of(fleet, last, ALONE_ROUNDS - 1)
     assert isinstance(agent_of(last).verdict.decision, Stop)
     assert last.server == "non-Primary"
     fleet.round(last)
@@ -488,14 +497,11 @@ def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(f
 def test_a_server_that_another_one_might_find_again_is_given_longer(fleet: Fleet) -> None:
     pods = alive(fleet)
     left = [pod for pod in pods if pod is not pods[0]]
-    fleet.kill_server(pods[0])
-    fleet.begin(pods[0])
-    fleet.report(pods[0])
+    die(fleet, pods[0])
     for pod in left:
         pod.server = "non-Primary"
     fleet.round(left[1])
-    for _ in range(STUCK_ROUNDS - 1):
-        fleet.round(left[0])
+    rounds_of(fleet, left[0], STUCK_ROUNDS - 1)
     assert isinstance(agent_of(left[0]).verdict.decision, Stop)
     assert left[0].server == "non-Primary"
     fleet.round(left[0])
@@ -513,8 +519,7 @@ def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Flee
         return ""
 
     agent.world = replace(agent.world, server=lambda: lost, stop=stop)
-    for _ in range(ALONE_ROUNDS - 1):
-        fleet.round(pod)
+    rounds_of(fleet, pod, ALONE_ROUNDS - 1)
     assert stopped == []
     fleet.round(pod)
     assert stopped == [True]
@@ -547,17 +552,9 @@ def test_a_promise_that_cannot_be_ended_on_the_disk_makes_no_haste(fleet: Fleet)
     assert len(agent.chronicle.log) == noted
 
 
-def rounds_of(fleet: Fleet, pod: Pod, count: int) -> None:
-    for _ in range(count):
-        fleet.round(pod)
-
-
 def test_a_primary_that_does_not_lose_its_quorum_is_joined_in_the_end(fleet: Fleet) -> None:
     pods = alive(fleet)
-    for pod in pods[:2]:
-        fleet.kill_server(pod)
-        fleet.begin(pod)
-        fleet.report(pod)
+    die(fleet, *pods[:2])
     kept, asked = agent_of(pods[2]), agent_of(pods[0])
     primary = replace(kept.record(), server=replace(servers_of(kept), size=3))
     assert primary.primary is not None

@@ -9,8 +9,8 @@ UNWANTED = ("ssl", "_ssl", "_hashlib", "importlib.metadata", "zipfile", "bootstr
 """OpenSSL, and what only tells a version."""
 
 
-LEAN = "from bootstrap.lean import without_openssl\nwith without_openssl():"
-"""The block that an agent imports its parts in (`containers`)."""
+LEAN = "from bootstrap.lean import without_openssl\nwith without_openssl(): import bootstrap.serve\n"
+"""What an agent imports, and how (`containers`)."""
 
 
 def told(code: str) -> str:
@@ -58,7 +58,7 @@ def test_the_commands_that_live_shortly_are_not_concerned() -> None:
 
 def test_an_agent_can_still_have_tls() -> None:
     code = "import ssl; print(ssl.create_default_context().verify_mode.name)"
-    assert told(f"{LEAN}\n    import bootstrap.serve\n{code}") == "CERT_REQUIRED"
+    assert told(f"{LEAN}{code}") == "CERT_REQUIRED"
 
 
 def test_seals_are_the_same_with_and_without_openssl() -> None:
@@ -66,7 +66,7 @@ def test_seals_are_the_same_with_and_without_openssl() -> None:
         "from bootstrap.seal import Message; "
         "print(Message('request', 'GET /', 'id', 'a/1', 'b', 'nonce', b'body').seal(b'key'))"
     )
-    assert told(f"{LEAN}\n    import bootstrap.serve\n{code}") == told(code)
+    assert told(f"{LEAN}{code}") == told(code)
 
 
 def test_an_interpreter_without_digests_of_its_own_keeps_those_of_openssl() -> None:
@@ -74,7 +74,7 @@ def test_an_interpreter_without_digests_of_its_own_keeps_those_of_openssl() -> N
     hide = (
         "import sys, importlib.util as u; real = u.find_spec; u.find_spec = lambda n: None if n == '_sha1' else real(n)"
     )
-    assert told(f"{hide}\n{LEAN}\n    import bootstrap.serve\nprint('_hashlib' in sys.modules)") == "True"
+    assert told(f"{hide}\n{LEAN}print('_hashlib' in sys.modules)") == "True"
 
 
 def test_the_version_is_that_of_the_installed_package() -> None:

@@ -44,6 +44,15 @@ def writer(proxy: Proxy) -> str:
         return ""
 
 
+def have_the_second_one_write(proxy: Proxy, members: Members) -> None:
+    """The first one has been away."""
+    members.ready(0, value=False)
+    proxy.wait_state("mysql-0", "DOWN")
+    assert writer(proxy) == "mysql-1"
+    members.ready(0, value=True)
+    proxy.wait_state("mysql-0", "UP")
+
+
 def test_all_clients_of_both_proxies_write_to_one_member(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
     proxies = [start(lab, ZERO), start(lab, ONE)]
 
@@ -178,11 +187,7 @@ def test_members_that_come_and_go_neither_reload_nor_cut(lab: Lab, members: Memb
 
 def test_the_tenth_member_is_a_reload_that_cuts_no_connection(lab: Lab, members: Members, start: Start) -> None:
     proxy = start(lab, ZERO)
-    members.ready(0, value=False)
-    proxy.wait_state("mysql-0", "DOWN")
-    assert writer(proxy) == "mysql-1"
-    members.ready(0, value=True)
-    proxy.wait_state("mysql-0", "UP")
+    have_the_second_one_write(proxy, members)
     with closing(connect(proxy)) as connection:
         assert told(connection) == "mysql-1"
         members.add(9)
@@ -200,11 +205,7 @@ def test_who_comes_during_a_reload_goes_to_the_writer_or_is_turned_away_at_once(
 ) -> None:
     """An old worker that has let somebody in does not know any more who the writer is."""
     proxy, answers, over = start(lab, ZERO), list[str](), threading.Event()
-    members.ready(0, value=False)
-    proxy.wait_state("mysql-0", "DOWN")
-    assert writer(proxy) == "mysql-1"
-    members.ready(0, value=True)
-    proxy.wait_state("mysql-0", "UP")
+    have_the_second_one_write(proxy, members)
 
     # As the hook writes it: a new worker takes the writer before it has heard who that is.
     file = proxy.run / "haproxy.cfg"
