@@ -34,7 +34,7 @@ lint: setup ## ruff, mypy --strict, shellcheck, hadolint, yamllint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/shipped/*.sh images/*/*.sh tests/images/official/*.sh tests/operations/*.sh manifests/examples/*/*.sh manifests/components/*/*.sh .ci/run
+	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/operations/shipped/*.sh images/*/*.sh tests/images/official/*.sh tests/operations/*.sh manifests/examples/*/*.sh manifests/components/*/*.sh .ci/run
 	$(VENV)/bin/hadolint --failure-threshold style images/*/Dockerfile tests/images/official/Dockerfile
 	$(VENV)/bin/yamllint -c manifests/.yamllint manifests
 

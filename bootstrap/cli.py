@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-from bootstrap.lean import imports_stay
+from bootstrap.process.imports import imports_stay
 
 COMMANDS = {
     "install": "copy the tools into a volume of the pod",
@@ -29,6 +29,10 @@ COMMANDS = {
 """Command -> what it is for; each is a file of bootstrap/commands."""
 
 
+POD = ("agent", "on-start", "on-change", "start", "leave", "healthz", "install", "backup", "restore", "arbitrate")
+"""What manifests run; all others are for people."""
+
+
 class Lazy(click.Group):
     """Imports a command's file when that command is asked for: the others' libraries cost start-up time."""
 
@@ -41,7 +45,9 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         with imports_stay():
-            module = importlib.import_module(f"bootstrap.commands.{cmd_name.replace('-', '_')}")
+            module = importlib.import_module(
+                f"bootstrap.commands.{'pod' if cmd_name in POD else 'admin'}.{cmd_name.replace('-', '_')}"
+            )
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101  # a fault of ours, not of the user
         command.help = command.help or COMMANDS[cmd_name]

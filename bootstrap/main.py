@@ -9,16 +9,16 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from bootstrap import containers
+from bootstrap import entrypoints
 from bootstrap.errors import BootstrapError
-from peerfinder import quick
+from peerfinder import imports
 
 
 def main() -> None:
     """Run a command; an expected fault ends in one line on stderr and its own exit code."""
     # What is imported stays: to look through it for garbage again and again is a tenth of a starter's start.
     gc.disable()
-    quick.start()
+    imports.start()
     run = straight(tuple(sys.argv[1:])) or by_command_line
     try:
         run()
@@ -31,11 +31,11 @@ def straight(words: tuple[str, ...]) -> Callable[[], None] | None:
     """What these words start where they are just those of the manifests; None = they want to be looked at."""
     match words:
         case ("agent",):
-            return containers.agent
+            return entrypoints.agent
         case ("on-start",):
-            return containers.on_start
+            return entrypoints.on_start
         case ("start", "--", server, *options) if server != "--":
-            return partial(containers.start, (server, *options))
+            return partial(entrypoints.start, (server, *options))
     return None
 
 

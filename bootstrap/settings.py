@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from bootstrap.core.galera.server_version import Series, series
+from bootstrap.core.model.codec import MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
-from bootstrap.record import MAX_ORDINAL
-from bootstrap.version import Series, series
 
 PREFIX = "GALERA_BOOTSTRAP_"
 

@@ -39,14 +39,14 @@ def drop_in() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, KEPT)
     # What is imported stays: to look through it for garbage again and again is a twentieth of a whole run.
     gc.disable()
-    from peerfinder import quick  # noqa: PLC0415 - after the signals
-    from peerfinder.signals import Signals  # noqa: PLC0415 - likewise
+    from peerfinder import imports  # noqa: PLC0415 - after the signals
+    from peerfinder.hooks.signals import Signals  # noqa: PLC0415 - likewise
 
     _open_standard_streams()
     signals = Signals()
     signals.install()
-    quick.start()
-    quick.without_openssl()
+    imports.start()
+    imports.without_openssl()
     from peerfinder.commands import find  # noqa: PLC0415 - after the stand-ins
 
     gc.freeze()

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from stat import S_ISSOCK
 from time import monotonic, sleep
 
-from peerfinder import status
+from peerfinder.core import status
+from peerfinder.core.status import Status
 from peerfinder.errors import HealthNotServedError, UsageError
-from peerfinder.status import Status
 
 MOST = 32
 """So many connections are held at a time; for one more the oldest is cut."""

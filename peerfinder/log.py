@@ -11,15 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import gmtime, strftime
 
-from peerfinder.errors import (
-    AnswerInvalidError,
-    AnswerWithheldError,
-    LookupFailedError,
-    NoAddressError,
-    NoRecordsError,
-)
-from peerfinder.relay import WRITING, Form
-from peerfinder.watch import Due, Wait
+from peerfinder.core.watch import Due, Wait
+from peerfinder.errors import AnswerInvalidError, AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError
+from peerfinder.hooks.output import WRITING, Form
 
 HINT_SECONDS = 5.0
 """After so long in one state the cure is told: until then it may be a pod that just starts."""

@@ -12,8 +12,16 @@ from math import inf
 from time import monotonic, process_time
 from typing import NamedTuple
 
-from peerfinder import lookup, watch
-from peerfinder.domain import Names
+from peerfinder.core import watch
+from peerfinder.core.hook_input import Handover
+from peerfinder.core.names import Names
+from peerfinder.core.pace import EAGER_SECONDS, Moment, Pace, pause
+from peerfinder.core.peers import lines
+from peerfinder.core.status import Status
+from peerfinder.core.watch import Due, Rules, Wait, Watch
+from peerfinder.dns import lookup
+from peerfinder.dns.lookup import Found, Memory
+from peerfinder.dns.nameservers import Nameservers, ResolvConf
 from peerfinder.errors import (
     AnswerWithheldError,
     HookFailedError,
@@ -23,16 +31,9 @@ from peerfinder.errors import (
     NoRecordsError,
     TimedOutError,
 )
-from peerfinder.handover import Handover
-from peerfinder.hook import Hook, run, show
+from peerfinder.hooks.process import Hook, run, show
+from peerfinder.hooks.signals import Signals
 from peerfinder.log import Teller, cure
-from peerfinder.lookup import Found, Memory
-from peerfinder.nameservers import Nameservers, ResolvConf
-from peerfinder.pace import EAGER_SECONDS, Moment, Pace, pause
-from peerfinder.peers import lines
-from peerfinder.signals import Signals
-from peerfinder.status import Status
-from peerfinder.watch import Due, Rules, Wait, Watch
 
 LOOKUP_SECONDS = 5.0
 """The longest time for one lookup, seconds."""
@@ -190,11 +191,11 @@ def _found(plan: Plan, memory: Memory, seconds: Callable[[], float]) -> Found:
         question = plan.question or plan.names.suffix
         return lookup.found(plan.names, question, plan.nameservers, seconds(), memory)
     except AnswerWithheldError as exc:
-        from peerfinder import ordinals  # noqa: PLC0415 - few Services are so large, and every pod's start is short
+        from peerfinder.dns import by_ordinal  # noqa: PLC0415 - few Services are so large, and every pod's start is short
 
         try:
-            pods = ordinals.Pods(plan.names, plan.own, plan.max_pods)
-            return ordinals.found(pods, plan.nameservers, seconds() * ONE_BY_ONE_SECONDS / LOOKUP_SECONDS)
+            pods = by_ordinal.Pods(plan.names, plan.own, plan.max_pods)
+            return by_ordinal.found(pods, plan.nameservers, seconds() * ONE_BY_ONE_SECONDS / LOOKUP_SECONDS)
         except (AnswerWithheldError, NoRecordsError):
             raise exc from None
         except LookupFailedError as one_by_one:

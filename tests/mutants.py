@@ -26,7 +26,7 @@ class Mutant:
     race: int
     """The number of the race that the condition is for."""
     place: str
-    """`module:function` or `module:Class.function`."""
+    """`module:function` or `module:Class.function`, the module below `bootstrap`."""
     old: str
     """What stands there, once."""
     new: str
@@ -45,7 +45,7 @@ class MutantInvalidError(Exception):
 def function_at(place: str) -> FunctionType:
     """The function itself, also behind a property."""
     module, _, path = place.partition(":")
-    found: object = import_module(module)
+    found: object = import_module(f"bootstrap.{module}")
     for name in path.split("."):
         found = inspect.getattr_static(found, name)
     found = found.fget if isinstance(found, property) else inspect.unwrap(found)  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ def mutated(mutant: Mutant) -> CodeType:
     source = textwrap.dedent(inspect.getsource(function))
     if source.count(mutant.old) != 1:
         raise MutantInvalidError(f"this stands there {source.count(mutant.old)} times")
-    names = dict(vars(import_module(mutant.place.partition(":")[0])))
+    names = dict(vars(import_module(f"bootstrap.{mutant.place.partition(':')[0]}")))
     head, definition, body = source.replace(mutant.old, mutant.new).partition("def ")
     del head  # a property's decorator
     exec(compile(f"{definition}{body}", f"<{mutant}>", "exec"), names)

@@ -1,86 +1,65 @@
-"""The import rules of docs/architecture.md, read from the code's own imports."""
+"""The order of folders in docs/architecture.md, read from the code's own imports."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(path for package in ("peerfinder", "bootstrap") for path in (ROOT / package).rglob("*.py"))
 
-PURE = {
-    "peerfinder": {"peers", "domain", "watch", "pace", "doctor", "observed", "status", "handover", "wire", "errors"},
-    "bootstrap": {
-        "errors", "facts", "decide", "promise", "grastate", "gvwstate", "position", "record", "seal", "pod", "classify",
-        "world", "verdict", "probes", "standing", "lineage", "word", "version", "exposition", "metrics", "events",
-        "tally", "overview", "joining", "leaving", "binlog", "proof", "remember",
-    },
-}  # fmt: skip
-"""Modules that only compute: standard library without I/O, and other pure modules."""
-
-LEAVES = {
-    "peerfinder": {"nameservers", "lookup", "hook", "resolver", "signals", "ordinals", "probe", "health", "relay"},
-    "bootstrap": {
-        "render",
+ORDER = {
+    "bootstrap": (
+        "cli main __main__",
+        "commands",
+        "entrypoints",
+        "agent starter operations",
         "datadir",
-        "recover",
-        "journal",
-        "permission",
-        "lock",
-        "exchange",
-        "server",
-        "initialise",
+        "mariadb",
+        "network",
         "control",
-        "files",
-        "install",
-        "bounded",
-        "health",
-        "eventlog",
-        "arrived",
-        "written",
-        "tls",
-        "backups",
-        "restored",
-    },
+        "storage",
+        "settings secrets",
+        "core.status",
+        "core.decision",
+        "core.galera",
+        "core.model",
+        "process",
+        "errors",
+    ),
+    "peerfinder": (
+        "cli",
+        "commands",
+        "poll",
+        "doctor",
+        "hooks dns health",
+        "core",
+        "flags log imports",
+        "errors",
+    ),
 }
-"""Modules that touch the world; they may import pure modules and, of the leaves, only those in LEAF_USES."""
+"""Folders and files of a package from the top to the bottom; what shares a line does not import each other."""
 
-LEAF_USES = {
-    "bootstrap.journal": {"bootstrap.files"},
-    "bootstrap.permission": {"bootstrap.files"},
-    "bootstrap.eventlog": {"bootstrap.files"},
-    "bootstrap.render": {"bootstrap.files"},
-    "bootstrap.install": {"bootstrap.files"},
-    "bootstrap.datadir": {"bootstrap.files", "bootstrap.recover", "bootstrap.written"},
-    "bootstrap.written": {"bootstrap.files"},
-    "bootstrap.initialise": {"bootstrap.files"},
-    "bootstrap.backups": {"bootstrap.files"},
-    "bootstrap.restored": {"bootstrap.files"},
-    "bootstrap.exchange": {"bootstrap.bounded"},
-    "bootstrap.health": {"bootstrap.bounded"},
-    "peerfinder.resolver": {"peerfinder.nameservers"},
-    "peerfinder.lookup": {"peerfinder.nameservers", "peerfinder.resolver"},
-    "peerfinder.ordinals": {"peerfinder.nameservers", "peerfinder.lookup", "peerfinder.resolver"},
-    "peerfinder.probe": {"peerfinder.nameservers", "peerfinder.resolver"},
-    "peerfinder.hook": {"peerfinder.signals", "peerfinder.relay"},
-}
-"""The exceptions, each because the used leaf is a plain tool (an atomic file, a socket) and not a peer."""
+SHARED = ("core", "dns", "imports", "errors")
+"""What `bootstrap` may use of `peerfinder`."""
 
-THIRD_PARTY = {
-    "dns": {"peerfinder.lookup", "peerfinder.resolver", "peerfinder.probe"},
-    "pymysql": {"bootstrap.server"},
-    "jinja2": {"bootstrap.render"},
-    "click": {"peerfinder.cli", "bootstrap.cli", "peerfinder.commands", "bootstrap.commands"},
-    "tenacity": {f"{package}.{leaf}" for package, leaves in LEAVES.items() for leaf in leaves},
+PLACE_OF = {
+    "dns": ("peerfinder.dns",),
+    "pymysql": ("bootstrap.mariadb.client",),
+    "jinja2": ("bootstrap.mariadb.config",),
+    "click": ("peerfinder.cli", "peerfinder.commands", "bootstrap.cli", "bootstrap.commands"),
+    "tenacity": ("bootstrap.control", "bootstrap.storage", "bootstrap.mariadb"),
 }
-"""Who may import which dependency."""
+"""Where each dependency may be imported."""
 
 IO_MODULES = {
     "socket", "subprocess", "os", "pathlib", "threading", "time", "http", "urllib", "signal", "fcntl", "logging",
     "shutil", "tempfile", "selectors", "asyncio", "random", "secrets",
 }  # fmt: skip
-"""Standard modules that a pure module must not import: I/O, clocks, randomness, threads."""
+"""What nothing under `core` imports: I/O, clocks, randomness, threads."""
+
+LINES, FILES = 320, 12
 
 
 def name_of(path: Path) -> str:
@@ -88,76 +67,96 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def is_type_checking(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+MODULES = {name_of(path): path for package in ORDER for path in sorted((ROOT / package).rglob("*.py"))}
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that the file imports at run time, wherever the import stands."""
+    """Every module that the file imports, wherever the import stands, type checkers' ones included."""
     found: set[str] = set()
-    tree = ast.parse(path.read_text())
-    tree.body = [node for node in tree.body if not is_type_checking(node)]
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            module = node.module or ""
-            found |= {
-                f"{module}.{alias.name}"
-                if module.split(".")[0] in PURE and is_module(f"{module}.{alias.name}")
-                else module
-                for alias in node.names
-            }
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
     return found
 
 
-def is_module(dotted: str) -> bool:
-    path = ROOT.joinpath(*dotted.split("."))
-    return path.with_suffix(".py").exists() or path.is_dir()
+def floor_of(module: str) -> tuple[int, str]:
+    """The line of ORDER that a module stands in, and which of the line's folders it is in."""
+    package, _, rest = module.partition(".")
+    for floor, line in enumerate(ORDER[package]):
+        for folder in line.split():
+            if rest == folder or rest.startswith(f"{folder}."):
+                return floor, folder
+    raise AssertionError(f"{module} has no place in the order of folders")
 
 
-def layer_of(dotted: str) -> str:
-    package, _, rest = dotted.partition(".")
-    head = rest.split(".")[0]
-    if head in PURE[package]:
-        return "pure"
-    if head in LEAVES[package]:
-        return "leaf"
-    return "commands" if head in ("commands", "cli", "main", "containers", "__main__") else "loop"
+def crossing(module: str) -> list[str]:
+    """What this module imports against the order."""
+    package, (floor, folder) = module.split(".", maxsplit=1)[0], floor_of(module)
+    wrong = []
+    for used in imports_of(MODULES[module]) & MODULES.keys():
+        other = used.split(".", maxsplit=1)[0]
+        if other != package:
+            allowed = package == "bootstrap" and floor_of(used)[1] in SHARED
+        elif used == package:
+            allowed = True  # its docstring and version
+        else:
+            below, beside = floor_of(used)
+            allowed = below > floor or (below, beside) == (floor, folder)
+        wrong += [] if allowed else [used]
+    return wrong
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+def foreign(module: str) -> list[str]:
+    """The dependencies that this module imports outside of their places."""
+    tops = {used.split(".", maxsplit=1)[0] for used in imports_of(MODULES[module])}
+    tops -= ORDER.keys() | set(sys.stdlib_module_names)
+    return [top for top in tops if not any(f"{module}.".startswith(f"{at}.") for at in PLACE_OF.get(top, ()))]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_point_inwards(path: Path) -> None:
-    name, layer = name_of(path), layer_of(name_of(path))
-    ours = {m for m in imports_of(path) if m.split(".")[0] in PURE and m not in PURE}
-    for used in ours:
-        assert not (name.startswith("peerfinder") and used.startswith("bootstrap")), f"{name} imports {used}"
-        other = layer_of(used)
-        if layer == "pure":
-            assert other == "pure", f"{name} is pure and imports {used}"
-        elif layer == "leaf":
-            assert other == "pure" or used in LEAF_USES.get(name, set()), f"leaf {name} imports {used}"
-        elif layer == "loop":
-            assert other != "commands", f"{name} imports the command {used}"
+INSIDE = [m for m, path in MODULES.items() if m not in ORDER and path.name != "__init__.py"]
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if layer_of(name_of(p)) == "pure"], ids=name_of)
-def test_a_pure_module_does_no_io(path: Path) -> None:
-    assert not {m.split(".")[0] for m in imports_of(path)} & IO_MODULES
+def test_no_import_runs_against_the_order_of_folders() -> None:
+    assert {module: wrong for module in INSIDE if (wrong := crossing(module))} == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_dependency_stays_in_its_place(path: Path) -> None:
-    name = name_of(path)
-    for module in imports_of(path):
-        top = module.split(".")[0]
-        if top in PURE or top in sys.stdlib_module_names:
-            continue
-        allowed = THIRD_PARTY.get(top, set())
-        assert any(name == a or name.startswith(f"{a}.") for a in allowed), f"{name} imports {top}"
+def test_a_dependency_stays_in_its_place() -> None:
+    assert {module: wrong for module in INSIDE if (wrong := foreign(module))} == {}
+
+
+def test_core_is_pure() -> None:
+    core = [module for module in INSIDE if module.split(".")[1] == "core"]
+    assert len(core) > 20
+
+    tops = {m: {used.split(".", maxsplit=1)[0] for used in imports_of(MODULES[m])} & IO_MODULES for m in core}
+    assert {module: found for module, found in tops.items() if found} == {}
+
+
+def test_every_file_says_what_it_is_for_and_a_folder_only_that() -> None:
+    for module, path in MODULES.items():
+        tree = ast.parse(path.read_text())
+        assert ast.get_docstring(tree), module
+        if path.name == "__init__.py" and module not in ORDER:
+            assert len(tree.body) == 1, f"{module} is more than its charter: it would be paid for at every start"
+
+
+def test_files_and_folders_stay_small() -> None:
+    long = {m: n for m, path in MODULES.items() if (n := len(path.read_text().splitlines())) > LINES}
+    folders = {path.parent for path in MODULES.values()}
+    full = {
+        name_of(f): n for f in folders if (n := len([p for p in f.glob("*.py") if p.name != "__init__.py"])) > FILES
+    }
+    assert (long, full) == ({}, {})
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_the_page_shows_the_same_order(package: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(rf"^\| `{package}/([^|]*?)` \|", text, flags=re.MULTILINE)
+    floors = [floor_of(f"{package}.{row.strip('/').replace('/', '.').removesuffix('.py')}")[0] for row in rows]
+    assert floors, f"docs/architecture.md has no table of the folders of {package}"
+    assert floors == sorted(floors)

@@ -11,14 +11,14 @@ from dataclasses import asdict, replace
 
 import click
 
-from peerfinder import probe
+from peerfinder.core.names import Names, directives, names_of, search_list
+from peerfinder.core.observations import Observed, Reply, Server
+from peerfinder.dns import probe
+from peerfinder.dns.nameservers import Nameservers, resolv_conf
+from peerfinder.dns.nameservers import Server as Address
 from peerfinder.doctor import Finding, examine
-from peerfinder.domain import Names, directives, names_of, search_list
 from peerfinder.errors import DomainUnknownError, PeerFinderError
 from peerfinder.flags import duration
-from peerfinder.nameservers import Nameservers, resolv_conf
-from peerfinder.nameservers import Server as Address
-from peerfinder.observed import Observed, Reply, Server
 
 SCHEMA = "peerfinder.doctor/v1"
 """Changes when a field of the JSON changes its meaning or goes; new codes are no such change."""

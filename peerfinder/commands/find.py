@@ -9,15 +9,15 @@ from functools import partial
 from time import monotonic
 
 from peerfinder import flags, log
-from peerfinder.domain import Names, names_of
+from peerfinder.core.names import Names, names_of
+from peerfinder.core.pace import Pace
+from peerfinder.core.status import Status
+from peerfinder.core.watch import Rules
+from peerfinder.dns.nameservers import Nameservers, resolv_conf
 from peerfinder.errors import ArgsIncompleteError, HookFailedError, PeerFinderError, UsageError
-from peerfinder.hook import Hook
-from peerfinder.nameservers import Nameservers, resolv_conf
-from peerfinder.pace import Pace
+from peerfinder.hooks.process import Hook
+from peerfinder.hooks.signals import Signals, StoppedBySignal
 from peerfinder.poll import Plan, follow
-from peerfinder.signals import Signals, StoppedBySignal
-from peerfinder.status import Status
-from peerfinder.watch import Rules
 
 ADDRESS_TYPES = ("DNS", "IP", "IPv4", "IPv6")
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import click
 
-from peerfinder import lookup
 from peerfinder.commands import peers_watch
 from peerfinder.commands.peers_watch import Question
-from peerfinder.domain import Names, names_of
+from peerfinder.core.names import Names, names_of
+from peerfinder.core.pace import EAGER_SECONDS
+from peerfinder.dns import lookup
+from peerfinder.dns.nameservers import Nameservers, resolv_conf
 from peerfinder.errors import LookupFailedError, NoRecordsError, PeerFinderError, UsageError
 from peerfinder.flags import duration
-from peerfinder.nameservers import Nameservers, resolv_conf
-from peerfinder.pace import EAGER_SECONDS
-from peerfinder.signals import StoppedBySignal
+from peerfinder.hooks.signals import StoppedBySignal
 
 SCHEMA = "peerfinder/v1"
 """Changes when a field of the JSON changes its meaning or goes."""

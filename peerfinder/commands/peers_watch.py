@@ -11,13 +11,13 @@ from time import monotonic, process_time
 
 import click
 
-from peerfinder import lookup
-from peerfinder.domain import Names
+from peerfinder.core.names import Names
+from peerfinder.core.pace import Moment, Pace, pause
+from peerfinder.dns import lookup
+from peerfinder.dns.lookup import Found
+from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import LookupFailedError, NoRecordsError
-from peerfinder.lookup import Found
-from peerfinder.nameservers import Nameservers
-from peerfinder.pace import Moment, Pace, pause
-from peerfinder.signals import Signals
+from peerfinder.hooks.signals import Signals
 
 SCHEMA = "peerfinder.change/v1"
 """Changes when a field of the JSON changes its meaning or goes."""

@@ -4,9 +4,9 @@ Pure: `commands/doctor.py` asks each name server and shows the findings; this pa
 A rule speaks when it has seen something; what is unknown leads to no finding but its own.
 """
 
+from peerfinder.core.observations import Observed
 from peerfinder.doctor import names, pods, servers, service
 from peerfinder.doctor.finding import Finding
-from peerfinder.observed import Observed
 
 __all__ = ["Finding", "examine"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from peerfinder.core.observations import Observed
 from peerfinder.doctor.finding import Finding, hint, problem
-from peerfinder.observed import Observed
 
 
 def domain_unknown(seen: Observed) -> Iterator[Finding]:

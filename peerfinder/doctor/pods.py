@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from peerfinder.core.observations import Observed, Server
+from peerfinder.core.peers import is_name, normal, shown
 from peerfinder.doctor.finding import Finding, hint, problem
-from peerfinder.observed import Observed, Server
-from peerfinder.peers import is_name, normal, shown
 
 DASHED = re.compile(r"[0-9]+-[0-9]+-[0-9]+-[0-9]+|[0-9a-f]*(?:-[0-9a-f]*){2,7}", re.ASCII)
 """An address as CoreDNS makes a host name of it for a pod without hostname and subdomain."""

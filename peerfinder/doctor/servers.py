@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from peerfinder.core.observations import Observed
+from peerfinder.core.peers import shown
 from peerfinder.doctor.finding import Finding, hint, problem
-from peerfinder.observed import Observed
-from peerfinder.peers import shown
 
 SLOW_SECONDS = 1.0
 """An answer inside a cluster takes milliseconds; after a lost datagram it takes a second or five."""

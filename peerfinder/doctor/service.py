@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from peerfinder.core.observations import Observed
 from peerfinder.doctor.finding import Finding, problem
-from peerfinder.observed import Observed
 
 ANSWERED = ("NOERROR", "NXDOMAIN")
 """A server says so when it knows what there is; the name of a port that does not exist is NXDOMAIN."""

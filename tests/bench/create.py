@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from bootstrap import initialise
-from bootstrap.datadir import Layout
+from bootstrap.datadir.inspection import Layout
+from bootstrap.mariadb import initialise
 from bootstrap.settings import read_secrets
 
 if __name__ == "__main__":

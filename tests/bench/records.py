@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 
-from bootstrap.exchange import Client, Membership
-from bootstrap.facts import Record
-from bootstrap.neighbours import Directory, Neighbours
+from bootstrap.core.model.facts import Record
+from bootstrap.network.exchange import Client, Membership
+from bootstrap.network.fanout import Directory, Neighbours
 from bootstrap.settings import current, read_secrets
 from tests.lab.lab import Lab
 

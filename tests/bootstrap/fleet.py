@@ -14,17 +14,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap import permission, spoken
-from bootstrap.agent import STUCK_ROUNDS, Agent
-from bootstrap.decide import Bootstrap
+from bootstrap.agent import admin_requests
+from bootstrap.agent.agent import STUCK_ROUNDS, Agent
+from bootstrap.agent.ports import Answer, World
+from bootstrap.core.decision.decide import Bootstrap
+from bootstrap.core.decision.election import Prepare
+from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.model.facts import DataClass, Disk, Position, Record, Server, Unknown, View
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.predicates import CANDIDATES
 from bootstrap.errors import SettingInvalidError
-from bootstrap.facts import DataClass, Disk, Position, Record, Server, Unknown, View
-from bootstrap.pod import Action
-from bootstrap.promise import Prepare
 from bootstrap.settings import Settings, from_environment
-from bootstrap.standing import CANDIDATES
-from bootstrap.verdict import Verdict
-from bootstrap.world import Answer, World
+from bootstrap.storage import permission
 from tests.bootstrap.records import A
 
 ALIVE = ("Primary", "non-Primary")
@@ -452,7 +453,7 @@ class Fleet:
         agent = pod.agent
         if agent is None or pod.turning or self.depth:
             return
-        told = spoken.speak(agent, spoken.Said())
+        told = admin_requests.speak(agent, admin_requests.Said())
         if told["refusal"] or pod.agent is not agent:
             return
         unheard, ahead = told["unheard"], told["ahead"]
@@ -461,7 +462,7 @@ class Fleet:
         for name in unheard:
             self.kill_pod(self.named(name))
         assert isinstance(told["epoch"], int)
-        answer = spoken.speak(agent, spoken.Said(told["epoch"], frozenset(unheard), frozenset(ahead)))
+        answer = admin_requests.speak(agent, admin_requests.Said(told["epoch"], frozenset(unheard), frozenset(ahead)))
         if not answer["refusal"]:
             self.said += 1
             pod.given_up = frozenset(unheard)
@@ -486,7 +487,7 @@ class Fleet:
     def discard(self, pod: Pod) -> None:
         """An operator gives up what a pod that holds has."""
         if pod.agent is not None and not pod.turning and not self.depth:
-            spoken.discard(pod.agent, delete=False)
+            admin_requests.discard(pod.agent, delete=False)
 
     def put_aside(self, pod: Pod) -> None:
         """The starter does it, and reports what there is then."""

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from bootstrap.facts import (
+from bootstrap.core.model.facts import (
     NIL_UUID,
     DataClass,
     Disk,
@@ -23,7 +23,7 @@ from bootstrap.facts import (
     View,
     Word,
 )
-from bootstrap.standing import CANDIDATES
+from bootstrap.core.model.predicates import CANDIDATES
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
 B = "bbbbbbbb-0000-11ee-8000-000000000002"

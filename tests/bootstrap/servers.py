@@ -17,9 +17,9 @@ from typing import Any
 
 import pymysql
 
-from bootstrap import initialise
-from bootstrap.datadir import Layout
-from bootstrap.recover import Recover
+from bootstrap.datadir.inspection import Layout
+from bootstrap.mariadb import initialise
+from bootstrap.mariadb.recover import Recover
 
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 SMALL_LOG = "--innodb-log-file-size=8M"

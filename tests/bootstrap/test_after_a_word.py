@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bootstrap import spoken as spoken_words
-from bootstrap.agent import Agent
-from bootstrap.decide import Bootstrap, Hold, Join, Wait, decide
+from bootstrap.agent import admin_requests
+from bootstrap.agent.agent import Agent
+from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Wait, decide
+from bootstrap.core.decision.election import Prepare, Refusal, consider
+from bootstrap.core.decision.override import survey
+from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.model.facts import DataClass, Disk, Facts, Fork, Phase, Position, Promise, Record
 from bootstrap.errors import JournalUnwritableError
-from bootstrap.facts import DataClass, Disk, Facts, Fork, Phase, Position, Promise, Record
-from bootstrap.promise import Prepare, Refusal, consider
-from bootstrap.remember import Memory
-from bootstrap.word import survey
 from tests.bootstrap.fleet import Fleet, Pod
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, spoken
 from tests.bootstrap.test_agent import agent_of, alive, restart, rounds, waiting
@@ -262,9 +262,9 @@ def left_after_a_word(fleet: Fleet) -> tuple[Pod, Agent]:
     rounds(fleet)
     pod = fleet.pods[1]
     agent = agent_of(pod)
-    told: dict[str, Any] = spoken_words.speak(agent, spoken_words.Said())
-    said = spoken_words.Said(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
-    assert spoken_words.speak(agent, said)["refusal"] == ""
+    told: dict[str, Any] = admin_requests.speak(agent, admin_requests.Said())
+    said = admin_requests.Said(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
+    assert admin_requests.speak(agent, said)["refusal"] == ""
     assert agent.word is not None
     fleet.leave(pod)
     return pod, agent

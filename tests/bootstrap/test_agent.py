@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap import permission
-from bootstrap.agent import ALONE_ROUNDS, STUCK_ROUNDS, SURPLUS_ROUNDS, Agent
-from bootstrap.decide import Hold, Join, Stop, Wait
-from bootstrap.facts import DataClass, Disk, Mark, Phase, Position, Promise, Server, Unknown, View
-from bootstrap.journal import Journal
-from bootstrap.pod import Action
-from bootstrap.promise import Prepare, Refusal
+from bootstrap.agent.agent import ALONE_ROUNDS, STUCK_ROUNDS, SURPLUS_ROUNDS, Agent
+from bootstrap.core.decision.decide import Hold, Join, Stop, Wait
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.model.facts import DataClass, Disk, Mark, Phase, Position, Promise, Server, Unknown, View
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.storage import permission
+from bootstrap.storage.journal import Journal
 from tests.bootstrap.fleet import Fleet, Pod, Turns
 from tests.bootstrap.records import A, frozen
 
@@ -243,7 +243,7 @@ def between_starters(fleet: Fleet) -> Agent:
 
 
 def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.agent.HELLO_S", 60)
+    monkeypatch.setattr("bootstrap.agent.agent.HELLO_S", 60)
     agent = between_starters(fleet)
     term = agent.memory.promise
     arrival = threading.Thread(target=agent.starter_arrived)
@@ -286,7 +286,7 @@ def test_a_candidate_that_is_refused_is_bound_no_longer_and_one_that_asks_is(fle
 
 
 def test_who_holds_the_lock_and_says_nothing_ends_the_freeze(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.agent.HELLO_S", 0.05)
+    monkeypatch.setattr("bootstrap.agent.agent.HELLO_S", 0.05)
     agent = between_starters(fleet)
     agent.round()
     assert agent.pod.phase is Phase.UNKNOWN

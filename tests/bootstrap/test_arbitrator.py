@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import arbitrator, guest
 from bootstrap.errors import ServerMissingError
+from bootstrap.operations import arbitrator, backup
 from bootstrap.settings import Settings, from_environment
 
 PRIM = b"2026-11-26 06:31:23.111  INFO: view(view_id(PRIM,ed225543-981e,4) memb {"
@@ -91,7 +91,7 @@ def test_one_that_ends_is_told(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_costs_no_vote(tmp_path: Path) -> None:
     argv = program(tmp_path, f"print({PRIM.decode()!r}); sys.exit(3)")
     code = (
-        "from pathlib import Path; from bootstrap import arbitrator; "
+        "from pathlib import Path; from bootstrap.operations import arbitrator; "
         f"print(arbitrator.live({argv!r}, Path({str(tmp_path)!r}), Path({str(tmp_path / 'p')!r})))"
     )
     with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
@@ -110,4 +110,4 @@ def test_an_image_without_it_says_so(tmp_path: Path) -> None:
 )
 def test_the_writer_is_no_donor_while_there_is_another_one(tmp_path: Path, sparing: str, expected: str) -> None:
     """The last comma: anybody else, before none (MariaDB, `wsrep_sst_donor`)."""
-    assert guest.donors(settings(tmp_path), (0, 1, 2), sparing) == expected
+    assert backup.donors(settings(tmp_path), (0, 1, 2), sparing) == expected

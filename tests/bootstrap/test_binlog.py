@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap import binlog
+from bootstrap.core.galera import binlog
 
 PRINTED = """\
 mariadbd would have been started with the following arguments:

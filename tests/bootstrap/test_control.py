@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.control import MAX_LINE, Client, Connection, Server, connect, prepare_folder
+from bootstrap.control.channel import MAX_LINE, Client, Connection, Server, connect, prepare_folder
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 
 PATIENCE_S = 20.0

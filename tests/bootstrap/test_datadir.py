@@ -13,12 +13,14 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from bootstrap import datadir, files, grastate, written
-from bootstrap.datadir import Layout
+from bootstrap.core.galera import grastate
+from bootstrap.core.galera.grastate import GraState
+from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Position
+from bootstrap.datadir import inspection, provenance
+from bootstrap.datadir.inspection import Layout
 from bootstrap.errors import RecoverFailedError, ServerMissingError
-from bootstrap.facts import NIL_UUID, DataClass, Disk, Position
-from bootstrap.grastate import GraState
-from bootstrap.recover import Recover
+from bootstrap.mariadb.recover import Recover
+from bootstrap.storage import atomic
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -110,7 +112,9 @@ def volume() -> Path:
 
 
 def inspect(node: Node, *, joining: bool = False, initialised: bool = False, same_boot: bool = False) -> Disk:
-    return datadir.inspect(node.layout, node.recover(), joining=joining, initialised=initialised, same_boot=same_boot)
+    return inspection.inspect(
+        node.layout, node.recover(), joining=joining, initialised=initialised, same_boot=same_boot
+    )
 
 
 @contextmanager
@@ -202,21 +206,21 @@ def test_killed_data_are_recovered_with_the_binary_log_that_they_had(volume: Pat
     """Without it the server would roll back acknowledged commits, and recover the position before them."""
     with on(volume, left["crashed"]) as node:
         node.layout.meta.mkdir(exist_ok=True)
-        written.note_binlog(node.layout.meta, ("--log-bin=binlog",))
+        provenance.note_binlog(node.layout.meta, ("--log-bin=binlog",))
         assert inspect(node).detail.startswith(
             "the server that was killed here had a binary log (--log-bin=binlog), which"
         )
         node.extra = "log-bin=binlog"
         assert "whose files are gone" in inspect(node).detail
         (node.layout.data / "binlog.index").touch()
-        assert not datadir.unreadable(node.layout, node.recover())
+        assert not inspection.unreadable(node.layout, node.recover())
 
 
 @pytest.mark.galera
 def test_data_that_were_stopped_in_order_need_no_binary_log(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node:
         node.layout.meta.mkdir(exist_ok=True)
-        written.note_binlog(node.layout.meta, ("--log-bin=binlog",))
+        provenance.note_binlog(node.layout.meta, ("--log-bin=binlog",))
         assert inspect(node).data_class is DataClass.CLEAN
 
 
@@ -285,13 +289,13 @@ def test_a_first_database_is_initialized_also_when_its_first_start_was_killed(vo
     with on(volume, servers.seed() / "data") as node:
         assert inspect(node, initialised=True).data_class == DataClass.INITIALIZED
         for content in (b"", grastate.render(GraState(NIL_UUID, -1, safe_to_bootstrap=True)), b"  \n"):
-            files.replace(node.layout.grastate, content)
+            atomic.replace(node.layout.grastate, content)
             assert inspect(node, initialised=True).data_class == DataClass.INITIALIZED
             assert inspect(node, initialised=True, joining=True).data_class == DataClass.SST_INTERRUPTED
         uuid = GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", -1, safe_to_bootstrap=True)
-        files.replace(node.layout.grastate, grastate.render(uuid))
+        atomic.replace(node.layout.grastate, grastate.render(uuid))
         assert inspect(node, initialised=True).data_class == DataClass.INITIALIZED
-        datadir.forget_state(node.layout)
+        inspection.forget_state(node.layout)
         node.bootstrap()
 
 
@@ -301,7 +305,7 @@ def test_an_initialised_datadir_that_a_cluster_has_written_to_is_no_longer_initi
 ) -> None:
     with on(volume, left["crashed"]) as node:
         assert inspect(node, initialised=True).data_class == DataClass.CRASHED
-        files.replace(node.layout.grastate, b"")
+        atomic.replace(node.layout.grastate, b"")
         assert inspect(node, initialised=True).data_class == DataClass.SST_INTERRUPTED
 
 
@@ -329,8 +333,8 @@ def test_a_deleted_grastate_is_lost_and_the_recovery_makes_none(volume: Path, le
 @pytest.mark.galera
 def test_an_empty_grastate_is_an_interrupted_transfer_and_no_recovery_is_run(volume: Path, left: Left) -> None:
     with on(volume, left["crashed"]) as node:
-        files.replace(node.layout.grastate, b"")
-        disk = datadir.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
+        atomic.replace(node.layout.grastate, b"")
+        disk = inspection.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
         assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
@@ -340,7 +344,7 @@ def test_a_grastate_torn_at_any_length_is_never_a_candidate(volume: Path, left: 
         whole = grastate.render(state_of(left["clean"]))
         for length in range(len(whole)):
             node.layout.grastate.write_bytes(whole[:length])
-            disk = datadir.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
+            disk = inspection.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
             assert disk.data_class == (DataClass.SST_INTERRUPTED if length == 0 else DataClass.UNKNOWN)
             assert disk.position is None
 
@@ -350,7 +354,7 @@ def test_a_grastate_torn_at_any_length_is_never_a_candidate(volume: Path, left: 
 def test_a_clean_seqno_that_innodb_denies_is_crashed_at_innodb_s(volume: Path, left: Left, seqno: int) -> None:
     state = state_of(left["clean"])
     with on(volume, left["clean"]) as node:
-        files.replace(node.layout.grastate, grastate.render(GraState(state.uuid, seqno, safe_to_bootstrap=True)))
+        atomic.replace(node.layout.grastate, grastate.render(GraState(state.uuid, seqno, safe_to_bootstrap=True)))
         disk = inspect(node)
     assert disk.data_class == DataClass.CRASHED
     assert disk.position == Position(state.uuid, state.seqno)
@@ -362,7 +366,7 @@ def test_a_clean_seqno_that_innodb_denies_is_crashed_at_innodb_s(volume: Path, l
 def test_two_histories_are_a_mismatch_that_names_both(volume: Path, left: Left) -> None:
     other = "11111111-2222-3333-4444-555555555555"
     with on(volume, left["clean"]) as node:
-        files.replace(node.layout.grastate, grastate.render(GraState(other, 5, safe_to_bootstrap=True)))
+        atomic.replace(node.layout.grastate, grastate.render(GraState(other, 5, safe_to_bootstrap=True)))
         disk = inspect(node)
     assert disk.data_class == DataClass.UUID_MISMATCH
     assert other in disk.detail
@@ -373,7 +377,7 @@ def test_two_histories_are_a_mismatch_that_names_both(volume: Path, left: Left) 
 def test_a_position_that_only_grastate_knows_is_unknown(volume: Path) -> None:
     with on(volume, servers.seed() / "data") as node:
         state = GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", 5, safe_to_bootstrap=True)
-        files.replace(node.layout.grastate, grastate.render(state))
+        atomic.replace(node.layout.grastate, grastate.render(state))
         assert inspect(node, initialised=True).data_class == DataClass.UNKNOWN
 
 
@@ -391,19 +395,19 @@ def test_a_joining_mark_with_a_uuid_counts_only_under_the_same_kernel(volume: Pa
 
 def test_an_empty_datadir_is_empty_and_nothing_is_made_in_it(volume: Path) -> None:
     layout = Layout(volume)
-    assert datadir.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.EMPTY
+    assert inspection.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.EMPTY
     (layout.data / "lost+found").mkdir(parents=True)
-    assert datadir.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.EMPTY
+    assert inspection.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.EMPTY
     assert [path.name for path in layout.data.iterdir()] == ["lost+found"]
 
 
 def test_an_empty_datadir_with_a_joining_mark_is_interrupted(volume: Path) -> None:
-    disk = datadir.inspect(Layout(volume), NO_SERVER, joining=True, initialised=False, same_boot=True)
+    disk = inspection.inspect(Layout(volume), NO_SERVER, joining=True, initialised=False, same_boot=True)
     assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
 def test_a_volume_that_is_not_there_is_unknown(volume: Path) -> None:
-    disk = datadir.inspect(Layout(volume / "no"), NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(Layout(volume / "no"), NO_SERVER, joining=False, initialised=False)
     assert disk.data_class == DataClass.UNKNOWN
     assert "mount the volume" in disk.detail
 
@@ -426,7 +430,7 @@ def test_what_is_left_of_a_database_is_told_without_a_recovery(
     layout.data.mkdir()
     for name in names:
         (layout.data / name).touch()
-    disk = datadir.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(layout, NO_SERVER, joining=False, initialised=False)
     assert disk.data_class == expected
     assert detail in disk.detail
 
@@ -434,10 +438,10 @@ def test_what_is_left_of_a_database_is_told_without_a_recovery(
 def test_a_grastate_without_a_database_is_unknown_unless_it_is_nil(volume: Path) -> None:
     layout = Layout(volume)
     layout.data.mkdir()
-    files.replace(layout.grastate, grastate.render(GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", 5, False)))
-    assert datadir.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.UNKNOWN
-    files.replace(layout.grastate, grastate.render(GraState(NIL_UUID, -1, True)))
-    disk = datadir.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    atomic.replace(layout.grastate, grastate.render(GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", 5, False)))
+    assert inspection.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.UNKNOWN
+    atomic.replace(layout.grastate, grastate.render(GraState(NIL_UUID, -1, True)))
+    disk = inspection.inspect(layout, NO_SERVER, joining=False, initialised=False)
     assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
@@ -447,14 +451,14 @@ def test_a_disk_that_cannot_be_read_is_unknown_and_named(volume: Path) -> None:
     (layout.data / "mysql").mkdir(parents=True)
     (layout.data / "ibdata1").touch()
     layout.grastate.symlink_to("/proc/self/mem")
-    disk = datadir.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(layout, NO_SERVER, joining=False, initialised=False)
     assert disk.data_class is DataClass.UNKNOWN
     assert f"cannot read {layout.data}: Input/output error" in disk.detail
 
 
 def test_a_file_in_the_datadir_s_place_is_unknown(volume: Path) -> None:
     (volume / "data").touch()
-    disk = datadir.inspect(Layout(volume), NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(Layout(volume), NO_SERVER, joining=False, initialised=False)
     assert disk.data_class == DataClass.UNKNOWN
     assert "Not a directory" in disk.detail
 
@@ -489,7 +493,7 @@ def test_a_database_that_cannot_be_recovered_is_unknown_with_the_cause(
 @pytest.mark.galera
 def test_a_missing_server_is_an_error_and_no_class(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node, pytest.raises(ServerMissingError, match="cannot run no-such-server"):
-        datadir.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
+        inspection.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
 
 
 @pytest.mark.galera
@@ -520,7 +524,7 @@ def test_a_configuration_without_galera_is_unknown_with_the_cure(
 def test_a_missing_configuration_is_unknown_and_named(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node:
         recover = Recover(("mariadbd", "--defaults-file=/nonexistent.cnf"))
-        disk = datadir.inspect(node.layout, recover, joining=False, initialised=False)
+        disk = inspection.inspect(node.layout, recover, joining=False, initialised=False)
     assert disk.data_class == DataClass.UNKNOWN
     assert "Could not open required defaults file: /nonexistent.cnf" in disk.detail
 
@@ -569,7 +573,7 @@ def test_a_read_only_volume_is_unknown_with_the_cure(volume: Path, left: Left) -
             pytest.skip("NOT TESTED: bind mounts are not allowed here")
         try:
             subprocess.run(["mount", "-o", "remount,ro,bind", str(target)], check=True)
-            disk = datadir.inspect(Layout(target), node.recover(), joining=False, initialised=False)
+            disk = inspection.inspect(Layout(target), node.recover(), joining=False, initialised=False)
         finally:
             subprocess.run(["umount", str(target)], check=True)
     assert disk.data_class == DataClass.UNKNOWN
@@ -581,10 +585,11 @@ def test_a_read_only_volume_is_unknown_with_the_cure(volume: Path, left: Left) -
 @pytest.mark.parametrize("mode", [0o700, 0o755], ids=["unreadable", "unwritable"])
 def test_a_datadir_of_another_user_is_unknown_with_the_cure(volume: Path, left: Left, mode: int) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from bootstrap import datadir, recover as recovering\n"
+        "import os, sys; from pathlib import Path\n"
+        "from bootstrap.datadir import inspection; from bootstrap.mariadb.recover import Recover\n"
         "os.setgid(12345); os.setuid(12345)\n"
-        "recover = recovering.Recover(('mariadbd', f'--defaults-file={sys.argv[2]}'))\n"
-        "print(datadir.inspect(datadir.Layout(Path(sys.argv[1])), recover, joining=False, initialised=False))"
+        "recover = Recover(('mariadbd', f'--defaults-file={sys.argv[2]}'))\n"
+        "print(inspection.inspect(inspection.Layout(Path(sys.argv[1])), recover, joining=False, initialised=False))"
     )
     with on(volume, left["clean"]) as node:
         node.layout.data.chmod(mode)
@@ -606,7 +611,7 @@ def test_a_prepared_winner_bootstraps_its_own_history(volume: Path, left: Left, 
             node.layout.grastate.unlink()
         disk = inspect(node)
         assert disk.position is not None
-        datadir.prepare_winner(node.layout, disk.position)
+        inspection.prepare_winner(node.layout, disk.position)
         state = state_of(node.layout.data)
         assert (state.uuid, state.safe_to_bootstrap) == (disk.position.uuid, True)
         assert state.seqno == (disk.position.seqno if disk.data_class == DataClass.CLEAN else -1)
@@ -626,7 +631,7 @@ def test_an_interrupted_joiner_stays_interrupted_until_a_whole_transfer_has_ende
         servers.node(volume / "donor", 3, data=left["clean"], peers=both) as donor,
         servers.node(volume / "joiner", 4, data=left[name], peers=both) as joiner,
     ):
-        datadir.clean_for_join(joiner.layout, inspect(joiner, joining=True))
+        inspection.clean_for_join(joiner.layout, inspect(joiner, joining=True))
         assert inspect(joiner).data_class == DataClass.SST_INTERRUPTED
         donor.bootstrap(f"--wsrep_start_position={inspect(donor).position}")
         joiner.start()
@@ -644,7 +649,7 @@ def test_cleaning_a_whole_datadir_for_a_join_keeps_its_position(volume: Path, le
     with on(volume, left["donor"]) as node:
         (node.layout.data / "gvwstate.dat").write_bytes(b"")
         before = inspect(node)
-        datadir.clean_for_join(node.layout, before)
+        inspection.clean_for_join(node.layout, before)
         assert inspect(node) == before
         assert not (node.layout.data / "gvwstate.dat").exists()
         assert not (node.layout.data / "wsrep_sst.pid").exists()
@@ -659,7 +664,7 @@ def test_a_crashed_joiner_gets_minus_one_for_a_seqno_that_innodb_does_not_hold(v
         node.layout.grastate.write_bytes(grastate.render(wrong))
         disk = inspect(node)
         assert disk.data_class == DataClass.CRASHED
-        datadir.clean_for_join(node.layout, disk)
+        inspection.clean_for_join(node.layout, disk)
         assert state_of(node.layout.data) == GraState(state.uuid, -1, safe_to_bootstrap=False)
         assert inspect(node).position == disk.position
 
@@ -667,11 +672,11 @@ def test_a_crashed_joiner_gets_minus_one_for_a_seqno_that_innodb_does_not_hold(v
 @pytest.mark.galera
 def test_a_crash_keeps_the_last_view_beside_the_journal_and_out_of_the_join(volume: Path, left: Left) -> None:
     with on(volume, left["crashed"]) as node:
-        view = datadir.last_view(node.layout)
+        view = inspection.last_view(node.layout)
         assert view is not None
         kept = (node.layout.data / "gvwstate.dat").read_bytes()
-        datadir.clean_for_join(node.layout, inspect(node))
-        assert datadir.last_view(node.layout) is None
+        inspection.clean_for_join(node.layout, inspect(node))
+        assert inspection.last_view(node.layout) is None
         assert (node.layout.meta / "gvwstate.dat").read_bytes() == kept
 
 
@@ -679,7 +684,7 @@ def test_a_winner_keeps_a_good_view_and_loses_one_that_galera_dies_of(volume: Pa
     layout, winner = Layout(volume), Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
     layout.data.mkdir()
     (layout.data / "gvwstate.dat").write_bytes(b"")
-    datadir.prepare_winner(layout, winner)
+    inspection.prepare_winner(layout, winner)
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
 
 
@@ -688,7 +693,7 @@ def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Pat
     for count in (1, 2):
         layout.data.mkdir()
         (layout.data / "ibdata1").write_text(str(count))
-        kept = datadir.discard(layout, position, delete=False)
+        kept = inspection.discard(layout, position, delete=False)
         assert kept is not None
         assert (kept / "ibdata1").read_text() == str(count)
     assert sorted(p.name for p in volume.iterdir()) == [
@@ -696,16 +701,16 @@ def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Pat
         f"discarded-{position.uuid}-7-2",
     ]
     layout.data.mkdir()
-    assert datadir.discard(layout, None, delete=True) is None
+    assert inspection.discard(layout, None, delete=True) is None
     assert len(list(volume.iterdir())) == 2
-    assert datadir.discard(layout, None, delete=False) is None  # nothing is there
+    assert inspection.discard(layout, None, delete=False) is None  # nothing is there
     assert len(list(volume.iterdir())) == 2
     assert inspect_without_server(layout).data_class is DataClass.SST_INTERRUPTED
 
 
 def inspect_without_server(layout: Layout) -> Disk:
     """What the starter reports next: the agent's mark was made before."""
-    return datadir.inspect(layout, NO_SERVER, joining=True, initialised=True, same_boot=True)
+    return inspection.inspect(layout, NO_SERVER, joining=True, initialised=True, same_boot=True)
 
 
 def test_a_new_history_starts_without_what_belongs_to_the_old_one(volume: Path) -> None:
@@ -713,7 +718,7 @@ def test_a_new_history_starts_without_what_belongs_to_the_old_one(volume: Path) 
     layout.data.mkdir()
     for name in ("gvwstate.dat", "wsrep_sst.pid"):
         (layout.data / name).touch()
-    datadir.prepare_fork(layout)
+    inspection.prepare_fork(layout)
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
     state = state_of(layout.data)
     assert (state.uuid, state.seqno, state.safe_to_bootstrap) == (NIL_UUID, -1, True)
@@ -734,13 +739,13 @@ def test_cleaning_removes_what_a_transfer_left_and_blanks_grastate_first(volume:
     (layout.data / ".sst" / "deep").mkdir(parents=True)
     for name in ("sst_in_progress", "wsrep_sst.pid", "gvwstate.dat"):
         (layout.data / name).touch()
-    datadir.clean_for_join(layout, Disk(DataClass.SST_INTERRUPTED))
+    inspection.clean_for_join(layout, Disk(DataClass.SST_INTERRUPTED))
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
     assert layout.grastate.read_bytes() == b""
 
 
 def test_cleaning_a_volume_without_a_datadir_does_nothing(volume: Path) -> None:
-    datadir.clean_for_join(Layout(volume), Disk(DataClass.EMPTY))
+    inspection.clean_for_join(Layout(volume), Disk(DataClass.EMPTY))
     assert list(volume.iterdir()) == []
 
 
@@ -748,18 +753,18 @@ def test_cleaning_a_volume_without_a_datadir_does_nothing(volume: Path) -> None:
 def test_the_fingerprint_changes_with_any_writer_and_not_by_itself(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node:
         inspect(node)
-        seen = [datadir.fingerprint(node.layout)]
+        seen = [inspection.fingerprint(node.layout)]
         time.sleep(0.05)
-        assert datadir.fingerprint(node.layout) == seen[0]
+        assert inspection.fingerprint(node.layout) == seen[0]
         node.bootstrap()
-        seen.append(datadir.fingerprint(node.layout))
+        seen.append(inspection.fingerprint(node.layout))
         node.stop()
-        seen.append(datadir.fingerprint(node.layout))
+        seen.append(inspection.fingerprint(node.layout))
         shutil.copy2(node.layout.grastate, volume / "copy")
         (volume / "copy").rename(node.layout.grastate)
-        seen.append(datadir.fingerprint(node.layout))
+        seen.append(inspection.fingerprint(node.layout))
     assert len(set(seen)) == 4
 
 
 def test_the_fingerprint_of_an_empty_volume_is_one(volume: Path) -> None:
-    assert datadir.fingerprint(Layout(volume)) == datadir.fingerprint(Layout(volume))
+    assert inspection.fingerprint(Layout(volume)) == inspection.fingerprint(Layout(volume))

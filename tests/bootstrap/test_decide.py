@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import decide as rules
-from bootstrap.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
-from bootstrap.facts import NIL_UUID, DataClass, Disk, Facts, Fork, Phase, Position, Promise, Unknown
-from bootstrap.standing import CANDIDATES, UNDECIDABLE
+from bootstrap.core.decision import decide as rules
+from bootstrap.core.decision.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
+from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Facts, Fork, Phase, Position, Promise, Unknown
+from bootstrap.core.model.predicates import CANDIDATES, UNDECIDABLE
 from tests.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, busy, frozen, running, seen_by, spoken
 
 ROOT = Path(__file__).parents[2]
@@ -315,7 +315,7 @@ def test_incident(case: tuple[Facts, Kind, str]) -> None:
 
 def test_every_rule_has_its_line_on_the_page_of_the_operators_word() -> None:
     page = (ROOT / "docs" / "operators-word.md").read_text().partition("## All rules")[2]
-    source = "".join(path.read_text() for path in (ROOT / "bootstrap").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "bootstrap").rglob("*.py"))
     named = set(re.findall(r"\b(?:Bootstrap|Join|Wait|Hold|Stop)\(\s*\"([\w-]+)\"", source))
     assert len(named) > 15
     assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == named

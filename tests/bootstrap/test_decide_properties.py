@@ -6,10 +6,10 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap import lineage
-from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait, decide
-from bootstrap.facts import DataClass, Facts, Phase, Position, Record, Unknown
-from bootstrap.standing import CANDIDATES, candidate, held, primaries
+from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Stop, Wait, decide
+from bootstrap.core.model import lineage
+from bootstrap.core.model.facts import DataClass, Facts, Phase, Position, Record, Unknown
+from bootstrap.core.model.predicates import CANDIDATES, candidate, held, primaries
 from tests.bootstrap.records import clusters, examples, frozen, views, words
 
 

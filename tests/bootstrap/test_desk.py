@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import desk
-from bootstrap.agent import Agent
-from bootstrap.control import Client, Server
-from bootstrap.decide import RULES
-from bootstrap.desk import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_SCHEMA, Desk
+from bootstrap.agent import control_handler
+from bootstrap.agent.agent import Agent
+from bootstrap.agent.control_handler import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_SCHEMA, Desk
+from bootstrap.agent.ports import Answer, World
+from bootstrap.control.channel import Client, Server
+from bootstrap.core.decision.decide import RULES
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.model.codec import dump_disk
+from bootstrap.core.model.facts import DataClass, Disk, Fork, Phase, Position, Record, Unknown, Word
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
-from bootstrap.facts import DataClass, Disk, Fork, Phase, Position, Record, Unknown, Word
-from bootstrap.promise import Prepare, Refusal
-from bootstrap.record import dump_disk
-from bootstrap.world import Answer, World
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import A, B, frozen, running
 
@@ -158,7 +158,7 @@ def test_a_starter_that_goes_is_noticed(office: Office) -> None:
 def test_a_starter_that_was_killed_while_it_waited_does_not_unseat_the_next_one(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(control_handler, "PATIENCE_S", 0.5)
     killed = office.client()
     report(killed)
     killed.ask("await")

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import arrived, eventlog, events, files
-from bootstrap.chronicle import Chronicle
-from bootstrap.control import MAX_LINE
-from bootstrap.events import (
+from bootstrap.agent import transfer_size
+from bootstrap.agent.recorder import Chronicle
+from bootstrap.control.channel import MAX_LINE
+from bootstrap.core.model.facts import DataClass, Phase
+from bootstrap.core.status import events
+from bootstrap.core.status.events import (
     FREQUENT,
     KEPT,
     KEPT_RARE,
@@ -28,7 +30,7 @@ from bootstrap.events import (
     load,
     plain,
 )
-from bootstrap.facts import DataClass, Phase
+from bootstrap.storage import atomic, event_log
 from tests.bootstrap.records import examples
 
 PATIENCE_S = 20.0
@@ -76,7 +78,7 @@ def test_the_log_is_bounded_whatever_is_told_of_each_kind() -> None:
     for n in range(5000):
         chronicle.note(list(KINDS)[n % len(KINDS)], "\N{SNOWMAN}" * 5000)
     assert len(chronicle.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
-    assert len(dump(chronicle.log)) < eventlog.LARGEST / 4
+    assert len(dump(chronicle.log)) < event_log.LARGEST / 4
     # The command's answer is one message on the agent's socket.
     assert len(json.dumps([asdict(event) for event in chronicle.log])) < MAX_LINE
 
@@ -139,14 +141,14 @@ class Kept:
 
     def __init__(self, meta: Path, said: list[str]) -> None:
         self.chronicle = Chronicle()
-        self.writer = eventlog.Writer(meta, lambda: self.chronicle.log, said.append)
+        self.writer = event_log.Writer(meta, lambda: self.chronicle.log, said.append)
         self.chronicle.changed = self.writer.more.set
         self.writer.start()
 
 
 @pytest.fixture
 def kept(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
-    monkeypatch.setattr(eventlog, "PAUSE_S", 0.05)
+    monkeypatch.setattr(event_log, "PAUSE_S", 0.05)
     made = Kept(tmp_path / "meta", said)
     yield made
     made.writer.stop()
@@ -163,8 +165,8 @@ def until(condition: object) -> None:
 def test_what_was_told_is_on_the_disk_soon(kept: Kept, tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     kept.chronicle.note("join", "joins")
-    until(lambda: [e.text for e in eventlog.read(tmp_path / "meta")[0]] == ["joins"])
-    assert (tmp_path / "meta" / eventlog.NAME).stat().st_mode & 0o077 == 0
+    until(lambda: [e.text for e in event_log.read(tmp_path / "meta")[0]] == ["joins"])
+    assert (tmp_path / "meta" / event_log.NAME).stat().st_mode & 0o077 == 0
 
 
 def test_a_disk_that_cannot_be_written_is_told_once_and_tried_again(
@@ -176,7 +178,7 @@ def test_a_disk_that_cannot_be_written_is_told_once_and_tried_again(
     until(lambda: len(said) == 1)
     assert "cannot be written (No such file or directory)" in said[0]
     (tmp_path / "meta").mkdir()
-    until(lambda: len(eventlog.read(tmp_path / "meta")[0]) == 5)
+    until(lambda: len(event_log.read(tmp_path / "meta")[0]) == 5)
     until(lambda: said[1:] == ["the event log is written again"])
 
 
@@ -187,7 +189,7 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
         begun.set()
         stuck.wait(PATIENCE_S)
 
-    monkeypatch.setattr(files, "replace", hang)
+    monkeypatch.setattr(atomic, "replace", hang)
     kept = Kept(tmp_path, [])
     kept.chronicle.note("join", "joins")
     assert begun.wait(PATIENCE_S)
@@ -201,37 +203,37 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_crash_while_it_is_written_leaves_the_log_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert eventlog.write(tmp_path, (event(1),)) == ""
+    assert event_log.write(tmp_path, (event(1),)) == ""
 
     def crash(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", crash)
-    assert "Input/output error" in eventlog.write(tmp_path, (event(1), event(2)))
-    assert eventlog.read(tmp_path) == ((event(1),), "")
+    assert "Input/output error" in event_log.write(tmp_path, (event(1), event(2)))
+    assert event_log.read(tmp_path) == ((event(1),), "")
 
 
 def test_what_a_killed_agent_has_left_half_written_does_not_pile_up(tmp_path: Path, said: list[str]) -> None:
-    for name in (f".{eventlog.NAME}.a.tmp", f".{eventlog.NAME}.b.tmp", ".journal.json.c.tmp", "journal.json"):
+    for name in (f".{event_log.NAME}.a.tmp", f".{event_log.NAME}.b.tmp", ".journal.json.c.tmp", "journal.json"):
         (tmp_path / name).touch()
     Kept(tmp_path, said).writer.stop()
     assert {path.name for path in tmp_path.iterdir()} == {".journal.json.c.tmp", "journal.json"}
 
 
 def test_no_file_is_an_empty_log_and_a_damaged_one_is_told(tmp_path: Path) -> None:
-    assert eventlog.read(tmp_path) == ((), "")
-    (tmp_path / eventlog.NAME).write_bytes(dump((event(1),))[:-20])
-    log, trouble = eventlog.read(tmp_path)
+    assert event_log.read(tmp_path) == ((), "")
+    (tmp_path / event_log.NAME).write_bytes(dump((event(1),))[:-20])
+    log, trouble = event_log.read(tmp_path)
     assert log == ()
     assert "damaged" in trouble
-    (tmp_path / eventlog.NAME).write_bytes(b" " * (eventlog.LARGEST + 1))
-    assert eventlog.read(tmp_path) == ((), "it is too large to be ours")
+    (tmp_path / event_log.NAME).write_bytes(b" " * (event_log.LARGEST + 1))
+    assert event_log.read(tmp_path) == ((), "it is too large to be ours")
 
 
 def test_a_folder_in_its_place_is_trouble_and_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / eventlog.NAME).mkdir()
-    assert eventlog.read(tmp_path)[1] == "Is a directory"
-    assert "cannot be written" in eventlog.write(tmp_path, ())
+    (tmp_path / event_log.NAME).mkdir()
+    assert event_log.read(tmp_path)[1] == "Is a directory"
+    assert "cannot be written" in event_log.write(tmp_path, ())
 
 
 def test_the_schema_knows_the_kinds_and_the_bound() -> None:
@@ -259,5 +261,5 @@ def test_what_has_come_to_a_datadir_is_what_was_written_since(tmp_path: Path) ->
     (tmp_path / "sparse").touch()
     os.truncate(tmp_path / "sparse", 2**40)  # as rsync makes it, before its bytes come
     (tmp_path / "link").symlink_to("/")
-    assert 1024 * 1024 <= arrived.since(tmp_path, 2000) < 2 * 1024 * 1024
-    assert arrived.since(tmp_path / "nothing", 0) == 0
+    assert 1024 * 1024 <= transfer_size.since(tmp_path, 2000) < 2 * 1024 * 1024
+    assert transfer_size.since(tmp_path / "nothing", 0) == 0

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap import exchange
-from bootstrap.exchange import MAX_BODY, Client, Membership, Server
-from bootstrap.facts import Promise, Record, Unknown
-from bootstrap.promise import Prepare, Refusal
-from bootstrap.record import dump_prepare, dump_record, encode
-from bootstrap.seal import Message
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.model.codec import dump_prepare, dump_record, encode
+from bootstrap.core.model.facts import Promise, Record, Unknown
+from bootstrap.network import exchange
+from bootstrap.network.auth import Message
+from bootstrap.network.exchange import MAX_BODY, Client, Membership, Server
 from tests.bootstrap.records import blank, frozen
 
 HOST = "127.0.0.1"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import grastate
+from bootstrap.core.galera import grastate
+from bootstrap.core.galera.grastate import MAX_SEQNO, GraState
+from bootstrap.core.model.facts import NIL_UUID
 from bootstrap.errors import GraStateInvalidError
-from bootstrap.facts import NIL_UUID
-from bootstrap.grastate import MAX_SEQNO, GraState
 
 DATA = Path(__file__).parent.parent / "data"
 UUID = "ff3aea85-e6e3-11f1-b412-43c8a739f785"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import gvwstate
+from bootstrap.core.galera import gvwstate
+from bootstrap.core.model.facts import View
 from bootstrap.errors import GvwStateInvalidError
-from bootstrap.facts import View
 
 DATA = Path(__file__).parent.parent / "data"
 FIRST = b"c8110a61-e6e3-11f1-b7f7-3b9f5bb3b4b5"

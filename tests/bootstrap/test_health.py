@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import health, probes
-from bootstrap.bounded import OneRequest
-from bootstrap.facts import Record, Unknown
-from bootstrap.health import MAX_CONNECTIONS, Server, listen
-from bootstrap.pod import Action
-from bootstrap.probes import STALE_S, STUCK_S, View
-from bootstrap.remember import Memory
+from bootstrap.agent import probe_server
+from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
+from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.model.facts import Record, Unknown
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.status import probes
+from bootstrap.core.status.probes import STALE_S, STUCK_S, View
+from bootstrap.network.http_server import OneRequest
 from tests.bootstrap.test_desk import Office
 from tests.bootstrap.test_probes import SYNCED, view
 
@@ -156,7 +157,7 @@ def test_a_machine_without_ipv6_is_served_by_ipv4(monkeypatch: pytest.MonkeyPatc
                 raise OSError(97, "Address family not supported by protocol")
             super().server_bind()
 
-    monkeypatch.setattr(health, "Server", OldFashioned)
+    monkeypatch.setattr(probe_server, "Server", OldFashioned)
     port = Port("0.0.0.0")
     try:
         assert port.ask("/livez")[0] == 200

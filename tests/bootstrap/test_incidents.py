@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bootstrap import datadir
-from bootstrap.datadir import Layout
-from bootstrap.decide import decide
-from bootstrap.facts import NIL_UUID, Disk, Facts, Phase, Record, Server, Unknown
-from bootstrap.record import decode, dump_record, encode, load_record
-from bootstrap.recover import Recover
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.model.codec import decode, dump_record, encode, load_record
+from bootstrap.core.model.facts import NIL_UUID, Disk, Facts, Phase, Record, Server, Unknown
+from bootstrap.datadir import inspection
+from bootstrap.datadir.inspection import Layout
+from bootstrap.mariadb.recover import Recover
 from tests.bootstrap.records import A, B, C
 
 Told = Mapping[str, Any]
@@ -72,7 +72,7 @@ def found(told: Told, root: Path) -> Disk:
         (root / name / "mysql").mkdir(parents=True)
     if "grastate" in told:
         layout.grastate.write_text(grastate(told["grastate"]))
-    return datadir.inspect(
+    return inspection.inspect(
         layout,
         Recover((str(server(told.get("recovers", ()), root)),)),
         joining="joining" in told,

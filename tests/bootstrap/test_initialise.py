@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import datadir, initialise
-from bootstrap.datadir import Layout
+from bootstrap.core.model.facts import DataClass
+from bootstrap.datadir import inspection
+from bootstrap.datadir.inspection import Layout
 from bootstrap.errors import InitialisationFailedError, ServerMissingError, SettingInvalidError
-from bootstrap.facts import DataClass
-from bootstrap.initialise import Accounts
-from bootstrap.recover import Recover
+from bootstrap.mariadb import initialise
+from bootstrap.mariadb.initialise import Accounts
+from bootstrap.mariadb.recover import Recover
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -42,7 +43,7 @@ def volume() -> Layout:
 
 
 def inspect(layout: Layout) -> DataClass:
-    return datadir.inspect(layout, Recover(("/nonexistent",)), joining=False, initialised=False).data_class
+    return inspection.inspect(layout, Recover(("/nonexistent",)), joining=False, initialised=False).data_class
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +119,10 @@ def test_a_login_that_was_not_asked_for_is_refused(server: Node, user: str, host
 def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(volume: Layout) -> None:
     create(volume)
     node = Node(volume.data_root, servers.address(2))
-    assert datadir.inspect(volume, node.recover(), joining=False, initialised=True).data_class == DataClass.INITIALIZED
-    disk = datadir.inspect(volume, node.recover(), joining=False, initialised=False)
+    assert (
+        inspection.inspect(volume, node.recover(), joining=False, initialised=True).data_class == DataClass.INITIALIZED
+    )
+    disk = inspection.inspect(volume, node.recover(), joining=False, initialised=False)
     assert disk.data_class == DataClass.UNKNOWN
     assert "never in a cluster; `galera-bootstrap adopt`" in disk.detail
 
@@ -231,7 +234,7 @@ def test_a_kill_at_any_time_leaves_the_datadir_empty_or_whole(volume: Layout, de
         wait_until_idle(volume)
         create(volume)
     node = Node(volume.data_root, servers.address(3))
-    disk = datadir.inspect(volume, node.recover(), joining=False, initialised=True)
+    disk = inspection.inspect(volume, node.recover(), joining=False, initialised=True)
     assert disk.data_class == DataClass.INITIALIZED
 
 

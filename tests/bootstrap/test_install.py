@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import InstallFailedError
-from bootstrap.install import COMMANDS, digest_of, install, prepare_config, shipped
+from bootstrap.operations.install import COMMANDS, digest_of, install, prepare_config, shipped
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_a_link_in_place_of_the_releases_is_not_followed(tools: Path, work_dir: 
 def test_an_install_that_waits_for_another_says_so(
     tools: Path, work_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bootstrap.install.PATIENCE", 0.3)
+    monkeypatch.setattr("bootstrap.operations.install.PATIENCE", 0.3)
     (work_dir / "galera-tools").mkdir()
     fd = os.open(work_dir / "galera-tools", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from bootstrap import start
-from bootstrap.facts import Phase
-from bootstrap.joining import donors, option, turn
+from bootstrap.core.decision.join_order import donors, option, turn
+from bootstrap.core.model.facts import Phase
+from bootstrap.starter import session
 from tests.bootstrap.records import blank, busy, frozen, running, seen_by
 
 
@@ -60,8 +60,8 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     ("verdict", "seconds"),
     [
         ({"action": "join", "turn": 0}, 0),
-        ({"action": "join", "turn": 2}, 2 * start.JOIN_APART_S),
-        ({"action": "join", "turn": 700}, start.TURNS * start.JOIN_APART_S),
+        ({"action": "join", "turn": 2}, 2 * session.JOIN_APART_S),
+        ({"action": "join", "turn": 700}, session.TURNS * session.JOIN_APART_S),
         ({"action": "bootstrap", "turn": 2}, 0),
         ({"action": "join"}, 0),  # an agent of an earlier version
     ],
@@ -69,5 +69,5 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_joiner_waits_for_its_turn_and_nobody_for_ever(
     verdict: dict[str, object], seconds: float, slept: list[float]
 ) -> None:
-    start.let_go_first(verdict)
+    session.let_go_first(verdict)
     assert sum(slept) == seconds

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bootstrap import files
+from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.model.facts import Fork, Position, Promise, Word
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
-from bootstrap.facts import Fork, Position, Promise, Word
-from bootstrap.journal import Journal, new_memory
-from bootstrap.remember import Memory
+from bootstrap.storage import atomic
+from bootstrap.storage.journal import Journal, new_memory
 
 FULL = Memory(
     "cluster", "galera-0", "volume", initialised=True, joining="boot", uuid="u", epoch=3,
@@ -49,13 +49,13 @@ def test_it_is_private_and_leaves_nothing_beside_it(journal: Journal) -> None:
 def test_the_folder_is_durable_before_anything_in_it_counts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a starter has made it, which takes the lock before the agent writes."""
     synced: list[Path] = []
-    real = files.sync_folder
+    real = atomic.sync_folder
 
     def record(path: Path) -> None:
         synced.append(path)
         real(path)
 
-    monkeypatch.setattr(files, "sync_folder", record)
+    monkeypatch.setattr(atomic, "sync_folder", record)
     journal.path.parent.mkdir()
     journal.write(FULL)
     journal.write(FULL)
@@ -68,7 +68,7 @@ def test_a_volume_whose_folders_cannot_be_made_durable_is_unwritable(
     def broken(path: Path) -> None:
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr(files, "sync_folder", broken)
+    monkeypatch.setattr(atomic, "sync_folder", broken)
     with pytest.raises(JournalUnwritableError, match="Input/output error"):
         journal.write(FULL)
     assert journal.read() is None

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import datadir, files, initialise, permission
-from bootstrap.datadir import Layout
+from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.datadir import inspection
+from bootstrap.datadir.inspection import Layout
 from bootstrap.errors import SettingInvalidError
-from bootstrap.facts import NIL_UUID, DataClass, Disk, Position
-from bootstrap.journal import Journal, new_memory
-from bootstrap.recover import Recover
-from bootstrap.standing import CANDIDATES
+from bootstrap.mariadb import initialise
+from bootstrap.mariadb.recover import Recover
+from bootstrap.storage import atomic, permission
+from bootstrap.storage.journal import Journal, new_memory
 from tests.bootstrap.records import A
 
 CHANGES = frozenset(
@@ -109,7 +111,7 @@ def state(uuid: str, seqno: int, safe: int = 0) -> str:
 
 def found(layout: Layout, *, joining: bool = False, base: Position | None = None) -> Disk:
     recover = Recover((str(layout.data_root / "mariadbd"),))
-    return datadir.inspect(layout, recover, joining=joining, initialised=False, same_boot=True, base=base)
+    return inspection.inspect(layout, recover, joining=joining, initialised=False, same_boot=True, base=base)
 
 
 CRASHED = Disk(DataClass.CRASHED, POSITION)
@@ -122,7 +124,7 @@ def test_a_join_that_is_killed_while_it_makes_ready_leaves_the_position(grastate
         assert (disk.data_class, disk.position) == (DataClass.CRASHED, POSITION), disk
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: datadir.clean_for_join(layout, CRASHED), look) > 4
+    assert at_every_change(make, lambda layout: inspection.clean_for_join(layout, CRASHED), look) > 4
 
 
 @pytest.mark.parametrize("grastate", [state(A, -1), state(NIL_UUID, -1, safe=1), None], ids=["uuid", "nil", "none"])
@@ -135,7 +137,7 @@ def test_what_a_torn_transfer_left_never_becomes_a_candidate(grastate: str | Non
 
     torn = Disk(DataClass.SST_INTERRUPTED)
     make = volume(tmp_path, "sst_in_progress", "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: datadir.clean_for_join(layout, torn), look) > 6
+    assert at_every_change(make, lambda layout: inspection.clean_for_join(layout, torn), look) > 6
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grasta
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: datadir.prepare_winner(layout, POSITION), look) > 3
+    assert at_every_change(make, lambda layout: inspection.prepare_winner(layout, POSITION), look) > 3
 
 
 def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=state(A, 41, safe=1))
-    assert at_every_change(make, datadir.prepare_fork, look) > 3
+    assert at_every_change(make, inspection.prepare_fork, look) > 3
 
 
 @pytest.mark.parametrize("delete", [False, True])
@@ -170,7 +172,7 @@ def test_a_datadir_that_is_discarded_is_in_its_place_or_not(delete: bool, tmp_pa
             assert found(layout).data_class is DataClass.EMPTY
 
     make = volume(tmp_path, grastate=state(A, -1))
-    assert at_every_change(make, lambda layout: datadir.discard(layout, POSITION, delete=delete), look) > 0
+    assert at_every_change(make, lambda layout: inspection.discard(layout, POSITION, delete=delete), look) > 0
 
 
 PROGRAM = """\
@@ -228,7 +230,7 @@ def test_a_permission_is_used_up_before_anything_else_happens(tmp_path: Path) ->
 
     def work() -> None:
         permission.consume(path, 4)
-        files.replace(started, b"the server")
+        atomic.replace(started, b"the server")
 
     for count in range(1, 10):
         permission.lay_down(path, 4, "life")

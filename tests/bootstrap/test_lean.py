@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-UNWANTED = ("ssl", "_ssl", "_hashlib", "importlib.metadata", "zipfile", "bootstrap.tls")
+UNWANTED = ("ssl", "_ssl", "_hashlib", "importlib.metadata", "zipfile", "bootstrap.mariadb.tls")
 """OpenSSL, and what only tells a version."""
 
 
-LEAN = "from bootstrap.lean import without_openssl\nwith without_openssl(): import bootstrap.serve\n"
+LEAN = "from bootstrap.process.imports import without_openssl\nwith without_openssl(): import bootstrap.agent.wiring\n"
 """What an agent imports, and how (`containers`)."""
 
 
@@ -22,7 +22,7 @@ def told(code: str) -> str:
 def loaded_by(command: str, *words: str) -> set[str]:
     """The modules of a container's process that comes as far as its settings, of which there are none.
 
-    Without stand-ins, as `inspect` has one (`peerfinder.quick`).
+    Without stand-ins, as `inspect` has one (`peerfinder.imports`).
     """
     true = "m for m, it in sys.modules.items() if not type(it).__module__.startswith('peerfinder')"
     run = f"sys.argv = {['galera-bootstrap', command, *words]}; atexit.register(lambda: print(*({true})))"
@@ -36,7 +36,7 @@ def test_an_agent_has_not_imported_what_it_does_not_need() -> None:
     """Up to where it would begin its work."""
     loaded = loaded_by("agent")
 
-    assert "bootstrap.serve" in loaded
+    assert "bootstrap.agent.wiring" in loaded
     assert {*UNWANTED, "click"} & loaded == set()
 
 
@@ -45,15 +45,22 @@ def test_a_starter_has_not_imported_what_only_an_agent_needs(words: tuple[str, .
     """Each container of a pod waits for the end of such an import."""
     loaded = loaded_by(*words)
 
-    assert "bootstrap.start" in loaded
-    more = {"bootstrap.exchange", "http.client", "http.server", "concurrent.futures.thread", "pymysql", "jinja2"}
+    assert "bootstrap.starter.session" in loaded
+    more = {
+        "bootstrap.network.exchange",
+        "http.client",
+        "http.server",
+        "concurrent.futures.thread",
+        "pymysql",
+        "jinja2",
+    }
     dear = {"click", "inspect", "ctypes", "tempfile", "shutil", "dns.name", "tenacity"}
     assert {*UNWANTED, *more, *dear} & loaded == set()
 
 
 def test_the_commands_that_live_shortly_are_not_concerned() -> None:
     """They may have what the system has: a digest of OpenSSL is quicker."""
-    assert told("import sys, bootstrap.cli, bootstrap.commands.install; print('_hashlib' in sys.modules)") == "True"
+    assert told("import sys, bootstrap.cli, bootstrap.commands.pod.install; print('_hashlib' in sys.modules)") == "True"
 
 
 def test_an_agent_can_still_have_tls() -> None:
@@ -63,7 +70,7 @@ def test_an_agent_can_still_have_tls() -> None:
 
 def test_seals_are_the_same_with_and_without_openssl() -> None:
     code = (
-        "from bootstrap.seal import Message; "
+        "from bootstrap.network.auth import Message; "
         "print(Message('request', 'GET /', 'id', 'a/1', 'b', 'nonce', b'body').seal(b'key'))"
     )
     assert told(f"{LEAN}{code}") == told(code)
@@ -78,5 +85,5 @@ def test_an_interpreter_without_digests_of_its_own_keeps_those_of_openssl() -> N
 
 
 def test_the_version_is_that_of_the_installed_package() -> None:
-    code = "from importlib.metadata import version; from bootstrap.serve import own_version"
+    code = "from importlib.metadata import version; from bootstrap.agent.wiring import own_version"
     assert told(f"{code}; print(own_version() == version('peerfinder') != '')") == "True"

@@ -1,7 +1,7 @@
 """For whom a member that is to stop stays a moment longer."""
 
-from bootstrap.facts import Phase
-from bootstrap.leaving import reason
+from bootstrap.core.decision.drain import reason
+from bootstrap.core.model.facts import Phase
 from tests.bootstrap.records import blank, busy, frozen, running, seen_by
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import lineage
-from bootstrap.facts import UNKNOWN_SEQNO, Fork, Position
+from bootstrap.core.model import lineage
+from bootstrap.core.model.facts import UNKNOWN_SEQNO, Fork, Position
 from tests.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
 
 OTHER_WAY = Fork(A, 7, 4, B)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import lock
 from bootstrap.errors import JournalUnwritableError, VolumeBusyError
+from bootstrap.storage import lock
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def holder(path: Path, then: str) -> Iterator[subprocess.Popen[str]]:
     """A process that takes the lock, says so, and goes on with `then`."""
-    take = "import os, sys, time, pathlib; from bootstrap import lock\nfd = lock.acquire(pathlib.Path(sys.argv[1]))"
+    take = (
+        "import os, sys, time, pathlib; from bootstrap.storage import lock\n"
+        "fd = lock.acquire(pathlib.Path(sys.argv[1]))"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", f"{take}\n{then}", str(path)],
         stdin=subprocess.PIPE,

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.log import logger
+from bootstrap.process.log import logger
 
 ROOT = Path(__file__).parents[2]
-TALKS = "from bootstrap.log import logger\nsay = logger('agent')\nfor _ in range(3): say('a line')\nprint('alive')"
+TALKS = (
+    "from bootstrap.process.log import logger\nsay = logger('agent')\nfor _ in range(3): say('a line')\nprint('alive')"
+)
 
 
 def test_a_line_stays_one_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from bootstrap import containers
+from bootstrap import entrypoints
 from bootstrap.main import straight
 
 
 def test_the_words_of_the_manifests_start_straight() -> None:
-    assert straight(("agent",)) is containers.agent
-    assert straight(("on-start",)) is containers.on_start
+    assert straight(("agent",)) is entrypoints.agent
+    assert straight(("on-start",)) is entrypoints.on_start
     assert straight(("start", "--", "mariadbd", "--defaults-file=x")) is not None
 
 

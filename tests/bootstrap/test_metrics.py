@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait
-from bootstrap.exposition import Family, gauge, one_of, render
-from bootstrap.facts import DataClass, Disk, Phase, Position, Record
-from bootstrap.metrics import KINDS, metrics
-from bootstrap.pod import Action, Pod
-from bootstrap.probes import STALE_S, Details, View, ready
-from bootstrap.tally import Tally
-from bootstrap.verdict import Verdict
+from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Stop, Wait
+from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.model.facts import DataClass, Disk, Phase, Position, Record
+from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.status.counters import Tally
+from bootstrap.core.status.metrics import KINDS, metrics
+from bootstrap.core.status.probes import STALE_S, Details, View, ready
+from bootstrap.core.status.prometheus import Family, gauge, one_of, render
 from tests.bootstrap.records import A, B, clusters, examples
 from tests.bootstrap.test_probes import OWN, SYNCED, view
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import neighbours
-from bootstrap.exchange import UNREACHED, Client, Membership, Server
-from bootstrap.facts import Promise, Record, Unknown
-from bootstrap.neighbours import SELF_UNREACHED, Directory, Neighbours
-from bootstrap.promise import Prepare
+from bootstrap.core.decision.election import Prepare
+from bootstrap.core.model.facts import Promise, Record, Unknown
+from bootstrap.network import fanout
+from bootstrap.network.exchange import UNREACHED, Client, Membership, Server
+from bootstrap.network.fanout import SELF_UNREACHED, Directory, Neighbours
 from bootstrap.settings import Settings
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import frozen
@@ -106,7 +106,7 @@ def test_a_pod_that_moves_is_found_again(net: Net) -> None:
 
 
 def test_an_address_is_remembered_when_dns_fails(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "ADDRESS_S", 0.0)
+    monkeypatch.setattr(fanout, "ADDRESS_S", 0.0)
     net.run(1)
     asks = net.neighbours()
     assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
@@ -117,7 +117,7 @@ def test_an_address_is_remembered_when_dns_fails(net: Net, monkeypatch: pytest.M
 
 
 def test_an_address_is_forgotten_when_dns_denies_the_name(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "ADDRESS_S", 0.0)
+    monkeypatch.setattr(fanout, "ADDRESS_S", 0.0)
     net.run(1)
     asks = net.neighbours()
     assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
@@ -193,7 +193,7 @@ def test_the_ordinals_are_those_of_this_statefulset(net: Net) -> None:
 def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "WATCH_S", 0.05)
+    monkeypatch.setattr(fanout, "WATCH_S", 0.05)
     told, over = threading.Semaphore(0), threading.Event()
 
     def changed() -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.chronicle import Chronicle, since
-from bootstrap.decide import Hold, Wait, decide
-from bootstrap.facts import Facts, Phase, Position, Promise, Record, Unknown
-from bootstrap.overview import Ahead, ahead, awaited, helps, missing
-from bootstrap.tally import Round, Tally, after, within
-from bootstrap.verdict import Verdict
+from bootstrap.agent.recorder import Chronicle, since
+from bootstrap.core.decision.decide import Hold, Wait, decide
+from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.model.facts import Facts, Phase, Position, Promise, Record, Unknown
+from bootstrap.core.status.counters import Round, Tally, after, within
+from bootstrap.core.status.summary import Ahead, ahead, awaited, helps, missing
 from tests.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import permission
+from bootstrap.core.model.codec import encode
 from bootstrap.errors import SettingInvalidError
-from bootstrap.record import encode
+from bootstrap.storage import permission
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.facts import ABSENT, DataClass, Disk, Phase, Server
-from bootstrap.pod import Action, Pod
+from bootstrap.core.model.facts import ABSENT, DataClass, Disk, Phase, Server
+from bootstrap.core.model.lifecycle import Action, Pod
 from tests.bootstrap.records import A, examples
 
 DISK = Disk(DataClass.CLEAN)

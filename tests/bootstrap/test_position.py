@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import position
+from bootstrap.core.galera import recovery_log
+from bootstrap.core.model.facts import NIL_UUID, Position
 from bootstrap.errors import RecoverFailedError
-from bootstrap.facts import NIL_UUID, Position
 
 DATA = Path(__file__).parent.parent / "data"
 UUID = "ff3aea85-e6e3-11f1-b412-43c8a739f785"
@@ -35,7 +35,7 @@ PREFIX = "2026-11-23  2:17:58 0 [Note] WSREP: Recovered position: "
     ],
 )
 def test_the_position_is_read(log: str, expected: Position | None) -> None:
-    assert position.recovered(log) == expected
+    assert recovery_log.recovered(log) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_the_position_is_read(log: str, expected: Position | None) -> None:
 )  # fmt: skip
 def test_unknown_is_an_error_and_never_none(log: str, complaint: str) -> None:
     with pytest.raises(RecoverFailedError, match=complaint):
-        position.recovered(log)
+        recovery_log.recovered(log)
 
 
 @given(st.text())
 def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> None:
     with contextlib.suppress(RecoverFailedError):
-        position.recovered(log)
-        position.recovered(PREFIX + log)
+        recovery_log.recovered(log)
+        recovery_log.recovered(PREFIX + log)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> N
     ],
 )
 def test_the_complaint_is_the_cause_and_not_what_followed(file: str, cause: str) -> None:
-    complaint = position.complaint((DATA / f"recover-{file}.log").read_text())
+    complaint = recovery_log.complaint((DATA / f"recover-{file}.log").read_text())
     assert cause in complaint
     assert "\n" not in complaint

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import probes
-from bootstrap.decide import Hold, Join, Stop, Wait
-from bootstrap.facts import NIL_UUID, DataClass, Disk, Record, Server, Unknown
-from bootstrap.pod import Action, Pod
-from bootstrap.probes import STALE_S, STUCK_S, View, Word, alive, ready
-from bootstrap.verdict import Verdict
+from bootstrap.core.decision.decide import Hold, Join, Stop, Wait
+from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Record, Server, Unknown
+from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.status import probes
+from bootstrap.core.status.probes import STALE_S, STUCK_S, View, Word, alive, ready
 from tests.bootstrap.records import A, B, clusters, examples, running, servers
 
 OWN = Verdict(Wait("own-server", "my server is running"))

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bootstrap import decide, promise, standing
-from bootstrap.facts import DataClass, Disk, Facts, Phase, Promise, Record
-from bootstrap.promise import Prepare, Refusal, ahead, consider, ended, highest_term, unbound
+from bootstrap.core.decision import decide, election
+from bootstrap.core.decision.election import Prepare, Refusal, ahead, consider, ended, highest_term, unbound
+from bootstrap.core.model import predicates
+from bootstrap.core.model.facts import DataClass, Disk, Facts, Phase, Promise, Record
 from tests.bootstrap.fleet import Fleet
 from tests.bootstrap.records import (
     A_TO_B,
@@ -343,7 +344,7 @@ def test_long_walks_lose_nothing_and_end_in_one_cluster(part: int) -> None:
 
 
 def bound_by_a_majority(facts: Facts) -> decide.Wait | None:
-    silent = [o for o in facts.expected - {facts.own.ordinal} if standing.blocker(facts.peer(o))]
+    silent = [o for o in facts.expected - {facts.own.ordinal} if predicates.blocker(facts.peer(o))]
     return decide.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
 
 
@@ -359,6 +360,6 @@ def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypat
     rules = [r for r in decide.RULES if r.answer is not decide.nothing_newer] + ([proof] if proof else [])
     order = sorted(rules, key=lambda r: r.name == "P3 winner")
     monkeypatch.setattr(decide, "RULES", tuple(order))
-    monkeypatch.setattr(promise, "unbound", lambda _facts, _promise: [])
+    monkeypatch.setattr(election, "unbound", lambda _facts, _promise: [])
     with pytest.raises(AssertionError, match=r"bootstraps while|holds what|are gone|two Primary"):
         walk(range(400))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bootstrap.decide import Bootstrap, Hold, Join, Stop, Wait, decide
-from bootstrap.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown
-from bootstrap.promise import unbound
-from bootstrap.proof import Proof, left_by_join, of, with_left
+from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Stop, Wait, decide
+from bootstrap.core.decision.election import unbound
+from bootstrap.core.decision.quorum import Proof, left_by_join, of, with_left
+from bootstrap.core.model.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown
 from tests.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
 
 CRASHED = DataClass.CRASHED

@@ -7,11 +7,11 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.decide import Bootstrap, decide
-from bootstrap.facts import DataClass, Facts, Phase, Promise, Record, Unknown
-from bootstrap.promise import unbound
-from bootstrap.proof import of
-from bootstrap.standing import candidate, disk_of
+from bootstrap.core.decision.decide import Bootstrap, decide
+from bootstrap.core.decision.election import unbound
+from bootstrap.core.decision.quorum import of
+from bootstrap.core.model.facts import DataClass, Facts, Phase, Promise, Record, Unknown
+from bootstrap.core.model.predicates import candidate, disk_of
 from tests.bootstrap.records import blank, busy, examples, frozen, in_view, seen_by
 
 Outage = tuple[list[Record | int], frozenset[int]]

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.facts import DataClass, Record
-from bootstrap.promise import Prepare, Refusal
-from bootstrap.record import (
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.model.codec import (
     MAX_ORDINAL,
     MessageInvalidError,
     decode,
@@ -26,6 +25,7 @@ from bootstrap.record import (
     load_promise,
     load_record,
 )
+from bootstrap.core.model.facts import DataClass, Record
 from tests.bootstrap.records import blank, disks, examples, frozen, promises, records, running
 
 whole_records = st.integers(0, 4).flatmap(lambda ordinal: records(ordinal, 5, calm=False))

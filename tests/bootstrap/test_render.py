@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap import render as rendering
 from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
-from bootstrap.render import FORBIDDEN, Cnf, render, write
-from bootstrap.tls import Tls
+from bootstrap.mariadb import config
+from bootstrap.mariadb.config import FORBIDDEN, Cnf, render, write
+from bootstrap.mariadb.tls import Tls
 from tests.bootstrap.records import examples
 
 CNF = Cnf(
@@ -271,11 +271,11 @@ def test_a_folder_in_its_place_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_a_file_that_these_values_made_is_not_rendered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "my-galera.cnf"
-    assert rendering.update(path, CNF)
+    assert config.update(path, CNF)
     assert path.read_text().startswith(render(CNF))
     assert options(path.read_text()) == PLAIN
-    monkeypatch.setattr(rendering, "render", None)
-    assert not rendering.update(path, CNF)
+    monkeypatch.setattr(config, "render", None)
+    assert not config.update(path, CNF)
 
 
 @pytest.mark.parametrize(
@@ -290,18 +290,18 @@ def test_a_file_that_these_values_made_is_not_rendered_again(tmp_path: Path, mon
 )
 def test_a_file_that_was_changed_by_hand_or_torn_is_written_again(tmp_path: Path, spoil: Callable[[str], str]) -> None:
     path = tmp_path / "my-galera.cnf"
-    rendering.update(path, CNF)
+    config.update(path, CNF)
     whole = path.read_text()
     path.write_text(spoil(whole))
     assert path.read_text() != whole
-    assert rendering.update(path, CNF)
+    assert config.update(path, CNF)
     assert path.read_text() == whole
 
 
 def test_other_values_make_another_file(tmp_path: Path) -> None:
     path = tmp_path / "my-galera.cnf"
-    rendering.update(path, CNF)
+    config.update(path, CNF)
     changed = replace(CNF, members=(*CNF.members, "mysql-9.galera"))
-    assert rendering.update(path, changed)
+    assert config.update(path, changed)
     assert path.read_text().startswith(render(changed))
-    assert not rendering.update(path, changed)
+    assert not config.update(path, changed)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.agent import SURPLUS_ROUNDS, Agent
-from bootstrap.decide import Bootstrap, Wait
-from bootstrap.facts import Server
+from bootstrap.agent.agent import SURPLUS_ROUNDS, Agent
+from bootstrap.core.decision.decide import Bootstrap, Wait
+from bootstrap.core.model.facts import Server
 from tests.bootstrap.fleet import Fleet, Pod
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap.seal import Message
+from bootstrap.network.auth import Message
 from tests.bootstrap.records import examples
 
 KEY, OLD = b"a key of our own", b"the key before it"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap import serve
-from bootstrap.agent import Agent
+from bootstrap.agent import wiring
+from bootstrap.agent.agent import Agent
 from tests.bootstrap.fleet import Fleet
 
 
@@ -22,10 +22,10 @@ def agent() -> Iterator[Agent]:
 
 def test_a_rest_ends_when_it_is_due_or_the_agent_is_woken(agent: Agent) -> None:
     began = time.monotonic()
-    serve.rest(agent, 0.2)
+    wiring.rest(agent, 0.2)
     assert time.monotonic() - began >= 0.2
     agent.wake.set()
-    serve.rest(agent, 3600)
+    wiring.rest(agent, 3600)
 
 
 def test_a_server_that_is_being_bootstrapped_is_looked_at_until_it_is_primary(
@@ -34,7 +34,7 @@ def test_a_server_that_is_being_bootstrapped_is_looked_at_until_it_is_primary(
     looks: list[int] = []
     monkeypatch.setattr(agent, "observe", lambda: looks.append(1))
     monkeypatch.setattr(agent, "is_bootstrapping", lambda: len(looks) < 3)
-    serve.rest(agent, 3600)
+    wiring.rest(agent, 3600)
     assert len(looks) == 3
 
 
@@ -45,6 +45,6 @@ def test_a_server_that_does_not_come_up_does_not_keep_the_agent_from_its_next_ro
     looks: list[float] = []
     monkeypatch.setattr(agent, "observe", lambda: looks.append(time.monotonic()))
     began = time.monotonic()
-    serve.rest(agent, 0.2)
+    wiring.rest(agent, 0.2)
     assert looks
-    assert looks[-1] - began < 0.2 + serve.STARTING_S + 5
+    assert looks[-1] - began < 0.2 + wiring.STARTING_S + 5

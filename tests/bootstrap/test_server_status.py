@@ -1,7 +1,7 @@
 """What a server says of itself, as real ones have said it."""
 
-from bootstrap.facts import Server
-from bootstrap.server import _server
+from bootstrap.core.model.facts import Server
+from bootstrap.mariadb.client import _server
 
 JOINER = {
     "wsrep_cluster_status": "non-Primary",

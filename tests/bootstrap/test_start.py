@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from bootstrap import control, lock, supervise
-from bootstrap.containers import beside_an_agent
+from bootstrap.control import channel
+from bootstrap.core.model.facts import Promise
+from bootstrap.entrypoints import beside_an_agent
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
-from bootstrap.facts import Promise
-from bootstrap.journal import Journal, new_memory
-from bootstrap.start import check
+from bootstrap.process import supervisor
+from bootstrap.starter.session import check
+from bootstrap.storage import lock
+from bootstrap.storage.journal import Journal, new_memory
 from tests.bootstrap.records import A
 from tests.dns.knot import free_port
 
 PATIENCE_S = 40.0
-IMPATIENT = "import bootstrap.start as s; s.AGENT_PATIENCE_S = 0.5; from bootstrap.main import main; main()"
+IMPATIENT = "import bootstrap.starter.session as s; s.AGENT_PATIENCE_S = 0.5; from bootstrap.main import main; main()"
 
 SERVER = """\
 #!/bin/sh
@@ -124,7 +126,7 @@ class Machine:
     def status(self) -> dict[str, Any]:
         """What the agent tells; nothing while it does not answer."""
         try:
-            client = control.Client(self.root / "run" / "agent.sock")
+            client = channel.Client(self.root / "run" / "agent.sock")
         except AgentUnreachableError:
             return {}
         try:
@@ -273,13 +275,13 @@ def test_a_starter_outlives_its_agent_and_reports_to_the_next_one(waiting: Machi
 def test_an_agent_that_hangs_up_is_asked_again_at_a_calm_pace(machine: Machine) -> None:
     machine.replicas = 2
     machine.database()
-    hung_up: list[control.Connection] = []
+    hung_up: list[channel.Connection] = []
 
-    def hang_up(connection: control.Connection) -> None:
+    def hang_up(connection: channel.Connection) -> None:
         hung_up.append(connection)
         connection.close()
 
-    dying = control.Server(machine.root / "run" / "agent.sock", hang_up)
+    dying = channel.Server(machine.root / "run" / "agent.sock", hang_up)
     process = machine.start()
     until(lambda: hung_up, "the first question")
     time.sleep(2)
@@ -448,7 +450,7 @@ def test_with_its_agent_the_data_may_lie_below_the_volume_and_nobody_must_be_qui
         before.append((machine.root / "mount/galera/meta").is_dir())
         return 0
 
-    monkeypatch.setattr(supervise, "run", run)
+    monkeypatch.setattr(supervisor, "run", run)
     assert beside_an_agent(machine.command) == 0
     assert before == [True]
 

@@ -13,8 +13,8 @@ import pytest
 
 RUN = """
 import sys
-from bootstrap import supervise
-sys.exit(supervise.run(("sh", "-c", sys.argv[1]), ("sh", "-c", sys.argv[2]), lambda line: print(line, flush=True)))
+from bootstrap.process import supervisor
+sys.exit(supervisor.run(("sh", "-c", sys.argv[1]), ("sh", "-c", sys.argv[2]), lambda line: print(line, flush=True)))
 """
 
 LIVES = "echo $$ >> {0}; exec sleep 1000"

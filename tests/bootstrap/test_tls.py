@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import tls
 from bootstrap.errors import SettingInvalidError
+from bootstrap.mariadb import tls
 from tests.authority import Authority
 
 Break = Callable[[Path], object]

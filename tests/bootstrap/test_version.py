@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import version, written
+from bootstrap.core.galera import server_version
+from bootstrap.datadir import provenance
 from bootstrap.errors import RecoverFailedError, ServerMissingError
-from bootstrap.recover import Recover
+from bootstrap.mariadb.recover import Recover
 
 
 @pytest.mark.parametrize(
@@ -22,8 +23,8 @@ from bootstrap.recover import Recover
         ("libc 2.36.1 is too old", None),
     ],
 )
-def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: version.Series | None) -> None:
-    assert version.series(text) == found
+def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: server_version.Series | None) -> None:
+    assert server_version.series(text) == found
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,9 @@ def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: 
     ],
 )
 def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
-    wrote: version.Series, opens: version.Series | None, stopped: bool, why: str
+    wrote: server_version.Series, opens: server_version.Series | None, stopped: bool, why: str
 ) -> None:
-    told = version.obstacle(wrote, opens, stopped=stopped)
+    told = server_version.obstacle(wrote, opens, stopped=stopped)
     assert (why in told) if why else not told
 
 
@@ -61,9 +62,9 @@ def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
     ],
 )
 def test_an_operator_may_let_stopped_data_of_one_series_jump_over_others(
-    wrote: version.Series, opens: version.Series | None, stopped: bool, why: str
+    wrote: server_version.Series, opens: server_version.Series | None, stopped: bool, why: str
 ) -> None:
-    told = version.obstacle(wrote, opens, stopped=stopped, direct=(10, 11))
+    told = server_version.obstacle(wrote, opens, stopped=stopped, direct=(10, 11))
     assert (why in told) if why else not told
 
 
@@ -71,21 +72,21 @@ def test_the_note_is_about_the_last_server_and_comes_before_the_server_s_own_fil
     data, meta = tmp_path / "data", tmp_path / "meta"
     data.mkdir()
     meta.mkdir()
-    assert written.by(data, meta) is None
+    assert provenance.by(data, meta) is None
     (data / "mysql_upgrade_info").write_text("10.6.20-MariaDB")
-    assert written.by(data, meta) == (10, 6)
+    assert provenance.by(data, meta) == (10, 6)
     (data / "mariadb_upgrade_info").write_text("10.11.19-MariaDB")
-    assert written.by(data, meta) == (10, 11)
-    written.note(meta, "mariadbd  Ver 11.4.5-MariaDB for Linux")
-    assert written.by(data, meta) == (11, 4)
-    written.note(meta, "a server that tells nothing")
-    assert written.by(data, meta) == (10, 11)
+    assert provenance.by(data, meta) == (10, 11)
+    provenance.note(meta, "mariadbd  Ver 11.4.5-MariaDB for Linux")
+    assert provenance.by(data, meta) == (11, 4)
+    provenance.note(meta, "a server that tells nothing")
+    assert provenance.by(data, meta) == (10, 11)
 
 
 def test_a_note_that_names_no_version_is_not_silence(tmp_path: Path) -> None:
     (tmp_path / "server-version").write_text("?")
     with pytest.raises(RecoverFailedError, match="names no version"):
-        written.by(tmp_path, tmp_path)
+        provenance.by(tmp_path, tmp_path)
 
 
 @pytest.mark.galera
@@ -93,7 +94,7 @@ def test_the_real_server_tells_its_version_whatever_the_configuration(tmp_path: 
     cnf = tmp_path / "cnf"
     cnf.write_text("[mysqld]\nno_such_option=1\n")
     told = Recover(("mariadbd", f"--defaults-file={cnf}")).version()
-    assert version.series(told)
+    assert server_version.series(told)
     assert told == subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.facts import DataClass, Disk, Facts, Phase, Position, Promise
-from bootstrap.word import advice, survey
+from bootstrap.core.decision.override import advice, survey
+from bootstrap.core.model.facts import DataClass, Disk, Facts, Phase, Position, Promise
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by
 
 D = DataClass

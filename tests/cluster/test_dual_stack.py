@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap.render import GROUP_PORT
+from bootstrap.mariadb.config import GROUP_PORT
 from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError

@@ -15,7 +15,7 @@ from images.running import BuildError
 from tests.cluster.cluster import Cluster, NotHereError, check
 from tests.cluster.database import Database
 from tests.cluster.times import Times
-from tests.images.official import image as look_alike
+from tests.images.official import image
 from tests.operations.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, named, steps
 from tests.operations.stage import CLIENT, NEXT, REGISTRY, Stage
 
@@ -51,7 +51,7 @@ def stage(machines: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for name in OURS:
             for tag in (version(), NEXT):
                 node.tag(f"localhost/{name}:{version()}", f"{REGISTRY}/{name}:{tag}")
-    machines.load({CLIENT: look_alike.ensure()})
+    machines.load({CLIENT: image.ensure()})
     found = Stage(machines.kubectl, tmp_path_factory.mktemp("reader") / "clone")
     yield found
     found.clean()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 
 from images import build
-from tests.images.official import image as look_alike
+from tests.images.official import image
 
 
 def tool() -> str:
@@ -28,7 +28,7 @@ def database() -> str:
 
 def official() -> str:
     """A database image that knows nothing of this project."""
-    return _named("LAB_OFFICIAL_IMAGE", look_alike.ensure)
+    return _named("LAB_OFFICIAL_IMAGE", image.ensure)
 
 
 def _named(variable: str, made: Callable[[], str]) -> str:

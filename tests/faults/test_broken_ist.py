@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.render import IST_PORT
+from bootstrap.mariadb.config import IST_PORT
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab import machine

@@ -9,7 +9,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from bootstrap.tls import NAMES
+from bootstrap.mariadb.tls import NAMES
 from tests.authority import Authority
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full

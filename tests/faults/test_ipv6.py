@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import exchange
-from bootstrap.exchange import Membership
+from bootstrap.network import exchange
+from bootstrap.network.exchange import Membership
 from tests.faults.cluster import Cluster
 from tests.faults.halves import BOTH_METHODS
 from tests.lab import machine

@@ -14,7 +14,7 @@ from subprocess import run
 import pymysql
 import pytest
 
-from bootstrap.position import recovered as recovered_position
+from bootstrap.core.galera.recovery_log import recovered as recovered_position
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab import faulty

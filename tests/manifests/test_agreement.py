@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import render
 from bootstrap.errors import SettingInvalidError
+from bootstrap.mariadb import config
 from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment, read_secrets
 from tests.lab import machine, nameserver, podman
 from tests.lab.folders import Folders
@@ -42,7 +42,7 @@ OURS = {
 }
 """Folder of images/ -> the reference that a build gives it."""
 
-SERVER_PORTS = {"mysql": 3306, "sst": render.SST_PORT, "galera": render.GROUP_PORT, "ist": render.IST_PORT}
+SERVER_PORTS = {"mysql": 3306, "sst": config.SST_PORT, "galera": config.GROUP_PORT, "ist": config.IST_PORT}
 
 PEER_PORTS = {**SERVER_PORTS, "bootstrap": int(DEFAULTS["EXCHANGE_PORT"][0])}
 

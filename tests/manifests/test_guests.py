@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import arbitrator, backups, guest, render
+from bootstrap.mariadb import config
+from bootstrap.operations import arbitrator, backup, backup_store
 from bootstrap.settings import DEFAULTS
 from tests.manifests import kustomize
 from tests.manifests.built import MANIFESTS, Document, Documents, containers, of_kind, pods, relative, template
@@ -72,7 +73,7 @@ def test_they_are_told_of_the_set_as_its_members_are(documents_of: Built, name: 
 def test_members_and_arbitrator_reach_each_other_at_the_port_of_the_group_and_nowhere_else(documents_of: Built) -> None:
     policies = of_kind(documents_of(ARBITRATOR), "NetworkPolicy")
     members, own = policies["mysql"], policies["mysql-arbitrator"]
-    group = {render.GROUP_PORT}
+    group = {config.GROUP_PORT}
 
     assert opened(members, "ingress", "mysql-arbitrator") == opened(members, "egress", "mysql-arbitrator") == group
     assert opened(own, "ingress", "mysql") == opened(own, "egress", "mysql") == group
@@ -83,9 +84,9 @@ def test_members_and_arbitrator_reach_each_other_at_the_port_of_the_group_and_no
 def test_members_and_guest_reach_each_other_as_members_do_and_no_client_reaches_a_guest(documents_of: Built) -> None:
     policies = of_kind(documents_of(BACKUP), "NetworkPolicy")
     members, own = policies["mysql"], policies["mysql-backup"]
-    transfer = {render.GROUP_PORT, render.IST_PORT, render.SST_PORT}
+    transfer = {config.GROUP_PORT, config.IST_PORT, config.SST_PORT}
 
-    assert opened(members, "ingress", "mysql-backup") == opened(own, "egress", "mysql") == {render.GROUP_PORT}
+    assert opened(members, "ingress", "mysql-backup") == opened(own, "egress", "mysql") == {config.GROUP_PORT}
     assert opened(members, "egress", "mysql-backup") == opened(own, "ingress", "mysql") == transfer
     assert len(own["spec"]["ingress"]) == 1
     (container,) = containers(pod_of(documents_of(BACKUP), "mysql-backup")).values()
@@ -112,7 +113,7 @@ def test_a_guest_has_the_options_and_the_memory_of_a_member(documents_of: Built)
     assert mounted(own, "backup")[conf_d] == mounted(member, "mysql")[conf_d] == "options"
     assert next(one for one in own["volumes"] if one["name"] == "options")["configMap"] == options
     assert containers(own)["backup"]["resources"] == containers(member)["mysql"]["resources"]
-    assert own["terminationGracePeriodSeconds"] >= guest.GRACE_S
+    assert own["terminationGracePeriodSeconds"] >= backup.GRACE_S
 
 
 def test_one_backup_at_a_time_and_none_for_ever(documents_of: Built) -> None:
@@ -137,7 +138,7 @@ def test_a_restore_reads_the_volume_that_backups_are_written_to(documents_of: Bu
     assert f"--from={'/backups'}" in restore["command"]
     assert restore["image"] == containers(pod)["mysql"]["image"]
     assert {DEFAULTS["RUN_DIR"][0], DEFAULTS["DATA_ROOT"][0], "/backups"} < set(mounted(pod, "restore"))
-    assert backups.NAME.fullmatch("20261126T031700Z")
+    assert backup_store.NAME.fullmatch("20261126T031700Z")
 
 
 @pytest.mark.parametrize("order", [("tls", "restore"), ("restore", "tls")])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.metrics import KINDS, PREFIX
+from bootstrap.core.status.metrics import KINDS, PREFIX
 from bootstrap.settings import DEFAULTS
 from tests.manifests.built import ROOT, Document, Documents, of_kind, stateful_set
 from tests.manifests.conftest import Built

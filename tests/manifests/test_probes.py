@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bootstrap import health
+from bootstrap.agent import probe_server
 from bootstrap.settings import DEFAULTS
 from tests.manifests.built import CLUSTERS, FORM_OF_2017, NAMES, ROOT, Document, containers, parse, pods, template
 from tests.manifests.conftest import Built
@@ -46,7 +46,7 @@ def test_the_agent_answers_there(documents_of: Built, name: str) -> None:
         names = {one["name"]: one["containerPort"] for one in container.get("ports", ())}
         for probe in probes(container).values():
             asked += 1
-            assert probe["httpGet"]["path"] in health.PATHS
+            assert probe["httpGet"]["path"] in probe_server.PATHS
             assert names.get(probe["httpGet"]["port"], probe["httpGet"]["port"]) == PORT
     assert asked
 

@@ -7,9 +7,9 @@ does not count, and a component that was split is Primary again when all of its 
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.facts import DataClass, Record, View
-from bootstrap.pod import Action
-from bootstrap.standing import CANDIDATES
+from bootstrap.core.model.facts import DataClass, Record, View
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.predicates import CANDIDATES
 from tests.model.state import ALIVE, HISTORY, Component, Node, State, Verdict, comes_from
 
 NOBODY = -1

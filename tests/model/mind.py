@@ -5,22 +5,11 @@ One round of an agent is several steps here, so that anything can happen between
 
 from dataclasses import replace
 
-from bootstrap import promise, proof, remember, word
-from bootstrap.decide import Bootstrap, Join, Stop, decide, epoch_alive
-from bootstrap.facts import (
-    DataClass,
-    Facts,
-    Mark,
-    Phase,
-    Position,
-    Promise,
-    Record,
-    Server,
-    Unknown,
-    Word,
-)
-from bootstrap.pod import Action
-from bootstrap.promise import Prepare, Refusal
+from bootstrap.core.decision import election, override, persistent_state, quorum
+from bootstrap.core.decision.decide import Bootstrap, Join, Stop, decide, epoch_alive
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.model.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown, Word
+from bootstrap.core.model.lifecycle import Action
 from tests.model import galera
 from tests.model.state import ALIVE, Node, State, Verdict, disk, record
 
@@ -67,7 +56,7 @@ def conclude(state: State, ordinal: int) -> State:
     decision = decide(facts)
     if isinstance(decision, Bootstrap):
         return campaign(state, ordinal, facts, decision)
-    if not word.changes_hands(own(state, ordinal)):
+    if not override.changes_hands(own(state, ordinal)):
         node = retired(node)
     action = Action.JOIN if isinstance(decision, Join) else None
     state = state.put(node._replace(verdict=Verdict(decision.rule, action, node.memory.promise)))
@@ -77,7 +66,7 @@ def conclude(state: State, ordinal: int) -> State:
 def stop_stuck(state: State, ordinal: int) -> State:
     """Stop a server that is outside; what it leaves behind is in the journal before."""
     node = state.nodes[ordinal]
-    left = proof.left_by_stop(node.pod.server)
+    left = quorum.left_by_stop(node.pod.server)
     return galera.stop(state.put(node._replace(memory=replace(node.memory, left=left))), ordinal)
 
 
@@ -93,10 +82,10 @@ def remembered(node: Node, state: State) -> Node:
     me = record(node, len(everybody))
     if me.primary:
         node = node._replace(memory=replace(node.memory, mark=marked(node, state)))
-    memory = remember.after_round(node.memory, me, heard(node), durable=True, awaited=everybody)
+    memory = persistent_state.after_round(node.memory, me, heard(node), durable=True, awaited=everybody)
     me = record(node._replace(memory=memory), len(everybody))
     later = heard(node) if node.fresh else []
-    if memory.promise is not None and promise.ended(memory.promise, [me, *later]):
+    if memory.promise is not None and election.ended(memory.promise, [me, *later]):
         memory = replace(memory, promise=None, word=None)
     return node._replace(memory=memory)
 
@@ -145,10 +134,10 @@ def campaign(state: State, ordinal: int, facts: Facts, decision: Bootstrap) -> S
     if bound is not None and not mine(node, bound):
         return state.put(node._replace(verdict=Verdict(decision.rule)))
     if bound is None or bound.term <= node.pod.retired:
-        term = promise.highest_term([own(state, ordinal), *facts.answers]) + 1
+        term = election.highest_term([own(state, ordinal), *facts.answers]) + 1
         node = bound_to(node, bound := Promise(term, ordinal, node.boot_id))
     me = record(node, len(state.nodes))
-    missing = promise.unbound(replace(facts, own=me), bound)
+    missing = election.unbound(replace(facts, own=me), bound)
     if not missing:
         # Not after it was taken: a second file would outlive the server that the first one started.
         lay = bound.term if node.pod.phase is Phase.FROZEN and not node.permission else node.permission
@@ -163,12 +152,14 @@ def campaign(state: State, ordinal: int, facts: Facts, decision: Bootstrap) -> S
 def receive(state: State, target: int, prepare: Prepare) -> tuple[State, Refusal | None]:
     """A request for a promise arrives."""
     node = state.nodes[target]
-    answer = promise.consider(prepare, facts_of(state, target))
+    answer = election.consider(prepare, facts_of(state, target))
     if isinstance(answer, Refusal):
         return state, answer
     if answer != node.memory.promise:
         node = bound_to(node, answer)
-        node = node._replace(memory=replace(node.memory, volumes=remember.founded(node.memory, [prepare.winner])))
+        node = node._replace(
+            memory=replace(node.memory, volumes=persistent_state.founded(node.memory, [prepare.winner]))
+        )
         state = state.put(node._replace(pod=node.pod.retire(answer.term)))
     return state, None
 
@@ -210,8 +201,8 @@ def kill_pod(state: State, ordinal: int) -> State:
 def arrive(state: State, ordinal: int) -> State:
     """A starter has the lock, tells the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
-    found = proof.with_left(disk(node, state.kernel), node.memory.left)
-    pod, memory = node.pod.arrived().reported(found, "as found"), remember.read_from(node.memory, found)
+    found = quorum.with_left(disk(node, state.kernel), node.memory.left)
+    pod, memory = node.pod.arrived().reported(found, "as found"), persistent_state.read_from(node.memory, found)
     return state.put(node._replace(starter=True, errand=False, pod=pod, memory=memory, verdict=Verdict("start")))
 
 
@@ -230,9 +221,9 @@ def take(state: State, ordinal: int) -> State:
     assert verdict.action is not None
     if join := verdict.action is Action.JOIN:
         epoch = epoch_alive(facts_of(state, ordinal))
-        memory = remember.before_join(node.memory, node.pod.disk, heard(node), life="open", epoch=epoch)
+        memory = persistent_state.before_join(node.memory, node.pod.disk, heard(node), life="open", epoch=epoch)
     else:
-        memory = remember.before_bootstrap(node.memory, first=verdict.first, forced=verdict.forced)
+        memory = persistent_state.before_bootstrap(node.memory, first=verdict.first, forced=verdict.forced)
     pod = node.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0)
     kernel = state.kernel if join else node.kernel
     return state.put(node._replace(memory=memory, pod=pod, hands=verdict, kernel=kernel))

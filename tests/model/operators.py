@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from bootstrap import spoken, word
-from bootstrap.facts import Phase, Promise, Word
-from bootstrap.promise import highest_term
+from bootstrap.agent import admin_requests
+from bootstrap.core.decision import override
+from bootstrap.core.decision.election import highest_term
+from bootstrap.core.model.facts import Phase, Promise, Word
 from tests.model import mind
 from tests.model.state import Node, State, empty
 
@@ -17,8 +18,8 @@ def may_speak(node: Node) -> bool:
 def force(state: State, ordinal: int) -> State | None:
     """An operator forces a start here, and names what is shown; None where the word would not be taken."""
     facts = mind.facts_of(state, ordinal)
-    found = word.survey(facts)
-    if found.refusal or spoken.needless(facts, found, adopt=False) or found.epoch <= highest_term([facts.own]):
+    found = override.survey(facts)
+    if found.refusal or admin_requests.needless(facts, found, adopt=False) or found.epoch <= highest_term([facts.own]):
         return None
     for silent in found.unheard:
         state = mind.kill_pod(state, silent)
@@ -42,11 +43,11 @@ def clear(state: State, ordinal: int) -> State:
 def order(state: State, ordinal: int) -> State | None:
     """The mark is in the journal, the rest is the starter's; None where a discard would be refused."""
     facts = mind.facts_of(state, ordinal)
-    if state.nodes[ordinal].errand or spoken.keep_it(facts):
+    if state.nodes[ordinal].errand or admin_requests.keep_it(facts):
         return None
     node = state.nodes[ordinal]
     memory = replace(node.memory, joining="open")
-    if spoken.freed(facts):
+    if admin_requests.freed(facts):
         memory = replace(memory, promise=None, word=None)
     return state.put(node._replace(memory=memory, kernel=state.kernel, errand=True))
 

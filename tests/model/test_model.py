@@ -6,8 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from bootstrap import decide, lineage, promise, spoken, word
-from bootstrap.facts import Facts, Fork, Position, Record
+from bootstrap.agent import admin_requests
+from bootstrap.core.decision import decide, election, override
+from bootstrap.core.model import lineage
+from bootstrap.core.model.facts import Facts, Fork, Position, Record
 from tests.model.explore import Report, at_random, with_deviations
 from tests.model.starts import member_lost, pod_gone, pods_found
 from tests.model.state import State, after_outage, first_start
@@ -97,8 +99,8 @@ def forks_of_the_first(records: Iterable[Record]) -> tuple[Fork, ...]:
 
 def looking_at_no_data(patch: Patch) -> None:
     """Neither the survey nor those who are asked for a promise; either alone is enough."""
-    patch.setattr(word, "beyond", lambda *_: False)
-    patch.setattr(promise, "ahead", lambda *_: False)
+    patch.setattr(override, "beyond", lambda *_: False)
+    patch.setattr(election, "ahead", lambda *_: False)
 
 
 def no_objection(facts: Facts) -> str:
@@ -109,13 +111,15 @@ NEEDED = {
     "no rule for a replaced volume": without_rule("replaced-volume"),
     "no rule to join": without_rule("join"),
     "no rule to stop a server that is stuck": without_rule("stuck-server"),
-    "a promise never ends": lambda patch: patch.setattr(promise, "ended", lambda *_: False),
-    "a promise binds nobody": lambda patch: patch.setattr(promise, "ended", lambda *_: True),
+    "a promise never ends": lambda patch: patch.setattr(election, "ended", lambda *_: False),
+    "a promise binds nobody": lambda patch: patch.setattr(election, "ended", lambda *_: True),
     "a fork contains all of its parent": reaching(lambda limits, uuid: ENDLESS if uuid in limits else None),
     "any history contains any other": reaching(lambda limits, uuid: limits.get(uuid, ENDLESS)),
     "nobody's forks count but one's own": lambda patch: patch.setattr(lineage, "known_to", forks_of_the_first),
     "a word looks at nobody's data": looking_at_no_data,
-    "a datadir is discarded where no cluster lives": lambda patch: patch.setattr(spoken, "keep_it", no_objection),
+    "a datadir is discarded where no cluster lives": lambda patch: patch.setattr(
+        admin_requests, "keep_it", no_objection
+    ),
 }
 """What must be noticed when it is taken away, with one deviation."""
 
@@ -130,6 +134,6 @@ def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], N
 
 
 def test_a_permission_without_promises_is_noticed_with_two_deviations(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(promise, "unbound", lambda *_: [])
+    monkeypatch.setattr(election, "unbound", lambda *_: [])
 
     assert "bootstraps while" in with_deviations(STARTS["a pod is gone"], 2).violation

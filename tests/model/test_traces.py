@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bootstrap import proof
+from bootstrap.core.decision import quorum
 from tests.model.explore import Turn, next_turns
 from tests.model.galera import InvariantError
 from tests.model.starts import all_primary, member_lost
@@ -85,11 +85,11 @@ def always(answer: object) -> Callable[..., object]:
 
 
 def has_a_mark(patch: Patch) -> None:
-    patch.setattr(proof, "reached", always(True))
+    patch.setattr(quorum, "reached", always(True))
 
 
 def are_few(patch: Patch) -> None:
-    patch.setattr(proof, "outnumbered", always(False))
+    patch.setattr(quorum, "outnumbered", always(False))
 
 
 @pytest.mark.parametrize(

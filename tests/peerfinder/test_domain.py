@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.domain import Names, from_resolv_conf, names_of, namespace_from, search_list
+from peerfinder.core.names import Names, from_resolv_conf, names_of, namespace_from, search_list
+from peerfinder.core.peers import is_name
 from peerfinder.errors import AnswerInvalidError, DomainUnknownError, PeerFinderError, UsageError
-from peerfinder.peers import is_name
 
 GALERA = Names("galera", "default", "cluster.local")
 

@@ -14,8 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from peerfinder import lookup, poll
+from peerfinder import poll
 from peerfinder.commands import find
+from peerfinder.core.status import Status
+from peerfinder.dns import lookup
+from peerfinder.dns.lookup import Found, Memory
+from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import (
     AnswerInvalidError,
     HookFailedError,
@@ -24,11 +28,8 @@ from peerfinder.errors import (
     PeerFinderError,
     TimedOutError,
 )
-from peerfinder.hook import Hook
-from peerfinder.lookup import Found, Memory
-from peerfinder.nameservers import Nameservers
-from peerfinder.signals import Signals
-from peerfinder.status import Status
+from peerfinder.hooks.process import Hook
+from peerfinder.hooks.signals import Signals
 from tests.peerfinder.program import fqdn
 
 OWN = "mysql-0"

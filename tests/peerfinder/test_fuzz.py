@@ -14,15 +14,15 @@ import dns.message
 import dns.rrset
 import pytest
 
+from peerfinder.core.names import Names, names_of
+from peerfinder.core.observations import Observed
+from peerfinder.core.observations import Server as Seen
+from peerfinder.core.peers import is_name
+from peerfinder.dns.lookup import addresses, found
+from peerfinder.dns.nameservers import SERVERS_MAX, Nameservers
+from peerfinder.dns.probe import ask
 from peerfinder.doctor import examine
-from peerfinder.domain import Names, names_of
 from peerfinder.errors import PeerFinderError
-from peerfinder.lookup import addresses, found
-from peerfinder.nameservers import SERVERS_MAX, Nameservers
-from peerfinder.observed import Observed
-from peerfinder.observed import Server as Seen
-from peerfinder.peers import is_name
-from peerfinder.probe import ask
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import SUFFIX, fqdn
 from tests.peerfinder.test_domain import NORMAL

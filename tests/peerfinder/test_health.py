@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from peerfinder.status import STUCK_SECONDS, Status, livez, metrics
+from peerfinder.core.status import STUCK_SECONDS, Status, livez, metrics
 from tests.dns.knot import Knot, free_port, numbered_pods, pods
 from tests.peerfinder.program import PATIENCE, PROGRAM, Ended, begin, end, until
 

@@ -10,7 +10,7 @@ from time import monotonic
 import dns.message
 import pytest
 
-from peerfinder.handover import VARIABLE_MAX, Handover
+from peerfinder.core.hook_input import VARIABLE_MAX, Handover
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import PROGRAM, Ended, begin, end, fqdn, run, until

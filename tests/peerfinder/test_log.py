@@ -2,9 +2,9 @@
 
 import pytest
 
+from peerfinder.core.watch import Due, Wait
 from peerfinder.errors import AnswerInvalidError, LookupFailedError, NoRecordsError
 from peerfinder.log import CURES, Teller, write
-from peerfinder.watch import Due, Wait
 
 Line = tuple[str, str, str]
 

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerfinder.domain import Names
+from peerfinder.core.names import Names
+from peerfinder.dns.lookup import Found, address, addresses, found, peers
+from peerfinder.dns.nameservers import Nameservers, Server, resolv_conf
 from peerfinder.errors import (
     AnswerInvalidError,
     AnswerWithheldError,
@@ -22,8 +24,6 @@ from peerfinder.errors import (
     PeerFinderError,
     UsageError,
 )
-from peerfinder.lookup import Found, address, addresses, found, peers
-from peerfinder.nameservers import Nameservers, Server, resolv_conf
 from tests.dns.knot import Knot, free_port, numbered_pods, pods
 from tests.dns.liar import Liar, Lie, answer, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn

@@ -9,11 +9,11 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from peerfinder.domain import Names
+from peerfinder.core.names import Names
+from peerfinder.dns.by_ordinal import Pods, found
+from peerfinder.dns.lookup import address
+from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoRecordsError
-from peerfinder.lookup import address
-from peerfinder.nameservers import Nameservers
-from peerfinder.ordinals import Pods, found
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn, run

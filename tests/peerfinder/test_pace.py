@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.pace import EAGER_SECONDS, Moment, Pace, pause
+from peerfinder.core.pace import EAGER_SECONDS, Moment, Pace, pause
 
 
 def asked(pace: Pace, until: float, *, waiting: bool, cost: float = 0.0) -> list[float]:

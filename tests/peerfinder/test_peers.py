@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peerfinder.core.peers import change, is_name, lines, normal, ordered, parse, shown
 from peerfinder.errors import PeersInvalidError
-from peerfinder.peers import change, is_name, lines, normal, ordered, parse, shown
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 NAMES = st.builds(lambda labels, last: ".".join([*labels, f"x{last}"]), st.lists(LABELS, max_size=5), LABELS)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-START = "import sys; from peerfinder import quick; quick.start()\n"
+START = "import sys; from peerfinder import imports; imports.start()\n"
 
 
 def said(code: str) -> list[str]:
@@ -63,18 +63,18 @@ def test_without_openssl_digests_are_the_same() -> None:
     code += "print(*(hashlib.new(name, b'x').hexdigest() for name in ('md5', 'sha1', 'sha256', 'sha512')))\n"
     code += "print(hmac.new(b'key', b'x', 'sha256').hexdigest())"
 
-    without, with_it = said(START + "quick.without_openssl()\n" + code), said("import sys\n" + code)
+    without, with_it = said(START + "imports.without_openssl()\n" + code), said("import sys\n" + code)
 
     assert (without[0], with_it[0]) == ("False", "True")
     assert without[1:] == with_it[1:]
 
 
 def test_who_needs_openssl_later_has_it() -> None:
-    assert said(START + "quick.without_openssl()\nimport ssl, _hashlib\nprint('here')") == ["here"]
+    assert said(START + "imports.without_openssl()\nimport ssl, _hashlib\nprint('here')") == ["here"]
 
 
 def test_a_python_without_digests_of_its_own_keeps_those_of_openssl() -> None:
-    code = START + "sys.modules['_md5'] = None\nquick.without_openssl()\nimport hashlib\n"
+    code = START + "sys.modules['_md5'] = None\nimports.without_openssl()\nimport hashlib\n"
 
     assert said(code + "print('_hashlib' in sys.modules)") == ["True"]
 

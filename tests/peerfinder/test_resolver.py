@@ -10,9 +10,9 @@ import dns.message
 import dns.rcode
 import pytest
 
+from peerfinder.dns.nameservers import Server
+from peerfinder.dns.resolver import EDNS_SIZE, Last, ask
 from peerfinder.errors import LookupFailedError, UsageError
-from peerfinder.nameservers import Server
-from peerfinder.resolver import EDNS_SIZE, Last, ask
 from tests.dns.liar import Liar, Lie, answer, compressed, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn
 

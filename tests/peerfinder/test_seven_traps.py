@@ -8,10 +8,10 @@ import dns.message
 import dns.rcode
 import pytest
 
-from peerfinder.domain import Names, from_resolv_conf
+from peerfinder.core.names import Names, from_resolv_conf
+from peerfinder.dns.lookup import peers
+from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import AnswerInvalidError, LookupFailedError
-from peerfinder.lookup import peers
-from peerfinder.nameservers import Nameservers
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, status
 from tests.peerfinder.program import SUFFIX, fqdn
@@ -72,8 +72,8 @@ def test_trap_6_a_step_of_the_wall_clock_would_end_a_lookup_so_only_the_monotoni
         "import sys, time\n"
         "real, calls = time.time, []\n"
         f"time.time = lambda: (calls.append(1), real() + {step} * len(calls))[1]\n"
-        "from peerfinder.domain import Names\n"
-        "from peerfinder.lookup import Nameservers, peers\n"
+        "from peerfinder.core.names import Names\n"
+        "from peerfinder.dns.lookup import Nameservers, peers\n"
         "print(*peers(Names('galera', 'default', 'cluster.local'), Nameservers.from_text(sys.argv[1]), 20))\n"
     )
 

@@ -347,7 +347,7 @@ EARLY = """
 import os, signal, sys
 
 def heard(event, arguments):
-    if event == "import" and arguments[0] == "peerfinder.signals":
+    if event == "import" and arguments[0] == "peerfinder.hooks.signals":
         os.kill(os.getpid(), signal.SIGTERM)
 
 del sys.argv[0]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerfinder.watch import Due, Rules, Wait, Watch, handed, observe, unknown
+from peerfinder.core.watch import Due, Rules, Wait, Watch, handed, observe, unknown
 
 OWN = "a"
 

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from peerfinder.watch import Due, Rules, Wait, Watch, handed, observe, unknown
+from peerfinder.core.watch import Due, Rules, Wait, Watch, handed, observe, unknown
 
 OWN = "a"
 

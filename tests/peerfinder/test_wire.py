@@ -9,12 +9,12 @@ import dns.message
 import dns.rrset
 import pytest
 
-from peerfinder import resolver
-from peerfinder.domain import Names
-from peerfinder.lookup import Memory, found, meaning
-from peerfinder.nameservers import Nameservers, Server
-from peerfinder.resolver import Last
-from peerfinder.wire import content
+from peerfinder.core.names import Names
+from peerfinder.dns import resolver
+from peerfinder.dns.lookup import Memory, found, meaning
+from peerfinder.dns.nameservers import Nameservers, Server
+from peerfinder.dns.resolver import Last
+from peerfinder.dns.same_answer import content
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import SUFFIX, fqdn

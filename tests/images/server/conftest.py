@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from images.build import ensure_id
-from tests.images.official import image as official
+from tests.images.official import image
 from tests.images.server.box import AS_A_POD, Container, Volumes, podman
 from tests.lab.machine import NotInstalledError
 from tests.lab.podman import check
@@ -31,7 +31,7 @@ def server_image() -> str:
 
 @pytest.fixture(scope="session")
 def official_image() -> str:
-    return official.ensure()
+    return image.ensure()
 
 
 class Begin(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import install as install_module
+from bootstrap.operations import install as install_module
 from tests.images.server.box import UID, Container, Done, podman
 from tests.images.tools.confined import confined
 

@@ -1,0 +1,1 @@
+"""The sidecar: observe, decide, promise, permit."""

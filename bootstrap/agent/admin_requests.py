@@ -1,0 +1,178 @@
+"""What an operator says to an agent: look, force, adopt, discard; each is checked against what is known now.
+
+Nothing is done here: a word taken makes this pod stand for election in the next round, and an errand is the starter's,
+who holds the volume's lock.  Both are in the journal before anybody acts on them.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bootstrap.agent.agent import Agent
+from bootstrap.core.decision.decide import Hold, decide
+from bootstrap.core.decision.election import highest_term
+from bootstrap.core.decision.override import Survey, survey
+from bootstrap.core.model.codec import Json
+from bootstrap.core.model.facts import Facts, Phase, Promise, Unknown, Word
+from bootstrap.core.model.predicates import disk_of, pod_name, primaries
+from bootstrap.errors import JournalUnwritableError
+from bootstrap.storage.permission import kernel_boot_id
+
+FRESH_S = 20.0
+"""How long a round that begins after the operator has spoken may take, with silent peers."""
+
+KEPT = 20
+"""How many of the operators' decisions the journal keeps, the newest ones."""
+
+NO_ROUND = "the agent's loop has not come round since it was asked: ask again"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What stood on the operator's command line; without an epoch it is only a question."""
+
+    epoch: int | None = None
+    without: frozenset[str] = frozenset()
+    although: frozenset[str] = frozenset()
+    adopt: bool = False
+
+
+def look(agent: Agent) -> Facts | None:
+    """What is known from a round that began after this call; None when none came."""
+    asked = next(agent.clock)
+    agent.wake.set()
+    agent.changed.wait_for(lambda: agent.verdict.began > asked, FRESH_S)
+    return agent.facts() if agent.verdict.began > asked else None
+
+
+def speak(agent: Agent, said: Said) -> Json:
+    """Answer a question about a forced start, or take the operator's word; `refusal` is empty where it was taken."""
+    with agent.changed:
+        facts = look(agent)
+        if facts is None:
+            return {"refusal": NO_ROUND}
+        found = survey(facts, adopt=said.adopt)
+        answer = told(facts, found)
+        refusal = agent.trouble or found.refusal or needless(facts, found, adopt=said.adopt)
+        if said.epoch is None:
+            return {**answer, "refusal": refusal}
+        refusal = refusal or unspoken(facts, found, said)
+        return {**answer, "refusal": refusal or take(agent, facts, found, adopt=said.adopt)}
+
+
+def needless(facts: Facts, found: Survey, *, adopt: bool) -> str:
+    """Why no word is needed, where the rules will find an answer by themselves."""
+    if facts.own.word is not None:
+        return f"an operator's word for epoch {facts.own.word.epoch} is under way"
+    decision = decide(facts)
+    if found.unheard or found.ahead or adopt or isinstance(decision, Hold):
+        return ""
+    return f"it is not needed: everybody has answered ({decision.reason} [{decision.rule}])"
+
+
+def unspoken(facts: Facts, found: Survey, said: Said) -> str:
+    """What the operator would have to name and has not, or the other way: what was looked at is not what is now."""
+    if said.epoch != found.epoch:
+        return f"epoch {said.epoch} is not the next one, {found.epoch}: look again, things have changed"
+    unheard, ahead = frozenset(names(facts, found.unheard)), frozenset(names(facts, found.ahead))
+    differences = {
+        "does not answer and is not named by --without": unheard - said.without,
+        "may hold more and is not named by --although-ahead": ahead - said.although,
+        "is named by --without, and answers or is no pod of this set": said.without - unheard,
+        "is named by --although-ahead, and is not ahead": said.although - ahead,
+    }
+    return next((f"{', '.join(sorted(who))} {what}: look again" for what, who in differences.items() if who), "")
+
+
+def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:
+    """Take the word: durable, with the promise to myself in its term, before anybody is asked for anything.
+
+    Returns why it could not be.
+    """
+    agent.retire("an operator has spoken")
+    word = Word(found.epoch, found.base, found.unheard, found.ahead, adopt)
+    if found.epoch <= highest_term([agent.record()]):
+        return f"epoch {found.epoch} has been used meanwhile: look again"
+    lost = names(facts, found.unheard | found.ahead | found.gone)
+    given_up = [f"{name} ({line})" for name, line in found.lines if name in lost]
+    line = (
+        f"{'adopt' if adopt else 'force'} epoch {word.epoch} from {word.base or 'data without a position'}, "
+        f"without {', '.join(given_up) or 'losing anybody'}"
+    )
+    try:
+        promise = Promise(word.epoch, agent.settings.ordinal, agent.boot_id)
+        agent.bind(promise, word=word, words=noted(agent, line))
+    except JournalUnwritableError as exc:
+        return str(exc)
+    agent.fate = {"epoch": word.epoch, "state": "pending", "line": ""}
+    agent.world.say(f"operator: {line}")
+    agent.chronicle.note("word", line)
+    agent.wake.set()
+    return ""
+
+
+def discard(agent: Agent, *, delete: bool) -> Json:
+    """Let the starter put this pod's datadir aside; `refusal` is empty where that was ordered."""
+    with agent.changed:
+        facts = look(agent)
+        if facts is None:
+            return {"refusal": NO_ROUND}
+        disk = disk_of(facts.own)
+        refusal = (
+            agent.trouble or keep_it(facts) or ("" if agent.pod.starter else "no starter holds this volume's lock")
+        )
+        if refusal:
+            return {"refusal": refusal}
+        line = f"discard {disk.data_class} {disk.position or 'without a position'}{', deleted' if delete else ''}"
+        try:
+            # The mark says that this disk's data count for nothing; it is closed at Synced as after every join.
+            changes = {"joining": kernel_boot_id(), "words": noted(agent, line), **freed(facts)}
+            agent.memory = agent.journal.write(agent.memory, **changes)
+        except JournalUnwritableError as exc:
+            return {"refusal": str(exc)}
+        agent.world.say(f"operator: {line}")
+        agent.chronicle.note("word", line)
+        agent.order("delete" if delete else "discard")
+        return {"refusal": "", "line": line}
+
+
+def keep_it(facts: Facts) -> str:
+    """Why the datadir must not be discarded."""
+    uuids = {server.uuid for server in primaries(facts).values()}
+    if facts.own.phase is not Phase.FROZEN:
+        return f"this pod is {facts.own.phase}, it does not hold"
+    if not uuids:
+        return "no Primary Component is known: what is here may be the newest there is"
+    if len(uuids) > 1:
+        return f"two clusters are alive, {' and '.join(sorted(uuids))}: stop the wrong one first"
+    decision = decide(facts)
+    return "" if isinstance(decision, Hold) else f"this pod does not hold: {decision.reason} [{decision.rule}]"
+
+
+def freed(facts: Facts) -> Json:
+    """What a discard ends besides: a promise to a pod that does not answer, which would keep this one from joining."""
+    promise = facts.own.promise
+    silent = promise is not None and isinstance(facts.peer(promise.winner), Unknown)
+    return {"promise": None, "word": None} if silent and promise and promise.winner != facts.own.ordinal else {}
+
+
+def told(facts: Facts, found: Survey) -> Json:
+    """The survey as JSON values, with the arguments that a word would need now."""
+    return {
+        "self": facts.own.pod,
+        "epoch": found.epoch,
+        "base": str(found.base) if found.base else None,
+        "members": [{"name": name, "line": line} for name, line in found.lines],
+        "unheard": names(facts, found.unheard),
+        "ahead": names(facts, found.ahead),
+        "floor": facts.floor,
+    }
+
+
+def names(facts: Facts, ordinals: frozenset[int]) -> list[str]:
+    """The pods of these ordinals."""
+    return [pod_name(facts, o) for o in sorted(ordinals)]
+
+
+def noted(agent: Agent, line: str) -> tuple[str, ...]:
+    """The journal's list of decisions with one more; the time is for humans, nothing looks at it (R33)."""
+    return (*agent.memory.words, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")[-KEPT:]

@@ -1,0 +1,633 @@
+"""The agent's mind: observe the own pod, ask the peers, decide, collect promises, give one permission at a time.
+
+All state is behind one lock; whatever waits (peers, SQL) happens outside of it.  Other threads come in through `record`
+and `prepare` (the exchange) and through the starters' calls (`desk`); `round` is one turn of the loop.
+How the world is looked at is given as functions, so that several agents can be run against each other in one process.
+The logical clock orders what was asked and what was promised: a promise may only be ended by a later answer.
+"""
+
+import itertools
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field, replace
+
+from bootstrap.agent.ports import STARTING, World
+from bootstrap.agent.recorder import Chronicle
+from bootstrap.core.decision import election, override, persistent_state, quorum
+from bootstrap.core.decision.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide, epoch_alive
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.model import lineage
+from bootstrap.core.model.codec import Json
+from bootstrap.core.model.facts import DataClass, Disk, Facts, Mark, Phase, Promise, Record, Server, Unknown, Word
+from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.predicates import BLANK
+from bootstrap.core.status.probes import Details, View
+from bootstrap.errors import BootstrapError, JournalUnwritableError
+from bootstrap.settings import Settings
+from bootstrap.storage import permission
+from bootstrap.storage.journal import Journal, new_memory
+
+STUCK_ROUNDS = 40
+"""How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
+
+ALONE_ROUNDS = 8
+"""The same where no other server could bring it back, as after a state transfer that failed: two seconds or more."""
+
+NEWS = ("frozen", "primary")
+"""What other agents may be waiting for a pod to be."""
+
+HELLO_S = 1.0
+"""Seconds that may pass from a starter's lock to its hello."""
+
+SURPLUS_ROUNDS = 80
+"""In how many rounds in a row there must be a member too many to be no pod: a dead one is a member for 15 s at most."""
+
+
+@dataclass
+class Agent:
+    """One life of one pod's agent."""
+
+    settings: Settings
+    cluster_id: str
+    world: World
+    boot_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    chronicle: Chronicle = field(default_factory=Chronicle)
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        """Void what an earlier life permitted, and open the journal: an unusable one means to hold, not to die."""
+        self.changed = threading.Condition(threading.RLock())
+        self.wake = threading.Event()
+        self.clock = itertools.count(1)
+        self.journal = Journal(self.settings.data_root / "meta")
+        self.memory = Memory(self.cluster_id, self.settings.pod, volume_id="")
+        self.trouble = "the journal has not been opened yet"
+        self.pod = Pod()
+        self.peers: dict[int, Record | Unknown] = {}
+        self.verdict = Verdict(Wait("start", "the agent has just started"))
+        self.promised_at = 0
+        self.starter = 0
+        self.told = ""
+        self.silence = ""
+        self.troubles: dict[str, str] = {}
+        self.stuck = 0
+        self.surplus = 0
+        self.doomed = 0
+        self.states: dict[str, tuple[str, str]] = {}
+        self.errand = ""
+        self.fate: Json = {}
+        # For the probes alone: no decision looks at a clock.
+        self.seen_at = self.turned_at = time.monotonic()
+        self.syncing = False
+        permission.void(self.settings.permission)
+        self.open_journal()
+
+    # What other agents ask.
+
+    def record(self) -> Record:
+        """What this agent says of its pod, now."""
+        with self.changed:
+            memory = self.memory
+            return Record(
+                pod=self.settings.pod,
+                ordinal=self.settings.ordinal,
+                boot_id=self.boot_id,
+                volume_id=memory.volume_id,
+                phase=self.pod.phase,
+                disk=Disk(DataClass.UNKNOWN, detail=self.trouble) if self.trouble else self.pod.disk,
+                server=self.pod.server,
+                joining=bool(memory.joining),
+                history=bool(memory.uuid),
+                epoch=memory.epoch,
+                retired=self.pod.retired,
+                promise=memory.promise,
+                expected=self.known(),
+                volumes=memory.volumes,
+                lineage=memory.lineage,
+                word=self.word,
+                mark=memory.mark,
+                strangers=memory.strangers,
+            )
+
+    @property
+    def word(self) -> Word | None:
+        """The operator's word, while the candidacy lives that it opened."""
+        word, bound = self.memory.word, self.memory.promise
+        alive = bound is not None and self.is_mine(bound) and bound.term > self.pod.retired
+        return word if word and bound and alive and bound.term == word.epoch else None
+
+    def facts(self) -> Facts:
+        """What a decision rests on now."""
+        waited = self.doomed >= SURPLUS_ROUNDS
+        return Facts(self.record(), self.peers, self.settings.min_epoch, self.settings.last_one_out, waited)
+
+    def prepare(self, request: Prepare) -> Refusal | None:
+        """Another pod asks for a promise: give it durably, or say why not (R39)."""
+        with self.changed:
+            if self.trouble:
+                return Refusal(self.trouble)
+            answer = election.consider(request, self.facts())
+            if isinstance(answer, Refusal):
+                return answer
+            if answer != self.memory.promise:
+                try:
+                    self.bind(answer, volumes=persistent_state.founded(self.memory, [request.winner]))
+                except JournalUnwritableError as exc:
+                    return Refusal(str(exc))
+                self.pod = self.pod.retire(answer.term)
+                self.world.say(f"term {answer.term} is promised to {request.winner.pod}")
+            return None
+
+    def is_bootstrapping(self) -> bool:
+        """Whether the server of this pod begins a Primary Component that is not there yet."""
+        bound = self.memory.promise
+        begins = self.pod.taken is Action.BOOTSTRAP and bound is not None and self.is_mine(bound)
+        return begins and self.record().primary is None
+
+    def state(self) -> str:
+        """One of NEWS; empty for all else."""
+        own = self.record()
+        if own.primary:
+            # Not before its record tells the epoch: what binds the others to it ends by that.
+            return "" if own.promise else "primary"
+        return "frozen" if own.phase is Phase.FROZEN else ""
+
+    def noticed(self, sender: str, state: str) -> None:
+        """Another agent asks, and says what it has become: look now, and not only when the next round is due.
+
+        Nothing is believed of it: what counts is what it answers in that round.  A pod with a server does not hurry:
+        how long that is stuck is counted in rounds.
+        """
+        pod = sender.partition("/")[0]
+        new = self.states.get(pod) != (sender, state)
+        self.states[pod] = (sender, state)
+        if new and state in NEWS and self.pod.phase is Phase.FROZEN:
+            self.wake.set()
+
+    # What the probes ask.
+
+    def view(self) -> View:
+        """What a probe is answered by; without the lock, which a slow disk may hold: each value is read whole."""
+        now = time.monotonic()
+        return View(
+            pod=self.pod,
+            peers=self.peers,
+            verdict=self.verdict,
+            joining=bool(self.memory.joining),
+            epoch=self.memory.epoch,
+            seen=now - self.seen_at,
+            turned=0.0 if self.syncing else now - self.turned_at,
+            details=self.details(now) if self.settings.metrics == "full" else None,
+        )
+
+    def details(self, now: float) -> Details:
+        """What Prometheus is told besides, where that was asked for."""
+        memory, chronicle = self.memory, self.chronicle
+        bound = memory.promise is not None
+        return Details(
+            set_name=self.settings.set_name,
+            version=self.version,
+            now=now,
+            tally=chronicle.tally,
+            term=memory.term,
+            bound=bound,
+            written=chronicle.written,
+            trouble=bool(self.trouble),
+        )
+
+    # One turn of the loop.
+
+    def round(self) -> None:
+        """Look, decide, and make the verdict the one that starters get."""
+        began = next(self.clock)
+        self.open_journal()
+        self.observe()
+        peers = self.ask()
+        durable = self.transfer_is_durable()
+        mark = self.new_mark()
+        with self.changed:
+            self.peers = peers
+            if mark is not None:
+                self.keep(mark=mark)
+            if self.pod.disk is not None:
+                self.learn_from_disk(self.pod.disk)
+            self.learn_from_round(durable=durable)
+            self.end_promise(asked_at=began)
+            facts = self.facts()
+            decision = decide(facts)
+            self.count_doomed(decision)
+            if not isinstance(decision, Bootstrap) and not override.changes_hands(facts.own):
+                self.retire(decision.reason)
+            bound = self.memory.promise
+        if isinstance(decision, Bootstrap):
+            verdict = self.campaign(facts, decision, began)
+        else:
+            action = Action.JOIN if isinstance(decision, Join) else None
+            verdict = Verdict(decision, action, bound, began)
+        self.settle(verdict)
+        self.chronicle.turned(self.facts(), self.verdict, self.world.say)
+        self.stop_stuck_server(decision)
+        self.turned_at = time.monotonic()
+
+    def stop_stuck_server(self, decision: Decision) -> None:
+        """Stop a server that has been stuck for many rounds; a change of view passes through non-Primary, too."""
+        if not isinstance(decision, Stop):
+            self.stuck = 0
+            return
+        self.stuck += 1
+        if self.stuck >= (ALONE_ROUNDS if decision.alone else STUCK_ROUNDS):
+            self.stuck = 0
+            with self.changed:
+                self.keep(left=quorum.left_by_stop(self.pod.server))
+            failure = self.world.stop()
+            self.world.say(f"the server was told to stop: {failure or 'it will'}")
+            self.chronicle.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
+
+    def observe(self) -> None:
+        """Probe the lock and, if something holds it, ask the server."""
+        with self.changed:
+            if self.pod.starter:
+                return
+        held = not self.world.lock_is_free()
+        if held and self.says_hello():
+            return
+        server = self.world.server() if held else None
+        if isinstance(server, Server) and not server.primary:
+            server = replace(server, view=self.world.view())
+        self.tell_silence(server if isinstance(server, str) else "")
+        with self.changed:
+            self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
+            self.seen_at = time.monotonic()
+
+    def says_hello(self) -> bool:
+        """Wait for who has just taken the lock of a frozen pod: between `on-start` and `start` there is nobody.
+
+        A starter takes the lock first and says hello then; it executes nothing in between, so the pod is frozen still.
+        `inspect` and `restore` take it, too, and say nothing: what was reported outlives them for this moment, and who
+        starts a server compares it with the datadir before.
+        """
+        with self.changed:
+            if self.pod.phase is not Phase.FROZEN:
+                return False
+            return self.changed.wait_for(lambda: self.pod.starter, HELLO_S)
+
+    def transfer_is_durable(self) -> bool:
+        """Make what a state transfer wrote durable before its joining mark is closed: rsync does not fsync."""
+        server = self.record().primary
+        if not self.memory.joining or server is None or not server.settled:
+            return True
+        # As long as the disk takes for a whole database, and a restart of this agent would only begin anew.
+        self.syncing = True
+        failure = self.world.sync()
+        self.turned_at = time.monotonic()
+        self.syncing = False
+        self.tell_trouble("the state transfer cannot be made durable", failure)
+        return not failure
+
+    def tell_trouble(self, what: str, failure: str) -> None:
+        """Log what is in the way when that changes: it is tried again in every round, maybe for days."""
+        if failure != self.troubles.get(what, ""):
+            self.world.say(f"{what}: {failure or 'not any more'}")
+            self.troubles[what] = failure
+
+    def new_mark(self) -> Mark | None:
+        """How far this volume has certainly come in a view that is not marked yet (proof P1, `proof`).
+
+        The view is read before and after: what was applied in between is at or beyond the change to it.
+        """
+        server, marked = self.record().primary, self.memory.mark
+        if self.memory.joining or server is None or not server.settled:
+            return None
+        view = self.world.view()
+        if view is None or (marked is not None and (marked.view, marked.position.uuid) == (view.name, server.uuid)):
+            return None
+        applied = self.world.applied()
+        if isinstance(applied, str) or self.world.view() != view:
+            return None
+        return Mark(view.name, applied)
+
+    def tell_silence(self, reason: str) -> None:
+        """Log why a server that is alive cannot be asked; that it does not listen yet is normal."""
+        if reason != self.silence and not any(normal in reason for normal in STARTING):
+            self.world.say(f"the server does not tell its state: {reason}" if reason else "the server tells its state")
+            self.silence = reason
+
+    def ask(self) -> dict[int, Record | Unknown]:
+        """Ask all expected peers for their records."""
+        names = {self.settings.pod_of(o): o for o in self.expected() - {self.settings.ordinal}}
+        return {names[name]: record for name, record in self.world.records(sorted(names)).items()}
+
+    def expected(self) -> frozenset[int]:
+        """The ordinals that must be heard: the configured ones, and all that the journal, DNS or a peer knows of."""
+        return self.known().union(*(r.expected for r in self.peers.values() if isinstance(r, Record)))
+
+    def known(self) -> frozenset[int]:
+        """The ordinals that I know of myself, whatever DNS shows (R12, R13).
+
+        Only these are told to others: repeated hearsay would keep an ordinal alive for ever that was seen once.
+        """
+        remembered = frozenset(ordinal for ordinal, _ in self.memory.volumes)
+        return frozenset(range(self.settings.replicas)) | {self.settings.ordinal} | remembered | self.world.ordinals()
+
+    def campaign(self, facts: Facts, decision: Bootstrap, began: int) -> Verdict:
+        """Bootstrap if all expected pods are bound to it, else ask those that are not.
+
+        Permission comes only from records that were asked for in this round, after every promise was made: so nobody
+        has become Primary in between (R3, R4).
+        """
+        try:
+            mine = self.candidacy(facts)
+        except JournalUnwritableError as exc:
+            return Verdict(Hold("journal", str(exc)), began=began)
+        if mine is None:
+            return Verdict(Wait(decision.rule, "another pod asked for a promise first"), began=began)
+        missing = election.unbound(replace(facts, own=self.record()), mine)
+        if not missing:
+            return Verdict(decision, Action.BOOTSTRAP, mine, began)
+        asked = {
+            r.pod: Prepare(mine, self.record(), r.boot_id, r.disk)
+            for r in facts.answers
+            if r.disk and r.ordinal in missing
+        }
+        answers = self.world.promises(asked)
+        refusals = [f"{pod}: {a[1].reason}" for pod, a in answers.items() if isinstance(a, tuple) and a[1]]
+        if refusals:
+            self.retire(f"refused by {'; '.join(refusals)}")
+        else:
+            self.wake.set()
+        names = ", ".join(self.settings.pod_of(o) for o in missing)
+        waits = Wait(decision.rule, f"{decision.reason}; asking {names} for a promise")
+        return Verdict(waits, promise=None if refusals else mine, began=began)
+
+    def candidacy(self, facts: Facts) -> Promise | None:
+        """My promise to myself, made durable before anybody else is asked; None if I am bound to another pod by now.
+
+        Raises JournalUnwritableError.
+        """
+        with self.changed:
+            own = self.memory.promise
+            if own is not None and not self.is_mine(own):
+                return None
+            if own is not None and own.term > self.pod.retired:
+                return own
+            term = election.highest_term([self.record(), *facts.answers]) + 1
+            return self.bind(Promise(term, self.settings.ordinal, self.boot_id))
+
+    def settle(self, verdict: Verdict) -> None:
+        """Publish the verdict, unless this pod was bound otherwise while it was found."""
+        with self.changed:
+            if verdict.action is not None and verdict.promise != self.memory.promise:
+                verdict = Verdict(Wait("promised", "bound by a promise meanwhile"), began=verdict.began)
+            # Not after it was taken: a second file would outlive the server that the first one started.
+            wanted = verdict.action is Action.BOOTSTRAP and self.pod.phase is Phase.FROZEN
+            if wanted and not self.settings.permission.exists():
+                verdict = self.write_permission(verdict)
+            self.tell(verdict)
+            self.verdict = verdict
+            self.changed.notify_all()
+
+    def tell(self, verdict: Verdict) -> None:
+        """Log a verdict that says something new; what my own server does is told by the phase."""
+        if verdict.line != self.told and verdict.decision.rule != "own-server":
+            self.world.say(verdict.line)
+            self.chronicle.decided(verdict)
+            self.told = verdict.line
+
+    # What only this agent does to itself; all of it with the lock held.
+
+    def open_journal(self) -> None:
+        """Open the journal if that has not been possible yet (R1)."""
+        with self.changed:
+            if not self.trouble:
+                return
+            try:
+                self.memory = self.journal.read() or new_memory(self.cluster_id, self.settings.pod)
+                # A term is used once: a late request from an earlier life must not undo what was promised after it.
+                self.pod = self.pod.retire(self.memory.term)
+                # Written as it was read: a volume that has become read-only is noticed before it is needed.
+                self.journal.write(self.memory)
+                owner = (self.memory.cluster_id, self.memory.pod)
+                self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
+            except BootstrapError as exc:
+                self.trouble = str(exc)
+            self.promised_at = next(self.clock)
+
+    def foreign(self) -> str:
+        """Why this volume is not ours to use (R35)."""
+        other = "of another cluster" if self.memory.cluster_id != self.cluster_id else f"of {self.memory.pod}"
+        return f"the volume is {other}: attach the right one"
+
+    def bind(self, to: Promise, **said: object) -> Promise:
+        """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError.
+
+        `said` is what else is remembered with it, in the same write: an operator's word, the winner's volume.
+        """
+        permission.void(self.settings.permission)
+        term = max(self.memory.term, to.term)
+        self.memory = self.journal.write(self.memory, **{"promise": to, "term": term, "word": None, **said})
+        self.promised_at = next(self.clock)
+        self.chronicle.note("promise", f"term {to.term} is promised to {self.settings.pod_of(to.winner)}")
+        self.verdict = Verdict(Wait("promised", f"term {to.term} has just been promised"))
+        return to
+
+    def end_promise(self, asked_at: int) -> None:
+        """Drop a promise that has ended by a sign of its winner."""
+        bound = self.memory.promise
+        later = self.heard() if asked_at > self.promised_at else []
+        if bound is not None and election.ended(bound, [self.record(), *later]):
+            self.keep(promise=None, word=None)
+            if self.memory.promise is None:
+                self.chronicle.note("promise", f"term {bound.term} binds no longer")
+                # Who waits for this pod to be Primary is told by the questions of a round.
+                self.wake.set()
+
+    def retire(self, reason: str) -> None:
+        """Give up a candidacy of this life of the agent whose permission nobody has taken."""
+        with self.changed:
+            bound = self.memory.promise
+            if bound is None or not self.is_mine(bound) or self.pod.taken is not None:
+                return
+            permission.void(self.settings.permission)
+            if self.word is not None:
+                self.fate = {"epoch": bound.term, "state": "void", "line": reason}
+            self.pod = self.pod.retire(bound.term)
+            self.keep(promise=None, word=None)
+            self.world.say(f"term {bound.term} is given up: {reason}")
+            self.chronicle.note("promise", f"term {bound.term} is given up: {reason}")
+
+    def is_mine(self, bound: Promise) -> bool:
+        """Whether this life of the agent is the promise's winner."""
+        return (bound.winner, bound.boot_id) == (self.settings.ordinal, self.boot_id)
+
+    def learn_from_round(self, *, durable: bool) -> None:
+        """Remember what this round has shown of the cluster."""
+        own = self.record()
+        if own.primary is not None:
+            self.count_surplus(own.primary)
+        before, awaited = self.memory, frozenset(range(self.settings.replicas)) | self.world.ordinals()
+        self.write_down(persistent_state.after_round(before, own, self.heard(), durable=durable, awaited=awaited))
+        forked = lineage.pending(before.lineage)
+        if forked and not lineage.pending(self.memory.lineage):
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.memory.uuid}
+            done = f"the operator's word of epoch {forked.epoch} is done: the history is now {self.memory.uuid}"
+            self.world.say(done)
+            self.chronicle.note("word", done)
+
+    def learn_from_disk(self, disk: Disk) -> None:
+        """Remember what the disk tells of a new history that was permitted."""
+        forked, learnt = lineage.pending(self.memory.lineage), persistent_state.read_from(self.memory, disk)
+        if forked is None or learnt == self.memory:
+            return
+        if disk.position and disk.position.uuid == forked.parent:
+            self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
+        else:
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": learnt.uuid}
+        self.write_down(learnt)
+
+    def heard(self) -> list[Record]:
+        """The peers that have answered in the last round."""
+        return [r for r in self.peers.values() if isinstance(r, Record)]
+
+    def count_surplus(self, server: Server) -> None:
+        """Remember that there were members that are no pods, once they have been too many for long enough."""
+        self.surplus = self.surplus + 1 if server.size > 1 + len(self.maybe_alive()) else 0
+        if self.surplus >= SURPLUS_ROUNDS:
+            self.keep(strangers=True)
+
+    def count_doomed(self, decision: Decision) -> None:
+        """How long it was waited for that a Primary Component notices that it has lost its quorum; some never will."""
+        if decision.rule == "quorum":
+            self.doomed += 1
+        elif decision.rule != "join":
+            self.doomed = 0
+
+    def maybe_alive(self) -> list[int]:
+        """The other pods that may have a server, as far as is known; more members than these are no pods (R36)."""
+        known = self.expected() - {self.settings.ordinal}
+        return [o for o in known if not isinstance(peer := self.peers.get(o), Record) or not peer.absent]
+
+    def keep(self, **changes: object) -> None:
+        """Remember with these changes."""
+        self.write_down(replace(self.memory, **changes))  # type: ignore[arg-type]  # as in `Journal.write`
+
+    def write_down(self, memory: Memory) -> None:
+        """Write what is true whether or not it reaches the disk; a failure is told and tried again."""
+        if self.trouble or memory == self.memory:
+            return
+        failure = ""
+        try:
+            self.memory = self.journal.write(memory)
+        except JournalUnwritableError as exc:
+            failure = str(exc)
+        self.tell_trouble("what was seen is not remembered", failure)
+
+    def see(self, pod: Pod) -> None:
+        """Take over a new state of the pod."""
+        if pod.phase is not self.pod.phase:
+            self.world.say(f"this pod is {pod.phase}")
+            self.chronicle.note("phase", f"this pod is {pod.phase}")
+        self.pod = pod
+
+    def write_permission(self, verdict: Verdict) -> Verdict:
+        """Lay the one-shot permission down for `start` to consume (R2)."""
+        granted = verdict.promise
+        if granted is None:  # pragma: no cover  # a BOOTSTRAP verdict is made with its promise
+            return verdict
+        try:
+            permission.lay_down(self.settings.permission, granted.term, self.boot_id)
+        except OSError as exc:
+            reason = f"{self.settings.permission} cannot be written ({exc.strerror})"
+            return Verdict(Hold("permission", reason), began=verdict.began)
+        return verdict
+
+    # What the starters call.
+
+    def starter_arrived(self) -> int:
+        """A starter has connected, with the volume's lock in its hands; returns its number.
+
+        The end of an earlier one's connection may be noticed only later: it must not be taken for the end of this one.
+        """
+        with self.changed:
+            self.starter = next(self.clock)
+            self.see(self.pod.arrived())
+            self.wake.set()
+            self.changed.notify_all()
+            return self.starter
+
+    def starter_left(self, starter: int) -> None:
+        """Its connection has ended: it is gone, or it has become the server."""
+        with self.changed:
+            if starter == self.starter:
+                # Who holds a frozen pod's lock by now may be the next starter: the next look (`observe`) tells.
+                held = self.pod.phase is not Phase.FROZEN and not self.world.lock_is_free()
+                self.see(self.pod.left(held=held))
+        self.wake.set()
+
+    def reported(self, starter: int, disk: Disk, fingerprint: str) -> None:
+        """The starter has read the datadir: only verdicts from now on count."""
+        with self.changed:
+            if starter != self.starter:
+                return
+            disk = quorum.with_left(disk, self.memory.left)
+            self.see(self.pod.reported(disk, fingerprint))
+            self.learn_from_disk(disk)
+            if self.errand:
+                there = disk.data_class not in BLANK or disk.doubtful
+                self.fate = {**self.fate, "undone": self.errand if there else ""}
+            self.errand = ""
+            self.verdict = Verdict(Wait("start", "the datadir has just been read"))
+        self.wake.set()
+
+    def next_verdict(self, seen: Verdict | None, timeout: float) -> Verdict:
+        """Wait until there is a verdict that says something else than `seen`; after `timeout` seconds the same one."""
+
+        def news() -> bool:
+            current = self.verdict
+            return current.began > 0 and (
+                seen is None or (current.word, current.decision) != (seen.word, seen.decision)
+            )
+
+        with self.changed:
+            self.changed.wait_for(news, timeout)
+            return self.verdict
+
+    def take(self, starter: int, timeout: float) -> Verdict:
+        """Give this starter the permission of a verdict that was found after this call, once (R2, R3).
+
+        The action is None if there is none.
+        A permission to join is marked in the journal first: until Synced is seen, the disk may be in a state transfer.
+        """
+        with self.changed:
+            asked = next(self.clock)
+            self.wake.set()
+            self.changed.wait_for(lambda: self.verdict.began > asked, timeout)
+            verdict = self.verdict
+            allowed = verdict.began > asked and verdict.promise == self.memory.promise and starter == self.starter
+            if verdict.action is None or self.errand or not allowed or self.pod.phase is not Phase.FROZEN:
+                return replace(verdict, action=None)
+            try:
+                self.memory = self.journal.write(self.permitted(verdict))
+            except JournalUnwritableError as exc:
+                return Verdict(Hold("journal", str(exc)), began=verdict.began)
+            self.see(self.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0))
+            self.chronicle.permitted(verdict)
+            if lineage.pending(self.memory.lineage):
+                self.fate = {**self.fate, "state": "taken"}
+            return verdict
+
+    def permitted(self, verdict: Verdict) -> Memory:
+        """What is to be remembered before a starter gets this permission."""
+        memory, decision = self.memory, verdict.decision
+        if isinstance(decision, Bootstrap):
+            return persistent_state.before_bootstrap(memory, first=decision.first, forced=decision.forced)
+        life, epoch = permission.kernel_boot_id(), epoch_alive(self.facts())
+        return persistent_state.before_join(memory, self.pod.disk, self.heard(), life=life, epoch=epoch)
+
+    def order(self, errand: str) -> None:
+        """Give the starter an errand; what was found before is void."""
+        self.errand = errand
+        self.verdict = Verdict(Wait("errand", f"an operator has ordered: {errand}"), began=next(self.clock))
+        self.changed.notify_all()

@@ -1,0 +1,232 @@
+"""The agent's body: sockets, threads and the loop around its mind."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstrap.agent import join_progress, probe_server
+from bootstrap.agent.agent import Agent
+from bootstrap.agent.control_handler import Desk
+from bootstrap.agent.ports import World
+from bootstrap.agent.recorder import Chronicle
+from bootstrap.control import channel
+from bootstrap.core.model.facts import Phase, Position, Record, View
+from bootstrap.datadir import inspection
+from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
+from bootstrap.mariadb import client, pod_config
+from bootstrap.network import exchange
+from bootstrap.network.fanout import Directory, Neighbours
+from bootstrap.settings import Settings, read_secrets
+from bootstrap.storage import atomic, event_log, lock
+from peerfinder.errors import PeerFinderError
+
+DECIDING_S = 0.25
+"""Between two rounds while this pod waits for a decision."""
+
+STARTING_S = 0.05
+"""Between two looks at a server that is being bootstrapped."""
+
+SETTLED_S = 2.0
+"""Between two rounds while every member is alive and Primary."""
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Run the agent for ever; raises BootstrapError for what an operator must change first."""
+    secrets = read_secrets(settings.secrets_dir)
+    channel.prepare_folder(settings.run_dir)
+    try:
+        directory = Directory(settings)
+    except PeerFinderError as exc:
+        raise SettingInvalidError(str(exc)) from exc
+    boot = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
+    neighbours = Neighbours(directory, exchange.Client(boot, settings.exchange_port))
+    world = World(
+        lock_is_free=lambda: lock_is_free(settings),
+        server=lambda: client.status(settings.server_socket, secrets.agent_password),
+        sync=lambda: sync(settings),
+        view=lambda: last_view(settings),
+        applied=lambda: applied(settings, secrets.agent_password),
+        stop=lambda: client.stop(settings.server_socket, secrets.agent_password),
+        records=neighbours.records,
+        promises=neighbours.promises,
+        ordinals=lambda: neighbours.shown,
+        say=say,
+        addresses=neighbours.fresh,
+    )
+    only_agent(settings, say)
+    agent = Agent(settings, secrets.cluster_id, world)
+    agent.chronicle, agent.version = chronicle(settings, say), own_version()
+    membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
+    neighbours.client.membership, neighbours.client.state = membership, agent.state
+    listen(settings, membership, agent)
+    channel.Server(settings.agent_socket, Desk(agent).serve)
+
+    def changed() -> None:
+        try:
+            if settings.cnf.exists() and pod_config.write(settings, secrets.cluster_id, directory, agent.expected()):
+                say(f"{settings.cnf} now lists the pods {sorted(agent.expected())}")
+        except BootstrapError as exc:
+            say(str(exc))
+        agent.wake.set()
+
+    neighbours.start_watching(changed)
+    answer_probes(settings, agent)
+    join_progress.watch(agent)
+    agent.chronicle.note("agent", f"agent of {settings.pod}, version {agent.version}, life {agent.boot_id}")
+    keep_certificates_loaded(settings, secrets.agent_password, say)
+    say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
+    while True:
+        agent.wake.clear()
+        agent.round()
+        rest(agent, pause(agent))
+
+
+def own_version() -> str:
+    """This program's version; empty where it was not installed as a package.
+
+    From the name of the folder that an installer leaves ("Recording installed projects", `.dist-info`): to ask
+    importlib.metadata costs a megabyte, of which nothing is needed again.
+    """
+    left = (found.name for folder in sys.path for found in Path(folder).glob("peerfinder-*.dist-info"))
+    if name := next(left, ""):
+        return name.removeprefix("peerfinder-").removesuffix(".dist-info")
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # elsewhere, as in an archive
+
+    try:
+        return version("peerfinder")
+    except PackageNotFoundError:
+        return ""
+
+
+def chronicle(settings: Settings, say: Callable[[str], None]) -> Chronicle:
+    """What this volume has seen, and from now on written down in the background."""
+    meta = settings.lock.parent
+    log, trouble = event_log.read(meta)
+    told = Chronicle(log)
+    if trouble:
+        say(f"the event log {meta / event_log.NAME} begins anew: {trouble}")
+        told.note("lost", f"what was told before is not known: {trouble}")
+    writer = event_log.Writer(meta, lambda: told.log, say)
+    told.changed = writer.more.set
+    writer.start()
+    return told
+
+
+def only_agent(settings: Settings, say: Callable[[str], None]) -> None:
+    """Hold the volume's agent lock for this life: a second agent would void what the first one permits and promises.
+
+    A pod that was deleted by force lives on beside its successor for as long as its server takes to end, and its agent
+    ends after that: the next one waits, because a container that ends instead is started again later and later.
+    On a volume that cannot be written no promise can be given in any case.
+    """
+    meta = settings.lock.parent
+    try:
+        meta.mkdir(mode=0o700, parents=True, exist_ok=True)
+        told = f"another agent lives on this volume ({meta}): waiting for its end; two pods must not share one"
+        lock.acquire_waiting(meta / "agent.lock", None, lambda: say(told))
+    except (OSError, JournalUnwritableError):
+        return
+
+
+def listen(settings: Settings, membership: exchange.Membership, agent: Agent) -> None:
+    """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
+    address = (settings.bind_address, settings.exchange_port)
+    try:
+        answering = exchange.Server(address, membership, agent.record, agent.prepare, agent.noticed)
+    except OSError as exc:
+        raise SettingInvalidError(
+            f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
+        ) from exc
+    threading.Thread(target=answering.serve_forever, name="exchange", daemon=True).start()
+
+
+def answer_probes(settings: Settings, agent: Agent) -> None:
+    """Answer probes in the background; raises SettingInvalidError when the port is taken.
+
+    Not without it: a probe that is answered by another program would be a lie.
+    """
+    address, port = settings.bind_address, settings.health_port
+    if not port:
+        return
+    try:
+        answering = probe_server.listen(address, port, agent.view)
+    except OSError as exc:
+        raise SettingInvalidError(
+            f"cannot listen on {address} port {port} for probes ({exc.strerror}): set HEALTH_PORT, 0 for none"
+        ) from exc
+    threading.Thread(target=answering.serve_forever, name="health", daemon=True).start()
+
+
+def keep_certificates_loaded(settings: Settings, password: str, say: Callable[[str], None]) -> None:
+    """Have the server load its certificates whenever they are replaced, in the background."""
+    if settings.tls_dir is None:
+        return
+    from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL's memory only where there is TLS
+
+    def reload() -> str:
+        return client.reload_certificates(settings.server_socket, password)
+
+    threading.Thread(
+        target=tls.keep_loaded, args=(settings.tls_dir, reload, say), name="certificates", daemon=True
+    ).start()
+
+
+def lock_is_free(settings: Settings) -> bool:
+    """Whether nothing lives on the volume; what cannot be known is no."""
+    try:
+        return lock.is_free(settings.lock)
+    except BootstrapError:
+        return False
+
+
+def sync(settings: Settings) -> str:
+    """Make the volume durable; returns a reason where that failed."""
+    try:
+        atomic.sync_volume(settings.data_root)
+    except OSError as exc:
+        return f"{settings.data_root}: {exc.strerror}"
+    return ""
+
+
+def last_view(settings: Settings) -> View | None:
+    """The view in gvwstate.dat; None where it cannot be read."""
+    try:
+        return inspection.last_view(inspection.Layout(settings.data_root))
+    except OSError:
+        return None
+
+
+def applied(settings: Settings, password: str) -> Position | str:
+    """How far the server has come, once the name of its view's file is durable; a reason where that is not known.
+
+    Galera renames the file and does not sync its folder: a power cut could bring an older view back.
+    """
+    try:
+        atomic.sync_folder(inspection.Layout(settings.data_root).data)
+    except OSError as exc:
+        return f"{settings.data_root}: {exc.strerror}"
+    return client.applied(settings.server_socket, password)
+
+
+def rest(agent: Agent, seconds: float) -> None:
+    """Rest until the next round is due, or somebody wakes the agent.
+
+    A server that is being bootstrapped is looked at more often, without asking the peers: they all wait for it.
+    """
+    due = time.monotonic() + seconds
+    while agent.is_bootstrapping() and time.monotonic() < due:
+        if agent.wake.wait(STARTING_S):
+            return
+        agent.observe()
+        if not agent.is_bootstrapping():
+            return
+    agent.wake.wait(due - time.monotonic())
+
+
+def pause(agent: Agent) -> float:
+    """How long the loop rests: seldom when all is well, often while somebody waits or a joining mark is open."""
+    records = [agent.record(), *agent.peers.values()]
+    settled = all(isinstance(r, Record) and r.phase is Phase.RUNNING and r.primary and not r.joining for r in records)
+    return SETTLED_S if settled else DECIDING_S

@@ -1,0 +1,46 @@
+"""`galera-bootstrap inspect`: what is on the datadir."""
+
+import json
+import os
+
+import click
+
+from bootstrap.core.model import lineage
+from bootstrap.core.model.codec import dump_disk
+from bootstrap.core.model.facts import Position
+from bootstrap.datadir import inspection
+from bootstrap.mariadb.recover import Recover
+from bootstrap.settings import current
+from bootstrap.storage import lock
+from bootstrap.storage.journal import Journal
+from bootstrap.storage.permission import same_life
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(output: str) -> None:
+    """Tell class and position of this pod's datadir; no server may be running on it.
+
+    The position comes from the server's own recovery, as at every start (`mariadbd --wsrep-recover`).
+    While it runs, the agent sees a held lock and soon tells its peers that this pod is unknown: decisions wait for it.
+    """
+    settings = current()
+    layout = inspection.Layout(settings.data_root)
+    fd = lock.acquire(settings.lock)
+    memory = Journal(layout.meta).read()
+    command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
+    recover = Recover(command, keep_fds=(fd,), direct=settings.upgrade_from)
+    fork = lineage.pending(memory.lineage) if memory else None
+    disk = inspection.inspect(
+        layout,
+        recover,
+        joining=bool(memory and memory.joining),
+        initialised=bool(memory and memory.initialised),
+        same_boot=bool(memory and same_life(memory.joining)),
+        base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
+    )
+    os.close(fd)
+    if output == "json":
+        click.echo(json.dumps({"schema": "galera-bootstrap/inspect/v1", **dump_disk(disk)}))
+        return
+    click.echo(f"{disk.data_class}  {disk.position or '-'}  {disk.detail}")

@@ -1,0 +1,1 @@
+"""I/O: the agent's unix socket, both ends, and its messages."""

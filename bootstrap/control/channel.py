@@ -1,0 +1,158 @@
+"""The agent's unix socket, both ends: one JSON object a line, a question and its answer.
+
+A connection is also a sign of life: while a starter is connected it holds the volume's lock, and the agent is told when
+the connection ends.  Who may connect is decided by the run folder's permissions (0700): one uid for all containers.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstrap.core.model.codec import Json
+from bootstrap.errors import AgentUnreachableError, SettingInvalidError
+
+MAX_LINE = 1024 * 1024
+"""Bytes of one message; what is longer is not one of ours."""
+
+
+class Connection:
+    """One end of a connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.stream = sock.makefile("rwb")
+
+    def send(self, message: Json) -> None:
+        """Send one message."""
+        self.stream.write(json.dumps(message).encode() + b"\n")
+        self.stream.flush()
+
+    def receive(self) -> Json | None:
+        """Wait for one message; None when the other end has gone."""
+        line = self.stream.readline(MAX_LINE)
+        if not line.endswith(b"\n"):
+            return None
+        message = json.loads(line)
+        return message if isinstance(message, dict) else None
+
+    def close(self) -> None:
+        """End the connection."""
+        # Not closed but shut down first: a copy of the descriptor in a child must not keep the other end waiting.
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.stream.close()
+        self.sock.close()
+
+
+class Client:
+    """A command's end of the agent's socket."""
+
+    def __init__(self, path: Path, timeout: float | None = None) -> None:
+        """Connect, and wait at most `timeout` seconds for this and for each answer; raises AgentUnreachableError."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(str(path))
+        except OSError as exc:
+            sock.close()
+            raise AgentUnreachableError(
+                f"no agent answers at {path} ({exc.strerror or exc}): is the agent's container running?"
+            ) from exc
+        self.connection = Connection(sock)
+
+    def ask(self, op: str, **arguments: object) -> Json:
+        """Ask and wait for the answer; raises AgentUnreachableError when the agent goes away."""
+        try:
+            self.connection.send({"op": op, **arguments})
+            answer = self.connection.receive()
+        except (OSError, ValueError) as exc:
+            raise AgentUnreachableError(f"the agent went away ({exc})") from exc
+        if answer is None:
+            raise AgentUnreachableError("the agent went away")
+        if "error" in answer:
+            raise SettingInvalidError(f"the agent says: {answer['error']} (is it of another version?)")
+        return answer
+
+    def close(self) -> None:
+        """End the connection."""
+        self.connection.close()
+
+
+def connect(path: Path, patience: float, on_wait: Callable[[str], None]) -> Client:
+    """Connect to an agent that may be starting or restarting; raises AgentUnreachableError after `patience` seconds.
+
+    `on_wait` is told once when there is something to wait for.
+    """
+    try:
+        return Client(path)
+    except AgentUnreachableError as exc:
+        on_wait(f"{exc}; waiting up to {patience:g} s")
+    # Here, because who finds the agent at once, as nearly everybody does, need not pay for it.
+    from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed  # noqa: PLC0415
+
+    again = Retrying(
+        retry=retry_if_exception_type(AgentUnreachableError),
+        wait=wait_fixed(0.1),
+        stop=stop_before_delay(patience),
+        reraise=True,
+    )
+    return again(Client, path)
+
+
+class Server:
+    """The agent's end: a thread for each connection."""
+
+    def __init__(self, path: Path, serve: Callable[[Connection], None]) -> None:
+        """Listen at `path`, over the socket of an earlier agent if it left one; raises SettingInvalidError."""
+        prepare_folder(path.parent)
+        self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            path.unlink(missing_ok=True)
+            self.sock.bind(str(path))
+        except OSError as exc:
+            self.sock.close()
+            raise SettingInvalidError(f"cannot listen at {path} ({exc}): choose a shorter or writable RUN_DIR") from exc
+        self.sock.listen()
+        self.serve = serve
+        threading.Thread(target=self._accept, name="control", daemon=True).start()
+
+    def _accept(self) -> None:
+        while self.sock.fileno() >= 0:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                time.sleep(0.1)  # out of descriptors for a moment, or closed
+                continue
+            threading.Thread(target=self._converse, args=[Connection(sock)], daemon=True).start()
+
+    def _converse(self, connection: Connection) -> None:
+        try:
+            self.serve(connection)
+        except (OSError, ValueError, RecursionError):
+            pass  # the other end broke off, or is not one of ours
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.sock.close()
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the run folder private where it is ours; in a pod it is the kubelet's, and only its containers see it.
+
+    Raises SettingInvalidError when it cannot be made or looked at.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(stat.S_IRWXU)
+    except OSError as exc:
+        raise SettingInvalidError(f"the run folder {folder} cannot be used ({exc.strerror}): check its owner") from exc

@@ -1,0 +1,1 @@
+"""Pure: the rules, the quorum proofs, the election, the operator's override."""

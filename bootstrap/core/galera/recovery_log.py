@@ -1,0 +1,70 @@
+"""The position that `mariadbd --wsrep-recover` writes into its log.
+
+Pure: the log's text in, a position out.  Starting the server and catching its log is `datadir`'s work.
+"""
+
+import re
+
+from bootstrap.core.model.facts import NIL_UUID, UNKNOWN_SEQNO, Position
+from bootstrap.errors import RecoverFailedError
+
+_LINE = re.compile(r"WSREP[:\]]+ Recovered position:?[ \t]*(.*)")
+"""`WSREP: Recovered position: ...` of MariaDB, `[WSREP] Recovered position: ...` of MySQL 8."""
+
+_POSITION = re.compile(
+    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):(-1|\d{1,19})(?:,[0-9,-]*)?\s*", re.ASCII | re.IGNORECASE
+)
+"""uuid:seqno; with wsrep_gtid_mode a comma and GTIDs follow, which are not part of the position."""
+
+
+def recovered(log: str) -> Position | None:
+    """Return the position in the last such line; None when the server says that it knows of none.
+
+    Raises RecoverFailedError when there is no such line, or the last one cannot be read: the position is unknown
+    then, which is not "none" and not 0 (a server without wsrep_on or a provider ends with status 0 and no line).
+    """
+    lines = _LINE.findall(log)
+    if not lines:
+        raise RecoverFailedError(f"the server recovered no position: {complaint(log)}")
+    match = _POSITION.fullmatch(lines[-1])
+    if match is None:
+        raise RecoverFailedError(f"the recovered position cannot be read: {lines[-1][:120]!a}")
+    uuid, seqno = match[1].lower(), int(match[2])
+    if uuid == NIL_UUID and seqno == UNKNOWN_SEQNO:
+        return None
+    if uuid == NIL_UUID or seqno == UNKNOWN_SEQNO:
+        raise RecoverFailedError(f"the recovered position is only half known: {uuid}:{seqno}")
+    return Position(uuid, seqno)
+
+
+_FOLLOWS = (
+    "Aborting",
+    "DDL_LOG: Failed",
+    "Plugin initialization aborted",
+    "Could not open mysql.plugin table",
+    "Failed to initialize plugins",
+    "Unknown/unsupported storage engine",
+    "registration as a ",
+)
+"""Complaints that only follow from another one."""
+
+_MAY_FOLLOW = (
+    "init function returned error",
+    "encryption plugin is not available",
+    "Unable to create the shared innodb_temporary",
+)
+"""Complaints that mostly do: of a key that cannot be read, of a full disk; without another one they are the cause."""
+
+
+def complaint(log: str) -> str:
+    """Return the line of the log that most likely names the cause.
+
+    The last error that does not follow from another; where all do, the first of them.
+    """
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if "[ERROR]" in line or line.startswith("Could not open")]
+    causes = [line for line in errors if not any(text in line for text in _FOLLOWS)]
+    causes = [line for line in causes if not any(text in line for text in _MAY_FOLLOW)] or causes
+    skipped = [line for line in lines if "skipping position recovery" in line]
+    chosen = (causes or skipped or errors[:1] or lines or ["it wrote no log"])[-1]
+    return re.sub(r"^.*?\[(ERROR|Note)\] ", "", chosen)[:300]

@@ -1,0 +1,89 @@
+"""The life of one pod as its agent follows it: who holds the volume's lock, what was reported, what was permitted.
+
+A pure value with its transitions.  What matters most is that `FROZEN` is never claimed on a guess: a lock that is held
+by something that did not report, or a report from before a server ran, leads to `UNKNOWN` or `STARTING`.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bootstrap.core.model.facts import Disk, Phase, Server
+
+
+class Action(StrEnum):
+    """What a starter has been permitted to do."""
+
+    JOIN = "join"
+    BOOTSTRAP = "bootstrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What the agent knows of its own pod."""
+
+    starter: bool = False
+    """A starter is connected; it holds the volume's lock and starts nothing without a permission."""
+    held: bool = True
+    """Something holds the volume's lock; until it was probed, that must be assumed."""
+    disk: Disk | None = None
+    """The report on the datadir, valid until something else gets to write to it."""
+    fingerprint: str = ""
+    """The datadir's fingerprint when it was reported."""
+    taken: Action | None = None
+    """The permission that a starter has taken."""
+    term: int = 0
+    """The term of a taken permission to bootstrap."""
+    server: Server | None = None
+    """What the live server says."""
+    retired: int = 0
+    """The highest term that this life of the agent will not bootstrap under (any more)."""
+
+    @property
+    def phase(self) -> Phase:
+        """What the pod is doing."""
+        if self.starter and self.taken is None:
+            return Phase.FROZEN if self.disk else Phase.RECOVERING
+        if self.server is not None:
+            return Phase.RUNNING
+        if self.taken is not None:
+            return Phase.BOOTSTRAPPING if self.taken is Action.BOOTSTRAP else Phase.JOINING
+        if self.held:
+            return Phase.UNKNOWN
+        return Phase.FROZEN if self.disk else Phase.STARTING
+
+    def arrived(self) -> "Pod":
+        """A starter has connected, with the lock in its hands: whatever ran before has ended."""
+        return replace(self._after_server(), starter=True, held=True)
+
+    def reported(self, disk: Disk, fingerprint: str) -> "Pod":
+        """The starter has read the datadir."""
+        return replace(self, disk=disk, fingerprint=fingerprint)
+
+    def took(self, action: Action, term: int = 0) -> "Pod":
+        """The starter has taken its permission and is about to execute the server; the report ends with that."""
+        return replace(self, taken=action, term=term, disk=None, fingerprint="")
+
+    def left(self, *, held: bool) -> "Pod":
+        """The starter's connection has ended; `held` says whether the lock outlived it."""
+        return replace(self, starter=False).observed(held=held, server=None)
+
+    def observed(self, *, held: bool, server: Server | None) -> "Pod":
+        """The lock was probed and, if it is held, the server asked."""
+        if self.starter:
+            return self
+        if not held:
+            return replace(self._after_server(), held=False)
+        if self.taken is None:
+            # Something that never reported lives on the volume: what was read before means nothing any more.
+            return replace(self, held=True, server=server, disk=None, fingerprint="")
+        return replace(self, held=True, server=server)
+
+    def retire(self, term: int) -> "Pod":
+        """Give a term up: this life of the agent will not bootstrap under it."""
+        return replace(self, retired=max(self.retired, term))
+
+    def _after_server(self) -> "Pod":
+        """The lock is free or in a starter's hands: a taken permission is over, and so is its term."""
+        if self.taken is None:
+            return replace(self, server=None)
+        return replace(self, server=None, taken=None, term=0, disk=None, fingerprint="").retire(self.term)

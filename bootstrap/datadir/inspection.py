@@ -1,0 +1,401 @@
+"""What is on this volume: the class and the position of a datadir, found out before anything may write to it.
+
+Knows the files of a datadir and the server's own `--wsrep-recover`; knows neither peers nor decisions, and not
+whether the volume belongs to this pod (that is in the journal, so FOREIGN is the caller's finding).  INCONSISTENT
+cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The caller holds the volume's lock.
+"""
+
+import errno
+import itertools
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
+from bootstrap.core.galera.grastate import GraState
+from bootstrap.core.model.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position, View
+from bootstrap.datadir import provenance
+from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
+from bootstrap.mariadb.recover import Recover
+from bootstrap.storage import atomic
+
+SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
+"""All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
+`wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
+
+BAD_DISK = "; the disk under the volume fails: mend it, or give the pod another volume"
+"""What to do about EIO."""
+
+FULL_DISK = "; the volume is full: make room"
+"""What to do about ENOSPC, as the server tells it in three ways."""
+
+_GRASTATE_MODE = 0o660
+"""As Galera creates it under the umask of mariadbd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are on the volume."""
+
+    data_root: Path
+    """The volume."""
+
+    @property
+    def data(self) -> Path:
+        """The datadir."""
+        return self.data_root / "data"
+
+    @property
+    def data_tmp(self) -> Path:
+        """A first initialisation under way; never a datadir."""
+        return self.data_root / "data.tmp"
+
+    @property
+    def meta(self) -> Path:
+        """The journal and the lock: beside the datadir, because a state transfer wipes the datadir."""
+        return self.data_root / "meta"
+
+    @property
+    def grastate(self) -> Path:
+        """Galera's saved state."""
+        return self.data / "grastate.dat"
+
+
+def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
+    layout: Layout,
+    recover: Recover,
+    *,
+    joining: bool,
+    initialised: bool,
+    same_boot: bool = False,
+    base: Position | None = None,
+) -> Disk:
+    """Return the class and the position of the datadir; whatever cannot be found out is UNKNOWN, with the cure.
+
+    `joining`: the journal has an open joining mark (a join was executed and Synced never seen).
+    `initialised`: the journal says that this toolkit's first initialisation completed here.
+    `same_boot`: the kernel under which that join was executed still runs (its boot id stands in the mark).
+    `base`: where an operator's word permitted a new history here that has not been seen since.
+
+    Raises ServerMissingError only.
+    """
+    try:
+        suspect = joining and _is_suspect(layout, same_boot=same_boot)
+        disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)
+        if disk is None and suspect:
+            disk = _suspected(layout, recover)
+        found = disk or _by_position(layout, recover, initialised=initialised, base=base)
+        return replace(found, view=last_view(layout))
+    except RecoverFailedError as error:
+        return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
+    except GraStateInvalidError as error:
+        return Disk(DataClass.UNKNOWN, detail=str(error))
+    except OSError as error:
+        return Disk(
+            DataClass.UNKNOWN,
+            # A read that fails, as on a broken disk, does not name its file.
+            detail=f"cannot read {error.filename or layout.data}: {error.strerror}{_cure_of(error)}",
+        )
+
+
+def unreadable(layout: Layout, recover: Recover) -> str:
+    """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
+
+    Where nothing tells which server wrote it, as with data from elsewhere, the server's own refusal must do.
+    Raises ServerMissingError, RecoverFailedError, OSError.
+    """
+    stopped = _was_stopped(layout)
+    wrote = provenance.by(layout.data, layout.meta)
+    if wrote is not None:
+        opens = server_version.series(recover.version())
+        if why := server_version.obstacle(wrote, opens, stopped=stopped, direct=recover.direct):
+            return why
+    return "" if stopped else _undecided(layout, recover)
+
+
+def _undecided(layout: Layout, recover: Recover) -> str:
+    """Why a recovery would roll back what only a binary log tells to be committed; empty = it would not."""
+    before = provenance.binlog(layout.meta)
+    if not before:
+        return ""
+    index = binlog.index(before, _names(layout.data))
+    there = index is not None and (layout.data / index).exists()
+    # A server that was killed on its first start may not have come as far as its log.
+    first = not layout.grastate.exists()
+    now = binlog.options(recover.arguments())
+    return binlog.obstacle(before, now, there=there or first, note=str(layout.meta / provenance.BINLOG))
+
+
+def _was_stopped(layout: Layout) -> bool:
+    """Whether the last server ended in order.
+
+    grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`); gvwstate.dat goes only
+    at a clean stop.
+    """
+    with suppress(GraStateInvalidError, FileNotFoundError):
+        state = grastate.parse(layout.grastate.read_bytes())
+        whole = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
+        return whole and not (layout.data / "gvwstate.dat").exists()
+    return False
+
+
+def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
+    """Say whether a datadir with an open joining mark may be torn by the transfer that the join asked for.
+
+    Before Galera asks for a state transfer it writes the nil uuid, and the uuid comes back only after the transfer has
+    ended and the server has opened the files (galera replicator_str.cpp, `request_state_transfer`: mark_unsafe ...
+    mark_safe).  It skips the first write when the file had no uuid (saved_state.cpp, `mark_unsafe`), so a mark with a
+    file that is absent, blank or nil is an interrupted transfer even without the scripts' markers.  A mark with a uuid
+    means: before the request, or after the transfer, perhaps in an IST, which only adds whole transactions; the files
+    are as good as after any kill.  But rsync does not fsync what it writes: if the machine has gone down, too, a
+    completed transfer may be torn under an intact grastate.dat.  So the position counts only under the same kernel.
+    """
+    if not same_boot:
+        return True
+    try:
+        return classify.is_nil(layout.grastate.read_bytes())
+    except FileNotFoundError:
+        return True
+
+
+def _suspected(layout: Layout, recover: Recover) -> Disk:
+    """Tell how far a suspect datadir may reach: never a candidate, and not to be thrown away unheard either.
+
+    The mark stays open when the agent could not close it at Synced (a full disk, a refused login), and then the newest
+    commits may be here.
+    """
+    detail = "a join was executed here and Synced is not on record"
+    if why := unreadable(layout, recover):
+        return Disk(DataClass.UNKNOWN, detail=why)
+    try:
+        found = recover.run(layout.data)
+        return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, doubtful=found is not None)
+    except RecoverFailedError:
+        return Disk(DataClass.SST_INTERRUPTED, detail=detail, doubtful=True)
+
+
+def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
+    """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
+
+    Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
+    donor's position with status 0, and which it would bootstrap, although tables are incomplete.
+    """
+    if not layout.data_root.is_dir():
+        return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
+    names = _names(layout.data)
+    raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
+    sign = classify.transfer_sign(names, raw, fresh=fresh)
+    if sign:
+        return Disk(DataClass.SST_INTERRUPTED, detail=sign)
+    missing = [name for name in ("ibdata1", "mysql") if name not in names]
+    if missing and suspect:
+        return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here, and there is no whole database")
+    if len(missing) == 2:
+        return classify.without_database(names, raw)
+    if missing:
+        # The server would create a new ibdata1 beside the old tables.
+        return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
+    if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {_owner_cure()}")
+    return None
+
+
+def _by_position(layout: Layout, recover: Recover, *, initialised: bool, base: Position | None) -> Disk:
+    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
+
+    A server that begins a new history writes its uuid to grastate.dat first, then resets InnoDB's position, then writes
+    the first one of the new history, which no commit comes before; killed on that way, it has committed nothing.
+    """
+    raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
+    state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
+    if why := unreadable(layout, recover):
+        return Disk(DataClass.UNKNOWN, detail=why)
+    found = recover.run(layout.data)
+    if base is not None and found in (None, base) and _is_other(state, base):
+        return Disk(
+            DataClass.DDL_CRASH, base, detail="the start of a new history by an operator's word came to nothing"
+        )
+    if found is None:
+        return classify.without_position(state, initialised=initialised)
+    if raw is None:
+        return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
+    if state is None:
+        return Disk(
+            DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
+        )
+    return classify.with_position(state, found)
+
+
+def _is_other(state: GraState | None, base: Position) -> bool:
+    """Whether grastate.dat names a running history, and not the one that it was to be forked from."""
+    return state is not None and state.uuid not in (NIL_UUID, base.uuid) and state.seqno == UNKNOWN_SEQNO
+
+
+def fingerprint(layout: Layout) -> str:
+    """Return a text that changes when anything writes to the datadir; cheap, for "is it still as it was inspected?"."""
+    names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_REMAINS)
+    return " ".join(f"{name}={_stamp(layout.data / name)}" for name in names)
+
+
+def clean_for_join(layout: Layout, disk: Disk) -> None:
+    """Remove what would confuse the join; the caller has made the joining mark durable first.
+
+    A left-over wsrep_sst.pid names a process that may exist again in a new container (mariadb-operator issue 425).
+    gvwstate.dat would make the joiner wait without limit for the members of an old view, and an empty one is fatal
+    (galera issue 354); a good one is kept beside the journal.  A datadir given up gets an empty grastate.dat before its
+    markers go: Galera then takes a full transfer and not an IST into torn data, and the sign stays until the transfer
+    has ended.  Raises OSError.
+    """
+    if not layout.data.is_dir():
+        return
+    if disk.data_class is DataClass.SST_INTERRUPTED:
+        _write_grastate(layout, b"")
+    if disk.data_class is DataClass.CRASHED and disk.position is not None:
+        # A seqno in the file would win over --wsrep_start_position, and it is not what InnoDB holds.
+        _write_grastate(layout, grastate.render(GraState(disk.position.uuid, UNKNOWN_SEQNO, safe_to_bootstrap=False)))
+    if last_view(layout) is not None:
+        layout.meta.mkdir(mode=0o700, exist_ok=True)
+        atomic.replace(layout.meta / "gvwstate.dat", (layout.data / "gvwstate.dat").read_bytes())
+    for name in (*SST_REMAINS, "gvwstate.dat"):
+        path = layout.data / name
+        if path.is_dir() and not path.is_symlink():
+            _remove(path)
+        else:
+            path.unlink(missing_ok=True)
+    atomic.sync_folder(layout.data)
+
+
+def prepare_winner(layout: Layout, winner: Position) -> None:
+    """Write the grastate.dat under which Galera bootstraps at this position with this uuid (R24).
+
+    Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
+    position on the command line counts, which it does only if the uuid stands in the file: without grastate.dat a
+    bootstrap makes a new uuid.  A donor's left-over wsrep_sst.pid would make the first transfer wait for a process that
+    is not its own (mariadb-operator issue 425).  The last view stays, because its number goes on from there, unless
+    Galera would die of it (galera issue 354).  Raises OSError.
+    """
+    if last_view(layout) is None:
+        (layout.data / "gvwstate.dat").unlink(missing_ok=True)
+    (layout.data / "wsrep_sst.pid").unlink(missing_ok=True)
+    state: GraState | None = None
+    with suppress(GraStateInvalidError, FileNotFoundError):
+        state = grastate.parse(layout.grastate.read_bytes())
+    clean = state is not None and (state.uuid, state.seqno) == (winner.uuid, winner.seqno)
+    seqno = winner.seqno if clean else UNKNOWN_SEQNO
+    _write_grastate(layout, grastate.render(GraState(winner.uuid, seqno, safe_to_bootstrap=True)))
+
+
+def prepare_fork(layout: Layout) -> None:
+    """Write the grastate.dat under which Galera bootstraps these data with a new uuid (R27).
+
+    With the nil uuid the start position is ignored ("Starting new group from scratch", galera replicator_smm.cpp); an
+    absent file would do as well, and would look like an accident if the server is never started.  Raises OSError.
+    """
+    for name in ("gvwstate.dat", "wsrep_sst.pid"):
+        (layout.data / name).unlink(missing_ok=True)
+    _write_grastate(layout, grastate.render(GraState(NIL_UUID, UNKNOWN_SEQNO, safe_to_bootstrap=True)))
+
+
+def unfit(layout: Layout) -> str:
+    """Why a datadir cannot be adopted as it is, whatever the server would make of it; empty = it can be tried.
+
+    The server would create what is missing beside the rest, and would recover a position from a torn transfer.
+    """
+    names = _names(layout.data)
+    raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
+    missing = [name for name in ("ibdata1", "mysql") if name not in names]
+    return f"{missing[0]} is missing" if missing else classify.transfer_sign(names, raw, fresh=False)
+
+
+def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path | None:
+    """Put the datadir aside on the same volume, durably, or remove it; returns where it is now.  Raises OSError.
+
+    Without a datadir there is nothing to do: an empty pod may have been bound by a promise that is given up with it.
+    """
+    if not layout.data.exists():
+        return None
+    name = f"discarded-{position.uuid}-{position.seqno}" if position else "discarded-unknown"
+    target = next(
+        p for n in itertools.count(1) if not (p := layout.data_root / (name if n == 1 else f"{name}-{n}")).exists()
+    )
+    layout.data.rename(target)
+    atomic.sync_folder(layout.data_root)
+    if not delete:
+        return target
+    _remove(target)
+    atomic.sync_folder(layout.data_root)
+    return None
+
+
+def last_view(layout: Layout) -> View | None:
+    """Return the last Primary view that this node was in; None when there is no file, or none that Galera can read."""
+    with suppress(GvwStateInvalidError, FileNotFoundError):
+        return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
+    return None
+
+
+def forget_state(layout: Layout) -> None:
+    """Remove the state files of an INITIALIZED datadir before it bootstraps the first time (again).
+
+    An interrupted first start may have left grastate.dat blank, nil or with a uuid that no data bear; without it Galera
+    makes a new uuid, and refuses nothing.  Raises OSError.
+    """
+    for name in ("grastate.dat", "gvwstate.dat"):
+        (layout.data / name).unlink(missing_ok=True)
+    atomic.sync_folder(layout.data)
+
+
+def _write_grastate(layout: Layout, content: bytes) -> None:
+    """Replace grastate.dat; root gives it to the datadir's owner, whom the server may become."""
+    atomic.replace(layout.grastate, content, _GRASTATE_MODE)
+    if os.geteuid() == 0:
+        owner = layout.data.stat()
+        os.chown(layout.grastate, owner.st_uid, owner.st_gid)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.lstat()
+    except OSError as error:
+        return f"errno{error.errno}"
+    return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _cure_of(error: OSError) -> str:
+    """What to do where the kernel refuses to read."""
+    return BAD_DISK if error.errno == errno.EIO else f"; {_owner_cure()}"
+
+
+def _owner_cure() -> str:
+    return f"make the volume writable for uid {os.geteuid()} (fsGroup, or the volume is read-only)"
+
+
+def _cure(text: str) -> str:
+    """Return what to do about a failed recovery, where the log tells."""
+    cures = {
+        "Read-only file system": f"; {_owner_cure()}",
+        "Permission denied": f"; {_owner_cure()}",
+        "Input/output error": BAD_DISK,
+        "I/O error": BAD_DISK,
+        "out of disk space": FULL_DISK,
+        "error 28": FULL_DISK,
+        "No space left": FULL_DISK,
+        "Unable to lock": "; a server is running on this datadir: stop it",
+        "Upgrade after a crash": "; start once with the server version that wrote it, and stop that in order",
+        "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",
+    }
+    return next((cure for sign, cure in cures.items() if sign in text), "")
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415  # dear, and seldom needed
+
+    shutil.rmtree(folder)

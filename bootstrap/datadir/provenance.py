@@ -1,0 +1,61 @@
+"""Which server has written to this volume last: notes beside the datadir, and what the server itself leaves in it.
+
+The notes are ours, made before every start, because a state transfer takes the server's own file away.
+"""
+
+from pathlib import Path
+
+from bootstrap.core.galera import server_version
+from bootstrap.core.galera.server_version import Series
+from bootstrap.errors import RecoverFailedError
+from bootstrap.storage import atomic
+
+NOTE = "server-version"
+"""In `meta/`: the text of `mariadbd --version` of the server that was last started here."""
+
+BINLOG = "server-binlog"
+"""In `meta/`: the options of its binary log, a line each; an empty file = it had none."""
+
+LEFT = ("mariadb_upgrade_info", "mysql_upgrade_info")
+"""What mariadb-install-db and mariadb-upgrade leave in a datadir, the newer name first; no server touches them."""
+
+
+def by(data: Path, meta: Path) -> Series | None:
+    """The major version of the server that wrote these data last; None = nothing tells.
+
+    Raises OSError, or RecoverFailedError for a note that names no version.
+    """
+    note = meta / NOTE
+    if (text := _text(note)) is not None:
+        if (found := server_version.series(text)) is None:
+            raise RecoverFailedError(f"{note} names no version: write the one of the server that ran here last into it")
+        return found
+    told = (server_version.series(text) for name in LEFT if (text := _text(data / name)) is not None)
+    return next((found for found in told if found), None)
+
+
+def note(meta: Path, text: str) -> None:
+    """Remember durably which server is about to be started; a server without a version leaves none.  Raises OSError."""
+    if server_version.series(text) is None:
+        (meta / NOTE).unlink(missing_ok=True)
+    elif _text(meta / NOTE) != text:
+        atomic.replace(meta / NOTE, text.encode())
+
+
+def binlog(meta: Path) -> tuple[str, ...]:
+    """The options of the last server's binary log; none where it had none, or nothing tells.  Raises OSError."""
+    return tuple((_text(meta / BINLOG) or "").splitlines())
+
+
+def note_binlog(meta: Path, words: tuple[str, ...]) -> None:
+    """Remember durably with which of them a server is about to be started.  Raises OSError."""
+    text = "".join(f"{word}\n" for word in words)
+    if _text(meta / BINLOG) != text:
+        atomic.replace(meta / BINLOG, text.encode())
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None

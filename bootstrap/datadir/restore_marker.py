@@ -1,0 +1,64 @@
+"""The mark of a volume whose data came from a backup: until they have a history of their own, they may only start one.
+
+It stands beside the journal.  The history that the data are of may live on, or come back, on other disks with other
+commits under the same numbers: data from a backup must never be counted with them (galera issue of mariadb-operator
+580 and 324: a restore that merged, or did nothing, in silence).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.core.model.facts import DataClass, Disk, Position
+from bootstrap.errors import JournalInvalidError
+from bootstrap.storage import atomic
+
+MARK = "restored.json"
+"""In `meta/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored here."""
+
+    name: str
+    """The backup's."""
+    position: Position
+    """Where the data were when it was made."""
+
+
+def write(meta: Path, restored: Restored) -> None:
+    """Make the mark durable; before the data get their name, so that they never stand there without it.
+
+    Raises OSError.
+    """
+    position = restored.position
+    told = {"name": restored.name, "uuid": position.uuid, "seqno": position.seqno}
+    atomic.replace(meta / MARK, json.dumps(told).encode())
+
+
+def read(meta: Path) -> Restored | None:
+    """The mark, if there is one; raises JournalInvalidError."""
+    path = meta / MARK
+    try:
+        told = json.loads(path.read_bytes())
+        return Restored(str(told["name"]), Position(str(told["uuid"]), int(told["seqno"])))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise JournalInvalidError(f"{path} cannot be understood ({exc}): what was restored here is unknown") from exc
+
+
+def forget(meta: Path) -> None:
+    """Remove the mark: the data are about to be replaced by a cluster's.  Raises OSError."""
+    if (meta / MARK).exists():
+        (meta / MARK).unlink()
+        atomic.sync_folder(meta)
+
+
+def seen(disk: Disk, restored: Restored | None) -> Disk:
+    """What the datadir counts as: while it is of the backup's own history, nothing until that ends by a new one."""
+    if restored is None or disk.position is None or disk.position.uuid != restored.position.uuid:
+        return disk
+    detail = f"restored from the backup {restored.name}; it starts a new history once all other pods are empty"
+    return Disk(DataClass.UNKNOWN, disk.position, detail=detail)

@@ -1,0 +1,154 @@
+"""`my-galera.cnf` from values: safe defaults, a value can never add an option, the file is replaced whole.
+
+Knows the options' names and the template; not where a value comes from.
+"""
+
+import pkgutil
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
+from bootstrap.storage import atomic
+
+if TYPE_CHECKING:
+    from bootstrap.mariadb.tls import Tls
+
+TEMPLATE = "my-galera.cnf.j2"
+
+GROUP_PORT = 4567
+IST_PORT = 4568
+SST_PORT = 4444
+"""Galera's own ports, the same on every member."""
+
+FORBIDDEN = frozenset("\"\\'#;$`{}%?&")
+"""What means something to the option file's parser, to the provider's URL or to a shell that an SST runs in."""
+
+
+MEMBER = re.compile(r"[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+"""A name or an address; one that is empty would make the list a bare `gcomm://`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cnf:
+    """The values of a my-galera.cnf."""
+
+    datadir: str
+    socket: str
+    cluster_name: str
+    """`wsrep_cluster_name`, at most 32 characters."""
+    node_name: str
+    members: tuple[str, ...]
+    """The members' names or addresses, this node's too; never empty: a bare `gcomm://` is itself a bootstrap."""
+    node_address: str
+    """This node's address; empty = the server finds out."""
+    bind_address: str
+    provider: str
+    provider_options: tuple[tuple[str, str], ...]
+    sst_method: str
+    sst_auth: str
+    """ACCOUNT:PASSWORD of a donor's server, for a method that reads it through SQL; empty = none."""
+    tls: "Tls | None"
+    """None = neither clients nor members have TLS."""
+    flush_log_at_trx_commit: str
+    user: str
+    """The account that a server started by root changes to; empty = it is not started by root."""
+    include_dir: str
+    """A folder with the user's options, read before ours; empty = there is none."""
+
+    def __post_init__(self) -> None:
+        """An empty member list must not exist (galera replicator_smm.cpp: `gcomm://` alone bootstraps)."""
+        if not self.members:
+            raise SettingInvalidError("the list of members is empty: refusing to write a bare gcomm://")
+        for member in self.members:
+            if not MEMBER.fullmatch(member):
+                raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
+
+    @property
+    def certain_address(self) -> str:
+        """The one address that everything is bound to; empty = all."""
+        return "" if self.bind_address in ("0.0.0.0", "::") else self.bind_address  # noqa: S104  # compared, not bound
+
+    @property
+    def gcomm_options(self) -> tuple[tuple[str, str], ...]:
+        """The provider's options; on a certain address all of Galera's ports must be bound to it."""
+        options = (*self.provider_options, *(self.tls.provider_options if self.tls else ()))
+        if self.bind_address == "::":
+            # Galera's own default is IPv4 alone (gcomm conf.cpp, `tcp://0.0.0.0:4567`); this one is both.
+            return (*options, ("gmcast.listen_addr", f"tcp://[::]:{GROUP_PORT}"))
+        if not self.certain_address:
+            return options
+        host = bracketed(self.certain_address)
+        # Also with TLS the scheme may be tcp: the socket.ssl_* options are for whatever listens there.
+        own = (("gmcast.listen_addr", f"tcp://{host}:{GROUP_PORT}"), ("ist.recv_addr", f"{host}:{IST_PORT}"))
+        return (*options, *own)
+
+
+def bracketed(address: str) -> str:
+    """An IPv6 address in the brackets that a port after it needs."""
+    return f"[{address}]" if ":" in address else address
+
+
+def render(cnf: Cnf) -> str:
+    """The text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # dear, and seldom needed
+
+    environment = Environment(
+        loader=PackageLoader("bootstrap.mariadb"),
+        undefined=StrictUndefined,
+        finalize=_plain,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  # an option file is not HTML; _plain refuses what could escape
+    )
+    environment.filters["bracketed"] = bracketed
+    ports = {"group_port": GROUP_PORT, "sst_port": SST_PORT}
+    return environment.get_template(TEMPLATE).render(cnf=cnf, **ports)
+
+
+def update(path: Path, cnf: Cnf) -> bool:
+    """Write the file if it is not what these values make, and say whether it was; raises as `render` and `write` do.
+
+    Its last line tells of which values and which template the text above was made, so that nothing need be rendered to
+    know: what does that is dear, and each start of a container and each change of the peers asks.
+    """
+    if _is_current(path, cnf):
+        return False
+    text = render(cnf)
+    return write(path, f"{text}# {_mark(cnf, text)}\n")
+
+
+def _is_current(path: Path, cnf: Cnf) -> bool:
+    try:
+        text, _, mark = path.read_text().rpartition("# ")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return mark == f"{_mark(cnf, text)}\n"
+
+
+def _mark(cnf: Cnf, text: str) -> str:
+    """Tells these values, this template and this text from all others."""
+    template = pkgutil.get_data("bootstrap.mariadb", f"templates/{TEMPLATE}") or b""
+    return sha256(b"\0".join((template, repr(cnf).encode(), text.encode()))).hexdigest()
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace the file if its text differs, and say whether it did; raises ConfigNotWrittenError."""
+    try:
+        if path.is_file() and path.read_text() == text:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.replace(path, text.encode(), 0o640)
+    except OSError as exc:
+        raise ConfigNotWrittenError(f"{path} cannot be written ({exc.strerror}): make its folder writable") from exc
+    return True
+
+
+def _plain(value: object) -> object:
+    text = str(value)
+    if not text.isprintable() or text != text.strip() or FORBIDDEN & set(text):
+        raise SettingInvalidError(f"{text[:60]!r} cannot stand in my-galera.cnf: it could mean more than itself")
+    return value

@@ -1,0 +1,102 @@
+"""The position that the server itself recovers: one run of `mariadbd --wsrep-recover`.
+
+Knows how to ask; not what the answer means for the datadir.
+"""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.core.galera import recovery_log
+from bootstrap.core.galera.server_version import Series
+from bootstrap.core.model.facts import Position
+from bootstrap.errors import RecoverFailedError, ServerMissingError
+
+
+@dataclass(slots=True)
+class Recover:
+    """How to ask the server for the recovered position."""
+
+    command: tuple[str, ...]
+    """The server and its --defaults-file: the very configuration of the later start, or InnoDB may rebuild its log."""
+    extra_args: tuple[str, ...] = ()
+    """Arguments to add, for example --user=root."""
+    keep_fds: tuple[int, ...] = ()
+    """Descriptors that the server inherits: the volume's lock, so that it stays held if this process is killed."""
+    direct: Series | None = None
+    """Data of this series the server may open over others in between, an operator says."""
+    timeout: float | None = None
+    """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
+    _version: str = field(default="", init=False)
+
+    def run(self, data: Path) -> Position | None:
+        """Start the server with --wsrep-recover on the datadir and return the position (R25, R42); None = it has none.
+
+        It is a real start that runs InnoDB's crash recovery, and that creates files in an empty datadir.
+        --skip-log-error, because log_error in the configuration would hide the position (of the other spellings,
+        --log-error=/dev/stderr makes a file /dev/stderr.err); --skip-networking, because it would bind the port.
+        Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
+        """
+        options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
+        status, log = self._log_of((*self.command, *self.extra_args, *options))
+        if status != 0:
+            raise RecoverFailedError(
+                f"mariadbd --wsrep-recover ended with status {status}: {recovery_log.complaint(log)}"
+            )
+        return recovery_log.recovered(log)
+
+    def version(self) -> str:
+        """The server's own line about its version, asked for once; empty where it tells none.
+
+        Raises ServerMissingError.
+        """
+        # Without the configuration: an option in it that this server does not know must not hide its version.
+        self._version = self._version or told_by((self.command[0], "--no-defaults", "--version"))
+        return self._version
+
+    def arguments(self) -> str:
+        """What the server reads in its option files, as arguments; empty where it tells nothing.
+
+        Raises ServerMissingError.
+        """
+        # It must stand among the first, as --defaults-file does (my_default.c, `get_defaults_options`).
+        return told_by((*self.command[:2], "--print-defaults"))
+
+    def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
+        """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
+        try:
+            server = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=self.keep_fds,
+            )
+        except OSError as error:
+            raise missing(command[0], error) from error
+        with server:
+            try:
+                _, log = server.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired as error:
+                server.kill()
+                raise RecoverFailedError(f"mariadbd --wsrep-recover took over {self.timeout} s") from error
+            except BaseException:
+                server.kill()
+                raise
+        return server.returncode, log.decode(errors="replace")
+
+
+def told_by(command: tuple[str, ...]) -> str:
+    """What a server prints and ends; empty where it does not.  Raises ServerMissingError."""
+    try:
+        told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    except OSError as error:
+        raise missing(command[0], error) from error
+    return told.stdout.decode(errors="replace").strip() if told.returncode == 0 else ""
+
+
+def missing(program: str, error: OSError) -> ServerMissingError:
+    """What to say when there is no server to run."""
+    return ServerMissingError(f"cannot run {program}: {error.strerror}; this needs the database's own image")

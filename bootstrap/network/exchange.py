@@ -1,0 +1,277 @@
+"""Records and requests for promises between agents: HTTP/1.1, JSON, sealed with an HMAC in both directions.
+
+Knows how a message travels and who may send one; nothing of what it means for a decision.
+Everything that goes wrong on the way is an `Unknown` with its reason: refused, silent, too long, wrongly sealed.
+"""
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import TypeVar
+
+from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.model.codec import (
+    Json,
+    MessageInvalidError,
+    decode,
+    dump_prepare,
+    dump_record,
+    encode,
+    load_answer,
+    load_prepare,
+    load_record,
+)
+from bootstrap.core.model.facts import Record, Unknown
+from bootstrap.core.status.events import plain
+from bootstrap.network.auth import Message
+from bootstrap.network.http_server import Bounded, OneRequest, shut
+
+Reply = TypeVar("Reply", Record, tuple[Record, Refusal | None])
+
+RECORD = "/v1/record"
+PREPARE = "/v1/prepare"
+
+MAX_BODY = 256 * 1024
+"""Bytes; a record of a set of 999 pods is below 100 kB."""
+
+MAX_HEAD = 8192
+"""Bytes of a request line and its headers; a member's are below 1 kB."""
+
+MAX_CONNECTIONS = 64
+"""At once; for one more the oldest is cut: a member needs milliseconds, and who only holds on must not shut it out."""
+
+DEADLINE_S = 2.0
+"""For one whole exchange with one peer."""
+
+UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
+"""The cure where no agent has said a word, with the port's number behind it (R41)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What makes an agent one of the cluster."""
+
+    cluster_id: str
+    """Generated with the Secret; another cluster has another one."""
+    keys: tuple[bytes, ...]
+    """The key to seal with, then keys that are accepted besides while one is being rotated."""
+    pod: str
+    """The agent's own pod."""
+    boot_id: str
+    """The life of the agent."""
+
+    @property
+    def sender(self) -> str:
+        """How this agent names itself in a message."""
+        return f"{self.pod}/{self.boot_id}"
+
+
+class Client:
+    """Asks other agents."""
+
+    def __init__(self, membership: Membership, port: int) -> None:
+        self.membership = membership
+        self.port = port
+        self.state: Callable[[], str] = lambda: ""
+        """What its own agent is, in a word that others may be waiting for."""
+
+    @property
+    def unreached(self) -> str:
+        """The cure that stands with every `Unknown` of a peer from which nothing came at all."""
+        return f"{UNREACHED} {self.port}"
+
+    def record(self, pod: str, address: str) -> Record | Unknown:
+        """Ask a pod for its record."""
+        reply = self._exchange("GET", RECORD, pod, address, b"")
+        return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_record)
+
+    def prepare(self, pod: str, address: str, prepare: Prepare) -> tuple[Record, Refusal | None] | Unknown:
+        """Ask a pod to promise; answers with its record after that, and the refusal if there is one."""
+        reply = self._exchange("POST", PREPARE, pod, address, encode(dump_prepare(prepare)))
+        return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_answer)
+
+    def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> Json | Unknown:
+        """Ask with the newest key, then the previous one: a pod that was not restarted yet knows only that (R34)."""
+        reply: Json | Unknown = FORBIDDEN
+        for key in self.membership.keys:
+            reply = self._ask(key, f"{method} {path}", pod, address, body)
+            if reply is not FORBIDDEN:
+                break
+        return reply
+
+    def _ask(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> Json | Unknown:
+        me = self.membership
+        nonce = secrets.token_hex(16)
+        request = Message("request", target, me.cluster_id, me.sender, pod, nonce, body)
+        headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(key)}
+        if state := self.state():
+            headers["State"] = state
+        answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
+        if isinstance(answer, Unknown):
+            return replace(answer, cure=self.unreached)
+        response, raw = answer
+        if response.status == HTTPStatus.FORBIDDEN:
+            return FORBIDDEN
+        if response.status != HTTPStatus.OK:
+            return Unknown(f"it answers {response.status} {plain(response.reason)[:40]}")
+        sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
+        if len(raw) > MAX_BODY or not request.answer(sender, raw).verified(me.keys, seal):
+            return Unknown("its answer is not sealed with our key and cluster id")
+        if sender.partition("/")[0] != pod:
+            return Unknown(f"{sender.partition('/')[0]} answers in its place")
+        try:
+            return decode(raw)
+        except MessageInvalidError as exc:
+            return Unknown(f"its answer is not understood: {exc}")
+
+
+FORBIDDEN = Unknown("it does not accept our key or our cluster id")
+
+
+def _fetch(
+    connection: HTTPConnection, target: str, body: bytes, headers: dict[str, str]
+) -> tuple[HTTPResponse, bytes] | Unknown:
+    """One request and its whole answer, within the deadline.
+
+    A peer that sends a byte now and then stays below every timeout of the socket; a timer cuts the socket.  (Not the
+    connection's: while an answer without keep-alive is read, http.client has already let go of it.)
+    """
+    began, late = time.monotonic(), threading.Event()
+    timer = threading.Timer(0, lambda: None)
+    try:
+        connection.connect()
+        timer = threading.Timer(DEADLINE_S - (time.monotonic() - began), _cut, [connection.sock, late])
+        timer.daemon = True
+        timer.start()
+        method, _, path = target.partition(" ")
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        raw = response.read(MAX_BODY + 1)
+    except (OSError, HTTPException, ValueError) as exc:
+        return SLOW if late.is_set() else Unknown(_why(exc))
+    finally:
+        timer.cancel()
+        connection.close()
+    return SLOW if late.is_set() else (response, raw)
+
+
+SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s")
+
+
+def _checked(pod: str, reply: Json, load: Callable[[object], Reply]) -> Reply | Unknown:
+    try:
+        loaded = load(reply)
+    except MessageInvalidError as exc:
+        return Unknown(f"its answer is not understood: {exc}")
+    record = loaded if isinstance(loaded, Record) else loaded[0]
+    # A pod speaks for itself only: its name ends in its ordinal.
+    if record.pod != pod or not pod.endswith(f"-{record.ordinal}"):
+        return Unknown(f"it answers as {record.pod}")
+    return loaded
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, TimeoutError):
+        return f"silent for {DEADLINE_S:g} s"
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror.lower()
+    # Whoever has the address may have said this, and it goes to logs and terminals.
+    return plain(str(exc))[:80].strip() or type(exc).__name__
+
+
+def _cut(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
+    shut(sock)
+
+
+class Server(Bounded):
+    """Answers other agents."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        membership: Membership,
+        record: Callable[[], Record],
+        prepare: Callable[[Prepare], Refusal | None],
+        noticed: Callable[[str, str], None] = lambda _sender, _state: None,
+    ) -> None:
+        """Listen at once; `record`, `prepare` and `noticed` (who asks, and its state) are called from other threads."""
+        self.membership = membership
+        self.noticed = noticed
+        self.own_record = record
+        self.own_prepare = prepare
+        super().__init__(address, Handler, MAX_CONNECTIONS)
+
+    def reply_to(self, request: Message) -> Json | None:
+        """The answer to a verified request, or None when there is no such path."""
+        if request.target == f"GET {RECORD}":
+            return dump_record(self.own_record())
+        if request.target == f"POST {PREPARE}":
+            prepare = load_prepare(decode(request.body))
+            winner, promise = prepare.winner, prepare.promise
+            itself = winner.ordinal == promise.winner and winner.pod.endswith(f"-{winner.ordinal}")
+            if request.sender != f"{winner.pod}/{promise.boot_id}" or not itself:
+                raise MessageInvalidError("a pod can ask for a promise for itself only")
+            refusal = self.own_prepare(prepare)
+            return {"record": dump_record(self.own_record()), "refusal": refusal.reason if refusal else None}
+        return None
+
+
+class Handler(OneRequest):
+    """Verify, answer, close."""
+
+    server: Server
+    timeout = DEADLINE_S
+    most = MAX_HEAD + MAX_BODY
+
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
+        """Answer a request without a body."""
+        self._answer(b"")
+
+    def do_POST(self) -> None:  # noqa: N802  # http.server's name
+        """Answer a request with a bounded body."""
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > MAX_BODY:
+            self._refuse(413)
+            return
+        self._answer(self.rfile.read(int(length)))
+
+    def _answer(self, body: bytes) -> None:
+        me = self.server.membership
+        sender, nonce = self.headers.get("Sender", ""), self.headers.get("Nonce", "")
+        request = Message("request", f"{self.command} {self.path}", me.cluster_id, sender, me.pod, nonce, body)
+        if not request.verified(me.keys, self.headers.get("Seal", "")):
+            self._refuse(403)
+            return
+        # Not under the seal, which an agent of an earlier version would not understand: a hint, and nobody believes it.
+        self.server.noticed(sender, self.headers.get("State", ""))
+        try:
+            reply = self.server.reply_to(request)
+        except MessageInvalidError:
+            self._refuse(400)
+            return
+        if reply is None:
+            self._refuse(404)
+            return
+        raw = encode(reply)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(raw)))
+        self.send_header("Sender", me.sender)
+        self.send_header("Seal", request.answer(me.sender, raw).seal(self._key(request)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def _key(self, request: Message) -> bytes:
+        """The key that the asker sealed with: while keys are rotated it may not have ours yet."""
+        seal = self.headers.get("Seal", "")
+        return next(key for key in self.server.membership.keys if request.verified((key,), seal))
+
+    def _refuse(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()

@@ -1,0 +1,1 @@
+"""Around a cluster's life: install the tools, back up, restore, arbitrate."""

@@ -1,0 +1,1 @@
+"""Pure: names, sets of peers, when a hook is due."""

@@ -1,0 +1,67 @@
+"""What was seen of a Service's discovery, as plain values: what `probe` gives and `doctor` judges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from peerfinder.core.names import Names
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one name server said to one question."""
+
+    records: tuple[str, ...] = ()
+    """Targets or addresses, lower case, without final dot."""
+    status: str = ""
+    """Response code such as NOERROR or NXDOMAIN; empty: no answer came."""
+    fault: str = ""
+    """Why no whole answer came; empty: one did."""
+    truncated: bool = False
+    """Whether the answer over UDP was cut off."""
+    seconds: float = 0.0
+    """How long it took."""
+    negative_ttl: int | None = None
+    """How long a missing name may be remembered, seconds; None: not said."""
+    extra: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Addresses that came along, by name."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What one name server said."""
+
+    name: str
+    """Address and port."""
+    peers: tuple[Reply, ...]
+    """SRV of the Service, asked several times."""
+    tcp: Reply
+    """The same over TCP."""
+    addresses: Reply
+    """A and AAAA of the Service."""
+    own: Reply
+    """A and AAAA of our own name."""
+    version: Reply
+    """TXT of dns-version.<domain>, which each cluster DNS has (its specification, section 2.2)."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets in its first answer."""
+        return tuple(sorted(set(self.peers[0].records)))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything that was seen."""
+
+    names: Names
+    """The Service."""
+    own: str
+    """Our own name."""
+    search: tuple[str, ...] = ()
+    """The search list."""
+    ndots: int = 1
+    """Of resolv.conf."""
+    servers: tuple[Server, ...] = ()
+    """In the order of resolv.conf."""
+    domain_fault: str = ""
+    """Why the domain is a guess; empty: it is not."""

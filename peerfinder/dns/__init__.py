@@ -1,0 +1,1 @@
+"""I/O: which servers to ask, one question, the peers of a Service."""

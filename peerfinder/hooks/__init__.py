@@ -1,0 +1,1 @@
+"""I/O: a hook's process, its output, this process's signals."""
