@@ -314,7 +314,7 @@ def test_incident(case: tuple[Facts, Kind, str]) -> None:
 
 
 def test_every_rule_has_its_line_on_the_page_of_the_operators_word() -> None:
-    page = (ROOT / "docs" / "operators-word.md").read_text().partition("## All rules")[2]
+    page = (ROOT / "docs" / "override.md").read_text().partition("## All rules")[2]
     source = "".join(path.read_text() for path in (ROOT / "bootstrap").rglob("*.py"))
     named = set(re.findall(r"\b(?:Bootstrap|Join|Wait|Hold|Stop)\(\s*\"([\w-]+)\"", source))
     assert len(named) > 15
