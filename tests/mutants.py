@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 
 import pytest
 from _pytest.runner import runtestprotocol
+
+import bootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Mutant:
     race: int
     """The number of the race that the condition is for."""
     place: str
-    """`module:function` or `module:Class.function`, the module below `bootstrap`."""
+    """`module:function` or `module:Class.function`, where needed with the module's folder."""
     old: str
     """What stands there, once."""
     new: str
@@ -42,10 +44,17 @@ class MutantInvalidError(Exception):
     """The code has changed, and nothing can be taken away as the mutant says."""
 
 
+def module_called(name: str) -> ModuleType:
+    """The module of `bootstrap` of that name."""
+    folder = Path(bootstrap.__file__).parent
+    (path,) = (p for p in folder.rglob("*.py") if p.as_posix().endswith(f"/{name.replace('.', '/')}.py"))
+    return import_module(".".join(path.relative_to(folder.parent).with_suffix("").parts))
+
+
 def function_at(place: str) -> FunctionType:
     """The function itself, also behind a property."""
     module, _, path = place.partition(":")
-    found: object = import_module(f"bootstrap.{module}")
+    found: object = module_called(module)
     for name in path.split("."):
         found = inspect.getattr_static(found, name)
     found = found.fget if isinstance(found, property) else inspect.unwrap(found)  # type: ignore[arg-type]
@@ -59,7 +68,7 @@ def mutated(mutant: Mutant) -> CodeType:
     source = textwrap.dedent(inspect.getsource(function))
     if source.count(mutant.old) != 1:
         raise MutantInvalidError(f"this stands there {source.count(mutant.old)} times")
-    names = dict(vars(import_module(f"bootstrap.{mutant.place.partition(':')[0]}")))
+    names = dict(vars(module_called(mutant.place.partition(":")[0])))
     head, definition, body = source.replace(mutant.old, mutant.new).partition("def ")
     del head  # a property's decorator
     exec(compile(f"{definition}{body}", f"<{mutant}>", "exec"), names)

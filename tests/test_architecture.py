@@ -11,7 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 ORDER = {
     "bootstrap": (
-        "cli main __main__",
+        "__main__",
+        "main",
+        "cli",
         "commands",
         "entrypoints",
         "agent starter operations",
@@ -20,10 +22,9 @@ ORDER = {
         "network",
         "control",
         "storage",
-        "settings secrets",
+        "settings secret_files",
         "core.status",
-        "core.decision",
-        "core.galera",
+        "core.decision core.galera",
         "core.model",
         "process",
         "errors",
@@ -32,10 +33,10 @@ ORDER = {
         "cli",
         "commands",
         "poll",
-        "doctor",
+        "doctor log",
         "hooks dns health",
         "core",
-        "flags log imports",
+        "flags imports",
         "errors",
     ),
 }
@@ -74,6 +75,8 @@ def imports_of(path: Path) -> set[str]:
     """Every module that the file imports, wherever the import stands, type checkers' ones included."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "_typeshed":
+            continue  # for type checkers only, no module
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bootstrap.agent.agent import Agent
-from bootstrap.core.decision.decide import Hold, decide
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.decision.override import Survey, survey
 from bootstrap.core.model.codec import Json
 from bootstrap.core.model.facts import Facts, Phase, Promise, Unknown, Word
 from bootstrap.core.model.predicates import disk_of, pod_name, primaries
 from bootstrap.errors import JournalUnwritableError
-from bootstrap.storage.permission import kernel_boot_id
+from bootstrap.process.boot_id import kernel_boot_id
 
 FRESH_S = 20.0
 """How long a round that begins after the operator has spoken may take, with silent peers."""

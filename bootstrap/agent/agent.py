@@ -12,20 +12,24 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from bootstrap.agent.ports import STARTING, World
+from bootstrap.agent.ports import World
 from bootstrap.agent.recorder import Chronicle
 from bootstrap.core.decision import election, override, persistent_state, quorum
-from bootstrap.core.decision.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide, epoch_alive
-from bootstrap.core.decision.election import Prepare, Refusal
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Verdict, Wait
 from bootstrap.core.decision.persistent_state import Memory
-from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.decision.rules_live_primary import epoch_alive
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Mark, Phase, Promise, Record, Server, Unknown, Word
+from bootstrap.core.model.disk import DataClass, Disk, Mark
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Server, Unknown, Word
 from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.predicates import BLANK
 from bootstrap.core.status.probes import Details, View
 from bootstrap.errors import BootstrapError, JournalUnwritableError
+from bootstrap.mariadb.client import STARTING
+from bootstrap.process import boot_id
 from bootstrap.settings import Settings
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal, new_memory
@@ -623,7 +627,7 @@ class Agent:
         memory, decision = self.memory, verdict.decision
         if isinstance(decision, Bootstrap):
             return persistent_state.before_bootstrap(memory, first=decision.first, forced=decision.forced)
-        life, epoch = permission.kernel_boot_id(), epoch_alive(self.facts())
+        life, epoch = boot_id.kernel_boot_id(), epoch_alive(self.facts())
         return persistent_state.before_join(memory, self.pod.disk, self.heard(), life=life, epoch=epoch)
 
     def order(self, errand: str) -> None:

@@ -11,13 +11,13 @@ from bootstrap.agent import admin_requests, recorder
 from bootstrap.agent.agent import Agent
 from bootstrap.control.channel import Connection
 from bootstrap.core.decision import drain, join_order
-from bootstrap.core.decision.decide import RULES, Bootstrap
-from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.decision.decide import RULES
+from bootstrap.core.decision.decisions import Bootstrap, Verdict
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump_disk, dump_record, load_disk
 from bootstrap.core.model.facts import Record, Unknown
 from bootstrap.core.status import events, probes, summary
-from bootstrap.storage.permission import same_life
+from bootstrap.process.boot_id import same_life
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"

@@ -6,11 +6,9 @@ So several agents can be run against each other in one process, over a network t
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bootstrap.core.decision.election import Prepare, Refusal
-from bootstrap.core.model.facts import Position, Record, Server, Unknown, View
-
-STARTING = ("No such file", "Connection refused", "timed out")
-"""What a server's socket says while there is none, or while it starts."""
+from bootstrap.core.model.disk import Position, View
+from bootstrap.core.model.facts import Record, Server, Unknown
+from bootstrap.core.model.messages import Prepare, Refusal
 
 Answer = tuple[Record, Refusal | None] | Unknown
 

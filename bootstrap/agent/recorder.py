@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bootstrap.core.decision.decide import Hold
-from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.decision.decisions import Hold, Verdict
 from bootstrap.core.model.facts import Facts, Server, Unknown
 from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.status import summary

@@ -12,14 +12,19 @@ from bootstrap.agent.control_handler import Desk
 from bootstrap.agent.ports import World
 from bootstrap.agent.recorder import Chronicle
 from bootstrap.control import channel
-from bootstrap.core.model.facts import Phase, Position, Record, View
+from bootstrap.core.model.disk import Position, View
+from bootstrap.core.model.facts import Phase, Record
 from bootstrap.datadir import inspection
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
 from bootstrap.mariadb import client, pod_config
-from bootstrap.network import exchange
-from bootstrap.network.fanout import Directory, Neighbours
-from bootstrap.settings import Settings, read_secrets
+from bootstrap.network import protocol, server
+from bootstrap.network.client import Client
+from bootstrap.network.directory import Directory
+from bootstrap.network.fanout import Neighbours
+from bootstrap.secret_files import read_secrets
+from bootstrap.settings import Settings
 from bootstrap.storage import atomic, event_log, lock
+from bootstrap.storage.layout import Layout
 from peerfinder.errors import PeerFinderError
 
 DECIDING_S = 0.25
@@ -40,8 +45,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         directory = Directory(settings)
     except PeerFinderError as exc:
         raise SettingInvalidError(str(exc)) from exc
-    boot = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
-    neighbours = Neighbours(directory, exchange.Client(boot, settings.exchange_port))
+    boot = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
+    neighbours = Neighbours(directory, Client(boot, settings.exchange_port))
     world = World(
         lock_is_free=lambda: lock_is_free(settings),
         server=lambda: client.status(settings.server_socket, secrets.agent_password),
@@ -58,7 +63,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)
     agent.chronicle, agent.version = chronicle(settings, say), own_version()
-    membership = exchange.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
+    membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     neighbours.client.membership, neighbours.client.state = membership, agent.state
     listen(settings, membership, agent)
     channel.Server(settings.agent_socket, Desk(agent).serve)
@@ -130,11 +135,11 @@ def only_agent(settings: Settings, say: Callable[[str], None]) -> None:
         return
 
 
-def listen(settings: Settings, membership: exchange.Membership, agent: Agent) -> None:
+def listen(settings: Settings, membership: protocol.Membership, agent: Agent) -> None:
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        answering = exchange.Server(address, membership, agent.record, agent.prepare, agent.noticed)
+        answering = server.Server(address, membership, agent.record, agent.prepare, agent.noticed)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
@@ -193,7 +198,7 @@ def sync(settings: Settings) -> str:
 def last_view(settings: Settings) -> View | None:
     """The view in gvwstate.dat; None where it cannot be read."""
     try:
-        return inspection.last_view(inspection.Layout(settings.data_root))
+        return inspection.last_view(Layout(settings.data_root))
     except OSError:
         return None
 
@@ -204,7 +209,7 @@ def applied(settings: Settings, password: str) -> Position | str:
     Galera renames the file and does not sync its folder: a power cut could bring an older view back.
     """
     try:
-        atomic.sync_folder(inspection.Layout(settings.data_root).data)
+        atomic.sync_folder(Layout(settings.data_root).data)
     except OSError as exc:
         return f"{settings.data_root}: {exc.strerror}"
     return client.applied(settings.server_socket, password)

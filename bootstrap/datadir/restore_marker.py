@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.core.model.facts import DataClass, Disk, Position
+from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.errors import JournalInvalidError
 from bootstrap.storage import atomic
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pymysql
 from pymysql.constants import ER
 
-from bootstrap.core.model.facts import NIL_UUID, UNKNOWN_SEQNO, Position, Server
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
+from bootstrap.core.model.facts import Server
 
 ACCOUNT = "galera_agent"
 """The account that the first initialisation creates for the agent; it may read status and shut down."""
@@ -137,3 +138,7 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, pymysql.Error) and exc.args and exc.args[0] == ER.ACCESS_DENIED_ERROR:
         return f"the server refuses {ACCOUNT}: the agent-password is not the one it was initialised with"
     return str(exc.args[-1]) if exc.args else type(exc).__name__
+
+
+STARTING = ("No such file", "Connection refused", "timed out")
+"""What a server's socket says while there is none, or while it starts."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from bootstrap.core.model.facts import Unknown
 from bootstrap.mariadb import config
-from bootstrap.network.fanout import Directory
-from bootstrap.settings import Settings, sst_password
+from bootstrap.network.directory import Directory
+from bootstrap.secret_files import sst_password
+from bootstrap.settings import Settings
 
 if TYPE_CHECKING:
     from bootstrap.mariadb.tls import Tls
@@ -71,7 +72,7 @@ def sst_auth(settings: Settings) -> str:
     """Whom mariadb-backup logs in as, at a donor: every member is one, some day."""
     if settings.sst_method != "mariabackup":
         return ""
-    from bootstrap.mariadb.initialise import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
+    from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
 
     return f"{TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import recovery_log
 from bootstrap.core.galera.server_version import Series
-from bootstrap.core.model.facts import Position
+from bootstrap.core.model.disk import Position
 from bootstrap.errors import RecoverFailedError, ServerMissingError
 
 

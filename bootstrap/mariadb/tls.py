@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.agent.ports import STARTING
 from bootstrap.errors import SettingInvalidError
+from bootstrap.mariadb.client import STARTING
 
 NAMES = ("tls.crt", "tls.key", "ca.crt")
 """As in a Secret that cert-manager writes."""

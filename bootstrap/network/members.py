@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from bootstrap.core.model.facts import Unknown
 from bootstrap.errors import SettingInvalidError
-from bootstrap.network.fanout import Directory
+from bootstrap.network.directory import Directory
 from bootstrap.settings import Settings
 from peerfinder.errors import PeerFinderError
 

@@ -20,7 +20,8 @@ from bootstrap.errors import ServerMissingError
 from bootstrap.mariadb import config
 from bootstrap.mariadb.pod_config import tls_files
 from bootstrap.network import members as company
-from bootstrap.settings import Settings, needed
+from bootstrap.secret_files import needed
+from bootstrap.settings import Settings
 
 NODE = "arbitrator"
 """The name of its node in the servers' logs."""

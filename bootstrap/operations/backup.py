@@ -18,14 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap.core.galera import grastate
-from bootstrap.core.model.facts import Position, Server
+from bootstrap.core.model.disk import Position
+from bootstrap.core.model.facts import Server
 from bootstrap.errors import BackupFailedError, GraStateInvalidError, ServerMissingError
 from bootstrap.mariadb import client, config, pod_config
 from bootstrap.mariadb.recover import Recover
 from bootstrap.network import members
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
-from bootstrap.settings import Settings, needed
+from bootstrap.secret_files import needed
+from bootstrap.settings import Settings
 
 NODE = "backup"
 """The name of the guest's node in the servers' logs."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.core.model.facts import NIL_UUID, Position
+from bootstrap.core.model.disk import NIL_UUID, Position
 from bootstrap.errors import BackupInvalidError
 from bootstrap.storage import atomic
 

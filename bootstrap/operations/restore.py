@@ -15,9 +15,8 @@ from pathlib import Path
 from bootstrap.control import channel
 from bootstrap.core.galera import server_version
 from bootstrap.core.model.codec import Json
-from bootstrap.core.model.facts import DataClass
+from bootstrap.core.model.disk import DataClass
 from bootstrap.datadir import provenance, restore_marker
-from bootstrap.datadir.inspection import Layout
 from bootstrap.datadir.restore_marker import Restored
 from bootstrap.errors import AgentUnreachableError, RestoreRefusedError, VolumeBusyError
 from bootstrap.mariadb.recover import Recover
@@ -25,6 +24,7 @@ from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
 from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
+from bootstrap.storage.layout import Layout
 
 LOCK_PATIENCE_S = 2.0
 """How long to wait for what has just ended on this volume."""

@@ -17,10 +17,10 @@ from bootstrap.control import channel
 from bootstrap.core.decision import join_order
 from bootstrap.core.galera import binlog
 from bootstrap.core.model.codec import Json, dump_disk, load_disk
-from bootstrap.core.model.facts import DataClass, Disk, Position
+from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.predicates import CANDIDATES
-from bootstrap.datadir import inspection, provenance, restore_marker
+from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import (
     AgentUnreachableError,
     DatadirNotReadyError,
@@ -31,14 +31,16 @@ from bootstrap.errors import (
 )
 from bootstrap.mariadb import pod_config
 from bootstrap.mariadb.recover import Recover
-from bootstrap.network.fanout import Directory
-from bootstrap.settings import Secrets, Settings, read_secrets
+from bootstrap.network.directory import Directory
+from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
 from bootstrap.storage import permission as permission_file
+from bootstrap.storage.layout import Layout
 from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:
-    from bootstrap.mariadb.initialise import Accounts
+    from bootstrap.mariadb.accounts import Accounts
 
 AGENT_PATIENCE_S = 60.0
 """How long an agent may be away before the starter ends and leaves the rest to the kubelet."""
@@ -103,9 +105,9 @@ class Starter:
     """What came of the word that was said for it."""
 
     @property
-    def layout(self) -> inspection.Layout:
+    def layout(self) -> Layout:
         """Where the datadir is."""
-        return inspection.Layout(self.settings.data_root)
+        return Layout(self.settings.data_root)
 
     def report(self, client: channel.Client) -> None:
         """Report the datadir to the agent as frozen; the lock must be held."""
@@ -211,7 +213,7 @@ class Starter:
         position = self.disk.position if self.disk else None
         self.disk = None
         try:
-            kept = inspection.discard(self.layout, position, delete=delete)
+            kept = prepare.discard(self.layout, position, delete=delete)
         except OSError as exc:
             raise LookAgainError(f"the datadir cannot be put aside ({exc.strerror}: {exc.filename})") from exc
         raise LookAgainError(f"the datadir was {f'put aside as {kept}' if kept else 'removed'}")
@@ -290,23 +292,23 @@ class Starter:
         """Bring the state files into the form that the permitted start needs; raises OSError."""
         if permission["action"] == Action.JOIN:
             self.layout.data.mkdir(mode=0o700, exist_ok=True)
-            inspection.clean_for_join(self.layout, disk)
+            prepare.clean_for_join(self.layout, disk)
             restore_marker.forget(self.layout.meta)
         elif permission["first"]:
             self.create(disk)
         elif permission["forced"]:
             if permission["adopt"]:
                 self.adopt()
-            inspection.prepare_fork(self.layout)
+            prepare.prepare_fork(self.layout)
         elif disk.position:
-            inspection.prepare_winner(self.layout, disk.position)
+            prepare.prepare_winner(self.layout, disk.position)
 
     def create(self, disk: Disk) -> None:
         """The first database of a new cluster, or the rest of an interrupted first start."""
         from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
 
         if disk.data_class is DataClass.INITIALIZED:
-            inspection.forget_state(self.layout)
+            prepare.forget_state(self.layout)
             return
         self.say("creating the first database")
         server, user = (self.settings.mariadbd,), self.settings.server_user or None
@@ -326,7 +328,7 @@ class Starter:
     @property
     def accounts(self) -> "Accounts":
         """Who may log in, by the Secret."""
-        from bootstrap.mariadb.initialise import Accounts  # noqa: PLC0415  # see above
+        from bootstrap.mariadb.accounts import Accounts  # noqa: PLC0415  # see above
 
         told = self.secrets
         return Accounts(

@@ -5,15 +5,12 @@ folder: what lies there from before must never start a second cluster.
 """
 
 import contextlib
-import os
 from pathlib import Path
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.errors import SettingInvalidError
+from bootstrap.process.boot_id import kernel_boot_id
 from bootstrap.storage import atomic
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Random for each life of the kernel (random(4))."""
 
 
 def lay_down(path: Path, term: int, boot_id: str) -> None:
@@ -39,20 +36,3 @@ def consume(path: Path, term: object) -> None:
         raise SettingInvalidError(f"the permission {path} cannot be consumed ({exc}): nothing is started") from exc
     if (told.get("term"), told.get("kernel_boot_id")) != (term, kernel_boot_id()):
         raise SettingInvalidError(f"the permission {path} is not the one that was granted: nothing is started")
-
-
-def kernel_boot_id() -> str:
-    """The life of the machine; the machine's name where its life cannot be told."""
-    return _told_life() or os.uname().nodename
-
-
-def same_life(told: str) -> bool:
-    """Whether it is certain that the machine has not gone down since this was its life."""
-    return bool(told) and told == _told_life()
-
-
-def _told_life() -> str:
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

@@ -16,7 +16,8 @@ from peerfinder.core.observations import Observed, Reply, Server
 from peerfinder.dns import probe
 from peerfinder.dns.nameservers import Nameservers, resolv_conf
 from peerfinder.dns.nameservers import Server as Address
-from peerfinder.doctor import Finding, examine
+from peerfinder.doctor.examine import examine
+from peerfinder.doctor.finding import Finding
 from peerfinder.errors import DomainUnknownError, PeerFinderError
 from peerfinder.flags import duration
 

@@ -3,14 +3,15 @@
 import sys
 from pathlib import Path
 
-from bootstrap.datadir.inspection import Layout
 from bootstrap.mariadb import initialise
-from bootstrap.settings import read_secrets
+from bootstrap.mariadb.accounts import Accounts
+from bootstrap.secret_files import read_secrets
+from bootstrap.storage.layout import Layout
 
 if __name__ == "__main__":
     volume, folder = map(Path, sys.argv[1:])
     told = read_secrets(folder)
-    accounts = initialise.Accounts(
+    accounts = Accounts(
         told.root_password,
         told.agent_password,
         user=told.user,

@@ -8,9 +8,12 @@ import sys
 import time
 
 from bootstrap.core.model.facts import Record
-from bootstrap.network.exchange import Client, Membership
-from bootstrap.network.fanout import Directory, Neighbours
-from bootstrap.settings import current, read_secrets
+from bootstrap.network.client import Client
+from bootstrap.network.directory import Directory
+from bootstrap.network.fanout import Neighbours
+from bootstrap.network.protocol import Membership
+from bootstrap.secret_files import read_secrets
+from bootstrap.settings import current
 from tests.lab.lab import Lab
 
 MEMBERS = 9

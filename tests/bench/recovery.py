@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.core.model.facts import DataClass, Disk, Position
-from bootstrap.datadir import inspection
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.datadir import prepare
 from bootstrap.mariadb.recover import Recover
+from bootstrap.storage.layout import Layout
 from tests.lab import machine, processes
 from tests.lab.lab import Lab
 from tests.lab.pod import Pod
@@ -56,13 +57,13 @@ def oracle(lab: Lab) -> Times:
     with ThreadPoolExecutor(3) as threads:
         positions = dict(zip(pods, threads.map(recovered, pods), strict=True))
     winner = max(pods, key=lambda pod: positions[pod].seqno)
-    inspection.prepare_winner(inspection.Layout(winner.folders.volume), positions[winner])
+    prepare.prepare_winner(Layout(winner.folders.volume), positions[winner])
     run(winner, f"--wsrep_start_position={positions[winner]}", "--wsrep-new-cluster")
     lab.wait_primary()
     for pod in pods:
         if pod is not winner:
             disk = Disk(DataClass.CRASHED, positions[pod])
-            inspection.clean_for_join(inspection.Layout(pod.folders.volume), disk)
+            prepare.clean_for_join(Layout(pod.folders.volume), disk)
             run(pod, f"--wsrep_start_position={positions[pod]}")
     return seconds_of(lab, began)
 
@@ -94,7 +95,7 @@ def seconds_of(lab: Lab, began: float) -> Times:
 def recovered(pod: Pod) -> Position:
     """The position that the server itself recovers."""
     command = machine.as_pod(("mariadbd", f"--defaults-file={cnf(pod)}"))
-    found = Recover(command).run(inspection.Layout(pod.folders.volume).data)
+    found = Recover(command).run(Layout(pod.folders.volume).data)
     assert found is not None
     return found
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import STUCK_ROUNDS, Agent
 from bootstrap.agent.ports import Answer, World
-from bootstrap.core.decision.decide import Bootstrap
-from bootstrap.core.decision.election import Prepare
-from bootstrap.core.decision.round_result import Verdict
-from bootstrap.core.model.facts import DataClass, Disk, Position, Record, Server, Unknown, View
+from bootstrap.core.decision.decisions import Bootstrap, Verdict
+from bootstrap.core.model.disk import DataClass, Disk, Position, View
+from bootstrap.core.model.facts import Record, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.predicates import CANDIDATES
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment

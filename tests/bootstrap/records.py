@@ -7,22 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from bootstrap.core.model.facts import (
-    NIL_UUID,
-    DataClass,
-    Disk,
-    Facts,
-    Fork,
-    Mark,
-    Phase,
-    Position,
-    Promise,
-    Record,
-    Server,
-    Unknown,
-    View,
-    Word,
-)
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Mark, Position, View
+from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Record, Server, Unknown, Word
 from bootstrap.core.model.predicates import CANDIDATES
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"

@@ -17,9 +17,10 @@ from typing import Any
 
 import pymysql
 
-from bootstrap.datadir.inspection import Layout
 from bootstrap.mariadb import initialise
+from bootstrap.mariadb.accounts import Accounts
 from bootstrap.mariadb.recover import Recover
+from bootstrap.storage.layout import Layout
 
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 SMALL_LOG = "--innodb-log-file-size=8M"
@@ -71,7 +72,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> N
 def seed() -> Path:
     """A volume with a first database made by this toolkit; made once, copied by everybody."""
     root = workspace()
-    accounts = initialise.Accounts(ROOT_PASSWORD, "agent", user="app", password="app", database="app")
+    accounts = Accounts(ROOT_PASSWORD, "agent", user="app", password="app", database="app")
     initialise.create(
         Layout(root),
         accounts,

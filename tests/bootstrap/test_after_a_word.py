@@ -9,11 +9,14 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
-from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Wait, decide
-from bootstrap.core.decision.election import Prepare, Refusal, consider
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
+from bootstrap.core.decision.election import consider
 from bootstrap.core.decision.override import survey
 from bootstrap.core.decision.persistent_state import Memory
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Fork, Phase, Position, Promise, Record
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Record
+from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import JournalUnwritableError
 from tests.bootstrap.fleet import Fleet, Pod
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, spoken

@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.agent.agent import ALONE_ROUNDS, STUCK_ROUNDS, SURPLUS_ROUNDS, Agent
-from bootstrap.core.decision.decide import Hold, Join, Stop, Wait
-from bootstrap.core.decision.election import Prepare, Refusal
-from bootstrap.core.model.facts import DataClass, Disk, Mark, Phase, Position, Promise, Server, Unknown, View
+from bootstrap.core.decision.decisions import Hold, Join, Stop, Wait
+from bootstrap.core.model.disk import DataClass, Disk, Mark, Position, View
+from bootstrap.core.model.facts import Phase, Promise, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.process import boot_id
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal
 from tests.bootstrap.fleet import Fleet, Pod, Turns
@@ -330,7 +332,7 @@ def test_a_join_is_marked_durably_before_it_is_executed(fleet: Fleet) -> None:
     pod = join(fleet)
     stored = Journal(pod.settings.data_root / "meta").read()
     assert stored is not None
-    assert stored.joining == permission.kernel_boot_id()
+    assert stored.joining == boot_id.kernel_boot_id()
     assert agent_of(pod).record().joining
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
 from bootstrap.datadir import restore_marker
 from bootstrap.datadir.restore_marker import Restored
 from bootstrap.errors import BackupInvalidError, JournalInvalidError

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import pod_config
-from bootstrap.network.fanout import Directory
+from bootstrap.network.directory import Directory
 from bootstrap.settings import Settings
 from tests.bootstrap.fleet import settings_of
 from tests.dns.knot import Knot, free_port, pods

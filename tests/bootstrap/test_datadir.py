@@ -15,12 +15,12 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Position
-from bootstrap.datadir import inspection, provenance
-from bootstrap.datadir.inspection import Layout
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.datadir import inspection, prepare, provenance
 from bootstrap.errors import RecoverFailedError, ServerMissingError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage import atomic
+from bootstrap.storage.layout import Layout
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -295,7 +295,7 @@ def test_a_first_database_is_initialized_also_when_its_first_start_was_killed(vo
         uuid = GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", -1, safe_to_bootstrap=True)
         atomic.replace(node.layout.grastate, grastate.render(uuid))
         assert inspect(node, initialised=True).data_class == DataClass.INITIALIZED
-        inspection.forget_state(node.layout)
+        prepare.forget_state(node.layout)
         node.bootstrap()
 
 
@@ -611,7 +611,7 @@ def test_a_prepared_winner_bootstraps_its_own_history(volume: Path, left: Left, 
             node.layout.grastate.unlink()
         disk = inspect(node)
         assert disk.position is not None
-        inspection.prepare_winner(node.layout, disk.position)
+        prepare.prepare_winner(node.layout, disk.position)
         state = state_of(node.layout.data)
         assert (state.uuid, state.safe_to_bootstrap) == (disk.position.uuid, True)
         assert state.seqno == (disk.position.seqno if disk.data_class == DataClass.CLEAN else -1)
@@ -631,7 +631,7 @@ def test_an_interrupted_joiner_stays_interrupted_until_a_whole_transfer_has_ende
         servers.node(volume / "donor", 3, data=left["clean"], peers=both) as donor,
         servers.node(volume / "joiner", 4, data=left[name], peers=both) as joiner,
     ):
-        inspection.clean_for_join(joiner.layout, inspect(joiner, joining=True))
+        prepare.clean_for_join(joiner.layout, inspect(joiner, joining=True))
         assert inspect(joiner).data_class == DataClass.SST_INTERRUPTED
         donor.bootstrap(f"--wsrep_start_position={inspect(donor).position}")
         joiner.start()
@@ -649,7 +649,7 @@ def test_cleaning_a_whole_datadir_for_a_join_keeps_its_position(volume: Path, le
     with on(volume, left["donor"]) as node:
         (node.layout.data / "gvwstate.dat").write_bytes(b"")
         before = inspect(node)
-        inspection.clean_for_join(node.layout, before)
+        prepare.clean_for_join(node.layout, before)
         assert inspect(node) == before
         assert not (node.layout.data / "gvwstate.dat").exists()
         assert not (node.layout.data / "wsrep_sst.pid").exists()
@@ -664,7 +664,7 @@ def test_a_crashed_joiner_gets_minus_one_for_a_seqno_that_innodb_does_not_hold(v
         node.layout.grastate.write_bytes(grastate.render(wrong))
         disk = inspect(node)
         assert disk.data_class == DataClass.CRASHED
-        inspection.clean_for_join(node.layout, disk)
+        prepare.clean_for_join(node.layout, disk)
         assert state_of(node.layout.data) == GraState(state.uuid, -1, safe_to_bootstrap=False)
         assert inspect(node).position == disk.position
 
@@ -675,7 +675,7 @@ def test_a_crash_keeps_the_last_view_beside_the_journal_and_out_of_the_join(volu
         view = inspection.last_view(node.layout)
         assert view is not None
         kept = (node.layout.data / "gvwstate.dat").read_bytes()
-        inspection.clean_for_join(node.layout, inspect(node))
+        prepare.clean_for_join(node.layout, inspect(node))
         assert inspection.last_view(node.layout) is None
         assert (node.layout.meta / "gvwstate.dat").read_bytes() == kept
 
@@ -684,7 +684,7 @@ def test_a_winner_keeps_a_good_view_and_loses_one_that_galera_dies_of(volume: Pa
     layout, winner = Layout(volume), Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
     layout.data.mkdir()
     (layout.data / "gvwstate.dat").write_bytes(b"")
-    inspection.prepare_winner(layout, winner)
+    prepare.prepare_winner(layout, winner)
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
 
 
@@ -693,7 +693,7 @@ def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Pat
     for count in (1, 2):
         layout.data.mkdir()
         (layout.data / "ibdata1").write_text(str(count))
-        kept = inspection.discard(layout, position, delete=False)
+        kept = prepare.discard(layout, position, delete=False)
         assert kept is not None
         assert (kept / "ibdata1").read_text() == str(count)
     assert sorted(p.name for p in volume.iterdir()) == [
@@ -701,9 +701,9 @@ def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Pat
         f"discarded-{position.uuid}-7-2",
     ]
     layout.data.mkdir()
-    assert inspection.discard(layout, None, delete=True) is None
+    assert prepare.discard(layout, None, delete=True) is None
     assert len(list(volume.iterdir())) == 2
-    assert inspection.discard(layout, None, delete=False) is None  # nothing is there
+    assert prepare.discard(layout, None, delete=False) is None  # nothing is there
     assert len(list(volume.iterdir())) == 2
     assert inspect_without_server(layout).data_class is DataClass.SST_INTERRUPTED
 
@@ -718,7 +718,7 @@ def test_a_new_history_starts_without_what_belongs_to_the_old_one(volume: Path) 
     layout.data.mkdir()
     for name in ("gvwstate.dat", "wsrep_sst.pid"):
         (layout.data / name).touch()
-    inspection.prepare_fork(layout)
+    prepare.prepare_fork(layout)
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
     state = state_of(layout.data)
     assert (state.uuid, state.seqno, state.safe_to_bootstrap) == (NIL_UUID, -1, True)
@@ -739,13 +739,13 @@ def test_cleaning_removes_what_a_transfer_left_and_blanks_grastate_first(volume:
     (layout.data / ".sst" / "deep").mkdir(parents=True)
     for name in ("sst_in_progress", "wsrep_sst.pid", "gvwstate.dat"):
         (layout.data / name).touch()
-    inspection.clean_for_join(layout, Disk(DataClass.SST_INTERRUPTED))
+    prepare.clean_for_join(layout, Disk(DataClass.SST_INTERRUPTED))
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
     assert layout.grastate.read_bytes() == b""
 
 
 def test_cleaning_a_volume_without_a_datadir_does_nothing(volume: Path) -> None:
-    inspection.clean_for_join(Layout(volume), Disk(DataClass.EMPTY))
+    prepare.clean_for_join(Layout(volume), Disk(DataClass.EMPTY))
     assert list(volume.iterdir()) == []
 
 

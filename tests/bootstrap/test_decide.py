@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap.core.decision import decide as rules
-from bootstrap.core.decision.decide import Bootstrap, Decision, Hold, Join, Stop, Wait, decide
-from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Facts, Fork, Phase, Position, Promise, Unknown
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Unknown
 from bootstrap.core.model.predicates import CANDIDATES, UNDECIDABLE
 from tests.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, busy, frozen, running, seen_by, spoken
 

@@ -6,9 +6,11 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Stop, Wait, decide
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import DataClass, Facts, Phase, Position, Record, Unknown
+from bootstrap.core.model.disk import DataClass, Position
+from bootstrap.core.model.facts import Facts, Phase, Record, Unknown
 from bootstrap.core.model.predicates import CANDIDATES, candidate, held, primaries
 from tests.bootstrap.records import clusters, examples, frozen, views, words
 

@@ -14,9 +14,10 @@ from bootstrap.agent.control_handler import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_
 from bootstrap.agent.ports import Answer, World
 from bootstrap.control.channel import Client, Server
 from bootstrap.core.decision.decide import RULES
-from bootstrap.core.decision.election import Prepare, Refusal
 from bootstrap.core.model.codec import dump_disk
-from bootstrap.core.model.facts import DataClass, Disk, Fork, Phase, Position, Record, Unknown, Word
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.facts import Fork, Phase, Record, Unknown, Word
+from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import A, B, frozen, running

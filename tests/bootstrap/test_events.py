@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from bootstrap.agent import transfer_size
 from bootstrap.agent.recorder import Chronicle
 from bootstrap.control.channel import MAX_LINE
-from bootstrap.core.model.facts import DataClass, Phase
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Phase
 from bootstrap.core.status import events
 from bootstrap.core.status.events import (
     FREQUENT,

@@ -10,12 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.core.decision.election import Prepare, Refusal
 from bootstrap.core.model.codec import dump_prepare, dump_record, encode
 from bootstrap.core.model.facts import Promise, Record, Unknown
-from bootstrap.network import exchange
+from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.network.auth import Message
-from bootstrap.network.exchange import MAX_BODY, Client, Membership, Server
+from bootstrap.network.client import Client
+from bootstrap.network.protocol import MAX_BODY, Membership
+from bootstrap.network.server import MAX_CONNECTIONS, Server
 from tests.bootstrap.records import blank, frozen
 
 HOST = "127.0.0.1"
@@ -354,7 +355,7 @@ def test_idle_connections_do_not_shut_members_out(peer: Peer) -> None:
             sock = stack.enter_context(socket.create_connection((HOST, peer.port), timeout=BOUND_S))
             sock.sendall(b"GET /v1/record HTTP/1.0\r\nX: "[: 1 + number % 25])
         assert ask(peer.port) == RECORD
-        assert len(peer.server.live) <= exchange.MAX_CONNECTIONS
+        assert len(peer.server.live) <= MAX_CONNECTIONS
         assert ask(peer.port) == RECORD
 
 

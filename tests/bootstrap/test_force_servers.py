@@ -11,10 +11,11 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Position
-from bootstrap.datadir import inspection
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.datadir import inspection, prepare
 from bootstrap.mariadb import initialise
-from bootstrap.mariadb.initialise import Accounts
+from bootstrap.mariadb.accounts import Accounts
+from bootstrap.storage.layout import Layout
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -52,7 +53,7 @@ def position_of(node: Node) -> Position:
 
 def test_the_data_stay_and_the_history_is_a_new_one_also_after_a_crash(node: Node) -> None:
     base = position_of(node)
-    inspection.prepare_fork(node.layout)
+    prepare.prepare_fork(node.layout)
     assert inspect(node, base) == Disk(
         DataClass.DDL_CRASH, base, detail="grastate.dat has the nil uuid, InnoDB has a position"
     )
@@ -71,7 +72,7 @@ def test_a_start_that_is_killed_anywhere_leaves_the_old_history_or_the_new_one(n
     base = position_of(node)
     new: set[str] = set()
     for count in range(KILLS):
-        inspection.prepare_fork(node.layout)
+        prepare.prepare_fork(node.layout)
         node.start("--wsrep-new-cluster")
         time.sleep(0.05 + 0.08 * count)
         node.kill()
@@ -150,7 +151,7 @@ def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
         assert inspection.unfit(node.layout) == ""
         adopt(node)
         adopt(node)  # again, as after a kill
-        inspection.prepare_fork(node.layout)
+        prepare.prepare_fork(node.layout)
         node.bootstrap()
         assert node.sql("SELECT id FROM shop.t") == [(42,)]
         assert logged_in(node, "galera_agent", "agent's") == "galera_agent@localhost"
@@ -162,14 +163,14 @@ def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
 
 @pytest.mark.parametrize("gone", ["ibdata1", "mysql"])
 def test_half_a_database_is_not_adopted(tmp_path: Path, gone: str) -> None:
-    layout = inspection.Layout(tmp_path)
+    layout = Layout(tmp_path)
     for name in {"ibdata1", "mysql"} - {gone}:
         (layout.data / name).mkdir(parents=True)
     assert inspection.unfit(layout) == f"{gone} is missing"
 
 
 def test_a_torn_transfer_is_not_adopted(tmp_path: Path) -> None:
-    layout = inspection.Layout(tmp_path)
+    layout = Layout(tmp_path)
     for name in ("ibdata1", "mysql", "sst_in_progress"):
         (layout.data / name).mkdir(parents=True)
     assert "state transfer" in inspection.unfit(layout)

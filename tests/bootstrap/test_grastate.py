@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import MAX_SEQNO, GraState
-from bootstrap.core.model.facts import NIL_UUID
+from bootstrap.core.model.disk import NIL_UUID
 from bootstrap.errors import GraStateInvalidError
 
 DATA = Path(__file__).parent.parent / "data"

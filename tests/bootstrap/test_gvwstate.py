@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.galera import gvwstate
-from bootstrap.core.model.facts import View
+from bootstrap.core.model.disk import View
 from bootstrap.errors import GvwStateInvalidError
 
 DATA = Path(__file__).parent.parent / "data"

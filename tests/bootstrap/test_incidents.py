@@ -13,10 +13,11 @@ import pytest
 
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.model.codec import decode, dump_record, encode, load_record
-from bootstrap.core.model.facts import NIL_UUID, Disk, Facts, Phase, Record, Server, Unknown
+from bootstrap.core.model.disk import NIL_UUID, Disk
+from bootstrap.core.model.facts import Facts, Phase, Record, Server, Unknown
 from bootstrap.datadir import inspection
-from bootstrap.datadir.inspection import Layout
 from bootstrap.mariadb.recover import Recover
+from bootstrap.storage.layout import Layout
 from tests.bootstrap.records import A, B, C
 
 Told = Mapping[str, Any]

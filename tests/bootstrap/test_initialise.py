@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.model.facts import DataClass
+from bootstrap.core.model.disk import DataClass
 from bootstrap.datadir import inspection
-from bootstrap.datadir.inspection import Layout
 from bootstrap.errors import InitialisationFailedError, ServerMissingError, SettingInvalidError
-from bootstrap.mariadb import initialise
-from bootstrap.mariadb.initialise import Accounts
+from bootstrap.mariadb import accounts, initialise
+from bootstrap.mariadb.accounts import Accounts
 from bootstrap.mariadb.recover import Recover
+from bootstrap.storage.layout import Layout
 from tests.bootstrap import servers
 from tests.bootstrap.servers import Node
 
@@ -130,7 +130,7 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
 @pytest.mark.galera
 @pytest.mark.parametrize("password", HARD)
 def test_a_password_is_stored_as_the_server_itself_would(server: Node, password: str) -> None:
-    stored = initialise.sql(Accounts(password, "agent")).partition("ALTER USER")[2].split("'")[5]
+    stored = accounts.sql(Accounts(password, "agent")).partition("ALTER USER")[2].split("'")[5]
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT PASSWORD(%s)", (password.encode(),))
         assert cursor.fetchone() == (stored,)
@@ -139,8 +139,8 @@ def test_a_password_is_stored_as_the_server_itself_would(server: Node, password:
 @given(st.text(alphabet=st.characters(blacklist_characters="\0\r\n", blacklist_categories=["Cs"]), max_size=50))
 def test_no_password_is_in_the_statements_and_each_statement_is_one_line(password: str) -> None:
     secret = f"topsecret{password}"
-    accounts = Accounts(secret, secret, user="app", password=secret, database="app", sst_password=secret)
-    lines = initialise.sql(accounts).splitlines()
+    made = Accounts(secret, secret, user="app", password=secret, database="app", sst_password=secret)
+    lines = accounts.sql(made).splitlines()
     assert len(lines) == 14
     assert all(line.endswith(";") and "topsecret" not in line for line in lines)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bootstrap.core.decision.persistent_state import Memory
-from bootstrap.core.model.facts import Fork, Position, Promise, Word
+from bootstrap.core.model.disk import Position
+from bootstrap.core.model.facts import Fork, Promise, Word
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.storage import atomic
 from bootstrap.storage.journal import Journal, new_memory

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
 from bootstrap.core.model.predicates import CANDIDATES
-from bootstrap.datadir import inspection
-from bootstrap.datadir.inspection import Layout
+from bootstrap.datadir import inspection, prepare
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import initialise
+from bootstrap.mariadb.accounts import Accounts
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage import atomic, permission
 from bootstrap.storage.journal import Journal, new_memory
+from bootstrap.storage.layout import Layout
 from tests.bootstrap.records import A
 
 CHANGES = frozenset(
@@ -124,7 +125,7 @@ def test_a_join_that_is_killed_while_it_makes_ready_leaves_the_position(grastate
         assert (disk.data_class, disk.position) == (DataClass.CRASHED, POSITION), disk
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: inspection.clean_for_join(layout, CRASHED), look) > 4
+    assert at_every_change(make, lambda layout: prepare.clean_for_join(layout, CRASHED), look) > 4
 
 
 @pytest.mark.parametrize("grastate", [state(A, -1), state(NIL_UUID, -1, safe=1), None], ids=["uuid", "nil", "none"])
@@ -137,7 +138,7 @@ def test_what_a_torn_transfer_left_never_becomes_a_candidate(grastate: str | Non
 
     torn = Disk(DataClass.SST_INTERRUPTED)
     make = volume(tmp_path, "sst_in_progress", "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: inspection.clean_for_join(layout, torn), look) > 6
+    assert at_every_change(make, lambda layout: prepare.clean_for_join(layout, torn), look) > 6
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grasta
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: inspection.prepare_winner(layout, POSITION), look) > 3
+    assert at_every_change(make, lambda layout: prepare.prepare_winner(layout, POSITION), look) > 3
 
 
 def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=state(A, 41, safe=1))
-    assert at_every_change(make, inspection.prepare_fork, look) > 3
+    assert at_every_change(make, prepare.prepare_fork, look) > 3
 
 
 @pytest.mark.parametrize("delete", [False, True])
@@ -172,7 +173,7 @@ def test_a_datadir_that_is_discarded_is_in_its_place_or_not(delete: bool, tmp_pa
             assert found(layout).data_class is DataClass.EMPTY
 
     make = volume(tmp_path, grastate=state(A, -1))
-    assert at_every_change(make, lambda layout: inspection.discard(layout, POSITION, delete=delete), look) > 0
+    assert at_every_change(make, lambda layout: prepare.discard(layout, POSITION, delete=delete), look) > 0
 
 
 PROGRAM = """\
@@ -187,7 +188,7 @@ def test_a_first_database_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     program = tmp_path / "install"
     program.write_text(PROGRAM)
     program.chmod(0o755)
-    accounts = initialise.Accounts("root password", "agent password")
+    accounts = Accounts("root password", "agent password")
 
     def make(number: int) -> Path:
         root = tmp_path / str(number)

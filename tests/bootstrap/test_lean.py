@@ -47,7 +47,7 @@ def test_a_starter_has_not_imported_what_only_an_agent_needs(words: tuple[str, .
 
     assert "bootstrap.starter.session" in loaded
     more = {
-        "bootstrap.network.exchange",
+        "bootstrap.network.client",
         "http.client",
         "http.server",
         "concurrent.futures.thread",

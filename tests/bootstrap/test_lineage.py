@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import UNKNOWN_SEQNO, Fork, Position
+from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
+from bootstrap.core.model.facts import Fork
 from tests.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
 
 OTHER_WAY = Fork(A, 7, 4, B)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Stop, Wait
-from bootstrap.core.decision.round_result import Verdict
-from bootstrap.core.model.facts import DataClass, Disk, Phase, Position, Record
+from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Verdict, Wait
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.facts import Phase, Record
 from bootstrap.core.model.lifecycle import Action, Pod
 from bootstrap.core.status.counters import Tally
 from bootstrap.core.status.metrics import KINDS, metrics

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.decision.election import Prepare
 from bootstrap.core.model.facts import Promise, Record, Unknown
+from bootstrap.core.model.messages import Prepare
 from bootstrap.network import fanout
-from bootstrap.network.exchange import UNREACHED, Client, Membership, Server
-from bootstrap.network.fanout import SELF_UNREACHED, Directory, Neighbours
+from bootstrap.network.client import UNREACHED, Client
+from bootstrap.network.directory import Directory
+from bootstrap.network.fanout import SELF_UNREACHED, Neighbours
+from bootstrap.network.protocol import Membership
+from bootstrap.network.server import Server
 from bootstrap.settings import Settings
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import frozen

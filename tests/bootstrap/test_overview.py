@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.agent.recorder import Chronicle, since
-from bootstrap.core.decision.decide import Hold, Wait, decide
-from bootstrap.core.decision.round_result import Verdict
-from bootstrap.core.model.facts import Facts, Phase, Position, Promise, Record, Unknown
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Hold, Verdict, Wait
+from bootstrap.core.model.disk import Position
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Unknown
 from bootstrap.core.status.counters import Round, Tally, after, within
 from bootstrap.core.status.summary import Ahead, ahead, awaited, helps, missing
 from tests.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by

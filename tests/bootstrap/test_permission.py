@@ -6,6 +6,7 @@ import pytest
 
 from bootstrap.core.model.codec import encode
 from bootstrap.errors import SettingInvalidError
+from bootstrap.process import boot_id
 from bootstrap.storage import permission
 
 
@@ -58,15 +59,15 @@ def test_voided_it_starts_nothing(path: Path) -> None:
 
 
 def test_the_life_of_the_machine_has_a_name() -> None:
-    assert permission.kernel_boot_id() == permission.kernel_boot_id() != ""
+    assert boot_id.kernel_boot_id() == boot_id.kernel_boot_id() != ""
 
 
 def test_a_life_of_the_machine_that_cannot_be_told_is_not_the_same_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A state transfer that was not durable before a power cut must not count because nobody knows of the power cut."""
-    known = permission.kernel_boot_id()
-    assert permission.same_life(known)
-    assert not permission.same_life("another")
+    known = boot_id.kernel_boot_id()
+    assert boot_id.same_life(known)
+    assert not boot_id.same_life("another")
     monkeypatch.setattr(permission, "BOOT_ID", Path("/nowhere/boot_id"))
-    unknown = permission.kernel_boot_id()
+    unknown = boot_id.kernel_boot_id()
     assert unknown
-    assert not permission.same_life(unknown)
+    assert not boot_id.same_life(unknown)

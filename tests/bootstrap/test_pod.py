@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.model.facts import ABSENT, DataClass, Disk, Phase, Server
+from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.facts import ABSENT, Phase, Server
 from bootstrap.core.model.lifecycle import Action, Pod
 from tests.bootstrap.records import A, examples
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.galera import recovery_log
-from bootstrap.core.model.facts import NIL_UUID, Position
+from bootstrap.core.model.disk import NIL_UUID, Position
 from bootstrap.errors import RecoverFailedError
 
 DATA = Path(__file__).parent.parent / "data"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.decision.decide import Hold, Join, Stop, Wait
-from bootstrap.core.decision.round_result import Verdict
-from bootstrap.core.model.facts import NIL_UUID, DataClass, Disk, Record, Server, Unknown
+from bootstrap.core.decision.decisions import Hold, Join, Stop, Verdict, Wait
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk
+from bootstrap.core.model.facts import Record, Server, Unknown
 from bootstrap.core.model.lifecycle import Action, Pod
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, View, Word, alive, ready

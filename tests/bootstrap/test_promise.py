@@ -8,10 +8,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bootstrap.core.decision import decide, election
-from bootstrap.core.decision.election import Prepare, Refusal, ahead, consider, ended, highest_term, unbound
+from bootstrap.core.decision import decide, decisions, election, rules_full_outage
+from bootstrap.core.decision.election import ahead, consider, ended, highest_term, unbound
 from bootstrap.core.model import predicates
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Phase, Promise, Record
+from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record
+from bootstrap.core.model.messages import Prepare, Refusal
 from tests.bootstrap.fleet import Fleet
 from tests.bootstrap.records import (
     A_TO_B,
@@ -343,9 +345,9 @@ def test_long_walks_lose_nothing_and_end_in_one_cluster(part: int) -> None:
     walk(range(first, first + (60 if ASKED is None else int(ASKED))))
 
 
-def bound_by_a_majority(facts: Facts) -> decide.Wait | None:
+def bound_by_a_majority(facts: Facts) -> decisions.Wait | None:
     silent = [o for o in facts.expected - {facts.own.ordinal} if predicates.blocker(facts.peer(o))]
-    return decide.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
+    return decisions.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
 
 
 PROOFS = {
@@ -357,7 +359,7 @@ PROOFS = {
 @pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS.keys())
 def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either line of defence alone holds; with the proof and the promises gone, the walks must find a split."""
-    rules = [r for r in decide.RULES if r.answer is not decide.nothing_newer] + ([proof] if proof else [])
+    rules = [r for r in decide.RULES if r.answer is not rules_full_outage.nothing_newer] + ([proof] if proof else [])
     order = sorted(rules, key=lambda r: r.name == "P3 winner")
     monkeypatch.setattr(decide, "RULES", tuple(order))
     monkeypatch.setattr(election, "unbound", lambda _facts, _promise: [])

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from bootstrap.core.decision.decide import Bootstrap, Hold, Join, Stop, Wait, decide
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.decision.election import unbound
 from bootstrap.core.decision.quorum import Proof, left_by_join, of, with_left
-from bootstrap.core.model.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown
+from bootstrap.core.model.disk import DataClass, Mark, Position
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Server, Unknown
 from tests.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
 
 CRASHED = DataClass.CRASHED

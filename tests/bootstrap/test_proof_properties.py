@@ -7,10 +7,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.decision.decide import Bootstrap, decide
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap
 from bootstrap.core.decision.election import unbound
 from bootstrap.core.decision.quorum import of
-from bootstrap.core.model.facts import DataClass, Facts, Phase, Promise, Record, Unknown
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Unknown
 from bootstrap.core.model.predicates import candidate, disk_of
 from tests.bootstrap.records import blank, busy, examples, frozen, in_view, seen_by
 

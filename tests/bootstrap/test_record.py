@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.decision.election import Prepare, Refusal
 from bootstrap.core.model.codec import (
     MAX_ORDINAL,
     MessageInvalidError,
@@ -25,7 +24,9 @@ from bootstrap.core.model.codec import (
     load_promise,
     load_record,
 )
-from bootstrap.core.model.facts import DataClass, Record
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Record
+from bootstrap.core.model.messages import Prepare, Refusal
 from tests.bootstrap.records import blank, disks, examples, frozen, promises, records, running
 
 whole_records = st.integers(0, 4).flatmap(lambda ordinal: records(ordinal, 5, calm=False))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.agent.agent import SURPLUS_ROUNDS, Agent
-from bootstrap.core.decision.decide import Bootstrap, Wait
+from bootstrap.core.decision.decisions import Bootstrap, Wait
 from bootstrap.core.model.facts import Server
 from tests.bootstrap.fleet import Fleet, Pod
 

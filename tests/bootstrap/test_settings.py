@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import SettingInvalidError
-from bootstrap.settings import DEFAULTS, PREFIX, Secrets, Settings, from_environment, read_secrets
+from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
 
 NEEDED = {"POD_NAME": "galera-2", "POD_NAMESPACE": "test"}
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.core.decision.override import advice, survey
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Phase, Position, Promise
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.facts import Facts, Phase, Promise
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by
 
 D = DataClass

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.network import exchange
-from bootstrap.network.exchange import Membership
+from bootstrap.network.protocol import Membership
+from bootstrap.network.server import Server
 from tests.faults.cluster import Cluster
 from tests.faults.halves import BOTH_METHODS
 from tests.lab import machine
@@ -75,7 +75,7 @@ def test_members_of_ipv6_start_transfer_recover_are_backed_up_and_counted(lab: L
 @pytest.mark.usefixtures("_network")
 def test_an_agent_that_listens_on_all_addresses_is_reached_by_both_families() -> None:
     me = Membership("cluster", (b"key-of-16-letters",), "mysql-0", "boot")
-    server = exchange.Server(("::", 0), me, lambda: pytest.fail("nobody asks"), lambda _: None)
+    server = Server(("::", 0), me, lambda: pytest.fail("nobody asks"), lambda _: None)
     try:
         for host in ("127.0.0.1", "::1"):
             with socket.create_connection((host, server.server_address[1]), timeout=5):

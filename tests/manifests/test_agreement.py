@@ -9,7 +9,8 @@ import pytest
 
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import config
-from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment, read_secrets
+from bootstrap.secret_files import read_secrets
+from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
 from tests.lab import machine, nameserver, podman
 from tests.lab.folders import Folders
 from tests.lab.podman import AS_IN_2017, WITH_SIDECAR

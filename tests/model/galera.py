@@ -7,7 +7,8 @@ does not count, and a component that was split is Primary again when all of its 
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.core.model.facts import DataClass, Record, View
+from bootstrap.core.model.disk import DataClass, View
+from bootstrap.core.model.facts import Record
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.predicates import CANDIDATES
 from tests.model.state import ALIVE, HISTORY, Component, Node, State, Verdict, comes_from

@@ -6,10 +6,13 @@ One round of an agent is several steps here, so that anything can happen between
 from dataclasses import replace
 
 from bootstrap.core.decision import election, override, persistent_state, quorum
-from bootstrap.core.decision.decide import Bootstrap, Join, Stop, decide, epoch_alive
-from bootstrap.core.decision.election import Prepare, Refusal
-from bootstrap.core.model.facts import DataClass, Facts, Mark, Phase, Position, Promise, Record, Server, Unknown, Word
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap, Join, Stop
+from bootstrap.core.decision.rules_live_primary import epoch_alive
+from bootstrap.core.model.disk import DataClass, Mark, Position
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Server, Unknown, Word
 from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.messages import Prepare, Refusal
 from tests.model import galera
 from tests.model.state import ALIVE, Node, State, Verdict, disk, record
 

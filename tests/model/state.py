@@ -5,10 +5,11 @@ Everything is immutable and hashable, so that states can be compared, kept and g
 
 from typing import NamedTuple
 
-from bootstrap.core.decision.election import Prepare
 from bootstrap.core.decision.persistent_state import Memory
-from bootstrap.core.model.facts import DataClass, Disk, Position, Promise, Record, Unknown, View
+from bootstrap.core.model.disk import DataClass, Disk, Position, View
+from bootstrap.core.model.facts import Promise, Record, Unknown
 from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.predicates import CANDIDATES
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"

@@ -9,7 +9,8 @@ import pytest
 from bootstrap.agent import admin_requests
 from bootstrap.core.decision import decide, election, override
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import Facts, Fork, Position, Record
+from bootstrap.core.model.disk import Position
+from bootstrap.core.model.facts import Facts, Fork, Record
 from tests.model.explore import Report, at_random, with_deviations
 from tests.model.starts import member_lost, pod_gone, pods_found
 from tests.model.state import State, after_outage, first_start

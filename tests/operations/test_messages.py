@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from bootstrap.core.decision.decide import RULES
-from bootstrap.network import exchange, fanout
+from bootstrap.network import client, directory, fanout
 from bootstrap.settings import DEFAULTS
 from tests.operations.pages import GUIDE, ROOT
 
@@ -99,10 +99,10 @@ def test_every_reason_for_unknown_is_shown(words: str) -> None:
     assert words in PAGE
 
 
-PORT = f"{exchange.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
+PORT = f"{client.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
 
 
-@pytest.mark.parametrize("words", [fanout.NOT_RUNNING, fanout.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}"])
+@pytest.mark.parametrize("words", [directory.NOT_RUNNING, directory.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}"])
 def test_every_cure_is_shown_in_the_line_that_ends_with_it(words: str) -> None:
     assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
 

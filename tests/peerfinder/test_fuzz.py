@@ -21,7 +21,7 @@ from peerfinder.core.peers import is_name
 from peerfinder.dns.lookup import addresses, found
 from peerfinder.dns.nameservers import SERVERS_MAX, Nameservers
 from peerfinder.dns.probe import ask
-from peerfinder.doctor import examine
+from peerfinder.doctor.examine import examine
 from peerfinder.errors import PeerFinderError
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import SUFFIX, fqdn

@@ -7,13 +7,14 @@ import click
 
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import dump_disk
-from bootstrap.core.model.facts import Position
+from bootstrap.core.model.disk import Position
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
+from bootstrap.process.boot_id import same_life
 from bootstrap.settings import current
 from bootstrap.storage import lock
 from bootstrap.storage.journal import Journal
-from bootstrap.storage.permission import same_life
+from bootstrap.storage.layout import Layout
 
 
 @click.command()
@@ -25,7 +26,7 @@ def command(output: str) -> None:
     While it runs, the agent sees a held lock and soon tells its peers that this pod is unknown: decisions wait for it.
     """
     settings = current()
-    layout = inspection.Layout(settings.data_root)
+    layout = Layout(settings.data_root)
     fd = lock.acquire(settings.lock)
     memory = Journal(layout.meta).read()
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}")

@@ -12,34 +12,14 @@ Signs count only if they were asked for after the promise was made: an older ans
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Phase, Promise, Record, Unknown, Word
+from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Unknown, Word
+from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.predicates import candidate, disk_of, epoch_of, pod_name
-
-
-@dataclass(frozen=True, slots=True)
-class Prepare:
-    """A pod asks another one to promise."""
-
-    promise: Promise
-    """What is asked for."""
-    winner: Record
-    """The asking pod, as it knows itself."""
-    boot_id: str
-    """The life of the asked agent that the asking pod decided by."""
-    disk: Disk
-    """The asked pod's disk, as the asking pod decided by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a promise is not given."""
-
-    reason: str
-    """One line for the log of the asking pod."""
 
 
 def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import DataClass, Facts, Phase, Position, Record, Unknown, Word
+from bootstrap.core.model.disk import DataClass, Position
+from bootstrap.core.model.facts import Facts, Phase, Record, Unknown, Word
 from bootstrap.core.model.predicates import (
     BLANK,
     UNDECIDABLE,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import UNKNOWN_SEQNO, Disk, Fork, Left, Mark, Promise, Record, Server, Word
+from bootstrap.core.model.disk import UNKNOWN_SEQNO, Disk, Left, Mark
+from bootstrap.core.model.facts import Fork, Promise, Record, Server, Word
 from bootstrap.core.model.predicates import CANDIDATES
 
 Volumes = tuple[tuple[int, str], ...]

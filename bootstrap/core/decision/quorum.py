@@ -29,7 +29,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Left, Phase, Position, Record, Server, Unknown, View
+from bootstrap.core.model.disk import DataClass, Disk, Left, Position, View
+from bootstrap.core.model.facts import Facts, Phase, Record, Server, Unknown
 from bootstrap.core.model.predicates import CANDIDATES, blocker, candidate, disk_of, outside
 
 

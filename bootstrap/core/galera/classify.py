@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.facts import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.errors import GraStateInvalidError
 
 SST_SIGNS = ("sst_in_progress", ".sst")

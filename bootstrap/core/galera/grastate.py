@@ -10,7 +10,7 @@ and creates it empty before it knows anything: a torn, blank or empty file is po
 import re
 from dataclasses import dataclass
 
-from bootstrap.core.model.facts import NIL_UUID, UNKNOWN_SEQNO
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO
 from bootstrap.errors import GraStateInvalidError
 
 MAX_SEQNO = 2**63 - 1

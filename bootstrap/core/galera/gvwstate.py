@@ -6,7 +6,7 @@ removes it at a clean stop (galera gcomm/src/view.cpp, `ViewState`).  It proves 
 
 import re
 
-from bootstrap.core.model.facts import View
+from bootstrap.core.model.disk import View
 from bootstrap.errors import GvwStateInvalidError
 
 _UUID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"

@@ -5,7 +5,7 @@ Pure: the log's text in, a position out.  Starting the server and catching its l
 
 import re
 
-from bootstrap.core.model.facts import NIL_UUID, UNKNOWN_SEQNO, Position
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.errors import RecoverFailedError
 
 _LINE = re.compile(r"WSREP[:\]]+ Recovered position:?[ \t]*(.*)")

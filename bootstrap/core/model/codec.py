@@ -8,21 +8,9 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
-from bootstrap.core.decision.election import Prepare, Refusal
-from bootstrap.core.model.facts import (
-    DataClass,
-    Disk,
-    Fork,
-    Left,
-    Mark,
-    Phase,
-    Position,
-    Promise,
-    Record,
-    Server,
-    View,
-    Word,
-)
+from bootstrap.core.model.disk import DataClass, Disk, Left, Mark, Position, View
+from bootstrap.core.model.facts import Fork, Phase, Promise, Record, Server, Word
+from bootstrap.core.model.messages import Prepare, Refusal
 
 Choice = TypeVar("Choice", Phase, DataClass)
 Kind = TypeVar("Kind")

@@ -7,7 +7,8 @@ by something that did not report, or a report from before a server ran, leads to
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bootstrap.core.model.facts import Disk, Phase, Server
+from bootstrap.core.model.disk import Disk
+from bootstrap.core.model.facts import Phase, Server
 
 
 class Action(StrEnum):

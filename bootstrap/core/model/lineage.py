@@ -8,7 +8,8 @@ own numbers are, and nothing after it.  Every member of a history carries the fo
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bootstrap.core.model.facts import UNKNOWN_SEQNO, Fork, Position, Record
+from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
+from bootstrap.core.model.facts import Fork, Record
 from bootstrap.core.model.predicates import CANDIDATES, candidate, disk_of
 
 Forks = tuple[Fork, ...]

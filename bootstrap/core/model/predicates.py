@@ -5,7 +5,8 @@ Pure questions that the rules (`decide`), the promise (`promise`) and the operat
 
 from collections.abc import Iterable
 
-from bootstrap.core.model.facts import DataClass, Disk, Facts, Phase, Position, Record, Server, Unknown
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.facts import Facts, Phase, Record, Server, Unknown
 
 CANDIDATES = {
     DataClass.CLEAN: 0,

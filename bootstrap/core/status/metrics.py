@@ -3,7 +3,8 @@
 Pure.  What is not known has no sample, rather than 0.  Without `details` nothing names a pod, a uuid or a position.
 """
 
-from bootstrap.core.model.facts import DataClass, Phase
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Phase
 from bootstrap.core.status.probes import Details, View, Word, alive, ready
 from bootstrap.core.status.prometheus import Family, Labels, gauge, one_of, render
 

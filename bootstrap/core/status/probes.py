@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bootstrap.core.decision.round_result import Verdict
+from bootstrap.core.decision.decisions import Verdict
 from bootstrap.core.model.facts import ABSENT, Phase, Record, Server, Unknown
 from bootstrap.core.model.lifecycle import Pod
 from bootstrap.core.status.counters import Tally

@@ -6,10 +6,11 @@ Pure.  It explains a decision and takes no part in one.
 from dataclasses import dataclass
 
 from bootstrap.core.decision import quorum
-from bootstrap.core.decision.decide import Bootstrap, Decision, Hold, Join, Stop, Wait
+from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
 from bootstrap.core.decision.override import advice
 from bootstrap.core.model import lineage
-from bootstrap.core.model.facts import ABSENT, DataClass, Facts, Phase, Position, Unknown
+from bootstrap.core.model.disk import DataClass, Position
+from bootstrap.core.model.facts import ABSENT, Facts, Phase, Unknown
 from bootstrap.core.model.predicates import blocker, candidate, disk_of, pod_name
 
 

@@ -1,0 +1,122 @@
+"""Values of a datadir: where it is in which history, in which view its server was, and in what condition it is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+"""Galera's undefined state uuid: never had state, or the state is not to be trusted (galera saved_state.cpp)."""
+
+
+UNKNOWN_SEQNO = -1
+"""Galera's undefined seqno (galera `WSREP_SEQNO_UNDEFINED`)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A point in a cluster's history: which history, and how far."""
+
+    uuid: str
+    """The cluster state uuid, lower case, never the nil uuid."""
+    seqno: int
+    """The last write set in it, 0 or more."""
+
+    def __str__(self) -> str:
+        return f"{self.uuid}:{self.seqno}"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A Primary view of Galera's group communication, as a member has written it to gvwstate.dat.
+
+    It proves membership, never applied data.
+    """
+
+    my_uuid: str
+    """This node's gcomm uuid; gcomm's uuids are of one life of a node, not of the cluster."""
+    view_uuid: str
+    """The gcomm uuid of the view's representative."""
+    view_seq: int
+    """The view's number; it rises only as long as the file survives."""
+    bootstrap: bool
+    """Whether the view came from a bootstrap."""
+    members: tuple[str, ...]
+    """The gcomm uuids of the view's members, in the file's order."""
+
+    @property
+    def name(self) -> str:
+        """What is the same at all of its members, and at no other view."""
+        return f"{self.view_uuid}:{self.view_seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A durable note: in this view, this member had applied its history up to here, the view's own change included."""
+
+    view: str
+    """The view's name."""
+    position: Position
+    """At or after the seqno of the view's configuration change; whoever left before it has nothing beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The view that a disk has lost although its data were in no later one.
+
+    Galera removes it at a stop in order, as when the agent stops a server that is outside of a Primary Component, and a
+    join is begun without it.  If the server has taken part in another view since, its position tells: each change of a
+    Primary view takes a seqno (galera gcs_group.cpp, `gcs_group_act_conf`).
+    """
+
+    view: View
+    """The last Primary view of these data."""
+    position: Position
+    """What they held; the disk must be just there."""
+    rejoined: bool = False
+    """A join was permitted since: it may have had a vote in a later view, as a newcomer without data."""
+
+
+class DataClass(StrEnum):
+    """The condition of a datadir, one word each."""
+
+    EMPTY = "EMPTY"
+    """No database in it."""
+    INITIALIZED = "INITIALIZED"
+    """A database that this toolkit created and that no cluster has written to yet."""
+    SST_INTERRUPTED = "SST_INTERRUPTED"
+    """A state transfer began and did not end: the files may look whole and are not."""
+    CLEAN = "CLEAN"
+    """Stopped in order: grastate.dat and InnoDB agree on the position."""
+    CRASHED = "CRASHED"
+    """Killed while running: the position is InnoDB's."""
+    DDL_CRASH = "DDL_CRASH"
+    """Killed inside a DDL (grastate.dat has the nil uuid), or voted out: the position is InnoDB's."""
+    LOST_GRASTATE = "LOST_GRASTATE"
+    """grastate.dat is gone, the data and InnoDB's position are there."""
+    INCONSISTENT = "INCONSISTENT"
+    """The cluster voted this copy wrong."""
+    UUID_MISMATCH = "UUID_MISMATCH"
+    """grastate.dat and InnoDB name two histories."""
+    FOREIGN = "FOREIGN"
+    """The volume belongs to another cluster or ordinal."""
+    UNKNOWN = "UNKNOWN"
+    """The position could not be found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A datadir as it was found while no server ran on it."""
+
+    data_class: DataClass
+    """Its condition."""
+    position: Position | None = None
+    """What it holds; None where there is nothing or it is not known (the class tells which)."""
+    safe_to_bootstrap: bool = False
+    """The flag in grastate.dat, only where uuid and seqno stand beside it (a hint, never a proof)."""
+    detail: str = ""
+    """One clause for humans: the sign that decided the class."""
+    doubtful: bool = False
+    """Only with SST_INTERRUPTED: the transfer may have ended, and commits may have followed it up to the position."""
+    view: View | None = None
+    """The last Primary view of its server; None after a stop in order, which removes it, and where there was none."""
+    rejoined: bool = False
+    """Only with a view: a join was begun since, and has come to nothing."""

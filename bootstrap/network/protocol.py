@@ -1,0 +1,46 @@
+"""What travels between two agents: paths, limits, and what makes an agent a member."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bootstrap.core.model.facts import Record
+from bootstrap.core.model.messages import Refusal
+
+Reply = TypeVar("Reply", Record, tuple[Record, Refusal | None])
+
+
+RECORD = "/v1/record"
+
+
+PREPARE = "/v1/prepare"
+
+
+MAX_BODY = 256 * 1024
+"""Bytes; a record of a set of 999 pods is below 100 kB."""
+
+
+MAX_HEAD = 8192
+"""Bytes of a request line and its headers; a member's are below 1 kB."""
+
+
+DEADLINE_S = 2.0
+"""For one whole exchange with one peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What makes an agent one of the cluster."""
+
+    cluster_id: str
+    """Generated with the Secret; another cluster has another one."""
+    keys: tuple[bytes, ...]
+    """The key to seal with, then keys that are accepted besides while one is being rotated."""
+    pod: str
+    """The agent's own pod."""
+    boot_id: str
+    """The life of the agent."""
+
+    @property
+    def sender(self) -> str:
+        """How this agent names itself in a message."""
+        return f"{self.pod}/{self.boot_id}"
