@@ -86,13 +86,13 @@ class InstallFailedError(BootstrapError):
     exit_code = 20
 
 
-class WordRefusedError(BootstrapError):
+class OverrideRefusedError(BootstrapError):
     """The agent does not take the operator's word; nothing was changed."""
 
     exit_code = 21
 
 
-class WordVoidError(BootstrapError):
+class OverrideVoidError(BootstrapError):
     """The operator's word was taken and did not lead to a Primary Component: it must be said again."""
 
     exit_code = 22

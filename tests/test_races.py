@@ -50,23 +50,23 @@ MUTANTS = [
     Mutant(3, "election:consider", "if r.primary]", "if False]", f"{REFUSED}[a Primary lives]"),
     Mutant(4, "agent.agent:Agent.campaign", "if not missing:", "if True:",
            f"{AGENT}::test_nothing_is_permitted_before_everybody_has_promised"),
-    Mutant(4, "election:unbound", "r.promise == promise and ", "",
+    Mutant(4, "election:find_unbound", "r.promise == promise and ", "",
            f"{UNIT}/test_promise.py::test_permission_takes_every_expected_pod_bound_and_frozen"),
     Mutant(4, "election:consider", "own.promise is not None and not", "False and not",
            f"{REFUSED}[bound to another pod]"),
     Mutant(5, "election:_ends", "return record.absent", "return True",
            f"{SIGN}[a new life of the winner, with something alive]"),
-    Mutant(5, "rules_live_primary:bound_elsewhere", "if promise is None or", "if True or",
+    Mutant(5, "rules_live_primary:wait_while_promised", "if promise is None or", "if True or",
            f"{DECIDE}[promised to a silent winner -> wait]"),
-    Mutant(6, "rules_full_outage:nothing_newer", "if not blockers or ", "if True or ",
+    Mutant(6, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
            f"{DECIDE}[a peer is silent -> wait]"),
-    Mutant(7, "persistent_state:founded", "if r.volume_id}", "if False}",
+    Mutant(7, "persistent_state:add_founders", "if r.volume_id}", "if False}",
            f"{AGENT}::test_the_first_commits_are_missed_although_nobody_has_joined_before_they_were_lost[True]"),
-    Mutant(7, "rules_full_outage:first_start", "in replaced(facts)", "in ()",
+    Mutant(7, "rules_full_outage:create_first_database", "in replaced(facts)", "in ()",
            f"{DECIDE}[the volume that was to found the cluster is gone before anybody joined -> hold]"),
-    Mutant(8, "rules_full_outage:operators_word", "if word is None:", "if True:",
+    Mutant(8, "rules_full_outage:apply_override", "if word is None:", "if True:",
            f"{DECIDE}[an operator has given the silent pod up -> bootstrap]"),
-    Mutant(8, "override:obstacle", "if ordinal not in word.unheard:", "if False:",
+    Mutant(8, "override:why_void", "if ordinal not in word.unheard:", "if False:",
            f"{DECIDE}[another pod falls silent -> the word is void]"),
     Mutant(8, "quorum:whole", "sorted(v.my_uuid for v in found) != members or ", "",
            f"{NO_PROOF}[one of four members is silent]"),
@@ -76,14 +76,14 @@ MUTANTS = [
            f"{NO_PROOF}[a sole member might have been outnumbered]"),
     Mutant(8, "quorum:dispensable", "p.phase is Phase.FROZEN and p.disk is not None", "True",
            f"{NO_PROOF}[a pod is reading its datadir]"),
-    Mutant(9, "rules_full_outage:replaced_volume",
+    Mutant(9, "rules_full_outage:hold_for_replaced_volume",
            "(record.history and not record.joining) or (volumes and record.volume_id not in volumes)",
            "False", f"{DECIDE}[the volume of a member was replaced by an empty one -> hold]"),
-    Mutant(10, "rules_full_outage:one_history", "if lineage.leading(facts.records) is None:", "if False:",
+    Mutant(10, "rules_full_outage:require_one_history", "if lineage.leading(facts.records) is None:", "if False:",
            f"{DECIDE}[two histories on the disks -> hold, also for the longer one]"),
-    Mutant(10, "rules_live_primary:join_primary", "facts.own.epoch > (epoch := epoch_alive(facts))", "False",
+    Mutant(10, "rules_live_primary:join_primary", "facts.own.epoch > (epoch := primary_epoch(facts))", "False",
            f"{DECIDE}[the Primary was begun from an older copy of my history, and is past me -> hold]"),
-    Mutant(11, "rules_full_outage:epoch_floor", "if facts.floor and not any(", "if False and not any(",
+    Mutant(11, "rules_full_outage:hold_below_min_epoch", "if facts.floor and not any(", "if False and not any(",
            f"{DECIDE}[everything is empty under a floor -> hold]"),
     Mutant(12, "agent.agent:Agent.known", "frozenset(range(self.settings.replicas)) | ", "",
            f"{AGENT}::test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on"),
@@ -95,17 +95,18 @@ MUTANTS = [
            f"{DECIDE}[equal in everything: the lowest ordinal]"),
     Mutant(15, "persistent_state:scaled_away", "- awaited", "- awaited - awaited.union(range(9))",
            f"{SCALE}::test_the_last_member_starts_alone_after_an_outage"),
-    Mutant(16, "rules_full_outage:nothing_newer", "if not blockers or ", "if True or ",
+    Mutant(16, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
            f"{DECIDE}[a peer was not asked yet -> wait]"),
-    Mutant(17, "rules_own_pod:stuck_server", "if not dead:", "if True:",
+    Mutant(17, "rules_own_pod:stop_stuck_server", "if not dead:", "if True:",
            f"{DECIDE}[my server is outside a Primary and everybody else died -> stop it]"),
-    Mutant(17, "rules_own_pod:stuck_server", "isinstance(r, Record) and (outside(r) or frozen(r))", "True",
+    Mutant(17, "rules_own_pod:stop_stuck_server",
+           "isinstance(r, PodState) and (is_non_primary(r) or is_frozen(r))", "True",
            f"{DECIDE}[my server is outside a Primary and a peer is silent -> wait]"),
-    Mutant(17, "rules_live_primary:about_to_be_lost", "2 * left > size", "True",
+    Mutant(17, "rules_live_primary:wait_for_lost_quorum", "2 * left > size", "True",
            f"{DECIDE}[two of three members died and the third has not missed them yet -> wait]"),
-    Mutant(17, "rules_live_primary:about_to_be_lost", "any(r.strangers for r in facts.records)", "False",
+    Mutant(17, "rules_live_primary:wait_for_lost_quorum", "any(r.strangers for r in facts.records)", "False",
            f"{DECIDE}[the Primary has members that are no pods -> join]"),
-    Mutant(18, "rules_full_outage:nothing_newer", "if not blockers or ", "if True or ",
+    Mutant(18, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
            f"{DECIDE}[all are empty and the lowest is silent -> wait]"),
     Mutant(19, "storage.lock:_locked", "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass",
            f"{UNIT}/test_lock.py::test_a_held_lock_is_seen_and_refused[in the taker]"),
@@ -115,10 +116,10 @@ MUTANTS = [
            f"{NEIGHBOURS}::test_a_pod_without_an_address_is_told_with_the_cure"),
     Mutant(21, "network.directory:Directory.cure", "return NO_NAMES", 'return ""',
            f"{NEIGHBOURS}::test_a_pod_without_an_address_is_told_with_the_cure"),
-    Mutant(22, "probes:alive", "<= STUCK_S", "<= STUCK_S and view.server is not None",
+    Mutant(22, "probes:is_alive", "<= STUCK_S", "<= STUCK_S and view.server is not None",
            f"{UNIT}/test_probes.py::test_whatever_the_server_does_the_agent_is_alive"),
     Mutant(23, "classify:transfer_sign", "if name in names)", "if False)", TORN),
-    Mutant(23, "predicates:candidate", "if disk.data_class in CANDIDATES", "if True",
+    Mutant(23, "predicates:bootstrap_position", "if disk.data_class in CANDIDATES", "if True",
            f"{DECIDE}[only a copy that was voted wrong is left -> hold]"),
     Mutant(24, "classify:with_position", "if state.uuid == NIL_UUID:", "if False:", IN_A_DDL),
     Mutant(25, "classify:with_position", "if state.seqno == found.seqno:", "if state.seqno != -1:", BACKUP),
@@ -128,11 +129,11 @@ MUTANTS = [
            f"{DECIDE}[one transaction more than the Primary -> hold]"),
     Mutant(28, "rules_live_primary:join_primary", "if mine.seqno > limit:", "if False:",
            f"{DECIDE}[the Primary was forked off before my position -> hold]"),
-    Mutant(29, "rules_full_outage:one_history", "if lineage.leading(facts.records) is None:", "if False:",
+    Mutant(29, "rules_full_outage:require_one_history", "if lineage.leading(facts.records) is None:", "if False:",
            f"{DECIDE}[forced on two sides -> hold]"),
-    Mutant(29, "rules_live_primary:two_primaries", "if len(uuids) > 1:", "if False:",
+    Mutant(29, "rules_live_primary:hold_between_two_primaries", "if len(uuids) > 1:", "if False:",
            f"{DECIDE}[two Primaries of different histories -> hold]"),
-    Mutant(30, "rules_full_outage:first_start", "if creator == facts.own.ordinal:", "if True:",
+    Mutant(30, "rules_full_outage:create_first_database", "if creator == facts.own.ordinal:", "if True:",
            f"{DECIDE}[all are empty and I am not the lowest -> wait]"),
     Mutant(31, "mariadb.initialise:create", "tmp = layout.data_tmp", "tmp = layout.data; tmp.mkdir()",
            f"{UNIT}/test_kill_points.py::test_a_first_database_is_there_whole_or_not_at_all"),
@@ -152,15 +153,15 @@ MUTANTS = [
            f"{UNIT}/test_arbitrator.py::test_one_that_is_left_alone_in_the_primary_component_is_ended_at_once"),
     Mutant(37, "settings:_provider_options", ' or FORBIDDEN.fullmatch(match["key"])', "",
            f"{UNIT}/test_settings.py::test_a_provider_option_that_could_found_a_cluster_is_refused[pc.weight=2]"),
-    Mutant(38, "rules_live_primary:two_primaries", "if len(sizes) < 2 and", "if True or",
+    Mutant(38, "rules_live_primary:hold_between_two_primaries", "if len(sizes) < 2 and", "if True or",
            f"{DECIDE}[two Primaries of one history, each alone -> wait]"),
     Mutant(39, "agent.agent:Agent.prepare", "return Refusal(str(exc))", "return None",
            f"{AGENT}::test_a_promise_that_cannot_be_made_durable_is_not_given"),
     Mutant(40, "drain:reason", "if _comes(peer)]", "if False]",
            f"{UNIT}/test_leaving.py::test_who_joins_recovers_or_catches_up_is_stayed_for"),
-    Mutant(41, "network.fanout:Neighbours._told_of_port", "if not shut:", "if True:",
+    Mutant(41, "network.fanout:Peers._told_of_port", "if not shut:", "if True:",
            f"{NEIGHBOURS}::test_the_port_is_named_only_where_nobody_can_be_reached_at_it"),
-    Mutant(42, "predicates:blocker", "if peer.phase is not Phase.FROZEN or peer.disk is None:", "if False:",
+    Mutant(42, "predicates:why_not_counted", "if peer.phase is not Phase.FROZEN or peer.disk is None:", "if False:",
            f"{DECIDE}[a peer still reads its datadir -> wait]"),
 ]  # fmt: skip
 
@@ -265,7 +266,7 @@ def test_the_mutants_tests_are_on_the_page() -> None:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What came of all mutants, in one run of their tests."""
     asked = tmp_path_factory.mktemp("mutants") / "mutants.json"
     mutants.write(asked, MUTANTS)
@@ -282,8 +283,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_the_test_of_a_rule_fails_without_it(mutant: Mutant, told: dict[str, str]) -> None:
-    assert told[str(mutant)] == "failed"
+def test_the_test_of_a_rule_fails_without_it(mutant: Mutant, outcomes: dict[str, str]) -> None:
+    assert outcomes[str(mutant)] == "failed"
 
 
 # What is not a condition in the code.

@@ -11,9 +11,9 @@ from bootstrap.agent.agent import Agent
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.decision.election import highest_term
-from bootstrap.core.decision.override import Survey, survey
+from bootstrap.core.decision.override import OverrideSurvey, survey_pods
 from bootstrap.core.model.codec import Json
-from bootstrap.core.model.facts import Facts, Phase, Promise, Unknown, Word
+from bootstrap.core.model.facts import Facts, Override, Phase, Promise, Unknown
 from bootstrap.core.model.predicates import disk_of, pod_name, primaries
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.boot_id import kernel_boot_id
@@ -28,72 +28,72 @@ NO_ROUND = "the agent's loop has not come round since it was asked: ask again"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class OverrideRequest:
     """What stood on the operator's command line; without an epoch it is only a question."""
 
     epoch: int | None = None
     without: frozenset[str] = frozenset()
-    although: frozenset[str] = frozenset()
+    although_ahead: frozenset[str] = frozenset()
     adopt: bool = False
 
 
-def look(agent: Agent) -> Facts | None:
+def wait_for_round(agent: Agent) -> Facts | None:
     """What is known from a round that began after this call; None when none came."""
     asked = next(agent.clock)
     agent.wake.set()
-    agent.changed.wait_for(lambda: agent.verdict.began > asked, FRESH_S)
-    return agent.facts() if agent.verdict.began > asked else None
+    agent.changed.wait_for(lambda: agent.result.clock > asked, FRESH_S)
+    return agent.facts() if agent.result.clock > asked else None
 
 
-def speak(agent: Agent, said: Said) -> Json:
+def request_override(agent: Agent, said: OverrideRequest) -> Json:
     """Answer a question about a forced start, or take the operator's word; `refusal` is empty where it was taken."""
     with agent.changed:
-        facts = look(agent)
+        facts = wait_for_round(agent)
         if facts is None:
             return {"refusal": NO_ROUND}
-        found = survey(facts, adopt=said.adopt)
-        answer = told(facts, found)
-        refusal = agent.trouble or found.refusal or needless(facts, found, adopt=said.adopt)
+        found = survey_pods(facts, adopt=said.adopt)
+        answer = survey_json(facts, found)
+        refusal = agent.trouble or found.refusal or why_unneeded(facts, found, adopt=said.adopt)
         if said.epoch is None:
             return {**answer, "refusal": refusal}
-        refusal = refusal or unspoken(facts, found, said)
-        return {**answer, "refusal": refusal or take(agent, facts, found, adopt=said.adopt)}
+        refusal = refusal or find_mismatch(facts, found, said)
+        return {**answer, "refusal": refusal or accept_override(agent, facts, found, adopt=said.adopt)}
 
 
-def needless(facts: Facts, found: Survey, *, adopt: bool) -> str:
+def why_unneeded(facts: Facts, found: OverrideSurvey, *, adopt: bool) -> str:
     """Why no word is needed, where the rules will find an answer by themselves."""
-    if facts.own.word is not None:
-        return f"an operator's word for epoch {facts.own.word.epoch} is under way"
+    if facts.own.override is not None:
+        return f"an operator's word for epoch {facts.own.override.epoch} is under way"
     decision = decide(facts)
-    if found.unheard or found.ahead or adopt or isinstance(decision, Hold):
+    if found.unreachable or found.ahead or adopt or isinstance(decision, Hold):
         return ""
     return f"it is not needed: everybody has answered ({decision.reason} [{decision.rule}])"
 
 
-def unspoken(facts: Facts, found: Survey, said: Said) -> str:
+def find_mismatch(facts: Facts, found: OverrideSurvey, said: OverrideRequest) -> str:
     """What the operator would have to name and has not, or the other way: what was looked at is not what is now."""
     if said.epoch != found.epoch:
         return f"epoch {said.epoch} is not the next one, {found.epoch}: look again, things have changed"
-    unheard, ahead = frozenset(names(facts, found.unheard)), frozenset(names(facts, found.ahead))
+    unheard, ahead = frozenset(names(facts, found.unreachable)), frozenset(names(facts, found.ahead))
     differences = {
         "does not answer and is not named by --without": unheard - said.without,
-        "may hold more and is not named by --although-ahead": ahead - said.although,
+        "may hold more and is not named by --although-ahead": ahead - said.although_ahead,
         "is named by --without, and answers or is no pod of this set": said.without - unheard,
-        "is named by --although-ahead, and is not ahead": said.although - ahead,
+        "is named by --although-ahead, and is not ahead": said.although_ahead - ahead,
     }
     return next((f"{', '.join(sorted(who))} {what}: look again" for what, who in differences.items() if who), "")
 
 
-def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:
+def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt: bool) -> str:
     """Take the word: durable, with the promise to myself in its term, before anybody is asked for anything.
 
     Returns why it could not be.
     """
     agent.retire("an operator has spoken")
-    word = Word(found.epoch, found.base, found.unheard, found.ahead, adopt)
-    if found.epoch <= highest_term([agent.record()]):
+    word = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt)
+    if found.epoch <= highest_term([agent.pod_state()]):
         return f"epoch {found.epoch} has been used meanwhile: look again"
-    lost = names(facts, found.unheard | found.ahead | found.gone)
+    lost = names(facts, found.unreachable | found.ahead | found.data_lost)
     given_up = [f"{name} ({line})" for name, line in found.lines if name in lost]
     line = (
         f"{'adopt' if adopt else 'force'} epoch {word.epoch} from {word.base or 'data without a position'}, "
@@ -101,12 +101,12 @@ def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:
     )
     try:
         promise = Promise(word.epoch, agent.settings.ordinal, agent.boot_id)
-        agent.bind(promise, word=word, words=noted(agent, line))
+        agent.bind(promise, word=word, words=add_note(agent, line))
     except JournalUnwritableError as exc:
         return str(exc)
     agent.fate = {"epoch": word.epoch, "state": "pending", "line": ""}
-    agent.world.say(f"operator: {line}")
-    agent.chronicle.note("word", line)
+    agent.ports.log(f"operator: {line}")
+    agent.recorder.note("word", line)
     agent.wake.set()
     return ""
 
@@ -114,29 +114,31 @@ def take(agent: Agent, facts: Facts, found: Survey, *, adopt: bool) -> str:
 def discard(agent: Agent, *, delete: bool) -> Json:
     """Let the starter put this pod's datadir aside; `refusal` is empty where that was ordered."""
     with agent.changed:
-        facts = look(agent)
+        facts = wait_for_round(agent)
         if facts is None:
             return {"refusal": NO_ROUND}
         disk = disk_of(facts.own)
         refusal = (
-            agent.trouble or keep_it(facts) or ("" if agent.pod.starter else "no starter holds this volume's lock")
+            agent.trouble
+            or why_not_discardable(facts)
+            or ("" if agent.lifecycle.starter else "no starter holds this volume's lock")
         )
         if refusal:
             return {"refusal": refusal}
         line = f"discard {disk.data_class} {disk.position or 'without a position'}{', deleted' if delete else ''}"
         try:
             # The mark says that this disk's data count for nothing; it is closed at Synced as after every join.
-            changes = {"joining": kernel_boot_id(), "words": noted(agent, line), **freed(facts)}
-            agent.memory = agent.journal.write(agent.memory, **changes)
+            changes = {"joining": kernel_boot_id(), "words": add_note(agent, line), **promise_to_release(facts)}
+            agent.durable = agent.journal.write(agent.durable, **changes)
         except JournalUnwritableError as exc:
             return {"refusal": str(exc)}
-        agent.world.say(f"operator: {line}")
-        agent.chronicle.note("word", line)
+        agent.ports.log(f"operator: {line}")
+        agent.recorder.note("word", line)
         agent.order("delete" if delete else "discard")
         return {"refusal": "", "line": line}
 
 
-def keep_it(facts: Facts) -> str:
+def why_not_discardable(facts: Facts) -> str:
     """Why the datadir must not be discarded."""
     uuids = {server.uuid for server in primaries(facts).values()}
     if facts.own.phase is not Phase.FROZEN:
@@ -149,23 +151,23 @@ def keep_it(facts: Facts) -> str:
     return "" if isinstance(decision, Hold) else f"this pod does not hold: {decision.reason} [{decision.rule}]"
 
 
-def freed(facts: Facts) -> Json:
+def promise_to_release(facts: Facts) -> Json:
     """What a discard ends besides: a promise to a pod that does not answer, which would keep this one from joining."""
     promise = facts.own.promise
-    silent = promise is not None and isinstance(facts.peer(promise.winner), Unknown)
-    return {"promise": None, "word": None} if silent and promise and promise.winner != facts.own.ordinal else {}
+    silent = promise is not None and isinstance(facts.peer(promise.candidate), Unknown)
+    return {"promise": None, "word": None} if silent and promise and promise.candidate != facts.own.ordinal else {}
 
 
-def told(facts: Facts, found: Survey) -> Json:
+def survey_json(facts: Facts, found: OverrideSurvey) -> Json:
     """The survey as JSON values, with the arguments that a word would need now."""
     return {
         "self": facts.own.pod,
         "epoch": found.epoch,
         "base": str(found.base) if found.base else None,
         "members": [{"name": name, "line": line} for name, line in found.lines],
-        "unheard": names(facts, found.unheard),
+        "unheard": names(facts, found.unreachable),
         "ahead": names(facts, found.ahead),
-        "floor": facts.floor,
+        "floor": facts.min_epoch,
     }
 
 
@@ -174,6 +176,6 @@ def names(facts: Facts, ordinals: frozenset[int]) -> list[str]:
     return [pod_name(facts, o) for o in sorted(ordinals)]
 
 
-def noted(agent: Agent, line: str) -> tuple[str, ...]:
+def add_note(agent: Agent, line: str) -> tuple[str, ...]:
     """The journal's list of decisions with one more; the time is for humans, nothing looks at it (R33)."""
-    return (*agent.memory.words, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")[-KEPT:]
+    return (*agent.durable.overrides, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")[-KEPT:]

@@ -12,21 +12,21 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from bootstrap.agent.ports import World
-from bootstrap.agent.recorder import Chronicle
+from bootstrap.agent.ports import Ports
+from bootstrap.agent.recorder import Recorder
 from bootstrap.core.decision import election, override, persistent_state, quorum
 from bootstrap.core.decision.decide import decide
-from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Verdict, Wait
-from bootstrap.core.decision.persistent_state import Memory
-from bootstrap.core.decision.rules_live_primary import epoch_alive
+from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, RoundResult, Stop, Wait
+from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.decision.rules_live_primary import primary_epoch
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json
-from bootstrap.core.model.disk import DataClass, Disk, Mark
-from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Server, Unknown, Word
-from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.disk import DataClass, Disk, ViewCheckpoint
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server, Unknown
+from bootstrap.core.model.lifecycle import Action, Lifecycle
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.predicates import BLANK
-from bootstrap.core.status.probes import Details, View
+from bootstrap.core.status.probes import Details, ProbeView
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.mariadb.client import STARTING
 from bootstrap.process import boot_id
@@ -56,9 +56,9 @@ class Agent:
 
     settings: Settings
     cluster_id: str
-    world: World
+    ports: Ports
     boot_id: str = field(default_factory=lambda: secrets.token_hex(8))
-    chronicle: Chronicle = field(default_factory=Chronicle)
+    recorder: Recorder = field(default_factory=Recorder)
     version: str = ""
 
     def __post_init__(self) -> None:
@@ -67,11 +67,11 @@ class Agent:
         self.wake = threading.Event()
         self.clock = itertools.count(1)
         self.journal = Journal(self.settings.data_root / "meta")
-        self.memory = Memory(self.cluster_id, self.settings.pod, volume_id="")
+        self.durable = PersistentState(self.cluster_id, self.settings.pod, volume_id="")
         self.trouble = "the journal has not been opened yet"
-        self.pod = Pod()
-        self.peers: dict[int, Record | Unknown] = {}
-        self.verdict = Verdict(Wait("start", "the agent has just started"))
+        self.lifecycle = Lifecycle()
+        self.peers: dict[int, PodState | Unknown] = {}
+        self.result = RoundResult(Wait("start", "the agent has just started"))
         self.promised_at = 0
         self.starter = 0
         self.told = ""
@@ -91,42 +91,42 @@ class Agent:
 
     # What other agents ask.
 
-    def record(self) -> Record:
+    def pod_state(self) -> PodState:
         """What this agent says of its pod, now."""
         with self.changed:
-            memory = self.memory
-            return Record(
+            memory = self.durable
+            return PodState(
                 pod=self.settings.pod,
                 ordinal=self.settings.ordinal,
                 boot_id=self.boot_id,
                 volume_id=memory.volume_id,
-                phase=self.pod.phase,
-                disk=Disk(DataClass.UNKNOWN, detail=self.trouble) if self.trouble else self.pod.disk,
-                server=self.pod.server,
-                joining=bool(memory.joining),
-                history=bool(memory.uuid),
+                phase=self.lifecycle.phase,
+                disk=Disk(DataClass.UNKNOWN, detail=self.trouble) if self.trouble else self.lifecycle.disk,
+                server=self.lifecycle.server,
+                joining=bool(memory.joining_boot_id),
+                was_synced=bool(memory.history_uuid),
                 epoch=memory.epoch,
-                retired=self.pod.retired,
+                abandoned_term=self.lifecycle.abandoned_term,
                 promise=memory.promise,
                 expected=self.known(),
                 volumes=memory.volumes,
                 lineage=memory.lineage,
-                word=self.word,
-                mark=memory.mark,
-                strangers=memory.strangers,
+                override=self.word,
+                view_checkpoint=memory.view_checkpoint,
+                has_foreign_members=memory.has_foreign_members,
             )
 
     @property
-    def word(self) -> Word | None:
+    def word(self) -> Override | None:
         """The operator's word, while the candidacy lives that it opened."""
-        word, bound = self.memory.word, self.memory.promise
-        alive = bound is not None and self.is_mine(bound) and bound.term > self.pod.retired
+        word, bound = self.durable.override, self.durable.promise
+        alive = bound is not None and self.is_mine(bound) and bound.term > self.lifecycle.abandoned_term
         return word if word and bound and alive and bound.term == word.epoch else None
 
     def facts(self) -> Facts:
         """What a decision rests on now."""
         waited = self.doomed >= SURPLUS_ROUNDS
-        return Facts(self.record(), self.peers, self.settings.min_epoch, self.settings.last_one_out, waited)
+        return Facts(self.pod_state(), self.peers, self.settings.min_epoch, self.settings.last_one_out, waited)
 
     def prepare(self, request: Prepare) -> Refusal | None:
         """Another pod asks for a promise: give it durably, or say why not (R39)."""
@@ -136,25 +136,25 @@ class Agent:
             answer = election.consider(request, self.facts())
             if isinstance(answer, Refusal):
                 return answer
-            if answer != self.memory.promise:
+            if answer != self.durable.promise:
                 try:
-                    self.bind(answer, volumes=persistent_state.founded(self.memory, [request.winner]))
+                    self.bind(answer, volumes=persistent_state.add_founders(self.durable, [request.candidate]))
                 except JournalUnwritableError as exc:
                     return Refusal(str(exc))
-                self.pod = self.pod.retire(answer.term)
-                self.world.say(f"term {answer.term} is promised to {request.winner.pod}")
+                self.lifecycle = self.lifecycle.abandon(answer.term)
+                self.ports.log(f"term {answer.term} is promised to {request.candidate.pod}")
             return None
 
     def is_bootstrapping(self) -> bool:
         """Whether the server of this pod begins a Primary Component that is not there yet."""
-        bound = self.memory.promise
-        begins = self.pod.taken is Action.BOOTSTRAP and bound is not None and self.is_mine(bound)
-        return begins and self.record().primary is None
+        bound = self.durable.promise
+        begins = self.lifecycle.taken is Action.BOOTSTRAP and bound is not None and self.is_mine(bound)
+        return begins and self.pod_state().primary_server is None
 
     def state(self) -> str:
         """One of NEWS; empty for all else."""
-        own = self.record()
-        if own.primary:
+        own = self.pod_state()
+        if own.primary_server:
             # Not before its record tells the epoch: what binds the others to it ends by that.
             return "" if own.promise else "primary"
         return "frozen" if own.phase is Phase.FROZEN else ""
@@ -168,38 +168,38 @@ class Agent:
         pod = sender.partition("/")[0]
         new = self.states.get(pod) != (sender, state)
         self.states[pod] = (sender, state)
-        if new and state in NEWS and self.pod.phase is Phase.FROZEN:
+        if new and state in NEWS and self.lifecycle.phase is Phase.FROZEN:
             self.wake.set()
 
     # What the probes ask.
 
-    def view(self) -> View:
+    def view(self) -> ProbeView:
         """What a probe is answered by; without the lock, which a slow disk may hold: each value is read whole."""
         now = time.monotonic()
-        return View(
-            pod=self.pod,
+        return ProbeView(
+            lifecycle=self.lifecycle,
             peers=self.peers,
-            verdict=self.verdict,
-            joining=bool(self.memory.joining),
-            epoch=self.memory.epoch,
-            seen=now - self.seen_at,
-            turned=0.0 if self.syncing else now - self.turned_at,
+            result=self.result,
+            is_joining=bool(self.durable.joining_boot_id),
+            epoch=self.durable.epoch,
+            observed_ago_s=now - self.seen_at,
+            looped_ago_s=0.0 if self.syncing else now - self.turned_at,
             details=self.details(now) if self.settings.metrics == "full" else None,
         )
 
     def details(self, now: float) -> Details:
         """What Prometheus is told besides, where that was asked for."""
-        memory, chronicle = self.memory, self.chronicle
+        memory, chronicle = self.durable, self.recorder
         bound = memory.promise is not None
         return Details(
             set_name=self.settings.set_name,
             version=self.version,
             now=now,
-            tally=chronicle.tally,
-            term=memory.term,
-            bound=bound,
-            written=chronicle.written,
-            trouble=bool(self.trouble),
+            counters=chronicle.counters,
+            term=memory.highest_term,
+            is_promised=bound,
+            bytes_received=chronicle.bytes_received,
+            has_journal_error=bool(self.trouble),
         )
 
     # One turn of the loop.
@@ -216,23 +216,23 @@ class Agent:
             self.peers = peers
             if mark is not None:
                 self.keep(mark=mark)
-            if self.pod.disk is not None:
-                self.learn_from_disk(self.pod.disk)
+            if self.lifecycle.disk is not None:
+                self.learn_from_disk(self.lifecycle.disk)
             self.learn_from_round(durable=durable)
             self.end_promise(asked_at=began)
             facts = self.facts()
             decision = decide(facts)
             self.count_doomed(decision)
-            if not isinstance(decision, Bootstrap) and not override.changes_hands(facts.own):
+            if not isinstance(decision, Bootstrap) and not override.is_between_starters(facts.own):
                 self.retire(decision.reason)
-            bound = self.memory.promise
+            bound = self.durable.promise
         if isinstance(decision, Bootstrap):
             verdict = self.campaign(facts, decision, began)
         else:
             action = Action.JOIN if isinstance(decision, Join) else None
-            verdict = Verdict(decision, action, bound, began)
+            verdict = RoundResult(decision, action, bound, began)
         self.settle(verdict)
-        self.chronicle.turned(self.facts(), self.verdict, self.world.say)
+        self.recorder.turned(self.facts(), self.result, self.ports.log)
         self.stop_stuck_server(decision)
         self.turned_at = time.monotonic()
 
@@ -245,25 +245,25 @@ class Agent:
         if self.stuck >= (ALONE_ROUNDS if decision.alone else STUCK_ROUNDS):
             self.stuck = 0
             with self.changed:
-                self.keep(left=quorum.left_by_stop(self.pod.server))
-            failure = self.world.stop()
-            self.world.say(f"the server was told to stop: {failure or 'it will'}")
-            self.chronicle.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
+                self.keep(left=quorum.lost_by_stop(self.lifecycle.server))
+            failure = self.ports.stop_server()
+            self.ports.log(f"the server was told to stop: {failure or 'it will'}")
+            self.recorder.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
 
     def observe(self) -> None:
         """Probe the lock and, if something holds it, ask the server."""
         with self.changed:
-            if self.pod.starter:
+            if self.lifecycle.starter:
                 return
-        held = not self.world.lock_is_free()
+        held = not self.ports.lock_is_free()
         if held and self.says_hello():
             return
-        server = self.world.server() if held else None
-        if isinstance(server, Server) and not server.primary:
-            server = replace(server, view=self.world.view())
+        server = self.ports.server_status() if held else None
+        if isinstance(server, Server) and not server.is_primary:
+            server = replace(server, view=self.ports.last_view())
         self.tell_silence(server if isinstance(server, str) else "")
         with self.changed:
-            self.see(self.pod.observed(held=held, server=server if isinstance(server, Server) else None))
+            self.see(self.lifecycle.observed(held=held, server=server if isinstance(server, Server) else None))
             self.seen_at = time.monotonic()
 
     def says_hello(self) -> bool:
@@ -274,18 +274,18 @@ class Agent:
         starts a server compares it with the datadir before.
         """
         with self.changed:
-            if self.pod.phase is not Phase.FROZEN:
+            if self.lifecycle.phase is not Phase.FROZEN:
                 return False
-            return self.changed.wait_for(lambda: self.pod.starter, HELLO_S)
+            return self.changed.wait_for(lambda: self.lifecycle.starter, HELLO_S)
 
     def transfer_is_durable(self) -> bool:
         """Make what a state transfer wrote durable before its joining mark is closed: rsync does not fsync."""
-        server = self.record().primary
-        if not self.memory.joining or server is None or not server.settled:
+        server = self.pod_state().primary_server
+        if not self.durable.joining_boot_id or server is None or not server.has_complete_data:
             return True
         # As long as the disk takes for a whole database, and a restart of this agent would only begin anew.
         self.syncing = True
-        failure = self.world.sync()
+        failure = self.ports.sync_volume()
         self.turned_at = time.monotonic()
         self.syncing = False
         self.tell_trouble("the state transfer cannot be made durable", failure)
@@ -294,49 +294,50 @@ class Agent:
     def tell_trouble(self, what: str, failure: str) -> None:
         """Log what is in the way when that changes: it is tried again in every round, maybe for days."""
         if failure != self.troubles.get(what, ""):
-            self.world.say(f"{what}: {failure or 'not any more'}")
+            self.ports.log(f"{what}: {failure or 'not any more'}")
             self.troubles[what] = failure
 
-    def new_mark(self) -> Mark | None:
+    def new_mark(self) -> ViewCheckpoint | None:
         """How far this volume has certainly come in a view that is not marked yet (proof P1, `proof`).
 
         The view is read before and after: what was applied in between is at or beyond the change to it.
         """
-        server, marked = self.record().primary, self.memory.mark
-        if self.memory.joining or server is None or not server.settled:
+        server, marked = self.pod_state().primary_server, self.durable.view_checkpoint
+        if self.durable.joining_boot_id or server is None or not server.has_complete_data:
             return None
-        view = self.world.view()
+        view = self.ports.last_view()
         if view is None or (marked is not None and (marked.view, marked.position.uuid) == (view.name, server.uuid)):
             return None
-        applied = self.world.applied()
-        if isinstance(applied, str) or self.world.view() != view:
+        applied = self.ports.applied_position()
+        if isinstance(applied, str) or self.ports.last_view() != view:
             return None
-        return Mark(view.name, applied)
+        return ViewCheckpoint(view.name, applied)
 
     def tell_silence(self, reason: str) -> None:
         """Log why a server that is alive cannot be asked; that it does not listen yet is normal."""
         if reason != self.silence and not any(normal in reason for normal in STARTING):
-            self.world.say(f"the server does not tell its state: {reason}" if reason else "the server tells its state")
+            self.ports.log(f"the server does not tell its state: {reason}" if reason else "the server tells its state")
             self.silence = reason
 
-    def ask(self) -> dict[int, Record | Unknown]:
+    def ask(self) -> dict[int, PodState | Unknown]:
         """Ask all expected peers for their records."""
         names = {self.settings.pod_of(o): o for o in self.expected() - {self.settings.ordinal}}
-        return {names[name]: record for name, record in self.world.records(sorted(names)).items()}
+        return {names[name]: record for name, record in self.ports.ask_states(sorted(names)).items()}
 
     def expected(self) -> frozenset[int]:
         """The ordinals that must be heard: the configured ones, and all that the journal, DNS or a peer knows of."""
-        return self.known().union(*(r.expected for r in self.peers.values() if isinstance(r, Record)))
+        return self.known().union(*(r.expected for r in self.peers.values() if isinstance(r, PodState)))
 
     def known(self) -> frozenset[int]:
         """The ordinals that I know of myself, whatever DNS shows (R12, R13).
 
         Only these are told to others: repeated hearsay would keep an ordinal alive for ever that was seen once.
         """
-        remembered = frozenset(ordinal for ordinal, _ in self.memory.volumes)
-        return frozenset(range(self.settings.replicas)) | {self.settings.ordinal} | remembered | self.world.ordinals()
+        remembered = frozenset(ordinal for ordinal, _ in self.durable.volumes)
+        configured = frozenset(range(self.settings.replicas)) | {self.settings.ordinal}
+        return configured | remembered | self.ports.dns_ordinals()
 
-    def campaign(self, facts: Facts, decision: Bootstrap, began: int) -> Verdict:
+    def campaign(self, facts: Facts, decision: Bootstrap, began: int) -> RoundResult:
         """Bootstrap if all expected pods are bound to it, else ask those that are not.
 
         Permission comes only from records that were asked for in this round, after every promise was made: so nobody
@@ -345,18 +346,18 @@ class Agent:
         try:
             mine = self.candidacy(facts)
         except JournalUnwritableError as exc:
-            return Verdict(Hold("journal", str(exc)), began=began)
+            return RoundResult(Hold("journal", str(exc)), clock=began)
         if mine is None:
-            return Verdict(Wait(decision.rule, "another pod asked for a promise first"), began=began)
-        missing = election.unbound(replace(facts, own=self.record()), mine)
+            return RoundResult(Wait(decision.rule, "another pod asked for a promise first"), clock=began)
+        missing = election.find_unbound(replace(facts, own=self.pod_state()), mine)
         if not missing:
-            return Verdict(decision, Action.BOOTSTRAP, mine, began)
+            return RoundResult(decision, Action.BOOTSTRAP, mine, began)
         asked = {
-            r.pod: Prepare(mine, self.record(), r.boot_id, r.disk)
+            r.pod: Prepare(mine, self.pod_state(), r.boot_id, r.disk)
             for r in facts.answers
             if r.disk and r.ordinal in missing
         }
-        answers = self.world.promises(asked)
+        answers = self.ports.ask_promises(asked)
         refusals = [f"{pod}: {a[1].reason}" for pod, a in answers.items() if isinstance(a, tuple) and a[1]]
         if refusals:
             self.retire(f"refused by {'; '.join(refusals)}")
@@ -364,7 +365,7 @@ class Agent:
             self.wake.set()
         names = ", ".join(self.settings.pod_of(o) for o in missing)
         waits = Wait(decision.rule, f"{decision.reason}; asking {names} for a promise")
-        return Verdict(waits, promise=None if refusals else mine, began=began)
+        return RoundResult(waits, promise=None if refusals else mine, clock=began)
 
     def candidacy(self, facts: Facts) -> Promise | None:
         """My promise to myself, made durable before anybody else is asked; None if I am bound to another pod by now.
@@ -372,32 +373,32 @@ class Agent:
         Raises JournalUnwritableError.
         """
         with self.changed:
-            own = self.memory.promise
+            own = self.durable.promise
             if own is not None and not self.is_mine(own):
                 return None
-            if own is not None and own.term > self.pod.retired:
+            if own is not None and own.term > self.lifecycle.abandoned_term:
                 return own
-            term = election.highest_term([self.record(), *facts.answers]) + 1
+            term = election.highest_term([self.pod_state(), *facts.answers]) + 1
             return self.bind(Promise(term, self.settings.ordinal, self.boot_id))
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: RoundResult) -> None:
         """Publish the verdict, unless this pod was bound otherwise while it was found."""
         with self.changed:
-            if verdict.action is not None and verdict.promise != self.memory.promise:
-                verdict = Verdict(Wait("promised", "bound by a promise meanwhile"), began=verdict.began)
+            if verdict.action is not None and verdict.promise != self.durable.promise:
+                verdict = RoundResult(Wait("promised", "bound by a promise meanwhile"), clock=verdict.clock)
             # Not after it was taken: a second file would outlive the server that the first one started.
-            wanted = verdict.action is Action.BOOTSTRAP and self.pod.phase is Phase.FROZEN
+            wanted = verdict.action is Action.BOOTSTRAP and self.lifecycle.phase is Phase.FROZEN
             if wanted and not self.settings.permission.exists():
                 verdict = self.write_permission(verdict)
             self.tell(verdict)
-            self.verdict = verdict
+            self.result = verdict
             self.changed.notify_all()
 
-    def tell(self, verdict: Verdict) -> None:
+    def tell(self, verdict: RoundResult) -> None:
         """Log a verdict that says something new; what my own server does is told by the phase."""
         if verdict.line != self.told and verdict.decision.rule != "own-server":
-            self.world.say(verdict.line)
-            self.chronicle.decided(verdict)
+            self.ports.log(verdict.line)
+            self.recorder.decided(verdict)
             self.told = verdict.line
 
     # What only this agent does to itself; all of it with the lock held.
@@ -408,12 +409,12 @@ class Agent:
             if not self.trouble:
                 return
             try:
-                self.memory = self.journal.read() or new_memory(self.cluster_id, self.settings.pod)
+                self.durable = self.journal.read() or new_memory(self.cluster_id, self.settings.pod)
                 # A term is used once: a late request from an earlier life must not undo what was promised after it.
-                self.pod = self.pod.retire(self.memory.term)
+                self.lifecycle = self.lifecycle.abandon(self.durable.highest_term)
                 # Written as it was read: a volume that has become read-only is noticed before it is needed.
-                self.journal.write(self.memory)
-                owner = (self.memory.cluster_id, self.memory.pod)
+                self.journal.write(self.durable)
+                owner = (self.durable.cluster_id, self.durable.pod)
                 self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
             except BootstrapError as exc:
                 self.trouble = str(exc)
@@ -421,7 +422,7 @@ class Agent:
 
     def foreign(self) -> str:
         """Why this volume is not ours to use (R35)."""
-        other = "of another cluster" if self.memory.cluster_id != self.cluster_id else f"of {self.memory.pod}"
+        other = "of another cluster" if self.durable.cluster_id != self.cluster_id else f"of {self.durable.pod}"
         return f"the volume is {other}: attach the right one"
 
     def bind(self, to: Promise, **said: object) -> Promise:
@@ -430,70 +431,71 @@ class Agent:
         `said` is what else is remembered with it, in the same write: an operator's word, the winner's volume.
         """
         permission.void(self.settings.permission)
-        term = max(self.memory.term, to.term)
-        self.memory = self.journal.write(self.memory, **{"promise": to, "term": term, "word": None, **said})
+        term = max(self.durable.highest_term, to.term)
+        self.durable = self.journal.write(self.durable, **{"promise": to, "term": term, "word": None, **said})
         self.promised_at = next(self.clock)
-        self.chronicle.note("promise", f"term {to.term} is promised to {self.settings.pod_of(to.winner)}")
-        self.verdict = Verdict(Wait("promised", f"term {to.term} has just been promised"))
+        self.recorder.note("promise", f"term {to.term} is promised to {self.settings.pod_of(to.candidate)}")
+        self.result = RoundResult(Wait("promised", f"term {to.term} has just been promised"))
         return to
 
     def end_promise(self, asked_at: int) -> None:
         """Drop a promise that has ended by a sign of its winner."""
-        bound = self.memory.promise
+        bound = self.durable.promise
         later = self.heard() if asked_at > self.promised_at else []
-        if bound is not None and election.ended(bound, [self.record(), *later]):
+        if bound is not None and election.has_ended(bound, [self.pod_state(), *later]):
             self.keep(promise=None, word=None)
-            if self.memory.promise is None:
-                self.chronicle.note("promise", f"term {bound.term} binds no longer")
+            if self.durable.promise is None:
+                self.recorder.note("promise", f"term {bound.term} binds no longer")
                 # Who waits for this pod to be Primary is told by the questions of a round.
                 self.wake.set()
 
     def retire(self, reason: str) -> None:
         """Give up a candidacy of this life of the agent whose permission nobody has taken."""
         with self.changed:
-            bound = self.memory.promise
-            if bound is None or not self.is_mine(bound) or self.pod.taken is not None:
+            bound = self.durable.promise
+            if bound is None or not self.is_mine(bound) or self.lifecycle.taken is not None:
                 return
             permission.void(self.settings.permission)
             if self.word is not None:
                 self.fate = {"epoch": bound.term, "state": "void", "line": reason}
-            self.pod = self.pod.retire(bound.term)
+            self.lifecycle = self.lifecycle.abandon(bound.term)
             self.keep(promise=None, word=None)
-            self.world.say(f"term {bound.term} is given up: {reason}")
-            self.chronicle.note("promise", f"term {bound.term} is given up: {reason}")
+            self.ports.log(f"term {bound.term} is given up: {reason}")
+            self.recorder.note("promise", f"term {bound.term} is given up: {reason}")
 
     def is_mine(self, bound: Promise) -> bool:
         """Whether this life of the agent is the promise's winner."""
-        return (bound.winner, bound.boot_id) == (self.settings.ordinal, self.boot_id)
+        return (bound.candidate, bound.boot_id) == (self.settings.ordinal, self.boot_id)
 
     def learn_from_round(self, *, durable: bool) -> None:
         """Remember what this round has shown of the cluster."""
-        own = self.record()
-        if own.primary is not None:
-            self.count_surplus(own.primary)
-        before, awaited = self.memory, frozenset(range(self.settings.replicas)) | self.world.ordinals()
+        own = self.pod_state()
+        if own.primary_server is not None:
+            self.count_surplus(own.primary_server)
+        before, awaited = self.durable, frozenset(range(self.settings.replicas)) | self.ports.dns_ordinals()
         self.write_down(persistent_state.after_round(before, own, self.heard(), durable=durable, awaited=awaited))
-        forked = lineage.pending(before.lineage)
-        if forked and not lineage.pending(self.memory.lineage):
-            self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.memory.uuid}
-            done = f"the operator's word of epoch {forked.epoch} is done: the history is now {self.memory.uuid}"
-            self.world.say(done)
-            self.chronicle.note("word", done)
+        forked = lineage.pending_fork(before.lineage)
+        if forked and not lineage.pending_fork(self.durable.lineage):
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.durable.history_uuid}
+            done = f"the override of epoch {forked.epoch} is done: the history is now {self.durable.history_uuid}"
+            self.ports.log(done)
+            self.recorder.note("word", done)
 
     def learn_from_disk(self, disk: Disk) -> None:
         """Remember what the disk tells of a new history that was permitted."""
-        forked, learnt = lineage.pending(self.memory.lineage), persistent_state.read_from(self.memory, disk)
-        if forked is None or learnt == self.memory:
+        forked = lineage.pending_fork(self.durable.lineage)
+        learnt = persistent_state.after_inspection(self.durable, disk)
+        if forked is None or learnt == self.durable:
             return
         if disk.position and disk.position.uuid == forked.parent:
             self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
         else:
-            self.fate = {"epoch": forked.epoch, "state": "primary", "line": learnt.uuid}
+            self.fate = {"epoch": forked.epoch, "state": "primary", "line": learnt.history_uuid}
         self.write_down(learnt)
 
-    def heard(self) -> list[Record]:
+    def heard(self) -> list[PodState]:
         """The peers that have answered in the last round."""
-        return [r for r in self.peers.values() if isinstance(r, Record)]
+        return [r for r in self.peers.values() if isinstance(r, PodState)]
 
     def count_surplus(self, server: Server) -> None:
         """Remember that there were members that are no pods, once they have been too many for long enough."""
@@ -511,31 +513,31 @@ class Agent:
     def maybe_alive(self) -> list[int]:
         """The other pods that may have a server, as far as is known; more members than these are no pods (R36)."""
         known = self.expected() - {self.settings.ordinal}
-        return [o for o in known if not isinstance(peer := self.peers.get(o), Record) or not peer.absent]
+        return [o for o in known if not isinstance(peer := self.peers.get(o), PodState) or not peer.has_no_server]
 
     def keep(self, **changes: object) -> None:
         """Remember with these changes."""
-        self.write_down(replace(self.memory, **changes))  # type: ignore[arg-type]  # as in `Journal.write`
+        self.write_down(replace(self.durable, **changes))  # type: ignore[arg-type]  # as in `Journal.write`
 
-    def write_down(self, memory: Memory) -> None:
+    def write_down(self, memory: PersistentState) -> None:
         """Write what is true whether or not it reaches the disk; a failure is told and tried again."""
-        if self.trouble or memory == self.memory:
+        if self.trouble or memory == self.durable:
             return
         failure = ""
         try:
-            self.memory = self.journal.write(memory)
+            self.durable = self.journal.write(memory)
         except JournalUnwritableError as exc:
             failure = str(exc)
         self.tell_trouble("what was seen is not remembered", failure)
 
-    def see(self, pod: Pod) -> None:
+    def see(self, pod: Lifecycle) -> None:
         """Take over a new state of the pod."""
-        if pod.phase is not self.pod.phase:
-            self.world.say(f"this pod is {pod.phase}")
-            self.chronicle.note("phase", f"this pod is {pod.phase}")
-        self.pod = pod
+        if pod.phase is not self.lifecycle.phase:
+            self.ports.log(f"this pod is {pod.phase}")
+            self.recorder.note("phase", f"this pod is {pod.phase}")
+        self.lifecycle = pod
 
-    def write_permission(self, verdict: Verdict) -> Verdict:
+    def write_permission(self, verdict: RoundResult) -> RoundResult:
         """Lay the one-shot permission down for `start` to consume (R2)."""
         granted = verdict.promise
         if granted is None:  # pragma: no cover  # a BOOTSTRAP verdict is made with its promise
@@ -544,7 +546,7 @@ class Agent:
             permission.lay_down(self.settings.permission, granted.term, self.boot_id)
         except OSError as exc:
             reason = f"{self.settings.permission} cannot be written ({exc.strerror})"
-            return Verdict(Hold("permission", reason), began=verdict.began)
+            return RoundResult(Hold("permission", reason), clock=verdict.clock)
         return verdict
 
     # What the starters call.
@@ -556,7 +558,7 @@ class Agent:
         """
         with self.changed:
             self.starter = next(self.clock)
-            self.see(self.pod.arrived())
+            self.see(self.lifecycle.arrived())
             self.wake.set()
             self.changed.notify_all()
             return self.starter
@@ -566,8 +568,8 @@ class Agent:
         with self.changed:
             if starter == self.starter:
                 # Who holds a frozen pod's lock by now may be the next starter: the next look (`observe`) tells.
-                held = self.pod.phase is not Phase.FROZEN and not self.world.lock_is_free()
-                self.see(self.pod.left(held=held))
+                held = self.lifecycle.phase is not Phase.FROZEN and not self.ports.lock_is_free()
+                self.see(self.lifecycle.left(held=held))
         self.wake.set()
 
     def reported(self, starter: int, disk: Disk, fingerprint: str) -> None:
@@ -575,30 +577,30 @@ class Agent:
         with self.changed:
             if starter != self.starter:
                 return
-            disk = quorum.with_left(disk, self.memory.left)
-            self.see(self.pod.reported(disk, fingerprint))
+            disk = quorum.with_lost_view(disk, self.durable.lost_view)
+            self.see(self.lifecycle.reported(disk, fingerprint))
             self.learn_from_disk(disk)
             if self.errand:
-                there = disk.data_class not in BLANK or disk.doubtful
+                there = disk.data_class not in BLANK or disk.transfer_may_be_complete
                 self.fate = {**self.fate, "undone": self.errand if there else ""}
             self.errand = ""
-            self.verdict = Verdict(Wait("start", "the datadir has just been read"))
+            self.result = RoundResult(Wait("start", "the datadir has just been read"))
         self.wake.set()
 
-    def next_verdict(self, seen: Verdict | None, timeout: float) -> Verdict:
+    def next_verdict(self, seen: RoundResult | None, timeout: float) -> RoundResult:
         """Wait until there is a verdict that says something else than `seen`; after `timeout` seconds the same one."""
 
         def news() -> bool:
-            current = self.verdict
-            return current.began > 0 and (
+            current = self.result
+            return current.clock > 0 and (
                 seen is None or (current.word, current.decision) != (seen.word, seen.decision)
             )
 
         with self.changed:
             self.changed.wait_for(news, timeout)
-            return self.verdict
+            return self.result
 
-    def take(self, starter: int, timeout: float) -> Verdict:
+    def take(self, starter: int, timeout: float) -> RoundResult:
         """Give this starter the permission of a verdict that was found after this call, once (R2, R3).
 
         The action is None if there is none.
@@ -607,31 +609,31 @@ class Agent:
         with self.changed:
             asked = next(self.clock)
             self.wake.set()
-            self.changed.wait_for(lambda: self.verdict.began > asked, timeout)
-            verdict = self.verdict
-            allowed = verdict.began > asked and verdict.promise == self.memory.promise and starter == self.starter
-            if verdict.action is None or self.errand or not allowed or self.pod.phase is not Phase.FROZEN:
+            self.changed.wait_for(lambda: self.result.clock > asked, timeout)
+            verdict = self.result
+            allowed = verdict.clock > asked and verdict.promise == self.durable.promise and starter == self.starter
+            if verdict.action is None or self.errand or not allowed or self.lifecycle.phase is not Phase.FROZEN:
                 return replace(verdict, action=None)
             try:
-                self.memory = self.journal.write(self.permitted(verdict))
+                self.durable = self.journal.write(self.permitted(verdict))
             except JournalUnwritableError as exc:
-                return Verdict(Hold("journal", str(exc)), began=verdict.began)
-            self.see(self.pod.took(verdict.action, verdict.promise.term if verdict.promise else 0))
-            self.chronicle.permitted(verdict)
-            if lineage.pending(self.memory.lineage):
+                return RoundResult(Hold("journal", str(exc)), clock=verdict.clock)
+            self.see(self.lifecycle.took(verdict.action, verdict.promise.term if verdict.promise else 0))
+            self.recorder.permitted(verdict)
+            if lineage.pending_fork(self.durable.lineage):
                 self.fate = {**self.fate, "state": "taken"}
             return verdict
 
-    def permitted(self, verdict: Verdict) -> Memory:
+    def permitted(self, verdict: RoundResult) -> PersistentState:
         """What is to be remembered before a starter gets this permission."""
-        memory, decision = self.memory, verdict.decision
+        memory, decision = self.durable, verdict.decision
         if isinstance(decision, Bootstrap):
             return persistent_state.before_bootstrap(memory, first=decision.first, forced=decision.forced)
-        life, epoch = boot_id.kernel_boot_id(), epoch_alive(self.facts())
-        return persistent_state.before_join(memory, self.pod.disk, self.heard(), life=life, epoch=epoch)
+        life, epoch = boot_id.kernel_boot_id(), primary_epoch(self.facts())
+        return persistent_state.before_join(memory, self.lifecycle.disk, self.heard(), life=life, epoch=epoch)
 
     def order(self, errand: str) -> None:
         """Give the starter an errand; what was found before is void."""
         self.errand = errand
-        self.verdict = Verdict(Wait("errand", f"an operator has ordered: {errand}"), began=next(self.clock))
+        self.result = RoundResult(Wait("errand", f"an operator has ordered: {errand}"), clock=next(self.clock))
         self.changed.notify_all()

@@ -12,10 +12,10 @@ from bootstrap.agent.agent import Agent
 from bootstrap.control.channel import Connection
 from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
-from bootstrap.core.decision.decisions import Bootstrap, Verdict
+from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump_disk, dump_record, load_disk
-from bootstrap.core.model.facts import Record, Unknown
+from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.status import events, probes, summary
 from bootstrap.process.boot_id import same_life
 
@@ -32,7 +32,7 @@ TAKE_S = 10.0
 """How long a starter's request for its permission may take: one round with silent peers, and some."""
 
 
-class Desk:
+class ControlHandler:
     """Serves the agent's unix socket."""
 
     def __init__(self, agent: Agent) -> None:
@@ -43,7 +43,7 @@ class Desk:
     def serve(self, connection: Connection) -> None:
         """Answer until the other end goes; a starter that goes is told to the agent."""
         starter = 0
-        told: Verdict | None = None
+        told: RoundResult | None = None
         try:
             while (message := connection.receive()) is not None:
                 op = str(message.get("op"))
@@ -72,7 +72,7 @@ class Desk:
             "health": self._health,
             "leave": self._leave,
             "events": self._events,
-            "force": lambda: admin_requests.speak(self.agent, said(message)),
+            "force": lambda: admin_requests.request_override(self.agent, said(message)),
             "discard": lambda: admin_requests.discard(self.agent, delete=bool(message.get("delete"))),
             "fate": self._fate,
         }
@@ -81,12 +81,12 @@ class Desk:
 
     def _hello(self) -> Json:
         agent = self.agent
-        pod, memory = agent.pod, agent.memory
+        pod, memory = agent.lifecycle, agent.durable
         return {
             "ordinals": sorted(agent.expected()),
-            "addresses": agent.world.addresses(),
-            "joining": bool(memory.joining),
-            "same_boot": same_life(memory.joining),
+            "addresses": agent.ports.fresh_addresses(),
+            "joining": bool(memory.joining_boot_id),
+            "same_boot": same_life(memory.joining_boot_id),
             "initialised": memory.initialised,
             "disk": dump_disk(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,
@@ -106,23 +106,23 @@ class Desk:
 
     def _take(self, starter: int) -> Json:
         if not starter:
-            return dump_verdict(replace(self.agent.verdict, action=None))
+            return dump_verdict(replace(self.agent.result, action=None))
         verdict = dump_verdict(self.agent.take(starter, TAKE_S))
         with self.agent.changed:
             return {**verdict, "donors": join_order.donors(self.agent.facts())}
 
     def _status(self) -> Json:
         agent = self.agent
-        own = agent.record()
+        own = agent.pod_state()
         members = [self._member(o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())]
         return {
             "schema": STATUS_SCHEMA,
             "self": own.pod,
             "version": agent.version,
             "decision": {
-                **dump_verdict(agent.verdict),
+                **dump_verdict(agent.result),
                 "action": self._action(),
-                **recorder.since(agent.chronicle.tally.since),
+                **recorder.since(agent.recorder.counters.since),
             },
             "members": members,
             **self._overview(),
@@ -130,16 +130,16 @@ class Desk:
 
     def _overview(self) -> Json:
         """What a human asks first."""
-        agent, tally = self.agent, self.agent.chronicle.tally
+        agent, tally = self.agent, self.agent.recorder.counters
         with agent.changed:
-            facts, decision = agent.facts(), agent.verdict.decision
+            facts, decision = agent.facts(), agent.result.decision
         found = summary.ahead(facts)
         silent, awaited = summary.missing(facts), summary.awaited(facts, decision)
         return {
             "ahead": self._ahead(found) if found else None,
             "missing": [self._who(o, why, tally.silent) for o, why in silent.items()],
             "waiting": [self._who(o, why, tally.awaited) for o, why in awaited.items()],
-            "join_written_bytes": agent.chronicle.written,
+            "join_written_bytes": agent.recorder.bytes_received,
             "helps": summary.helps(facts, decision),
         }
 
@@ -159,17 +159,17 @@ class Desk:
 
     def _events(self) -> Json:
         agent = self.agent
-        return {"schema": events.SCHEMA, "self": agent.settings.pod, "events": [asdict(e) for e in agent.chronicle.log]}
+        return {"schema": events.SCHEMA, "self": agent.settings.pod, "events": [asdict(e) for e in agent.recorder.log]}
 
     def _action(self) -> str:
         """What this pod does now, in one word: a live server is told as what it is."""
         agent = self.agent
-        return agent.verdict.word if agent.pod.phase.value == "frozen" else agent.pod.phase.value
+        return agent.result.word if agent.lifecycle.phase.value == "frozen" else agent.lifecycle.phase.value
 
-    def _member(self, ordinal: int, known: Record | Unknown | None) -> Json:
+    def _member(self, ordinal: int, known: PodState | Unknown | None) -> Json:
         """One member; the keys are the same whether it is known or not."""
         name = self.agent.settings.pod_of(ordinal)
-        if not isinstance(known, Record):
+        if not isinstance(known, PodState):
             reason = known.reason if known else "not asked yet"
             return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}", **dict.fromkeys(MEMBER_KEYS)}
         told = dump_record(known)
@@ -189,8 +189,8 @@ class Desk:
 
     def _health(self) -> Json:
         view = self.agent.view()
-        word = probes.ready(view)
-        return {"live": probes.alive(view), "ready": word is probes.Word.READY, "word": word.value}
+        word = probes.find_readiness(view)
+        return {"live": probes.is_alive(view), "ready": word is probes.Readiness.READY, "word": word.value}
 
     def _leave(self) -> Json:
         """Whether this pod, which is to stop, should stay a moment longer, and whether it has a server at all."""
@@ -198,8 +198,8 @@ class Desk:
             reason = drain.reason(self.agent.facts())
         if reason != self._staying:
             self._staying = reason
-            self.agent.world.say(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
-        return {"reason": reason, "serving": self.agent.pod.server is not None}
+            self.agent.ports.log(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
+        return {"reason": reason, "serving": self.agent.lifecycle.server is not None}
 
     def _explain(self) -> Json:
         agent = self.agent
@@ -216,33 +216,33 @@ class Desk:
             **self._status(),
             "schema": EXPLAIN_SCHEMA,
             "rules": rules,
-            "words": list(agent.memory.words),
+            "words": list(agent.durable.overrides),
         }
 
     def _fate(self) -> Json:
         """What has become of the last word or errand."""
         agent = self.agent
-        verdict = agent.verdict
-        return {**agent.fate, "errand": agent.errand, "now": verdict.line, "phase": agent.pod.phase.value}
+        verdict = agent.result
+        return {**agent.fate, "errand": agent.errand, "now": verdict.line, "phase": agent.lifecycle.phase.value}
 
 
-def said(message: Json) -> admin_requests.Said:
+def said(message: Json) -> admin_requests.OverrideRequest:
     """What an operator has said, from the message; raises ValueError where it is not of the right shape."""
     epoch, without, although = (message.get(key) for key in ("epoch", "without", "although"))
     if not (epoch is None or type(epoch) is int) or not isinstance(without, list) or not isinstance(although, list):
         raise ValueError("not an operator's word")
-    return admin_requests.Said(
+    return admin_requests.OverrideRequest(
         epoch, frozenset(map(str, without)), frozenset(map(str, although)), message.get("adopt") is True
     )
 
 
 def _base(forks: lineage.Forks) -> Json | None:
     """Where a new history was permitted to begin that nobody has seen yet."""
-    fork = lineage.pending(forks)
+    fork = lineage.pending_fork(forks)
     return {"uuid": fork.parent, "seqno": fork.seqno} if fork and fork.parent else None
 
 
-def dump_verdict(verdict: Verdict) -> Json:
+def dump_verdict(verdict: RoundResult) -> Json:
     """The verdict as JSON values."""
     decision = verdict.decision
     return {

@@ -5,7 +5,7 @@ import time
 
 from bootstrap.agent import transfer_size
 from bootstrap.agent.agent import Agent
-from bootstrap.core.model.lifecycle import Pod
+from bootstrap.core.model.lifecycle import Lifecycle
 
 PAUSE_S = 5.0
 """Between two looks."""
@@ -28,16 +28,16 @@ def _watch(agent: Agent) -> None:
 
 def look(agent: Agent) -> None:
     """Count what has come since the join was permitted; nothing, where none is under way."""
-    chronicle = agent.chronicle
-    chronicle.written = (
-        transfer_size.since(agent.settings.data_root / "data", chronicle.joined) if joins(agent) else None
+    chronicle = agent.recorder
+    chronicle.bytes_received = (
+        transfer_size.bytes_since(agent.settings.data_root / "data", chronicle.joined) if joins(agent) else None
     )
 
 
 def joins(agent: Agent) -> bool:
     """Whether a server lives that was permitted to join and has not been seen Synced since."""
-    return bool(agent.memory.joining) and _alive(agent.pod)
+    return bool(agent.durable.joining_boot_id) and _alive(agent.lifecycle)
 
 
-def _alive(pod: Pod) -> bool:
+def _alive(pod: Lifecycle) -> bool:
     return pod.held and (pod.taken is not None or not pod.starter)

@@ -7,38 +7,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrap.core.model.disk import Position, View
-from bootstrap.core.model.facts import Record, Server, Unknown
+from bootstrap.core.model.facts import PodState, Server, Unknown
 from bootstrap.core.model.messages import Prepare, Refusal
 
-Answer = tuple[Record, Refusal | None] | Unknown
+Answer = tuple[PodState, Refusal | None] | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Ports:
     """The agent's ways to look around; each may take time, none may raise."""
 
     lock_is_free: Callable[[], bool]
     """Probe the volume's lock; False when that cannot be known."""
-    server: Callable[[], Server | str]
+    server_status: Callable[[], Server | str]
     """Ask the local server; a reason where it does not answer."""
-    records: Callable[[list[str]], dict[str, Record | Unknown]]
+    ask_states: Callable[[list[str]], dict[str, PodState | Unknown]]
     """Ask these pods for their records, all at once."""
-    promises: Callable[[dict[str, Prepare]], dict[str, Answer]]
+    ask_promises: Callable[[dict[str, Prepare]], dict[str, Answer]]
     """Ask these pods to promise, all at once."""
-    sync: Callable[[], str]
+    sync_volume: Callable[[], str]
     """Make the whole volume durable; a reason where that failed."""
-    view: Callable[[], View | None]
+    last_view: Callable[[], View | None]
     """The last Primary view that the local server has written down."""
-    applied: Callable[[], Position | str]
+    applied_position: Callable[[], Position | str]
     """Up to where the local server has certainly applied all that was ordered before, its view being durable.
 
     A reason where it cannot tell.
     """
-    stop: Callable[[], str]
+    stop_server: Callable[[], str]
     """Stop the local server in order; a reason where that failed."""
-    ordinals: Callable[[], frozenset[int]]
+    dns_ordinals: Callable[[], frozenset[int]]
     """The ordinals that DNS shows."""
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     """Log one line."""
-    addresses: Callable[[], dict[str, str]] = dict
+    fresh_addresses: Callable[[], dict[str, str]] = dict
     """Where pods were heard of just now."""

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from bootstrap.core.status import probes
 from bootstrap.core.status.metrics import metrics as text
-from bootstrap.core.status.probes import View, Word
+from bootstrap.core.status.probes import ProbeView, Readiness
 from bootstrap.network.http_server import Bounded, OneRequest
 
 MAX_CONNECTIONS = 32
@@ -25,35 +25,35 @@ Answer = tuple[int, str, str]
 """Status, type and text."""
 
 
-def livez(view: View) -> Answer:
+def livez(view: ProbeView) -> Answer:
     """Whether the agent lives; never about the server."""
-    return (200, PLAIN, "live\n") if probes.alive(view) else (503, PLAIN, "stuck\n")
+    return (200, PLAIN, "live\n") if probes.is_alive(view) else (503, PLAIN, "stuck\n")
 
 
-def readyz(view: View) -> Answer:
+def readyz(view: ProbeView) -> Answer:
     """Whether clients may be sent to the server."""
-    word = probes.ready(view)
-    return 200 if word is Word.READY else 503, PLAIN, f"{word}\n"
+    word = probes.find_readiness(view)
+    return 200 if word is Readiness.READY else 503, PLAIN, f"{word}\n"
 
 
-def metrics(view: View) -> Answer:
+def metrics(view: ProbeView) -> Answer:
     """For Prometheus."""
     return 200, PROMETHEUS, text(view)
 
 
-PATHS: dict[str, Callable[[View], Answer]] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
+PATHS: dict[str, Callable[[ProbeView], Answer]] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
 
 
 class Server(Bounded):
     """Answers whoever can reach the port."""
 
-    def __init__(self, address: tuple[str, int], view: Callable[[], View]) -> None:
+    def __init__(self, address: tuple[str, int], view: Callable[[], ProbeView]) -> None:
         """Listen at once; `view` is called from other threads and must not block.  Raises OSError."""
         self.view = view
         super().__init__(address, Handler, MAX_CONNECTIONS)
 
 
-def listen(address: str, port: int, view: Callable[[], View]) -> Server:
+def listen(address: str, port: int, view: Callable[[], ProbeView]) -> Server:
     """A server at this address; 0.0.0.0 means the addresses of IPv6, too, where there are any.  Raises OSError.
 
     The kubelet probes the pod's first address, and that is of either family.

@@ -10,25 +10,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bootstrap.core.decision.decisions import Hold, Verdict
+from bootstrap.core.decision.decisions import Hold, RoundResult
 from bootstrap.core.model.facts import Facts, Server, Unknown
 from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.status import summary
-from bootstrap.core.status.counters import Round, Tally, after, within
+from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.events import Event, bounded, plain
 
 
 @dataclass
-class Chronicle:
+class Recorder:
     """One agent's; events may be told by any thread."""
 
     log: tuple[Event, ...] = ()
     """The events of this volume, the oldest first."""
-    tally: Tally = field(default_factory=lambda: Tally(since=time.monotonic()))
+    counters: Counters = field(default_factory=lambda: Counters(since=time.monotonic()))
     """The counts of this life, replaced whole."""
     changed: Callable[[], None] = lambda: None
     """Called after each event; it must not wait."""
-    written: int | None = None
+    bytes_received: int | None = None
     """Bytes that came to the datadir since a join was permitted; None where no join is open."""
     joined: float = field(default_factory=time.time)
     """When the last join was permitted, by the machine's clock, as files have it; at first the life's begin."""
@@ -45,31 +45,31 @@ class Chronicle:
             self.log = bounded([*self.log, Event(last + 1, _utc(), kind, plain(text))])
         self.changed()
 
-    def decided(self, verdict: Verdict) -> None:
+    def decided(self, verdict: RoundResult) -> None:
         """Tell a decision that says something new."""
         self.note("hold" if isinstance(verdict.decision, Hold) else "decision", verdict.line)
 
-    def permitted(self, verdict: Verdict) -> None:
+    def permitted(self, verdict: RoundResult) -> None:
         """Tell that a starter has taken its permission."""
         self.note(verdict.word, verdict.line)
         self.joined = time.time()
 
-    def turned(self, facts: Facts, verdict: Verdict, say: Callable[[str], None]) -> None:
+    def turned(self, facts: Facts, verdict: RoundResult, say: Callable[[str], None]) -> None:
         """A round has ended: count it, and tell what is new of peers and of the server."""
         try:
             self._turned(facts, verdict)
         except Exception as exc:  # noqa: BLE001  # a fault in what is told to humans must not stop who decides
             say(f"this round is not counted: {exc!r}")
 
-    def _turned(self, facts: Facts, verdict: Verdict) -> None:
+    def _turned(self, facts: Facts, verdict: RoundResult) -> None:
         answers = {r.ordinal for r in facts.answers}
         waits = frozenset(summary.awaited(facts, verdict.decision))
         heard = {ordinal: not isinstance(peer, Unknown) for ordinal, peer in facts.peers.items()}
-        now, before = time.monotonic(), self.tally
-        self.tally = within(
-            after(before, Round(now, verdict.kind, verdict.decision.rule, waits, heard)), facts.expected
+        now, before = time.monotonic(), self.counters
+        self.counters = restrict_to(
+            add_round(before, Round(now, verdict.metric_kind, verdict.decision.rule, waits, heard)), facts.expected
         )
-        for ordinal in sorted(self.tally.silent.keys() - before.silent.keys() & before.asked.keys()):
+        for ordinal in sorted(self.counters.silent.keys() - before.silent.keys() & before.asked.keys()):
             self.note("peer", f"{pod_name(facts, ordinal)} does not answer: {_reason(facts, ordinal)}")
         for ordinal in sorted(before.silent.keys() & answers):
             self.note("peer", f"{pod_name(facts, ordinal)} answers after {now - before.silent[ordinal]:.0f} s")

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 
-def since(folder: Path, moment: float) -> int:
+def bytes_since(folder: Path, moment: float) -> int:
     """Bytes allocated to files below the folder that were written at or after the moment, seconds since the epoch.
 
     What vanishes meanwhile, as a server's temporary files do, counts nothing.

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from bootstrap.agent import join_progress, probe_server
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.control_handler import Desk
-from bootstrap.agent.ports import World
-from bootstrap.agent.recorder import Chronicle
+from bootstrap.agent.control_handler import ControlHandler
+from bootstrap.agent.ports import Ports
+from bootstrap.agent.recorder import Recorder
 from bootstrap.control import channel
 from bootstrap.core.model.disk import Position, View
-from bootstrap.core.model.facts import Phase, Record
+from bootstrap.core.model.facts import PodState
 from bootstrap.datadir import inspection
 from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
 from bootstrap.mariadb import client, pod_config
 from bootstrap.network import protocol, server
 from bootstrap.network.client import Client
 from bootstrap.network.directory import Directory
-from bootstrap.network.fanout import Neighbours
+from bootstrap.network.fanout import Peers
 from bootstrap.secret_files import read_secrets
 from bootstrap.settings import Settings
 from bootstrap.storage import atomic, event_log, lock
@@ -46,27 +46,27 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     except PeerFinderError as exc:
         raise SettingInvalidError(str(exc)) from exc
     boot = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
-    neighbours = Neighbours(directory, Client(boot, settings.exchange_port))
-    world = World(
+    neighbours = Peers(directory, Client(boot, settings.exchange_port))
+    world = Ports(
         lock_is_free=lambda: lock_is_free(settings),
-        server=lambda: client.status(settings.server_socket, secrets.agent_password),
-        sync=lambda: sync(settings),
-        view=lambda: last_view(settings),
-        applied=lambda: applied(settings, secrets.agent_password),
-        stop=lambda: client.stop(settings.server_socket, secrets.agent_password),
-        records=neighbours.records,
-        promises=neighbours.promises,
-        ordinals=lambda: neighbours.shown,
-        say=say,
-        addresses=neighbours.fresh,
+        server_status=lambda: client.status(settings.server_socket, secrets.agent_password),
+        sync_volume=lambda: sync(settings),
+        last_view=lambda: last_view(settings),
+        applied_position=lambda: applied(settings, secrets.agent_password),
+        stop_server=lambda: client.stop(settings.server_socket, secrets.agent_password),
+        ask_states=neighbours.records,
+        ask_promises=neighbours.promises,
+        dns_ordinals=lambda: neighbours.shown,
+        log=say,
+        fresh_addresses=neighbours.fresh,
     )
     only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)
-    agent.chronicle, agent.version = chronicle(settings, say), own_version()
+    agent.recorder, agent.version = chronicle(settings, say), own_version()
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     neighbours.client.membership, neighbours.client.state = membership, agent.state
     listen(settings, membership, agent)
-    channel.Server(settings.agent_socket, Desk(agent).serve)
+    channel.Server(settings.agent_socket, ControlHandler(agent).serve)
 
     def changed() -> None:
         try:
@@ -79,7 +79,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     neighbours.start_watching(changed)
     answer_probes(settings, agent)
     join_progress.watch(agent)
-    agent.chronicle.note("agent", f"agent of {settings.pod}, version {agent.version}, life {agent.boot_id}")
+    agent.recorder.note("agent", f"agent of {settings.pod}, version {agent.version}, life {agent.boot_id}")
     keep_certificates_loaded(settings, secrets.agent_password, say)
     say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
     while True:
@@ -105,11 +105,11 @@ def own_version() -> str:
         return ""
 
 
-def chronicle(settings: Settings, say: Callable[[str], None]) -> Chronicle:
+def chronicle(settings: Settings, say: Callable[[str], None]) -> Recorder:
     """What this volume has seen, and from now on written down in the background."""
     meta = settings.lock.parent
     log, trouble = event_log.read(meta)
-    told = Chronicle(log)
+    told = Recorder(log)
     if trouble:
         say(f"the event log {meta / event_log.NAME} begins anew: {trouble}")
         told.note("lost", f"what was told before is not known: {trouble}")
@@ -139,7 +139,7 @@ def listen(settings: Settings, membership: protocol.Membership, agent: Agent) ->
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        answering = server.Server(address, membership, agent.record, agent.prepare, agent.noticed)
+        answering = server.Server(address, membership, agent.pod_state, agent.prepare, agent.noticed)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
@@ -232,6 +232,6 @@ def rest(agent: Agent, seconds: float) -> None:
 
 def pause(agent: Agent) -> float:
     """How long the loop rests: seldom when all is well, often while somebody waits or a joining mark is open."""
-    records = [agent.record(), *agent.peers.values()]
-    settled = all(isinstance(r, Record) and r.phase is Phase.RUNNING and r.primary and not r.joining for r in records)
+    states = [agent.pod_state(), *agent.peers.values()]
+    settled = all(isinstance(s, PodState) and s.primary_server and not s.joining for s in states)
     return SETTLED_S if settled else DECIDING_S

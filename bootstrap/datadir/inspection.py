@@ -74,7 +74,7 @@ def unreadable(layout: Layout, recover: Recover) -> str:
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
     stopped = _was_stopped(layout)
-    wrote = provenance.by(layout.data, layout.meta)
+    wrote = provenance.find_writer(layout.data, layout.meta)
     if wrote is not None:
         opens = server_version.series(recover.version())
         if why := server_version.obstacle(wrote, opens, stopped=stopped, direct=recover.direct):
@@ -138,9 +138,9 @@ def _suspected(layout: Layout, recover: Recover) -> Disk:
         return Disk(DataClass.UNKNOWN, detail=why)
     try:
         found = recover.run(layout.data)
-        return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, doubtful=found is not None)
+        return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, transfer_may_be_complete=found is not None)
     except RecoverFailedError:
-        return Disk(DataClass.SST_INTERRUPTED, detail=detail, doubtful=True)
+        return Disk(DataClass.SST_INTERRUPTED, detail=detail, transfer_may_be_complete=True)
 
 
 def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:

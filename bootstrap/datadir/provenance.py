@@ -20,7 +20,7 @@ LEFT = ("mariadb_upgrade_info", "mysql_upgrade_info")
 """What mariadb-install-db and mariadb-upgrade leave in a datadir, the newer name first; no server touches them."""
 
 
-def by(data: Path, meta: Path) -> Series | None:
+def find_writer(data: Path, meta: Path) -> Series | None:
     """The major version of the server that wrote these data last; None = nothing tells.
 
     Raises OSError, or RecoverFailedError for a note that names no version.

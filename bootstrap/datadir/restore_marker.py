@@ -56,7 +56,7 @@ def forget(meta: Path) -> None:
         atomic.sync_folder(meta)
 
 
-def seen(disk: Disk, restored: Restored | None) -> Disk:
+def apply_marker(disk: Disk, restored: Restored | None) -> Disk:
     """What the datadir counts as: while it is of the backup's own history, nothing until that ends by a new one."""
     if restored is None or disk.position is None or disk.position.uuid != restored.position.uuid:
         return disk

@@ -61,7 +61,7 @@ def applied(path: Path, password: str) -> Position | str:
         return found
     if values.get("wsrep_cluster_weight") != str(found.size):
         return f"the weights of its component are not 1: {values.get('wsrep_cluster_weight')} of {found.size}"
-    return (found.primary and found.position) or f"it is {found.cluster_status}"
+    return (found.is_primary and found.position) or f"it is {found.cluster_status}"
 
 
 def stop(path: Path, password: str) -> str:

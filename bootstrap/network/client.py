@@ -22,7 +22,7 @@ from bootstrap.core.model.codec import (
     load_answer,
     load_record,
 )
-from bootstrap.core.model.facts import Record, Unknown
+from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.status.events import plain
 from bootstrap.network.auth import Message
@@ -47,12 +47,12 @@ class Client:
         """The cure that stands with every `Unknown` of a peer from which nothing came at all."""
         return f"{UNREACHED} {self.port}"
 
-    def record(self, pod: str, address: str) -> Record | Unknown:
+    def record(self, pod: str, address: str) -> PodState | Unknown:
         """Ask a pod for its record."""
         reply = self._exchange("GET", RECORD, pod, address, b"")
         return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_record)
 
-    def prepare(self, pod: str, address: str, prepare: Prepare) -> tuple[Record, Refusal | None] | Unknown:
+    def prepare(self, pod: str, address: str, prepare: Prepare) -> tuple[PodState, Refusal | None] | Unknown:
         """Ask a pod to promise; answers with its record after that, and the refusal if there is one."""
         reply = self._exchange("POST", PREPARE, pod, address, encode(dump_prepare(prepare)))
         return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_answer)
@@ -130,7 +130,7 @@ def _checked(pod: str, reply: Json, load: Callable[[object], Reply]) -> Reply | 
         loaded = load(reply)
     except MessageInvalidError as exc:
         return Unknown(f"its answer is not understood: {exc}")
-    record = loaded if isinstance(loaded, Record) else loaded[0]
+    record = loaded if isinstance(loaded, PodState) else loaded[0]
     # A pod speaks for itself only: its name ends in its ordinal.
     if record.pod != pod or not pod.endswith(f"-{record.ordinal}"):
         return Unknown(f"it answers as {record.pod}")

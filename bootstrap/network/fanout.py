@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from bootstrap.core.model.facts import Record, Unknown
+from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.network.directory import Directory
 from peerfinder.errors import PeerFinderError
@@ -39,7 +39,7 @@ Reply = TypeVar("Reply")
 
 
 @dataclass
-class Neighbours:
+class Peers:
     """Asks the other pods' agents."""
 
     directory: Directory
@@ -59,11 +59,11 @@ class Neighbours:
         now = time.monotonic()
         return {pod: address for pod, (address, until) in self.addresses.copy().items() if now < until}
 
-    def records(self, pods: list[str]) -> dict[str, Record | Unknown]:
+    def records(self, pods: list[str]) -> dict[str, PodState | Unknown]:
         """Ask these pods for their records."""
         return self._told_of_port(self._all({pod: partial(self.client.record, pod) for pod in pods}))
 
-    def promises(self, asked: dict[str, Prepare]) -> dict[str, tuple[Record, Refusal | None] | Unknown]:
+    def promises(self, asked: dict[str, Prepare]) -> dict[str, tuple[PodState, Refusal | None] | Unknown]:
         """Ask these pods to promise."""
         return self._all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
 
@@ -83,7 +83,7 @@ class Neighbours:
         """Watch in the background."""
         threading.Thread(target=self.watch, args=[changed], name="watch", daemon=True).start()
 
-    def _told_of_port(self, replies: dict[str, Record | Unknown]) -> dict[str, Record | Unknown]:
+    def _told_of_port(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
         """Name the port only where nobody can be reached at it, not even by this pod itself (R41).
 
         One pod that is off looks like one that a policy shuts out; all at once are a closed port, or not there yet.
@@ -92,7 +92,7 @@ class Neighbours:
         shut = {pod: reply for pod, reply in replies.items() if isinstance(reply, Unknown) and reply.cure == port}
         if not shut:
             return replies
-        if any(isinstance(reply, Record) for reply in replies.values()):
+        if any(isinstance(reply, PodState) for reply in replies.values()):
             cure = ""
         else:
             cure = port if self._reach_myself() else f"{SELF_UNREACHED}; {port}"
@@ -101,9 +101,9 @@ class Neighbours:
     def _reach_myself(self) -> bool:
         """Whether this pod's own agent answers at the address that its peers are told; unknown is yes."""
         address = self.directory.own_address
-        return not address or isinstance(self.client.record(self.directory.pod, address), Record)
+        return not address or isinstance(self.client.record(self.directory.pod, address), PodState)
 
-    def _prepare(self, pod: str, prepare: Prepare, address: str) -> tuple[Record, Refusal | None] | Unknown:
+    def _prepare(self, pod: str, prepare: Prepare, address: str) -> tuple[PodState, Refusal | None] | Unknown:
         return self.client.prepare(pod, address, prepare)
 
     def _all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bootstrap.core.model.facts import Record
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Refusal
 
-Reply = TypeVar("Reply", Record, tuple[Record, Refusal | None])
+Reply = TypeVar("Reply", PodState, tuple[PodState, Refusal | None])
 
 
 RECORD = "/v1/record"

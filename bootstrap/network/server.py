@@ -10,7 +10,7 @@ from bootstrap.core.model.codec import (
     encode,
     load_prepare,
 )
-from bootstrap.core.model.facts import Record
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.network.auth import Message
 from bootstrap.network.http_server import Bounded, OneRequest
@@ -27,7 +27,7 @@ class Server(Bounded):
         self,
         address: tuple[str, int],
         membership: Membership,
-        record: Callable[[], Record],
+        record: Callable[[], PodState],
         prepare: Callable[[Prepare], Refusal | None],
         noticed: Callable[[str, str], None] = lambda _sender, _state: None,
     ) -> None:
@@ -44,8 +44,8 @@ class Server(Bounded):
             return dump_record(self.own_record())
         if request.target == f"POST {PREPARE}":
             prepare = load_prepare(decode(request.body))
-            winner, promise = prepare.winner, prepare.promise
-            itself = winner.ordinal == promise.winner and winner.pod.endswith(f"-{winner.ordinal}")
+            winner, promise = prepare.candidate, prepare.promise
+            itself = winner.ordinal == promise.candidate and winner.pod.endswith(f"-{winner.ordinal}")
             if request.sender != f"{winner.pod}/{promise.boot_id}" or not itself:
                 raise MessageInvalidError("a pod can ask for a promise for itself only")
             refusal = self.own_prepare(prepare)

@@ -130,7 +130,7 @@ def visit(command: tuple[str, ...], settings: Settings, say: Say) -> Server:
     try:
         while guest.poll() is None:
             found = client.status(settings.server_socket, password)
-            if isinstance(found, Server) and found.settled and found.primary:
+            if isinstance(found, Server) and found.has_complete_data and found.is_primary:
                 say(f"the guest is in step at {found.uuid}:{found.last_committed}; it is stopped")
                 return found
             time.sleep(LOOK_S)

@@ -19,7 +19,7 @@ from bootstrap.core.galera import binlog
 from bootstrap.core.model.codec import Json, dump_disk, load_disk
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.lifecycle import Action
-from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import (
     AgentUnreachableError,
@@ -155,7 +155,7 @@ class Starter:
             same_boot=bool(hello.get("same_boot")),
             base=base_in(hello),
         )
-        seen = restore_marker.seen(disk, restore_marker.read(self.layout.meta))
+        seen = restore_marker.apply_marker(disk, restore_marker.read(self.layout.meta))
         self.from_backup = seen is not disk
         return seen
 
@@ -266,7 +266,7 @@ class Starter:
         if permission["action"] == Action.BOOTSTRAP:
             permission_file.consume(self.settings.permission, permission["term"])
             options.append("--wsrep-new-cluster")
-        if disk.position and disk.data_class in CANDIDATES and not permission["forced"]:
+        if disk.position and disk.data_class in STARTABLE and not permission["forced"]:
             # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
             options.append(f"--wsrep_start_position={disk.position}")
         try:

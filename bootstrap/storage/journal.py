@@ -10,7 +10,7 @@ import secrets
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.codec import (
     Json,
     dump_fork,
@@ -37,7 +37,7 @@ class Journal:
         self.rooted = False
         """Whether the folder itself is durable: what is written into a folder that a power cut takes is gone, too."""
 
-    def write(self, memory: Memory, **changes: object) -> Memory:
+    def write(self, memory: PersistentState, **changes: object) -> PersistentState:
         """Make the memory with these changes durable and return it (R39); raises JournalUnwritableError."""
         memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
         try:
@@ -59,7 +59,7 @@ class Journal:
         for left in self.path.parent.glob(f".{self.path.name}.*.tmp"):
             left.unlink(missing_ok=True)
 
-    def read(self) -> Memory | None:
+    def read(self) -> PersistentState | None:
         """Read the journal; None when there is none yet.  Raises JournalInvalidError."""
         try:
             raw = self.path.read_bytes()
@@ -75,28 +75,28 @@ class Journal:
             ) from exc
 
 
-def new_memory(cluster_id: str, pod: str) -> Memory:
+def new_memory(cluster_id: str, pod: str) -> PersistentState:
     """The memory of a volume that has none yet."""
-    return Memory(cluster_id, pod, volume_id=secrets.token_hex(8))
+    return PersistentState(cluster_id, pod, volume_id=secrets.token_hex(8))
 
 
-def _dump(memory: Memory) -> Json:
+def _dump(memory: PersistentState) -> Json:
     """The memory as JSON values; what is not there is left out, so that an older release can read the rest."""
     told: Json = {"version": VERSION, **asdict(memory)}
     told["lineage"] = [dump_fork(fork) for fork in memory.lineage]
-    told["word"] = dump_word(memory.word) if memory.word else None
-    told["mark"] = dump_mark(memory.mark) if memory.mark else None
-    told["left"] = dump_left(memory.left) if memory.left else None
+    told["word"] = dump_word(memory.override) if memory.override else None
+    told["mark"] = dump_mark(memory.view_checkpoint) if memory.view_checkpoint else None
+    told["left"] = dump_left(memory.lost_view) if memory.lost_view else None
     return {key: value for key, value in told.items() if value or key not in _SAID}
 
 
-def _load(value: object) -> Memory:
+def _load(value: object) -> PersistentState:
     if not isinstance(value, dict) or value.pop("version", None) != VERSION:
         raise ValueError("unknown version")
     promise, volumes = value.pop("promise"), value.pop("volumes")
     forks, word, words = value.pop("lineage", []), value.pop("word", None), value.pop("words", [])
     mark, left = value.pop("mark", None), value.pop("left", None)
-    memory = Memory(**value)
+    memory = PersistentState(**value)
     if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
         raise TypeError("a value of the wrong type")
     return replace(
@@ -104,10 +104,10 @@ def _load(value: object) -> Memory:
         promise=None if promise is None else load_promise(promise),
         volumes=tuple((int(ordinal), str(volume)) for ordinal, volume in volumes),
         lineage=tuple(load_fork(fork) for fork in forks),
-        word=None if word is None else load_word(word),
-        words=tuple(str(line) for line in words),
-        mark=None if mark is None else load_mark(mark),
-        left=None if left is None else load_left(left),
+        override=None if word is None else load_word(word),
+        overrides=tuple(str(line) for line in words),
+        view_checkpoint=None if mark is None else load_mark(mark),
+        lost_view=None if left is None else load_left(left),
     )
 
 

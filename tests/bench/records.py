@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 
-from bootstrap.core.model.facts import Record
+from bootstrap.core.model.facts import PodState
 from bootstrap.network.client import Client
 from bootstrap.network.directory import Directory
-from bootstrap.network.fanout import Neighbours
+from bootstrap.network.fanout import Peers
 from bootstrap.network.protocol import Membership
 from bootstrap.secret_files import read_secrets
 from bootstrap.settings import current
@@ -43,7 +43,7 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
     settings = current()
     secrets = read_secrets(settings.secrets_dir)
     client = Client(Membership(secrets.cluster_id, secrets.keys, settings.pod, "bench"), settings.exchange_port)
-    neighbours = Neighbours(Directory(settings), client)
+    neighbours = Peers(Directory(settings), client)
     others = [settings.pod_of(ordinal) for ordinal in range(1, MEMBERS)]
     end = time.monotonic() + PATIENCE_S
     while answered(neighbours, others) < len(others) and time.monotonic() < end:
@@ -59,9 +59,9 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
     return walls, costs
 
 
-def answered(neighbours: Neighbours, others: list[str]) -> int:
+def answered(neighbours: Peers, others: list[str]) -> int:
     """How many of them have answered with a record."""
-    return sum(isinstance(reply, Record) for reply in neighbours.records(others).values())
+    return sum(isinstance(reply, PodState) for reply in neighbours.records(others).values())
 
 
 if __name__ == "__main__":

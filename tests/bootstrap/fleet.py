@@ -16,13 +16,13 @@ from pathlib import Path
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import STUCK_ROUNDS, Agent
-from bootstrap.agent.ports import Answer, World
-from bootstrap.core.decision.decisions import Bootstrap, Verdict
+from bootstrap.agent.ports import Answer, Ports
+from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.disk import DataClass, Disk, Position, View
-from bootstrap.core.model.facts import Record, Server, Unknown
+from bootstrap.core.model.facts import PodState, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.messages import Prepare
-from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
 from bootstrap.storage import permission
@@ -88,7 +88,7 @@ class Pod:
     starter: int = 0
     """The number of the connected starter; -1 = it has outlived its agent."""
     reported: bool = False
-    verdict: Verdict | None = None
+    verdict: RoundResult | None = None
     """What the starter was permitted."""
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
@@ -150,19 +150,19 @@ class Fleet:
 
     # The network.
 
-    def world(self, pod: Pod) -> World:
+    def world(self, pod: Pod) -> Ports:
         """How the agent of this pod sees the rest."""
-        return World(
+        return Ports(
             lock_is_free=lambda: self.probe(pod),
-            server=lambda: self.status(pod),
-            records=lambda names: self.records(pod, names),
-            promises=lambda asked: self.promises(pod, asked),
-            sync=str,
-            view=lambda: next(pod.views, None),
-            applied=lambda: pod.applied,
-            stop=lambda: self.stop_server(pod),
-            ordinals=frozenset,
-            say=pod.said.append,
+            server_status=lambda: self.status(pod),
+            ask_states=lambda names: self.records(pod, names),
+            ask_promises=lambda asked: self.promises(pod, asked),
+            sync_volume=str,
+            last_view=lambda: next(pod.views, None),
+            applied_position=lambda: pod.applied,
+            stop_server=lambda: self.stop_server(pod),
+            dns_ordinals=frozenset,
+            log=pod.said.append,
         )
 
     def probe(self, pod: Pod) -> bool:
@@ -175,15 +175,15 @@ class Fleet:
     def named(self, name: str) -> Pod:
         return self.pods[int(name.rpartition("-")[2])]
 
-    def records(self, asker: Pod, names: list[str]) -> dict[str, Record | Unknown]:
+    def records(self, asker: Pod, names: list[str]) -> dict[str, PodState | Unknown]:
         """One after the other, in any order, while other things happen in between."""
         order = sorted(names, reverse=bool(self.lucky() % 2)) if self.luck else names
-        replies: dict[str, Record | Unknown] = {}
+        replies: dict[str, PodState | Unknown] = {}
         for name in order:
             self.interlude()
             asked = self.named(name)
             lost = asked.agent is None or {asked, asker} & self.isolated or self.lucky() % 5 == 4
-            replies[name] = Unknown("silent") if lost or asked.agent is None else asked.agent.record()
+            replies[name] = Unknown("silent") if lost or asked.agent is None else asked.agent.pod_state()
         self.interlude()
         return replies
 
@@ -199,7 +199,7 @@ class Fleet:
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
             return Unknown("silent")
         refusal = asked.agent.prepare(prepare)
-        answer = (asked.agent.record(), refusal)
+        answer = (asked.agent.pod_state(), refusal)
         self.interlude()
         return Unknown("silent") if fate == 2 else answer
 
@@ -295,9 +295,9 @@ class Fleet:
     def disk(self, pod: Pod, agent: Agent) -> Disk:
         """What is found: a join that was open when the machine went down may have left less than it seems."""
         position = Position(pod.uuid, len(pod.log) - pod.base) if pod.log else None
-        if agent.memory.joining and pod.kernel != self.kernel and pod.data_class in CANDIDATES:
-            return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True)
-        return Disk(pod.data_class, position if pod.data_class in CANDIDATES else None)
+        if agent.durable.joining_boot_id and pod.kernel != self.kernel and pod.data_class in STARTABLE:
+            return Disk(DataClass.SST_INTERRUPTED, position, transfer_may_be_complete=True)
+        return Disk(pod.data_class, position if pod.data_class in STARTABLE else None)
 
     def take(self, pod: Pod) -> None:
         agent, starter = pod.agent, pod.starter
@@ -324,7 +324,7 @@ class Fleet:
             pod.server = "joining"
         self.leave(pod)
 
-    def bootstrap(self, pod: Pod, verdict: Verdict) -> bool:
+    def bootstrap(self, pod: Pod, verdict: RoundResult) -> bool:
         term = verdict.promise.term if verdict.promise else 0
         try:
             permission.consume(pod.settings.permission, term)
@@ -383,10 +383,10 @@ class Fleet:
 
     def synchronise(self, pod: Pod, donor: Component) -> None:
         """By single transactions if the disk is good, else by a state transfer, which wipes it first."""
-        assert pod.data_class not in CANDIDATES or pod.log == donor.log[: len(pod.log)], (
+        assert pod.data_class not in STARTABLE or pod.log == donor.log[: len(pod.log)], (
             "a disk joined a history that does not contain its own"
         )
-        if pod.server == "joining" and (pod.data_class not in CANDIDATES or pod.uuid != donor.uuid):
+        if pod.server == "joining" and (pod.data_class not in STARTABLE or pod.uuid != donor.uuid):
             pod.server, pod.log, pod.data_class = "transferring", [], DataClass.SST_INTERRUPTED
             return
         pod.uuid, pod.base = donor.uuid, donor.base
@@ -396,7 +396,7 @@ class Fleet:
 
     def commit(self, pod: Pod) -> None:
         """A client gets its acknowledgement; clients come once the agent has seen the server Synced."""
-        if pod.server == "Primary" and pod.agent is not None and not pod.agent.memory.joining:
+        if pod.server == "Primary" and pod.agent is not None and not pod.agent.durable.joining_boot_id:
             self.acknowledged.add(self.order(pod))
 
     def order(self, pod: Pod) -> int:
@@ -453,7 +453,7 @@ class Fleet:
         agent = pod.agent
         if agent is None or pod.turning or self.depth:
             return
-        told = admin_requests.speak(agent, admin_requests.Said())
+        told = admin_requests.request_override(agent, admin_requests.OverrideRequest())
         if told["refusal"] or pod.agent is not agent:
             return
         unheard, ahead = told["unheard"], told["ahead"]
@@ -462,7 +462,9 @@ class Fleet:
         for name in unheard:
             self.kill_pod(self.named(name))
         assert isinstance(told["epoch"], int)
-        answer = admin_requests.speak(agent, admin_requests.Said(told["epoch"], frozenset(unheard), frozenset(ahead)))
+        answer = admin_requests.request_override(
+            agent, admin_requests.OverrideRequest(told["epoch"], frozenset(unheard), frozenset(ahead))
+        )
         if not answer["refusal"]:
             self.said += 1
             pod.given_up = frozenset(unheard)
@@ -552,24 +554,24 @@ class Fleet:
         return uuid is not None and old.uuid != new.uuid
 
     def check_join(self, pod: Pod, agent: Agent) -> None:
-        bound = agent.memory.promise
-        assert bound is None or bound.winner == pod.ordinal, "a bound pod joins"
+        bound = agent.durable.promise
+        assert bound is None or bound.candidate == pod.ordinal, "a bound pod joins"
         alive = [p.component.log for p in self.pods if p.component is not None]
         assert not alive or any(pod.log == log[: len(pod.log)] for log in alive), "it is ahead of what it joins"
 
     def human(self) -> None:
         """Looks at doubtful disks: adopts the longest if there is nothing else, and discards the rest."""
-        rules = {p.agent.verdict.decision.rule for p in self.pods if p.agent is not None}
+        rules = {p.agent.result.decision.rule for p in self.pods if p.agent is not None}
         for pod in self.pods:
-            if pod.agent is not None and pod.agent.verdict.decision.rule in ("beyond-fork", "other-history"):
+            if pod.agent is not None and pod.agent.result.decision.rule in ("beyond-fork", "other-history"):
                 self.discard(pod)
         if rules & {"two-histories", "epoch-floor", "replaced-volume"}:
-            self.force(max(self.pods, key=lambda p: (p.data_class in CANDIDATES, len(p.log), -p.ordinal)))
+            self.force(max(self.pods, key=lambda p: (p.data_class in STARTABLE, len(p.log), -p.ordinal)))
             return
         doubtful = [p for p in self.pods if self.doubtful(p)]
         if not rules & {"doubtful-transfer", "no-candidate"} or not doubtful:
             return
-        whole = [p for p in self.pods if p not in doubtful and p.data_class in CANDIDATES]
+        whole = [p for p in self.pods if p not in doubtful and p.data_class in STARTABLE]
         best = max(whole or doubtful, key=lambda p: len(p.log))
         best.kernel = self.kernel
         self.leave(best)
@@ -580,7 +582,7 @@ class Fleet:
                 pod.log, pod.data_class = [], DataClass.SST_INTERRUPTED
 
     def doubtful(self, pod: Pod) -> bool:
-        return pod.agent is not None and self.disk(pod, pod.agent).doubtful
+        return pod.agent is not None and self.disk(pod, pod.agent).transfer_may_be_complete
 
     def check(self) -> None:
         primaries = {p.component for p in self.pods if p.server == "Primary"}
@@ -610,5 +612,5 @@ class Fleet:
                 break
             self.human()
         self.check()
-        told = [f"{p.settings.pod}: {p.agent and p.agent.verdict.decision}" for p in self.pods]
+        told = [f"{p.settings.pod}: {p.agent and p.agent.result.decision}" for p in self.pods]
         assert all(p.server == "Primary" for p in self.pods), "; ".join(told)

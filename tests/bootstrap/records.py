@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Mark, Position, View
-from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Record, Server, Unknown, Word
-from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position, View, ViewCheckpoint
+from bootstrap.core.model.facts import Facts, Fork, Override, Phase, PodState, Promise, Server, Unknown
+from bootstrap.core.model.predicates import STARTABLE
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
 B = "bbbbbbbb-0000-11ee-8000-000000000002"
@@ -36,32 +36,32 @@ def examples(normally: int, **more: Any) -> settings:
     )
 
 
-def frozen(ordinal: int, seqno: int = 10, data_class: DataClass = DataClass.CLEAN, **changes: Any) -> Record:
+def frozen(ordinal: int, seqno: int = 10, data_class: DataClass = DataClass.CLEAN, **changes: Any) -> PodState:
     """A pod that waits with data on its disk."""
     uuid, safe = changes.pop("uuid", A), changes.pop("safe", False)
     disk = Disk(data_class, Position(uuid, seqno), safe, "as found")
     return _record(ordinal, Phase.FROZEN, disk=disk, **changes)
 
 
-def blank(ordinal: int, data_class: DataClass = DataClass.EMPTY, **changes: Any) -> Record:
+def blank(ordinal: int, data_class: DataClass = DataClass.EMPTY, **changes: Any) -> PodState:
     """A pod that waits without a position."""
     return _record(ordinal, Phase.FROZEN, disk=Disk(data_class, detail="as found"), **changes)
 
 
-def running(ordinal: int, seqno: int = 10, status: str = "Primary", **changes: Any) -> Record:
+def running(ordinal: int, seqno: int = 10, status: str = "Primary", **changes: Any) -> PodState:
     """A pod whose server answers."""
     state, uuid, size = changes.pop("state", "Synced"), changes.pop("uuid", A), changes.pop("size", 3)
     server = Server(status, state, uuid, seqno, size)
     return _record(ordinal, Phase.RUNNING, server=server, **changes)
 
 
-def busy(ordinal: int, phase: Phase, **changes: Any) -> Record:
+def busy(ordinal: int, phase: Phase, **changes: Any) -> PodState:
     """A pod in a phase of which nothing more is known."""
     return _record(ordinal, phase, **changes)
 
 
-def _record(ordinal: int, phase: Phase, **changes: Any) -> Record:
-    base = Record(
+def _record(ordinal: int, phase: Phase, **changes: Any) -> PodState:
+    base = PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
         boot_id=f"boot-{ordinal}",
@@ -72,34 +72,34 @@ def _record(ordinal: int, phase: Phase, **changes: Any) -> Record:
     return replace(base, **changes)
 
 
-def seen_by(own: Record, *others: Record | int) -> Facts:
+def seen_by(own: PodState, *others: PodState | int) -> Facts:
     """What this pod knows; a bare ordinal is a peer that is silent."""
-    peers: dict[int, Record | Unknown] = {
+    peers: dict[int, PodState | Unknown] = {
         other if isinstance(other, int) else other.ordinal: Unknown("silent") if isinstance(other, int) else other
         for other in others
     }
     return Facts(own, peers)
 
 
-def spoken(record: Record, *unheard: int, although: tuple[int, ...] = (), epoch: int = 9, **changes: Any) -> Record:
+def spoken(record: PodState, *unheard: int, although: tuple[int, ...] = (), epoch: int = 9, **changes: Any) -> PodState:
     """The same pod with an operator's word for what is on its disk."""
     base = record.disk.position if record.disk else None
-    word = Word(epoch, base, frozenset(unheard), frozenset(although), **changes)
-    return replace(record, word=word, promise=Promise(epoch, record.ordinal, record.boot_id))
+    word = Override(epoch, base, frozenset(unheard), frozenset(although), **changes)
+    return replace(record, override=word, promise=Promise(epoch, record.ordinal, record.boot_id))
 
 
-def in_view(record: Record, *members: int, number: int = 5, marked: int | None = None, **changes: Any) -> Record:
+def in_view(record: PodState, *members: int, number: int = 5, marked: int | None = None, **changes: Any) -> PodState:
     """The same pod, whose disk has the view of these members; `marked` at a seqno of it."""
     disk = record.disk
     assert disk is not None
     uuids = tuple(f"gcomm-{o}" for o in members)
     view = View(f"gcomm-{record.ordinal}", "gcomm-0", number, bootstrap=False, members=uuids)
     uuid = disk.position.uuid if disk.position else A
-    mark = None if marked is None else Mark(view.name, Position(uuid, marked))
-    return replace(record, disk=replace(disk, view=view), mark=mark, **changes)
+    mark = None if marked is None else ViewCheckpoint(view.name, Position(uuid, marked))
+    return replace(record, disk=replace(disk, view=view), view_checkpoint=mark, **changes)
 
 
-def views(records: list[Record]) -> list[Facts]:
+def views(records: list[PodState]) -> list[Facts]:
     """The same records as every pod in turn sees them."""
     return [seen_by(own, *(r for r in records if r is not own)) for own in records]
 
@@ -119,14 +119,14 @@ gcomm_views = st.builds(
     st.booleans(),
     st.lists(gcomm, min_size=1, max_size=3, unique=True).map(tuple),
 )
-marks = st.builds(Mark, st.sampled_from(["gcomm-0:1", "gcomm-0:2"]), st.builds(Position, uuids, seqnos))
+marks = st.builds(ViewCheckpoint, st.sampled_from(["gcomm-0:1", "gcomm-0:2"]), st.builds(Position, uuids, seqnos))
 
 
 @st.composite
 def disks(draw: st.DrawFn, classes: tuple[DataClass, ...] = tuple(DataClass)) -> Disk:
     """A disk of any class; one that may start a cluster has a position."""
     data_class = draw(st.sampled_from(classes))
-    has_position = data_class in CANDIDATES or draw(st.booleans())
+    has_position = data_class in STARTABLE or draw(st.booleans())
     position = Position(draw(uuids), draw(seqnos)) if has_position else None
     doubtful = data_class is DataClass.SST_INTERRUPTED and draw(st.booleans())
     found = draw(st.sampled_from(["", "as found"]))
@@ -146,7 +146,7 @@ promises = st.builds(Promise, term=st.integers(1, 3), winner=st.integers(0, 4), 
 forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8), Fork("", -1, 2, A)])
 ordinals = st.frozensets(st.integers(0, 4), max_size=3)
 words = st.builds(
-    Word,
+    Override,
     epoch=st.integers(1, 4),
     base=st.none() | st.builds(Position, uuids, seqnos),
     unheard=ordinals,
@@ -156,13 +156,13 @@ words = st.builds(
 
 
 @st.composite
-def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
+def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> PodState:
     """Any record of this pod; a calm one is more likely to lead to a bootstrap."""
-    likely = (*CANDIDATES, DataClass.EMPTY, DataClass.INITIALIZED, DataClass.SST_INTERRUPTED)
+    likely = (*STARTABLE, DataClass.EMPTY, DataClass.INITIALIZED, DataClass.SST_INTERRUPTED)
     phase = Phase.FROZEN if calm else draw(st.sampled_from(Phase))
     volume = st.tuples(st.integers(0, count - 1), st.sampled_from([f"volume-{o}" for o in range(count)]))
     own_volume = st.sampled_from([f"volume-{ordinal}", "new"])
-    return Record(
+    return PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
         boot_id=draw(boot_ids),
@@ -171,21 +171,21 @@ def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> Record:
         disk=draw(disks(likely)) if calm else draw(st.none() | disks()),
         server=None if calm else draw(st.none() | servers),
         joining=draw(st.booleans()),
-        history=not calm and draw(st.booleans()),
+        was_synced=not calm and draw(st.booleans()),
         epoch=draw(terms),
-        retired=draw(terms),
+        abandoned_term=draw(terms),
         promise=None if calm else draw(st.none() | promises),
         expected=frozenset(range(count)) if calm else draw(st.frozensets(st.integers(0, count), max_size=5)),
         volumes=() if calm else tuple(draw(st.lists(volume, max_size=3))),
         lineage=tuple(draw(st.lists(forks, max_size=2))),
-        word=None if calm else draw(st.none() | words),
-        mark=draw(st.none() | marks),
-        strangers=draw(st.booleans()),
+        override=None if calm else draw(st.none() | words),
+        view_checkpoint=draw(st.none() | marks),
+        has_foreign_members=draw(st.booleans()),
     )
 
 
 @st.composite
-def clusters(draw: st.DrawFn) -> list[Record]:
+def clusters(draw: st.DrawFn) -> list[PodState]:
     """The records of one to five pods; in half of the clusters all are frozen but at most one."""
     count = draw(st.integers(1, 5))
     calm = draw(st.booleans())

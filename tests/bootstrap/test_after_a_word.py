@@ -12,10 +12,10 @@ from bootstrap.agent.agent import Agent
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
-from bootstrap.core.decision.override import survey
-from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.decision.override import survey_pods
+from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.disk import DataClass, Disk, Position
-from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Record
+from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import JournalUnwritableError
 from tests.bootstrap.fleet import Fleet, Pod
@@ -60,22 +60,22 @@ def test_nobody_promises_against_its_data_when_nobody_knows_of_a_fork() -> None:
 
 
 def test_a_joiner_is_of_the_epoch_of_those_whom_it_joined() -> None:
-    winner = replace(seen_by(JOINER, MEMBER, OLD), floor=4)
+    winner = replace(seen_by(JOINER, MEMBER, OLD), min_epoch=4)
     assert isinstance(decide(winner), Bootstrap)
-    assert ask(replace(seen_by(OLD, JOINER, MEMBER), floor=4), winner) == Promise(9, 0, "boot-0")
+    assert ask(replace(seen_by(OLD, JOINER, MEMBER), min_epoch=4), winner) == Promise(9, 0, "boot-0")
 
 
 @pytest.mark.parametrize("best", [replace(JOINER, joining=False), replace(JOINER, epoch=3)])
-def test_nobody_else_is(best: Record) -> None:
+def test_nobody_else_is(best: PodState) -> None:
     member = replace(MEMBER, epoch=3 if best.joining else 4)
-    facts = replace(seen_by(best, replace(member, disk=Disk(CRASHED, Position(B, 6))), OLD), floor=4)
+    facts = replace(seen_by(best, replace(member, disk=Disk(CRASHED, Position(B, 6))), OLD), min_epoch=4)
     assert isinstance(decide(facts), Hold)
-    assert isinstance(ask(replace(seen_by(OLD, best, member), floor=4), facts), Refusal)
+    assert isinstance(ask(replace(seen_by(OLD, best, member), min_epoch=4), facts), Refusal)
 
 
 def test_what_is_part_of_a_history_whose_origin_another_pod_knows_is_not_ahead() -> None:
-    assert survey(seen_by(JOINER, MEMBER, OLD)).ahead == frozenset()
-    assert survey(seen_by(JOINER, replace(MEMBER, lineage=()), OLD)).ahead == {2}
+    assert survey_pods(seen_by(JOINER, MEMBER, OLD)).ahead == frozenset()
+    assert survey_pods(seen_by(JOINER, replace(MEMBER, lineage=()), OLD)).ahead == {2}
 
 
 def test_who_is_let_join_remembers_where_that_history_comes_from(fleet: Fleet) -> None:
@@ -88,8 +88,8 @@ def test_who_is_let_join_remembers_where_that_history_comes_from(fleet: Fleet) -
         step(first)
     for step in (fleet.restart_agent, fleet.begin, fleet.report, fleet.round, fleet.round, fleet.take):
         step(second)
-    assert agent_of(second).memory.joining
-    assert agent_of(second).memory.lineage == agent_of(first).memory.lineage != ()
+    assert agent_of(second).durable.joining_boot_id
+    assert agent_of(second).durable.lineage == agent_of(first).durable.lineage != ()
 
 
 def force(fleet: Fleet, pod: Pod) -> None:
@@ -138,11 +138,11 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
         step(third)
     fleet.discard(third)
     assert agent_of(third).errand == "discard"
-    assert agent_of(third).memory.promise is None
-    assert restart(fleet, third).memory.promise is None
+    assert agent_of(third).durable.promise is None
+    assert restart(fleet, third).durable.promise is None
     for step in (fleet.begin, fleet.report, fleet.round, fleet.round):
         step(third)
-    assert isinstance(agent_of(third).verdict.decision, Join)
+    assert isinstance(agent_of(third).result.decision, Join)
     assert second.server == "Primary"
 
 
@@ -159,18 +159,18 @@ def test_nobody_promises_by_a_word_before_it_has_itself_asked_whom_the_word_give
 
 def test_no_word_is_taken_against_a_pod_that_was_not_asked_yet() -> None:
     heard_of = frozen(1, expected=frozenset({0, 1, 2, 3}))
-    found = survey(seen_by(frozen(0), heard_of, 2))
+    found = survey_pods(seen_by(frozen(0), heard_of, 2))
     assert "galera-3 has not been asked yet" in found.refusal
-    assert survey(seen_by(frozen(0), heard_of, 2, 3)).refusal == ""
+    assert survey_pods(seen_by(frozen(0), heard_of, 2, 3)).refusal == ""
 
 
 def test_the_operator_is_told_of_every_volume_that_is_gone() -> None:
     member = frozen(0, volumes=((1, "volume-1"), (2, "before")))
-    found = survey(seen_by(member, blank(1, history=True), blank(2)))
+    found = survey_pods(seen_by(member, blank(1, history=True), blank(2)))
     told = dict(found.lines)
     assert "what it held is gone" in told["galera-1"]
     assert "what it held is gone" in told["galera-2"]
-    assert found.gone == {1, 2}
+    assert found.data_lost == {1, 2}
 
 
 def test_a_word_that_was_given_up_is_not_spoken_again_when_the_journal_could_not_be_written(fleet: Fleet) -> None:
@@ -179,12 +179,12 @@ def test_a_word_that_was_given_up_is_not_spoken_again_when_the_journal_could_not
     fleet.lose(third)
     force(fleet, first)
     agent = agent_of(first)
-    assert agent.record().word
+    assert agent.pod_state().override
     shutil.rmtree(agent.journal.path.parent)
     agent.journal.path.parent.touch()
     agent.retire("for a reason")
-    assert agent.memory.promise is not None  # it could not be forgotten
-    assert not agent.record().word
+    assert agent.durable.promise is not None  # it could not be forgotten
+    assert not agent.pod_state().override
 
 
 # What is written when a history has changed.
@@ -194,22 +194,22 @@ def test_the_members_of_an_old_history_are_forgotten_with_it_and_not_later(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _, third = alive(fleet)
-    old = agent_of(first).memory
+    old = agent_of(first).durable
     fleet.power_cut()
     fleet.lose(third)
     force(fleet, first)
-    written: list[Memory] = []
+    written: list[PersistentState] = []
     agent = agent_of(first)
     write = agent.journal.write
 
-    def watched(memory: Memory, **changes: object) -> Memory:
+    def watched(memory: PersistentState, **changes: object) -> PersistentState:
         written.append(write(memory, **changes))
         return written[-1]
 
     monkeypatch.setattr(agent.journal, "write", watched)
     for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
         step(first)
-    changed = [memory for memory in written if memory.uuid != old.uuid]
+    changed = [memory for memory in written if memory.history_uuid != old.history_uuid]
     assert changed
     assert all(2 not in dict(memory.volumes) for memory in changed)
 
@@ -224,15 +224,15 @@ def test_what_a_disk_tells_is_learnt_as_soon_as_it_can_be_written(
     for step in (fleet.take, fleet.execute, fleet.up, fleet.kill_pod, fleet.restart_agent, fleet.begin):
         step(first)
     agent = agent_of(first)
-    assert agent.memory.lineage[-1].uuid == ""
+    assert agent.durable.lineage[-1].uuid == ""
     with monkeypatch.context() as full:
         full.setattr(agent.journal, "write", unwritable)
         fleet.report(first)
     fleet.round(first)
-    assert agent.memory.lineage[-1].uuid == agent.memory.uuid == first.uuid
+    assert agent.durable.lineage[-1].uuid == agent.durable.history_uuid == first.uuid
 
 
-def unwritable(*_: object, **__: object) -> Memory:
+def unwritable(*_: object, **__: object) -> PersistentState:
     raise JournalUnwritableError("full")
 
 
@@ -265,9 +265,9 @@ def left_after_a_word(fleet: Fleet) -> tuple[Pod, Agent]:
     rounds(fleet)
     pod = fleet.pods[1]
     agent = agent_of(pod)
-    told: dict[str, Any] = admin_requests.speak(agent, admin_requests.Said())
-    said = admin_requests.Said(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
-    assert admin_requests.speak(agent, said)["refusal"] == ""
+    told: dict[str, Any] = admin_requests.request_override(agent, admin_requests.OverrideRequest())
+    said = admin_requests.OverrideRequest(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
+    assert admin_requests.request_override(agent, said)["refusal"] == ""
     assert agent.word is not None
     fleet.leave(pod)
     return pod, agent
@@ -277,14 +277,14 @@ def test_a_word_waits_while_the_next_starter_has_the_lock_and_has_not_said_so(fl
     pod, agent = left_after_a_word(fleet)
     pod.starter = -1  # the lock is taken, and the agent has not been told
     fleet.round(pod)
-    assert agent.record().phase is Phase.UNKNOWN
+    assert agent.pod_state().phase is Phase.UNKNOWN
 
     fleet.begin(pod)
     fleet.round(pod)
     fleet.report(pod)
     rounds(fleet)
-    assert isinstance(agent.verdict.decision, Bootstrap)
-    assert agent.verdict.decision.forced
+    assert isinstance(agent.result.decision, Bootstrap)
+    assert agent.result.decision.forced
 
 
 def test_a_word_is_void_when_the_next_starter_finds_something_else(fleet: Fleet) -> None:

@@ -116,7 +116,7 @@ CLEAN = Disk(DataClass.CLEAN, THERE, safe_to_bootstrap=True)
 
 
 def test_restored_data_are_no_candidate_while_they_are_of_the_backups_history() -> None:
-    seen = restore_marker.seen(CLEAN, Restored("20261126T031700Z", THERE))
+    seen = restore_marker.apply_marker(CLEAN, Restored("20261126T031700Z", THERE))
 
     assert (seen.data_class, seen.position) == (DataClass.UNKNOWN, THERE)
     assert "20261126T031700Z" in seen.detail
@@ -132,7 +132,7 @@ def test_restored_data_are_no_candidate_while_they_are_of_the_backups_history() 
     ids=["nothing was restored", "they have a history of their own by now", "the restore was cut off"],
 )
 def test_and_are_what_they_are_otherwise(disk: Disk, mark: Restored | None) -> None:
-    assert restore_marker.seen(disk, mark) is disk
+    assert restore_marker.apply_marker(disk, mark) is disk
 
 
 def test_the_mark_is_kept_and_forgotten(tmp_path: Path) -> None:

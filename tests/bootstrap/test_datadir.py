@@ -730,7 +730,7 @@ def test_a_mark_that_was_never_closed_does_not_hide_how_far_the_disk_reaches(vol
     with on(volume, left["crashed"]) as node:
         plain = inspect(node)
         disk = inspect(node, joining=True, same_boot=False)
-    assert (disk.data_class, disk.doubtful) == (DataClass.SST_INTERRUPTED, True)
+    assert (disk.data_class, disk.transfer_may_be_complete) == (DataClass.SST_INTERRUPTED, True)
     assert disk.position == plain.position
 
 

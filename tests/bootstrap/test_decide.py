@@ -11,7 +11,7 @@ from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Unknown
-from bootstrap.core.model.predicates import CANDIDATES, UNDECIDABLE
+from bootstrap.core.model.predicates import STARTABLE, UNDECIDABLE
 from tests.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, busy, frozen, running, seen_by, spoken
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary may have members that are no pods, as I remember -> join": (
         seen_by(frozen(0, strangers=True), frozen(1), running(2)), Join, "join"),
     "the Primary has not lost its quorum for long -> join": (
-        replace(seen_by(frozen(0), frozen(1), running(2)), waited=True), Join, "join"),
+        replace(seen_by(frozen(0), frozen(1), running(2)), waited_for_quorum_loss=True), Join, "join"),
     "two of three died and I have promised -> wait for the winner": (
         seen_by(frozen(0, promise=PROMISE), frozen(1, boot_id="boot-1"), running(2)), Wait, "promised"),
     # own-server
@@ -180,7 +180,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, 1), running(1, 1, uuid=B, lineage=(Fork(A, 5, 4),)), 2), Hold, "other-history"),
     "a torn disk that is beyond the fork of the Primary -> hold": (
         seen_by(
-            replace(frozen(0, 6), disk=Disk(D.SST_INTERRUPTED, Position(A, 6), doubtful=True), joining=True),
+            replace(
+                frozen(0, 6),
+                disk=Disk(D.SST_INTERRUPTED, Position(A, 6), transfer_may_be_complete=True), joining=True),
             running(1, 9, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "all are back: the new history starts, also beside disks beyond its fork": (
         seen_by(frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5), frozen(2, 99)), Bootstrap, "P3"),
@@ -189,11 +191,13 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "all are back: a torn disk beyond the fork does not stand in the way": (
         seen_by(
             frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5),
-            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, Position(A, 99), doubtful=True))), Bootstrap, "P3"),
+            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, Position(A, 99), transfer_may_be_complete=True))),
+            Bootstrap, "P3"),
     "all are back: a torn disk whose position is not known does": (
         seen_by(
             frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5),
-            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, doubtful=True))), Hold, "doubtful-transfer"),
+            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, transfer_may_be_complete=True))),
+            Hold, "doubtful-transfer"),
     "forced on two sides -> hold": (
         seen_by(
             frozen(0, 9, uuid=B, lineage=(A_TO_B,)), frozen(1, 9, uuid=C, lineage=(Fork(A, 5, 4, C),)), frozen(2, 5)),
@@ -234,17 +238,17 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), 1, adopt=True), 1, blank(2)), Wait, "forced"),
     # epoch-floor
     "the best data are older than the floor -> hold": (
-        replace(seen_by(frozen(0, epoch=3), frozen(1, 1, epoch=9), frozen(2)), floor=4), Hold, "epoch-floor"),
+        replace(seen_by(frozen(0, epoch=3), frozen(1, 1, epoch=9), frozen(2)), min_epoch=4), Hold, "epoch-floor"),
     "the best data are of the floor's epoch -> bootstrap": (
-        replace(seen_by(frozen(0, epoch=4), frozen(1, 1), frozen(2)), floor=4), Bootstrap, "P3"),
+        replace(seen_by(frozen(0, epoch=4), frozen(1, 1), frozen(2)), min_epoch=4), Bootstrap, "P3"),
     "old data may join": (
-        replace(seen_by(frozen(0, 1, epoch=3), running(1, epoch=4), running(2, epoch=4)), floor=4), Join, "join"),
+        replace(seen_by(frozen(0, 1, epoch=3), running(1, epoch=4), running(2, epoch=4)), min_epoch=4), Join, "join"),
     "everything is empty under a floor -> hold": (
-        replace(seen_by(blank(0), blank(1), blank(2)), floor=1), Hold, "epoch-floor"),
+        replace(seen_by(blank(0), blank(1), blank(2)), min_epoch=1), Hold, "epoch-floor"),
     "an operator's word is above the floor": (
-        replace(seen_by(spoken(frozen(0, epoch=3), 2), frozen(1), 2), floor=4), Bootstrap, "forced"),
+        replace(seen_by(spoken(frozen(0, epoch=3), 2), frozen(1), 2), min_epoch=4), Bootstrap, "forced"),
     "two histories under a floor -> a human must choose": (
-        replace(seen_by(frozen(0, 99), frozen(1, 3, uuid=B), frozen(2, 99)), floor=4), Hold, "two-histories"),
+        replace(seen_by(frozen(0, 99), frozen(1, 3, uuid=B), frozen(2, 99)), min_epoch=4), Hold, "two-histories"),
     # winner
     "I am the most advanced -> bootstrap": (seen_by(frozen(1, 10), frozen(0, 9), frozen(2, 8)), Bootstrap, "P3"),
     "a peer is the most advanced -> wait for it": (seen_by(frozen(0, 9), frozen(1, 10), frozen(2, 8)), Wait, "P3"),
@@ -326,7 +330,7 @@ def test_every_rule_has_its_line_on_the_page_of_the_operators_word() -> None:
 @pytest.mark.parametrize("data_class", DataClass)
 def test_every_class_either_starts_a_cluster_alone_or_says_why_not(data_class: DataClass) -> None:
     decision = decide(seen_by(frozen(0, 5, data_class, expected=frozenset({0}))))
-    expected: Kind = Bootstrap if data_class in {*CANDIDATES, D.EMPTY, D.INITIALIZED} else Hold
+    expected: Kind = Bootstrap if data_class in {*STARTABLE, D.EMPTY, D.INITIALIZED} else Hold
     assert type(decision) is expected, decision
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from bootstrap.agent import control_handler
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.control_handler import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_SCHEMA, Desk
-from bootstrap.agent.ports import Answer, World
+from bootstrap.agent.control_handler import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_SCHEMA, ControlHandler
+from bootstrap.agent.ports import Answer, Ports
 from bootstrap.control.channel import Client, Server
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.model.codec import dump_disk
 from bootstrap.core.model.disk import DataClass, Disk, Position
-from bootstrap.core.model.facts import Fork, Phase, Record, Unknown, Word
+from bootstrap.core.model.facts import Fork, Override, Phase, PodState, Unknown
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from tests.bootstrap.fleet import settings_of
@@ -32,19 +32,20 @@ class Office:
         self.settings = settings_of(root, 0)
         self.settings.run_dir.mkdir(parents=True)
         self.free = True
-        self.peers: dict[str, Record | Unknown] = {}
-        world = World(
-            lock_is_free=lambda: self.free, server=lambda: "timed out", records=self.records, promises=self.promises,
-            sync=str, view=lambda: None, applied=str, stop=str, ordinals=frozenset, say=lambda _: None,
+        self.peers: dict[str, PodState | Unknown] = {}
+        world = Ports(
+            lock_is_free=lambda: self.free, server_status=lambda: "timed out", ask_states=self.records,
+            ask_promises=self.promises, sync_volume=str, last_view=lambda: None, applied_position=str, stop_server=str,
+            dns_ordinals=frozenset, log=lambda _: None,
         )  # fmt: skip
         self.agent = Agent(self.settings, "cluster", world)
-        self.server = Server(self.settings.agent_socket, Desk(self.agent).serve)
+        self.server = Server(self.settings.agent_socket, ControlHandler(self.agent).serve)
         self.clients: list[Client] = []
         self.over = False
         self.thread = threading.Thread(target=self.loop, daemon=True)
         self.thread.start()
 
-    def records(self, names: list[str]) -> dict[str, Record | Unknown]:
+    def records(self, names: list[str]) -> dict[str, PodState | Unknown]:
         return {name: self.peers.get(name, Unknown("silent")) for name in names}
 
     def promises(self, asked: dict[str, Prepare]) -> dict[str, Answer]:
@@ -69,7 +70,7 @@ class Office:
 
     def until(self, phase: Phase) -> None:
         with self.agent.changed:
-            assert self.agent.changed.wait_for(lambda: self.agent.pod.phase is phase, PATIENCE_S)
+            assert self.agent.changed.wait_for(lambda: self.agent.lifecycle.phase is phase, PATIENCE_S)
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_starter_waits_and_takes(office: Office) -> None:
         told = client.ask("await")
     assert (told["verdict"], told["rule"]) == ("join", "join")
     assert client.ask("take")["action"] == "join"
-    assert office.agent.pod.phase is Phase.JOINING
+    assert office.agent.lifecycle.phase is Phase.JOINING
     assert client.ask("take")["action"] is None
 
 
@@ -131,7 +132,7 @@ def test_who_has_not_said_hello_takes_nothing(office: Office) -> None:
         pass
     assert stranger.ask("take")["action"] is None
     stranger.ask("report", disk=dump_disk(Disk(DataClass.UNKNOWN)), fingerprint="x")
-    assert office.agent.pod.disk == Disk(DataClass.EMPTY)
+    assert office.agent.lifecycle.disk == Disk(DataClass.EMPTY)
     assert starter.ask("take")["action"] == "join"
 
 
@@ -141,9 +142,9 @@ def test_without_a_hello_there_is_no_starter_to_report_or_to_take(office: Office
     stranger.ask("report", disk=dump_disk(Disk(DataClass.EMPTY)), fingerprint="print")
     office.peers["galera-1"] = running(1, 50)
     stranger.ask("await")
-    assert office.agent.pod.disk is None
+    assert office.agent.lifecycle.disk is None
     assert stranger.ask("take")["action"] is None
-    assert not office.agent.memory.joining
+    assert not office.agent.durable.joining_boot_id
 
 
 def test_a_starter_that_goes_is_noticed(office: Office) -> None:
@@ -170,7 +171,7 @@ def test_a_starter_that_was_killed_while_it_waited_does_not_unseat_the_next_one(
     report(following)
     for _ in range(4):
         following.ask("await")
-    assert office.agent.pod.phase is Phase.FROZEN
+    assert office.agent.lifecycle.phase is Phase.FROZEN
     office.peers["galera-1"] = running(1, 50)
     while not following.ask("await")["action"]:
         pass
@@ -256,8 +257,8 @@ def test_looking_changes_nothing_and_tells_what_a_word_would_need(office: Office
     told = force(office)
     assert (told["refusal"], told["epoch"], told["base"]) == ("", 1, f"{A}:5")
     assert (told["unheard"], told["ahead"]) == (["galera-2"], ["galera-1"])
-    assert office.agent.memory.word is None
-    assert office.agent.memory.words == ()
+    assert office.agent.durable.override is None
+    assert office.agent.durable.overrides == ()
 
 
 @pytest.mark.parametrize(
@@ -281,8 +282,8 @@ def test_a_word_that_does_not_fit_what_is_known_now_is_refused(
     with_data(office.client())
     office.peers["galera-1"] = frozen(1, 6)
     assert why in str(force(office, **said)["refusal"])
-    assert office.agent.memory.word is None
-    assert office.agent.memory.promise is None
+    assert office.agent.durable.override is None
+    assert office.agent.durable.promise is None
 
 
 def test_a_word_is_durable_before_anybody_is_asked_and_void_when_a_pod_refuses(office: Office) -> None:
@@ -293,23 +294,23 @@ def test_a_word_is_durable_before_anybody_is_asked_and_void_when_a_pod_refuses(o
     def refuse(requests: dict[str, Prepare]) -> dict[str, Answer]:
         written = office.agent.journal.read()
         assert written is not None
-        assert written.word is not None
+        assert written.override is not None
         assert written.promise is not None
         asked.extend(requests.values())
         return {name: (frozen(1, 3), Refusal("no")) for name in requests}
 
-    office.agent.world = replace(office.agent.world, promises=refuse)
+    office.agent.ports = replace(office.agent.ports, ask_promises=refuse)
     assert force(office, epoch=1, without=["galera-2"])["refusal"] == ""
     client = office.client()
     while (fate := client.ask("fate"))["state"] == "pending":
         time.sleep(0.01)
     assert (fate["state"], fate["epoch"]) == ("void", 1)
     assert "refused by galera-1: no" in str(fate["line"])
-    assert [request.winner.word for request in asked] == [Word(1, Position(A, 5), frozenset({2}))]
+    assert [request.candidate.override for request in asked] == [Override(1, Position(A, 5), frozenset({2}))]
     with office.agent.changed:
-        memory = office.agent.memory
-    assert memory.word is None
-    assert "force epoch 1" in memory.words[0]
+        memory = office.agent.durable
+    assert memory.override is None
+    assert "force epoch 1" in memory.overrides[0]
     # The term has been used: the next word needs another one.
     assert force(office)["epoch"] == 2
 
@@ -323,7 +324,7 @@ def test_a_taken_word_leaves_a_fork_and_is_used_up(office: Office) -> None:
     assert (told["action"], told["forced"], told["term"]) == ("bootstrap", True, 1)
     memory = office.agent.journal.read()
     assert memory is not None
-    assert (memory.lineage, memory.word) == ((Fork(A, 5, 1),), None)
+    assert (memory.lineage, memory.override) == ((Fork(A, 5, 1),), None)
     assert starter.ask("take")["action"] is None
 
 
@@ -351,8 +352,8 @@ def test_the_starter_is_told_to_discard_and_takes_nothing_before_it_has(office: 
     assert office.client().ask("discard", delete=True)["refusal"] == ""
     memory = office.agent.journal.read()
     assert memory is not None
-    assert memory.joining
-    assert "discard CRASHED" in memory.words[0]
+    assert memory.joining_boot_id
+    assert "discard CRASHED" in memory.overrides[0]
     while starter.ask("await")["errand"] != "delete":
         pass
     assert starter.ask("take")["action"] is None
@@ -379,4 +380,4 @@ def test_half_a_word_is_none(office: Office, message: dict[str, object]) -> None
     with_data(office.client())
     with pytest.raises((AgentUnreachableError, SettingInvalidError)):
         force(office, **message)
-    assert office.agent.memory.word is None
+    assert office.agent.durable.override is None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.agent import transfer_size
-from bootstrap.agent.recorder import Chronicle
+from bootstrap.agent.recorder import Recorder
 from bootstrap.control.channel import MAX_LINE
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
@@ -60,7 +60,7 @@ def test_a_thousand_changes_of_mind_do_not_push_out_a_bootstrap() -> None:
 
 
 def test_a_server_that_dies_at_every_start_does_not_push_out_an_operators_word() -> None:
-    chronicle = Chronicle()
+    chronicle = Recorder()
     chronicle.note("word", "force epoch 7")
     for n in range(500):
         chronicle.note("promise", f"term {n}")
@@ -75,7 +75,7 @@ def test_what_a_newer_release_told_is_kept_and_bounded() -> None:
 
 
 def test_the_log_is_bounded_whatever_is_told_of_each_kind() -> None:
-    chronicle = Chronicle()
+    chronicle = Recorder()
     for n in range(5000):
         chronicle.note(list(KINDS)[n % len(KINDS)], "\N{SNOWMAN}" * 5000)
     assert len(chronicle.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
@@ -107,15 +107,15 @@ def test_what_is_no_log_is_refused(raw: bytes) -> None:
 
 
 def test_numbers_go_on_after_a_restart() -> None:
-    first = Chronicle()
+    first = Recorder()
     first.note("agent", "one")
-    again = Chronicle(load(dump(first.log)))
+    again = Recorder(load(dump(first.log)))
     again.note("agent", "two")
     assert [(e.n, e.text) for e in again.log] == [(1, "one"), (2, "two")]
 
 
 def test_events_told_by_many_threads_are_all_there_in_order() -> None:
-    chronicle = Chronicle()
+    chronicle = Recorder()
 
     def tell() -> None:
         for _ in range(KEPT // 10):
@@ -141,7 +141,7 @@ class Kept:
     """A chronicle and its writer on a volume."""
 
     def __init__(self, meta: Path, said: list[str]) -> None:
-        self.chronicle = Chronicle()
+        self.chronicle = Recorder()
         self.writer = event_log.Writer(meta, lambda: self.chronicle.log, said.append)
         self.chronicle.changed = self.writer.more.set
         self.writer.start()
@@ -262,5 +262,5 @@ def test_what_has_come_to_a_datadir_is_what_was_written_since(tmp_path: Path) ->
     (tmp_path / "sparse").touch()
     os.truncate(tmp_path / "sparse", 2**40)  # as rsync makes it, before its bytes come
     (tmp_path / "link").symlink_to("/")
-    assert 1024 * 1024 <= transfer_size.since(tmp_path, 2000) < 2 * 1024 * 1024
-    assert transfer_size.since(tmp_path / "nothing", 0) == 0
+    assert 1024 * 1024 <= transfer_size.bytes_since(tmp_path, 2000) < 2 * 1024 * 1024
+    assert transfer_size.bytes_since(tmp_path / "nothing", 0) == 0

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.core.model.codec import dump_prepare, dump_record, encode
-from bootstrap.core.model.facts import Promise, Record, Unknown
+from bootstrap.core.model.facts import PodState, Promise, Unknown
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.network.auth import Message
 from bootstrap.network.client import Client
@@ -33,7 +33,7 @@ def member(pod: str = "galera-0", *, keys: tuple[bytes, ...] = (NEW,), cluster_i
 class Peer:
     """A real server of galera-1."""
 
-    def __init__(self, membership: Membership, told: Record = RECORD) -> None:
+    def __init__(self, membership: Membership, told: PodState = RECORD) -> None:
         self.asked: list[Prepare] = []
         self.refusal: Refusal | None = None
         self.noticed: list[tuple[str, str]] = []
@@ -64,7 +64,7 @@ def peer() -> Iterator[Peer]:
         yield running
 
 
-def ask(port: int, membership: Membership | None = None) -> Record | Unknown:
+def ask(port: int, membership: Membership | None = None) -> PodState | Unknown:
     return Client(membership or member(), port).record("galera-1", HOST)
 
 
@@ -73,7 +73,7 @@ def reason(reply: object) -> str:
     return reply.reason
 
 
-def asks_for(promise: Promise | None = None, winner: Record | None = None) -> Prepare:
+def asks_for(promise: Promise | None = None, winner: PodState | None = None) -> Prepare:
     winner = winner or frozen(0, 9)
     return Prepare(promise or Promise(3, 0, "boot-0"), winner, "boot-1", RECORD.disk or blank(1).disk)  # type: ignore[arg-type]
 

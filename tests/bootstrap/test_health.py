@@ -14,11 +14,11 @@ import pytest
 
 from bootstrap.agent import probe_server
 from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
-from bootstrap.core.decision.persistent_state import Memory
-from bootstrap.core.model.facts import Record, Unknown
+from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.status import probes
-from bootstrap.core.status.probes import STALE_S, STUCK_S, View
+from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView
 from bootstrap.network.http_server import OneRequest
 from tests.bootstrap.test_desk import Office
 from tests.bootstrap.test_probes import SYNCED, view
@@ -33,7 +33,7 @@ class Port:
     """A health server and what it tells."""
 
     def __init__(self, address: str = HOST) -> None:
-        self.view: View = view()
+        self.view: ProbeView = view()
         self.server = listen(address, 0, lambda: self.view)
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True)
         self.thread.start()
@@ -284,7 +284,7 @@ def test_a_client_that_hangs_up_at_once_is_nothing(port: Port, capfd: pytest.Cap
 def test_every_answer_is_of_the_moment(port: Port) -> None:
     told = []
     for number in range(6):
-        port.view = replace(view(), seen=STALE_S * 2 * (number % 2))
+        port.view = replace(view(), observed_ago_s=STALE_S * 2 * (number % 2))
         told.append(port.ask("/readyz")[0])
     assert told == [200, 503] * 3
 
@@ -309,8 +309,8 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
 
 def serving(office: Office) -> None:
     """From now on a server lives there, Synced."""
-    office.agent.world = replace(office.agent.world, server=lambda: SYNCED)
-    office.agent.pod = replace(office.agent.pod, taken=Action.JOIN)
+    office.agent.ports = replace(office.agent.ports, server_status=lambda: SYNCED)
+    office.agent.lifecycle = replace(office.agent.lifecycle, taken=Action.JOIN)
     office.free = False
 
 
@@ -323,11 +323,11 @@ def test_a_loop_that_stands_still_is_told_and_holds_nothing_up(
     until(lambda: ask("/readyz") == (200, "ready\n"), 10)
     assert ask("/livez") == (200, "live\n")
 
-    def records(_: list[str]) -> dict[str, Record | Unknown]:
+    def records(_: list[str]) -> dict[str, PodState | Unknown]:
         go.wait(30)
         return {}
 
-    office.agent.world = replace(office.agent.world, records=records)
+    office.agent.ports = replace(office.agent.ports, ask_states=records)
     try:
         until(lambda: ask("/livez") == (503, "stuck\n"), 10)
         until(lambda: ask("/readyz") == (503, "stale\n"), 10)
@@ -350,13 +350,13 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
 
     write = office.agent.journal.write
 
-    def slowly(memory: Memory, **changes: object) -> Memory:
+    def slowly(memory: PersistentState, **changes: object) -> PersistentState:
         time.sleep(0.3)
         return write(memory, **changes)
 
     monkeypatch.setattr(office.agent.journal, "write", slowly)
-    office.agent.memory = replace(office.agent.memory, joining="boot")
-    office.agent.world = replace(office.agent.world, sync=sync)
+    office.agent.durable = replace(office.agent.durable, joining_boot_id="boot")
+    office.agent.ports = replace(office.agent.ports, sync_volume=sync)
     serving(office)
     try:
         assert waiting.wait(10)
@@ -395,8 +395,8 @@ def test_a_flood_of_probes_does_not_stop_the_loop(office: Office, port: Port, mo
     for thread in flooding:
         thread.start()
     try:
-        began = office.agent.verdict.began
-        until(lambda: office.agent.verdict.began > began + 10, 20)
+        began = office.agent.result.clock
+        until(lambda: office.agent.result.clock > began + 10, 20)
         assert ask("/livez")[0] == 200
     finally:
         stop.set()

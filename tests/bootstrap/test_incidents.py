@@ -14,7 +14,7 @@ import pytest
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.model.codec import decode, dump_record, encode, load_record
 from bootstrap.core.model.disk import NIL_UUID, Disk
-from bootstrap.core.model.facts import Facts, Phase, Record, Server, Unknown
+from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
@@ -33,13 +33,13 @@ exit {status}
 """
 
 
-def known(told: Told, ordinal: int, everybody: frozenset[int], root: Path) -> Record | Unknown:
+def known(told: Told, ordinal: int, everybody: frozenset[int], root: Path) -> PodState | Unknown:
     """What the others hear of this pod, by the real way from the disk into a record and over the wire."""
     if why := told.get("silent"):
         return Unknown(why)
     server = live(told["lives"]) if "lives" in told else None
     journal = told.get("word", {})
-    record = Record(
+    record = PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
         boot_id=f"boot-{ordinal}",
@@ -48,7 +48,7 @@ def known(told: Told, ordinal: int, everybody: frozenset[int], root: Path) -> Re
         disk=None if server else found(told, root / str(ordinal)),
         server=server,
         joining="joining" in told,
-        history=journal.get("history", False),
+        was_synced=journal.get("history", False),
         epoch=journal.get("epoch", 0),
         expected=everybody,
         volumes=tuple((o, volume) for o, volume in journal.get("volumes", ())),
@@ -120,7 +120,7 @@ def test_it_ends_as_it_should_have(told: Told, tmp_path: Path) -> None:
     assert asked
     for ordinal, pod in asked.items():
         own = records[ordinal]
-        assert isinstance(own, Record)
+        assert isinstance(own, PodState)
         assert own.disk
         assert short(own.disk) == pod["class"]
         decision = decide(Facts(own, {o: record for o, record in records.items() if o != ordinal}))

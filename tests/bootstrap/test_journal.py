@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.disk import Position
-from bootstrap.core.model.facts import Fork, Promise, Word
+from bootstrap.core.model.facts import Fork, Override, Promise
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.storage import atomic
 from bootstrap.storage.journal import Journal, new_memory
 
-FULL = Memory(
-    "cluster", "galera-0", "volume", initialised=True, joining="boot", uuid="u", epoch=3,
-    promise=Promise(4, 1, "life"), term=4, volumes=((1, "a"), (2, "b")),
+FULL = PersistentState(
+    "cluster", "galera-0", "volume", initialised=True, joining_boot_id="boot", history_uuid="u", epoch=3,
+    promise=Promise(4, 1, "life"), highest_term=4, volumes=((1, "a"), (2, "b")),
 )  # fmt: skip
 
 
@@ -84,8 +84,8 @@ def test_what_killed_agents_have_left_half_written_does_not_pile_up(journal: Jou
 
 
 def test_what_operators_have_said_is_remembered(journal: Journal) -> None:
-    word = Word(5, Position("u", 7), frozenset({2}), frozenset({1}))
-    memory = replace(FULL, lineage=(Fork("u", 7, 5), Fork("t", -1, 2, "u")), word=word, words=("said",))
+    word = Override(5, Position("u", 7), frozenset({2}), frozenset({1}))
+    memory = replace(FULL, lineage=(Fork("u", 7, 5), Fork("t", -1, 2, "u")), override=word, overrides=("said",))
     assert journal.write(memory) == memory
     assert journal.read() == memory
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
-from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.datadir import inspection, prepare
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import initialise
@@ -147,7 +147,7 @@ def test_what_a_torn_transfer_left_never_becomes_a_candidate(grastate: str | Non
 def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grastate: str | None, tmp_path: Path) -> None:
     def look(layout: Layout) -> None:
         disk = found(layout)
-        assert disk.data_class in CANDIDATES, disk
+        assert disk.data_class in STARTABLE, disk
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
@@ -157,7 +157,7 @@ def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grasta
 def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp_path: Path) -> None:
     def look(layout: Layout) -> None:
         disk = found(layout, base=POSITION)
-        assert disk.data_class in CANDIDATES, disk
+        assert disk.data_class in STARTABLE, disk
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=state(A, 41, safe=1))

@@ -67,17 +67,17 @@ def test_the_order_in_which_forks_are_told_does_not_matter(told: list[Fork], now
 
 def test_the_leading_history_is_the_one_that_all_others_led_to() -> None:
     new = frozen(1, 0, uuid=B, lineage=(A_TO_B,))
-    assert lineage.leading([frozen(0, 99), new, blank(2)]) == B
-    assert lineage.leading([frozen(0, 99), frozen(2, 1)]) == A
-    assert lineage.leading([blank(0)]) is None
-    assert lineage.leading([frozen(0), frozen(1, uuid=B)]) is None
-    assert lineage.leading([new, frozen(2, uuid=C, lineage=(Fork(A, 5, 4, C),))]) is None
+    assert lineage.leading_history([frozen(0, 99), new, blank(2)]) == B
+    assert lineage.leading_history([frozen(0, 99), frozen(2, 1)]) == A
+    assert lineage.leading_history([blank(0)]) is None
+    assert lineage.leading_history([frozen(0), frozen(1, uuid=B)]) is None
+    assert lineage.leading_history([new, frozen(2, uuid=C, lineage=(Fork(A, 5, 4, C),))]) is None
 
 
 def test_a_fork_is_pending_until_the_data_tell_their_history() -> None:
     permitted = (A_TO_B, Fork(B, 3, 6))
-    assert lineage.pending((A_TO_B,)) is None
-    assert lineage.pending(permitted) == Fork(B, 3, 6)
-    assert lineage.told_by(permitted, C) == (A_TO_B, B_TO_C)
-    assert lineage.told_by(permitted, B) == (A_TO_B,)
-    assert lineage.told_by((Fork("", UNKNOWN_SEQNO, 2),), A) == (Fork("", UNKNOWN_SEQNO, 2, A),)
+    assert lineage.pending_fork((A_TO_B,)) is None
+    assert lineage.pending_fork(permitted) == Fork(B, 3, 6)
+    assert lineage.resolve_pending(permitted, C) == (A_TO_B, B_TO_C)
+    assert lineage.resolve_pending(permitted, B) == (A_TO_B,)
+    assert lineage.resolve_pending((Fork("", UNKNOWN_SEQNO, 2),), A) == (Fork("", UNKNOWN_SEQNO, 2, A),)

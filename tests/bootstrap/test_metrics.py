@@ -10,32 +10,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Verdict, Wait
+from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, RoundResult, Stop, Wait
 from bootstrap.core.model.disk import DataClass, Disk, Position
-from bootstrap.core.model.facts import Phase, Record
-from bootstrap.core.model.lifecycle import Action, Pod
-from bootstrap.core.status.counters import Tally
+from bootstrap.core.model.facts import Phase, PodState
+from bootstrap.core.model.lifecycle import Action, Lifecycle
+from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics import KINDS, metrics
-from bootstrap.core.status.probes import STALE_S, Details, View, ready
+from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness
 from bootstrap.core.status.prometheus import Family, gauge, one_of, render
 from tests.bootstrap.records import A, B, clusters, examples
 from tests.bootstrap.test_probes import OWN, SYNCED, view
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
-TALLY = Tally(
+TALLY = Counters(
     kind="wait", rule="P3", since=40.0, decisions={("wait", "P3"): 2, ("hold", "own-disk"): 1},
     awaited={2: 70.0}, silent={2: 60.0}, asked={1: 9, 2: 9}, failures={2: 5},
 )  # fmt: skip
 
 DETAILS = Details(
-    set_name="galera", version="1.2.3", now=100.0, tally=TALLY, term=7, bound=True, written=4096, trouble=False
+    set_name="galera",
+    version="1.2.3",
+    now=100.0,
+    counters=TALLY,
+    term=7,
+    is_promised=True,
+    bytes_received=4096,
+    has_journal_error=False,
 )
 
-WAITING = Pod(starter=True, disk=Disk(DataClass.CRASHED, Position(A, 2**60 + 1)))
+WAITING = Lifecycle(starter=True, disk=Disk(DataClass.CRASHED, Position(A, 2**60 + 1)))
 
 
-def samples(of: View) -> Iterator[tuple[str, dict[str, str], str]]:
+def samples(of: ProbeView) -> Iterator[tuple[str, dict[str, str], str]]:
     """Name, labels and value, as Prometheus reads them; the value as text, since a large one is no float."""
     text = metrics(of)
     values = [line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")]
@@ -46,11 +53,11 @@ def samples(of: View) -> Iterator[tuple[str, dict[str, str], str]]:
         yield sample.name.removeprefix("galera_bootstrap_"), sample.labels, value
 
 
-def full(**changes: object) -> View:
-    return view(None, pod=WAITING, verdict=Verdict(Wait("P3", "x")), details=DETAILS, **changes)
+def full(**changes: object) -> ProbeView:
+    return view(None, pod=WAITING, verdict=RoundResult(Wait("P3", "x")), details=DETAILS, **changes)
 
 
-def gauges(of: View) -> dict[str, str]:
+def gauges(of: ProbeView) -> dict[str, str]:
     """The gauges as a reader of the text format understands them."""
     lines = [line for line in metrics(of).splitlines() if not line.startswith("#")]
     return dict(line.removeprefix("galera_bootstrap_").rsplit(" ", 1) for line in lines)
@@ -64,8 +71,8 @@ def test_the_gauges_of_a_synced_member() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("blind", [view(None), view(seen=STALE_S + 1), view(pod=Pod(held=False))])
-def test_what_is_not_known_has_no_value(blind: View) -> None:
+@pytest.mark.parametrize("blind", [view(None), view(seen=STALE_S + 1), view(pod=Lifecycle(held=False))])
+def test_what_is_not_known_has_no_value(blind: ProbeView) -> None:
     told = gauges(blind)
     assert told["server_answers"] == told["ready"] == "0"
     assert not told.keys() & {"server_primary", "server_synced", "cluster_size"}
@@ -75,14 +82,14 @@ def test_what_is_not_known_has_no_value(blind: View) -> None:
     ("verdict", "kind"),
     [
         (OWN, "none"),
-        (Verdict(Wait("P3", "x")), "wait"),
-        (Verdict(Hold("own-disk", "x")), "hold"),
-        (Verdict(Stop("stuck-server", "x")), "stop"),
-        (Verdict(Join("join", "x"), Action.JOIN), "join"),
-        (Verdict(Bootstrap("P3", "x"), Action.BOOTSTRAP), "bootstrap"),
+        (RoundResult(Wait("P3", "x")), "wait"),
+        (RoundResult(Hold("own-disk", "x")), "hold"),
+        (RoundResult(Stop("stuck-server", "x")), "stop"),
+        (RoundResult(Join("join", "x"), Action.JOIN), "join"),
+        (RoundResult(Bootstrap("P3", "x"), Action.BOOTSTRAP), "bootstrap"),
     ],
 )
-def test_exactly_one_kind_of_decision_is_1(verdict: Verdict, kind: str) -> None:
+def test_exactly_one_kind_of_decision_is_1(verdict: RoundResult, kind: str) -> None:
     told = gauges(view(verdict=verdict))
     assert {name for name, value in told.items() if name.startswith("decision") and value == "1"} == {
         f'decision{{kind="{kind}"}}'
@@ -99,10 +106,10 @@ def test_every_gauge_is_told_what_it_is() -> None:
 
 @given(clusters())
 @examples(100)
-def test_nothing_told_names_anybody(cluster: list[Record]) -> None:
+def test_nothing_told_names_anybody(cluster: list[PodState]) -> None:
     own, *others = cluster
     of = view(own.server or SYNCED, *others)
-    told = f"{ready(of)} {metrics(of)}"
+    told = f"{find_readiness(of)} {metrics(of)}"
     for secret in (A, B, "galera-", "boot-", "volume-"):
         assert secret not in told
     assert not re.search(r"[0-9a-f]{8}-", told)
@@ -135,8 +142,8 @@ def test_a_live_servers_position_counts_more_than_what_was_on_the_disk() -> None
 
 
 def test_what_is_not_known_of_a_pod_has_no_sample() -> None:
-    blank = replace(DETAILS, written=None, version="", tally=Tally())
-    names = {name for name, _, _ in samples(view(None, pod=Pod(), details=blank))}
+    blank = replace(DETAILS, bytes_received=None, version="", counters=Counters())
+    names = {name for name, _, _ in samples(view(None, pod=Lifecycle(), details=blank))}
     assert not names & {
         "build_info", "cluster_info", "position_seqno", "datadir_class", "join_written_bytes", "exchange_up",
         "waiting_seconds", "decisions_total",

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.facts import Promise, Record, Unknown
+from bootstrap.core.model.facts import PodState, Promise, Unknown
 from bootstrap.core.model.messages import Prepare
 from bootstrap.network import fanout
 from bootstrap.network.client import UNREACHED, Client
 from bootstrap.network.directory import Directory
-from bootstrap.network.fanout import SELF_UNREACHED, Neighbours
+from bootstrap.network.fanout import SELF_UNREACHED, Peers
 from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Server
 from bootstrap.settings import Settings
@@ -46,9 +46,9 @@ class Net:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         self.servers.append(server)
 
-    def neighbours(self) -> Neighbours:
+    def neighbours(self) -> Peers:
         member = Membership("cluster", (KEY,), "galera-0", "boot-0")
-        return Neighbours(Directory(self.settings), Client(member, self.port))
+        return Peers(Directory(self.settings), Client(member, self.port))
 
     def publish(self, *names: str, **moved: str) -> None:
         shown = {name: ADDRESSES.get(name, "127.77.0.99") for name in names} | moved
@@ -76,7 +76,7 @@ def reason(reply: object) -> str:
 def test_every_pod_is_asked_and_answers_for_itself(net: Net) -> None:
     net.run(1)
     net.run(2)
-    expected: dict[str, Record] = {"galera-1": frozen(1, 1), "galera-2": frozen(2, 2)}
+    expected: dict[str, PodState] = {"galera-1": frozen(1, 1), "galera-2": frozen(2, 2)}
     assert net.neighbours().records(["galera-1", "galera-2"]) == expected
 
 
@@ -161,7 +161,7 @@ def test_the_port_is_named_only_where_nobody_can_be_reached_at_it(net: Net) -> N
     cure = f"{UNREACHED} {net.port}"
     assert {r.cure for r in alone.values() if isinstance(r, Unknown)} == {f"{SELF_UNREACHED}; {cure}"}
     assert {r.cure for r in myself.values() if isinstance(r, Unknown)} == {cure}
-    assert isinstance(another["galera-1"], Record)
+    assert isinstance(another["galera-1"], PodState)
     assert isinstance(another["galera-2"], Unknown)
     assert another["galera-2"].cure == ""
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.agent.recorder import Chronicle, since
+from bootstrap.agent.recorder import Recorder, since
 from bootstrap.core.decision.decide import decide
-from bootstrap.core.decision.decisions import Hold, Verdict, Wait
+from bootstrap.core.decision.decisions import Hold, RoundResult, Wait
 from bootstrap.core.model.disk import Position
-from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Unknown
-from bootstrap.core.status.counters import Round, Tally, after, within
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Unknown
+from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.summary import Ahead, ahead, awaited, helps, missing
 from tests.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by
 
@@ -21,7 +21,7 @@ def waits(facts: Facts) -> dict[int, str]:
 
 @given(clusters(), st.frozensets(st.integers(0, 4)))
 @examples(300)
-def test_every_cluster_can_be_told_of(cluster: list[Record], silent: frozenset[int]) -> None:
+def test_every_cluster_can_be_told_of(cluster: list[PodState], silent: frozenset[int]) -> None:
     own, *others = cluster
     facts = seen_by(own, *(r.ordinal if r.ordinal in silent else r for r in others))
     decision = decide(facts)
@@ -30,10 +30,10 @@ def test_every_cluster_can_be_told_of(cluster: list[Record], silent: frozenset[i
     assert isinstance(decision, Wait) or not awaited(facts, decision)
     if isinstance(decision, Hold):
         assert helps(facts, decision)
-    chronicle = Chronicle()
+    chronicle = Recorder()
     faults: list[str] = []
-    chronicle.turned(facts, Verdict(decision), faults.append)
-    chronicle.turned(facts, Verdict(decision), faults.append)
+    chronicle.turned(facts, RoundResult(decision), faults.append)
+    chronicle.turned(facts, RoundResult(decision), faults.append)
     assert faults == []
 
 
@@ -87,26 +87,26 @@ def test_what_may_be_done_names_the_pod_and_the_command() -> None:
 # Since when, how often.
 
 
-def turn(tally: Tally, now: float, *silent: int, kind: str = "wait", rule: str = "P3") -> Tally:
+def turn(tally: Counters, now: float, *silent: int, kind: str = "wait", rule: str = "P3") -> Counters:
     heard = {o: o not in silent for o in (1, 2)}
-    return after(tally, Round(now, kind, rule, frozenset(silent), heard))
+    return add_round(tally, Round(now, kind, rule, frozenset(silent), heard))
 
 
 def test_a_wait_is_counted_once_and_its_time_goes_on_while_who_is_awaited_changes() -> None:
-    tally = turn(turn(turn(Tally(), 10.0, 1, 2), 11.0, 2), 12.0, 1, 2)
+    tally = turn(turn(turn(Counters(), 10.0, 1, 2), 11.0, 2), 12.0, 1, 2)
     assert (tally.since, tally.decisions) == (10.0, {("wait", "P3"): 1})
     assert (tally.awaited, tally.silent) == ({1: 12.0, 2: 10.0}, {1: 12.0, 2: 10.0})
     assert (tally.asked, tally.failures) == ({1: 3, 2: 3}, {1: 2, 2: 3})
 
 
 def test_another_decision_begins_anew_and_the_first_one_again_is_counted_again() -> None:
-    tally = turn(turn(turn(Tally(), 10.0, 1), 11.0, kind="hold", rule="own-disk"), 12.0, 1)
+    tally = turn(turn(turn(Counters(), 10.0, 1), 11.0, kind="hold", rule="own-disk"), 12.0, 1)
     assert tally.since == 12.0
     assert tally.decisions == {("wait", "P3"): 2, ("hold", "own-disk"): 1}
 
 
 def test_who_is_expected_no_longer_leaves_no_count_behind() -> None:
-    tally = within(turn(Tally(), 1.0, 2), {0, 1})
+    tally = restrict_to(turn(Counters(), 1.0, 2), {0, 1})
     assert (tally.asked, tally.failures) == ({1: 1}, {})
 
 
@@ -121,9 +121,9 @@ def test_a_moment_is_told_in_utc_and_in_seconds() -> None:
 
 
 def rounds(*views: Facts) -> list[tuple[str, str]]:
-    chronicle, faults = Chronicle(), list[str]()
+    chronicle, faults = Recorder(), list[str]()
     for facts in views:
-        chronicle.turned(facts, Verdict(decide(facts)), faults.append)
+        chronicle.turned(facts, RoundResult(decide(facts)), faults.append)
     assert faults == []
     return [(event.kind, event.text) for event in chronicle.log]
 
@@ -152,6 +152,6 @@ def test_a_fault_in_what_is_told_stops_nobody() -> None:
     facts = seen_by(frozen(0), 1)
     broken = replace(facts, peers={1: Unknown(7)})  # type: ignore[arg-type]
     object.__setattr__(broken, "own", None)
-    Chronicle().turned(broken, Verdict(Wait("P3", "x")), said.append)
+    Recorder().turned(broken, RoundResult(Wait("P3", "x")), said.append)
     assert len(said) == 1
     assert said[0].startswith("this round is not counted: ")

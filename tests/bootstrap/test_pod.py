@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import ABSENT, Phase, Server
-from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.lifecycle import Action, Lifecycle
 from tests.bootstrap.records import A, examples
 
 DISK = Disk(DataClass.CLEAN)
 SERVER = Server("Primary", "Synced", A, 5, 3)
 
-NEW = Pod()
+NEW = Lifecycle()
 FREE = NEW.observed(held=False, server=None)
 READING = NEW.arrived()
 WAITING = READING.reported(DISK, "print")
@@ -22,7 +22,7 @@ JOINING = WAITING.took(Action.JOIN)
 WINNING = WAITING.took(Action.BOOTSTRAP, 4)
 STARTED = WINNING.left(held=True)
 
-TABLE: dict[str, tuple[Pod, Phase]] = {
+TABLE: dict[str, tuple[Lifecycle, Phase]] = {
     "before anything was looked at -> unknown": (NEW, Phase.UNKNOWN),
     "the lock is free and nothing was read -> starting": (FREE, Phase.STARTING),
     "a starter reads -> recovering": (READING, Phase.RECOVERING),
@@ -51,20 +51,20 @@ TABLE: dict[str, tuple[Pod, Phase]] = {
 
 
 @pytest.mark.parametrize("case", TABLE.values(), ids=TABLE.keys())
-def test_phase(case: tuple[Pod, Phase]) -> None:
+def test_phase(case: tuple[Lifecycle, Phase]) -> None:
     pod, phase = case
     assert pod.phase is phase
 
 
 def test_a_permission_to_bootstrap_ends_with_the_server_and_gives_its_term_up() -> None:
-    assert STARTED.retired == 0
-    assert STARTED.observed(held=False, server=None).retired == 4
-    assert STARTED.arrived().retired == 4
-    assert WINNING.left(held=False).retired == 4
+    assert STARTED.abandoned_term == 0
+    assert STARTED.observed(held=False, server=None).abandoned_term == 4
+    assert STARTED.arrived().abandoned_term == 4
+    assert WINNING.left(held=False).abandoned_term == 4
 
 
 def test_a_term_once_given_up_stays_so() -> None:
-    assert NEW.retire(5).retire(3).retired == 5
+    assert NEW.abandon(5).abandon(3).abandoned_term == 5
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Truth:
 steps = st.sampled_from(["arrive", "report", "join", "bootstrap", "leave", "leave held", "free", "held", "alive"])
 
 
-def happen(step: str, pod: Pod, truth: Truth) -> tuple[Pod, Truth]:
+def happen(step: str, pod: Lifecycle, truth: Truth) -> tuple[Lifecycle, Truth]:
     """One step of the pod beside one step of the truth; steps that cannot happen now do nothing."""
     if step == "arrive" and not truth.starter:
         # The agent may offer the earlier report again: it was still the last word on this volume.
@@ -101,7 +101,7 @@ def happen(step: str, pod: Pod, truth: Truth) -> tuple[Pod, Truth]:
 @examples(300)
 @given(st.lists(steps, max_size=15))
 def test_frozen_is_claimed_only_on_a_report_that_nothing_can_have_outdated(chosen: list[str]) -> None:
-    pod, truth = Pod(), Truth()
+    pod, truth = Lifecycle(), Truth()
     for step in chosen:
         pod, truth = happen(step, pod, truth)
         if pod.phase is Phase.FROZEN:

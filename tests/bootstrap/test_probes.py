@@ -6,74 +6,74 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.decision.decisions import Hold, Join, Stop, Verdict, Wait
+from bootstrap.core.decision.decisions import Hold, Join, RoundResult, Stop, Wait
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk
-from bootstrap.core.model.facts import Record, Server, Unknown
-from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.facts import PodState, Server, Unknown
+from bootstrap.core.model.lifecycle import Action, Lifecycle
 from bootstrap.core.status import probes
-from bootstrap.core.status.probes import STALE_S, STUCK_S, View, Word, alive, ready
+from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView, Readiness, find_readiness, is_alive
 from tests.bootstrap.records import A, B, clusters, examples, running, servers
 
-OWN = Verdict(Wait("own-server", "my server is running"))
+OWN = RoundResult(Wait("own-server", "my server is running"))
 SYNCED = Server("Primary", "Synced", A, 10, 3)
 DONOR = replace(SYNCED, local_state="Donor/Desynced")
-LIVE = Pod(taken=Action.JOIN, server=SYNCED)
+LIVE = Lifecycle(taken=Action.JOIN, server=SYNCED)
 
 
-def view(server: Server | None = SYNCED, *peers: Record, **changes: object) -> View:
+def view(server: Server | None = SYNCED, *peers: PodState, **changes: object) -> ProbeView:
     """A pod whose server says this, beside these peers."""
     told = {"pod": replace(LIVE, server=server), "joining": False, "epoch": 4, "verdict": OWN, "seen": 1, "turned": 1}
-    return View(**{"peers": {p.ordinal: p for p in peers}, **told, **changes})  # type: ignore[arg-type]
+    return ProbeView(**{"peers": {p.ordinal: p for p in peers}, **told, **changes})  # type: ignore[arg-type]
 
 
 def test_a_synced_member_of_a_primary_component_is_ready() -> None:
-    assert ready(view()) is Word.READY
+    assert find_readiness(view()) is Readiness.READY
 
 
 @pytest.mark.parametrize(
     ("pod", "word"),
     [
-        (Pod(held=False), Word.STOPPED),
-        (Pod(starter=True), Word.STOPPED),
-        (Pod(starter=True, disk=Disk(DataClass.CLEAN)), Word.STOPPED),
-        (Pod(), Word.SILENT),
-        (Pod(taken=Action.JOIN), Word.SILENT),
-        (Pod(taken=Action.BOOTSTRAP), Word.SILENT),
+        (Lifecycle(held=False), Readiness.STOPPED),
+        (Lifecycle(starter=True), Readiness.STOPPED),
+        (Lifecycle(starter=True, disk=Disk(DataClass.CLEAN)), Readiness.STOPPED),
+        (Lifecycle(), Readiness.SILENT),
+        (Lifecycle(taken=Action.JOIN), Readiness.SILENT),
+        (Lifecycle(taken=Action.BOOTSTRAP), Readiness.SILENT),
         # A starter arrives when the server before it is dead, whatever was last heard of it.
-        (LIVE.arrived(), Word.STOPPED),
-        (LIVE.observed(held=False, server=None), Word.STOPPED),
-        (LIVE.observed(held=True, server=None), Word.SILENT),
+        (LIVE.arrived(), Readiness.STOPPED),
+        (LIVE.observed(held=False, server=None), Readiness.STOPPED),
+        (LIVE.observed(held=True, server=None), Readiness.SILENT),
     ],
 )
-def test_without_an_answer_of_the_server_nobody_is_ready(pod: Pod, word: Word) -> None:
-    assert ready(view(pod=pod)) is word
+def test_without_an_answer_of_the_server_nobody_is_ready(pod: Lifecycle, word: Readiness) -> None:
+    assert find_readiness(view(pod=pod)) is word
 
 
 @pytest.mark.parametrize("status", ["non-Primary", "Disconnected"])
 def test_outside_of_a_primary_component_nobody_is_ready(status: str) -> None:
-    assert ready(view(replace(SYNCED, cluster_status=status))) is Word.OUTSIDE
+    assert find_readiness(view(replace(SYNCED, cluster_status=status))) is Readiness.OUTSIDE
 
 
 def test_a_history_without_a_name_is_no_primary_component() -> None:
-    assert ready(view(replace(SYNCED, uuid=NIL_UUID))) is Word.OUTSIDE
+    assert find_readiness(view(replace(SYNCED, uuid=NIL_UUID))) is Readiness.OUTSIDE
 
 
 @pytest.mark.parametrize("state", ["Initialized", "Joining", "Joining: receiving State Transfer", "Joined", "Error"])
 def test_who_is_behind_is_not_ready(state: str) -> None:
-    assert ready(view(replace(SYNCED, local_state=state))) is Word.JOINING
+    assert find_readiness(view(replace(SYNCED, local_state=state))) is Readiness.JOINING
 
 
 def test_a_joiner_is_not_ready_before_its_transfer_is_durable() -> None:
-    assert ready(view(joining=True)) is Word.JOINING
+    assert find_readiness(view(joining=True)) is Readiness.JOINING
 
 
 def test_an_old_observation_is_not_believed() -> None:
-    assert ready(view(seen=STALE_S)) is Word.READY
-    assert ready(view(seen=STALE_S + 1)) is Word.STALE
+    assert find_readiness(view(seen=STALE_S)) is Readiness.READY
+    assert find_readiness(view(seen=STALE_S + 1)) is Readiness.STALE
 
 
 def test_a_donor_leaves_service_while_another_member_is_synced() -> None:
-    assert ready(view(DONOR, running(1))) is Word.DONOR
+    assert find_readiness(view(DONOR, running(1))) is Readiness.DONOR
 
 
 @pytest.mark.parametrize(
@@ -86,29 +86,32 @@ def test_a_donor_leaves_service_while_another_member_is_synced() -> None:
         [running(1, uuid=B)],
     ],
 )
-def test_a_donor_stays_in_service_when_nobody_can_stand_in(others: list[Record]) -> None:
-    assert ready(view(DONOR, *others)) is Word.READY
+def test_a_donor_stays_in_service_when_nobody_can_stand_in(others: list[PodState]) -> None:
+    assert find_readiness(view(DONOR, *others)) is Readiness.READY
 
 
 def test_a_donor_beside_silent_peers_stays_in_service() -> None:
-    assert ready(view(DONOR, peers={1: Unknown("silent"), 2: Unknown("silent")})) is Word.READY
+    assert find_readiness(view(DONOR, peers={1: Unknown("silent"), 2: Unknown("silent")})) is Readiness.READY
 
 
-@pytest.mark.parametrize(("epoch", "word"), [(3, Word.READY), (4, Word.SPLIT), (5, Word.SPLIT)])
-def test_of_two_histories_only_one_that_is_known_to_be_the_later_is_ready(epoch: int, word: Word) -> None:
-    assert ready(view(SYNCED, running(1, uuid=B, epoch=epoch))) is word
+@pytest.mark.parametrize(("epoch", "word"), [(3, Readiness.READY), (4, Readiness.SPLIT), (5, Readiness.SPLIT)])
+def test_of_two_histories_only_one_that_is_known_to_be_the_later_is_ready(epoch: int, word: Readiness) -> None:
+    assert find_readiness(view(SYNCED, running(1, uuid=B, epoch=epoch))) is word
 
 
 @given(clusters())
 @examples(300)
-def test_two_histories_are_never_both_ready(cluster: list[Record]) -> None:
+def test_two_histories_are_never_both_ready(cluster: list[PodState]) -> None:
     """Each member told of all others; a client must not write to two histories through one Service."""
     histories = set()
     for own in cluster:
-        pod = replace(LIVE, server=own.server if own.primary else None)
+        pod = replace(LIVE, server=own.server if own.primary_server else None)
         others = {r.ordinal: r for r in cluster if r is not own}
-        if ready(view(pod=pod, peers=others, epoch=own.epoch, joining=own.joining)) is Word.READY and own.primary:
-            histories.add(own.primary.uuid)
+        if (
+            find_readiness(view(pod=pod, peers=others, epoch=own.epoch, joining=own.joining)) is Readiness.READY
+            and own.primary_server
+        ):
+            histories.add(own.primary_server.uuid)
     assert len(histories) < 2
 
 
@@ -117,8 +120,8 @@ def test_two_histories_are_never_both_ready(cluster: list[Record]) -> None:
 def test_while_anybody_is_whole_somebody_is_ready(states: list[str]) -> None:
     """Whatever the members are doing for each other."""
     members = [running(ordinal, state=state) for ordinal, state in enumerate(states)]
-    words = [ready(view(own.server, *(m for m in members if m is not own))) for own in members]
-    assert (Word.READY in words) == any(state != "Joined" for state in states)
+    words = [find_readiness(view(own.server, *(m for m in members if m is not own))) for own in members]
+    assert (Readiness.READY in words) == any(state != "Joined" for state in states)
 
 
 @given(
@@ -131,17 +134,17 @@ def test_while_anybody_is_whole_somebody_is_ready(states: list[str]) -> None:
 def test_whatever_the_server_does_the_agent_is_alive(
     server: Server | None, decision: Wait | Hold | Join | Stop, joining: bool, seen: float
 ) -> None:
-    assert alive(view(server, verdict=Verdict(decision), joining=joining, seen=seen))
+    assert is_alive(view(server, verdict=RoundResult(decision), joining=joining, seen=seen))
 
 
 def test_an_agent_whose_loop_stands_still_is_not_alive() -> None:
-    assert alive(view(turned=STUCK_S))
-    assert not alive(view(turned=STUCK_S + 1))
+    assert is_alive(view(turned=STUCK_S))
+    assert not is_alive(view(turned=STUCK_S + 1))
 
 
 def test_the_view_holds_values_only() -> None:
     """It is read without the agent's lock: each part must be one that is replaced, never changed."""
-    assert {f.name for f in fields(View)} == {
+    assert {f.name for f in fields(ProbeView)} == {
         "pod",
         "peers",
         "verdict",
@@ -151,4 +154,4 @@ def test_the_view_holds_values_only() -> None:
         "turned",
         "details",
     }
-    assert probes.View.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert probes.ProbeView.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bootstrap.core.decision import decide, decisions, election, rules_full_outage
-from bootstrap.core.decision.election import ahead, consider, ended, highest_term, unbound
+from bootstrap.core.decision.election import ahead, consider, find_unbound, has_ended, highest_term
 from bootstrap.core.model import predicates
 from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Facts, Phase, Promise, Record
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from tests.bootstrap.fleet import Fleet
 from tests.bootstrap.records import (
@@ -33,7 +33,7 @@ from tests.bootstrap.records import (
 ASKED_FOR = Promise(3, 1, "boot-1")
 
 
-def prepare(asked: Record, winner: Record, term: int = 3, **changes: Any) -> Prepare:
+def prepare(asked: PodState, winner: PodState, term: int = 3, **changes: Any) -> Prepare:
     disk = asked.disk or Disk(DataClass.EMPTY)
     return replace(Prepare(Promise(term, winner.ordinal, winner.boot_id), winner, asked.boot_id, disk), **changes)
 
@@ -58,7 +58,7 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
         prepare(replace(ME, promise=Promise(2, 1, "before")), WINNER)),
     "bound to a term that the winner has given up": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2),
-        prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, retired=2))),
+        prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, abandoned_term=2))),
     "the winner's agent is of the release before, which knows no views": (
         seen_by(in_view(ME, 0, 1, marked=3), WINNER, 2), prepare(ME, WINNER)),
     "beyond the fork of the winner's history": (
@@ -68,7 +68,7 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "an operator's word gives up the silent winner to whom I am bound": (
         seen_by(replace(ME, promise=OTHER), SPOKEN, 2), prepare(replace(ME, promise=OTHER), SPOKEN)),
     "an operator's word for data below the floor": (
-        replace(seen_by(ME, SPOKEN, 2), floor=7), prepare(ME, SPOKEN)),
+        replace(seen_by(ME, SPOKEN, 2), min_epoch=7), prepare(ME, SPOKEN)),
 }  # fmt: skip
 
 REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
@@ -88,7 +88,8 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "bound to the winner's open candidacy": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2), prepare(ME, WINNER), "to ordinal 1"),
     "an old term": (seen_by(replace(ME, epoch=3), WINNER, 2), prepare(ME, WINNER), "not above 3"),
-    "a term that I have given up": (seen_by(replace(ME, retired=4), WINNER, 2), prepare(ME, WINNER), "not above 4"),
+    "a term that I have given up": (
+        seen_by(replace(ME, abandoned_term=4), WINNER, 2), prepare(ME, WINNER), "not above 4"),
     "a Primary lives": (seen_by(ME, WINNER, running(2)), prepare(ME, WINNER), "galera-2 is Primary"),
     "my datadir is ahead": (
         seen_by(frozen(0, 10), WINNER, 2), prepare(frozen(0, 10), WINNER), "ahead"),
@@ -100,7 +101,7 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
         seen_by(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,)), 2),
         prepare(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,))), "ahead"),
     "the winner's data are below the floor": (
-        replace(seen_by(ME, WINNER, 2), floor=7), prepare(ME, WINNER), "below the floor"),
+        replace(seen_by(ME, WINNER, 2), min_epoch=7), prepare(ME, WINNER), "below the floor"),
     "I hear the pod that an operator has given up": (
         seen_by(ME, SPOKEN, frozen(2)), prepare(ME, SPOKEN), "galera-2 answers me"),
     "an operator's word does not name me, and I am ahead": (
@@ -132,7 +133,7 @@ def test_a_promise_is_refused(case: tuple[Facts, Prepare, str]) -> None:
     assert reason in answer.reason
 
 
-SIGNS: dict[str, tuple[Record | None, bool]] = {
+SIGNS: dict[str, tuple[PodState | None, bool]] = {
     "silence": (None, False),
     "the winner is frozen in the life that asked": (WINNER, False),
     "the winner bootstraps": (busy(1, Phase.BOOTSTRAPPING), False),
@@ -141,9 +142,9 @@ SIGNS: dict[str, tuple[Record | None, bool]] = {
     "the winner is Primary in an older term": (running(1, epoch=2), False),
     "another pod is Primary in a later term": (running(2, epoch=4), True),
     "another pod is Primary in an older term": (running(2, epoch=2), False),
-    "another pod has given up as many terms": (replace(frozen(2), retired=9, boot_id="boot-1"), False),
-    "the winner has given this term up": (replace(WINNER, retired=3), True),
-    "the winner has given an older term up": (replace(WINNER, retired=2), False),
+    "another pod has given up as many terms": (replace(frozen(2), abandoned_term=9, boot_id="boot-1"), False),
+    "the winner has given this term up": (replace(WINNER, abandoned_term=3), True),
+    "the winner has given an older term up": (replace(WINNER, abandoned_term=2), False),
     "a new life of the winner, without a server": (replace(WINNER, boot_id="later"), True),
     "a new life of the winner that has not read its datadir": (busy(1, Phase.STARTING, boot_id="later"), True),
     "a new life of the winner, with something alive": (busy(1, Phase.UNKNOWN, boot_id="later"), False),
@@ -152,28 +153,28 @@ SIGNS: dict[str, tuple[Record | None, bool]] = {
 
 
 @pytest.mark.parametrize("case", SIGNS.values(), ids=SIGNS.keys())
-def test_a_promise_ends_only_by_a_sign_of_its_winner(case: tuple[Record | None, bool]) -> None:
+def test_a_promise_ends_only_by_a_sign_of_its_winner(case: tuple[PodState | None, bool]) -> None:
     sign, ends = case
-    assert ended(ASKED_FOR, [sign] if sign else []) is ends
+    assert has_ended(ASKED_FOR, [sign] if sign else []) is ends
 
 
 def test_the_highest_term_is_looked_for_everywhere() -> None:
     assert highest_term([]) == 0
-    assert highest_term([replace(ME, epoch=4), replace(WINNER, retired=3)]) == 4
-    assert highest_term([replace(ME, epoch=1, retired=5), WINNER]) == 5
+    assert highest_term([replace(ME, epoch=4), replace(WINNER, abandoned_term=3)]) == 4
+    assert highest_term([replace(ME, epoch=1, abandoned_term=5), WINNER]) == 5
     assert highest_term([ME, replace(WINNER, promise=Promise(6, 2, "boot-2"), epoch=2)]) == 6
 
 
 def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
     bound = [replace(record, promise=ASKED_FOR) for record in (frozen(0), frozen(1), frozen(2))]
-    assert unbound(seen_by(bound[1], bound[0], bound[2]), ASKED_FOR) == []
-    assert unbound(seen_by(bound[1], bound[0], 2), ASKED_FOR) == [2]
-    assert unbound(seen_by(bound[1], bound[0], frozen(2)), ASKED_FOR) == [2]
-    assert unbound(seen_by(bound[1], replace(bound[0], promise=OTHER), bound[2]), ASKED_FOR) == [0]
-    assert unbound(seen_by(bound[1], replace(bound[0], phase=Phase.JOINING), bound[2]), ASKED_FOR) == [0]
-    assert unbound(seen_by(frozen(1), bound[0], bound[2]), ASKED_FOR) == [1]
+    assert find_unbound(seen_by(bound[1], bound[0], bound[2]), ASKED_FOR) == []
+    assert find_unbound(seen_by(bound[1], bound[0], 2), ASKED_FOR) == [2]
+    assert find_unbound(seen_by(bound[1], bound[0], frozen(2)), ASKED_FOR) == [2]
+    assert find_unbound(seen_by(bound[1], replace(bound[0], promise=OTHER), bound[2]), ASKED_FOR) == [0]
+    assert find_unbound(seen_by(bound[1], replace(bound[0], phase=Phase.JOINING), bound[2]), ASKED_FOR) == [0]
+    assert find_unbound(seen_by(frozen(1), bound[0], bound[2]), ASKED_FOR) == [1]
     more = replace(bound[0], expected=frozenset({7}))
-    assert unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
+    assert find_unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
 
 
 def test_only_a_candidate_can_be_ahead() -> None:
@@ -346,7 +347,7 @@ def test_long_walks_lose_nothing_and_end_in_one_cluster(part: int) -> None:
 
 
 def bound_by_a_majority(facts: Facts) -> decisions.Wait | None:
-    silent = [o for o in facts.expected - {facts.own.ordinal} if predicates.blocker(facts.peer(o))]
+    silent = [o for o in facts.expected - {facts.own.ordinal} if predicates.why_not_counted(facts.peer(o))]
     return decisions.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
 
 
@@ -359,7 +360,9 @@ PROOFS = {
 @pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS.keys())
 def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either line of defence alone holds; with the proof and the promises gone, the walks must find a split."""
-    rules = [r for r in decide.RULES if r.answer is not rules_full_outage.nothing_newer] + ([proof] if proof else [])
+    rules = [r for r in decide.RULES if r.answer is not rules_full_outage.require_all_heard] + (
+        [proof] if proof else []
+    )
     order = sorted(rules, key=lambda r: r.name == "P3 winner")
     monkeypatch.setattr(decide, "RULES", tuple(order))
     monkeypatch.setattr(election, "unbound", lambda _facts, _promise: [])

@@ -7,16 +7,16 @@ import pytest
 
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
-from bootstrap.core.decision.election import unbound
-from bootstrap.core.decision.quorum import Proof, left_by_join, of, with_left
-from bootstrap.core.model.disk import DataClass, Mark, Position
-from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Server, Unknown
+from bootstrap.core.decision.election import find_unbound
+from bootstrap.core.decision.quorum import Proof, find_proof, lost_by_join, with_lost_view
+from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Server, Unknown
 from tests.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
 
 CRASHED = DataClass.CRASHED
 
 
-def crashed(ordinal: int, *members: int, seqno: int = 10, marked: int | None = 8, **changes: Any) -> Record:
+def crashed(ordinal: int, *members: int, seqno: int = 10, marked: int | None = 8, **changes: Any) -> PodState:
     """A member that was killed in this view."""
     return in_view(frozen(ordinal, seqno, CRASHED), *members, marked=marked, **changes)
 
@@ -27,7 +27,7 @@ def two_of_three(**changes: Any) -> Facts:
 
 
 def test_who_was_outside_of_the_last_view_need_not_be_heard() -> None:
-    assert of(two_of_three()) == Proof("P1", frozenset({0, 1}), frozenset({2}))
+    assert find_proof(two_of_three()) == Proof("P1", frozenset({0, 1}), frozenset({2}))
 
     decision = decide(two_of_three())
     assert decision == Bootstrap("P1", decision.reason)
@@ -42,13 +42,13 @@ def test_the_other_member_waits_for_the_winner() -> None:
 
 def test_only_who_is_left_out_needs_no_promise() -> None:
     facts = two_of_three()
-    assert unbound(facts, Promise(1, facts.own.ordinal, facts.own.boot_id)) == [0, 1]
+    assert find_unbound(facts, Promise(1, facts.own.ordinal, facts.own.boot_id)) == [0, 1]
 
 
-def anew(record: Record) -> Record:
+def anew(record: PodState) -> PodState:
     """The same member; since it was in that view a join was begun, and has come to nothing."""
     assert record.disk is not None
-    return replace(record, disk=replace(record.disk, rejoined=True))
+    return replace(record, disk=replace(record.disk, join_attempted=True))
 
 
 NO_PROOF = {
@@ -71,10 +71,14 @@ NO_PROOF = {
     ),
     "nobody has a mark": seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1, marked=None), 2),
     "the mark is of another view": seen_by(
-        replace(crashed(0, 0, 1), mark=Mark("gcomm-0:4", Position(A, 8))), crashed(1, 0, 1, marked=None), 2
+        replace(crashed(0, 0, 1), view_checkpoint=ViewCheckpoint("gcomm-0:4", Position(A, 8))),
+        crashed(1, 0, 1, marked=None),
+        2,
     ),
     "the mark is of another history": seen_by(
-        replace(crashed(0, 0, 1), mark=Mark("gcomm-0:5", Position(B, 8))), crashed(1, 0, 1, marked=None), 2
+        replace(crashed(0, 0, 1), view_checkpoint=ViewCheckpoint("gcomm-0:5", Position(B, 8))),
+        crashed(1, 0, 1, marked=None),
+        2,
     ),
     "the disks have lost what the mark tells of": seen_by(crashed(0, 0, 1, marked=11), crashed(1, 0, 1, marked=12), 2),
     "the most advanced disk is not a member's": seen_by(
@@ -101,7 +105,7 @@ NO_PROOF = {
 
 @pytest.mark.parametrize("facts", NO_PROOF.values(), ids=NO_PROOF)
 def test_there_is_no_proof_when(facts: Facts) -> None:
-    assert of(facts) is None
+    assert find_proof(facts) is None
     assert not isinstance(decide(facts), Bootstrap | Join)
 
 
@@ -125,7 +129,7 @@ MORE_PROOF = {
 
 @pytest.mark.parametrize("facts", MORE_PROOF.values(), ids=MORE_PROOF)
 def test_it_is_proven_when(facts: Facts) -> None:
-    proof = of(facts)
+    proof = find_proof(facts)
     assert proof is not None
     assert proof.name == "P1"
     assert isinstance(decide(facts), Bootstrap)
@@ -139,7 +143,7 @@ def test_a_volume_that_was_lost_outside_of_the_last_view_holds_nobody_up() -> No
 
 
 def test_nothing_is_proven_below_the_floor() -> None:
-    decision = decide(replace(two_of_three(), floor=3))
+    decision = decide(replace(two_of_three(), min_epoch=3))
     assert decision == Hold("epoch-floor", decision.reason)
 
 
@@ -166,7 +170,7 @@ def test_it_is_not_the_last_one_out_when_it(facts: Facts) -> None:
     assert not isinstance(decide(facts), Bootstrap)
 
 
-def outside(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> Record:
+def outside(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> PodState:
     """A server that has lost its quorum and remembers this view."""
     record = in_view(frozen(ordinal, seqno), *members, marked=8)
     assert record.disk is not None
@@ -202,8 +206,8 @@ def test_it_is_not_stopped_when(facts: Facts) -> None:
 def test_what_a_join_takes_away_comes_back_if_the_data_are_still_just_there() -> None:
     disk = crashed(1, 0, 1).disk
     assert disk is not None
-    left = left_by_join(disk)
+    left = lost_by_join(disk)
     bare = replace(disk, view=None)
-    assert with_left(bare, left) == replace(disk, rejoined=True)
-    assert with_left(replace(bare, position=Position(A, 11)), left).view is None
-    assert left_by_join(bare) is None
+    assert with_lost_view(bare, left) == replace(disk, join_attempted=True)
+    assert with_lost_view(replace(bare, position=Position(A, 11)), left).view is None
+    assert lost_by_join(bare) is None

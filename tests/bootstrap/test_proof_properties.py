@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap
-from bootstrap.core.decision.election import unbound
-from bootstrap.core.decision.quorum import of
+from bootstrap.core.decision.election import find_unbound
+from bootstrap.core.decision.quorum import find_proof
 from bootstrap.core.model.disk import DataClass
-from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Unknown
-from bootstrap.core.model.predicates import candidate, disk_of
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Unknown
+from bootstrap.core.model.predicates import bootstrap_position, disk_of
 from tests.bootstrap.records import blank, busy, examples, frozen, in_view, seen_by
 
-Outage = tuple[list[Record | int], frozenset[int]]
+Outage = tuple[list[PodState | int], frozenset[int]]
 
 
 @st.composite
-def pods(draw: st.DrawFn, ordinal: int, members: frozenset[int], everybody: frozenset[int]) -> Record | int:
+def pods(draw: st.DrawFn, ordinal: int, members: frozenset[int], everybody: frozenset[int]) -> PodState | int:
     """A member of the view that was killed, marked or not; somebody else of any kind, most of them silent."""
     seqno, epoch = draw(st.integers(0, 4)), draw(st.integers(1, 2))
     if ordinal in members:
         record = frozen(ordinal, seqno + 3, DataClass.CRASHED, expected=everybody, epoch=2)
         return in_view(record, *sorted(members), marked=draw(st.none() | st.integers(0, 6)))
-    kinds: list[Record | int] = [
+    kinds: list[PodState | int] = [
         *(ordinal, ordinal, ordinal),
         frozen(ordinal, seqno, expected=everybody, epoch=epoch),
         in_view(frozen(ordinal, seqno, DataClass.CRASHED, expected=everybody, epoch=epoch), *everybody, number=4),
@@ -45,10 +45,10 @@ def outages(draw: st.DrawFn) -> Outage:
     return [draw(pods(o, members, everybody)) for o in sorted(everybody)], members
 
 
-def seen_by_each(pods: list[Record | int]) -> Iterable[Facts]:
+def seen_by_each(pods: list[PodState | int]) -> Iterable[Facts]:
     """The outage as every pod sees it that answers."""
     for own in pods:
-        if isinstance(own, Record):
+        if isinstance(own, PodState):
             yield seen_by(own, *(other for other in pods if other is not own))
 
 
@@ -57,7 +57,7 @@ def proven(facts: Facts) -> bool:
     return isinstance(decision, Bootstrap) and decision.rule == "P1"
 
 
-def with_peer(facts: Facts, ordinal: int, peer: Record | Unknown) -> Facts:
+def with_peer(facts: Facts, ordinal: int, peer: PodState | Unknown) -> Facts:
     return replace(facts, peers={**facts.peers, ordinal: peer})
 
 
@@ -68,17 +68,17 @@ def test_who_starts_by_the_last_view_is_its_most_advanced_member_and_heard_all_o
     starters = [facts for facts in seen_by_each(pods) if proven(facts)]
     assert len(starters) <= 1
     for facts in starters:
-        own = candidate(facts.own)
+        own = bootstrap_position(facts.own)
         assert own is not None
         assert facts.own.ordinal in members
-        heard = {r.ordinal: candidate(r) for r in facts.records if r.phase is Phase.FROZEN}
+        heard = {r.ordinal: bootstrap_position(r) for r in facts.states if r.phase is Phase.FROZEN}
         assert members <= heard.keys()
         assert all(position is None or position <= own for position in heard.values())
-        assert [r for r in facts.records if r.mark and r.mark.position <= own]
+        assert [r for r in facts.states if r.view_checkpoint and r.view_checkpoint.position <= own]
         # Whoever is heard must promise; only silence and a disk that can start nothing are excused.
         promise = Promise(1, facts.own.ordinal, facts.own.boot_id)
-        assert members <= set(unbound(facts, promise))
-        assert not any(isinstance(pod, Record) and pod.phase is Phase.RECOVERING for pod in pods)
+        assert members <= set(find_unbound(facts, promise))
+        assert not any(isinstance(pod, PodState) and pod.phase is Phase.RECOVERING for pod in pods)
 
 
 @examples(200)
@@ -92,12 +92,12 @@ def test_without_one_member_or_with_one_that_knows_a_newer_view_nothing_is_prove
             continue
         ordinal = data.draw(st.sampled_from(sorted(members - {facts.own.ordinal})))
         peer = facts.peer(ordinal)
-        assert isinstance(peer, Record)
+        assert isinstance(peer, PodState)
         disk = disk_of(peer)
         assert disk.view is not None
         newer = replace(disk, view=replace(disk.view, view_seq=disk.view.view_seq + 1))
         for other in (Unknown("silent"), replace(peer, disk=newer), replace(peer, disk=replace(disk, view=None))):
-            assert of(with_peer(facts, ordinal, other)) is None
+            assert find_proof(with_peer(facts, ordinal, other)) is None
         assert not isinstance(decide(with_peer(facts, ordinal, Unknown("silent"))), Bootstrap)
 
 
@@ -110,7 +110,7 @@ def test_the_order_of_answers_and_of_members_does_not_matter(outage: Outage, ran
         assert decide(replace(facts, peers={o: shuffled(peer, random) for o, peer in peers})) == decide(facts)
 
 
-def shuffled(peer: Record | Unknown, random: Random) -> Record | Unknown:
+def shuffled(peer: PodState | Unknown, random: Random) -> PodState | Unknown:
     """The same record, with its view's members in another order."""
     if isinstance(peer, Unknown) or peer.disk is None or peer.disk.view is None:
         return peer

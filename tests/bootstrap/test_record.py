@@ -25,7 +25,7 @@ from bootstrap.core.model.codec import (
     load_record,
 )
 from bootstrap.core.model.disk import DataClass
-from bootstrap.core.model.facts import Record
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, Refusal
 from tests.bootstrap.records import blank, disks, examples, frozen, promises, records, running
 
@@ -48,7 +48,7 @@ RUNNING = dump_record(running(1))
 
 @examples(150)
 @given(whole_records)
-def test_a_record_comes_back_as_it_went(record: Record) -> None:
+def test_a_record_comes_back_as_it_went(record: PodState) -> None:
     back = load_record(decode(encode(dump_record(record))))
     assert dump_record(back) == dump_record(record)
 
@@ -83,7 +83,7 @@ def test_half_an_answer_is_none(answer: object) -> None:
 def test_a_record_of_the_release_before_tells_of_no_operators_word() -> None:
     before = {key: value for key, value in FULL.items() if key not in ("lineage", "word")}
     assert load_record(before) == load_record(FULL)
-    assert (load_record(before).lineage, load_record(before).word) == ((), None)
+    assert (load_record(before).lineage, load_record(before).override) == ((), None)
 
 
 OPTIONAL = {"disk", "server", "promise", "lineage", "word", "mark", "strangers"}

@@ -58,14 +58,14 @@ def outage(fleet: Fleet, *back: int) -> None:
 def test_a_member_that_has_left_is_not_awaited_in_a_later_outage(fleet: Fleet) -> None:
     scaled_to(fleet, 2, last=2)
     outage(fleet, 0, 1)
-    decisions = [agent_of(pod).verdict.decision for pod in fleet.pods[:2]]
+    decisions = [agent_of(pod).result.decision for pod in fleet.pods[:2]]
     assert sum(isinstance(decision, Bootstrap) for decision in decisions) == 1, decisions
 
 
 def test_the_last_member_starts_alone_after_an_outage(fleet: Fleet) -> None:
     scaled_to(fleet, 1, last=1)
     outage(fleet, 0)
-    decision = agent_of(fleet.pods[0]).verdict.decision
+    decision = agent_of(fleet.pods[0]).result.decision
     assert isinstance(decision, Bootstrap), decision
 
 
@@ -75,7 +75,7 @@ def test_fewer_replicas_alone_excuse_nobody(fleet: Fleet) -> None:
     for pod in fleet.pods:
         pod.settings = replace(pod.settings, replicas=1)
     outage(fleet, 0)
-    decision = agent_of(fleet.pods[0]).verdict.decision
+    decision = agent_of(fleet.pods[0]).result.decision
     assert isinstance(decision, Wait), decision
     assert "galera-1 (unknown" in decision.reason
     assert "galera-2 (unknown" in decision.reason
@@ -85,24 +85,24 @@ def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:
     """It has a vote and no ordinal: so the component's size does not say that all of its members are known by name."""
     for pod in fleet.pods:
         agent = agent_of(pod)
-        agent.world = replace(agent.world, server=with_arbitrator(fleet, pod))
+        agent.ports = replace(agent.ports, server_status=with_arbitrator(fleet, pod))
     scaled_to(fleet, 2, last=2)
     outage(fleet, 0, 1)
     for pod in fleet.pods[:2]:
-        decision = agent_of(pod).verdict.decision
+        decision = agent_of(pod).result.decision
         assert isinstance(decision, Wait), decision
         assert "galera-2 (unknown" in decision.reason
 
 
 def test_an_arbitrator_is_remembered_once_it_cannot_be_a_member_that_has_just_died(fleet: Fleet) -> None:
     first = fleet.pods[0]
-    agent_of(first).world = replace(agent_of(first).world, server=with_arbitrator(fleet, first))
+    agent_of(first).ports = replace(agent_of(first).ports, server_status=with_arbitrator(fleet, first))
     rounds(fleet, SURPLUS_ROUNDS - 1)
-    assert not agent_of(first).memory.strangers
+    assert not agent_of(first).durable.has_foreign_members
 
     rounds(fleet, 1)
-    assert agent_of(first).record().strangers
-    assert not agent_of(fleet.pods[1]).record().strangers
+    assert agent_of(first).pod_state().has_foreign_members
+    assert not agent_of(fleet.pods[1]).pod_state().has_foreign_members
 
 
 def with_arbitrator(fleet: Fleet, pod: Pod) -> Callable[[], Server | str]:

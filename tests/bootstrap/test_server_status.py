@@ -31,8 +31,8 @@ def test_one_that_has_left_its_group_in_a_failed_transfer_has_lost_it_whatever_i
 
 
 def test_a_member_is_what_it_says() -> None:
-    assert status(wsrep_cluster_status="Primary").primary
-    assert status(wsrep_cluster_status="Primary", wsrep_gcomm_uuid="").primary
+    assert status(wsrep_cluster_status="Primary").is_primary
+    assert status(wsrep_cluster_status="Primary", wsrep_gcomm_uuid="").is_primary
 
 
 def test_what_is_not_told_is_no_server() -> None:

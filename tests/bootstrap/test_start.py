@@ -362,7 +362,7 @@ def test_on_start_waits_as_long_as_it_takes_and_can_be_stopped(waiting: Machine)
 def test_on_start_ends_when_it_is_decided_who_starts_first_and_leaves_the_waiting_to_start(machine: Machine) -> None:
     machine.replicas = 2
     machine.database()
-    memory = replace(new_memory("c", "galera-0"), term=3, promise=Promise(3, 1, "life"))
+    memory = replace(new_memory("c", "galera-0"), highest_term=3, promise=Promise(3, 1, "life"))
     Journal(machine.root / "data" / "meta").write(memory)
     machine.agent()
     status, log = ended(machine.begin("on-start"))

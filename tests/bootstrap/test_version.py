@@ -72,21 +72,21 @@ def test_the_note_is_about_the_last_server_and_comes_before_the_server_s_own_fil
     data, meta = tmp_path / "data", tmp_path / "meta"
     data.mkdir()
     meta.mkdir()
-    assert provenance.by(data, meta) is None
+    assert provenance.find_writer(data, meta) is None
     (data / "mysql_upgrade_info").write_text("10.6.20-MariaDB")
-    assert provenance.by(data, meta) == (10, 6)
+    assert provenance.find_writer(data, meta) == (10, 6)
     (data / "mariadb_upgrade_info").write_text("10.11.19-MariaDB")
-    assert provenance.by(data, meta) == (10, 11)
+    assert provenance.find_writer(data, meta) == (10, 11)
     provenance.note(meta, "mariadbd  Ver 11.4.5-MariaDB for Linux")
-    assert provenance.by(data, meta) == (11, 4)
+    assert provenance.find_writer(data, meta) == (11, 4)
     provenance.note(meta, "a server that tells nothing")
-    assert provenance.by(data, meta) == (10, 11)
+    assert provenance.find_writer(data, meta) == (10, 11)
 
 
 def test_a_note_that_names_no_version_is_not_silence(tmp_path: Path) -> None:
     (tmp_path / "server-version").write_text("?")
     with pytest.raises(RecoverFailedError, match="names no version"):
-        provenance.by(tmp_path, tmp_path)
+        provenance.find_writer(tmp_path, tmp_path)
 
 
 @pytest.mark.galera

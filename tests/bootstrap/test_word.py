@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.core.decision.override import advice, survey
+from bootstrap.core.decision.override import advise, survey_pods
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from tests.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by
@@ -39,19 +39,19 @@ REFUSED: dict[str, tuple[Facts, str]] = {
 
 @pytest.mark.parametrize("facts", TAKEN.values(), ids=TAKEN.keys())
 def test_a_word_would_be_taken(facts: Facts) -> None:
-    assert survey(facts).refusal == ""
+    assert survey_pods(facts).refusal == ""
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
 def test_a_word_would_be_refused(case: tuple[Facts, str]) -> None:
     facts, why = case
-    assert why in survey(facts).refusal
+    assert why in survey_pods(facts).refusal
 
 
 def test_it_names_who_is_silent_and_who_may_hold_more() -> None:
-    torn = replace(frozen(3), disk=Disk(D.SST_INTERRUPTED, doubtful=True))
-    found = survey(seen_by(frozen(0, 5), frozen(1, 6), 2, torn, blank(4), blank(5, D.UNKNOWN)))
-    assert found.unheard == {2}
+    torn = replace(frozen(3), disk=Disk(D.SST_INTERRUPTED, transfer_may_be_complete=True))
+    found = survey_pods(seen_by(frozen(0, 5), frozen(1, 6), 2, torn, blank(4), blank(5, D.UNKNOWN)))
+    assert found.unreachable == {2}
     assert found.ahead == {1, 3, 5}
     told = dict(found.lines)
     assert list(told) == [f"galera-{o}" for o in range(6)]
@@ -62,14 +62,14 @@ def test_it_names_who_is_silent_and_who_may_hold_more() -> None:
 
 def test_a_superseded_history_is_not_ahead_up_to_its_fork() -> None:
     mine = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
-    assert survey(seen_by(mine, frozen(1, 5), 2)).ahead == frozenset()
-    assert survey(seen_by(mine, frozen(1, 6), 2)).ahead == {1}
+    assert survey_pods(seen_by(mine, frozen(1, 5), 2)).ahead == frozenset()
+    assert survey_pods(seen_by(mine, frozen(1, 6), 2)).ahead == {1}
 
 
 def test_the_epoch_is_above_every_term_and_the_floor() -> None:
-    assert survey(seen_by(frozen(0, epoch=3), frozen(1, retired=7), 2)).epoch == 8
-    assert survey(seen_by(frozen(0), frozen(1, promise=Promise(9, 2, "b")), 2)).epoch == 10
-    assert survey(replace(seen_by(frozen(0), frozen(1), 2), floor=20)).epoch == 21
+    assert survey_pods(seen_by(frozen(0, epoch=3), frozen(1, retired=7), 2)).epoch == 8
+    assert survey_pods(seen_by(frozen(0), frozen(1, promise=Promise(9, 2, "b")), 2)).epoch == 10
+    assert survey_pods(replace(seen_by(frozen(0), frozen(1), 2), min_epoch=20)).epoch == 21
 
 
 ADOPTED: dict[str, tuple[Facts, str]] = {
@@ -95,18 +95,18 @@ ADOPTED: dict[str, tuple[Facts, str]] = {
 @pytest.mark.parametrize("case", ADOPTED.values(), ids=ADOPTED.keys())
 def test_data_are_adopted_only_beside_empty_pods(case: tuple[Facts, str]) -> None:
     facts, why = case
-    refusal = survey(facts, adopt=True).refusal
+    refusal = survey_pods(facts, adopt=True).refusal
     assert why in refusal if why else refusal == ""
 
 
 def test_what_is_adopted_starts_where_it_is() -> None:
-    assert survey(seen_by(frozen(0, 5, D.LOST_GRASTATE), blank(1)), adopt=True).base == Position(A, 5)
-    assert survey(seen_by(blank(0, D.UNKNOWN), blank(1)), adopt=True).base is None
+    assert survey_pods(seen_by(frozen(0, 5, D.LOST_GRASTATE), blank(1)), adopt=True).base == Position(A, 5)
+    assert survey_pods(seen_by(blank(0, D.UNKNOWN), blank(1)), adopt=True).base is None
 
 
 def test_who_waits_for_the_silent_is_told_the_command_that_helps() -> None:
     facts = seen_by(frozen(0), frozen(1), 2)
-    assert "if galera-2 can never come back: `galera-bootstrap force`" in advice(facts, "P3")
-    assert advice(seen_by(frozen(0), frozen(1), frozen(2)), "P3") == ""
-    assert advice(facts, "join") == ""
-    assert advice(seen_by(frozen(0), running(1), 2), "promised") == ""  # force is refused beside a Primary
+    assert "if galera-2 can never come back: `galera-bootstrap force`" in advise(facts, "P3")
+    assert advise(seen_by(frozen(0), frozen(1), frozen(2)), "P3") == ""
+    assert advise(facts, "join") == ""
+    assert advise(seen_by(frozen(0), running(1), 2), "promised") == ""  # force is refused beside a Primary

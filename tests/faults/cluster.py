@@ -72,4 +72,4 @@ class Cluster:
 
     def primaries(self) -> list[int]:
         """The pods with a server in a Primary Component."""
-        return [k for k, server in self.lab.servers().items() if server is not None and server.primary]
+        return [k for k, server in self.lab.servers().items() if server is not None and server.is_primary]

@@ -142,7 +142,7 @@ def volume_lost(site: Site) -> None:
 
 def _size(site: Site) -> int:
     """Of the Primary Component that somebody lives in."""
-    return max((s.cluster_size for s in site.lab.servers().values() if s is not None and s.primary), default=0)
+    return max((s.cluster_size for s in site.lab.servers().values() if s is not None and s.is_primary), default=0)
 
 
 def power_cut_in_a_transfer(site: Site) -> None:

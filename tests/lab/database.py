@@ -41,12 +41,12 @@ class Server:
     """wsrep_last_committed."""
 
     @property
-    def primary(self) -> bool:
+    def is_primary(self) -> bool:
         return self.cluster_status == "Primary"
 
     def synced_in(self, size: int) -> bool:
         """Whether it is a Synced member of a Primary Component of that size."""
-        return self.primary and self.local_state == "Synced" and self.cluster_size == size
+        return self.is_primary and self.local_state == "Synced" and self.cluster_size == size
 
 
 def query(pod: Pod, layout: Layout, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:

@@ -215,7 +215,7 @@ class Lab:
         """Wait for a first server in a Primary Component; the seconds that it took."""
 
         def primary() -> bool:
-            return any(s is not None and s.primary for s in self.servers().values())
+            return any(s is not None and s.is_primary for s in self.servers().values())
 
         return self.wait("a server in a Primary Component", primary, seconds)
 

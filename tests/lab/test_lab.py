@@ -147,7 +147,7 @@ def test_a_paused_server_is_evicted_and_comes_back(lab: Lab) -> None:
 
     def evicted() -> bool:
         server = lab.server(0)
-        return server is not None and server.primary and server.cluster_size == 2
+        return server is not None and server.is_primary and server.cluster_size == 2
 
     lab.wait("the others go on without it", evicted)
     lab.pod(2).resume("mysql")

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from bootstrap.core.model.disk import DataClass, View
-from bootstrap.core.model.facts import Record
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.lifecycle import Action
-from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.core.model.predicates import STARTABLE
 from tests.model.state import ALIVE, HISTORY, Component, Node, State, Verdict, comes_from
 
 NOBODY = -1
@@ -58,7 +58,7 @@ def check_bootstrap(state: State, node: Node, term: int, verdict: Verdict) -> No
     beyond = ("joining", "transferring", "non-Primary") if verdict.rule == "P1" else ()
     others = [n for n in state.nodes if n is not node and n.server]
     # Not heard when that was decided: in the moment before the start the network may be well again.
-    heard = {r.ordinal for r in node.peers if isinstance(r, Record)}
+    heard = {r.ordinal for r in node.peers if isinstance(r, PodState)}
     if alive := [n.name for n in others if n.server not in beyond or n.ordinal in heard]:
         raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
     for other in state.nodes:
@@ -94,7 +94,7 @@ def up(state: State, ordinal: int) -> State:
     component = state.components[donor]
     if node.log != component.log[: len(node.log)]:
         raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
-    if node.server != "transferring" and (node.data not in CANDIDATES or node.uuid != component.uuid):
+    if node.server != "transferring" and (node.data not in STARTABLE or node.uuid != component.uuid):
         return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
     node = node._replace(uuid=component.uuid, base=component.base, log=component.log)
     node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
@@ -222,7 +222,9 @@ def quorum(state: State, number: int) -> State:
 
 def forget_volume(node: Node, number: int) -> Node:
     """An empty volume in its place."""
-    memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False, joining="", uuid="",
-                     epoch=0, promise=None, term=0, volumes=(), lineage=(), word=None, mark=None, left=None,
-                     joined=0)  # fmt: skip
+    memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
+                     joining_boot_id="", history_uuid="",
+                     epoch=0, promise=None, highest_term=0, volumes=(), lineage=(),
+                     override=None, view_checkpoint=None, lost_view=None,
+                     joined_epoch=0)  # fmt: skip
     return node._replace(log=(), data=DataClass.EMPTY, memory=memory, uuid=HISTORY, base=0, view=None)

@@ -8,16 +8,16 @@ from dataclasses import replace
 from bootstrap.core.decision import election, override, persistent_state, quorum
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Join, Stop
-from bootstrap.core.decision.rules_live_primary import epoch_alive
-from bootstrap.core.model.disk import DataClass, Mark, Position
-from bootstrap.core.model.facts import Facts, Phase, Promise, Record, Server, Unknown, Word
+from bootstrap.core.decision.rules_live_primary import primary_epoch
+from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.messages import Prepare, Refusal
 from tests.model import galera
 from tests.model.state import ALIVE, Node, State, Verdict, disk, record
 
 
-def own(state: State, ordinal: int) -> Record:
+def own(state: State, ordinal: int) -> PodState:
     """What this pod's agent says of it."""
     return record(state.nodes[ordinal], len(state.nodes))
 
@@ -59,7 +59,7 @@ def conclude(state: State, ordinal: int) -> State:
     decision = decide(facts)
     if isinstance(decision, Bootstrap):
         return campaign(state, ordinal, facts, decision)
-    if not override.changes_hands(own(state, ordinal)):
+    if not override.is_between_starters(own(state, ordinal)):
         node = retired(node)
     action = Action.JOIN if isinstance(decision, Join) else None
     state = state.put(node._replace(verdict=Verdict(decision.rule, action, node.memory.promise)))
@@ -69,8 +69,8 @@ def conclude(state: State, ordinal: int) -> State:
 def stop_stuck(state: State, ordinal: int) -> State:
     """Stop a server that is outside; what it leaves behind is in the journal before."""
     node = state.nodes[ordinal]
-    left = quorum.left_by_stop(node.pod.server)
-    return galera.stop(state.put(node._replace(memory=replace(node.memory, left=left))), ordinal)
+    left = quorum.lost_by_stop(node.pod.server)
+    return galera.stop(state.put(node._replace(memory=replace(node.memory, lost_view=left))), ordinal)
 
 
 def facts_of(state: State, ordinal: int) -> Facts:
@@ -83,36 +83,36 @@ def remembered(node: Node, state: State) -> Node:
     """What the journal learns from a round."""
     everybody = frozenset(range(len(state.nodes)))
     me = record(node, len(everybody))
-    if me.primary:
-        node = node._replace(memory=replace(node.memory, mark=marked(node, state)))
+    if me.primary_server:
+        node = node._replace(memory=replace(node.memory, view_checkpoint=marked(node, state)))
     memory = persistent_state.after_round(node.memory, me, heard(node), durable=True, awaited=everybody)
     me = record(node._replace(memory=memory), len(everybody))
     later = heard(node) if node.fresh else []
-    if memory.promise is not None and election.ended(memory.promise, [me, *later]):
-        memory = replace(memory, promise=None, word=None)
+    if memory.promise is not None and election.has_ended(memory.promise, [me, *later]):
+        memory = replace(memory, promise=None, override=None)
     return node._replace(memory=memory)
 
 
-def heard(node: Node) -> list[Record]:
+def heard(node: Node) -> list[PodState]:
     """The peers that have answered in its last whole round."""
-    return [r for r in node.peers if isinstance(r, Record)]
+    return [r for r in node.peers if isinstance(r, PodState)]
 
 
-def marked(node: Node, state: State) -> Mark | None:
+def marked(node: Node, state: State) -> ViewCheckpoint | None:
     """The mark of a member that has applied all that was ordered; while it lags, a causal read gives no answer."""
-    if node.memory.joining or node.server != "Primary" or node.view is None:
-        return node.memory.mark
+    if node.memory.joining_boot_id or node.server != "Primary" or node.view is None:
+        return node.memory.view_checkpoint
     component = state.components[node.component]
     if component.installing or node.view != galera.current(state, node) or node.log != component.log:
-        return node.memory.mark
-    known = node.memory.mark
-    fresh = Mark(node.view.name, Position(node.uuid, len(node.log) - node.base))
+        return node.memory.view_checkpoint
+    known = node.memory.view_checkpoint
+    fresh = ViewCheckpoint(node.view.name, Position(node.uuid, len(node.log) - node.base))
     return known if known and (known.view, known.position.uuid) == (fresh.view, node.uuid) else fresh
 
 
 def mine(node: Node, bound: Promise) -> bool:
     """Whether this life of the agent is the promise's winner."""
-    return (bound.winner, bound.boot_id) == (node.ordinal, node.boot_id)
+    return (bound.candidate, bound.boot_id) == (node.ordinal, node.boot_id)
 
 
 def retired(node: Node) -> Node:
@@ -120,13 +120,13 @@ def retired(node: Node) -> Node:
     bound = node.memory.promise
     if bound is None or not mine(node, bound) or node.pod.taken is not None:
         return node
-    memory = replace(node.memory, promise=None, word=None)
-    return node._replace(permission=0, pod=node.pod.retire(bound.term), memory=memory)
+    memory = replace(node.memory, promise=None, override=None)
+    return node._replace(permission=0, pod=node.pod.abandon(bound.term), memory=memory)
 
 
-def bound_to(node: Node, to: Promise, word: Word | None = None) -> Node:
+def bound_to(node: Node, to: Promise, word: Override | None = None) -> Node:
     """Be bound, durably; what was found before is void."""
-    memory = replace(node.memory, promise=to, term=max(node.memory.term, to.term), word=word)
+    memory = replace(node.memory, promise=to, highest_term=max(node.memory.highest_term, to.term), override=word)
     return node._replace(permission=0, memory=memory, fresh=False, verdict=Verdict("promised"))
 
 
@@ -136,15 +136,15 @@ def campaign(state: State, ordinal: int, facts: Facts, decision: Bootstrap) -> S
     bound = node.memory.promise
     if bound is not None and not mine(node, bound):
         return state.put(node._replace(verdict=Verdict(decision.rule)))
-    if bound is None or bound.term <= node.pod.retired:
+    if bound is None or bound.term <= node.pod.abandoned_term:
         term = election.highest_term([own(state, ordinal), *facts.answers]) + 1
         node = bound_to(node, bound := Promise(term, ordinal, node.boot_id))
     me = record(node, len(state.nodes))
-    missing = election.unbound(replace(facts, own=me), bound)
+    missing = election.find_unbound(replace(facts, own=me), bound)
     if not missing:
         # Not after it was taken: a second file would outlive the server that the first one started.
         lay = bound.term if node.pod.phase is Phase.FROZEN and not node.permission else node.permission
-        named = me.word.unheard | me.word.although if me.word else frozenset()
+        named = me.override.unreachable | me.override.accepted_ahead if me.override else frozenset()
         verdict = Verdict(decision.rule, Action.BOOTSTRAP, bound, decision.first, decision.forced, named)
         return state.put(node._replace(permission=lay, verdict=verdict))
     wanted = [r for r in facts.answers if r.disk and r.ordinal in missing]
@@ -161,9 +161,9 @@ def receive(state: State, target: int, prepare: Prepare) -> tuple[State, Refusal
     if answer != node.memory.promise:
         node = bound_to(node, answer)
         node = node._replace(
-            memory=replace(node.memory, volumes=persistent_state.founded(node.memory, [prepare.winner]))
+            memory=replace(node.memory, volumes=persistent_state.add_founders(node.memory, [prepare.candidate]))
         )
-        state = state.put(node._replace(pod=node.pod.retire(answer.term)))
+        state = state.put(node._replace(pod=node.pod.abandon(answer.term)))
     return state, None
 
 
@@ -184,7 +184,7 @@ def send(state: State, ordinal: int, *, lost: bool = False, deaf: bool = False, 
 
 def new_life(node: Node) -> Node:
     """The agent starts again: what an earlier life permitted is void, and so is what it knew."""
-    fresh = Node(node.ordinal, node.memory).pod.retire(node.memory.term)
+    fresh = Node(node.ordinal, node.memory).pod.abandon(node.memory.highest_term)
     return node._replace(
         life=node.life + 1, pod=fresh, peers=(), asking=None, fresh=False, outbox=(), verdict=Verdict("start"),
         permission=0, errand=False,
@@ -204,8 +204,8 @@ def kill_pod(state: State, ordinal: int) -> State:
 def arrive(state: State, ordinal: int) -> State:
     """A starter has the lock, tells the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
-    found = quorum.with_left(disk(node, state.kernel), node.memory.left)
-    pod, memory = node.pod.arrived().reported(found, "as found"), persistent_state.read_from(node.memory, found)
+    found = quorum.with_lost_view(disk(node, state.kernel), node.memory.lost_view)
+    pod, memory = node.pod.arrived().reported(found, "as found"), persistent_state.after_inspection(node.memory, found)
     return state.put(node._replace(starter=True, errand=False, pod=pod, memory=memory, verdict=Verdict("start")))
 
 
@@ -223,7 +223,7 @@ def take(state: State, ordinal: int) -> State:
     verdict = node.verdict
     assert verdict.action is not None
     if join := verdict.action is Action.JOIN:
-        epoch = epoch_alive(facts_of(state, ordinal))
+        epoch = primary_epoch(facts_of(state, ordinal))
         memory = persistent_state.before_join(node.memory, node.pod.disk, heard(node), life="open", epoch=epoch)
     else:
         memory = persistent_state.before_bootstrap(node.memory, first=verdict.first, forced=verdict.forced)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bootstrap.agent import admin_requests
 from bootstrap.core.decision import override
 from bootstrap.core.decision.election import highest_term
-from bootstrap.core.model.facts import Phase, Promise, Word
+from bootstrap.core.model.facts import Override, Phase, Promise
 from tests.model import mind
 from tests.model.state import Node, State, empty
 
@@ -18,13 +18,17 @@ def may_speak(node: Node) -> bool:
 def force(state: State, ordinal: int) -> State | None:
     """An operator forces a start here, and names what is shown; None where the word would not be taken."""
     facts = mind.facts_of(state, ordinal)
-    found = override.survey(facts)
-    if found.refusal or admin_requests.needless(facts, found, adopt=False) or found.epoch <= highest_term([facts.own]):
+    found = override.survey_pods(facts)
+    if (
+        found.refusal
+        or admin_requests.why_unneeded(facts, found, adopt=False)
+        or found.epoch <= highest_term([facts.own])
+    ):
         return None
-    for silent in found.unheard:
+    for silent in found.unreachable:
         state = mind.kill_pod(state, silent)
     node = mind.retired(state.nodes[ordinal])
-    said = Word(found.epoch, found.base, found.unheard, found.ahead)
+    said = Override(found.epoch, found.base, found.unreachable, found.ahead)
     node = mind.bound_to(node, Promise(found.epoch, ordinal, node.boot_id), said)
     return spoke(state.put(node))
 
@@ -43,12 +47,12 @@ def clear(state: State, ordinal: int) -> State:
 def order(state: State, ordinal: int) -> State | None:
     """The mark is in the journal, the rest is the starter's; None where a discard would be refused."""
     facts = mind.facts_of(state, ordinal)
-    if state.nodes[ordinal].errand or admin_requests.keep_it(facts):
+    if state.nodes[ordinal].errand or admin_requests.why_not_discardable(facts):
         return None
     node = state.nodes[ordinal]
-    memory = replace(node.memory, joining="open")
-    if admin_requests.freed(facts):
-        memory = replace(memory, promise=None, word=None)
+    memory = replace(node.memory, joining_boot_id="open")
+    if admin_requests.promise_to_release(facts):
+        memory = replace(memory, promise=None, override=None)
     return state.put(node._replace(memory=memory, kernel=state.kernel, errand=True))
 
 

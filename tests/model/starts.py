@@ -38,9 +38,9 @@ def until(turn: Turn, reached: Callable[[State], bool]) -> Turn:
 
 def marked(state: State, node: Node) -> bool:
     """Whether a member has a mark of the view that it is in."""
-    if node.server != "Primary" or node.memory.mark is None or node.memory.joining:
+    if node.server != "Primary" or node.memory.view_checkpoint is None or node.memory.joining_boot_id:
         return False
-    return not galera.to_write(state, node) and node.memory.mark.view == galera.current(state, node).name
+    return not galera.to_write(state, node) and node.memory.view_checkpoint.view == galera.current(state, node).name
 
 
 def pods_found(by: int, given_up: set[int], *, faults: int, writes: int, words: int) -> State:

@@ -5,12 +5,12 @@ Everything is immutable and hashable, so that states can be compared, kept and g
 
 from typing import NamedTuple
 
-from bootstrap.core.decision.persistent_state import Memory
+from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.disk import DataClass, Disk, Position, View
-from bootstrap.core.model.facts import Promise, Record, Unknown
-from bootstrap.core.model.lifecycle import Action, Pod
+from bootstrap.core.model.facts import PodState, Promise, Unknown
+from bootstrap.core.model.lifecycle import Action, Lifecycle
 from bootstrap.core.model.messages import Prepare
-from bootstrap.core.model.predicates import CANDIDATES
+from bootstrap.core.model.predicates import STARTABLE
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
 """The first history of a model's cluster; others begin by an operator's word."""
@@ -18,7 +18,7 @@ HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
 ALIVE = ("Primary", "non-Primary")
 """What a server is that answers."""
 
-Answer = Record | Unknown
+Answer = PodState | Unknown
 
 
 class Verdict(NamedTuple):
@@ -55,7 +55,7 @@ class Node(NamedTuple):
 
     ordinal: int
     # On the volume.
-    memory: Memory
+    memory: PersistentState
     log: tuple[int, ...] = ()
     """The commits on the disk."""
     data: DataClass = DataClass.EMPTY
@@ -85,7 +85,7 @@ class Node(NamedTuple):
     """How many servers have lived here; each has a gcomm uuid of its own."""
     # The agent.
     life: int = 0
-    pod: Pod = Pod()
+    pod: Lifecycle = Lifecycle()
     peers: tuple[Answer, ...] = ()
     """The answers of the last whole round."""
     asking: tuple[Answer, ...] | None = None
@@ -165,12 +165,13 @@ def comes_from(state: State, new: str, old: str) -> bool:
     return new == old
 
 
-def record(node: Node, count: int) -> Record:
+def record(node: Node, count: int) -> PodState:
     """What an agent says of its pod, as `Agent.record` has it."""
     memory, pod = node.memory, node.pod
-    bound, word = memory.promise, memory.word
-    open_ = bound and (bound.winner, bound.boot_id) == (node.ordinal, node.boot_id) and bound.term > pod.retired
-    return Record(
+    bound, word = memory.promise, memory.override
+    mine = bound and (bound.candidate, bound.boot_id) == (node.ordinal, node.boot_id)
+    open_ = mine and bound and bound.term > pod.abandoned_term
+    return PodState(
         pod=node.name,
         ordinal=node.ordinal,
         boot_id=node.boot_id,
@@ -178,25 +179,25 @@ def record(node: Node, count: int) -> Record:
         phase=pod.phase,
         disk=pod.disk,
         server=pod.server,
-        joining=bool(memory.joining),
-        history=bool(memory.uuid),
+        joining=bool(memory.joining_boot_id),
+        was_synced=bool(memory.history_uuid),
         epoch=memory.epoch,
-        retired=pod.retired,
+        abandoned_term=pod.abandoned_term,
         promise=memory.promise,
         expected=frozenset(range(count)) | {ordinal for ordinal, _ in memory.volumes},
         volumes=memory.volumes,
         lineage=memory.lineage,
-        word=word if word and bound and open_ and bound.term == word.epoch else None,
-        mark=memory.mark,
+        override=word if word and bound and open_ and bound.term == word.epoch else None,
+        view_checkpoint=memory.view_checkpoint,
     )
 
 
 def disk(node: Node, kernel: int) -> Disk:
     """What a starter finds: a join that was open when the machine went down may have left less than it seems."""
     position = Position(node.uuid, len(node.log) - node.base) if node.log else None
-    if node.memory.joining and node.kernel != kernel and node.data in CANDIDATES:
-        return Disk(DataClass.SST_INTERRUPTED, position, doubtful=True, view=node.view)
-    return Disk(node.data, position if node.data in CANDIDATES else None, view=node.view)
+    if node.memory.joining_boot_id and node.kernel != kernel and node.data in STARTABLE:
+        return Disk(DataClass.SST_INTERRUPTED, position, transfer_may_be_complete=True, view=node.view)
+    return Disk(node.data, position if node.data in STARTABLE else None, view=node.view)
 
 
 def first_start(count: int, *, faults: int, writes: int) -> State:
@@ -206,7 +207,7 @@ def first_start(count: int, *, faults: int, writes: int) -> State:
 
 def empty(ordinal: int) -> Node:
     """A pod with a new volume."""
-    return Node(ordinal, Memory("cluster", f"galera-{ordinal}", volume_id=f"volume-{ordinal}"))
+    return Node(ordinal, PersistentState("cluster", f"galera-{ordinal}", volume_id=f"volume-{ordinal}"))
 
 
 def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> State:
@@ -216,16 +217,16 @@ def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> St
     nodes = []
     for ordinal in range(count):
         others = tuple(v for v in volumes if v[0] != ordinal)
-        memory = Memory(
+        memory = PersistentState(
             "cluster",
             f"galera-{ordinal}",
             f"volume-{ordinal}",
             initialised=ordinal == 0,
-            uuid=HISTORY,
+            history_uuid=HISTORY,
             epoch=1,
-            term=1,
+            highest_term=1,
             volumes=others,
         )
         short = log[: len(log) - behind] if ordinal == count - 1 else log
-        nodes.append(Node(ordinal, memory, short, DataClass.CRASHED, pod=Pod(retired=1)))
+        nodes.append(Node(ordinal, memory, short, DataClass.CRASHED, pod=Lifecycle(abandoned_term=1)))
     return State(tuple(nodes), commits=3, acknowledged=frozenset(log), started=(1,), faults=faults, writes=writes)

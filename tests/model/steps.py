@@ -68,7 +68,7 @@ def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., Stat
 
 def can_commit(state: State, node: Node) -> bool:
     """Whether a client may get an acknowledgement here: its agent has seen it Synced, in a view that all know."""
-    primary = node.server == "Primary" and not node.memory.joining
+    primary = node.server == "Primary" and not node.memory.joining_boot_id
     return primary and bool(state.writes) and not state.components[node.component].installing
 
 

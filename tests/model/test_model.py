@@ -10,7 +10,7 @@ from bootstrap.agent import admin_requests
 from bootstrap.core.decision import decide, election, override
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import Position
-from bootstrap.core.model.facts import Facts, Fork, Record
+from bootstrap.core.model.facts import Facts, Fork, PodState
 from tests.model.explore import Report, at_random, with_deviations
 from tests.model.starts import member_lost, pod_gone, pods_found
 from tests.model.state import State, after_outage, first_start
@@ -94,7 +94,7 @@ def reaching(limit: Callable[[dict[str, int], str], int | None]) -> Callable[[Pa
     return lambda patch: patch.setattr(lineage, "reach", reach)
 
 
-def forks_of_the_first(records: Iterable[Record]) -> tuple[Fork, ...]:
+def forks_of_the_first(records: Iterable[PodState]) -> tuple[Fork, ...]:
     return next((record.lineage for record in records), ())
 
 

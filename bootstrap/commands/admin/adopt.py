@@ -6,7 +6,7 @@ import click
 
 from bootstrap.commands.admin.force import follow, show_members
 from bootstrap.control import channel
-from bootstrap.errors import WordRefusedError
+from bootstrap.errors import OverrideRefusedError
 from bootstrap.settings import current
 
 
@@ -24,7 +24,7 @@ def command(*, epoch: int | None) -> None:
     if epoch is None:
         show_members(answer)
     if answer["refusal"]:
-        raise WordRefusedError(f"nothing is changed: {answer['refusal']}")
+        raise OverrideRefusedError(f"nothing is changed: {answer['refusal']}")
     if epoch is None:
         click.echo()
         click.echo(f"To start a cluster from {answer['self']}:  {sys.argv[0]} adopt --epoch {answer['epoch']}")

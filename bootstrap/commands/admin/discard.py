@@ -5,7 +5,7 @@ import time
 import click
 
 from bootstrap.control import channel
-from bootstrap.errors import WordRefusedError, WordVoidError
+from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.settings import current
 
 POLL_S = 0.2
@@ -22,13 +22,13 @@ def command(*, delete: bool) -> None:
     client = channel.Client(current().agent_socket)
     answer = client.ask("discard", delete=delete)
     if answer["refusal"]:
-        raise WordRefusedError(f"nothing was changed: {answer['refusal']}")
+        raise OverrideRefusedError(f"nothing was changed: {answer['refusal']}")
     click.echo(str(answer["line"]))
     while client.ask("fate")["errand"]:
         time.sleep(POLL_S)
     fate = client.ask("fate")
     if fate.get("undone"):
-        raise WordVoidError(
+        raise OverrideVoidError(
             "the datadir is still there: the container that was to put it aside has failed or ended, and its log says "
             "why; say it again"
         )

@@ -7,7 +7,7 @@ import click
 
 from bootstrap.control import channel
 from bootstrap.core.model.codec import Json
-from bootstrap.errors import WordRefusedError, WordVoidError
+from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.settings import current
 
 POLL_S = 0.5
@@ -27,12 +27,12 @@ def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], a
     client = channel.Client(current().agent_socket)
     if epoch is None or not accept_loss:
         if epoch is not None or accept_loss:
-            raise WordRefusedError("--epoch and --accept-loss belong together: run it without options first")
+            raise OverrideRefusedError("--epoch and --accept-loss belong together: run it without options first")
         show(client.ask("force", epoch=None, without=[], although=[]))
         return
     answer = client.ask("force", epoch=epoch, without=list(without), although=list(although_ahead))
     if answer["refusal"]:
-        raise WordRefusedError(f"nothing was changed: {answer['refusal']}")
+        raise OverrideRefusedError(f"nothing was changed: {answer['refusal']}")
     click.echo(f"epoch {epoch}: the word is in this pod's journal; asking all who answer for their promise")
     follow(client, epoch)
     advise(epoch)
@@ -49,7 +49,7 @@ def show(told: Json) -> None:
     """What an operator must know before the word is said."""
     show_members(told)
     if told["refusal"]:
-        raise WordRefusedError(f"force would be refused: {told['refusal']}")
+        raise OverrideRefusedError(f"force would be refused: {told['refusal']}")
     silent, ahead = listed(told, "unheard"), listed(told, "ahead")
     click.echo()
     if silent:
@@ -74,12 +74,12 @@ def follow(client: channel.Client, epoch: int) -> None:
     while True:
         fate = client.ask("fate")
         if fate.get("epoch") != epoch:
-            raise WordVoidError(
+            raise OverrideVoidError(
                 f"the word for epoch {epoch} is gone: this pod's agent was restarted, or another word was said; "
                 "run it without options again"
             )
         if fate["state"] == "void":
-            raise WordVoidError(f"the word for epoch {epoch} is void: {fate['line']}; run it without options again")
+            raise OverrideVoidError(f"the word for epoch {epoch} is void: {fate['line']}; run it without options again")
         if fate["state"] != state:
             state = str(fate["state"])
             if state == "taken":

@@ -31,13 +31,13 @@ def command(output: str) -> None:
     memory = Journal(layout.meta).read()
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
     recover = Recover(command, keep_fds=(fd,), direct=settings.upgrade_from)
-    fork = lineage.pending(memory.lineage) if memory else None
+    fork = lineage.pending_fork(memory.lineage) if memory else None
     disk = inspection.inspect(
         layout,
         recover,
-        joining=bool(memory and memory.joining),
+        joining=bool(memory and memory.joining_boot_id),
         initialised=bool(memory and memory.initialised),
-        same_boot=bool(memory and same_life(memory.joining)),
+        same_boot=bool(memory and same_life(memory.joining_boot_id)),
         base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
     )
     os.close(fd)

@@ -22,24 +22,24 @@ A decision to bootstrap is not yet a permission: that takes the promises of all 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
+from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.decision.rules_full_outage import (
-    epoch_floor,
-    first_start,
-    nothing_newer,
-    one_history,
-    operators_word,
-    replaced_volume,
-    winner,
+    apply_override,
+    create_first_database,
+    hold_below_min_epoch,
+    hold_for_replaced_volume,
+    require_all_heard,
+    require_one_history,
+    start_most_advanced,
 )
-from bootstrap.core.decision.rules_live_primary import about_to_be_lost, bound_elsewhere, join_primary, two_primaries
-from bootstrap.core.decision.rules_own_pod import own_disk, own_server, stuck_server
+from bootstrap.core.decision.rules_live_primary import (
+    hold_between_two_primaries,
+    join_primary,
+    wait_for_lost_quorum,
+    wait_while_promised,
+)
+from bootstrap.core.decision.rules_own_pod import stop_stuck_server, wait_for_own_disk, wait_for_own_server
 from bootstrap.core.model.facts import Facts
-from bootstrap.core.model.predicates import (
-    CANDIDATES,
-)
-
-__all__ = ("CANDIDATES", "RULES", "Bootstrap", "Decision", "Hold", "Join", "Rule", "Stop", "Wait", "decide")
 
 
 def decide(facts: Facts) -> Decision:
@@ -59,18 +59,18 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule("stuck-server", stuck_server),
-    Rule("own-server", own_server),
-    Rule("own-disk", own_disk),
-    Rule("two-primaries", two_primaries),
-    Rule("promised", bound_elsewhere),
-    Rule("quorum", about_to_be_lost),
+    Rule("stuck-server", stop_stuck_server),
+    Rule("own-server", wait_for_own_server),
+    Rule("own-disk", wait_for_own_disk),
+    Rule("two-primaries", hold_between_two_primaries),
+    Rule("promised", wait_while_promised),
+    Rule("quorum", wait_for_lost_quorum),
     Rule("join", join_primary),
-    Rule("forced", operators_word),
-    Rule("P3 nothing newer", nothing_newer),
-    Rule("epoch-floor", epoch_floor),
-    Rule("first-start", first_start),
-    Rule("one-history", one_history),
-    Rule("replaced-volume", replaced_volume),
-    Rule("P3 winner", winner),
+    Rule("forced", apply_override),
+    Rule("P3 nothing newer", require_all_heard),
+    Rule("epoch-floor", hold_below_min_epoch),
+    Rule("first-start", create_first_database),
+    Rule("one-history", require_one_history),
+    Rule("replaced-volume", hold_for_replaced_volume),
+    Rule("P3 winner", start_most_advanced),
 )

@@ -68,7 +68,7 @@ Decision = Bootstrap | Join | Wait | Hold | Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RoundResult:
     """What one round came to."""
 
     decision: Decision
@@ -77,7 +77,7 @@ class Verdict:
     """What a starter may do by it; None = wait."""
     promise: Promise | None = None
     """The promise that bound this pod then; bound otherwise since, the verdict is void."""
-    began: int = 0
+    clock: int = 0
     """The logical time at which the round began to look."""
 
     @property
@@ -86,7 +86,7 @@ class Verdict:
         return self.action.value if self.action else type(self.decision).__name__.lower()
 
     @property
-    def kind(self) -> str:
+    def metric_kind(self) -> str:
         """The same, and "none" while a server lives: then there is nothing to decide."""
         return "none" if self.decision.rule == "own-server" else self.word
 

@@ -5,7 +5,7 @@ Without it three nodes that are drained one after the other, each as soon as its
 clients and to send the others what they have missed.
 """
 
-from bootstrap.core.model.facts import ABSENT, Facts, Phase, Record
+from bootstrap.core.model.facts import ABSENT, Facts, Phase, PodState
 from bootstrap.core.model.predicates import pod_name
 
 COMING = ABSENT | {Phase.BOOTSTRAPPING, Phase.JOINING}
@@ -19,15 +19,15 @@ def reason(facts: Facts) -> str:
     last, and says nothing of coming back.
     """
     server = facts.own.server
-    if server is None or not server.primary or not server.settled:
+    if server is None or not server.is_primary or not server.has_complete_data:
         return ""
     coming = [f"{pod_name(facts, peer.ordinal)} is {_state(peer)}" for peer in facts.answers if _comes(peer)]
     return ", ".join(coming)
 
 
-def _comes(peer: Record) -> bool:
-    return peer.phase in COMING or (peer.server is not None and not peer.server.settled)
+def _comes(peer: PodState) -> bool:
+    return peer.phase in COMING or (peer.server is not None and not peer.server.has_complete_data)
 
 
-def _state(peer: Record) -> str:
+def _state(peer: PodState) -> str:
     return peer.phase.value if peer.server is None else peer.server.local_state

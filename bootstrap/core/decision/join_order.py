@@ -25,8 +25,8 @@ def donors(facts: Facts) -> tuple[str, ...]:
     asks it ends with "IST didn't contain all write sets", and its server must be started once more.  Where nobody else
     joins nothing is said: the one named first would be everybody's donor, and may be where clients write.
     """
-    members = [r for r in facts.answers if r.primary or r.phase is Phase.JOINING]
-    whole = [r.pod for r in members if r.primary and r.primary.settled and not r.joining]
+    members = [r for r in facts.answers if r.primary_server or r.phase is Phase.JOINING]
+    whole = [r.pod for r in members if r.primary_server and r.primary_server.has_complete_data and not r.joining]
     return tuple(whole) if len(whole) < len(members) else ()
 
 

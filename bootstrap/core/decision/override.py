@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import Facts, Phase, Record, Unknown, Word
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Unknown
 from bootstrap.core.model.predicates import (
     BLANK,
     UNDECIDABLE,
-    candidate,
+    bootstrap_position,
     disk_of,
-    doubtful,
-    held,
+    may_hold_complete_transfer,
     pod_name,
+    position_text,
+    position_to_keep,
     primaries,
     replaced,
-    told,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class OverrideSurvey:
     """What an operator must know before the word is said."""
 
     epoch: int
@@ -35,60 +35,62 @@ class Survey:
     """What the new history would start from."""
     lines: tuple[tuple[str, str], ...]
     """Each expected pod and what is known of it."""
-    unheard: frozenset[int]
+    unreachable: frozenset[int]
     """Who does not answer."""
     ahead: frozenset[int]
     """Who answers and may hold what this pod does not."""
-    gone: frozenset[int]
+    data_lost: frozenset[int]
     """Who answers, was a member, and has lost what it held."""
     refusal: str
     """Why no word would be taken now; empty = it would."""
 
 
-def survey(facts: Facts, *, adopt: bool = False) -> Survey:
+def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     """Look at everybody with an operator's eyes."""
     others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
-    base = disk_of(facts.own).position if adopt else candidate(facts.own)
+    base = disk_of(facts.own).position if adopt else bootstrap_position(facts.own)
     unheard = frozenset(o for o, peer in others.items() if isinstance(peer, Unknown))
-    ahead = frozenset(o for o, peer in others.items() if isinstance(peer, Record) and beyond(facts, base, peer))
-    gone = frozenset(r.ordinal for r in facts.answers if emptied(r, facts))
-    lines = tuple((pod_name(facts, o), line(facts, o, ahead, gone)) for o in sorted(facts.expected))
-    word = Word(0, base, unheard, ahead, adopt)
-    epoch = max(highest_term(facts.records), facts.floor) + 1
-    refusal = obstacle(facts, word) or unasked(facts) or bound(facts, unheard) or ""
-    return Survey(epoch, base, lines, unheard, ahead, gone, refusal)
+    ahead = frozenset(o for o, peer in others.items() if isinstance(peer, PodState) and may_be_ahead(facts, base, peer))
+    gone = frozenset(r.ordinal for r in facts.answers if has_lost_data(r, facts))
+    lines = tuple((pod_name(facts, o), describe_pod(facts, o, ahead, gone)) for o in sorted(facts.expected))
+    word = Override(0, base, unheard, ahead, adopt)
+    epoch = max(highest_term(facts.states), facts.min_epoch) + 1
+    refusal = why_void(facts, word) or why_not_asked(facts) or why_bound(facts, unheard) or ""
+    return OverrideSurvey(epoch, base, lines, unheard, ahead, gone, refusal)
 
 
-def obstacle(facts: Facts, word: Word) -> str | None:
+def why_void(facts: Facts, word: Override) -> str | None:
     """What stands against this word now, also when it was taken a moment ago; None = nothing."""
     disk, others = disk_of(facts.own), sorted(facts.expected - {facts.own.ordinal})
-    if primary := [r.pod for r in facts.records if r.primary]:
+    if primary := [r.pod for r in facts.states if r.primary_server]:
         return f"{primary[0]} is Primary: the cluster lives"
     if facts.own.phase is not Phase.FROZEN:
         return f"this pod is {facts.own.phase}: its server must be stopped and its datadir read"
-    if why := adoption(facts, others) if word.adopt else no_candidate(facts.own, word):
+    if why := why_not_adoptable(facts, others) if word.adopt else why_not_startable(facts.own, word):
         return why
     for ordinal in others:
         peer, name = facts.peer(ordinal), pod_name(facts, ordinal)
         if isinstance(peer, Unknown):
-            if ordinal not in word.unheard:
+            if ordinal not in word.unreachable:
                 return f"{name} does not answer any more ({peer.reason})"
-        elif why := alive(peer):
+        elif why := why_not_frozen(peer):
             return f"{name} {why}"
-        elif beyond(facts, word.base, peer) and ordinal not in word.although:
-            return f"{name} may hold what this pod does not ({disk.position or disk.data_class}): {condition(peer)}"
+        elif may_be_ahead(facts, word.base, peer) and ordinal not in word.accepted_ahead:
+            return (
+                f"{name} may hold what this pod does not ({disk.position or disk.data_class}): {describe_state(peer)}"
+            )
     return None
 
 
-def changes_hands(own: Record) -> bool:
+def is_between_starters(own: PodState) -> bool:
     """Whether one starter follows another one, and an operator's word waits for what the next one finds.
 
     It has the lock before it says so; what it finds is compared with the word then.
     """
-    return own.word is not None and own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
+    return own.override is not None and own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
 
 
-def advice(facts: Facts, rule: str) -> str:
+def advise(facts: Facts, rule: str) -> str:
     """The command that helps where a rule waits for pods that may never come; what holds says so itself.
 
     Beside a Primary no force is taken.
@@ -102,35 +104,35 @@ def advice(facts: Facts, rule: str) -> str:
     )
 
 
-def no_candidate(own: Record, word: Word) -> str | None:
+def why_not_startable(own: PodState, word: Override) -> str | None:
     """Why this pod's own data cannot be forced."""
     disk = disk_of(own)
-    if candidate(own) is None:
+    if bootstrap_position(own) is None:
         return f"this pod's datadir is {disk.data_class} ({disk.detail}): say it in a pod that has data"
-    return None if candidate(own) == word.base else f"this pod's datadir is at {disk.position} now"
+    return None if bootstrap_position(own) == word.base else f"this pod's datadir is at {disk.position} now"
 
 
-def adoption(facts: Facts, others: list[int]) -> str | None:
+def why_not_adoptable(facts: Facts, others: list[int]) -> str | None:
     """Why the data of this pod cannot be adopted: all must have answered, and nobody else may have any."""
     disk = disk_of(facts.own)
     if disk.data_class in BLANK or disk.data_class is DataClass.INITIALIZED:
         return f"this pod's datadir is {disk.data_class}: there is nothing to adopt"
     if gone := sorted(replaced(facts)):
         return f"the volume of {pod_name(facts, gone[0])}, a member, has been replaced: bring it back, or use `force`"
-    if candidate(facts.own) and facts.own.history:
+    if bootstrap_position(facts.own) and facts.own.was_synced:
         return "this pod's datadir is that of a member: it needs no adoption; `force` starts from it without others"
     for ordinal in others:
         peer, name = facts.peer(ordinal), pod_name(facts, ordinal)
         if isinstance(peer, Unknown):
             return f"{name} does not answer ({peer.reason}): to adopt data, all pods must be there and be empty"
-        if alive(peer) is None and disk_of(peer).data_class is not DataClass.EMPTY:
+        if why_not_frozen(peer) is None and disk_of(peer).data_class is not DataClass.EMPTY:
             return f"the datadir of {name} is {disk_of(peer).data_class}, not EMPTY: one pod brings the data"
-        if peer.history:
+        if peer.was_synced:
             return f"{name} has been a member of a cluster and is empty now: bring its data back, or use `force`"
     return None
 
 
-def alive(peer: Record) -> str | None:
+def why_not_frozen(peer: PodState) -> str | None:
     """Why this peer cannot be counted as frozen; what its datadir holds does not matter here."""
     if peer.phase is Phase.RUNNING and peer.server is not None:
         return f"is alive, {peer.server.cluster_status}: stop its server first (delete the pod)"
@@ -139,38 +141,39 @@ def alive(peer: Record) -> str | None:
     return None
 
 
-def unasked(facts: Facts) -> str | None:
+def why_not_asked(facts: Facts) -> str | None:
     """Whether there is a pod of which others have told, and which this one has not asked: that is not silence."""
     new = sorted(facts.expected - facts.peers.keys() - {facts.own.ordinal})
     return f"{pod_name(facts, new[0])} has not been asked yet: a moment" if new else None
 
 
-def bound(facts: Facts, unheard: frozenset[int]) -> str | None:
+def why_bound(facts: Facts, unheard: frozenset[int]) -> str | None:
     """Whether a promise to a pod that answers stands in the way; one to a silent pod is given up with it."""
-    for record in facts.records:
+    for record in facts.states:
         promise = record.promise
-        if promise is not None and promise.winner not in unheard | {facts.own.ordinal}:
-            return f"{record.pod} has promised term {promise.term} to {pod_name(facts, promise.winner)}: wait for that"
+        if promise is not None and promise.candidate not in unheard | {facts.own.ordinal}:
+            other = pod_name(facts, promise.candidate)
+            return f"{record.pod} has promised term {promise.term} to {other}: wait for that"
     return None
 
 
-def beyond(facts: Facts, base: Position | None, peer: Record) -> bool:
+def may_be_ahead(facts: Facts, base: Position | None, peer: PodState) -> bool:
     """Whether a peer that answered may hold what the base does not contain."""
     if disk_of(peer).data_class in UNDECIDABLE:
         return True
-    position = held(peer)
+    position = position_to_keep(peer)
     if position is None:
-        return doubtful(peer)
-    return base is None or not lineage.contains(lineage.known_to(facts.records), base, position)
+        return may_hold_complete_transfer(peer)
+    return base is None or not lineage.contains(lineage.forks_known_to(facts.states), base, position)
 
 
-def emptied(peer: Record, facts: Facts) -> bool:
+def has_lost_data(peer: PodState, facts: Facts) -> bool:
     """Whether a member's data are gone, by its own journal or by the volume that others remember."""
     blank = disk_of(peer).data_class in BLANK and not peer.joining
-    return blank and (peer.history or peer.ordinal in replaced(facts))
+    return blank and (peer.was_synced or peer.ordinal in replaced(facts))
 
 
-def line(facts: Facts, ordinal: int, ahead: frozenset[int], gone: frozenset[int]) -> str:
+def describe_pod(facts: Facts, ordinal: int, ahead: frozenset[int], gone: frozenset[int]) -> str:
     """One pod for the operator."""
     peer = facts.own if ordinal == facts.own.ordinal else facts.peer(ordinal)
     if isinstance(peer, Unknown):
@@ -180,14 +183,14 @@ def line(facts: Facts, ordinal: int, ahead: frozenset[int], gone: frozenset[int]
         note = "; MAY HOLD MORE than this pod"
     elif ordinal in gone:
         note = "; was a member: what it held is gone"
-    return f"{condition(peer)}{note}{' (this pod)' if ordinal == facts.own.ordinal else ''}"
+    return f"{describe_state(peer)}{note}{' (this pod)' if ordinal == facts.own.ordinal else ''}"
 
 
-def condition(peer: Record) -> str:
+def describe_state(peer: PodState) -> str:
     """The phase, and where that is frozen the class and the position."""
     if peer.server is not None and peer.phase is Phase.RUNNING:
         return f"running, {peer.server.cluster_status}, {peer.server.uuid}:{peer.server.last_committed}"
     if peer.phase is not Phase.FROZEN or peer.disk is None:
         return peer.phase.value
-    where = told(peer) if peer.disk.position or peer.disk.doubtful else peer.disk.detail
+    where = position_text(peer) if peer.disk.position or peer.disk.transfer_may_be_complete else peer.disk.detail
     return f"{peer.disk.data_class}, {where}, epoch {peer.epoch}"

@@ -29,9 +29,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import DataClass, Disk, Left, Position, View
-from bootstrap.core.model.facts import Facts, Phase, Record, Server, Unknown
-from bootstrap.core.model.predicates import CANDIDATES, blocker, candidate, disk_of, outside
+from bootstrap.core.model.disk import DataClass, Disk, LostView, Position, View
+from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
+from bootstrap.core.model.predicates import STARTABLE, bootstrap_position, disk_of, is_non_primary, why_not_counted
 
 
 class Proof(NamedTuple):
@@ -45,15 +45,15 @@ class Proof(NamedTuple):
     """The expected ordinals that need not be heard, nor be bound by a promise."""
 
 
-def of(facts: Facts) -> Proof | None:
+def find_proof(facts: Facts) -> Proof | None:
     """The proof that covers all who are not frozen with a known position (R8, R9); None = there is none, or no need."""
     others = facts.expected - {facts.own.ordinal}
-    missing = frozenset(o for o in others if blocker(facts.peer(o)))
-    if not missing or not dispensable(facts, missing) or lineage.leading(facts.records) is None:
+    missing = frozenset(o for o in others if why_not_counted(facts.peer(o)))
+    if not missing or not dispensable(facts, missing) or lineage.leading_history(facts.states) is None:
         return None
-    if blocker(facts.own) is None and (members := last_view(facts)):
+    if why_not_counted(facts.own) is None and (members := last_view(facts)):
         return Proof("P1", members, missing)
-    best = lineage.most_advanced(facts.records)
+    best = lineage.most_advanced(facts.states)
     disk = disk_of(best)
     if facts.last_one_out and disk.data_class is DataClass.CLEAN and disk.safe_to_bootstrap:
         return Proof("P2", frozenset({best.ordinal}), missing)
@@ -77,16 +77,16 @@ def once_stopped(facts: Facts) -> bool:
     A member of the last view must be dead: else that view may come together again by itself.
     """
     others = facts.expected - {facts.own.ordinal}
-    missing = [o for o in others if blocker(facts.peer(o)) and not is_outside(facts.peer(o))]
+    missing = [o for o in others if why_not_counted(facts.peer(o)) and not is_outside(facts.peer(o))]
     if not dispensable(facts, missing):
         return False
     members = last_view(facts, live=True)
-    return any(r.ordinal in members and blocker(r) is None for r in facts.answers)
+    return any(r.ordinal in members and why_not_counted(r) is None for r in facts.answers)
 
 
-def is_outside(peer: Record | Unknown) -> bool:
+def is_outside(peer: PodState | Unknown) -> bool:
     """Whether a peer's live server says that it is outside of a Primary Component."""
-    return isinstance(peer, Record) and outside(peer)
+    return isinstance(peer, PodState) and is_non_primary(peer)
 
 
 def last_view(facts: Facts, *, live: bool = False) -> frozenset[int]:
@@ -94,10 +94,10 @@ def last_view(facts: Facts, *, live: bool = False) -> frozenset[int]:
 
     `live`: servers that are outside of a Primary Component count as if they were dead.
     """
-    by_name: dict[str, list[Record]] = {}
-    for record in facts.records:
+    by_name: dict[str, list[PodState]] = {}
+    for record in facts.states:
         view = view_of(record)
-        if view is not None and (live or not outside(record)):
+        if view is not None and (live or not is_non_primary(record)):
             by_name.setdefault(view.name, []).append(record)
     best = furthest(facts, live=live)
     if best is None:
@@ -108,14 +108,14 @@ def last_view(facts: Facts, *, live: bool = False) -> frozenset[int]:
     return frozenset()
 
 
-def view_of(record: Record) -> View | None:
+def view_of(record: PodState) -> View | None:
     """The last Primary view on this disk, or of the live server that is outside of one."""
-    if outside(record):
+    if is_non_primary(record):
         return record.server.view if record.server else None
-    return disk_of(record).view if blocker(record) is None else None
+    return disk_of(record).view if why_not_counted(record) is None else None
 
 
-def views(records: list[Record]) -> list[View]:
+def views(records: list[PodState]) -> list[View]:
     """The views of these."""
     return [view for r in records if (view := view_of(r))]
 
@@ -123,80 +123,82 @@ def views(records: list[Record]) -> list[View]:
 def furthest(facts: Facts, *, live: bool) -> tuple[int, Position] | None:
     """Who is the most advanced, and where; None where that cannot be told."""
     if not live:
-        if lineage.leading(facts.records) is None:
+        if lineage.leading_history(facts.states) is None:
             return None
-        best = lineage.most_advanced(facts.records)
-        position = candidate(best)
+        best = lineage.most_advanced(facts.states)
+        position = bootstrap_position(best)
         return (best.ordinal, position) if position else None
-    held = {r.ordinal: r.server.position if r.server and outside(r) else candidate(r) for r in facts.records}
+    held = {
+        r.ordinal: r.server.position if r.server and is_non_primary(r) else bootstrap_position(r) for r in facts.states
+    }
     found = {ordinal: position for ordinal, position in held.items() if position}
     if len({p.uuid for p in found.values()}) != 1:
         return None
     return max(found.items(), key=lambda item: item[1].seqno)
 
 
-def whole(holders: list[Record]) -> bool:
+def whole(holders: list[PodState]) -> bool:
     """Whether these are all members of their view, each once, and none of their disks is in doubt (R8)."""
     found = views(holders)
     members = sorted(found[0].members)
     if sorted(v.my_uuid for v in found) != members or any(sorted(v.members) != members for v in found):
         return False
-    return all(outside(r) or disk_of(r).data_class in CANDIDATES or is_joiner(r) for r in holders)
+    return all(is_non_primary(r) or disk_of(r).data_class in STARTABLE or is_joiner(r) for r in holders)
 
 
-def is_joiner(record: Record) -> bool:
+def is_joiner(record: PodState) -> bool:
     """Whether a member was still receiving its data: it has committed nothing of its own."""
     disk = disk_of(record)
-    return disk.data_class is DataClass.SST_INTERRUPTED and record.joining and not disk.doubtful
+    return disk.data_class is DataClass.SST_INTERRUPTED and record.joining and not disk.transfer_may_be_complete
 
 
-def reached(holders: list[Record], best: int, position: Position) -> bool:
+def reached(holders: list[PodState], best: int, position: Position) -> bool:
     """Whether the most advanced disk is one of theirs, and has come to where a mark says that the view began (R8)."""
     (name,) = {view.name for view in views(holders)}
-    marks = [r.mark.position for r in holders if r.mark and r.mark.view == name]
+    marks = [r.view_checkpoint.position for r in holders if r.view_checkpoint and r.view_checkpoint.view == name]
     came = any(mark.uuid == position.uuid and mark.seqno <= position.seqno for mark in marks)
     return came and best in {r.ordinal for r in holders}
 
 
-def outnumbered(holders: list[Record], facts: Facts) -> bool:
+def outnumbered(holders: list[PodState], facts: Facts) -> bool:
     """Whether so many others may have come into a next view that they could go on without these members (R8, R36)."""
     epoch, members = max(r.epoch for r in holders), {r.ordinal for r in holders}
-    if any(r.epoch > epoch for r in facts.records):
+    if any(r.epoch > epoch for r in facts.states):
         return True
     view = views(holders)[0]
-    stayed_away = {r.ordinal for r in facts.records if not may_have_come(r, view, epoch)}
+    stayed_away = {r.ordinal for r in facts.states if not may_have_come(r, view, epoch)}
     newcomers = len(facts.expected - members - stayed_away)
-    strangers = any(r.strangers for r in holders)  # an arbitrator's vote would come on top of these
-    rejoined = sum(disk_of(r).rejoined for r in holders)  # and so would that of a member which came in anew
+    strangers = any(r.has_foreign_members for r in holders)  # an arbitrator's vote would come on top of these
+    rejoined = sum(disk_of(r).join_attempted for r in holders)  # and so would that of a member which came in anew
     return newcomers + strangers + rejoined > len(members) // 2 + 1
 
 
-def may_have_come(record: Record, view: View, epoch: int) -> bool:
+def may_have_come(record: PodState, view: View, epoch: int) -> bool:
     """Whether a pod that is not in this view may have been in a later one.
 
     Not if its own last view is an earlier one, which has a member, hence a life of a server, in common with this one;
     nor if it has not been a member since the Primary Component began that this view is of, and no join is open.
     """
-    if blocker(record) is not None or record.joining:
+    if why_not_counted(record) is not None or record.joining:
         return True
     theirs = disk_of(record).view
     earlier = theirs is not None and theirs.view_seq < view.view_seq and bool({*theirs.members} & {*view.members})
     return not earlier and record.epoch >= epoch
 
 
-def with_left(disk: Disk, left: Left | None) -> Disk:
+def with_lost_view(disk: Disk, left: LostView | None) -> Disk:
     """The disk with the view that its data have lost, if they are still just where they were then."""
-    if left is None or disk.view or disk.data_class not in CANDIDATES or disk.position != left.position:
+    if left is None or disk.view or disk.data_class not in STARTABLE or disk.position != left.position:
         return disk
-    return replace(disk, view=left.view, rejoined=left.rejoined)
+    return replace(disk, view=left.view, join_attempted=left.join_attempted)
 
 
-def left_by_stop(server: Server | None) -> Left | None:
+def lost_by_stop(server: Server | None) -> LostView | None:
     """What a server that is outside of a Primary Component leaves behind when it is stopped now."""
-    return Left(server.view, server.position) if server and server.view and server.position else None
+    return LostView(server.view, server.position) if server and server.view and server.position else None
 
 
-def left_by_join(disk: Disk | None) -> Left | None:
+def lost_by_join(disk: Disk | None) -> LostView | None:
     """What a disk loses by a join that is about to begin."""
-    found = disk and disk.view and disk.position and Left(disk.view, disk.position, rejoined=True)
+    found = disk and disk.view and disk.position and LostView(disk.view, disk.position, join_attempted=True)
     return found or None

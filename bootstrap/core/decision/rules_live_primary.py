@@ -6,13 +6,13 @@ from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Server, Unknown
 from bootstrap.core.model.predicates import (
     disk_of,
-    held,
     pod_name,
+    position_to_keep,
     primaries,
 )
 
 
-def two_primaries(facts: Facts) -> Decision | None:
+def hold_between_two_primaries(facts: Facts) -> Decision | None:
     """Two Primary Components: joining either would take a side (R29).
 
     Of one history, too, where `pc.bootstrap` was said on both sides of a partition (R38): each of them says how many
@@ -31,27 +31,28 @@ def two_primaries(facts: Facts) -> Decision | None:
     )
 
 
-def bound_elsewhere(facts: Facts) -> Decision | None:
+def wait_while_promised(facts: Facts) -> Decision | None:
     """A promise binds until its winner is Primary or has given up, also against another Primary (R4, R5).
 
     A Primary Component with an older epoch than the promised term may be one that the winner could not see.
     """
     promise = facts.own.promise
-    if promise is None or promise.winner == facts.own.ordinal:
+    if promise is None or promise.candidate == facts.own.ordinal:
         return None
-    winner = facts.peer(promise.winner)
+    winner = facts.peer(promise.candidate)
     state = f"unknown ({winner.reason})" if isinstance(winner, Unknown) else winner.phase.value
-    bound = f"term {promise.term} is promised to {pod_name(facts, promise.winner)}, which is {state}"
+    bound = f"term {promise.term} is promised to {pod_name(facts, promise.candidate)}, which is {state}"
     if isinstance(winner, Unknown) and (alive := sorted(primaries(facts))):
         # Nobody but the winner could end this, and where an operator has given it up it never comes.
-        older = f"{pod_name(facts, alive[0])} is Primary of epoch {max(r.epoch for r in facts.answers if r.primary)}"
+        epoch = max(r.epoch for r in facts.answers if r.primary_server)
+        older = f"{pod_name(facts, alive[0])} is Primary of epoch {epoch}"
         return Hold(
             "promised", f"{bound}, and {older}: bring it back; if no server runs there, `galera-bootstrap discard`"
         )
     return Wait("promised", bound)
 
 
-def about_to_be_lost(facts: Facts) -> Decision | None:
+def wait_for_lost_quorum(facts: Facts) -> Decision | None:
     """A Primary Component most of whose members are dead lasts until Galera has missed them (evs.suspect_timeout, 5 s).
 
     Who joined it would wait for half a minute in vain (pc.wait_prim_timeout); and when it has lost its quorum, the
@@ -59,9 +60,9 @@ def about_to_be_lost(facts: Facts) -> Decision | None:
     waited long enough without that it was lost, joins.
     """
     alive = primaries(facts)
-    if not alive or facts.waited or any(r.strangers for r in facts.records):
+    if not alive or facts.waited_for_quorum_loss or any(r.has_foreign_members for r in facts.states):
         return None
-    dead = {r.ordinal for r in facts.records if r.absent}
+    dead = {r.ordinal for r in facts.states if r.has_no_server}
     size, left = max(p.size for p in alive.values()), len(facts.expected - dead)
     if 2 * left > size:
         return None
@@ -75,18 +76,20 @@ def join_primary(facts: Facts) -> Decision | None:
     if not alive:
         return None
     ordinal, server = max(alive.items(), key=lambda item: (item[1].last_committed, -item[0]))
-    name, mine = pod_name(facts, ordinal), held(facts.own)
+    name, mine = pod_name(facts, ordinal), position_to_keep(facts.own)
     if mine is None:
         return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
-    if mine.uuid == server.uuid and facts.own.epoch > (epoch := epoch_alive(facts)):
-        if any(r.primary and r.joining for r in facts.answers):
+    if mine.uuid == server.uuid and facts.own.epoch > (epoch := primary_epoch(facts)):
+        if any(r.primary_server and r.joining for r in facts.answers):
             return Wait("join", f"{name} is Primary of epoch {epoch} or later: who has just joined it is about to tell")
         return Hold(
             "other-history",
             f"{name} is Primary of epoch {epoch}, my datadir holds {mine} of epoch {facts.own.epoch}: the cluster was "
             "begun from an older copy of this history; save what is needed from it, then `galera-bootstrap discard`",
         )
-    limit = lineage.reach(lineage_of(facts, server.uuid), Position(server.uuid, server.last_committed), mine.uuid)
+    limit = lineage.reach(
+        lineage_of_primary(facts, server.uuid), Position(server.uuid, server.last_committed), mine.uuid
+    )
     if limit is None:
         return Hold(
             "other-history",
@@ -95,7 +98,7 @@ def join_primary(facts: Facts) -> Decision | None:
         )
     if mine.seqno > limit:
         return (
-            beyond_fork(name, server, mine, limit)
+            hold_beyond_fork(name, server, mine, limit)
             if mine.uuid != server.uuid
             else Hold(
                 "ahead-of-primary",
@@ -108,23 +111,24 @@ def join_primary(facts: Facts) -> Decision | None:
     return Join("join", f"{name} is Primary at {server.last_committed}, mine is {mine.seqno} of the same history")
 
 
-def epoch_alive(facts: Facts) -> int:
+def primary_epoch(facts: Facts) -> int:
     """The epoch of the live Primary Component: of whoever knows it, or is about to (R10).
 
     Each one is bootstrapped in a later term than all that its disks know, so one of an earlier epoch than mine was not
     begun from disks that knew of mine; that it is past my seqno by now says nothing.
     """
-    alive = [r for r in facts.answers if r.primary]
-    winners = [r.promise.term for r in alive if r.promise and r.promise.winner == r.ordinal]
+    alive = [r for r in facts.answers if r.primary_server]
+    winners = [r.promise.term for r in alive if r.promise and r.promise.candidate == r.ordinal]
     return max([*winners, *(r.epoch for r in alive)], default=0)
 
 
-def lineage_of(facts: Facts, uuid: str) -> lineage.Forks:
+def lineage_of_primary(facts: Facts, uuid: str) -> lineage.Forks:
     """What the members of a live Primary Component say of its history's origin."""
-    return tuple(fork for r in facts.answers if r.primary and r.primary.uuid == uuid for fork in r.lineage)
+    members = (r for r in facts.answers if r.primary_server and r.primary_server.uuid == uuid)
+    return tuple(fork for r in members for fork in r.lineage)
 
 
-def beyond_fork(name: str, server: Server, mine: Position, limit: int) -> Hold:
+def hold_beyond_fork(name: str, server: Server, mine: Position, limit: int) -> Hold:
     """What was given up by an operator's word has come back: nobody throws it away unasked (R28)."""
     return Hold(
         "beyond-fork",

@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
-from bootstrap.core.model.disk import DataClass, Disk, Left, Mark, Position, View
-from bootstrap.core.model.facts import Fork, Phase, Promise, Record, Server, Word
+from bootstrap.core.model.disk import DataClass, Disk, LostView, Position, View, ViewCheckpoint
+from bootstrap.core.model.facts import Fork, Override, Phase, PodState, Promise, Server
 from bootstrap.core.model.messages import Prepare, Refusal
 
 Choice = TypeVar("Choice", Phase, DataClass)
@@ -24,7 +24,7 @@ class MessageInvalidError(ValueError):
     """The text is not a message of this protocol."""
 
 
-def dump_record(record: Record) -> Json:
+def dump_record(record: PodState) -> Json:
     """The record as JSON values."""
     return {
         "pod": record.pod,
@@ -35,16 +35,16 @@ def dump_record(record: Record) -> Json:
         "disk": dump_disk(record.disk) if record.disk else None,
         "server": _dump_server(record.server) if record.server else None,
         "joining": record.joining,
-        "history": record.history,
+        "history": record.was_synced,
         "epoch": record.epoch,
-        "retired": record.retired,
+        "retired": record.abandoned_term,
         "promise": dump_promise(record.promise) if record.promise else None,
         "expected": sorted(record.expected),
         "volumes": [list(item) for item in record.volumes],
         "lineage": [dump_fork(fork) for fork in record.lineage],
-        "word": dump_word(record.word) if record.word else None,
-        "mark": dump_mark(record.mark) if record.mark else None,
-        "strangers": record.strangers,
+        "word": dump_word(record.override) if record.override else None,
+        "mark": dump_mark(record.view_checkpoint) if record.view_checkpoint else None,
+        "strangers": record.has_foreign_members,
     }
 
 
@@ -57,9 +57,9 @@ def dump_disk(disk: Disk) -> Json:
         "seqno": position.seqno if position else None,
         "safe_to_bootstrap": disk.safe_to_bootstrap,
         "detail": disk.detail,
-        "doubtful": disk.doubtful,
+        "doubtful": disk.transfer_may_be_complete,
         "view": dump_view(disk.view) if disk.view else None,
-        "rejoined": disk.rejoined,
+        "rejoined": disk.join_attempted,
     }
 
 
@@ -74,14 +74,14 @@ def dump_view(view: View) -> Json:
     }
 
 
-def dump_mark(mark: Mark) -> Json:
+def dump_mark(mark: ViewCheckpoint) -> Json:
     """The mark as JSON values."""
     return {"view": mark.view, "uuid": mark.position.uuid, "seqno": mark.position.seqno}
 
 
 def dump_promise(promise: Promise) -> Json:
     """The promise as JSON values."""
-    return {"term": promise.term, "winner": promise.winner, "boot_id": promise.boot_id}
+    return {"term": promise.term, "winner": promise.candidate, "boot_id": promise.boot_id}
 
 
 def dump_fork(fork: Fork) -> Json:
@@ -89,14 +89,14 @@ def dump_fork(fork: Fork) -> Json:
     return {"parent": fork.parent, "seqno": fork.seqno, "epoch": fork.epoch, "uuid": fork.uuid}
 
 
-def dump_word(word: Word) -> Json:
+def dump_word(word: Override) -> Json:
     """The operator's word as JSON values."""
     return {
         "epoch": word.epoch,
         "uuid": word.base.uuid if word.base else None,
         "seqno": word.base.seqno if word.base else None,
-        "unheard": sorted(word.unheard),
-        "although": sorted(word.although),
+        "unheard": sorted(word.unreachable),
+        "although": sorted(word.accepted_ahead),
         "adopt": word.adopt,
     }
 
@@ -105,7 +105,7 @@ def dump_prepare(prepare: Prepare) -> Json:
     """The request for a promise as JSON values."""
     return {
         "promise": dump_promise(prepare.promise),
-        "winner": dump_record(prepare.winner),
+        "winner": dump_record(prepare.candidate),
         "boot_id": prepare.boot_id,
         "disk": dump_disk(prepare.disk),
     }
@@ -136,10 +136,10 @@ def encode(value: Json) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def load_record(value: object) -> Record:
+def load_record(value: object) -> PodState:
     """Read a record; raises MessageInvalidError."""
     message = _typed(value, dict)
-    return Record(
+    return PodState(
         pod=_get(message, "pod", str),
         ordinal=_ordinal(message.get("ordinal")),
         boot_id=_get(message, "boot_id", str),
@@ -148,17 +148,17 @@ def load_record(value: object) -> Record:
         disk=_optional(message, "disk", load_disk),
         server=_optional(message, "server", _load_server),
         joining=_get(message, "joining", bool),
-        history=_get(message, "history", bool),
+        was_synced=_get(message, "history", bool),
         epoch=_get(message, "epoch", int),
-        retired=_get(message, "retired", int),
+        abandoned_term=_get(message, "retired", int),
         promise=_optional(message, "promise", load_promise),
         expected=frozenset(_ordinal(item) for item in _get(message, "expected", list)),
         volumes=tuple(_volume(item) for item in _get(message, "volumes", list)),
         # The previous releases have none of these: then no word was ever said there, and no view was noted.
         lineage=tuple(load_fork(item) for item in _typed(message.get("lineage", []), list, "lineage")),
-        word=_optional(message, "word", load_word),
-        mark=_optional(message, "mark", load_mark),
-        strangers=_typed(message.get("strangers", False), bool, "strangers"),
+        override=_optional(message, "word", load_word),
+        view_checkpoint=_optional(message, "mark", load_mark),
+        has_foreign_members=_typed(message.get("strangers", False), bool, "strangers"),
     )
 
 
@@ -170,27 +170,27 @@ def load_disk(value: object) -> Disk:
         position=None if message.get("uuid") is None else _load_position(message),
         safe_to_bootstrap=_get(message, "safe_to_bootstrap", bool),
         detail=_get(message, "detail", str),
-        doubtful=_get(message, "doubtful", bool),
+        transfer_may_be_complete=_get(message, "doubtful", bool),
         view=_optional(message, "view", load_view),
-        rejoined=_typed(message.get("rejoined", False), bool, "rejoined"),
+        join_attempted=_typed(message.get("rejoined", False), bool, "rejoined"),
     )
 
 
-def dump_left(left: Left) -> Json:
+def dump_left(left: LostView) -> Json:
     """What a stopped server has left behind, as JSON values."""
     position = left.position
     return {
         "view": dump_view(left.view),
         "uuid": position.uuid,
         "seqno": position.seqno,
-        "rejoined": left.rejoined,
+        "rejoined": left.join_attempted,
     }
 
 
-def load_left(value: object) -> Left:
+def load_left(value: object) -> LostView:
     """Read what a stopped server has left behind; raises MessageInvalidError."""
     message = _typed(value, dict)
-    return Left(load_view(message.get("view")), _load_position(message), _get(message, "rejoined", bool))
+    return LostView(load_view(message.get("view")), _load_position(message), _get(message, "rejoined", bool))
 
 
 def load_view(value: object) -> View:
@@ -205,10 +205,10 @@ def load_view(value: object) -> View:
     )
 
 
-def load_mark(value: object) -> Mark:
+def load_mark(value: object) -> ViewCheckpoint:
     """Read a mark; raises MessageInvalidError."""
     message = _typed(value, dict)
-    return Mark(_get(message, "view", str), _load_position(message))
+    return ViewCheckpoint(_get(message, "view", str), _load_position(message))
 
 
 def load_promise(value: object) -> Promise:
@@ -224,14 +224,14 @@ def load_fork(value: object) -> Fork:
     return Fork(_get(message, "parent", str), seqno, epoch, _get(message, "uuid", str))
 
 
-def load_word(value: object) -> Word:
+def load_word(value: object) -> Override:
     """Read an operator's word; raises MessageInvalidError."""
     message = _typed(value, dict)
-    return Word(
+    return Override(
         epoch=_get(message, "epoch", int),
         base=None if message.get("uuid") is None else _load_position(message),
-        unheard=frozenset(_ordinal(item) for item in _get(message, "unheard", list)),
-        although=frozenset(_ordinal(item) for item in _get(message, "although", list)),
+        unreachable=frozenset(_ordinal(item) for item in _get(message, "unheard", list)),
+        accepted_ahead=frozenset(_ordinal(item) for item in _get(message, "although", list)),
         adopt=_get(message, "adopt", bool),
     )
 
@@ -241,13 +241,13 @@ def load_prepare(value: object) -> Prepare:
     message = _typed(value, dict)
     return Prepare(
         promise=load_promise(message.get("promise")),
-        winner=load_record(message.get("winner")),
+        candidate=load_record(message.get("winner")),
         boot_id=_get(message, "boot_id", str),
         disk=load_disk(message.get("disk")),
     )
 
 
-def load_answer(value: object) -> tuple[Record, Refusal | None]:
+def load_answer(value: object) -> tuple[PodState, Refusal | None]:
     """Read the answer to a request for a promise: the record after it, and the refusal if there is one."""
     message = _typed(value, dict)
     return load_record(message.get("record")), _optional(message, "refusal", lambda r: Refusal(_typed(r, str)))

@@ -49,7 +49,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ViewCheckpoint:
     """A durable note: in this view, this member had applied its history up to here, the view's own change included."""
 
     view: str
@@ -59,7 +59,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LostView:
     """The view that a disk has lost although its data were in no later one.
 
     Galera removes it at a stop in order, as when the agent stops a server that is outside of a Primary Component, and a
@@ -71,7 +71,7 @@ class Left:
     """The last Primary view of these data."""
     position: Position
     """What they held; the disk must be just there."""
-    rejoined: bool = False
+    join_attempted: bool = False
     """A join was permitted since: it may have had a vote in a later view, as a newcomer without data."""
 
 
@@ -114,9 +114,9 @@ class Disk:
     """The flag in grastate.dat, only where uuid and seqno stand beside it (a hint, never a proof)."""
     detail: str = ""
     """One clause for humans: the sign that decided the class."""
-    doubtful: bool = False
+    transfer_may_be_complete: bool = False
     """Only with SST_INTERRUPTED: the transfer may have ended, and commits may have followed it up to the position."""
     view: View | None = None
     """The last Primary view of its server; None after a stop in order, which removes it, and where there was none."""
-    rejoined: bool = False
+    join_attempted: bool = False
     """Only with a view: a join was begun since, and has come to nothing."""

@@ -6,7 +6,7 @@ Pure values without behaviour beyond small questions about themselves.  Nothing 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Mark, Position, View
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
 
 
 class Phase(StrEnum):
@@ -56,12 +56,12 @@ class Server:
         return Position(self.uuid, self.last_committed) if known else None
 
     @property
-    def settled(self) -> bool:
+    def has_complete_data(self) -> bool:
         """Whether its data are whole, as a Synced member's or a donor's are."""
         return self.local_state in ("Synced", "Donor/Desynced")
 
     @property
-    def primary(self) -> bool:
+    def is_primary(self) -> bool:
         """Whether it is in a Primary Component with a history that has a name."""
         return self.cluster_status == "Primary" and self.uuid != NIL_UUID
 
@@ -72,7 +72,7 @@ class Promise:
 
     term: int
     """Rises with every attempt; a Primary Component carries the term of its bootstrap as its epoch."""
-    winner: int
+    candidate: int
     """The ordinal that may bootstrap."""
     boot_id: str
     """The life of the winner's agent that asked."""
@@ -93,23 +93,23 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Override:
     """An operator's word: this pod starts a new history from its data, without those that nobody heard."""
 
     epoch: int
     """The term that it is for; it lives no longer than this pod's candidacy in that term."""
     base: Position | None
     """What this pod's disk holds: the new history's start; None where adopted data have no position."""
-    unheard: frozenset[int] = frozenset()
+    unreachable: frozenset[int] = frozenset()
     """The ordinals that did not answer: what only they hold is given up."""
-    although: frozenset[int] = frozenset()
+    accepted_ahead: frozenset[int] = frozenset()
     """The ordinals that answered and may hold more: given up by name."""
     adopt: bool = False
     """The data ran without this toolkit: accounts must be made in them first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PodState:
     """What one agent says of its own pod."""
 
     pod: str
@@ -128,11 +128,11 @@ class Record:
     """What the live server says; None when there is none or it does not answer."""
     joining: bool = False
     """A join was permitted under a live Primary Component that held all this disk held, and has not ended yet."""
-    history: bool = False
+    was_synced: bool = False
     """This volume has been a Synced member of a cluster."""
     epoch: int = 0
     """The term of the Primary Component that this volume was last a Synced member of; 0 = none yet."""
-    retired: int = 0
+    abandoned_term: int = 0
     """The highest term under which this life of the agent will not bootstrap (any more)."""
     promise: Promise | None = None
     """The promise that binds this pod now."""
@@ -142,22 +142,22 @@ class Record:
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to the history on this disk, the oldest first, and to one that it was let join since."""
-    word: Word | None = None
+    override: Override | None = None
     """The operator's word under which this pod stands for election."""
-    mark: Mark | None = None
+    view_checkpoint: ViewCheckpoint | None = None
     """How far this volume had certainly come in the newest view that it was seen in."""
-    strangers: bool = False
+    has_foreign_members: bool = False
     """A component that this volume was in has had members that are no pods of this set: an arbitrator, or a guest."""
 
     @property
-    def absent(self) -> bool:
+    def has_no_server(self) -> bool:
         """Whether it is proven that no server lives on this pod's volume."""
         return self.phase in ABSENT
 
     @property
-    def primary(self) -> Server | None:
+    def primary_server(self) -> Server | None:
         """The live server, if it is in a Primary Component."""
-        return self.server if self.phase is Phase.RUNNING and self.server and self.server.primary else None
+        return self.server if self.phase is Phase.RUNNING and self.server and self.server.is_primary else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +174,15 @@ class Unknown:
 class Facts:
     """Everything that a decision rests on."""
 
-    own: Record
+    own: PodState
     """This pod."""
-    peers: dict[int, Record | Unknown]
+    peers: dict[int, PodState | Unknown]
     """The other expected ordinals; an ordinal that is not in here is unknown."""
-    floor: int = 0
+    min_epoch: int = 0
     """Data of an older epoch than this bootstrap nothing (MIN_EPOCH)."""
     last_one_out: bool = False
     """Whether a pod that stopped as the only member may start without hearing from the others (proof P2)."""
-    waited: bool = False
+    waited_for_quorum_loss: bool = False
     """Whether a Primary Component that should have lost its quorum has been waited for long enough."""
 
     @property
@@ -192,15 +192,15 @@ class Facts:
         return frozenset({r.ordinal for r in known} | self.peers.keys()).union(*(r.expected for r in known))
 
     @property
-    def answers(self) -> list[Record]:
+    def answers(self) -> list[PodState]:
         """The peers that answered, by ordinal."""
-        return [r for _, r in sorted(self.peers.items()) if isinstance(r, Record)]
+        return [r for _, r in sorted(self.peers.items()) if isinstance(r, PodState)]
 
     @property
-    def records(self) -> list[Record]:
+    def states(self) -> list[PodState]:
         """This pod and the peers that answered, by ordinal."""
         return sorted([self.own, *self.answers], key=lambda r: r.ordinal)
 
-    def peer(self, ordinal: int) -> Record | Unknown:
+    def peer(self, ordinal: int) -> PodState | Unknown:
         """What is known of an ordinal."""
         return self.peers.get(ordinal, Unknown("not asked yet"))

@@ -19,7 +19,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pod:
+class Lifecycle:
     """What the agent knows of its own pod."""
 
     starter: bool = False
@@ -36,7 +36,7 @@ class Pod:
     """The term of a taken permission to bootstrap."""
     server: Server | None = None
     """What the live server says."""
-    retired: int = 0
+    abandoned_term: int = 0
     """The highest term that this life of the agent will not bootstrap under (any more)."""
 
     @property
@@ -52,23 +52,23 @@ class Pod:
             return Phase.UNKNOWN
         return Phase.FROZEN if self.disk else Phase.STARTING
 
-    def arrived(self) -> "Pod":
+    def arrived(self) -> "Lifecycle":
         """A starter has connected, with the lock in its hands: whatever ran before has ended."""
         return replace(self._after_server(), starter=True, held=True)
 
-    def reported(self, disk: Disk, fingerprint: str) -> "Pod":
+    def reported(self, disk: Disk, fingerprint: str) -> "Lifecycle":
         """The starter has read the datadir."""
         return replace(self, disk=disk, fingerprint=fingerprint)
 
-    def took(self, action: Action, term: int = 0) -> "Pod":
+    def took(self, action: Action, term: int = 0) -> "Lifecycle":
         """The starter has taken its permission and is about to execute the server; the report ends with that."""
         return replace(self, taken=action, term=term, disk=None, fingerprint="")
 
-    def left(self, *, held: bool) -> "Pod":
+    def left(self, *, held: bool) -> "Lifecycle":
         """The starter's connection has ended; `held` says whether the lock outlived it."""
         return replace(self, starter=False).observed(held=held, server=None)
 
-    def observed(self, *, held: bool, server: Server | None) -> "Pod":
+    def observed(self, *, held: bool, server: Server | None) -> "Lifecycle":
         """The lock was probed and, if it is held, the server asked."""
         if self.starter:
             return self
@@ -79,12 +79,12 @@ class Pod:
             return replace(self, held=True, server=server, disk=None, fingerprint="")
         return replace(self, held=True, server=server)
 
-    def retire(self, term: int) -> "Pod":
+    def abandon(self, term: int) -> "Lifecycle":
         """Give a term up: this life of the agent will not bootstrap under it."""
-        return replace(self, retired=max(self.retired, term))
+        return replace(self, abandoned_term=max(self.abandoned_term, term))
 
-    def _after_server(self) -> "Pod":
+    def _after_server(self) -> "Lifecycle":
         """The lock is free or in a starter's hands: a taken permission is over, and so is its term."""
         if self.taken is None:
             return replace(self, server=None)
-        return replace(self, server=None, taken=None, term=0, disk=None, fingerprint="").retire(self.term)
+        return replace(self, server=None, taken=None, term=0, disk=None, fingerprint="").abandon(self.term)

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
-from bootstrap.core.model.facts import Fork, Record
-from bootstrap.core.model.predicates import CANDIDATES, candidate, disk_of
+from bootstrap.core.model.facts import Fork, PodState
+from bootstrap.core.model.predicates import STARTABLE, bootstrap_position, disk_of
 
 Forks = tuple[Fork, ...]
 
@@ -36,7 +36,7 @@ def reach(forks: Iterable[Fork], now: Position, uuid: str) -> int | None:
     return limits.get(uuid)
 
 
-def known_to(records: Iterable[Record]) -> Forks:
+def forks_known_to(records: Iterable[PodState]) -> Forks:
     """What all of these tell: a joiner that was killed before its journal was written does not know its origin."""
     return tuple(fork for record in records for fork in record.lineage)
 
@@ -52,35 +52,35 @@ def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
     return reach(forks, now, other.uuid) is not None
 
 
-def leading(records: Iterable[Record]) -> str | None:
+def leading_history(records: Iterable[PodState]) -> str | None:
     """The one history that supersedes all others on these candidates' disks; None when there is none such."""
-    holders = [(record, position) for record in records if (position := candidate(record))]
-    told = known_to(record for record, _ in holders)
+    holders = [(record, position) for record in records if (position := bootstrap_position(record))]
+    told = forks_known_to(record for record, _ in holders)
     leaders = {now.uuid for _, now in holders if all(supersedes(told, now, other) for _, other in holders)}
     return leaders.pop() if len(leaders) == 1 else None
 
 
-def most_advanced(records: Iterable[Record]) -> Record:
+def most_advanced(records: Iterable[PodState]) -> PodState:
     """The candidate of the leading history with the highest seqno; at least one must exist.
 
     Ties by class, by the flag in grastate.dat, which is no more than a hint, by ordinal (R14, R26).
     """
     records = list(records)
 
-    def rank(record: Record) -> tuple[int, int, bool, int]:
-        disk, position = disk_of(record), candidate(record)
+    def rank(record: PodState) -> tuple[int, int, bool, int]:
+        disk, position = disk_of(record), bootstrap_position(record)
         seqno = position.seqno if position else UNKNOWN_SEQNO
-        return (-seqno, CANDIDATES[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
+        return (-seqno, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
 
-    uuid = leading(records)
-    return min((r for r in records if (p := candidate(r)) and p.uuid == uuid), key=rank)
+    uuid = leading_history(records)
+    return min((r for r in records if (p := bootstrap_position(r)) and p.uuid == uuid), key=rank)
 
 
-def pending(forks: Forks) -> Fork | None:
+def pending_fork(forks: Forks) -> Fork | None:
     """The fork whose new history has not been seen yet."""
     return next((fork for fork in forks if not fork.uuid), None)
 
 
-def told_by(forks: Forks, uuid: str) -> Forks:
+def resolve_pending(forks: Forks, uuid: str) -> Forks:
     """The forks once the data turn out to be of this history: a pending fork has happened, or has come to nothing."""
     return tuple(replace(f, uuid=f.uuid or uuid) for f in forks if f.uuid or f.parent != uuid)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bootstrap.core.model.disk import Disk
-from bootstrap.core.model.facts import Promise, Record
+from bootstrap.core.model.facts import PodState, Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Prepare:
 
     promise: Promise
     """What is asked for."""
-    winner: Record
+    candidate: PodState
     """The asking pod, as it knows itself."""
     boot_id: str
     """The life of the asked agent that the asking pod decided by."""

@@ -11,7 +11,7 @@ Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Counters:
     """The counts of one life of an agent."""
 
     kind: str = "wait"
@@ -48,10 +48,10 @@ class Round:
     """Ordinal of each pod that was asked -> whether its answer counts."""
 
 
-def after(tally: Tally, this: Round) -> Tally:
+def add_round(tally: Counters, this: Round) -> Counters:
     """The counts after one more round."""
     same = (this.kind, this.rule) == (tally.kind, tally.rule) and tally.decisions
-    return Tally(
+    return Counters(
         kind=this.kind,
         rule=this.rule,
         since=tally.since if same else this.now,
@@ -63,7 +63,7 @@ def after(tally: Tally, this: Round) -> Tally:
     )
 
 
-def within(tally: Tally, expected: Iterable[int]) -> Tally:
+def restrict_to(tally: Counters, expected: Iterable[int]) -> Counters:
     """Without those who are expected no longer: a set that was scaled leaves no series behind."""
     known = frozenset(expected)
     return replace(

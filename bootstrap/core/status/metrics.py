@@ -5,7 +5,7 @@ Pure.  What is not known has no sample, rather than 0.  Without `details` nothin
 
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
-from bootstrap.core.status.probes import Details, View, Word, alive, ready
+from bootstrap.core.status.probes import Details, ProbeView, Readiness, find_readiness, is_alive
 from bootstrap.core.status.prometheus import Family, Labels, gauge, one_of, render
 
 PREFIX = "galera_bootstrap"
@@ -15,7 +15,7 @@ KINDS = ("none", "wait", "join", "bootstrap", "hold", "stop")
 """What a decision may be told as; none = a server lives, there is nothing to decide."""
 
 
-def metrics(view: View) -> str:
+def metrics(view: ProbeView) -> str:
     """The metrics in Prometheus' text format."""
     families = basic(view)
     if view.details is not None:
@@ -23,29 +23,31 @@ def metrics(view: View) -> str:
     return render(PREFIX, families)
 
 
-def basic(view: View) -> list[Family]:
+def basic(view: ProbeView) -> list[Family]:
     """What whoever reaches the port may know."""
     server = view.server
     return [
-        gauge("live", "The agent's loop goes round.", alive(view)),
-        gauge("ready", "Clients may be sent to this server.", ready(view) is Word.READY),
-        one_of("decision", "What the agent has decided; none while a server lives.", "kind", KINDS, view.verdict.kind),
+        gauge("live", "The agent's loop goes round.", is_alive(view)),
+        gauge("ready", "Clients may be sent to this server.", find_readiness(view) is Readiness.READY),
+        one_of(
+            "decision", "What the agent has decided; none while a server lives.", "kind", KINDS, view.result.metric_kind
+        ),
         gauge("server_answers", "The server tells its state.", server is not None),
-        gauge("server_primary", "The server is in a Primary Component.", server.primary if server else None),
+        gauge("server_primary", "The server is in a Primary Component.", server.is_primary if server else None),
         gauge("server_synced", "The server is Synced.", server.local_state == "Synced" if server else None),
         gauge("cluster_size", "Members of the server's component, as it says.", server.size if server else None),
     ]
 
 
-def of_the_pod(view: View, told: Details) -> list[Family]:
+def of_the_pod(view: ProbeView, told: Details) -> list[Family]:
     """What is known of the own pod."""
-    disk, server = view.pod.disk, view.server
+    disk, server = view.lifecycle.disk, view.server
     here = server.uuid if server else disk.position.uuid if disk and disk.position else ""
     seqno = server.last_committed if server else disk.position.seqno if disk and disk.position else -1
-    decisions = tuple(({"kind": k, "rule": r}, n) for (k, r), n in sorted(told.tally.decisions.items()))
+    decisions = tuple(({"kind": k, "rule": r}, n) for (k, r), n in sorted(told.counters.decisions.items()))
     return [
         _info("build_info", "The agent's version.", {"version": told.version}),
-        one_of("phase", "What the pod is doing.", "phase", Phase, view.pod.phase),
+        one_of("phase", "What the pod is doing.", "phase", Phase, view.lifecycle.phase),
         one_of(
             "datadir_class", "What was found on the datadir.", "class", DataClass, disk.data_class if disk else None
         ),
@@ -53,18 +55,18 @@ def of_the_pod(view: View, told: Details) -> list[Family]:
         gauge("position_seqno", "How far in that history.", seqno if seqno >= 0 else None),
         gauge("epoch", "Term of the Primary Component that this volume was last a member of.", view.epoch),
         gauge("term", "The highest term that this pod has promised.", told.term),
-        gauge("promised", "A promise binds this pod now.", told.bound),
-        gauge("journal_usable", "The volume's journal can be read and written.", not told.trouble),
+        gauge("promised", "A promise binds this pod now.", told.is_promised),
+        gauge("journal_usable", "The volume's journal can be read and written.", not told.has_journal_error),
         _info("decision_info", "What the agent has decided, by which rule.", _decision(told)),
-        gauge("decision_seconds", "For how long it has been deciding so.", told.now - told.tally.since),
+        gauge("decision_seconds", "For how long it has been deciding so.", told.now - told.counters.since),
         Family("decisions_total", "How often the decision has become this one.", decisions, "counter"),
-        gauge("join_written_bytes", "What came to the datadir since a join was permitted.", told.written),
+        gauge("join_written_bytes", "What came to the datadir since a join was permitted.", told.bytes_received),
     ]
 
 
 def of_the_peers(told: Details) -> list[Family]:
     """What is known of the others, by their names."""
-    tally, asked = told.tally, sorted(told.tally.asked)
+    tally, asked = told.counters, sorted(told.counters.asked)
 
     def name(ordinal: int) -> str:
         return f"{told.set_name}-{ordinal}"
@@ -82,7 +84,7 @@ def of_the_peers(told: Details) -> list[Family]:
 
 
 def _decision(told: Details) -> Labels:
-    return {"kind": told.tally.kind, "rule": told.tally.rule}
+    return {"kind": told.counters.kind, "rule": told.counters.rule}
 
 
 def _info(name: str, about: str, labels: Labels) -> Family:

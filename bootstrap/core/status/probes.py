@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bootstrap.core.decision.decisions import Verdict
-from bootstrap.core.model.facts import ABSENT, Phase, Record, Server, Unknown
-from bootstrap.core.model.lifecycle import Pod
-from bootstrap.core.status.counters import Tally
+from bootstrap.core.decision.decisions import RoundResult
+from bootstrap.core.model.facts import ABSENT, Phase, PodState, Server, Unknown
+from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.status.counters import Counters
 
 STUCK_S = 120.0
 """Seconds without a turn of the loop until the agent counts as stuck; a turn with silent peers takes 16."""
@@ -26,7 +26,7 @@ STALE_S = 30.0
 """Seconds for which an observation of the server stands; with silent peers there is one every 16."""
 
 
-class Word(StrEnum):
+class Readiness(StrEnum):
     """The answer to "ready?"; nothing in it helps anybody who should not be asking."""
 
     READY = "ready"
@@ -57,35 +57,35 @@ class Details:
     """Of this program."""
     now: float
     """By the monotonic clock that the tally's times are of."""
-    tally: Tally
+    counters: Counters
     """Since when and how often."""
     term: int
     """The highest term that this pod has ever promised."""
-    bound: bool
+    is_promised: bool
     """Whether a promise binds it now."""
-    written: int | None
+    bytes_received: int | None
     """Bytes that came to the datadir since a join was permitted; None where no join is open."""
-    trouble: bool
+    has_journal_error: bool
     """Whether the journal cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ProbeView:
     """What the answers rest on, as one agent knows it now."""
 
-    pod: Pod
+    lifecycle: Lifecycle
     """The own pod."""
-    peers: Mapping[int, Record | Unknown]
+    peers: Mapping[int, PodState | Unknown]
     """What the other agents said last."""
-    verdict: Verdict
+    result: RoundResult
     """What the last round came to."""
-    joining: bool
+    is_joining: bool
     """A join was permitted and has not ended."""
     epoch: int
     """Of the Primary Component that this volume was last a member of."""
-    seen: float
+    observed_ago_s: float
     """Seconds since the server was looked at."""
-    turned: float
+    looped_ago_s: float
     """Seconds since the loop came round, or since it began to wait for the disk."""
     details: Details | None = None
     """Only where METRICS is full: names, uuids and positions are nobody's business by default."""
@@ -93,27 +93,28 @@ class View:
     @property
     def server(self) -> Server | None:
         """The live server's own word, unless it is too old."""
-        return self.pod.server if self.pod.phase is Phase.RUNNING and self.seen <= STALE_S else None
+        is_known = self.lifecycle.phase is Phase.RUNNING and self.observed_ago_s <= STALE_S
+        return self.lifecycle.server if is_known else None
 
 
-def alive(view: View) -> bool:
+def is_alive(view: ProbeView) -> bool:
     """Whether the agent's loop goes round; nothing that befalls the server (R22)."""
-    return view.turned <= STUCK_S
+    return view.looped_ago_s <= STUCK_S
 
 
-def ready(view: View) -> Word:
+def find_readiness(view: ProbeView) -> Readiness:
     """Whether clients may be sent to the server, or why not; the first reason that holds."""
-    if view.pod.phase in ABSENT:
-        return Word.STOPPED
+    if view.lifecycle.phase in ABSENT:
+        return Readiness.STOPPED
     server = view.server
     if server is None:
-        return Word.SILENT if view.pod.server is None else Word.STALE
-    if not server.primary:
-        return Word.OUTSIDE
-    if view.joining or not server.settled:
-        return Word.JOINING
-    others = [(r, other) for r in view.peers.values() if isinstance(r, Record) and (other := r.primary)]
+        return Readiness.SILENT if view.lifecycle.server is None else Readiness.STALE
+    if not server.is_primary:
+        return Readiness.OUTSIDE
+    if view.is_joining or not server.has_complete_data:
+        return Readiness.JOINING
+    others = [(r, other) for r in view.peers.values() if isinstance(r, PodState) and (other := r.primary_server)]
     if any(other.uuid != server.uuid and r.epoch >= view.epoch for r, other in others):
-        return Word.SPLIT
+        return Readiness.SPLIT
     stand_ins = [r.pod for r, o in others if (o.uuid, o.local_state) == (server.uuid, "Synced") and not r.joining]
-    return Word.DONOR if server.local_state != "Synced" and stand_ins else Word.READY
+    return Readiness.DONOR if server.local_state != "Synced" and stand_ins else Readiness.READY

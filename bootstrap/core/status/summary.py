@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
-from bootstrap.core.decision.override import advice
+from bootstrap.core.decision.override import advise
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Position
 from bootstrap.core.model.facts import ABSENT, Facts, Phase, Unknown
-from bootstrap.core.model.predicates import blocker, candidate, disk_of, pod_name
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, pod_name, why_not_counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class Ahead:
 def ahead(facts: Facts) -> Ahead | None:
     """The newest data; None where nobody who was heard has any, or their histories differ."""
     sure = not missing(facts)
-    if alive := {r.ordinal: Position(s.uuid, s.last_committed) for r in facts.records if (s := r.primary)}:
+    if alive := {r.ordinal: Position(s.uuid, s.last_committed) for r in facts.states if (s := r.primary_server)}:
         if len({position.uuid for position in alive.values()}) > 1:
             return None
         best = max(alive.values())
         return Ahead(tuple(o for o, position in alive.items() if position == best), best, primary=True, sure=sure)
-    if lineage.leading(facts.records) is None:
+    if lineage.leading_history(facts.states) is None:
         return None
-    best_disk = candidate(lineage.most_advanced(facts.records))
+    best_disk = bootstrap_position(lineage.most_advanced(facts.states))
     if best_disk is None:  # pragma: no cover  # the most advanced one is a candidate
         return None
-    holders = tuple(r.ordinal for r in facts.records if candidate(r) == best_disk)
+    holders = tuple(r.ordinal for r in facts.states if bootstrap_position(r) == best_disk)
     return Ahead(holders, best_disk, primary=False, sure=sure)
 
 
@@ -62,26 +62,26 @@ def awaited(facts: Facts, decision: Decision) -> dict[int, str]:
     if not isinstance(decision, Wait) or facts.own.phase is not Phase.FROZEN:
         return {}
     bound = facts.own.promise
-    if decision.rule == "promised" and bound is not None and bound.winner != facts.own.ordinal:
-        return {bound.winner: f"term {bound.term} is promised to it"}
+    if decision.rule == "promised" and bound is not None and bound.candidate != facts.own.ordinal:
+        return {bound.candidate: f"term {bound.term} is promised to it"}
     others = sorted(facts.expected - {facts.own.ordinal})
-    blockers = {ordinal: why for ordinal in others if (why := blocker(facts.peer(ordinal)))}
-    return blockers if blockers and quorum.of(facts) is None else _due(facts)
+    blockers = {ordinal: why for ordinal in others if (why := why_not_counted(facts.peer(ordinal)))}
+    return blockers if blockers and quorum.find_proof(facts) is None else _due(facts)
 
 
 def _due(facts: Facts) -> dict[int, str]:
     """Everybody was heard, and somebody else is to act: the most advanced pod, or the one that creates the database."""
-    if lineage.leading(facts.records) is not None:
-        first = lineage.most_advanced(facts.records).ordinal
+    if lineage.leading_history(facts.states) is not None:
+        first = lineage.most_advanced(facts.states).ordinal
     else:
-        made = [r.ordinal for r in facts.records if disk_of(r).data_class is DataClass.INITIALIZED]
+        made = [r.ordinal for r in facts.states if disk_of(r).data_class is DataClass.INITIALIZED]
         first = min(made, default=min(facts.expected))
     return {} if first == facts.own.ordinal else {first: "it is to bootstrap"}
 
 
 def helps(facts: Facts, decision: Decision) -> str:
     """What a human may do now, in one line; what need not be done is said, too."""
-    if text := advice(facts, decision.rule):
+    if text := advise(facts, decision.rule):
         return f"{_look(facts)}; {text}"
     match decision:
         case Hold():
