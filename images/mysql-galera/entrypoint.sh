@@ -1,7 +1,8 @@
 #!/bin/sh
-# The entrypoint of the server image: a server is started through galera-bootstrap, everything else is run as it is.
-# For pods whose manifest gives only arguments of the server, as one of 2017 does, and for a plain `podman run`.
-# A shell, because it only tidies arguments and then becomes the program; every decision is galera-bootstrap's.
+# The entrypoint of the server image: it starts a server through galera-bootstrap, and runs everything else unchanged.
+# It is for pods whose manifest gives only arguments of the server, as one of 2017 does, and for a plain `podman run`.
+# It is a shell script, because it only adjusts arguments and then becomes the program; galera-bootstrap makes every
+# decision.
 set -eu
 
 socket=${GALERA_BOOTSTRAP_RUN_DIR:-/run/galera}/agent.sock
@@ -20,7 +21,7 @@ for word; do
     esac
 done
 
-# Only root can give its server another user; everybody else would get a warning at each start.
+# Only root can run its server as another user; for any other user mariadbd would log a warning at each start.
 if [ "$(id -u)" != 0 ]; then
     dropped='' option=''
     for word; do
@@ -38,8 +39,8 @@ if [ "$(id -u)" != 0 ]; then
     [ -z "$dropped" ] || echo "entrypoint: dropped $dropped: the server stays uid $(id -u)" >&2
 fi
 
-# It must be the first option, and once; without it the server would run on its own defaults and found a database of its
-# own. Another file is refused by galera-bootstrap.
+# It must be the first option, and given once; without it the server would run on its own defaults and create a database
+# of its own. galera-bootstrap refuses another file.
 server=$1 && shift
 for word; do
     shift
@@ -50,11 +51,11 @@ case ${1:-} in
     *) set -- "--defaults-file=$cnf" "$@" ;;
 esac
 
-# The tools that the pod's `install` container left go with the other pods' version; else the image's own.
+# The tools that the pod's `install` container left have the version of the other pods; otherwise use the image's own.
 tool=/work-dir/galera-bootstrap
 [ -x $tool ] || tool=/opt/galera-tools/galera-bootstrap
 
-# Connecting tells an agent from the socket that a killed one has left behind.
+# Connecting distinguishes a live agent from the socket that a killed one has left behind.
 if [ -S "$socket" ] && socat -u OPEN:/dev/null "UNIX-CONNECT:$socket" 2>/dev/null; then
     exec $tool start -- "$server" "$@"
 fi

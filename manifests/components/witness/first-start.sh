@@ -1,14 +1,14 @@
 #!/bin/sh
-# Prints what a pod is to do; for one whose volume is empty it waits until that is known:
+# Prints what a pod must do; if its volume is empty, it waits until that is known:
 #
 #   data    SIGN exists: there are data on this volume
 #   first   all members that REPLICAS expects have empty volumes, and all of them know it
 #   later   one of them has data: there was a cluster before
 #
-# Who is silent may have data, so it waits for all, by name.  Two steps, as one that starts is not empty any more:
-# each leaves a mark when it has seen all others empty or marked, and starts when all others are marked or have started.
-# The mark stays until there are data, so that a kill in between changes nothing, and then goes: a volume that is
-# emptied afterwards is not a first start.
+# A member that does not answer may have data, so it waits for all, by name.  It takes two steps, because a member that
+# starts is not empty any more: each leaves a mark when it has seen all others empty or marked, and starts when all
+# others are marked or have started.  The mark stays until there are data, so a kill in between changes nothing.  Then it
+# is removed: a volume that is emptied afterwards is not a first start.
 # usage: first-start.sh MARK SIGN    in a hook of peer-finder, with POD_NAME and REPLICAS; fails when it cannot look
 set -eu
 
@@ -18,14 +18,14 @@ domain=${PEERFINDER_SELF#*.}
 set=${POD_NAME%-*}
 own=${POD_NAME##*-}
 
-# A line only when there is something new.
+# Print a line only when there is something new.
 said=""
 say() {
     [ "$1" = "$said" ] || echo "first-start: $1" >&2
     said=$1
 }
 
-# One look at all others: "first", "later", or whom it waits for.
+# One look at all others: "first", "later", or the names of the members that it waits for.
 look() {
     step=$1 missing="" number=0
     while [ "$number" -lt "$REPLICAS" ]; do
@@ -41,7 +41,7 @@ look() {
 }
 
 while :; do
-    # Not a test of the shell, which takes every error for absence.
+    # Not a test of the shell, because that takes every error for absence.
     own_state=$(perl /witness/witness.pl look "$mark" "$sign")
     case $own_state in
         data) echo data && exit ;;
@@ -53,7 +53,7 @@ while :; do
         1later) echo later && exit ;;
         2first) echo first && exit ;;
         1first)
-            # An ordinal that is not expected is asked by nobody.
+            # No pod asks an ordinal that is not expected.
             if [ "$own" -lt "$REPLICAS" ]; then
                 : >"$mark"
                 sync "$mark" "${mark%/*}"

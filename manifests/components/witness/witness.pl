@@ -1,15 +1,15 @@
-# Tells over TCP what is on this pod's volume, or asks another pod's witness for that.
-# DNS says which pods there are; only their volumes say whether there was a cluster before.
+# Reports over TCP what is on this pod's volume, or asks another pod's witness for that.  DNS shows which pods there
+# are; only their volumes show whether there was a cluster before.
 #
 #   data    SIGN exists; a MARK beside it is removed: the first start is over, and does not come again
 #   first   MARK exists: this pod has seen all others empty or marked
 #   empty   neither
 #
-#   perl witness.pl serve MARK SIGN   tells it to all who ask
+#   perl witness.pl serve MARK SIGN   reports it to every client
 #   perl witness.pl look MARK SIGN    prints it; a line on stderr, and a status other than 0, when it is not known
-#   perl witness.pl ask HOST          prints what another pod tells; nothing, and status 1, when it is not known
+#   perl witness.pl ask HOST          prints what another pod reports; nothing, and status 1, when it is not known
 #
-# Of Perl only what every Debian image has (perl-base).
+# It uses only the Perl that every Debian image has (perl-base).
 use strict;
 use warnings;
 use Errno;
@@ -19,14 +19,14 @@ use IO::Socket::IP;
 my $port = 4570;
 my ($verb, @what) = @ARGV;
 
-# Anything but "there is no such thing" is no proof of absence.
+# Only "there is no such thing" proves absence; any other error does not.
 sub is_there {
     return 1 if lstat $_[0];
     return 0 if $!{ENOENT};
     die "witness: not known whether this volume has data: $_[0]: $!; see to the volume, nothing starts before\n";
 }
 
-# Gone for good, also after a power cut.
+# Removed durably, also after a power cut.
 sub remove_durably {
     my ($folder) = $_[0] =~ m{^(.+)/};
     unlink $_[0] or $!{ENOENT} or die "witness: $_[0] cannot be removed: $!; see to the volume\n";
@@ -34,7 +34,7 @@ sub remove_durably {
     open $handle, '<', $folder and $handle->sync or die "witness: $folder cannot be written to disk: $!\n";
 }
 
-# The mark comes first: who sees it vanish in between has seen the sign before.
+# Look at the mark first: if it vanishes in between, the sign was there before.
 sub state_of {
     my ($mark, $sign) = @_;
     my $marked = is_there($mark);
@@ -43,7 +43,7 @@ sub state_of {
     return 'data';
 }
 
-# The same, for ever: a complaint is written down when it is new.
+# The same, forever: an error is logged when it is new.
 my $said = '';
 
 sub state_or_unknown {
@@ -60,9 +60,9 @@ if ($verb eq 'look') {
 
 if ($verb eq 'serve') {
     my $server = IO::Socket::IP->new(LocalPort => $port, Listen => 16, ReuseAddr => 1) or die "port $port: $@\n";
-    # Seconds: nobody asks any more when all have started, and the mark must go.
+    # Seconds, so that the mark is removed even when all have started and no pod asks any more.
     $server->timeout(1);
-    # Who asks may be gone when the answer comes.
+    # The client may be gone when the answer is ready.
     local $SIG{PIPE} = 'IGNORE';
     while (1) {
         my $client = $server->accept;
@@ -77,6 +77,6 @@ my ($pod) = split /[.]/, $host;
 local $SIG{ALRM} = sub { exit 1 };
 alarm 3;
 my $socket = IO::Socket::IP->new(PeerHost => $host, PeerPort => $port) or exit 1;
-# An address may have gone to another pod meanwhile: only the pod that is meant counts.
+# The address may belong to another pod by now: only an answer of the expected pod counts.
 exit 1 unless (<$socket> // '') =~ m{^\Q$ENV{POD_NAMESPACE}/$pod\E (data|first|empty)$};
 print "$1\n";

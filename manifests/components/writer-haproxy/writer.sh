@@ -1,10 +1,10 @@
 #!/bin/sh
-# The hook of peer-finder: the members' names on stdin, HAProxy that knows them at the end.
-# There is a place for nine members from the beginning, and one that comes or goes opens or closes its place in the
-# running HAProxy.  Only for more, or another template, it is reloaded.  The file is what the next start reads; it is
-# checked before it is used and replaced as a whole, and after an error the former one is there, and in use.
+# The hook of peer-finder: it gets the members' names on stdin, and configures HAProxy with them.
+# There are nine places from the beginning; a member that comes or goes opens or closes its place in the running HAProxy.
+# HAProxy is reloaded only for more members, or for another template.  The file is for the next start; it is checked
+# before it is used and replaced as a whole.  After an error the former one is there, and in use.
 # usage: writer.sh [TEMPLATE [FOLDER]]
-# PROXIES names all proxies and where they hear each other, "NAME=HOST:PORT ..."; POD_NAME is one of them.
+# PROXIES names all proxies and where they listen for each other, "NAME=HOST:PORT ..."; POD_NAME is one of them.
 set -eu
 
 template=${1:-/etc/haproxy/writer.cfg}
@@ -18,7 +18,7 @@ fail() {
     exit 1
 }
 
-# The ordinals; a name is refused that could be anything but that of a pod of one StatefulSet.
+# Print the ordinals; refuse every name that may not be that of a pod of one StatefulSet.
 read_members() {
     ordinals=' ' set='' zone=''
     while IFS= read -r peer || [ -n "$peer" ]; do
@@ -42,9 +42,9 @@ is_member() {
     case $ordinals in *" $1 "*) ;; *) return 1 ;; esac
 }
 
-# Of those that are backup the first that is well is taken, and no other.  The writer is not: so it is taken also before
-# a worker that was just loaded has heard of it.  A number is the same in every proxy and after every change: proxies
-# tell each other the writer by it.
+# HAProxy takes the first healthy one of those that are `backup`, and no other.  The writer has no `backup`, so it is
+# used even before a worker that was just loaded has received the writer.  A number is the same in every proxy and after
+# every change, because proxies send each other the writer by it.
 servers() {
     for place in $(seq 0 $((places - 1))); do
         line="    server $set-$place $set-$place.$zone:3306 id $((place + 1))"
@@ -53,7 +53,7 @@ servers() {
     done
 }
 
-# All proxies; HAProxy wants its own without an address.
+# All proxies; HAProxy wants its own one without an address.
 proxies() {
     printf 'peers proxies\n    bind "%s:10000"\n' "\${POD_IP}"
     for proxy in $PROXIES; do
@@ -61,18 +61,18 @@ proxies() {
     done
 }
 
-# Commands to HAProxy's master; after `@1` to the worker that takes connections.
+# Commands to HAProxy's master; with `@1` to the worker that takes connections.
 ask() { echo "$1" | socat -t 5 - "UNIX-CONNECT:$master" 2>/dev/null; }
 
 last_writer() { ask '@1 show table writer' | sed -n 's/.*server_key=\([^ ]*\).*/\1/p'; }
 
 in_use() { ask '@1 show info' | grep -qx "description: $1"; }
 
-# A state is for one reload.  Left behind, it would close places again when HAProxy is started anew, much later.
+# A state file is for one reload.  If it stayed, it would close places again when HAProxy is restarted much later.
 no_state() { echo 1 >"$folder/servers.state"; }
 
-# Load the file without closing a connection; addresses and health are handed on.  Not without them: no member would
-# have an address at first, and all clients of that moment would be turned away.
+# Load the file without closing a connection; addresses and health are handed over.  Without them it does not reload: no
+# member would have an address at first, and all clients of that moment would be refused.
 reload() {
     ask '@1 show servers state' >"$folder/servers.state.new" || return 0
     grep -q ' writer ' "$folder/servers.state.new" || return 0
@@ -80,7 +80,7 @@ reload() {
     ask reload >/dev/null || true
 }
 
-# Which places are open: bit 0 of the administrative state means closed.
+# Print which places are open: bit 0 of the administrative state means closed.
 open_places() { ask '@1 show servers state writer' | awk '$2 == "writer" && $7 % 2 == 0 { printf "%d ", $3 - 1 }'; }
 
 open_and_close() {
@@ -110,7 +110,7 @@ said=$(haproxy -c -f "$new" 2>&1) ||
     fail "refused, and the former configuration stays: $(echo "$said" | sed -n 's/^\[ALERT\][^:]*: //p' | head -n 1)"
 mv "$new" "$folder/haproxy.cfg"
 
-# HAProxy starts after the first configuration is there, and its socket is there from then on.
+# HAProxy starts after the first configuration exists, and its socket exists from then on.
 [ -S "$master" ] || exit 0
 deadline=$(($(date +%s) + patience))
 until in_use "$mark" && [ "$(open_places)" = "$sorted" ]; do

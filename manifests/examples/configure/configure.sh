@@ -1,5 +1,5 @@
 #!/bin/sh
-# The hook of peer-finder: the members' names on stdin, a configuration in the shared volume.
+# The hook of peer-finder: it gets the members' names on stdin, and writes a configuration into the shared volume.
 set -eu
 
 folder=${1:-/config}
@@ -10,5 +10,5 @@ folder=${1:-/config}
         echo "  - $peer:3306"
     done
 } >"$folder/upstreams.new"
-# Whole or not at all: whoever reads it never sees a half.
+# The file is replaced as a whole, so that no reader ever sees half of it.
 mv "$folder/upstreams.new" "$folder/upstreams.yaml"

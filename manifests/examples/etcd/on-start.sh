@@ -3,9 +3,10 @@
 #
 #   data on the volume              start with them; etcd ignores the list of members
 #   empty, and so are all others    the first start, with the members that REPLICAS expects
-#   empty, and another has data     join under a new id: what the old disk has voted for is not known any more
+#   empty, and another has data     join under a new id, because the votes on the old disk are not known any more
 #
-# The sign of data is the log: without it etcd starts under its old id, and votes again on what it has voted on.
+# The sign of data is the log: without it etcd would start under its old id, and vote again on things that it has
+# already voted on.
 set -eu
 
 domain=${PEERFINDER_SELF#*.}
@@ -37,10 +38,10 @@ own_id_in() {
     echo "$1" | sed 's/{"ID":/\n&/g' | grep -F "\"$(url "$POD_NAME")\"" | sed 's/^{"ID":"\([0-9]*\)".*/\1/'
 }
 
-# Leave and join by another member: both are writes, so its cluster must have a quorum, and agrees to them.
+# Leave and join through another member.  Both are writes, so that member's cluster must have a quorum, and agree.
 join() {
     listed=$(post "$1" /v3/cluster/member/list '{}')
-    # It must be that member, and not what has its address now.
+    # It must be that member, not another pod that has its address now.
     case $listed in
         *"\"$(url "$1")\""*) ;;
         *) return 1 ;;
@@ -72,7 +73,7 @@ advertise-client-urls: http://$POD_NAME.$domain:2379
 listen-peer-urls: http://$host:2380
 listen-client-urls: http://$host:2379,http://localhost:2379
 logger: zap
-# Off when there is a configuration file; it answers the POSTs of this hook.
+# Its default is off when there is a configuration file; it answers the POSTs of this hook.
 enable-grpc-gateway: true
 END
     mv /config/etcd.new /config/etcd.yaml
@@ -90,7 +91,7 @@ case $found in
         ;;
     first) say "first start with $first" && start new "$first" ;;
 esac
-# The new member must not begin with what is left of the old one.
+# The new member must not start with the rest of the old member's data.
 if [ -e /data/etcd/member ]; then
     aside=/data/without-log-$(date +%s)
     mv /data/etcd "$aside"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# The hook of peer-finder: decides whose cluster this member is in, and writes the configuration.
+# The hook of peer-finder: decides which cluster this member belongs to, and writes the configuration.
 #
 #   data on the volume              nothing to decide: RabbitMQ knows its cluster
 #   empty, and so are all others    the first start: ordinal 0 makes the cluster, the others join it
 #   empty, and another has data     a running member forgets the lost one; then join it
 #
-# RabbitMQ by itself starts as a cluster of its own when nobody answers it for five seconds; here it asks for ever.
+# RabbitMQ by itself starts as a cluster of its own when no peer answers for five seconds; here it retries without
+# limit.
 set -eu
 
 domain=${PEERFINDER_SELF#*.}
@@ -16,12 +17,12 @@ say() { echo "rabbitmq hook: $1" >&2; }
 
 node() { echo "rabbit@$1.$domain"; }
 
-# Its port for clients is open while a member runs.
+# The port for clients is open while a member runs.
 runs() {
     perl -MIO::Socket::IP -e 'exit !IO::Socket::IP->new(PeerHost => shift, PeerPort => 5672, Timeout => 3)' "$1.$domain"
 }
 
-# Have a member forget the node of this pod; fails when that member is not sure to have done it.
+# Make a member forget the node of this pod; fails when it is not certain that the member has done it.
 forgets() {
     listed=$(rabbitmqctl --quiet --node "$(node "$1")" cluster_status --formatter json 2>/dev/null) || return 1
     case $listed in
@@ -32,7 +33,7 @@ forgets() {
     esac
 }
 
-# The pod to join: the first that runs, and knows nothing of this pod's old node.
+# The pod to join: the first that runs, and does not know this pod's old node.
 member_that_forgets() {
     while :; do
         number=0
@@ -58,7 +59,7 @@ END
 
 found=$(sh /witness/first-start.sh /data/first-start /data/mnesia/schema.DAT)
 case $found in
-    # Not itself: with a folder that is emptied while this pod lives it would make a cluster of its own.
+    # Not itself: if its folder were emptied while this pod lives, it would make a cluster of its own.
     data) join=$set-$(((own + 1) % REPLICAS)) ;;
     first) join=$set-0 ;;
     later)
@@ -76,7 +77,7 @@ cluster_formation.discovery_retry_interval = 1000
 cluster_partition_handling = pause_minority
 END
 
-# Two that start together wait for each other's lock, so a member that is to join begins when the other runs.
+# Two that start together would wait for each other's lock, so a member that is to join starts only when the other runs.
 if [ "$found" != data ] && [ "$join" != "$POD_NAME" ]; then
     say "joins $join"
     until runs "$join"; do sleep 1; done

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The hook of peer-finder before the server starts: writes /config/redis.conf, and for an empty volume finds out what
-# it is to become.  /data/redis/start says it until the node is a member: "first" or "later".
+# The hook of peer-finder before the server starts: it writes /config/redis.conf, and for an empty volume it finds out
+# what the node must become.  Until the node is a member, /data/redis/start contains it: "first" or "later".
 set -eu
 
 if [ "${POD_NAME##*-}" -ge "$REPLICAS" ]; then
@@ -21,11 +21,11 @@ found=$(sh /witness/first-start.sh /data/first-start /data/redis/nodes.conf)
 mkdir -p /data/redis
 for left in /data/redis/*; do
     case $left in */start | */start.new | '/data/redis/*') continue ;; esac
-    # Redis would take the slots of the keys in it for its own.
+    # Redis would claim the slots of the keys in it.
     echo "redis hook: no nodes.conf beside $left: restore this volume, or give its data up by deleting /data/redis" >&2
     exit 1
 done
-# There with its content, or not at all, also after a power cut.
+# The file exists with its content, or not at all, also after a power cut.
 echo "$found" >/data/redis/start.new
 sync /data/redis/start.new
 mv /data/redis/start.new /data/redis/start

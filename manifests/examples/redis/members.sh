@@ -2,30 +2,30 @@
 # The hook of peer-finder beside the server, at the start and when an address changes: the peers' addresses on stdin.
 #
 #   first start of all      each master takes its share of the slots, all meet, each replica follows its partner
-#   the volume was lost     the new node follows its partner, once that is the master; the old node is forgotten
-#   otherwise               the nodes of the own cluster that have new addresses are met again
+#   the volume was lost     the new node follows its partner once that is the master; the old node is forgotten
+#   otherwise               the nodes of this cluster that have new addresses are met again
 #
-# Each step may be repeated, so that a kill in the middle leaves nothing undone.  CLUSTER MEET brings two clusters
-# together for ever: only a node that has the name of the pod that is meant, or an id that is known, is met.
+# Each step can be repeated, so a kill in the middle leaves nothing undone.  CLUSTER MEET joins two clusters forever: so
+# a node is met only if it has the name of the expected pod, or a known id.
 set -eu
 
 start=/data/redis/start
 domain=${PEERFINDER_SELF#*.}
 set=${POD_NAME%-*}
 own=${POD_NAME##*-}
-# Ordinal N and N+MASTERS are partners; the lower one begins as the master.
+# Ordinal N and N+MASTERS are partners; at first the lower one is the master.
 masters=$((REPLICAS / 2))
 partner=$set-$(((own + masters) % REPLICAS))
 addresses=$(cat)
 
-# A line only when there is something new.
+# Print a line only when there is something new.
 said=""
 say() {
     [ "$1" = "$said" ] || echo "redis hook: $1" >&2
     said=$1
 }
 
-# A command to a server by address or name; nothing when it does not answer.
+# Send a command to a server by address or name; nothing is printed when it does not answer.
 ask() {
     host=$1
     shift
@@ -34,12 +34,13 @@ ask() {
 
 me() { ask "$POD_IP" "$@"; }
 
-# What a pod's node says of itself: id, address, flags, master, ..., slots.  Nothing if another answers there.
+# Print what a pod's node reports about itself: id, address, flags, master, ..., slots.  Nothing if another node answers
+# there.
 node_of() { ask "$1.$domain" cluster nodes | grep -F myself | grep -E "^[^ ]+ [^ ]+,${1}[.]${domain}[ ,]" || true; }
 
 is_master_with_slots() { echo "$1" | awk '{ exit !($3 ~ /master/ && NF > 8) }'; }
 
-# The node with this line is connected at this address in the own node's table.
+# Whether the node with this line is connected at this address in our own node's table.
 is_connected() { me cluster nodes | grep -F "${1%% *} " | grep -qE " ${2%@*}@.* connected( |$)"; }
 
 meet() {
@@ -47,7 +48,7 @@ meet() {
     [ -z "$at" ] || is_connected "$1" "$at" || me cluster meet "${at%:*}" 6379 >/dev/null
 }
 
-# Follow the partner, if that has the data; fails as long as this is not done.
+# Follow the partner, if it has the data; fails until this is done.
 follow() {
     line=$(node_of "$partner")
     is_master_with_slots "$line" || return 1
@@ -88,7 +89,7 @@ join() {
         say "this volume was lost: waiting for $partner, whether it is the master of the data that were here"
         return 1
     fi
-    # Each node for itself, within a minute: who still knows it tells the others again.
+    # Each node for itself, within a minute: a node that still knows it would tell the others again.
     for id in $(lost "$(node_of "$POD_NAME")"); do
         say "node $id was on the lost volume: all forget it"
         for at in $(me cluster nodes | grep -F ' connected' | cut -d ' ' -f 2 | cut -d , -f 1); do
@@ -98,7 +99,7 @@ join() {
     whole
 }
 
-# Whom the own node knows by id, and not at this address.
+# Print the nodes that our own node knows by id, but not at this address.
 show_addresses() {
     left=""
     for address in $addresses; do

@@ -17,7 +17,7 @@ if [ "$own" -ge "$REPLICAS" ]; then
     exit 1
 fi
 
-# Before anything is written there.
+# Look before anything is written there.
 found=$(sh /witness/first-start.sh /data/first-start "$data/version-2")
 mkdir -p "$data"
 # Counted from 1.
