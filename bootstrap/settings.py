@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bootstrap.core.galera.server_version import Series, series
-from bootstrap.core.model.codec import MAX_ORDINAL
+from bootstrap.core.model.shapes import MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
 
 PREFIX = "GALERA_BOOTSTRAP_"

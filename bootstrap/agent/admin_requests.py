@@ -4,7 +4,7 @@ Nothing is done here: a word taken makes this pod stand for election in the next
 who holds the volume's lock.  Both are in the journal before anybody acts on them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bootstrap.agent.agent import Agent
@@ -15,6 +15,8 @@ from bootstrap.core.decision.override import OverrideSurvey, survey_pods
 from bootstrap.core.model.codec import Json
 from bootstrap.core.model.facts import Facts, Override, Phase, Promise, Unknown
 from bootstrap.core.model.predicates import disk_of, pod_name, primaries
+from bootstrap.core.model.shapes import MAX_TEXT
+from bootstrap.core.model.text import one_line
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.boot_id import kernel_boot_id
 
@@ -101,12 +103,12 @@ def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt:
     )
     try:
         promise = Promise(word.epoch, agent.settings.ordinal, agent.boot_id)
-        agent.bind(promise, word=word, words=add_note(agent, line))
+        agent.bind(promise, replace(agent.durable, override=word, overrides=add_note(agent, line)))
     except JournalUnwritableError as exc:
         return str(exc)
     agent.fate = {"epoch": word.epoch, "state": "pending", "line": ""}
     agent.ports.log(f"operator: {line}")
-    agent.recorder.note("word", line)
+    agent.recorder.note("override", line)
     agent.wake.set()
     return ""
 
@@ -128,12 +130,14 @@ def discard(agent: Agent, *, delete: bool) -> Json:
         line = f"discard {disk.data_class} {disk.position or 'without a position'}{', deleted' if delete else ''}"
         try:
             # The mark says that this disk's data count for nothing; it is closed at Synced as after every join.
-            changes = {"joining": kernel_boot_id(), "words": add_note(agent, line), **promise_to_release(facts)}
-            agent.durable = agent.journal.write(agent.durable, **changes)
+            durable = replace(agent.durable, joining_boot_id=kernel_boot_id(), overrides=add_note(agent, line))
+            if is_promised_to_silent_pod(facts):
+                durable = replace(durable, promise=None, override=None)
+            agent.durable = agent.journal.write(durable)
         except JournalUnwritableError as exc:
             return {"refusal": str(exc)}
         agent.ports.log(f"operator: {line}")
-        agent.recorder.note("word", line)
+        agent.recorder.note("override", line)
         agent.order("delete" if delete else "discard")
         return {"refusal": "", "line": line}
 
@@ -151,11 +155,12 @@ def why_not_discardable(facts: Facts) -> str:
     return "" if isinstance(decision, Hold) else f"this pod does not hold: {decision.reason} [{decision.rule}]"
 
 
-def promise_to_release(facts: Facts) -> Json:
-    """What a discard ends besides: a promise to a pod that does not answer, which would keep this one from joining."""
+def is_promised_to_silent_pod(facts: Facts) -> bool:
+    """Whether a discard also ends a promise: one to a pod that does not answer would block the join."""
     promise = facts.own.promise
-    silent = promise is not None and isinstance(facts.peer(promise.candidate), Unknown)
-    return {"promise": None, "word": None} if silent and promise and promise.candidate != facts.own.ordinal else {}
+    if promise is None or promise.candidate == facts.own.ordinal:
+        return False
+    return isinstance(facts.peer(promise.candidate), Unknown)
 
 
 def survey_json(facts: Facts, found: OverrideSurvey) -> Json:
@@ -178,4 +183,5 @@ def names(facts: Facts, ordinals: frozenset[int]) -> list[str]:
 
 def add_note(agent: Agent, line: str) -> tuple[str, ...]:
     """The journal's list of decisions with one more; the time is for humans, nothing looks at it (R33)."""
-    return (*agent.durable.overrides, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")[-KEPT:]
+    note = one_line(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", MAX_TEXT)
+    return (*agent.durable.overrides, note)[-KEPT:]

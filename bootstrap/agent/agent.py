@@ -24,7 +24,7 @@ from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass, Disk, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server, Unknown
 from bootstrap.core.model.lifecycle import Action, Lifecycle
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.predicates import BLANK
 from bootstrap.core.status.probes import Details, ProbeView
 from bootstrap.errors import BootstrapError, JournalUnwritableError
@@ -81,7 +81,7 @@ class Agent:
         self.surplus = 0
         self.doomed = 0
         self.states: dict[str, tuple[str, str]] = {}
-        self.errand = ""
+        self.pending_order = ""
         self.fate: Json = {}
         # For the probes alone: no decision looks at a clock.
         self.seen_at = self.turned_at = time.monotonic()
@@ -138,7 +138,8 @@ class Agent:
                 return answer
             if answer != self.durable.promise:
                 try:
-                    self.bind(answer, volumes=persistent_state.add_founders(self.durable, [request.candidate]))
+                    volumes = persistent_state.add_founders(self.durable, [request.candidate])
+                    self.bind(answer, replace(self.durable, volumes=volumes, override=None))
                 except JournalUnwritableError as exc:
                     return Refusal(str(exc))
                 self.lifecycle = self.lifecycle.abandon(answer.term)
@@ -215,7 +216,7 @@ class Agent:
         with self.changed:
             self.peers = peers
             if mark is not None:
-                self.keep(mark=mark)
+                self.keep(view_checkpoint=mark)
             if self.lifecycle.disk is not None:
                 self.learn_from_disk(self.lifecycle.disk)
             self.learn_from_round(durable=durable)
@@ -245,7 +246,7 @@ class Agent:
         if self.stuck >= (ALONE_ROUNDS if decision.alone else STUCK_ROUNDS):
             self.stuck = 0
             with self.changed:
-                self.keep(left=quorum.lost_by_stop(self.lifecycle.server))
+                self.keep(lost_view=quorum.lost_by_stop(self.lifecycle.server))
             failure = self.ports.stop_server()
             self.ports.log(f"the server was told to stop: {failure or 'it will'}")
             self.recorder.note("stop", f"the server was told to stop: {decision.reason} [{decision.rule}]")
@@ -358,7 +359,9 @@ class Agent:
             if r.disk and r.ordinal in missing
         }
         answers = self.ports.ask_promises(asked)
-        refusals = [f"{pod}: {a[1].reason}" for pod, a in answers.items() if isinstance(a, tuple) and a[1]]
+        refusals = [
+            f"{pod}: {a.refusal.reason}" for pod, a in answers.items() if isinstance(a, PrepareReply) and a.refusal
+        ]
         if refusals:
             self.retire(f"refused by {'; '.join(refusals)}")
         else:
@@ -425,14 +428,15 @@ class Agent:
         other = "of another cluster" if self.durable.cluster_id != self.cluster_id else f"of {self.durable.pod}"
         return f"the volume is {other}: attach the right one"
 
-    def bind(self, to: Promise, **said: object) -> Promise:
+    def bind(self, to: Promise, with_it: PersistentState | None = None) -> Promise:
         """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError.
 
-        `said` is what else is remembered with it, in the same write: an operator's word, the winner's volume.
+        `with_it` is what else is remembered with it, in the same write: an override, the candidate's volume.
         """
         permission.void(self.settings.permission)
-        term = max(self.durable.highest_term, to.term)
-        self.durable = self.journal.write(self.durable, **{"promise": to, "term": term, "word": None, **said})
+        state = with_it or replace(self.durable, override=None)
+        term = max(state.highest_term, to.term)
+        self.durable = self.journal.write(replace(state, promise=to, highest_term=term))
         self.promised_at = next(self.clock)
         self.recorder.note("promise", f"term {to.term} is promised to {self.settings.pod_of(to.candidate)}")
         self.result = RoundResult(Wait("promised", f"term {to.term} has just been promised"))
@@ -443,7 +447,7 @@ class Agent:
         bound = self.durable.promise
         later = self.heard() if asked_at > self.promised_at else []
         if bound is not None and election.has_ended(bound, [self.pod_state(), *later]):
-            self.keep(promise=None, word=None)
+            self.keep(promise=None, override=None)
             if self.durable.promise is None:
                 self.recorder.note("promise", f"term {bound.term} binds no longer")
                 # Who waits for this pod to be Primary is told by the questions of a round.
@@ -459,7 +463,7 @@ class Agent:
             if self.word is not None:
                 self.fate = {"epoch": bound.term, "state": "void", "line": reason}
             self.lifecycle = self.lifecycle.abandon(bound.term)
-            self.keep(promise=None, word=None)
+            self.keep(promise=None, override=None)
             self.ports.log(f"term {bound.term} is given up: {reason}")
             self.recorder.note("promise", f"term {bound.term} is given up: {reason}")
 
@@ -479,7 +483,7 @@ class Agent:
             self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.durable.history_uuid}
             done = f"the override of epoch {forked.epoch} is done: the history is now {self.durable.history_uuid}"
             self.ports.log(done)
-            self.recorder.note("word", done)
+            self.recorder.note("override", done)
 
     def learn_from_disk(self, disk: Disk) -> None:
         """Remember what the disk tells of a new history that was permitted."""
@@ -501,7 +505,7 @@ class Agent:
         """Remember that there were members that are no pods, once they have been too many for long enough."""
         self.surplus = self.surplus + 1 if server.size > 1 + len(self.maybe_alive()) else 0
         if self.surplus >= SURPLUS_ROUNDS:
-            self.keep(strangers=True)
+            self.keep(has_foreign_members=True)
 
     def count_doomed(self, decision: Decision) -> None:
         """How long it was waited for that a Primary Component notices that it has lost its quorum; some never will."""
@@ -580,10 +584,10 @@ class Agent:
             disk = quorum.with_lost_view(disk, self.durable.lost_view)
             self.see(self.lifecycle.reported(disk, fingerprint))
             self.learn_from_disk(disk)
-            if self.errand:
+            if self.pending_order:
                 there = disk.data_class not in BLANK or disk.transfer_may_be_complete
-                self.fate = {**self.fate, "undone": self.errand if there else ""}
-            self.errand = ""
+                self.fate = {**self.fate, "undone": self.pending_order if there else ""}
+            self.pending_order = ""
             self.result = RoundResult(Wait("start", "the datadir has just been read"))
         self.wake.set()
 
@@ -612,7 +616,7 @@ class Agent:
             self.changed.wait_for(lambda: self.result.clock > asked, timeout)
             verdict = self.result
             allowed = verdict.clock > asked and verdict.promise == self.durable.promise and starter == self.starter
-            if verdict.action is None or self.errand or not allowed or self.lifecycle.phase is not Phase.FROZEN:
+            if verdict.action is None or self.pending_order or not allowed or self.lifecycle.phase is not Phase.FROZEN:
                 return replace(verdict, action=None)
             try:
                 self.durable = self.journal.write(self.permitted(verdict))
@@ -632,8 +636,8 @@ class Agent:
         life, epoch = boot_id.kernel_boot_id(), primary_epoch(self.facts())
         return persistent_state.before_join(memory, self.lifecycle.disk, self.heard(), life=life, epoch=epoch)
 
-    def order(self, errand: str) -> None:
-        """Give the starter an errand; what was found before is void."""
-        self.errand = errand
-        self.result = RoundResult(Wait("errand", f"an operator has ordered: {errand}"), clock=next(self.clock))
+    def order(self, what: str) -> None:
+        """Give the starter an order; what was found before is void."""
+        self.pending_order = what
+        self.result = RoundResult(Wait("order", f"a human has ordered: {what}"), clock=next(self.clock))
         self.changed.notify_all()

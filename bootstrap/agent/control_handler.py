@@ -14,7 +14,8 @@ from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model import lineage
-from bootstrap.core.model.codec import Json, dump_disk, dump_record, load_disk
+from bootstrap.core.model.codec import Json, dump, load
+from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.status import events, probes, summary
 from bootstrap.process.boot_id import same_life
@@ -53,7 +54,7 @@ class ControlHandler:
                     told = None
                 if op == "await":
                     told = self.agent.next_verdict(told, PATIENCE_S)
-                    errand = self.agent.errand if starter and starter == self.agent.starter else ""
+                    errand = self.agent.pending_order if starter and starter == self.agent.starter else ""
                     connection.send({**dump_verdict(told), "errand": errand, "turn": self._turn()})
                 else:
                     connection.send(self._answer(op, message, starter))
@@ -88,14 +89,14 @@ class ControlHandler:
             "joining": bool(memory.joining_boot_id),
             "same_boot": same_life(memory.joining_boot_id),
             "initialised": memory.initialised,
-            "disk": dump_disk(pod.disk) if pod.disk else None,
+            "disk": dump(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,
             "base": _base(memory.lineage),
         }
 
     def _report(self, message: Json, starter: int) -> Json:
         """Who has not said hello holds no lock: what it says of the datadir may be wrong by now."""
-        disk = load_disk(message.get("disk"))
+        disk = load(Disk, message.get("disk"))
         if starter:
             self.agent.reported(starter, disk, str(message.get("fingerprint", "")))
         return {}
@@ -172,7 +173,7 @@ class ControlHandler:
         if not isinstance(known, PodState):
             reason = known.reason if known else "not asked yet"
             return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}", **dict.fromkeys(MEMBER_KEYS)}
-        told = dump_record(known)
+        told = dump(known)
         disk, server = known.disk, known.server
         position = disk.position if disk else None
         values = (
@@ -216,14 +217,14 @@ class ControlHandler:
             **self._status(),
             "schema": EXPLAIN_SCHEMA,
             "rules": rules,
-            "words": list(agent.durable.overrides),
+            "overrides": list(agent.durable.overrides),
         }
 
     def _fate(self) -> Json:
         """What has become of the last word or errand."""
         agent = self.agent
         verdict = agent.result
-        return {**agent.fate, "errand": agent.errand, "now": verdict.line, "phase": agent.lifecycle.phase.value}
+        return {**agent.fate, "errand": agent.pending_order, "now": verdict.line, "phase": agent.lifecycle.phase.value}
 
 
 def said(message: Json) -> admin_requests.OverrideRequest:
@@ -246,7 +247,7 @@ def dump_verdict(verdict: RoundResult) -> Json:
     """The verdict as JSON values."""
     decision = verdict.decision
     return {
-        "verdict": verdict.word,
+        "kind": verdict.word,
         "action": verdict.action.value if verdict.action else None,
         "rule": decision.rule,
         "reason": decision.reason,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from bootstrap.core.model.disk import Position, View
 from bootstrap.core.model.facts import PodState, Server, Unknown
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import Prepare, PrepareReply
 
-Answer = tuple[PodState, Refusal | None] | Unknown
+Answer = PrepareReply | Unknown
 
 
 @dataclass(frozen=True, slots=True)

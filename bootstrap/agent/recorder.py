@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from bootstrap.core.decision.decisions import Hold, RoundResult
 from bootstrap.core.model.facts import Facts, Server, Unknown
 from bootstrap.core.model.predicates import pod_name
+from bootstrap.core.model.text import one_line
 from bootstrap.core.status import summary
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
-from bootstrap.core.status.events import Event, bounded, plain
+from bootstrap.core.status.events import Event, bounded
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Recorder:
         """Tell an event."""
         with self._lock:
             last = self.log[-1].n if self.log else 0
-            self.log = bounded([*self.log, Event(last + 1, _utc(), kind, plain(text))])
+            self.log = bounded([*self.log, Event(last + 1, _utc(), kind, one_line(text))])
         self.changed()
 
     def decided(self, verdict: RoundResult) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position, View
+from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
 from bootstrap.mariadb.recover import Recover
@@ -48,6 +49,14 @@ def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
 
     Raises ServerMissingError only.
     """
+    disk = _look(layout, recover, joining=joining, initialised=initialised, same_boot=same_boot, base=base)
+    # It may quote a line of the server's log, and goes to logs, terminals and other pods.
+    return replace(disk, detail=one_line(disk.detail))
+
+
+def _look(  # noqa: PLR0913 - see `inspect`
+    layout: Layout, recover: Recover, *, joining: bool, initialised: bool, same_boot: bool, base: Position | None
+) -> Disk:
     try:
         suspect = joining and _is_suspect(layout, same_boot=same_boot)
         disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)

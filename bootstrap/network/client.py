@@ -13,21 +13,13 @@ from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
-from bootstrap.core.model.codec import (
-    Json,
-    MessageInvalidError,
-    decode,
-    dump_prepare,
-    encode,
-    load_answer,
-    load_record,
-)
+from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState, Unknown
-from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.status.events import plain
+from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.text import one_line
 from bootstrap.network.auth import Message
 from bootstrap.network.http_server import shut
-from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, RECORD, Membership, Reply
+from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply
 
 UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
 """The cure where no agent has said a word, with the port's number behind it (R41)."""
@@ -47,26 +39,26 @@ class Client:
         """The cure that stands with every `Unknown` of a peer from which nothing came at all."""
         return f"{UNREACHED} {self.port}"
 
-    def record(self, pod: str, address: str) -> PodState | Unknown:
-        """Ask a pod for its record."""
-        reply = self._exchange("GET", RECORD, pod, address, b"")
-        return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_record)
+    def ask_state(self, pod: str, address: str) -> PodState | Unknown:
+        """Ask a pod for its state."""
+        reply = self._exchange("GET", STATE, pod, address, b"")
+        return reply if isinstance(reply, Unknown) else _checked(pod, reply, PodState)
 
-    def prepare(self, pod: str, address: str, prepare: Prepare) -> tuple[PodState, Refusal | None] | Unknown:
-        """Ask a pod to promise; answers with its record after that, and the refusal if there is one."""
-        reply = self._exchange("POST", PREPARE, pod, address, encode(dump_prepare(prepare)))
-        return reply if isinstance(reply, Unknown) else _checked(pod, reply, load_answer)
+    def ask_promise(self, pod: str, address: str, prepare: Prepare) -> PrepareReply | Unknown:
+        """Ask a pod to promise."""
+        reply = self._exchange("POST", PREPARE, pod, address, encode(prepare))
+        return reply if isinstance(reply, Unknown) else _checked(pod, reply, PrepareReply)
 
-    def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> Json | Unknown:
+    def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         """Ask with the newest key, then the previous one: a pod that was not restarted yet knows only that (R34)."""
-        reply: Json | Unknown = FORBIDDEN
+        reply: bytes | Unknown = FORBIDDEN
         for key in self.membership.keys:
             reply = self._ask(key, f"{method} {path}", pod, address, body)
             if reply is not FORBIDDEN:
                 break
         return reply
 
-    def _ask(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> Json | Unknown:
+    def _ask(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         me = self.membership
         nonce = secrets.token_hex(16)
         request = Message("request", target, me.cluster_id, me.sender, pod, nonce, body)
@@ -80,16 +72,13 @@ class Client:
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN
         if response.status != HTTPStatus.OK:
-            return Unknown(f"it answers {response.status} {plain(response.reason)[:40]}")
+            return Unknown(f"it answers {response.status} {one_line(response.reason)[:40]}")
         sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
         if len(raw) > MAX_BODY or not request.answer(sender, raw).verified(me.keys, seal):
             return Unknown("its answer is not sealed with our key and cluster id")
         if sender.partition("/")[0] != pod:
             return Unknown(f"{sender.partition('/')[0]} answers in its place")
-        try:
-            return decode(raw)
-        except MessageInvalidError as exc:
-            return Unknown(f"its answer is not understood: {exc}")
+        return raw
 
 
 FORBIDDEN = Unknown("it does not accept our key or our cluster id")
@@ -125,16 +114,16 @@ def _fetch(
 SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s")
 
 
-def _checked(pod: str, reply: Json, load: Callable[[object], Reply]) -> Reply | Unknown:
+def _checked(pod: str, raw: bytes, kind: type[Reply]) -> Reply | Unknown:
     try:
-        loaded = load(reply)
+        reply = decode(kind, raw)
     except MessageInvalidError as exc:
         return Unknown(f"its answer is not understood: {exc}")
-    record = loaded if isinstance(loaded, PodState) else loaded[0]
+    state = reply if isinstance(reply, PodState) else reply.state
     # A pod speaks for itself only: its name ends in its ordinal.
-    if record.pod != pod or not pod.endswith(f"-{record.ordinal}"):
-        return Unknown(f"it answers as {record.pod}")
-    return loaded
+    if state.pod != pod or not pod.endswith(f"-{state.ordinal}"):
+        return Unknown(f"it answers as {state.pod}")
+    return reply
 
 
 def _why(exc: Exception) -> str:
@@ -143,7 +132,7 @@ def _why(exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror.lower()
     # Whoever has the address may have said this, and it goes to logs and terminals.
-    return plain(str(exc))[:80].strip() or type(exc).__name__
+    return one_line(str(exc))[:80].strip() or type(exc).__name__
 
 
 def _cut(sock: socket.socket, late: threading.Event) -> None:

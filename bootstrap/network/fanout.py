@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bootstrap.core.model.facts import PodState, Unknown
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.network.directory import Directory
 from peerfinder.errors import PeerFinderError
 
@@ -61,9 +61,9 @@ class Peers:
 
     def records(self, pods: list[str]) -> dict[str, PodState | Unknown]:
         """Ask these pods for their records."""
-        return self._told_of_port(self._all({pod: partial(self.client.record, pod) for pod in pods}))
+        return self._told_of_port(self._all({pod: partial(self.client.ask_state, pod) for pod in pods}))
 
-    def promises(self, asked: dict[str, Prepare]) -> dict[str, tuple[PodState, Refusal | None] | Unknown]:
+    def promises(self, asked: dict[str, Prepare]) -> dict[str, PrepareReply | Unknown]:
         """Ask these pods to promise."""
         return self._all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
 
@@ -101,10 +101,10 @@ class Peers:
     def _reach_myself(self) -> bool:
         """Whether this pod's own agent answers at the address that its peers are told; unknown is yes."""
         address = self.directory.own_address
-        return not address or isinstance(self.client.record(self.directory.pod, address), PodState)
+        return not address or isinstance(self.client.ask_state(self.directory.pod, address), PodState)
 
-    def _prepare(self, pod: str, prepare: Prepare, address: str) -> tuple[PodState, Refusal | None] | Unknown:
-        return self.client.prepare(pod, address, prepare)
+    def _prepare(self, pod: str, prepare: Prepare, address: str) -> PrepareReply | Unknown:
+        return self.client.ask_promise(pod, address, prepare)
 
     def _all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
         from concurrent.futures import wait  # noqa: PLC0415  # see above

@@ -4,19 +4,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.messages import Refusal
+from bootstrap.core.model.messages import PrepareReply
 
-Reply = TypeVar("Reply", PodState, tuple[PodState, Refusal | None])
+Reply = TypeVar("Reply", PodState, PrepareReply)
 
-
-RECORD = "/v1/record"
-
+STATE = "/v1/state"
+"""GET: the pod's state."""
 
 PREPARE = "/v1/prepare"
-
+"""POST: a request for a promise."""
 
 MAX_BODY = 256 * 1024
-"""Bytes; a record of a set of 999 pods is below 100 kB."""
+"""Bytes; the state of a pod in a set of 999 pods is below 100 kB."""
 
 
 MAX_HEAD = 8192

@@ -2,19 +2,13 @@
 
 from collections.abc import Callable
 
-from bootstrap.core.model.codec import (
-    Json,
-    MessageInvalidError,
-    decode,
-    dump_record,
-    encode,
-    load_prepare,
-)
+from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.model.text import one_line
 from bootstrap.network.auth import Message
 from bootstrap.network.http_server import Bounded, OneRequest
-from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, PREPARE, RECORD, Membership
+from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, PREPARE, STATE, Membership
 
 MAX_CONNECTIONS = 64
 """At once; for one more the oldest is cut: a member needs milliseconds, and who only holds on must not shut it out."""
@@ -27,29 +21,29 @@ class Server(Bounded):
         self,
         address: tuple[str, int],
         membership: Membership,
-        record: Callable[[], PodState],
-        prepare: Callable[[Prepare], Refusal | None],
+        own_state: Callable[[], PodState],
+        promise: Callable[[Prepare], Refusal | None],
         noticed: Callable[[str, str], None] = lambda _sender, _state: None,
     ) -> None:
-        """Listen at once; `record`, `prepare` and `noticed` (who asks, and its state) are called from other threads."""
+        """Listen at once.  The functions are called from other threads; `noticed` gets the asker and its state."""
         self.membership = membership
         self.noticed = noticed
-        self.own_record = record
-        self.own_prepare = prepare
+        self.own_state = own_state
+        self.promise = promise
         super().__init__(address, Handler, MAX_CONNECTIONS)
 
-    def reply_to(self, request: Message) -> Json | None:
-        """The answer to a verified request, or None when there is no such path."""
-        if request.target == f"GET {RECORD}":
-            return dump_record(self.own_record())
+    def reply_to(self, request: Message) -> PodState | PrepareReply | None:
+        """The answer to a verified request; None when there is no such path.  Raises MessageInvalidError."""
+        if request.target == f"GET {STATE}":
+            return self.own_state()
         if request.target == f"POST {PREPARE}":
-            prepare = load_prepare(decode(request.body))
-            winner, promise = prepare.candidate, prepare.promise
-            itself = winner.ordinal == promise.candidate and winner.pod.endswith(f"-{winner.ordinal}")
-            if request.sender != f"{winner.pod}/{promise.boot_id}" or not itself:
+            prepare = decode(Prepare, request.body)
+            candidate, promise = prepare.candidate, prepare.promise
+            itself = candidate.ordinal == promise.candidate and candidate.pod.endswith(f"-{candidate.ordinal}")
+            if request.sender != f"{candidate.pod}/{promise.boot_id}" or not itself:
                 raise MessageInvalidError("a pod can ask for a promise for itself only")
-            refusal = self.own_prepare(prepare)
-            return {"record": dump_record(self.own_record()), "refusal": refusal.reason if refusal else None}
+            refusal = self.promise(prepare)
+            return PrepareReply(self.own_state(), refusal and Refusal(one_line(refusal.reason)))
         return None
 
 

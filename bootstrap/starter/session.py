@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bootstrap.control import channel
 from bootstrap.core.decision import join_order
 from bootstrap.core.galera import binlog
-from bootstrap.core.model.codec import Json, dump_disk, load_disk
+from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.predicates import STARTABLE
@@ -115,7 +115,7 @@ class Starter:
         ordinals = ordinals_in(hello) | self.shown
         pod_config.write(self.settings, self.secrets.cluster_id, self.directory, ordinals, addresses_in(hello))
         disk = self.disk or self.found(self.known(hello) or self.inspect(hello))
-        client.ask("report", disk=dump_disk(disk), fingerprint=self.fingerprint)
+        client.ask("report", disk=dump(disk), fingerprint=self.fingerprint)
         self.hello = hello
 
     def known(self, hello: Json) -> Disk | None:
@@ -123,7 +123,7 @@ class Starter:
 
         That one may have had another image: what it could read must be readable here, too.
         """
-        told = load_disk(hello["disk"]) if hello.get("disk") else None
+        told = load(Disk, hello["disk"]) if hello.get("disk") else None
         if told is None or told.data_class is DataClass.UNKNOWN:
             return None
         if hello.get("fingerprint") != inspection.fingerprint(self.layout):
@@ -173,7 +173,7 @@ class Starter:
         told, looked = "", time.monotonic()
         while True:
             verdict = client.ask("await")
-            line = f"{verdict['verdict']}: {verdict['reason']} [{verdict['rule']}]"
+            line = f"{verdict['kind']}: {verdict['reason']} [{verdict['rule']}]"
             if line != told:
                 self.say(line)
                 told = line
@@ -233,7 +233,7 @@ class Starter:
             return
         disk = self.inspect(self.hello)
         if disk != self.disk:
-            client.ask("report", disk=dump_disk(self.found(disk)), fingerprint=self.fingerprint)
+            client.ask("report", disk=dump(self.found(disk)), fingerprint=self.fingerprint)
 
     def take(self, client: channel.Client) -> Json:
         """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
@@ -264,7 +264,7 @@ class Starter:
         options = []
         disk = self.disk or Disk(DataClass.UNKNOWN)
         if permission["action"] == Action.BOOTSTRAP:
-            permission_file.consume(self.settings.permission, permission["term"])
+            permission_file.consume(self.settings.permission, int(str(permission["term"])))
             options.append("--wsrep-new-cluster")
         if disk.position and disk.data_class in STARTABLE and not permission["forced"]:
             # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
@@ -379,7 +379,7 @@ def let_go_first(verdict: Json) -> None:
 
 def decides(verdict: Json) -> bool:
     """Whether it is decided who starts first: this pod may start, or is bound by a promise, its own or another's."""
-    return permits(verdict) or (verdict["verdict"] == "wait" and bool(verdict["term"]))
+    return permits(verdict) or (verdict["kind"] == "wait" and bool(verdict["term"]))
 
 
 def on_start(starter: Starter) -> None:

@@ -7,22 +7,11 @@ A file that is there and cannot be read is an error, never an empty journal: a p
 
 import json
 import secrets
-from dataclasses import asdict, replace
+from dataclasses import fields
 from pathlib import Path
 
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model.codec import (
-    Json,
-    dump_fork,
-    dump_left,
-    dump_mark,
-    dump_word,
-    load_fork,
-    load_left,
-    load_mark,
-    load_promise,
-    load_word,
-)
+from bootstrap.core.model.codec import MessageInvalidError, dump, load
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.storage import atomic
 
@@ -37,9 +26,14 @@ class Journal:
         self.rooted = False
         """Whether the folder itself is durable: what is written into a folder that a power cut takes is gone, too."""
 
-    def write(self, memory: PersistentState, **changes: object) -> PersistentState:
-        """Make the memory with these changes durable and return it (R39); raises JournalUnwritableError."""
-        memory = replace(memory, **changes)  # type: ignore[arg-type]  # replace() checks the names, callers the types
+    def write(self, state: PersistentState) -> PersistentState:
+        """Make the state durable and return it (R39); raises JournalUnwritableError."""
+        content = {"version": VERSION, **dump(state)}
+        try:
+            # What could not be read back would leave a volume that only an editor can repair.
+            load(PersistentState, content)
+        except MessageInvalidError as exc:
+            raise JournalUnwritableError(f"the journal {self.path} is not written: {exc}") from exc
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.rooted:
@@ -47,12 +41,12 @@ class Journal:
                 atomic.sync_folder(self.path.parent.parent)
                 self.remove_remains()
                 self.rooted = True
-            atomic.replace(self.path, json.dumps(_dump(memory), indent=1).encode())
+            atomic.replace(self.path, json.dumps(content, indent=1).encode())
         except OSError as exc:
             raise JournalUnwritableError(
                 f"the journal {self.path} cannot be written ({exc.strerror}): make the volume writable"
             ) from exc
-        return memory
+        return state
 
     def remove_remains(self) -> None:
         """Remove what a killed agent has left half-written; only one agent lives on a volume."""
@@ -69,7 +63,7 @@ class Journal:
             raise JournalInvalidError(f"the journal {self.path} cannot be read ({exc.strerror})") from exc
         try:
             return _load(json.loads(raw))
-        except (ValueError, TypeError, KeyError, RecursionError) as exc:
+        except (ValueError, RecursionError) as exc:
             raise JournalInvalidError(
                 f"the journal {self.path} is damaged ({exc}): what it remembered is unknown; restore it from a backup"
             ) from exc
@@ -80,50 +74,10 @@ def new_memory(cluster_id: str, pod: str) -> PersistentState:
     return PersistentState(cluster_id, pod, volume_id=secrets.token_hex(8))
 
 
-def _dump(memory: PersistentState) -> Json:
-    """The memory as JSON values; what is not there is left out, so that an older release can read the rest."""
-    told: Json = {"version": VERSION, **asdict(memory)}
-    told["lineage"] = [dump_fork(fork) for fork in memory.lineage]
-    told["word"] = dump_word(memory.override) if memory.override else None
-    told["mark"] = dump_mark(memory.view_checkpoint) if memory.view_checkpoint else None
-    told["left"] = dump_left(memory.lost_view) if memory.lost_view else None
-    return {key: value for key, value in told.items() if value or key not in _SAID}
-
-
 def _load(value: object) -> PersistentState:
-    if not isinstance(value, dict) or value.pop("version", None) != VERSION:
+    if not isinstance(value, dict) or value.get("version") != VERSION:
         raise ValueError("unknown version")
-    promise, volumes = value.pop("promise"), value.pop("volumes")
-    forks, word, words = value.pop("lineage", []), value.pop("word", None), value.pop("words", [])
-    mark, left = value.pop("mark", None), value.pop("left", None)
-    memory = PersistentState(**value)
-    if not all(isinstance(getattr(memory, name), kind) for name, kind in _KINDS.items()):
-        raise TypeError("a value of the wrong type")
-    return replace(
-        memory,
-        promise=None if promise is None else load_promise(promise),
-        volumes=tuple((int(ordinal), str(volume)) for ordinal, volume in volumes),
-        lineage=tuple(load_fork(fork) for fork in forks),
-        override=None if word is None else load_word(word),
-        overrides=tuple(str(line) for line in words),
-        view_checkpoint=None if mark is None else load_mark(mark),
-        lost_view=None if left is None else load_left(left),
-    )
-
-
-_SAID = ("lineage", "word", "words", "mark", "left")
-"""What is there only after an operator's word, or once a view was seen."""
-
-
-_KINDS = {
-    "cluster_id": str,
-    "pod": str,
-    "volume_id": str,
-    "initialised": bool,
-    "joining": str,
-    "uuid": str,
-    "epoch": int,
-    "term": int,
-    "joined": int,
-    "strangers": bool,
-}
+    # What an older program does not know may be a promise of a new kind: it must not go on without it.
+    if unknown := sorted(value.keys() - {"version", *(field.name for field in fields(PersistentState))}):
+        raise ValueError(f"unknown key {unknown[0][:40]!r}")
+    return load(PersistentState, value)

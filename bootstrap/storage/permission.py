@@ -5,18 +5,31 @@ folder: what lies there from before must never start a second cluster.
 """
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
+from bootstrap.core.model.shapes import Token
 from bootstrap.errors import SettingInvalidError
 from bootstrap.process.boot_id import kernel_boot_id
 from bootstrap.storage import atomic
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """The content of the file."""
+
+    term: int
+    """The term of the bootstrap that is permitted."""
+    boot_id: Token
+    """The life of the agent that permits it."""
+    kernel_boot_id: Token
+    """The life of the machine that it holds in."""
+
+
 def lay_down(path: Path, term: int, boot_id: str) -> None:
     """Write the permission for this term, by this life of the agent, in this life of the machine; raises OSError."""
-    text = {"term": term, "boot_id": boot_id, "kernel_boot_id": kernel_boot_id()}
-    atomic.replace(path, encode(text))
+    atomic.replace(path, encode(Permission(term, boot_id, kernel_boot_id())))
 
 
 def void(path: Path) -> None:
@@ -25,14 +38,14 @@ def void(path: Path) -> None:
         path.unlink()
 
 
-def consume(path: Path, term: object) -> None:
+def consume(path: Path, term: int) -> None:
     """Use the permission up (R2); raises SettingInvalidError when it is not the one that was granted."""
     used = path.with_suffix(".used")
     try:
         path.rename(used)
         atomic.sync_folder(path.parent)
-        told = decode(used.read_bytes())
+        permission = decode(Permission, used.read_bytes())
     except (OSError, MessageInvalidError) as exc:
         raise SettingInvalidError(f"the permission {path} cannot be consumed ({exc}): nothing is started") from exc
-    if (told.get("term"), told.get("kernel_boot_id")) != (term, kernel_boot_id()):
+    if (permission.term, permission.kernel_boot_id) != (term, kernel_boot_id()):
         raise SettingInvalidError(f"the permission {path} is not the one that was granted: nothing is started")

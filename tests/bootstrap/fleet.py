@@ -21,7 +21,7 @@ from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.disk import DataClass, Disk, Position, View
 from bootstrap.core.model.facts import PodState, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
-from bootstrap.core.model.messages import Prepare
+from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
@@ -199,7 +199,7 @@ class Fleet:
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
             return Unknown("silent")
         refusal = asked.agent.prepare(prepare)
-        answer = (asked.agent.pod_state(), refusal)
+        answer = PrepareReply(asked.agent.pod_state(), refusal)
         self.interlude()
         return Unknown("silent") if fate == 2 else answer
 
@@ -250,7 +250,7 @@ class Fleet:
             self.begin(pod)
         elif not pod.reported:
             self.report(pod)
-        elif pod.agent.errand:
+        elif pod.agent.pending_order:
             self.put_aside(pod)
         else:
             self.take(pod)
@@ -493,7 +493,7 @@ class Fleet:
 
     def put_aside(self, pod: Pod) -> None:
         """The starter does it, and reports what there is then."""
-        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.errand:
+        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.pending_order:
             return
         alive = [set(p.component.log) for p in self.pods if p.component is not None]
         lost = self.acknowledged & set(pod.log) - set[int]().union(*alive)

@@ -81,10 +81,12 @@ def seen_by(own: PodState, *others: PodState | int) -> Facts:
     return Facts(own, peers)
 
 
-def spoken(record: PodState, *unheard: int, although: tuple[int, ...] = (), epoch: int = 9, **changes: Any) -> PodState:
+def spoken(
+    record: PodState, *unreachable: int, accepted_ahead: tuple[int, ...] = (), epoch: int = 9, **changes: Any
+) -> PodState:
     """The same pod with an operator's word for what is on its disk."""
     base = record.disk.position if record.disk else None
-    word = Override(epoch, base, frozenset(unheard), frozenset(although), **changes)
+    word = Override(epoch, base, frozenset(unreachable), frozenset(accepted_ahead), **changes)
     return replace(record, override=word, promise=Promise(epoch, record.ordinal, record.boot_id))
 
 
@@ -141,7 +143,7 @@ servers = st.builds(
     last_committed=st.integers(-1, 5),
     size=st.integers(0, 5),
 )
-promises = st.builds(Promise, term=st.integers(1, 3), winner=st.integers(0, 4), boot_id=boot_ids)
+promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4), boot_id=boot_ids)
 
 forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8), Fork("", -1, 2, A)])
 ordinals = st.frozensets(st.integers(0, 4), max_size=3)
@@ -149,8 +151,8 @@ words = st.builds(
     Override,
     epoch=st.integers(1, 4),
     base=st.none() | st.builds(Position, uuids, seqnos),
-    unheard=ordinals,
-    although=ordinals,
+    unreachable=ordinals,
+    accepted_ahead=ordinals,
     adopt=st.booleans(),
 )
 

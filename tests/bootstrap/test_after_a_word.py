@@ -132,12 +132,12 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     fleet.lose(third)
     fleet.find(third)
     fleet.restart_agent(third)
-    agent_of(third).bind(Promise(99, 0, "an agent that is gone"))
+    agent_of(third).bind(Promise(99, 0, "an-agent-that-is-gone"))
     fleet.kill_agent(first)
     for step in (fleet.begin, fleet.report, fleet.round):
         step(third)
     fleet.discard(third)
-    assert agent_of(third).errand == "discard"
+    assert agent_of(third).pending_order == "discard"
     assert agent_of(third).durable.promise is None
     assert restart(fleet, third).durable.promise is None
     for step in (fleet.begin, fleet.report, fleet.round, fleet.round):
@@ -166,7 +166,7 @@ def test_no_word_is_taken_against_a_pod_that_was_not_asked_yet() -> None:
 
 def test_the_operator_is_told_of_every_volume_that_is_gone() -> None:
     member = frozen(0, volumes=((1, "volume-1"), (2, "before")))
-    found = survey_pods(seen_by(member, blank(1, history=True), blank(2)))
+    found = survey_pods(seen_by(member, blank(1, was_synced=True), blank(2)))
     told = dict(found.lines)
     assert "what it held is gone" in told["galera-1"]
     assert "what it held is gone" in told["galera-2"]

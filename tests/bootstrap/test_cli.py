@@ -192,7 +192,7 @@ def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:
     agent = machine.agent()
     machine.start()
     path = machine.root / "data" / "meta" / "events.json"
-    until(lambda: path.exists() and "[P3]" in path.read_text(), "the decision on the disk")
+    until(lambda: path.exists() and "[all-heard]" in path.read_text(), "the decision on the disk")
     agent.kill()
     agent.wait()
     done = run(machine, "events", "-o", "json")
@@ -221,9 +221,9 @@ def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
     machine.agent()
     machine.start()
     until(lambda: machine.phase() == "frozen", "the report")
-    until(lambda: machine.status()["decision"]["rule"] == "P3", "the decision")
+    until(lambda: machine.status()["decision"]["rule"] == "all-heard", "the decision")
     done = run(machine, "explain")
-    assert "=> P3 nothing newer: waiting for galera-1 (unknown: " in done.stdout
+    assert "=> all-heard: waiting for galera-1 (unknown: " in done.stdout
     assert f"{A}:7" in done.stdout
 
 

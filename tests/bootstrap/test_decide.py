@@ -46,9 +46,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0), frozen(1), running(2), 3), Join, "join"),
     "the Primary has missed those that died -> join": (seen_by(frozen(0), frozen(1), running(2, size=1)), Join, "join"),
     "the Primary has members that are no pods -> join": (
-        seen_by(frozen(0), frozen(1), running(2, strangers=True)), Join, "join"),
+        seen_by(frozen(0), frozen(1), running(2, has_foreign_members=True)), Join, "join"),
     "the Primary may have members that are no pods, as I remember -> join": (
-        seen_by(frozen(0, strangers=True), frozen(1), running(2)), Join, "join"),
+        seen_by(frozen(0, has_foreign_members=True), frozen(1), running(2)), Join, "join"),
     "the Primary has not lost its quorum for long -> join": (
         replace(seen_by(frozen(0), frozen(1), running(2)), waited_for_quorum_loss=True), Join, "join"),
     "two of three died and I have promised -> wait for the winner": (
@@ -85,7 +85,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "promised, and an older Primary lives -> wait for the promise to end": (
         seen_by(frozen(0, promise=PROMISE), busy(1, Phase.BOOTSTRAPPING), running(2, epoch=2)), Wait, "promised"),
     "promised to myself -> go on": (
-        seen_by(frozen(0, promise=Promise(3, 0, "boot-0")), frozen(1), frozen(2)), Bootstrap, "P3"),
+        seen_by(frozen(0, promise=Promise(3, 0, "boot-0")), frozen(1), frozen(2)), Bootstrap, "all-heard"),
     # join
     "a Primary is ahead of me -> join": (seen_by(frozen(0, 10), running(1, 11), 2), Join, "join"),
     "a Primary is where I am -> join": (seen_by(frozen(0, 10), running(1, 10), 2), Join, "join"),
@@ -109,37 +109,37 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary has another history -> hold": (
         seen_by(frozen(0, 5), running(1, 10, uuid=B), 2), Hold, "other-history"),
     "a Primary without a name for its history is none -> wait": (
-        seen_by(frozen(0, 5), running(1, 10, uuid=NIL_UUID), 2), Wait, "P3"),
+        seen_by(frozen(0, 5), running(1, 10, uuid=NIL_UUID), 2), Wait, "all-heard"),
     # P3: everybody frozen
-    "a peer is silent -> wait": (seen_by(frozen(0), frozen(1), 2), Wait, "P3"),
-    "a peer was not asked yet -> wait": (seen_by(frozen(0), frozen(1)), Wait, "P3"),
+    "a peer is silent -> wait": (seen_by(frozen(0), frozen(1), 2), Wait, "all-heard"),
+    "a peer was not asked yet -> wait": (seen_by(frozen(0), frozen(1)), Wait, "all-heard"),
     "only a peer expects a further pod -> wait for that": (
-        seen_by(frozen(0), frozen(1, expected=frozenset({3})), frozen(2)), Wait, "P3"),
+        seen_by(frozen(0), frozen(1, expected=frozenset({3})), frozen(2)), Wait, "all-heard"),
     "a peer runs without being Primary -> wait": (
-        seen_by(frozen(0), frozen(1), running(2, status="non-Primary")), Wait, "P3"),
+        seen_by(frozen(0), frozen(1), running(2, status="non-Primary")), Wait, "all-heard"),
     "a peer still reads its datadir -> wait": (
-        seen_by(frozen(0), frozen(1), busy(2, Phase.RECOVERING)), Wait, "P3"),
-    "a peer has not reported -> wait": (seen_by(frozen(0), frozen(1), busy(2, Phase.STARTING)), Wait, "P3"),
-    "a peer bootstraps -> wait": (seen_by(frozen(0), frozen(1), busy(2, Phase.BOOTSTRAPPING)), Wait, "P3"),
-    "a peer joins -> wait": (seen_by(frozen(0), frozen(1), busy(2, Phase.JOINING)), Wait, "P3"),
+        seen_by(frozen(0), frozen(1), busy(2, Phase.RECOVERING)), Wait, "all-heard"),
+    "a peer has not reported -> wait": (seen_by(frozen(0), frozen(1), busy(2, Phase.STARTING)), Wait, "all-heard"),
+    "a peer bootstraps -> wait": (seen_by(frozen(0), frozen(1), busy(2, Phase.BOOTSTRAPPING)), Wait, "all-heard"),
+    "a peer joins -> wait": (seen_by(frozen(0), frozen(1), busy(2, Phase.JOINING)), Wait, "all-heard"),
     "a peer's volume is held by something unknown -> wait": (
-        seen_by(frozen(0), frozen(1), busy(2, Phase.UNKNOWN)), Wait, "P3"),
-    "a peer's position is unknown -> wait": (seen_by(frozen(0, 99), frozen(1), blank(2, D.UNKNOWN)), Wait, "P3"),
+        seen_by(frozen(0), frozen(1), busy(2, Phase.UNKNOWN)), Wait, "all-heard"),
+    "a peer's position is unknown -> wait": (seen_by(frozen(0, 99), frozen(1), blank(2, D.UNKNOWN)), Wait, "all-heard"),
     "a peer's datadir names two histories -> wait": (
-        seen_by(frozen(0, 99), frozen(1), blank(2, D.UUID_MISMATCH)), Wait, "P3"),
+        seen_by(frozen(0, 99), frozen(1), blank(2, D.UUID_MISMATCH)), Wait, "all-heard"),
     "a peer's volume is another cluster's -> wait": (
-        seen_by(frozen(0, 99), frozen(1), blank(2, D.FOREIGN)), Wait, "P3"),
+        seen_by(frozen(0, 99), frozen(1), blank(2, D.FOREIGN)), Wait, "all-heard"),
     # first start
     "all are empty and I am the lowest -> create": (seen_by(blank(0), blank(1), blank(2)), Bootstrap, "first-start"),
     "all are empty and I am not the lowest -> wait": (seen_by(blank(1), blank(0), blank(2)), Wait, "first-start"),
-    "all are empty and the lowest is silent -> wait": (seen_by(blank(1), 0, blank(2)), Wait, "P3"),
+    "all are empty and the lowest is silent -> wait": (seen_by(blank(1), 0, blank(2)), Wait, "all-heard"),
     "I alone have an unused first database -> create on it": (
         seen_by(blank(1, D.INITIALIZED), blank(0), blank(2)), Bootstrap, "first-start"),
     "a peer has an unused first database -> wait for it": (
         seen_by(blank(0), blank(1, D.INITIALIZED), blank(2)), Wait, "first-start"),
     "all are empty and one was a member before -> hold": (
-        seen_by(blank(0), blank(1, history=True), blank(2)), Hold, "all-empty"),
-    "empty beside data is no first start": (seen_by(blank(0), frozen(1), blank(2)), Wait, "P3"),
+        seen_by(blank(0), blank(1, was_synced=True), blank(2)), Hold, "all-empty"),
+    "empty beside data is no first start": (seen_by(blank(0), frozen(1), blank(2)), Wait, "all-heard"),
     # one-history
     "nobody has usable data -> hold": (
         seen_by(blank(0, D.SST_INTERRUPTED, joining=True), blank(1), blank(2)), Hold, "no-candidate"),
@@ -151,16 +151,16 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the volume of a member was replaced by an empty one -> hold": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), blank(1, volume_id="new"), frozen(2)), Hold, "replaced-volume"),
     "a former member's datadir was emptied -> hold": (
-        seen_by(frozen(0), blank(1, history=True), frozen(2)), Hold, "replaced-volume"),
+        seen_by(frozen(0), blank(1, was_synced=True), frozen(2)), Hold, "replaced-volume"),
     "a former member was killed in a state transfer of a permitted join -> go on": (
-        seen_by(frozen(0, volumes=OLD_VOLUMES), blank(1, D.SST_INTERRUPTED, history=True, joining=True), frozen(2)),
-        Bootstrap, "P3"),
+        seen_by(frozen(0, volumes=OLD_VOLUMES), blank(1, D.SST_INTERRUPTED, was_synced=True, joining=True), frozen(2)),
+        Bootstrap, "all-heard"),
     "a newcomer's empty volume that nobody has seen -> go on": (
-        seen_by(frozen(0, volumes=OLD_VOLUMES[:2]), frozen(1), blank(2)), Bootstrap, "P3"),
+        seen_by(frozen(0, volumes=OLD_VOLUMES[:2]), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "a newcomer that was seen empty and still is -> go on": (
-        seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "P3"),
+        seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "only a stale disk remembers the volume that was replaced since -> go on": (
-        seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Bootstrap, "P3"),
+        seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Bootstrap, "all-heard"),
     "the volume that was to found the cluster is gone before anybody joined -> hold": (
         seen_by(blank(0), blank(1, volumes=((0, "older"),)), blank(2)), Hold, "all-empty"),
     "the volume that was to found the cluster is there and still empty -> it does": (
@@ -185,14 +185,14 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
                 disk=Disk(D.SST_INTERRUPTED, Position(A, 6), transfer_may_be_complete=True), joining=True),
             running(1, 9, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "all are back: the new history starts, also beside disks beyond its fork": (
-        seen_by(frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5), frozen(2, 99)), Bootstrap, "P3"),
+        seen_by(frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5), frozen(2, 99)), Bootstrap, "all-heard"),
     "all are back: a disk beyond the fork waits for the new history": (
-        seen_by(frozen(2, 99), frozen(0, 5), frozen(1, 1, uuid=B, lineage=(A_TO_B,))), Wait, "P3"),
+        seen_by(frozen(2, 99), frozen(0, 5), frozen(1, 1, uuid=B, lineage=(A_TO_B,))), Wait, "all-heard"),
     "all are back: a torn disk beyond the fork does not stand in the way": (
         seen_by(
             frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5),
             replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, Position(A, 99), transfer_may_be_complete=True))),
-            Bootstrap, "P3"),
+            Bootstrap, "all-heard"),
     "all are back: a torn disk whose position is not known does": (
         seen_by(
             frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5),
@@ -208,94 +208,99 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         Hold, "two-histories"),
     # the operator's word
     "an operator has given the silent pod up -> bootstrap": (
-        seen_by(spoken(frozen(0), 2), frozen(1), 2), Bootstrap, "forced"),
+        seen_by(spoken(frozen(0), 2), frozen(1), 2), Bootstrap, "override"),
     "the pod that was given up answers and has no more -> bootstrap": (
-        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 9)), Bootstrap, "forced"),
+        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 9)), Bootstrap, "override"),
     "the pod that was given up answers and has more -> the word is void": (
-        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 11)), Wait, "forced"),
-    "another pod falls silent -> the word is void": (seen_by(spoken(frozen(0), 2), 1, 2), Wait, "forced"),
+        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 11)), Wait, "override"),
+    "another pod falls silent -> the word is void": (seen_by(spoken(frozen(0), 2), 1, 2), Wait, "override"),
     "a pod is ahead and was not named -> the word is void": (
-        seen_by(spoken(frozen(0), 2), frozen(1, 11), 2), Wait, "forced"),
+        seen_by(spoken(frozen(0), 2), frozen(1, 11), 2), Wait, "override"),
     "a pod is ahead and was named -> bootstrap": (
-        seen_by(spoken(frozen(0), 2, although=(1,)), frozen(1, 11), 2), Bootstrap, "forced"),
+        seen_by(spoken(frozen(0), 2, accepted_ahead=(1,)), frozen(1, 11), 2), Bootstrap, "override"),
     "a pod that nobody can read was not named -> the word is void": (
-        seen_by(spoken(frozen(0), 2), blank(1, D.UNKNOWN), 2), Wait, "forced"),
+        seen_by(spoken(frozen(0), 2), blank(1, D.UNKNOWN), 2), Wait, "override"),
     "a server lives outside a Primary -> the word is void": (
-        seen_by(spoken(frozen(0), 2), running(1, status="non-Primary"), 2), Wait, "forced"),
+        seen_by(spoken(frozen(0), 2), running(1, status="non-Primary"), 2), Wait, "override"),
     "a Primary lives -> join, whatever was said": (
         seen_by(spoken(frozen(0), 2), running(1), 2), Join, "join"),
     "my datadir is not the one that was spoken about -> the word is void": (
-        seen_by(replace(spoken(frozen(0), 2), disk=frozen(0, 8).disk), frozen(1, 7), 2), Wait, "forced"),
+        seen_by(replace(spoken(frozen(0), 2), disk=frozen(0, 8).disk), frozen(1, 7), 2), Wait, "override"),
     "my datadir is no candidate -> the word is void": (
-        seen_by(spoken(blank(0), 2), frozen(1), 2), Wait, "forced"),
+        seen_by(spoken(blank(0), 2), frozen(1), 2), Wait, "override"),
     "the word is for data that are to be adopted -> bootstrap": (
-        seen_by(spoken(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "forced"),
+        seen_by(spoken(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "the word is for data that nobody can read a position of -> bootstrap": (
-        seen_by(spoken(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "forced"),
+        seen_by(spoken(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "another pod has data, too -> nothing is adopted": (
-        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "forced"),
+        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "override"),
     "a pod is silent -> nothing is adopted": (
-        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), 1, adopt=True), 1, blank(2)), Wait, "forced"),
+        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), 1, adopt=True), 1, blank(2)), Wait, "override"),
     # epoch-floor
     "the best data are older than the floor -> hold": (
         replace(seen_by(frozen(0, epoch=3), frozen(1, 1, epoch=9), frozen(2)), min_epoch=4), Hold, "epoch-floor"),
     "the best data are of the floor's epoch -> bootstrap": (
-        replace(seen_by(frozen(0, epoch=4), frozen(1, 1), frozen(2)), min_epoch=4), Bootstrap, "P3"),
+        replace(seen_by(frozen(0, epoch=4), frozen(1, 1), frozen(2)), min_epoch=4), Bootstrap, "all-heard"),
     "old data may join": (
         replace(seen_by(frozen(0, 1, epoch=3), running(1, epoch=4), running(2, epoch=4)), min_epoch=4), Join, "join"),
     "everything is empty under a floor -> hold": (
         replace(seen_by(blank(0), blank(1), blank(2)), min_epoch=1), Hold, "epoch-floor"),
     "an operator's word is above the floor": (
-        replace(seen_by(spoken(frozen(0, epoch=3), 2), frozen(1), 2), min_epoch=4), Bootstrap, "forced"),
+        replace(seen_by(spoken(frozen(0, epoch=3), 2), frozen(1), 2), min_epoch=4), Bootstrap, "override"),
     "two histories under a floor -> a human must choose": (
         replace(seen_by(frozen(0, 99), frozen(1, 3, uuid=B), frozen(2, 99)), min_epoch=4), Hold, "two-histories"),
     # winner
-    "I am the most advanced -> bootstrap": (seen_by(frozen(1, 10), frozen(0, 9), frozen(2, 8)), Bootstrap, "P3"),
-    "a peer is the most advanced -> wait for it": (seen_by(frozen(0, 9), frozen(1, 10), frozen(2, 8)), Wait, "P3"),
+    "I am the most advanced -> bootstrap": (seen_by(frozen(1, 10), frozen(0, 9), frozen(2, 8)), Bootstrap, "all-heard"),
+    "a peer is the most advanced -> wait for it": (
+        seen_by(frozen(0, 9), frozen(1, 10), frozen(2, 8)), Wait, "all-heard"),
     "equal positions: the clean one -> bootstrap": (
-        seen_by(frozen(2), frozen(0, data_class=D.CRASHED), frozen(1, data_class=D.LOST_GRASTATE)), Bootstrap, "P3"),
+        seen_by(frozen(2), frozen(0, data_class=D.CRASHED), frozen(1, data_class=D.LOST_GRASTATE)),
+        Bootstrap, "all-heard"),
     "equal positions: crashed before lost grastate": (
-        seen_by(frozen(2, data_class=D.CRASHED), frozen(0, data_class=D.LOST_GRASTATE), blank(1)), Bootstrap, "P3"),
+        seen_by(frozen(2, data_class=D.CRASHED), frozen(0, data_class=D.LOST_GRASTATE), blank(1)),
+        Bootstrap, "all-heard"),
     "equal positions: lost grastate before DDL crash": (
-        seen_by(frozen(2, data_class=D.LOST_GRASTATE), frozen(0, data_class=D.DDL_CRASH), blank(1)), Bootstrap, "P3"),
+        seen_by(frozen(2, data_class=D.LOST_GRASTATE), frozen(0, data_class=D.DDL_CRASH), blank(1)),
+        Bootstrap, "all-heard"),
     "equal positions and classes: safe_to_bootstrap decides": (
-        seen_by(frozen(2, safe=True), frozen(0), frozen(1)), Bootstrap, "P3"),
-    "equal in everything: the lowest ordinal": (seen_by(frozen(0), frozen(1), frozen(2)), Bootstrap, "P3"),
+        seen_by(frozen(2, safe=True), frozen(0), frozen(1)), Bootstrap, "all-heard"),
+    "equal in everything: the lowest ordinal": (seen_by(frozen(0), frozen(1), frozen(2)), Bootstrap, "all-heard"),
     "safe_to_bootstrap never beats a higher position": (
-        seen_by(frozen(0, 9, safe=True), frozen(1, 10, D.CRASHED), frozen(2, 9)), Wait, "P3"),
-    "a single expected pod -> bootstrap": (seen_by(frozen(0, expected=frozenset({0}))), Bootstrap, "P3"),
+        seen_by(frozen(0, 9, safe=True), frozen(1, 10, D.CRASHED), frozen(2, 9)), Wait, "all-heard"),
+    "a single expected pod -> bootstrap": (seen_by(frozen(0, expected=frozenset({0}))), Bootstrap, "all-heard"),
 }  # fmt: skip
 
 INCIDENTS: dict[str, tuple[Facts, Kind, str]] = {
     "mariadb-operator 1108: two joiners in aborted transfers never win over the silent one with the data": (
-        seen_by(blank(1, D.SST_INTERRUPTED, joining=True), blank(2, D.SST_INTERRUPTED, joining=True), 0), Wait, "P3"),
+        seen_by(blank(1, D.SST_INTERRUPTED, joining=True), blank(2, D.SST_INTERRUPTED, joining=True), 0),
+        Wait, "all-heard"),
     "mariadb-operator 1108: nor when the one with the data is back": (
         seen_by(blank(1, D.SST_INTERRUPTED, joining=True), blank(2, D.SST_INTERRUPTED, joining=True), frozen(0, 900)),
-        Wait, "P3"),
+        Wait, "all-heard"),
     "mariadb-operator 1701: a flag beside the nil uuid is no candidate": (
         seen_by(replace(blank(0), disk=Disk(D.SST_INTERRUPTED, None, safe_to_bootstrap=True), joining=True),
-                frozen(1, 7, D.CRASHED), frozen(2, 7, D.CRASHED)), Wait, "P3"),
+                frozen(1, 7, D.CRASHED), frozen(2, 7, D.CRASHED)), Wait, "all-heard"),
     "mariadb-operator 1626: the former winner starts again beside its cluster and joins": (
         seen_by(frozen(0, 40, safe=True, epoch=3), running(1, 50, epoch=3), running(2, 50, epoch=3)), Join, "join"),
     "mariadb-operator 959: all crashed, nobody has the flag, the highest starts without a human": (
-        seen_by(frozen(2, 31, D.CRASHED), frozen(0, 30, D.CRASHED), frozen(1, 30, D.CRASHED)), Bootstrap, "P3"),
+        seen_by(frozen(2, 31, D.CRASHED), frozen(0, 30, D.CRASHED), frozen(1, 30, D.CRASHED)), Bootstrap, "all-heard"),
     "K8SPXC-824: the pod with the flag is not pod 0": (
-        seen_by(frozen(2, 30, safe=True), frozen(0, 29, D.CRASHED), frozen(1, 29, D.CRASHED)), Bootstrap, "P3"),
+        seen_by(frozen(2, 30, safe=True), frozen(0, 29, D.CRASHED), frozen(1, 29, D.CRASHED)), Bootstrap, "all-heard"),
     "bitnami 6698: pod 0 that cannot see its cluster never founds a second one": (
-        seen_by(frozen(0, 30, safe=True), 1, 2), Wait, "P3"),
+        seen_by(frozen(0, 30, safe=True), 1, 2), Wait, "all-heard"),
     "kubeblocks 2730: a refused connection does not mean that no peer lives": (
-        Facts(frozen(0, 30), {1: Unknown("connection refused"), 2: Unknown("connection refused")}), Wait, "P3"),
+        Facts(frozen(0, 30), {1: Unknown("connection refused"), 2: Unknown("connection refused")}), Wait, "all-heard"),
     "manticore 174: pod 0 of two restarts next to a live pod 1 and joins": (
         seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})),
                 running(1, 31, expected=frozenset({0, 1}), size=1)), Join, "join"),
     "manticore 174: the same with pod 1 out of sight": (
-        seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})), 1), Wait, "P3"),
+        seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})), 1), Wait, "all-heard"),
     "resource-agents 1323: the flag with the nil uuid beside two whole disks": (
         seen_by(frozen(1, 7, D.CRASHED),
                 replace(blank(0), disk=Disk(D.SST_INTERRUPTED, None, safe_to_bootstrap=True), joining=True),
-                frozen(2, 7, D.CRASHED)), Bootstrap, "P3"),
+                frozen(2, 7, D.CRASHED)), Bootstrap, "all-heard"),
     "bitnami 33938: the flag on a stale disk does not rewind the cluster": (
-        seen_by(frozen(0, 100, safe=True), frozen(1, 250, D.CRASHED), frozen(2, 250, D.CRASHED)), Wait, "P3"),
+        seen_by(frozen(0, 100, safe=True), frozen(1, 250, D.CRASHED), frozen(2, 250, D.CRASHED)), Wait, "all-heard"),
 }  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from bootstrap.agent.control_handler import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_
 from bootstrap.agent.ports import Answer, Ports
 from bootstrap.control.channel import Client, Server
 from bootstrap.core.decision.decide import RULES
-from bootstrap.core.model.codec import dump_disk
+from bootstrap.core.model.codec import dump
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Fork, Override, Phase, PodState, Unknown
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import A, B, frozen, running
@@ -82,7 +82,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def report(client: Client, data_class: DataClass = DataClass.EMPTY) -> None:
     client.ask("hello")
-    client.ask("report", disk=dump_disk(Disk(data_class)), fingerprint="print")
+    client.ask("report", disk=dump(Disk(data_class)), fingerprint="print")
 
 
 def test_hello_tells_what_a_starter_needs_to_know(office: Office) -> None:
@@ -106,7 +106,7 @@ def test_a_report_is_offered_to_the_next_starter(office: Office) -> None:
     first.close()
     office.until(Phase.FROZEN)
     told = office.client().ask("hello")
-    assert told["disk"] == dump_disk(Disk(DataClass.EMPTY))
+    assert told["disk"] == dump(Disk(DataClass.EMPTY))
     assert told["fingerprint"] == "print"
 
 
@@ -114,11 +114,11 @@ def test_a_starter_waits_and_takes(office: Office) -> None:
     client = office.client()
     report(client)
     told = client.ask("await")
-    assert (told["verdict"], told["action"], told["rule"]) == ("wait", None, "P3")
+    assert (told["kind"], told["action"], told["rule"]) == ("wait", None, "all-heard")
     office.peers["galera-1"] = running(1, 50)
     while not told["action"]:
         told = client.ask("await")
-    assert (told["verdict"], told["rule"]) == ("join", "join")
+    assert (told["kind"], told["rule"]) == ("join", "join")
     assert client.ask("take")["action"] == "join"
     assert office.agent.lifecycle.phase is Phase.JOINING
     assert client.ask("take")["action"] is None
@@ -131,7 +131,7 @@ def test_who_has_not_said_hello_takes_nothing(office: Office) -> None:
     while not starter.ask("await")["action"]:
         pass
     assert stranger.ask("take")["action"] is None
-    stranger.ask("report", disk=dump_disk(Disk(DataClass.UNKNOWN)), fingerprint="x")
+    stranger.ask("report", disk=dump(Disk(DataClass.UNKNOWN)), fingerprint="x")
     assert office.agent.lifecycle.disk == Disk(DataClass.EMPTY)
     assert starter.ask("take")["action"] == "join"
 
@@ -139,7 +139,7 @@ def test_who_has_not_said_hello_takes_nothing(office: Office) -> None:
 def test_without_a_hello_there_is_no_starter_to_report_or_to_take(office: Office) -> None:
     """Nobody holds the volume's lock then, so nothing that is said of its datadir can be frozen."""
     stranger = office.client()
-    stranger.ask("report", disk=dump_disk(Disk(DataClass.EMPTY)), fingerprint="print")
+    stranger.ask("report", disk=dump(Disk(DataClass.EMPTY)), fingerprint="print")
     office.peers["galera-1"] = running(1, 50)
     stranger.ask("await")
     assert office.agent.lifecycle.disk is None
@@ -208,7 +208,7 @@ def test_status_tells_the_same_of_known_and_unknown_members(office: Office) -> N
     office.peers["galera-1"] = running(1, 50)
     client = office.client()
     report(client)
-    while client.ask("await")["verdict"] != "join":
+    while client.ask("await")["kind"] != "join":
         pass
     told = client.ask("status")
     assert told["schema"] == STATUS_SCHEMA
@@ -225,7 +225,7 @@ def test_status_tells_the_same_of_known_and_unknown_members(office: Office) -> N
 def test_explain_walks_the_rules_up_to_the_one_that_decides(office: Office) -> None:
     client = office.client()
     report(client)
-    while client.ask("await")["rule"] != "P3":
+    while client.ask("await")["rule"] != "all-heard":
         pass
     told = client.ask("explain")
     assert told["schema"] == EXPLAIN_SCHEMA
@@ -248,7 +248,7 @@ def force(office: Office, **said: object) -> dict[str, object]:
 def with_data(client: Client, seqno: int = 5) -> None:
     client.ask("hello")
     disk = Disk(DataClass.CRASHED, Position(A, seqno))
-    client.ask("report", disk=dump_disk(disk), fingerprint="print")
+    client.ask("report", disk=dump(disk), fingerprint="print")
 
 
 def test_looking_changes_nothing_and_tells_what_a_word_would_need(office: Office) -> None:
@@ -297,7 +297,7 @@ def test_a_word_is_durable_before_anybody_is_asked_and_void_when_a_pod_refuses(o
         assert written.override is not None
         assert written.promise is not None
         asked.extend(requests.values())
-        return {name: (frozen(1, 3), Refusal("no")) for name in requests}
+        return {name: PrepareReply(frozen(1, 3), Refusal("no")) for name in requests}
 
     office.agent.ports = replace(office.agent.ports, ask_promises=refuse)
     assert force(office, epoch=1, without=["galera-2"])["refusal"] == ""
@@ -342,7 +342,7 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
     assert "does not hold" in str(client.ask("discard", delete=False)["refusal"])
     office.peers["galera-2"] = running(2, 50, uuid=B)
     assert "two clusters are alive" in str(client.ask("discard", delete=False)["refusal"])
-    assert office.agent.errand == ""
+    assert office.agent.pending_order == ""
 
 
 def test_the_starter_is_told_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:
@@ -370,7 +370,7 @@ def test_a_discard_that_was_not_done_is_told(office: Office) -> None:
     for data_class, undone in ((DataClass.CRASHED, "discard"), (DataClass.SST_INTERRUPTED, "")):
         assert office.client().ask("discard", delete=False)["refusal"] == ""
         disk = Disk(data_class, Position(A, 99) if undone else None)
-        starter.ask("report", disk=dump_disk(disk), fingerprint="print")
+        starter.ask("report", disk=dump(disk), fingerprint="print")
         fate = office.client().ask("fate")
         assert (fate["errand"], fate["undone"]) == ("", undone)
 

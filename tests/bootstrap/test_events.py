@@ -15,22 +15,11 @@ from hypothesis import strategies as st
 from bootstrap.agent import transfer_size
 from bootstrap.agent.recorder import Recorder
 from bootstrap.control.channel import MAX_LINE
+from bootstrap.core.model import text
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
-from bootstrap.core.status import events
-from bootstrap.core.status.events import (
-    FREQUENT,
-    KEPT,
-    KEPT_RARE,
-    KINDS,
-    LONGEST,
-    Event,
-    LogInvalidError,
-    bounded,
-    dump,
-    load,
-    plain,
-)
+from bootstrap.core.model.text import LONGEST, one_line
+from bootstrap.core.status.events import FREQUENT, KEPT, KEPT_RARE, KINDS, Event, LogInvalidError, bounded, dump, load
 from bootstrap.storage import atomic, event_log
 from tests.bootstrap.records import examples
 
@@ -41,7 +30,7 @@ def event(n: int, kind: str = "decision", text: str = "x") -> Event:
     return Event(n, "2026-01-01T00:00:00.000Z", kind, text)
 
 
-texts = st.text(max_size=2 * LONGEST).map(plain)
+texts = st.text(max_size=2 * LONGEST).map(one_line)
 logs = st.lists(st.builds(Event, st.integers(1), texts, st.sampled_from(list(KINDS)), texts), max_size=20).map(bounded)
 
 
@@ -61,7 +50,7 @@ def test_a_thousand_changes_of_mind_do_not_push_out_a_bootstrap() -> None:
 
 def test_a_server_that_dies_at_every_start_does_not_push_out_an_operators_word() -> None:
     chronicle = Recorder()
-    chronicle.note("word", "force epoch 7")
+    chronicle.note("override", "force epoch 7")
     for n in range(500):
         chronicle.note("promise", f"term {n}")
         chronicle.note("join", f"joins {n}")
@@ -85,8 +74,8 @@ def test_the_log_is_bounded_whatever_is_told_of_each_kind() -> None:
 
 
 def test_an_event_is_one_line_without_control_characters() -> None:
-    assert plain("a\nb\x1b[31mc\x00\u2028d") == "a b [31mc  d"
-    assert len(plain("x" * 10_000)) == LONGEST
+    assert one_line("a\nb\x1b[31mc\x00\u2028d") == "a b [31mc  d"
+    assert len(one_line("x" * 10_000)) == LONGEST
 
 
 def test_frequent_kinds_are_kinds() -> None:
@@ -241,7 +230,7 @@ def test_the_schema_knows_the_kinds_and_the_bound() -> None:
     schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "events-v1.json").read_text())
     item = schema["properties"]["events"]["items"]["properties"]
     assert set(item["kind"]["enum"]) == set(KINDS)
-    assert item["text"]["maxLength"] == events.LONGEST
+    assert item["text"]["maxLength"] == text.LONGEST
 
 
 def test_the_schema_of_status_knows_every_phase_and_class() -> None:

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.core.model.codec import dump_prepare, dump_record, encode
+from bootstrap.core.model.codec import encode
 from bootstrap.core.model.facts import PodState, Promise, Unknown
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.network.auth import Message
 from bootstrap.network.client import Client
 from bootstrap.network.protocol import MAX_BODY, Membership
@@ -65,7 +65,7 @@ def peer() -> Iterator[Peer]:
 
 
 def ask(port: int, membership: Membership | None = None) -> PodState | Unknown:
-    return Client(membership or member(), port).record("galera-1", HOST)
+    return Client(membership or member(), port).ask_state("galera-1", HOST)
 
 
 def reason(reply: object) -> str:
@@ -84,22 +84,22 @@ def test_a_member_gets_the_record(peer: Peer) -> None:
 
 def test_a_request_for_a_promise_arrives_whole_and_is_answered_with_the_record_after_it(peer: Peer) -> None:
     prepare = asks_for()
-    assert Client(member(), peer.port).prepare("galera-1", HOST, prepare) == (RECORD, None)
+    assert Client(member(), peer.port).ask_promise("galera-1", HOST, prepare) == PrepareReply(RECORD, None)
     assert peer.asked == [prepare]
 
 
 def test_who_asks_says_what_it_has_become(peer: Peer) -> None:
     client = Client(member(), peer.port)
-    client.record("galera-1", HOST)
+    client.ask_state("galera-1", HOST)
     client.state = lambda: "frozen"
-    client.record("galera-1", HOST)
-    client.prepare("galera-1", HOST, asks_for())
+    client.ask_state("galera-1", HOST)
+    client.ask_promise("galera-1", HOST, asks_for())
     assert peer.noticed == [("galera-0/boot-0", ""), ("galera-0/boot-0", "frozen"), ("galera-0/boot-0", "frozen")]
 
 
 def test_a_refusal_comes_back_with_its_reason(peer: Peer) -> None:
     peer.refusal = Refusal("I am running, not frozen")
-    assert Client(member(), peer.port).prepare("galera-1", HOST, asks_for()) == (RECORD, peer.refusal)
+    assert Client(member(), peer.port).ask_promise("galera-1", HOST, asks_for()) == PrepareReply(RECORD, peer.refusal)
 
 
 def test_nobody_listens() -> None:
@@ -117,7 +117,7 @@ STRANGERS = {
 @pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS.keys())
 def test_a_stranger_learns_nothing_and_changes_nothing(stranger: Membership, peer: Peer) -> None:
     assert reason(ask(peer.port, stranger)) == "it does not accept our key or our cluster id"
-    assert isinstance(Client(stranger, peer.port).prepare("galera-1", HOST, asks_for()), Unknown)
+    assert isinstance(Client(stranger, peer.port).ask_promise("galera-1", HOST, asks_for()), Unknown)
     assert peer.asked == []
     assert peer.noticed == []
 
@@ -154,13 +154,13 @@ def test_a_pod_cannot_speak_for_another_ordinal() -> None:
 
 def test_a_pod_can_ask_for_a_promise_for_itself_only(peer: Peer) -> None:
     client = Client(member("galera-2"), peer.port)
-    assert "400" in reason(client.prepare("galera-1", HOST, asks_for()))
+    assert "400" in reason(client.ask_promise("galera-1", HOST, asks_for()))
     other_life = asks_for(Promise(3, 2, "boot-0"), frozen(2, 9))
-    assert "400" in reason(client.prepare("galera-1", HOST, other_life))
+    assert "400" in reason(client.ask_promise("galera-1", HOST, other_life))
     other_winner = asks_for(Promise(3, 0, "boot-1"), frozen(2, 9))
-    assert "400" in reason(client.prepare("galera-1", HOST, other_winner))
+    assert "400" in reason(client.ask_promise("galera-1", HOST, other_winner))
     other_ordinal = asks_for(Promise(3, 0, "boot-1"), replace(frozen(0, 9), pod="galera-2"))
-    assert "400" in reason(client.prepare("galera-1", HOST, other_ordinal))
+    assert "400" in reason(client.ask_promise("galera-1", HOST, other_ordinal))
     assert peer.asked == []
 
 
@@ -254,8 +254,8 @@ def test_is_unknown_in_bounded_time_with_a_reason(behave: Behave, why: str) -> N
 def sealed_answer(request: bytes, *, pod: str = "galera-1", nonce: str = "") -> bytes:
     """A well sealed answer, to another nonce if one is given."""
     asked_with = request.partition(b"Nonce: ")[2].partition(b"\r\n")[0].decode()
-    body, sender = encode(dump_record(RECORD)), f"{pod}/boot-1"
-    request_of = Message("request", "GET /v1/record", "cluster", "galera-0/boot-0", pod, nonce or asked_with, b"")
+    body, sender = encode(RECORD), f"{pod}/boot-1"
+    request_of = Message("request", "GET /v1/state", "cluster", "galera-0/boot-0", pod, nonce or asked_with, b"")
     seal = request_of.answer(sender, body).seal(NEW)
     return f"HTTP/1.0 200 OK\r\nSender: {sender}\r\nSeal: {seal}\r\n\r\n".encode() + body
 
@@ -299,9 +299,9 @@ def raw(port: int, request: bytes) -> bytes:
 
 
 BAD_REQUESTS: dict[str, tuple[bytes, bytes]] = {
-    "without a seal": (b"GET /v1/record HTTP/1.0\r\n\r\n", b"403"),
-    "with a wrong seal": (b"GET /v1/record HTTP/1.0\r\nSender: galera-0/b\r\nNonce: 1\r\nSeal: 00\r\n\r\n", b"403"),
-    "with a seal that is no text": (b"GET /v1/record HTTP/1.0\r\nSeal: \xff\xfe\r\n\r\n", b"403"),
+    "without a seal": (b"GET /v1/state HTTP/1.0\r\n\r\n", b"403"),
+    "with a wrong seal": (b"GET /v1/state HTTP/1.0\r\nSender: galera-0/b\r\nNonce: 1\r\nSeal: 00\r\n\r\n", b"403"),
+    "with a seal that is no text": (b"GET /v1/state HTTP/1.0\r\nSeal: \xff\xfe\r\n\r\n", b"403"),
     "for another path, without a seal": (b"GET /metrics HTTP/1.0\r\n\r\n", b"403"),
     "for a promise, without a seal": (b"POST /v1/prepare HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}", b"403"),
     "with a body that is too long": (
@@ -312,7 +312,7 @@ BAD_REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "with a length in foreign digits": (b"POST /v1/prepare HTTP/1.0\r\nContent-Length: \xb2\r\n\r\n", b"413"),
     "without the length of its body": (b"POST /v1/prepare HTTP/1.0\r\n\r\n{}", b"413"),
     "in another language": (b"\x16\x03\x01 hello\r\n\r\n", b"400"),
-    "with another method": (b"DELETE /v1/record HTTP/1.0\r\n\r\n", b"501"),
+    "with another method": (b"DELETE /v1/state HTTP/1.0\r\n\r\n", b"501"),
 }  # fmt: skip
 
 
@@ -343,7 +343,7 @@ def test_a_member_that_asks_nonsense_is_told(body: bytes, peer: Peer) -> None:
 
 
 def test_a_body_that_was_changed_on_the_way_is_refused(peer: Peer) -> None:
-    request = sealed_post("/v1/prepare", encode(dump_prepare(asks_for())))
+    request = sealed_post("/v1/prepare", encode(asks_for()))
     assert b"200" in raw(peer.port, request).splitlines()[0]
     assert b"403" in raw(peer.port, request.replace(b'"term":3', b'"term":4')).splitlines()[0]
     assert len(peer.asked) == 1
@@ -353,7 +353,7 @@ def test_idle_connections_do_not_shut_members_out(peer: Peer) -> None:
     with contextlib.ExitStack() as stack:
         for number in range(200):
             sock = stack.enter_context(socket.create_connection((HOST, peer.port), timeout=BOUND_S))
-            sock.sendall(b"GET /v1/record HTTP/1.0\r\nX: "[: 1 + number % 25])
+            sock.sendall(b"GET /v1/state HTTP/1.0\r\nX: "[: 1 + number % 25])
         assert ask(peer.port) == RECORD
         assert len(peer.server.live) <= MAX_CONNECTIONS
         assert ask(peer.port) == RECORD
@@ -382,7 +382,7 @@ def test_idle_connections_that_keep_dripping_do_not_shut_members_out(peer: Peer)
 
 
 DRIPS = {
-    "its head": b"GET /v1/record HTTP/1.0\r\nX: ",
+    "its head": b"GET /v1/state HTTP/1.0\r\nX: ",
     "its body": b"POST /v1/prepare HTTP/1.0\r\nContent-Length: 9999\r\n\r\n",
 }
 
@@ -404,7 +404,7 @@ def test_a_client_that_does_not_come_to_an_end_is_cut(beginning: bytes, peer: Pe
 def test_a_head_that_is_too_long_is_cut(peer: Peer) -> None:
     """Below what http.server allows: a hundred headers of 64 KiB."""
     header = b"X: " + b"x" * 60_000 + b"\r\n"
-    assert raw(peer.port, b"GET /v1/record HTTP/1.0\r\n" + 9 * header + b"\r\n") == b""
+    assert raw(peer.port, b"GET /v1/state HTTP/1.0\r\n" + 9 * header + b"\r\n") == b""
 
 
 def test_the_server_listens_on_ipv6() -> None:
@@ -412,7 +412,7 @@ def test_the_server_listens_on_ipv6() -> None:
         probe.bind(("::1", 0))
         server = Server(("::1", 0), member("galera-1"), lambda: RECORD, lambda _: None)
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        assert Client(member(), server.server_address[1]).record("galera-1", "::1") == RECORD
+        assert Client(member(), server.server_address[1]).ask_state("galera-1", "::1") == RECORD
         server.shutdown()
         server.server_close()
         return

@@ -92,7 +92,7 @@ def test_a_pod_that_is_not_ready_says_one_word_and_lives(port: Port) -> None:
 
 
 def test_an_agent_that_stands_still(port: Port) -> None:
-    port.view = view(turned=STUCK_S + 1, seen=STALE_S + 1)
+    port.view = view(looped_ago_s=STUCK_S + 1, observed_ago_s=STALE_S + 1)
     assert port.ask("/livez")[:2] == (503, "stuck\n")
     assert port.ask("/readyz")[:2] == (503, "stale\n")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bootstrap.core.decision.decide import decide
-from bootstrap.core.model.codec import decode, dump_record, encode, load_record
+from bootstrap.core.model.codec import decode, encode
 from bootstrap.core.model.disk import NIL_UUID, Disk
 from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
 from bootstrap.datadir import inspection
@@ -53,7 +53,7 @@ def known(told: Told, ordinal: int, everybody: frozenset[int], root: Path) -> Po
         expected=everybody,
         volumes=tuple((o, volume) for o, volume in journal.get("volumes", ())),
     )
-    return load_record(decode(encode(dump_record(record))))
+    return decode(PodState, encode(record))
 
 
 def live(told: str) -> Server:

@@ -14,8 +14,10 @@ from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.storage import atomic
 from bootstrap.storage.journal import Journal, new_memory
 
+U, T = "aaaaaaaa-0000-11ee-8000-000000000001", "bbbbbbbb-0000-11ee-8000-000000000002"
+
 FULL = PersistentState(
-    "cluster", "galera-0", "volume", initialised=True, joining_boot_id="boot", history_uuid="u", epoch=3,
+    "cluster", "galera-0", "volume", initialised=True, joining_boot_id="boot", history_uuid=U, epoch=3,
     promise=Promise(4, 1, "life"), highest_term=4, volumes=((1, "a"), (2, "b")),
 )  # fmt: skip
 
@@ -36,7 +38,7 @@ def test_what_was_written_is_read(journal: Journal) -> None:
 
 
 def test_a_change_leaves_the_rest_as_it_was(journal: Journal) -> None:
-    changed = journal.write(FULL, promise=None, epoch=5)
+    changed = journal.write(replace(FULL, promise=None, epoch=5))
     assert (changed.promise, changed.epoch, changed.volumes) == (None, 5, FULL.volumes)
     assert journal.read() == changed
 
@@ -84,14 +86,19 @@ def test_what_killed_agents_have_left_half_written_does_not_pile_up(journal: Jou
 
 
 def test_what_operators_have_said_is_remembered(journal: Journal) -> None:
-    word = Override(5, Position("u", 7), frozenset({2}), frozenset({1}))
-    memory = replace(FULL, lineage=(Fork("u", 7, 5), Fork("t", -1, 2, "u")), override=word, overrides=("said",))
+    word = Override(5, Position(U, 7), frozenset({2}), frozenset({1}))
+    memory = replace(FULL, lineage=(Fork(U, 7, 5), Fork(T, -1, 2, U)), override=word, overrides=("said",))
     assert journal.write(memory) == memory
     assert journal.read() == memory
 
 
-def test_without_an_operators_word_the_journal_is_that_of_the_release_before(journal: Journal) -> None:
-    assert not {"lineage", "word", "words"} & stored(journal).keys()
+def test_what_could_not_be_read_back_is_not_written(journal: Journal) -> None:
+    """It would leave a volume that only an editor can repair."""
+    journal.write(FULL)
+    for changes in ({"epoch": 2**63}, {"overrides": ("a line\nand another one",)}, {"volumes": ((1000, "a"),)}):
+        with pytest.raises(JournalUnwritableError, match=next(iter(changes))):
+            journal.write(replace(FULL, **changes))
+    assert journal.read() == FULL
 
 
 def test_every_volume_has_an_id_of_its_own() -> None:
@@ -126,22 +133,24 @@ WRONG: dict[str, dict[str, Any]] = {
     "a key more": {"surprise": 1},
     "a pod that is no text": {"pod": 1},
     "an epoch that is no number": {"epoch": "3"},
-    "a term that is no number": {"term": None},
+    "a term that is no number": {"highest_term": None},
     "a flag that is none": {"initialised": "yes"},
-    "a mark that is none": {"joining": True},
+    "a mark that is none": {"joining_boot_id": True},
     "a promise that is a word": {"promise": "galera-1"},
     "a promise that is a list": {"promise": []},
     "an empty promise": {"promise": {}},
-    "a promise without its term": {"promise": {"winner": 1, "boot_id": "x"}},
-    "a promise to nobody": {"promise": {"term": 1, "winner": None, "boot_id": "x"}},
-    "a promise whose term is text": {"promise": {"term": "1", "winner": 1, "boot_id": "x"}},
+    "a promise without its term": {"promise": {"candidate": 1, "boot_id": "x"}},
+    "a promise to nobody": {"promise": {"term": 1, "candidate": None, "boot_id": "x"}},
+    "a promise whose term is text": {"promise": {"term": "1", "candidate": 1, "boot_id": "x"}},
     "volumes that are none": {"volumes": 1},
     "volumes without ids": {"volumes": [1, 2]},
     "volumes of no ordinal": {"volumes": [["x", "a"]]},
     "forks that are none": {"lineage": [1]},
     "a fork without its parent": {"lineage": [{"seqno": 1, "epoch": 1, "uuid": ""}]},
-    "a word that is text": {"word": "force"},
-    "a word without its epoch": {"word": {"uuid": None, "unheard": [], "although": [], "adopt": False}},
+    "a word that is text": {"override": "force"},
+    "an epoch beyond 64 bits": {"epoch": 2**63},
+    "a line that writes to a terminal": {"overrides": ["\x1b[2J"]},
+    "a word without its epoch": {"override": {"base": None, "unreachable": [], "accepted_ahead": [], "adopt": False}},
 }
 
 

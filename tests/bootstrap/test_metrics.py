@@ -24,7 +24,7 @@ from tests.bootstrap.test_probes import OWN, SYNCED, view
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 TALLY = Counters(
-    kind="wait", rule="P3", since=40.0, decisions={("wait", "P3"): 2, ("hold", "own-disk"): 1},
+    kind="wait", rule="all-heard", since=40.0, decisions={("wait", "all-heard"): 2, ("hold", "own-disk"): 1},
     awaited={2: 70.0}, silent={2: 60.0}, asked={1: 9, 2: 9}, failures={2: 5},
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ def samples(of: ProbeView) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def full(**changes: object) -> ProbeView:
-    return view(None, pod=WAITING, verdict=RoundResult(Wait("P3", "x")), details=DETAILS, **changes)
+    return view(None, lifecycle=WAITING, result=RoundResult(Wait("all-heard", "x")), details=DETAILS, **changes)
 
 
 def gauges(of: ProbeView) -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_the_gauges_of_a_synced_member() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("blind", [view(None), view(seen=STALE_S + 1), view(pod=Lifecycle(held=False))])
+@pytest.mark.parametrize("blind", [view(None), view(observed_ago_s=STALE_S + 1), view(lifecycle=Lifecycle(held=False))])
 def test_what_is_not_known_has_no_value(blind: ProbeView) -> None:
     told = gauges(blind)
     assert told["server_answers"] == told["ready"] == "0"
@@ -82,15 +82,15 @@ def test_what_is_not_known_has_no_value(blind: ProbeView) -> None:
     ("verdict", "kind"),
     [
         (OWN, "none"),
-        (RoundResult(Wait("P3", "x")), "wait"),
+        (RoundResult(Wait("all-heard", "x")), "wait"),
         (RoundResult(Hold("own-disk", "x")), "hold"),
         (RoundResult(Stop("stuck-server", "x")), "stop"),
         (RoundResult(Join("join", "x"), Action.JOIN), "join"),
-        (RoundResult(Bootstrap("P3", "x"), Action.BOOTSTRAP), "bootstrap"),
+        (RoundResult(Bootstrap("all-heard", "x"), Action.BOOTSTRAP), "bootstrap"),
     ],
 )
 def test_exactly_one_kind_of_decision_is_1(verdict: RoundResult, kind: str) -> None:
-    told = gauges(view(verdict=verdict))
+    told = gauges(view(result=verdict))
     assert {name for name, value in told.items() if name.startswith("decision") and value == "1"} == {
         f'decision{{kind="{kind}"}}'
     }
@@ -125,9 +125,9 @@ def test_all_that_is_told_of_a_waiting_pod() -> None:
     assert {key: value for key, value in told.items() if key not in states} == {
         ("live",): "1", ("ready",): "0", ("server_answers",): "0", ("build_info", "1.2.3"): "1",
         ("cluster_info", A): "1", ("position_seqno",): str(2**60 + 1), ("epoch",): "4", ("term",): "7",
-        ("promised",): "1", ("journal_usable",): "1", ("decision_info", "wait", "P3"): "1",
+        ("promised",): "1", ("journal_usable",): "1", ("decision_info", "wait", "all-heard"): "1",
         ("decision_seconds",): "60", ("decisions_total", "hold", "own-disk"): "1",
-        ("decisions_total", "wait", "P3"): "2", ("join_written_bytes",): "4096",
+        ("decisions_total", "wait", "all-heard"): "2", ("join_written_bytes",): "4096",
         ("exchange_up", "galera-1"): "1", ("exchange_up", "galera-2"): "0",
         ("exchange_requests_total", "galera-1"): "9", ("exchange_requests_total", "galera-2"): "9",
         ("exchange_failures_total", "galera-1"): "0", ("exchange_failures_total", "galera-2"): "5",
@@ -143,7 +143,7 @@ def test_a_live_servers_position_counts_more_than_what_was_on_the_disk() -> None
 
 def test_what_is_not_known_of_a_pod_has_no_sample() -> None:
     blank = replace(DETAILS, bytes_received=None, version="", counters=Counters())
-    names = {name for name, _, _ in samples(view(None, pod=Lifecycle(), details=blank))}
+    names = {name for name, _, _ in samples(view(None, lifecycle=Lifecycle(), details=blank))}
     assert not names & {
         "build_info", "cluster_info", "position_seqno", "datadir_class", "join_written_bytes", "exchange_up",
         "waiting_seconds", "decisions_total",

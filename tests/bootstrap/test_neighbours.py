@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.core.model.facts import PodState, Promise, Unknown
-from bootstrap.core.model.messages import Prepare
+from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.network import fanout
 from bootstrap.network.client import UNREACHED, Client
 from bootstrap.network.directory import Directory
@@ -85,7 +85,7 @@ def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
     disk = frozen(1, 1).disk
     assert disk is not None
     prepare = Prepare(Promise(1, 0, "boot-0"), frozen(0, 9), "boot-1", disk)
-    assert net.neighbours().promises({"galera-1": prepare}) == {"galera-1": (frozen(1, 1), None)}
+    assert net.neighbours().promises({"galera-1": prepare}) == {"galera-1": PrepareReply(frozen(1, 1), None)}
 
 
 def test_one_silent_pod_does_not_hide_the_others(net: Net) -> None:

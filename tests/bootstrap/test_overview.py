@@ -87,14 +87,14 @@ def test_what_may_be_done_names_the_pod_and_the_command() -> None:
 # Since when, how often.
 
 
-def turn(tally: Counters, now: float, *silent: int, kind: str = "wait", rule: str = "P3") -> Counters:
+def turn(tally: Counters, now: float, *silent: int, kind: str = "wait", rule: str = "all-heard") -> Counters:
     heard = {o: o not in silent for o in (1, 2)}
     return add_round(tally, Round(now, kind, rule, frozenset(silent), heard))
 
 
 def test_a_wait_is_counted_once_and_its_time_goes_on_while_who_is_awaited_changes() -> None:
     tally = turn(turn(turn(Counters(), 10.0, 1, 2), 11.0, 2), 12.0, 1, 2)
-    assert (tally.since, tally.decisions) == (10.0, {("wait", "P3"): 1})
+    assert (tally.since, tally.decisions) == (10.0, {("wait", "all-heard"): 1})
     assert (tally.awaited, tally.silent) == ({1: 12.0, 2: 10.0}, {1: 12.0, 2: 10.0})
     assert (tally.asked, tally.failures) == ({1: 3, 2: 3}, {1: 2, 2: 3})
 
@@ -102,7 +102,7 @@ def test_a_wait_is_counted_once_and_its_time_goes_on_while_who_is_awaited_change
 def test_another_decision_begins_anew_and_the_first_one_again_is_counted_again() -> None:
     tally = turn(turn(turn(Counters(), 10.0, 1), 11.0, kind="hold", rule="own-disk"), 12.0, 1)
     assert tally.since == 12.0
-    assert tally.decisions == {("wait", "P3"): 2, ("hold", "own-disk"): 1}
+    assert tally.decisions == {("wait", "all-heard"): 2, ("hold", "own-disk"): 1}
 
 
 def test_who_is_expected_no_longer_leaves_no_count_behind() -> None:
@@ -152,6 +152,6 @@ def test_a_fault_in_what_is_told_stops_nobody() -> None:
     facts = seen_by(frozen(0), 1)
     broken = replace(facts, peers={1: Unknown(7)})  # type: ignore[arg-type]
     object.__setattr__(broken, "own", None)
-    Recorder().turned(broken, RoundResult(Wait("P3", "x")), said.append)
+    Recorder().turned(broken, RoundResult(Wait("all-heard", "x")), said.append)
     assert len(said) == 1
     assert said[0].startswith("this round is not counted: ")

@@ -22,8 +22,11 @@ LIVE = Lifecycle(taken=Action.JOIN, server=SYNCED)
 
 def view(server: Server | None = SYNCED, *peers: PodState, **changes: object) -> ProbeView:
     """A pod whose server says this, beside these peers."""
-    told = {"pod": replace(LIVE, server=server), "joining": False, "epoch": 4, "verdict": OWN, "seen": 1, "turned": 1}
-    return ProbeView(**{"peers": {p.ordinal: p for p in peers}, **told, **changes})  # type: ignore[arg-type]
+    known = {p.ordinal: p for p in peers}
+    seen = ProbeView(
+        replace(LIVE, server=server), known, OWN, is_joining=False, epoch=4, observed_ago_s=1, looped_ago_s=1
+    )
+    return replace(seen, **changes)  # type: ignore[arg-type]
 
 
 def test_a_synced_member_of_a_primary_component_is_ready() -> None:
@@ -46,16 +49,16 @@ def test_a_synced_member_of_a_primary_component_is_ready() -> None:
     ],
 )
 def test_without_an_answer_of_the_server_nobody_is_ready(pod: Lifecycle, word: Readiness) -> None:
-    assert find_readiness(view(pod=pod)) is word
+    assert find_readiness(view(lifecycle=pod)) is word
 
 
 @pytest.mark.parametrize("status", ["non-Primary", "Disconnected"])
 def test_outside_of_a_primary_component_nobody_is_ready(status: str) -> None:
-    assert find_readiness(view(replace(SYNCED, cluster_status=status))) is Readiness.OUTSIDE
+    assert find_readiness(view(replace(SYNCED, cluster_status=status))) is Readiness.NON_PRIMARY
 
 
 def test_a_history_without_a_name_is_no_primary_component() -> None:
-    assert find_readiness(view(replace(SYNCED, uuid=NIL_UUID))) is Readiness.OUTSIDE
+    assert find_readiness(view(replace(SYNCED, uuid=NIL_UUID))) is Readiness.NON_PRIMARY
 
 
 @pytest.mark.parametrize("state", ["Initialized", "Joining", "Joining: receiving State Transfer", "Joined", "Error"])
@@ -64,12 +67,12 @@ def test_who_is_behind_is_not_ready(state: str) -> None:
 
 
 def test_a_joiner_is_not_ready_before_its_transfer_is_durable() -> None:
-    assert find_readiness(view(joining=True)) is Readiness.JOINING
+    assert find_readiness(view(is_joining=True)) is Readiness.JOINING
 
 
 def test_an_old_observation_is_not_believed() -> None:
-    assert find_readiness(view(seen=STALE_S)) is Readiness.READY
-    assert find_readiness(view(seen=STALE_S + 1)) is Readiness.STALE
+    assert find_readiness(view(observed_ago_s=STALE_S)) is Readiness.READY
+    assert find_readiness(view(observed_ago_s=STALE_S + 1)) is Readiness.STALE
 
 
 def test_a_donor_leaves_service_while_another_member_is_synced() -> None:
@@ -108,7 +111,8 @@ def test_two_histories_are_never_both_ready(cluster: list[PodState]) -> None:
         pod = replace(LIVE, server=own.server if own.primary_server else None)
         others = {r.ordinal: r for r in cluster if r is not own}
         if (
-            find_readiness(view(pod=pod, peers=others, epoch=own.epoch, joining=own.joining)) is Readiness.READY
+            find_readiness(view(lifecycle=pod, peers=others, epoch=own.epoch, is_joining=own.joining))
+            is Readiness.READY
             and own.primary_server
         ):
             histories.add(own.primary_server.uuid)
@@ -126,7 +130,7 @@ def test_while_anybody_is_whole_somebody_is_ready(states: list[str]) -> None:
 
 @given(
     st.none() | servers,
-    st.sampled_from([Wait("P3", "x"), Hold("own-disk", "x"), Join("join", "x"), Stop("stuck-server", "x")]),
+    st.sampled_from([Wait("all-heard", "x"), Hold("own-disk", "x"), Join("join", "x"), Stop("stuck-server", "x")]),
     st.booleans(),
     st.floats(0, 1e6),
 )
@@ -134,24 +138,24 @@ def test_while_anybody_is_whole_somebody_is_ready(states: list[str]) -> None:
 def test_whatever_the_server_does_the_agent_is_alive(
     server: Server | None, decision: Wait | Hold | Join | Stop, joining: bool, seen: float
 ) -> None:
-    assert is_alive(view(server, verdict=RoundResult(decision), joining=joining, seen=seen))
+    assert is_alive(view(server, result=RoundResult(decision), is_joining=joining, observed_ago_s=seen))
 
 
 def test_an_agent_whose_loop_stands_still_is_not_alive() -> None:
-    assert is_alive(view(turned=STUCK_S))
-    assert not is_alive(view(turned=STUCK_S + 1))
+    assert is_alive(view(looped_ago_s=STUCK_S))
+    assert not is_alive(view(looped_ago_s=STUCK_S + 1))
 
 
 def test_the_view_holds_values_only() -> None:
     """It is read without the agent's lock: each part must be one that is replaced, never changed."""
     assert {f.name for f in fields(ProbeView)} == {
-        "pod",
+        "lifecycle",
         "peers",
-        "verdict",
-        "joining",
+        "result",
+        "is_joining",
         "epoch",
-        "seen",
-        "turned",
+        "observed_ago_s",
+        "looped_ago_s",
         "details",
     }
     assert probes.ProbeView.__dataclass_params__.frozen  # type: ignore[attr-defined]

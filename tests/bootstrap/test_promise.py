@@ -59,12 +59,10 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "bound to a term that the winner has given up": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2),
         prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, abandoned_term=2))),
-    "the winner's agent is of the release before, which knows no views": (
-        seen_by(in_view(ME, 0, 1, marked=3), WINNER, 2), prepare(ME, WINNER)),
     "beyond the fork of the winner's history": (
         seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
     "an operator's word names me although I am ahead": (
-        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), spoken(WINNER, 2, although=(0,), epoch=3))),
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), spoken(WINNER, 2, accepted_ahead=(0,), epoch=3))),
     "an operator's word gives up the silent winner to whom I am bound": (
         seen_by(replace(ME, promise=OTHER), SPOKEN, 2), prepare(replace(ME, promise=OTHER), SPOKEN)),
     "an operator's word for data below the floor": (
@@ -363,8 +361,8 @@ def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypat
     rules = [r for r in decide.RULES if r.answer is not rules_full_outage.require_all_heard] + (
         [proof] if proof else []
     )
-    order = sorted(rules, key=lambda r: r.name == "P3 winner")
+    order = sorted(rules, key=lambda r: r.name == "most-advanced")
     monkeypatch.setattr(decide, "RULES", tuple(order))
-    monkeypatch.setattr(election, "unbound", lambda _facts, _promise: [])
+    monkeypatch.setattr(election, "find_unbound", lambda _facts, _promise: [])
     with pytest.raises(AssertionError, match=r"bootstraps while|holds what|are gone|two Primary"):
         walk(range(400))

@@ -27,17 +27,17 @@ def two_of_three(**changes: Any) -> Facts:
 
 
 def test_who_was_outside_of_the_last_view_need_not_be_heard() -> None:
-    assert find_proof(two_of_three()) == Proof("P1", frozenset({0, 1}), frozenset({2}))
+    assert find_proof(two_of_three()) == Proof("last-view", frozenset({0, 1}), frozenset({2}))
 
     decision = decide(two_of_three())
-    assert decision == Bootstrap("P1", decision.reason)
+    assert decision == Bootstrap("last-view", decision.reason)
     assert "galera-2 cannot hold more than my" in decision.reason
 
 
 def test_the_other_member_waits_for_the_winner() -> None:
     facts = two_of_three()
     theirs = seen_by(facts.answers[0], facts.own, 2)
-    assert decide(theirs) == Wait("P1", f"galera-0 is the most advanced ({A}:10) and is to bootstrap")
+    assert decide(theirs) == Wait("last-view", f"galera-0 is the most advanced ({A}:10) and is to bootstrap")
 
 
 def test_only_who_is_left_out_needs_no_promise() -> None:
@@ -89,7 +89,7 @@ NO_PROOF = {
     ),
     "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
     "a sole member of two might have been outnumbered, with an arbitrator's vote": seen_by(
-        crashed(0, 0, expected=frozenset({0, 1}), strangers=True), 1
+        crashed(0, 0, expected=frozenset({0, 1}), has_foreign_members=True), 1
     ),
     "two members might have been outnumbered by three": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), 2, 3, 4),
     "somebody is heard who may be one of those": seen_by(crashed(0, 0), frozen(1, 9), 2),
@@ -131,13 +131,13 @@ MORE_PROOF = {
 def test_it_is_proven_when(facts: Facts) -> None:
     proof = find_proof(facts)
     assert proof is not None
-    assert proof.name == "P1"
+    assert proof.name == "last-view"
     assert isinstance(decide(facts), Bootstrap)
 
 
 def test_a_volume_that_was_lost_outside_of_the_last_view_holds_nobody_up() -> None:
     """R9: what it held cannot have been the newest."""
-    gone = blank(2, history=True)
+    gone = blank(2, was_synced=True)
     assert isinstance(decide(seen_by(crashed(0, 0, 1), crashed(1, 0, 1), gone)), Bootstrap)
     assert isinstance(decide(seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1, marked=None), gone)), Hold)
 
@@ -153,7 +153,7 @@ def last_one_out(**changes: Any) -> Facts:
 
 def test_the_last_one_out_starts_alone_where_that_is_allowed() -> None:
     decision = decide(last_one_out())
-    assert decision == Bootstrap("P2", decision.reason)
+    assert decision == Bootstrap("last-one-out", decision.reason)
     assert isinstance(decide(replace(last_one_out(), last_one_out=False)), Wait)
 
 

@@ -54,7 +54,7 @@ def seen_by_each(pods: list[PodState | int]) -> Iterable[Facts]:
 
 def proven(facts: Facts) -> bool:
     decision = decide(facts)
-    return isinstance(decision, Bootstrap) and decision.rule == "P1"
+    return isinstance(decision, Bootstrap) and decision.rule == "last-view"
 
 
 def with_peer(facts: Facts, ordinal: int, peer: PodState | Unknown) -> Facts:

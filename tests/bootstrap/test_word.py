@@ -15,7 +15,7 @@ TAKEN: dict[str, Facts] = {
     "a pod is silent": seen_by(frozen(0), frozen(1), 2),
     "all others are silent": seen_by(frozen(0), 1, 2),
     "another history beside mine": seen_by(frozen(0), frozen(1, 3, uuid=B), 2),
-    "an empty pod that was a member": seen_by(frozen(0), blank(1, history=True), blank(2)),
+    "an empty pod that was a member": seen_by(frozen(0), blank(1, was_synced=True), blank(2)),
     "promised to a silent pod": seen_by(frozen(0, promise=Promise(4, 2, "boot-2")), frozen(1), 2),
     "a disk that nobody can read": seen_by(frozen(0), blank(1, D.UNKNOWN), 2),
 }
@@ -67,7 +67,7 @@ def test_a_superseded_history_is_not_ahead_up_to_its_fork() -> None:
 
 
 def test_the_epoch_is_above_every_term_and_the_floor() -> None:
-    assert survey_pods(seen_by(frozen(0, epoch=3), frozen(1, retired=7), 2)).epoch == 8
+    assert survey_pods(seen_by(frozen(0, epoch=3), frozen(1, abandoned_term=7), 2)).epoch == 8
     assert survey_pods(seen_by(frozen(0), frozen(1, promise=Promise(9, 2, "b")), 2)).epoch == 10
     assert survey_pods(replace(seen_by(frozen(0), frozen(1), 2), min_epoch=20)).epoch == 21
 
@@ -80,14 +80,14 @@ ADOPTED: dict[str, tuple[Facts, str]] = {
     "a pod is silent": (seen_by(blank(0, D.UNKNOWN), 1, blank(2)), "galera-1 does not answer"),
     "another pod has data": (seen_by(blank(0, D.UNKNOWN), frozen(1), blank(2)), "galera-1 is CLEAN, not EMPTY"),
     "an empty pod has been a member": (
-        seen_by(blank(0, D.UNKNOWN), blank(1, history=True), blank(2)),
+        seen_by(blank(0, D.UNKNOWN), blank(1, was_synced=True), blank(2)),
         "galera-1 has been a member",
     ),
     "a member's volume has been replaced": (
         seen_by(blank(0, D.UNKNOWN, volumes=((2, "old"),)), blank(1), blank(2)),
         "the volume of galera-2",
     ),
-    "my own cluster's data": (seen_by(frozen(0, history=True), blank(1), blank(2)), "needs no adoption"),
+    "my own cluster's data": (seen_by(frozen(0, was_synced=True), blank(1), blank(2)), "needs no adoption"),
     "a Primary lives": (seen_by(blank(0, D.UNKNOWN), running(1), blank(2)), "galera-1 is Primary"),
 }
 
@@ -106,7 +106,7 @@ def test_what_is_adopted_starts_where_it_is() -> None:
 
 def test_who_waits_for_the_silent_is_told_the_command_that_helps() -> None:
     facts = seen_by(frozen(0), frozen(1), 2)
-    assert "if galera-2 can never come back: `galera-bootstrap force`" in advise(facts, "P3")
-    assert advise(seen_by(frozen(0), frozen(1), frozen(2)), "P3") == ""
+    assert "if galera-2 can never come back: `galera-bootstrap force`" in advise(facts, "all-heard")
+    assert advise(seen_by(frozen(0), frozen(1), frozen(2)), "all-heard") == ""
     assert advise(facts, "join") == ""
     assert advise(seen_by(frozen(0), running(1), 2), "promised") == ""  # force is refused beside a Primary

@@ -7,7 +7,7 @@ from tests.lab.lab import Lab
 
 WAIT = "2026-11-23T06:19:20Z agent: wait: the datadir has not been read yet [own-disk]\n"
 JOIN = "2026-11-23T06:19:22Z agent: join: mysql-0 is Primary at 7, mine is 4 of the same history [join]\n"
-BOOTSTRAP = "2026-11-23T06:19:22Z agent: bootstrap in term 2: all 3 expected pods are frozen [P3]\n"
+BOOTSTRAP = "2026-11-23T06:19:22Z agent: bootstrap in term 2: all 3 expected pods are frozen [all-heard]\n"
 
 
 @pytest.fixture

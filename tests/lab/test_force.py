@@ -85,7 +85,7 @@ def outage(lab: Lab) -> int:
     lab.pod(2).power_off()
     lab.start_all([0, 1])
     frozen(lab, 1, 0, 1)
-    until(lab, 1, "P3")
+    until(lab, 1, "all-heard")
     return 7
 
 

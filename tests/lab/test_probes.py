@@ -147,7 +147,7 @@ def test_a_minority_is_alive_and_not_ready(lab: Lab) -> None:
     """Two are killed: the third is outside of a Primary Component, is stopped for the proof, and all come back."""
     for ordinal in (0, 2):
         lab.pod(ordinal).kill_server()
-    lab.wait("the survivor is outside", lambda: probe(lab, 1) == (503, "outside"))
+    lab.wait("the survivor is outside", lambda: probe(lab, 1) == (503, "non-primary"))
     assert 200 not in [probe(lab, k)[0] for k in (0, 1, 2)]
     lab.wait("all pods are ready", lambda: words(lab) == ["ready"] * 3)
 

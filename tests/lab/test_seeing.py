@@ -88,7 +88,7 @@ def test_metrics_status_and_events_tell_what_happens(lab: Lab) -> None:
     lab.start_all([0, 1])
     lab.wait("both wait for the third", lambda: all(("waiting_seconds", "mysql-2") in metrics(lab, k) for k in (0, 1)))
     waiting = metrics(lab, 0)
-    assert waiting["decision_info", "wait", "P3"] == waiting["phase", "frozen"] == 1
+    assert waiting["decision_info", "wait", "all-heard"] == waiting["phase", "frozen"] == 1
     assert waiting["datadir_class", "CRASHED"] == waiting["cluster_info", before] == 1
     assert waiting["position_seqno",] > 0
     assert (waiting["exchange_up", "mysql-1"], waiting["exchange_up", "mysql-2"]) == (1, 0)

@@ -55,7 +55,7 @@ def check_bootstrap(state: State, node: Node, term: int, verdict: Verdict) -> No
     if term in state.started and not (verdict.forced and state.said > 1):  # two words on two sides may share a term
         raise InvariantError(f"term {term} bootstraps twice")
     # By proof P1 a server may be left that nobody hears, which is outside and has to join whoever is Primary.
-    beyond = ("joining", "transferring", "non-Primary") if verdict.rule == "P1" else ()
+    beyond = ("joining", "transferring", "non-Primary") if verdict.rule == "last-view" else ()
     others = [n for n in state.nodes if n is not node and n.server]
     # Not heard when that was decided: in the moment before the start the network may be well again.
     heard = {r.ordinal for r in node.peers if isinstance(r, PodState)}

@@ -51,7 +51,7 @@ def order(state: State, ordinal: int) -> State | None:
         return None
     node = state.nodes[ordinal]
     memory = replace(node.memory, joining_boot_id="open")
-    if admin_requests.promise_to_release(facts):
+    if admin_requests.is_promised_to_silent_pod(facts):
         memory = replace(memory, promise=None, override=None)
     return state.put(node._replace(memory=memory, kernel=state.kernel, errand=True))
 

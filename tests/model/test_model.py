@@ -100,7 +100,7 @@ def forks_of_the_first(records: Iterable[PodState]) -> tuple[Fork, ...]:
 
 def looking_at_no_data(patch: Patch) -> None:
     """Neither the survey nor those who are asked for a promise; either alone is enough."""
-    patch.setattr(override, "beyond", lambda *_: False)
+    patch.setattr(override, "may_be_ahead", lambda *_: False)
     patch.setattr(election, "ahead", lambda *_: False)
 
 
@@ -112,14 +112,14 @@ NEEDED = {
     "no rule for a replaced volume": without_rule("replaced-volume"),
     "no rule to join": without_rule("join"),
     "no rule to stop a server that is stuck": without_rule("stuck-server"),
-    "a promise never ends": lambda patch: patch.setattr(election, "ended", lambda *_: False),
-    "a promise binds nobody": lambda patch: patch.setattr(election, "ended", lambda *_: True),
+    "a promise never ends": lambda patch: patch.setattr(election, "has_ended", lambda *_: False),
+    "a promise binds nobody": lambda patch: patch.setattr(election, "has_ended", lambda *_: True),
     "a fork contains all of its parent": reaching(lambda limits, uuid: ENDLESS if uuid in limits else None),
     "any history contains any other": reaching(lambda limits, uuid: limits.get(uuid, ENDLESS)),
-    "nobody's forks count but one's own": lambda patch: patch.setattr(lineage, "known_to", forks_of_the_first),
+    "nobody's forks count but one's own": lambda patch: patch.setattr(lineage, "forks_known_to", forks_of_the_first),
     "a word looks at nobody's data": looking_at_no_data,
     "a datadir is discarded where no cluster lives": lambda patch: patch.setattr(
-        admin_requests, "keep_it", no_objection
+        admin_requests, "why_not_discardable", no_objection
     ),
 }
 """What must be noticed when it is taken away, with one deviation."""
@@ -135,6 +135,6 @@ def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], N
 
 
 def test_a_permission_without_promises_is_noticed_with_two_deviations(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(election, "unbound", lambda *_: [])
+    monkeypatch.setattr(election, "find_unbound", lambda *_: [])
 
     assert "bootstraps while" in with_deviations(STARTS["a pod is gone"], 2).violation

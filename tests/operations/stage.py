@@ -128,7 +128,7 @@ class Stage:
         within("delete", "pod", "mysql-2", "--force", "--grace-period=0", "--timeout=90s", seconds=90)
         self.kubectl("uncordon", *others)
         for asked in ("mysql-0", "mysql-1"):
-            self.wait_status(asked, r"waiting for mysql-2 \(unknown: .*P3")
+            self.wait_status(asked, r"waiting for mysql-2 \(unknown: .*all-heard")
 
     def let_it_come_back(self) -> None:
         """Its node is there again."""

@@ -24,6 +24,6 @@ def command(output: str) -> None:
         mark, answer = ("=>", rule["answer"]) if rule["answer"] else ("  ", "does not apply")
         click.echo(f"{mark} {rule['rule']}: {answer}")
         click.echo(f"     {rule['about']}")
-    words = told["words"]
-    for word in words if isinstance(words, list) else []:
-        click.echo(f"an operator has decided here: {word}")
+    overrides = told["overrides"]
+    for override in overrides if isinstance(overrides, list) else []:
+        click.echo(f"override given here: {override}")

@@ -6,7 +6,7 @@ import os
 import click
 
 from bootstrap.core.model import lineage
-from bootstrap.core.model.codec import dump_disk
+from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.model.disk import Position
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
@@ -42,6 +42,9 @@ def command(output: str) -> None:
     )
     os.close(fd)
     if output == "json":
-        click.echo(json.dumps({"schema": "galera-bootstrap/inspect/v1", **dump_disk(disk)}))
+        found: Json = dump(disk)
+        position: Json = found.pop("position") or {"uuid": None, "seqno": None}  # type: ignore[assignment]  # or an object
+        head = {"schema": "galera-bootstrap/inspect/v1", "class": found.pop("data_class")}
+        click.echo(json.dumps({**head, **position, **found}))
         return
     click.echo(f"{disk.data_class}  {disk.position or '-'}  {disk.detail}")

@@ -96,7 +96,7 @@ def advise(facts: Facts, rule: str) -> str:
     Beside a Primary no force is taken.
     """
     silent = [pod_name(facts, o) for o in sorted(facts.expected) if isinstance(facts.peers.get(o), Unknown)]
-    if rule not in ("P3", "promised") or not silent or primaries(facts):
+    if rule not in ("all-heard", "promised") or not silent or primaries(facts):
         return ""
     return (
         f"if {', '.join(silent)} can never come back: `galera-bootstrap force` in the pod with the most data shows "

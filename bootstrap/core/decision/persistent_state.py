@@ -11,6 +11,7 @@ from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import UNKNOWN_SEQNO, Disk, LostView, ViewCheckpoint
 from bootstrap.core.model.facts import Fork, Override, PodState, Promise, Server
 from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.core.model.shapes import Ordinal, PodName, Token, UuidOrNone
 
 Volumes = tuple[tuple[int, str], ...]
 """(ordinal, volume id), by ordinal."""
@@ -22,15 +23,15 @@ class PersistentState:
 
     cluster_id: str
     """The cluster that this volume belongs to."""
-    pod: str
+    pod: PodName
     """The pod that it belongs to."""
-    volume_id: str
+    volume_id: Token
     """Random, made with the journal: tells a replaced volume from the one that was there before."""
     initialised: bool = False
     """This toolkit has created, or was creating, the first database on this volume."""
-    joining_boot_id: str = ""
+    joining_boot_id: Token = ""
     """A join was permitted in this life of the machine, and Synced has not been seen since; empty = no join is open."""
-    history_uuid: str = ""
+    history_uuid: UuidOrNone = ""
     """The history that this volume was last a Synced member of; empty = none yet."""
     epoch: int = 0
     """The term in which that history's Primary Component was bootstrapped."""
@@ -40,7 +41,7 @@ class PersistentState:
     """The promise that binds this pod."""
     highest_term: int = 0
     """The highest term that this pod has ever promised, to itself or to others; no term is used twice."""
-    volumes: tuple[tuple[int, str], ...] = ()
+    volumes: tuple[tuple[Ordinal, Token], ...] = ()
     """(ordinal, volume id) of the peers seen while in a Primary Component."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""

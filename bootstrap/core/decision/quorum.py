@@ -52,11 +52,11 @@ def find_proof(facts: Facts) -> Proof | None:
     if not missing or not dispensable(facts, missing) or lineage.leading_history(facts.states) is None:
         return None
     if why_not_counted(facts.own) is None and (members := last_view(facts)):
-        return Proof("P1", members, missing)
+        return Proof("last-view", members, missing)
     best = lineage.most_advanced(facts.states)
     disk = disk_of(best)
     if facts.last_one_out and disk.data_class is DataClass.CLEAN and disk.safe_to_bootstrap:
-        return Proof("P2", frozenset({best.ordinal}), missing)
+        return Proof("last-one-out", frozenset({best.ordinal}), missing)
     return None
 
 

@@ -25,9 +25,9 @@ def apply_override(facts: Facts) -> Decision | None:
     if word is None:
         return None
     if why := why_void(facts, word):
-        return Wait("forced", f"the operator's word for epoch {word.epoch} is void: {why}")
+        return Wait("override", f"the operator's word for epoch {word.epoch} is void: {why}")
     reason = f"an operator's word: a new history from {word.base or 'data without a position'}"
-    return Bootstrap("forced", reason, forced=True, adopt=word.adopt)
+    return Bootstrap("override", reason, forced=True, adopt=word.adopt)
 
 
 def require_all_heard(facts: Facts) -> Decision | None:
@@ -40,7 +40,7 @@ def require_all_heard(facts: Facts) -> Decision | None:
     if not blockers or quorum.find_proof(facts):
         return None
     cures = dict.fromkeys(p.cure for o in others if isinstance(p := facts.peer(o), Unknown) and p.cure)
-    return Wait("P3", f"waiting for {'; '.join([', '.join(blockers), *cures])}")
+    return Wait("all-heard", f"waiting for {'; '.join([', '.join(blockers), *cures])}")
 
 
 def hold_below_min_epoch(facts: Facts) -> Decision | None:
@@ -162,7 +162,7 @@ def start_most_advanced(facts: Facts) -> Decision:
     best = lineage.most_advanced(facts.states)
     position = bootstrap_position(best)
     found = quorum.find_proof(facts)
-    name = found.name if found else "P3"
+    name = found.name if found else "all-heard"
     if best.ordinal != facts.own.ordinal:
         return Wait(name, f"{best.pod} is the most advanced ({position}) and is to bootstrap")
     if found is None:
@@ -172,7 +172,7 @@ def start_most_advanced(facts: Facts) -> Decision:
 
 
 PROVEN = {
-    "P1": "all members of the last Primary view are frozen",
-    "P2": "I was the last one out",
+    "last-view": "all members of the last Primary view are frozen",
+    "last-one-out": "I was the last one out",
 }
 """What a proof says, for humans."""

@@ -1,306 +1,189 @@
-"""Records and requests for promises as JSON, and back; what is not of the right shape is refused whole.
+"""Values as JSON, and back: driven by the fields of the dataclasses, so that no field can be forgotten.
 
-The format is versioned by the path under which it is asked for (`/v1/...`).  Unknown keys are ignored, so that agents
-of neighbouring versions understand each other; a missing or wrongly typed key makes the message invalid.
+`dump` makes JSON values of any value of `core/model`; `load` reads them back and refuses whole what is not of the right
+shape.  A key is a field's name.  Numbers are bounded (0 to 2^63-1 unless the field says otherwise), texts are printable
+and at most MAX_TEXT long, and `shapes` narrows both.  Unknown keys are ignored, so that an agent understands the answer
+of a newer one; a missing key makes the message invalid.
 """
 
 import json
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from bootstrap.core.model.disk import DataClass, Disk, LostView, Position, View, ViewCheckpoint
-from bootstrap.core.model.facts import Fork, Override, Phase, PodState, Promise, Server
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.shapes import INT64_MAX, MAX_TEXT, Pattern, Range
 
-Choice = TypeVar("Choice", Phase, DataClass)
-Kind = TypeVar("Kind")
 Json = dict[str, object]
-
-MAX_ORDINAL = 999
-"""No StatefulSet of databases is larger; a record that claims more would make everybody wait for ever."""
+T = TypeVar("T")
+Load = Callable[[object], Any]
 
 
 class MessageInvalidError(ValueError):
-    """The text is not a message of this protocol."""
+    """A message or file is not what this program writes."""
 
 
-def dump_record(record: PodState) -> Json:
-    """The record as JSON values."""
-    return {
-        "pod": record.pod,
-        "ordinal": record.ordinal,
-        "boot_id": record.boot_id,
-        "volume_id": record.volume_id,
-        "phase": record.phase.value,
-        "disk": dump_disk(record.disk) if record.disk else None,
-        "server": _dump_server(record.server) if record.server else None,
-        "joining": record.joining,
-        "history": record.was_synced,
-        "epoch": record.epoch,
-        "retired": record.abandoned_term,
-        "promise": dump_promise(record.promise) if record.promise else None,
-        "expected": sorted(record.expected),
-        "volumes": [list(item) for item in record.volumes],
-        "lineage": [dump_fork(fork) for fork in record.lineage],
-        "word": dump_word(record.override) if record.override else None,
-        "mark": dump_mark(record.view_checkpoint) if record.view_checkpoint else None,
-        "strangers": record.has_foreign_members,
-    }
+def dump(value: object) -> Any:  # noqa: ANN401  # JSON values are of many types
+    """The value as JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: dump(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, frozenset):
+        return sorted(dump(item) for item in value)
+    if isinstance(value, tuple | list):
+        return [dump(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): dump(item) for key, item in value.items()}
+    return value.value if isinstance(value, StrEnum) else value
 
 
-def dump_disk(disk: Disk) -> Json:
-    """The disk as JSON values."""
-    position = disk.position
-    return {
-        "class": disk.data_class.value,
-        "uuid": position.uuid if position else None,
-        "seqno": position.seqno if position else None,
-        "safe_to_bootstrap": disk.safe_to_bootstrap,
-        "detail": disk.detail,
-        "doubtful": disk.transfer_may_be_complete,
-        "view": dump_view(disk.view) if disk.view else None,
-        "rejoined": disk.join_attempted,
-    }
+def load(kind: type[T], value: object) -> T:
+    """Read JSON values as a value of this type; raises MessageInvalidError, which names the field."""
+    loaded: T = _loader(kind)(value)  # type: ignore[arg-type]  # every type is hashable
+    return loaded
 
 
-def dump_view(view: View) -> Json:
-    """The view as JSON values."""
-    return {
-        "my_uuid": view.my_uuid,
-        "view_uuid": view.view_uuid,
-        "view_seq": view.view_seq,
-        "bootstrap": view.bootstrap,
-        "members": list(view.members),
-    }
+def encode(value: object) -> bytes:
+    """The value as JSON text."""
+    return json.dumps(dump(value), separators=(",", ":")).encode()
 
 
-def dump_mark(mark: ViewCheckpoint) -> Json:
-    """The mark as JSON values."""
-    return {"view": mark.view, "uuid": mark.position.uuid, "seqno": mark.position.seqno}
-
-
-def dump_promise(promise: Promise) -> Json:
-    """The promise as JSON values."""
-    return {"term": promise.term, "winner": promise.candidate, "boot_id": promise.boot_id}
-
-
-def dump_fork(fork: Fork) -> Json:
-    """The fork as JSON values."""
-    return {"parent": fork.parent, "seqno": fork.seqno, "epoch": fork.epoch, "uuid": fork.uuid}
-
-
-def dump_word(word: Override) -> Json:
-    """The operator's word as JSON values."""
-    return {
-        "epoch": word.epoch,
-        "uuid": word.base.uuid if word.base else None,
-        "seqno": word.base.seqno if word.base else None,
-        "unheard": sorted(word.unreachable),
-        "although": sorted(word.accepted_ahead),
-        "adopt": word.adopt,
-    }
-
-
-def dump_prepare(prepare: Prepare) -> Json:
-    """The request for a promise as JSON values."""
-    return {
-        "promise": dump_promise(prepare.promise),
-        "winner": dump_record(prepare.candidate),
-        "boot_id": prepare.boot_id,
-        "disk": dump_disk(prepare.disk),
-    }
-
-
-def _dump_server(server: Server) -> Json:
-    return {
-        "cluster_status": server.cluster_status,
-        "local_state": server.local_state,
-        "uuid": server.uuid,
-        "last_committed": server.last_committed,
-        "size": server.size,
-        "view": dump_view(server.view) if server.view else None,
-    }
-
-
-def decode(raw: bytes) -> Json:
-    """Read a JSON object; raises MessageInvalidError."""
+def decode(kind: type[T], raw: bytes) -> T:
+    """Read JSON text as a value of this type; raises MessageInvalidError."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as exc:
-        raise MessageInvalidError("not JSON") from exc
-    return _typed(value, dict)
+        raise MessageInvalidError("it is not JSON") from exc
+    return load(kind, value)
 
 
-def encode(value: Json) -> bytes:
-    """Write a JSON object."""
-    return json.dumps(value, separators=(",", ":")).encode()
+@cache
+def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's forms
+    """How to read a value of this type; made once for each."""
+    if is_dataclass(kind):
+        return _object(kind)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _enum(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _shaped(*arguments)
+    if origin is UnionType:
+        (inner,) = (_loader(argument) for argument in arguments if argument is not NoneType)
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return _pair(arguments)
+    if origin in (tuple, frozenset):
+        return _items(origin, _loader(arguments[0]))
+    if origin is dict:
+        return _mapping(_loader(arguments[1]))
+    return _plain(kind)
 
 
-def load_record(value: object) -> PodState:
-    """Read a record; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return PodState(
-        pod=_get(message, "pod", str),
-        ordinal=_ordinal(message.get("ordinal")),
-        boot_id=_get(message, "boot_id", str),
-        volume_id=_get(message, "volume_id", str),
-        phase=_member(Phase, _get(message, "phase", str)),
-        disk=_optional(message, "disk", load_disk),
-        server=_optional(message, "server", _load_server),
-        joining=_get(message, "joining", bool),
-        was_synced=_get(message, "history", bool),
-        epoch=_get(message, "epoch", int),
-        abandoned_term=_get(message, "retired", int),
-        promise=_optional(message, "promise", load_promise),
-        expected=frozenset(_ordinal(item) for item in _get(message, "expected", list)),
-        volumes=tuple(_volume(item) for item in _get(message, "volumes", list)),
-        # The previous releases have none of these: then no word was ever said there, and no view was noted.
-        lineage=tuple(load_fork(item) for item in _typed(message.get("lineage", []), list, "lineage")),
-        override=_optional(message, "word", load_word),
-        view_checkpoint=_optional(message, "mark", load_mark),
-        has_foreign_members=_typed(message.get("strangers", False), bool, "strangers"),
-    )
+def _object(kind: Any) -> Load:  # noqa: ANN401  # a dataclass
+    loaders = {field.name: _loader(field.type) for field in fields(kind)}  # type: ignore[arg-type]  # as above
+
+    def load_object(value: object) -> object:
+        if not isinstance(value, dict):
+            raise MessageInvalidError(f"it is not a {kind.__name__}")
+        found = {}
+        for name, loader in loaders.items():
+            if name not in value:
+                raise MessageInvalidError(f"{name} is missing")
+            try:
+                found[name] = loader(value[name])
+            except MessageInvalidError as exc:
+                raise MessageInvalidError(f"{name}: {exc}") from exc
+        return kind(**found)
+
+    return load_object
 
 
-def load_disk(value: object) -> Disk:
-    """Read a disk; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return Disk(
-        data_class=_member(DataClass, _get(message, "class", str)),
-        position=None if message.get("uuid") is None else _load_position(message),
-        safe_to_bootstrap=_get(message, "safe_to_bootstrap", bool),
-        detail=_get(message, "detail", str),
-        transfer_may_be_complete=_get(message, "doubtful", bool),
-        view=_optional(message, "view", load_view),
-        join_attempted=_typed(message.get("rejoined", False), bool, "rejoined"),
-    )
+def _enum(kind: type[StrEnum]) -> Load:
+    def load_member(value: object) -> StrEnum:
+        text = value if isinstance(value, str) else ""
+        try:
+            return kind(text)
+        except ValueError as exc:
+            raise MessageInvalidError(f"unknown {kind.__name__} {text[:40]!r}") from exc
+
+    return load_member
 
 
-def dump_left(left: LostView) -> Json:
-    """What a stopped server has left behind, as JSON values."""
-    position = left.position
-    return {
-        "view": dump_view(left.view),
-        "uuid": position.uuid,
-        "seqno": position.seqno,
-        "rejoined": left.join_attempted,
-    }
+def _items(make: Callable[[list[object]], object], loader: Load) -> Load:
+    return lambda value: make([loader(item) for item in _list(value)])
 
 
-def load_left(value: object) -> LostView:
-    """Read what a stopped server has left behind; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return LostView(load_view(message.get("view")), _load_position(message), _get(message, "rejoined", bool))
+def _pair(kinds: tuple[Any, ...]) -> Load:
+    loaders = [_loader(kind) for kind in kinds]
+
+    def load_pair(value: object) -> tuple[object, ...]:
+        items = _list(value)
+        if len(items) != len(loaders):
+            raise MessageInvalidError(f"it has {len(items)} parts, not {len(loaders)}")
+        return tuple(loader(item) for loader, item in zip(loaders, items, strict=True))
+
+    return load_pair
 
 
-def load_view(value: object) -> View:
-    """Read a view; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return View(
-        my_uuid=_get(message, "my_uuid", str),
-        view_uuid=_get(message, "view_uuid", str),
-        view_seq=_get(message, "view_seq", int),
-        bootstrap=_get(message, "bootstrap", bool),
-        members=tuple(_typed(member, str) for member in _get(message, "members", list)),
-    )
+def _mapping(loader: Load) -> Load:
+    def load_mapping(value: object) -> dict[str, object]:
+        if not isinstance(value, dict):
+            raise MessageInvalidError("it is not an object")
+        return {_text(key): loader(item) for key, item in value.items()}
+
+    return load_mapping
 
 
-def load_mark(value: object) -> ViewCheckpoint:
-    """Read a mark; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return ViewCheckpoint(_get(message, "view", str), _load_position(message))
+def _shaped(kind: type, shape: Range | Pattern) -> Load:
+    if isinstance(shape, Range):
+        return lambda value: _number(value, shape)
+    plain = _plain(kind)
+
+    def load_text(value: object) -> object:
+        text = plain(value)
+        if not shape.regex.fullmatch(text):
+            raise MessageInvalidError(f"{text[:40]!r} is not of its shape")
+        return text
+
+    return load_text
 
 
-def load_promise(value: object) -> Promise:
-    """Read a promise; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return Promise(_get(message, "term", int), _ordinal(message.get("winner")), _get(message, "boot_id", str))
+def _plain(kind: type) -> Load:
+    """A number or a text, or what needs no more than the right type."""
+    if kind is int:
+        return lambda value: _number(value, Range(0, INT64_MAX))
+    if kind is str:
+        return _text
+    if kind is object:
+        return lambda value: value
+
+    def load_plain(value: object) -> object:
+        if not isinstance(value, kind):
+            raise MessageInvalidError(f"it is not a {kind.__name__}")
+        return value
+
+    return load_plain
 
 
-def load_fork(value: object) -> Fork:
-    """Read a fork; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    seqno, epoch = _get(message, "seqno", int), _get(message, "epoch", int)
-    return Fork(_get(message, "parent", str), seqno, epoch, _get(message, "uuid", str))
-
-
-def load_word(value: object) -> Override:
-    """Read an operator's word; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return Override(
-        epoch=_get(message, "epoch", int),
-        base=None if message.get("uuid") is None else _load_position(message),
-        unreachable=frozenset(_ordinal(item) for item in _get(message, "unheard", list)),
-        accepted_ahead=frozenset(_ordinal(item) for item in _get(message, "although", list)),
-        adopt=_get(message, "adopt", bool),
-    )
-
-
-def load_prepare(value: object) -> Prepare:
-    """Read a request for a promise; raises MessageInvalidError."""
-    message = _typed(value, dict)
-    return Prepare(
-        promise=load_promise(message.get("promise")),
-        candidate=load_record(message.get("winner")),
-        boot_id=_get(message, "boot_id", str),
-        disk=load_disk(message.get("disk")),
-    )
-
-
-def load_answer(value: object) -> tuple[PodState, Refusal | None]:
-    """Read the answer to a request for a promise: the record after it, and the refusal if there is one."""
-    message = _typed(value, dict)
-    return load_record(message.get("record")), _optional(message, "refusal", lambda r: Refusal(_typed(r, str)))
-
-
-def _load_position(message: Json) -> Position:
-    return Position(_get(message, "uuid", str), _get(message, "seqno", int))
-
-
-def _load_server(value: object) -> Server:
-    message = _typed(value, dict)
-    return Server(
-        cluster_status=_get(message, "cluster_status", str),
-        local_state=_get(message, "local_state", str),
-        uuid=_get(message, "uuid", str),
-        last_committed=_get(message, "last_committed", int),
-        size=_get(message, "size", int),
-        view=_optional(message, "view", load_view),
-    )
-
-
-def _get(message: Json, key: str, kind: type[Kind]) -> Kind:
-    return _typed(message.get(key), kind, key)
-
-
-def _optional(message: Json, key: str, load: Callable[[object], Kind]) -> Kind | None:
-    value = message.get(key)
-    return None if value is None else load(value)
-
-
-def _typed(value: object, kind: type[Kind], key: str = "message") -> Kind:
-    # bool is an int to Python, and not to this protocol.
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise MessageInvalidError(f"{key} is not a {kind.__name__}")
+def _number(value: object, bounds: Range) -> int:
+    # bool is an int to Python, and not to JSON.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MessageInvalidError("it is not an int")
+    if not bounds.least <= value <= bounds.most:
+        raise MessageInvalidError(f"it is not from {bounds.least} to {bounds.most}")
     return value
 
 
-def _member(kind: type[Choice], value: str) -> Choice:
-    try:
-        return kind(value)
-    except ValueError as exc:
-        raise MessageInvalidError(f"unknown {kind.__name__} {value[:40]!r}") from exc
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise MessageInvalidError("it is not a str")
+    if len(value) > MAX_TEXT or not value.isprintable():
+        raise MessageInvalidError(f"it has more than {MAX_TEXT} characters, or control characters")
+    return value
 
 
-def _ordinal(value: object) -> int:
-    ordinal = _typed(value, int, "ordinal")
-    if not 0 <= ordinal <= MAX_ORDINAL:
-        raise MessageInvalidError(f"ordinal {ordinal} is out of range")
-    return ordinal
-
-
-def _volume(value: object) -> tuple[int, str]:
-    pair = _typed(value, list)
-    if len(pair) != 2:
-        raise MessageInvalidError("a volume is an ordinal and an id")
-    return _ordinal(pair[0]), _typed(pair[1], str)
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise MessageInvalidError("it is not a list")
+    return value

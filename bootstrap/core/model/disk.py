@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bootstrap.core.model.shapes import Count, Token, Uuid
+
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 """Galera's undefined state uuid: never had state, or the state is not to be trusted (galera saved_state.cpp)."""
 
@@ -15,9 +17,9 @@ UNKNOWN_SEQNO = -1
 class Position:
     """A point in a cluster's history: which history, and how far."""
 
-    uuid: str
+    uuid: Uuid
     """The cluster state uuid, lower case, never the nil uuid."""
-    seqno: int
+    seqno: Count
     """The last write set in it, 0 or more."""
 
     def __str__(self) -> str:
@@ -31,15 +33,15 @@ class View:
     It proves membership, never applied data.
     """
 
-    my_uuid: str
+    my_uuid: Token
     """This node's gcomm uuid; gcomm's uuids are of one life of a node, not of the cluster."""
-    view_uuid: str
+    view_uuid: Token
     """The gcomm uuid of the view's representative."""
     view_seq: int
     """The view's number; it rises only as long as the file survives."""
     bootstrap: bool
     """Whether the view came from a bootstrap."""
-    members: tuple[str, ...]
+    members: tuple[Token, ...]
     """The gcomm uuids of the view's members, in the file's order."""
 
     @property
@@ -52,7 +54,7 @@ class View:
 class ViewCheckpoint:
     """A durable note: in this view, this member had applied its history up to here, the view's own change included."""
 
-    view: str
+    view: Token
     """The view's name."""
     position: Position
     """At or after the seqno of the view's configuration change; whoever left before it has nothing beyond."""

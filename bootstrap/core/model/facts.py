@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
+from bootstrap.core.model.shapes import Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
 
 
 class Phase(StrEnum):
@@ -40,9 +41,9 @@ class Server:
     """`wsrep_cluster_status`: Primary, non-Primary or Disconnected."""
     local_state: str
     """`wsrep_local_state_comment`: Synced, Donor/Desynced, Joined, ..."""
-    uuid: str
+    uuid: Uuid
     """`wsrep_cluster_state_uuid`."""
-    last_committed: int
+    last_committed: Seqno
     """`wsrep_last_committed`; -1 when the server does not know."""
     size: int
     """`wsrep_cluster_size`."""
@@ -72,9 +73,9 @@ class Promise:
 
     term: int
     """Rises with every attempt; a Primary Component carries the term of its bootstrap as its epoch."""
-    candidate: int
+    candidate: Ordinal
     """The ordinal that may bootstrap."""
-    boot_id: str
+    boot_id: Token
     """The life of the winner's agent that asked."""
 
 
@@ -82,13 +83,13 @@ class Promise:
 class Fork:
     """Where an operator's word began a new history."""
 
-    parent: str
+    parent: UuidOrNone
     """The history that it was forked from; empty where that has no name, as of adopted data."""
-    seqno: int
+    seqno: Seqno
     """The last write set of the parent that the new history contains."""
     epoch: int
     """The term in which the new history's first Primary Component was bootstrapped."""
-    uuid: str = ""
+    uuid: UuidOrNone = ""
     """The new history; empty until its server has told it."""
 
 
@@ -100,9 +101,9 @@ class Override:
     """The term that it is for; it lives no longer than this pod's candidacy in that term."""
     base: Position | None
     """What this pod's disk holds: the new history's start; None where adopted data have no position."""
-    unreachable: frozenset[int] = frozenset()
+    unreachable: frozenset[Ordinal] = frozenset()
     """The ordinals that did not answer: what only they hold is given up."""
-    accepted_ahead: frozenset[int] = frozenset()
+    accepted_ahead: frozenset[Ordinal] = frozenset()
     """The ordinals that answered and may hold more: given up by name."""
     adopt: bool = False
     """The data ran without this toolkit: accounts must be made in them first."""
@@ -112,13 +113,13 @@ class Override:
 class PodState:
     """What one agent says of its own pod."""
 
-    pod: str
+    pod: PodName
     """The pod's name."""
-    ordinal: int
+    ordinal: Ordinal
     """Its ordinal in the StatefulSet."""
-    boot_id: str
+    boot_id: Token
     """Random for each life of the agent."""
-    volume_id: str
+    volume_id: Token
     """Random for each volume; a replaced volume has another one."""
     phase: Phase
     """What the pod is doing."""
@@ -136,9 +137,9 @@ class PodState:
     """The highest term under which this life of the agent will not bootstrap (any more)."""
     promise: Promise | None = None
     """The promise that binds this pod now."""
-    expected: frozenset[int] = frozenset()
+    expected: frozenset[Ordinal] = frozenset()
     """The ordinals that this pod expects by its own knowledge; what it heard from others is not repeated."""
-    volumes: tuple[tuple[int, str], ...] = ()
+    volumes: tuple[tuple[Ordinal, Token], ...] = ()
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to the history on this disk, the oldest first, and to one that it was let join since."""

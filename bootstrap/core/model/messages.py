@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import PodState, Promise
+from bootstrap.core.model.shapes import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Prepare:
     """What is asked for."""
     candidate: PodState
     """The asking pod, as it knows itself."""
-    boot_id: str
+    boot_id: Token
     """The life of the asked agent that the asking pod decided by."""
     disk: Disk
     """The asked pod's disk, as the asking pod decided by."""
@@ -26,3 +27,13 @@ class Refusal:
 
     reason: str
     """One line for the log of the asking pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReply:
+    """The answer to a request for a promise."""
+
+    state: PodState
+    """The asked pod, after it has promised or refused."""
+    refusal: Refusal | None
+    """Why it has not promised; None = it has."""

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from bootstrap.core.model.text import one_line
+
 VERSION = 1
 
 SCHEMA = "galera-bootstrap/events/v1"
@@ -19,8 +21,6 @@ KEPT = 200
 KEPT_RARE = 30
 """Events kept of each rare kind: a server that dies at every start must not push an operator's word out."""
 
-LONGEST = 360
-"""Characters of one event's text."""
 
 FREQUENT = frozenset({"decision", "phase", "peer", "server", "promise"})
 """The kinds that can come by the hundred."""
@@ -35,7 +35,7 @@ KINDS = {
     "bootstrap": "the permission to bootstrap was taken",
     "server": "what the server says of itself has changed",
     "stop": "the agent has told a server to stop that could commit nothing any more",
-    "word": "an operator has decided, or what was decided is done",
+    "override": "a human has decided something, or such a decision has taken effect",
     "peer": "a peer answers again, or no longer",
     "lost": "events could not be kept",
 }
@@ -58,12 +58,6 @@ class Event:
     """One of KINDS."""
     text: str
     """What, and why."""
-
-
-def plain(text: str) -> str:
-    """A text as it is kept: one line, without control characters, bounded."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 def bounded(log: Iterable[Event]) -> tuple[Event, ...]:
@@ -97,4 +91,4 @@ def _event(told: dict[str, object]) -> Event:
     n, time, kind, text = (told[key] for key in ("n", "time", "kind", "text"))
     if type(n) is not int or not isinstance(time, str) or not isinstance(kind, str) or not isinstance(text, str):
         raise LogInvalidError("an event of the wrong shape")
-    return Event(n, plain(time), plain(kind), plain(text))
+    return Event(n, one_line(time), one_line(kind), one_line(text))

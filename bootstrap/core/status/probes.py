@@ -37,7 +37,7 @@ class Readiness(StrEnum):
     """Something lives on the volume and does not answer: it starts, receives its state, hangs, or ends."""
     STALE = "stale"
     """The agent has not looked for too long to know."""
-    OUTSIDE = "outside"
+    NON_PRIMARY = "non-primary"
     """Not in a Primary Component."""
     SPLIT = "split"
     """Another history is alive, and nothing says that it is the older one."""
@@ -110,7 +110,7 @@ def find_readiness(view: ProbeView) -> Readiness:
     if server is None:
         return Readiness.SILENT if view.lifecycle.server is None else Readiness.STALE
     if not server.is_primary:
-        return Readiness.OUTSIDE
+        return Readiness.NON_PRIMARY
     if view.is_joining or not server.has_complete_data:
         return Readiness.JOINING
     others = [(r, other) for r in view.peers.values() if isinstance(r, PodState) and (other := r.primary_server)]

@@ -1,0 +1,54 @@
+"""Shapes of numbers and texts that come from elsewhere: `codec` checks them, for type checkers they are int and str.
+
+ordinal: Ordinal        # an int from 0 to 999
+uuid: Uuid              # a str of 36 characters
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+INT64_MAX = 2**63 - 1
+
+MAX_ORDINAL = 999
+"""No StatefulSet of databases is larger; a pod that claims more would make all others wait for it forever."""
+
+MAX_TEXT = 1024
+"""Characters of a text without a shape of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers from `least` to `most`, both included."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Texts that match as a whole."""
+
+    regex: re.Pattern[str]
+
+
+Count = Annotated[int, Range(0, INT64_MAX)]
+"""What a plain `int` field means, too: terms, epochs, sizes."""
+
+Ordinal = Annotated[int, Range(0, MAX_ORDINAL)]
+"""The ordinal of a pod in its StatefulSet."""
+
+Seqno = Annotated[int, Range(-1, INT64_MAX)]
+"""A write set's number; -1 = unknown (galera `WSREP_SEQNO_UNDEFINED`)."""
+
+Uuid = Annotated[str, Pattern(re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"))]
+"""A UUID as Galera prints it, in lower case."""
+
+UuidOrNone = Annotated[str, Pattern(re.compile(r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?"))]
+"""The same; empty = there is none."""
+
+Token = Annotated[str, Pattern(re.compile(r"[!-~]{0,80}"))]
+"""An identifier: printable ASCII without spaces; empty = there is none."""
+
+PodName = Annotated[str, Pattern(re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?"))]
+"""The name of a pod of a StatefulSet: an RFC 1123 label and the ordinal."""
