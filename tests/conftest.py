@@ -26,12 +26,16 @@ WHOLE = ("cluster",)
 
 
 def pytest_configure() -> None:
-    """Undo what nohup, or a shell that starts a job in the background, has ignored: our children would inherit it."""
+    """End in order at SIGTERM as at Ctrl-C, so that no server, pod or bridge of a test is left behind.
+
+    And undo what nohup, or a shell that starts a job in the background, has ignored: our children would inherit it.
+    """
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
