@@ -297,6 +297,8 @@ def test_a_starter_that_is_killed_and_started_again_at_once_is_heard(waiting: Ma
     until(lambda: waiting.phase() == "frozen", "the report")
     first.kill()
     second = waiting.start()
+    assert second.stderr is not None
+    assert any("waiting for galera-1" in line for line in second.stderr)
     time.sleep(6)  # the killed one's question is kept open for 5 s
     assert waiting.phase() == "frozen"
     second.terminate()

@@ -21,13 +21,13 @@ NOBODY = (0, "")
 
 def probe(lab: Lab, ordinal: int, path: str = "/readyz") -> tuple[int, str]:
     """Status and word, as the kubelet gets them."""
-    connection = http.client.HTTPConnection(lab.pod(ordinal).ip, HEALTH_PORT, timeout=5)
+    connection = http.client.HTTPConnection(lab.pod(ordinal).ip, HEALTH_PORT, timeout=60)
     with contextlib.closing(connection):
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode().strip()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # it may end with the question in its hands
             return NOBODY
 
 
