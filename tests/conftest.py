@@ -6,7 +6,9 @@
 import gc
 import signal
 import sys
+import traceback
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,8 +58,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     found: list[str] = []
     before, sys.unraisablehook = sys.unraisablehook, lambda left: found.append(f"{left.object!r}: {left.exc_value}")
     try:
+        # pytest lets go of what fixtures gave, and of what a failed test had, only when the next one runs.
         if isinstance(item, pytest.Function):
-            item.funcargs.clear()  # pytest itself lets go of what fixtures gave only after this
+            item.funcargs.clear()
+        for frame, _ in traceback.walk_tb(getattr(sys, "last_traceback", None)):
+            with suppress(RuntimeError):
+                frame.clear()
+            frame.f_locals.get("")  # Python's own copy of its variables follows only when it is looked at
         gc.collect()
     finally:
         sys.unraisablehook = before

@@ -21,7 +21,7 @@ from bootstrap.world import Answer, World
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import A, B, frozen, running
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Office:

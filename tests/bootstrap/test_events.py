@@ -31,7 +31,7 @@ from bootstrap.events import (
 from bootstrap.facts import DataClass, Phase
 from tests.bootstrap.records import examples
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def event(n: int, kind: str = "decision", text: str = "x") -> Event:

@@ -21,7 +21,7 @@ from bootstrap.start import check
 from tests.bootstrap.records import A
 from tests.dns.knot import free_port
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 IMPATIENT = "import bootstrap.start as s; s.AGENT_PATIENCE_S = 0.5; from bootstrap.main import main; main()"
 
 SERVER = """\

@@ -17,7 +17,7 @@ from tests.manifests.built import Document, containers
 BACKOFF = 1.0
 """Seconds before a container that has ended is run again; the kubelet takes ten, and more each time."""
 
-END_SECONDS = 30.0
+END_SECONDS = 60.0
 
 
 class Pod:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer
-from tests.peerfinder.program import PROGRAM, SUFFIX, begin, end, fqdn, run, until
+from tests.peerfinder.program import PATIENCE, PROGRAM, SUFFIX, begin, end, fqdn, run, until
 
 pytestmark = pytest.mark.knot
 
@@ -349,7 +349,7 @@ def test_flags_may_be_variables(galera: Knot) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
     )
 
@@ -432,7 +432,7 @@ def test_the_domain_and_the_namespace_come_from_a_resolv_conf(
         env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -448,7 +448,7 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
         env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
     )
 
