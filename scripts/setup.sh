@@ -18,6 +18,8 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 # State transfers by mariabackup, and TLS; a compiler for the library of wrong clocks and bad disks.
 [ "$what" = demo ] || packages="$packages mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
+# promtool tries the alerts, zsh and fish complete our commands, groff reads the manual page.
+[ "$what" = demo ] || packages="$packages prometheus zsh fish groff-base"
 # manifests/examples run with these servers, in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
 # 190 MB more to fetch: Java with what it draws windows with, and Erlang.

@@ -22,7 +22,7 @@ from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from tests.bootstrap.fleet import settings_of
 from tests.bootstrap.records import A, B, frozen, running
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Office:

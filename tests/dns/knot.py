@@ -14,13 +14,18 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
-START_SECONDS = 30.0
-FREEZE_SECONDS = 30.0
+START_SECONDS = 60.0
+FREEZE_SECONDS = 60.0
+
+NOT_FOR_CLIENTS = range(20000, 32000)
+"""Ports that neither a well-known server has nor the kernel gives to clients (ip_local_port_range)."""
 
 TTL = 5
 """What CoreDNS gives to these records, seconds."""
@@ -225,13 +230,20 @@ class Knot:
 
 
 def free_port(address: str) -> int:
-    """Find a port that is free for UDP and TCP on an address."""
+    """Find a port that is free for UDP and TCP on an address.
+
+    It stays free until it is used: none of those that the kernel gives to clients, and another process that looks for
+    one at this moment draws its own.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    dice = SystemRandom()  # what a test seeds would be the same in all processes
     while True:
-        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-            tcp.bind((address, 0))
-            try:
-                udp.bind(tcp.getsockname()[:2])
-            except OSError:
-                continue
-            return int(tcp.getsockname()[1])
+        port = dice.choice(NOT_FOR_CLIENTS)
+        with (
+            suppress(OSError),
+            socket.socket(family, socket.SOCK_STREAM) as tcp,
+            socket.socket(family, socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.bind((address, port))
+            udp.bind((address, port))
+            return port

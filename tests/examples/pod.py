@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import threading
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -16,7 +17,7 @@ from tests.manifests.built import Document, containers
 BACKOFF = 1.0
 """Seconds before a container that has ended is run again; the kubelet takes ten, and more each time."""
 
-END_SECONDS = 30.0
+END_SECONDS = 60.0
 
 
 class Pod:
@@ -42,9 +43,7 @@ class Pod:
         """SIGSTOP to all of it, and nothing is run again: it keeps its connections, and notices nothing any more."""
         with self._changing:
             self._ended.set()
-        for pid in self._pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        send(signal.SIGSTOP, self._pids())
 
     def kill(self) -> None:
         """SIGKILL to all of it at once; return when nothing of it is left.  Raises TimeoutError."""
@@ -54,6 +53,8 @@ class Pod:
             handles = [stack.enter_context(handle) for handle in map(handle_of, self._pids()) if handle]
             for process in tuple(self._processes):
                 process.kill()
+            # Who starts at this moment does not yet die with his parent.
+            send(signal.SIGKILL, self._pids())
             deadline = monotonic() + END_SECONDS
             for thread in self._threads:
                 thread.join(max(0.0, deadline - monotonic()))
@@ -62,6 +63,7 @@ class Pod:
                 if monotonic() > deadline:
                     raise TimeoutError(f"processes of {self._around.space} survive SIGKILL")
                 sleep(0.02)
+                send(signal.SIGKILL, self._pids())
 
     def _pids(self) -> list[int]:
         """All processes in the pod's network namespace."""
@@ -105,6 +107,13 @@ class Pod:
     def _again(self, name: str) -> None:
         if not self._ended.wait(BACKOFF):
             self.restarts[name] += 1
+
+
+def send(number: signal.Signals, pids: Iterable[int]) -> None:
+    """Signal those that are still there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def handle_of(pid: int) -> IO[bytes] | None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.examples
 
 WITNESS = str(MANIFESTS / "components/witness/witness.pl")
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def look(volume: Path, sign: str = "datadir/log") -> "subprocess.CompletedProcess[str]":

@@ -58,7 +58,7 @@ class Cluster:
                 return False
             return report.action == action and re.search(text, report.reason) is not None
 
-        self.lab.wait(f"mysql-{ordinal} says {action}: {text}", told, seconds=60)
+        self.lab.wait(f"mysql-{ordinal} says {action}: {text}", told)
 
     def bootstraps(self, ordinal: int) -> int:
         """How often a server of this pod was started with --wsrep-new-cluster."""

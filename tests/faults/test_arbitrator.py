@@ -74,7 +74,7 @@ def test_one_of_two_dies_and_the_other_goes_on(cluster: Cluster, garbd: Beside, 
         before = writer.count
         writer.wait_for(before + 200)
     assert cluster.primaries() == [survivor]
-    assert is_ready(garbd)
+    cluster.lab.wait("the arbitrator has told of the new view", lambda: is_ready(garbd))
     cluster.lab.pod(victim).start()
     two_and_a_vote(cluster.lab)
 
@@ -126,7 +126,7 @@ def test_both_leave_in_order_and_come_back_to_no_second_primary_component(cluste
     """Who is left when all others have said good-bye is Primary: here it is the vote without data."""
     for ordinal in (1, 0):
         cluster.lab.pod(ordinal).stop()
-    cluster.lab.wait("the arbitrator is Primary no more", lambda: not is_ready(garbd), 20)
+    cluster.lab.wait("the arbitrator is Primary no more", lambda: not is_ready(garbd), 60)
     cluster.lab.start_all((1, 0), gap=0.5)
     two_and_a_vote(cluster.lab)
 
@@ -142,4 +142,4 @@ def test_an_arbitrator_alone_founds_nothing_and_ends_at_once_when_it_is_told_to(
     assert lab.layout.secret("cluster-id") not in garbd.said()
     garbd.process.terminate()
 
-    assert garbd.process.wait(15) == 128 + 15
+    assert garbd.process.wait(30) == 128 + 15

@@ -247,9 +247,9 @@ def test_only_the_newest_backups_stay_and_a_changed_one_is_not_restored(cluster:
 def test_two_backups_at_once_are_one(cluster: Cluster, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     with backup(cluster.lab, folder) as first:
-        cluster.lab.wait("the first one holds the lock", (folder / ".lock").exists, 30)
+        cluster.lab.wait("the first one holds the lock", (folder / ".lock").exists)
         time.sleep(0.5)
         with Beside(cluster.lab, 2, "galera-bootstrap", "backup", f"--to={folder}") as second:
-            assert second.process.wait(30) == 23
+            assert second.process.wait(60) == 23
             assert "another backup is being made here" in second.said()
         assert first.process.wait(120) == 0

@@ -35,7 +35,7 @@ PORTS = {"clients": 3306, "health": 8404, "proxies": 10000}
 RISE, FALL = 2, 5
 """Checks in a row after which a member is well again, or is not."""
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds: a generous bound for what takes one or two."""
 
 
@@ -134,7 +134,7 @@ class Proxy:
     def ask(self, command: str) -> str:
         """A command to HAProxy's master socket.  Raises OSError."""
         with socket.socket(socket.AF_UNIX) as stream:
-            stream.settimeout(5)
+            stream.settimeout(PATIENCE)
             stream.connect(str(self.run / "master.sock"))
             stream.sendall(f"{command}\n".encode())
             stream.shutdown(socket.SHUT_WR)

@@ -1,7 +1,6 @@
 """A real registry on loopback: Debian's docker-registry, empty, for one test."""
 
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -10,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.dns.knot import free_port
+
 PROGRAM = "docker-registry"
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for its start."""
 
 
@@ -28,15 +29,14 @@ class Registry:
         request = urllib.request.Request(
             f"http://{self.address}/v2/{repository}/manifests/{tag}", headers={"Accept": accepted}, method="HEAD"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return str(answer.headers["Docker-Content-Digest"])
 
 
 @contextmanager
 def registry(folder: Path) -> Iterator[Registry]:
     """Run one; its images are in the folder."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port("127.0.0.1")
     settings = folder / "registry.yml"
     settings.write_text(
         "version: 0.1\nlog: {accesslog: {disabled: true}, level: error}\n"
@@ -51,7 +51,7 @@ def registry(folder: Path) -> Iterator[Registry]:
         yield Registry(port)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
 
 
 def wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -64,7 +64,7 @@ class Container:
 
     def kill(self) -> None:
         """SIGKILL to all of it."""
-        run = self.run
+        run = self._now()
         if run is not None:
             run.kill()
 
@@ -79,7 +79,7 @@ class Container:
     @property
     def sessions(self) -> frozenset[int]:
         """The session of the run under way, for processes that dropped their environment."""
-        run = self.run
+        run = self._now()
         return processes.NO_SESSIONS if run is None else run.sessions
 
     def tail(self, lines: int = 12) -> str:
@@ -87,6 +87,11 @@ class Container:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _now(self) -> Running | None:
+        """The run under way; one that is about to start is waited for, as its first words may be out already."""
+        with self._changing:
+            return self.run
 
     def _note(self, log: IO[bytes], text: str) -> None:
         log.write(f"--- {time.strftime('%H:%M:%S')} {self.name}: {text}\n".encode())

@@ -71,7 +71,7 @@ def end(folder: Path, *, keep: bool) -> None:
         time.sleep(0.05)
 
 
-def spawn(folder: Path, pods: int, *, seconds: float = 30.0) -> None:
+def spawn(folder: Path, pods: int, *, seconds: float = 60.0) -> None:
     """Start the lab's process in the background and wait for its socket; raises LabCommandError."""
     if is_running(folder):
         raise LabCommandError(f"a lab already runs in {folder}: `python -m tests.lab down` ends it")

@@ -120,7 +120,7 @@ def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
         screen.tell(f"first Primary Component after {primary:.1f} s")
         lab.wait_synced(PODS)
         synced = time.monotonic() - began
-        lab.wait("every agent knows it", watch.shows_all_synced, 30.0)
+        lab.wait("every agent knows it", watch.shows_all_synced, 60.0)
     return primary, synced
 
 

@@ -61,7 +61,7 @@ LIMITS = {"memory": ("--memory=1g",), "pids": ("--pids-limit=512",)}
 FILES, PROCESSES = 20000, 4096
 """Upper bounds of two ulimits: podman's own defaults are above what a machine without CAP_SYS_RESOURCE may set."""
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 """Seconds: a generous bound for podman's own part of a start or an end."""
 
 _numbers = itertools.count(1)

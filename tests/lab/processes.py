@@ -75,7 +75,7 @@ def send(number: signal.Signals, prefix: str, sessions: frozenset[int] = NO_SESS
     return len(pids)
 
 
-def kill(prefix: str, sessions: frozenset[int] = NO_SESSIONS, *, seconds: float = 20.0) -> None:
+def kill(prefix: str, sessions: frozenset[int] = NO_SESSIONS, *, seconds: float = 60.0) -> None:
     """SIGKILL every member, again and again until none is left: a fork may have been under way.
 
     Raises ProcessesRemainError when some live on for `seconds`.

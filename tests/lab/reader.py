@@ -5,7 +5,9 @@ had fallen out of its cluster and still answered.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from random import Random
 from types import TracebackType
@@ -35,15 +37,19 @@ class Reader:
         self._query = f"SELECT id FROM {table} WHERE id = %s"
         self._dice = Random()  # which row, is of no importance
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._pool = ThreadPoolExecutor(1)
+        self._done: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._done = self._pool.submit(self._read)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        """End it; raises what has ended it before, as a reader that is dead misses nothing."""
         self._stop.set()
-        self._thread.join()
+        self._pool.shutdown()
+        if self._done is not None:
+            self._done.result()
 
     def _read(self) -> None:
         turn = 0
@@ -54,24 +60,25 @@ class Reader:
                 with closing(self._connect(ip)) as connection, connection.cursor() as cursor:
                     # The server answers only with all that was committed anywhere before, or not at all.
                     cursor.execute("SET SESSION wsrep_sync_wait=1")
-                    for _ in range(20):
-                        if self._stop.is_set() or not self._look(cursor, ip):
+                    for number in range(20):
+                        if self._stop.is_set() or not self._look(cursor, ip, newest=number % 2 == 0):
                             break
             except (pymysql.Error, OSError):
                 self._stop.wait(0.1)
 
-    def _look(self, cursor: pymysql.cursors.Cursor, ip: str) -> bool:
-        """Read one row; whether there is any to read."""
+    def _look(self, cursor: pymysql.cursors.Cursor, ip: str, *, newest: bool) -> bool:
+        """Read the row that was acknowledged last, or one of those before it; whether there is any to read."""
         ids = self._acknowledged()
         if not ids:
             return False
-        # The newest are the ones that could be lost.
-        wanted = ids[-1 - min(int(self._dice.expovariate(0.1)), len(ids) - 1)]
+        # The newer ones are the ones that could be lost.
+        back = 0 if newest else min(int(self._dice.expovariate(0.1)), len(ids) - 1)
+        wanted = ids[-1 - back]
         for _ in range(1 + AGAIN):
             cursor.execute(self._query, (wanted,))
             if cursor.fetchone():
                 self.count += 1
                 return True
-            self._stop.wait(0.1)
+            time.sleep(0.1)  # also when it is to end: a row is missed only after this time
         self.missing.append((wanted, ip))
         return True

@@ -96,7 +96,7 @@ class Report:
             raise ReportFailedError(f"not a status: {exc!r} in {text[:200]!r}") from exc
 
 
-def run(pod: Pod, *argv: str, seconds: float = 20.0) -> str:
+def run(pod: Pod, *argv: str, seconds: float = 60.0) -> str:
     """The standard output of a command of the toolkit in the pod; raises ReportFailedError."""
     try:
         command = pod.inside(*argv)

@@ -127,7 +127,7 @@ def test_a_pod_that_lost_its_volume_is_filled_again(lab: Lab) -> None:
 def test_a_state_transfer_can_be_slowed_down_and_met_half_way(lab: Lab) -> None:
     joiner, donors = lab.pod(2), (lab.pod(0), lab.pod(1))
     for donor in donors:
-        slow_sst(donor, 2000)
+        slow_sst(donor, 500)
     joiner.power_off()
     joiner.wipe_volume()
     joiner.start()

@@ -24,7 +24,7 @@ def ask(
 ) -> dns.message.Message:
     query = dns.message.make_query(name, kind, use_edns=0 if edns else -1)
     question = dns.query.tcp if tcp else dns.query.udp
-    return question(query, server.address, port=server.port, timeout=5)
+    return question(query, server.address, port=server.port, timeout=60)
 
 
 def data(response: dns.message.Message) -> list[str]:

@@ -15,7 +15,7 @@ from tests.lab.plain import Plain
 from tests.lab.pod import Pod
 from tests.lab.runtime import Commands
 
-LATE = 20.0
+LATE = 60.0
 """Seconds; a generous bound."""
 
 FOREVER = "trap 'echo ended >>$OUT.$1; exit 0' TERM; echo started >>$OUT.$1; while :; do sleep 0.05; done"

@@ -25,12 +25,12 @@ Metrics = dict[tuple[str, ...], float]
 
 def metrics(lab: Lab, ordinal: int) -> Metrics:
     """What Prometheus would read of a pod; nothing while nobody listens."""
-    connection = http.client.HTTPConnection(lab.pod(ordinal).ip, HEALTH_PORT, timeout=5)
+    connection = http.client.HTTPConnection(lab.pod(ordinal).ip, HEALTH_PORT, timeout=60)
     with contextlib.closing(connection):
         try:
             connection.request("GET", "/metrics")
             text = connection.getresponse().read().decode()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # it may end with the question in its hands
             return {}
     return {
         (sample.name.removeprefix("galera_bootstrap_"), *sample.labels.values()): sample.value

@@ -72,7 +72,12 @@ class Writer:
         """Acknowledged ids so far."""
         return frozenset(self._acknowledged)
 
-    def wait_for(self, count: int, seconds: float = 60.0) -> None:
+    @property
+    def newest(self) -> int:
+        """The id that was acknowledged last; another thread's may be higher."""
+        return self._acknowledged[-1]
+
+    def wait_for(self, count: int, seconds: float = 120.0) -> None:
         """Wait until that many rows are acknowledged; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while self.count < count:

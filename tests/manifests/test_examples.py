@@ -1,7 +1,6 @@
 """The init containers of the examples, run as they stand, by the real peer-finder against a name server."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dns.knot import free_port
 from tests.lab.nameserver import NameServer, Zone
 from tests.manifests.built import MANIFESTS, Document, containers, parse, pods
 from tests.manifests.conftest import Built
@@ -22,9 +22,7 @@ NAMES = [f"{member}.{SERVICE}" for member in MEMBERS]
 
 @pytest.fixture
 def server() -> Iterator[NameServer]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with NameServer("127.0.0.1", port, Zone(SERVICE, MEMBERS)) as running:
+    with NameServer("127.0.0.1", free_port("127.0.0.1"), Zone(SERVICE, MEMBERS)) as running:
         yield running
 
 
@@ -58,7 +56,7 @@ def test_wait_waits_for_the_third_member(documents_of: Built, server: NameServer
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(timeout=3)
         server.publish("mysql-1", MEMBERS["mysql-1"])
-        out, err = waiting.communicate(timeout=30)
+        out, err = waiting.communicate(timeout=60)
 
     assert waiting.returncode == 0, err
     assert out.splitlines() == NAMES
@@ -69,7 +67,7 @@ def test_configure_writes_the_members(documents_of: Built, server: NameServer, t
     # The mounts of the pod are these folders here.
     hook = f"{hook.replace('/hook', str(MANIFESTS / 'examples/configure'))} {tmp_path}"
     with begin([*words, hook], server) as running:
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=60)
 
     assert running.returncode == 0, err
     (written,) = parse((tmp_path / "upstreams.yaml").read_text())

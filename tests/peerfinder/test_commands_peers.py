@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.dns.knot import Knot, pods
-from tests.peerfinder.program import PROGRAM, SUFFIX, Ended, fqdn
+from tests.peerfinder.program import PATIENCE, PROGRAM, SUFFIX, Ended, fqdn
 
 pytestmark = pytest.mark.knot
 
@@ -19,7 +19,7 @@ def peers(*words: str, **variables: str) -> Ended:
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
@@ -90,7 +90,7 @@ def test_peers_that_cannot_be_printed_are_told_in_a_line(galera: Knot) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
 

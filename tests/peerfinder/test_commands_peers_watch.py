@@ -49,7 +49,7 @@ def test_it_says_who_is_there_and_then_each_change_with_its_time(knot: Knot) -> 
 
 
 def test_a_failure_is_no_change_of_the_peers(galera: Knot) -> None:
-    lines = said(begin("--timeout=300ms", nameserver=galera.nameserver))
+    lines = said(begin("--timeout=3s", nameserver=galera.nameserver))
     assert [next(lines)[1] for _ in range(3)] == ["+", "+", "+"]
     galera.fail()
     failed = next(lines)

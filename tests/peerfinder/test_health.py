@@ -22,7 +22,7 @@ pytestmark = pytest.mark.knot
 def get(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str]:
     """Ask as a kubelet does; 0 while nobody listens."""
     try:
-        with urlopen(Request(f"http://{host}:{port}{path}", method=method), timeout=10) as answer:
+        with urlopen(Request(f"http://{host}:{port}{path}", method=method), timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as exc:
         with exc:

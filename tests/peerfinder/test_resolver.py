@@ -172,7 +172,7 @@ def test_a_slowloris_cannot_hold_us_longer_than_the_deadline() -> None:
     with pytest.raises(TimeoutError):
         targets(lie, seconds=0.5)
 
-    assert monotonic() - began < 5
+    assert monotonic() - began < 10
 
 
 def test_a_tcp_connection_that_ends_in_the_middle_is_a_failure() -> None:

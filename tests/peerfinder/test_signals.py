@@ -37,8 +37,15 @@ def waiting_for_records(knot: Knot, _folder: Path) -> subprocess.Popen[str]:
 def waiting_for_an_answer(knot: Knot, _folder: Path) -> subprocess.Popen[str]:
     knot.freeze()
     process = begin("-on-start=true", nameserver=knot.nameserver)
+    until(lambda: hears(process.pid, signal.SIGTERM))
     sleep(1)
     return process
+
+
+def hears(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has got as far as to have a handler for this signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> number - 1 & 1)
 
 
 def running_a_hook(knot: Knot, folder: Path) -> subprocess.Popen[str]:
@@ -70,7 +77,7 @@ def test_a_stop_signal_ends_us_at_once_while(
     ended = end(process)
 
     assert ended.status == 128 + number
-    assert monotonic() - began < 10
+    assert monotonic() - began < 20
     assert "Traceback" not in ended.err
 
 
@@ -120,18 +127,18 @@ def test_a_hook_that_ignores_the_stop_signal_is_killed_after_the_grace_period(ga
 
 
 def test_no_hook_is_killed_before_the_grace_period_ends_however_often_we_are_told(galera: Knot, tmp_path: Path) -> None:
-    text = f"trap 'echo x >> {tmp_path}/got' TERM; touch {tmp_path}/runs; n=0; "
+    got = tmp_path / "got"
+    text = f"trap 'echo x >> {got}' TERM; touch {got} {tmp_path}/runs; n=0; "
     text += f"while [ $n -lt 60 ] && [ ! -e {tmp_path}/done ]; do sleep 0.05; done; exit 0"
     process = begin(f"-on-start={text}", nameserver=galera.nameserver)
     until((tmp_path / "runs").exists)
-    for _ in range(5):
+    for number in range(1, 6):
         process.terminate()
-        sleep(0.1)
+        until(lambda number=number: len(got.read_text().split()) == number)  # type: ignore[misc]
     assert process.poll() is None
     (tmp_path / "done").touch()
 
     assert end(process).status == 143
-    assert len((tmp_path / "got").read_text().split()) >= 2
 
 
 def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: Path) -> None:
@@ -389,11 +396,11 @@ def test_as_pid_1_the_exit_status_is_the_same(galera: Knot, status: int) -> None
 
 
 def test_a_lookup_over_slow_tcp_is_left_at_once() -> None:
-    with Liar(lambda query, over_tcp: [5.0] if over_tcp else [answer(query, fqdn("mysql-0"), truncated=True)]) as liar:
+    with Liar(lambda query, over_tcp: [60.0] if over_tcp else [answer(query, fqdn("mysql-0"), truncated=True)]) as liar:
         process = begin("-on-start=true", nameserver=liar.nameserver)
         until(lambda: len(liar.questions) > 1)
         began = monotonic()
         process.terminate()
 
         assert end(process).status == 143
-        assert monotonic() - began < 4
+        assert monotonic() - began < 30

@@ -58,7 +58,7 @@ def test_peers_are_shown_and_watched(tool_image: str, galera: Knot) -> None:
             assert process.stdout.readline() == f"+mysql-3.{SERVICE}\n"
         finally:
             process.terminate()
-        assert process.wait(30) == 143
+        assert process.wait(60) == 143
 
 
 PROBED = f"""

@@ -34,9 +34,13 @@ def bare(request: pytest.FixtureRequest) -> str:
         pytest.skip("NOT TESTED: mmdebstrap is missing; apt-get install mmdebstrap")
     tag = f"localhost/peerfinder-test-bare:{suite}"
     if podman("image", "exists", tag, check=False).returncode != 0:
-        made = subprocess.Popen(["mmdebstrap", "--quiet", "--variant=essential", suite, "-"], stdout=subprocess.PIPE)
-        subprocess.run(["podman", "import", "--quiet", "-", tag], stdin=made.stdout, check=True, capture_output=True)
-        assert made.wait() == 0
+        words = ("mmdebstrap", "--quiet", "--variant=essential", suite, "-")
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as made:
+            into = ("podman", "import", "--quiet", "-", tag)
+            taken = subprocess.run(into, stdin=made.stdout, capture_output=True, check=False)
+        if made.returncode or taken.returncode:
+            podman("rmi", "--ignore", tag)  # half a system must not be there at the next run
+            pytest.fail(f"mmdebstrap ended with {made.returncode}, podman with {taken.returncode}: {taken.stderr!r}")
     return tag
 
 
