@@ -5,7 +5,6 @@ Each command is imported when it is meant, and signals are kept before all else:
 before it handles them. That is also why there are so few imports here.
 """
 
-import gc
 import os
 import signal
 import sys
@@ -33,24 +32,20 @@ def main() -> "NoReturn":
 
 
 def drop_in() -> int:
-    """Run the form with Go's flags; give the exit code."""
+    """Run the form with Go's flags and return the exit code."""
     # The kernel drops a signal that a PID 1 does not handle, but keeps one that it blocks (kernel/signal.c,
     # sig_ignored): it is handled as soon as `Signals` unblocks it.
     signal.pthread_sigmask(signal.SIG_BLOCK, KEPT)
-    # What is imported stays: to look through it for garbage again and again is a twentieth of a whole run.
-    gc.disable()
-    from peerfinder import imports  # noqa: PLC0415 - after the signals
-    from peerfinder.hooks.signals import Signals  # noqa: PLC0415 - likewise
+    from peerfinder.imports import imports_stay, stub_dns_features, without_openssl  # noqa: PLC0415 - after the signals
 
-    _open_standard_streams()
-    signals = Signals()
-    signals.install()
-    imports.start()
-    imports.without_openssl()
-    from peerfinder.commands import find  # noqa: PLC0415 - after the stand-ins
+    with imports_stay(), without_openssl():
+        from peerfinder.hooks.signals import Signals  # noqa: PLC0415 - after the signals
 
-    gc.freeze()
-    gc.enable()
+        _open_standard_streams()
+        signals = Signals()
+        signals.install()
+        stub_dns_features()
+        from peerfinder.commands import find  # noqa: PLC0415 - after the stub
     return find.main(sys.argv[1:], environment(sys.argv[0]), os.uname().nodename, signals)
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -462,7 +461,6 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
         "asyncio",
         "ssl",
         "email",
-        *(["ast"] if sys.version_info < (3, 12) else []),  # of the true `inspect`, which dataclasses asks from 3.12 on
         "pathlib",
         "json",
         "_hashlib",

@@ -152,14 +152,14 @@ def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: 
 
 SWEEP = """
 import signal, sys
-from peerfinder.domain import Names
-from peerfinder.hook import Hook
-from peerfinder.lookup import peers
-from peerfinder.nameservers import Nameservers
+from peerfinder.core.names import Names
+from peerfinder.core.status import Status
+from peerfinder.core.watch import Rules
+from peerfinder.dns.lookup import peers
+from peerfinder.dns.nameservers import Nameservers
+from peerfinder.hooks.process import Hook
+from peerfinder.hooks.signals import Signals, StoppedBySignal
 from peerfinder.poll import Plan, follow
-from peerfinder.signals import Signals, StoppedBySignal
-from peerfinder.status import Status
-from peerfinder.watch import Rules
 
 servers, part, last, step = Nameservers.from_text(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 hook = Hook("on-change", "cat > /dev/null")
@@ -200,7 +200,7 @@ print(*sorted(places))
 @pytest.mark.parametrize(
     ("part", "last", "step", "places"),
     [
-        ("/peerfinder/", 700, 7, {"poll.py", "watch.py", "lookup.py", "resolver.py", "hook.py", "signals.py"}),
+        ("/peerfinder/", 700, 7, {"poll.py", "watch.py", "lookup.py", "resolver.py", "process.py", "signals.py"}),
         ("/dns/", 10000, 211, {"message.py", "name.py"}),
         # Here dnspython makes an error of its own of whatever is raised.
         ("/dns/rdtypes/", 30, 3, {"SRV.py"}),
