@@ -243,16 +243,16 @@ def test_it_reads_a_resolv_conf(knot: Knot, tmp_path: Path, conf: str, expected:
 
 def test_json_says_by_which_schema_it_is_read(knot: Knot) -> None:
     ended = doctor(*GALERA, "-o", "json", nameserver=knot.nameserver)
-    told = json.loads(ended.out)
+    printed = json.loads(ended.out)
 
-    assert told["schema"] == "peerfinder.doctor/v1"
-    assert told["findings"][0].keys() == {"code", "problem", "what", "cause", "cure"}
+    assert printed["schema"] == "peerfinder.doctor/v1"
+    assert printed["findings"][0].keys() == {"code", "problem", "what", "cause", "cure"}
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["a b", "--domain=x"], "no DNS label"),
+        (["a b", "--domain=x"], "not a DNS label"),
         (["galera", "--domain=x", "--timeout=x"], "a time such as"),
         ([], "Missing argument"),
     ],

@@ -103,7 +103,7 @@ def test_names_made_of_addresses_are_peers_and_none_of_them_is_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "make_answer",
     [
         lambda query: with_records(query, f"{SUFFIX}.", 0, *TRUE),
         lambda query: with_records(query, f"{SUFFIX}.", 2**31 - 1, *TRUE),
@@ -112,8 +112,8 @@ def test_names_made_of_addresses_are_peers_and_none_of_them_is_ours() -> None:
     ],
     ids=["kept for no time", "kept for ever", "behind an alias of another zone", "said twice"],
 )
-def test_a_hook_gets_true_records_that_are(told: Callable[[Message], bytes]) -> None:
-    with Liar(lambda query, tcp: [(framed if tcp else bytes)(told(query))]) as liar:
+def test_a_hook_gets_true_records_that_are(make_answer: Callable[[Message], bytes]) -> None:
+    with Liar(lambda query, tcp: [(framed if tcp else bytes)(make_answer(query))]) as liar:
         ended = run("-on-start=cat", "-timeout=10", nameserver=liar.nameserver)
 
     assert (ended.status, ended.out.split()) == (0, TRUE), ended.err

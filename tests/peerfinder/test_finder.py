@@ -362,7 +362,7 @@ def test_flags_may_be_variables(galera: Knot) -> None:
         pytest.param(["stray", "-on-start=true"], 1, "Incomplete args", id="a stray word before the hook"),
         pytest.param([], 1, "Incomplete args, require -on-start and/or -on-change", id="no hook"),
         pytest.param(["-on-start=true", "-interval=x"], 2, "PEERFINDER_INTERVAL", id="a bad value"),
-        pytest.param(["-on-start=true", "-service=a b"], 2, "no DNS label", id="a bad service"),
+        pytest.param(["-on-start=true", "-service=a b"], 2, "not a DNS label", id="a bad service"),
     ],
 )
 def test_a_start_with(words: list[str], status: int, says: str) -> None:
@@ -383,7 +383,7 @@ def test_words_after_the_flags_are_not_read_as_in_go(galera: Knot) -> None:
     ended = run("-on-start=true", "stray", nameserver=galera.nameserver)
 
     assert ended.status == 0
-    assert "'stray' is no flag" in ended.err
+    assert "'stray' is not a flag" in ended.err
 
 
 def test_a_closed_stderr_is_no_reason_to_fail(galera: Knot) -> None:
@@ -439,7 +439,7 @@ def test_the_domain_and_the_namespace_come_from_a_resolv_conf(
 
 
 def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) -> None:
-    code = "import sys; from peerfinder.cli import drop_in; drop_in(); print(*sys.modules)"
+    code = "import sys; from peerfinder.cli import run_drop_in; run_drop_in(); print(*sys.modules)"
     words = ["-service=galera", "-ns=default", "-domain=cluster.local", f"-nameserver={galera.nameserver}"]
     done = subprocess.run(
         [Path(PROGRAM).with_name("python"), "-c", code, *words, "-on-start=true"],

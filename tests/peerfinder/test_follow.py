@@ -18,7 +18,7 @@ from peerfinder import poll
 from peerfinder.commands import find
 from peerfinder.core.status import Status
 from peerfinder.dns import lookup
-from peerfinder.dns.lookup import Found, Memory
+from peerfinder.dns.lookup import FoundPeers, LookupCache
 from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import (
     AnswerInvalidError,
@@ -104,13 +104,15 @@ class World(Signals):
                 return part
         raise OverError
 
-    def found(self, _names: object, _question: str, _servers: Nameservers, seconds: float, _memory: Memory) -> Found:
+    def find_srv(
+        self, _names: object, _srv_name: str, _servers: Nameservers, seconds: float, _cache: LookupCache
+    ) -> FoundPeers:
         assert 0 < seconds <= poll.LOOKUP_SECONDS
         part = self.part()
         if part.pods:
             self.seen = tuple(sorted(fqdn(*part.pods[len(self.looks) % len(part.pods)])))
             self.looks.append(Look(self.now, self.seen, trouble=False))
-            return Found(self.seen)
+            return FoundPeers(self.seen)
         self.looks.append(Look(self.now, None, trouble=part.fault != "missing"))
         if part.fault == "silent":
             self.now += seconds
@@ -170,17 +172,17 @@ def played(
 ) -> tuple[World, Status, BaseException | None]:
     """Let the loop go through a course; give what it did and how it ended."""
     base = {"service": "galera", "ns": "default", "domain": "cluster.local", "on-start": "x", "on-change": "y"}
-    plan, world, told = find.plan(base | values, {}, OWN), World(parts, results), Status(START)
+    plan, world, status = find.make_plan(base | values, {}, OWN), World(parts, results), Status(START)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "found", world.found)
+        patch.setattr(lookup, "find_srv", world.find_srv)
         patch.setattr(poll, "run", world.run)
         patch.setattr(poll, "monotonic", lambda: world.now)
         patch.setattr(poll, "process_time", lambda: 0.0)
         try:
-            poll.follow(plan, world, world.line, told)
+            poll.follow(plan, world, world.line, status)
         except (OverError, PeerFinderError) as exc:
-            return world, told, exc
-    return world, told, None
+            return world, status, exc
+    return world, status, None
 
 
 THREE, TWO = frozenset({"mysql-0", "mysql-1", "mysql-2"}), frozenset({"mysql-0", "mysql-1"})
@@ -190,14 +192,14 @@ THREE, TWO = frozenset({"mysql-0", "mysql-1", "mysql-2"}), frozenset({"mysql-0",
 @example([Part(2, (THREE,)), Part(4, (TWO,)), Part(2), Part(LONG, (TWO,))], [], {}).via("patience begins anew")
 @given(PARTS, RESULTS, FLAGS)
 def test_in_any_course(parts: list[Part], results: list[tuple[float, bool]], values: dict[str, str]) -> None:
-    world, told, ended = played(parts, results, values)
+    world, status, ended = played(parts, results, values)
 
     hooks_are_right(world, values)
     questions_are_few(world, values)
     who_stays_is_handed_over(world, values, ended)
     the_end_is_right(world, values, ended)
-    assert sum(told.lookups.values()) == len(world.looks)
-    assert sum(told.hooks.values()) == len([call for call in world.calls if call.well])
+    assert sum(status.lookups.values()) == len(world.looks)
+    assert sum(status.hooks.values()) == len([call for call in world.calls if call.well])
     flapping = (world.now - START) / 30 * 4
     assert len(world.lines) <= 3 * len(parts) + 2 * len(world.calls) + flapping + 2, "transitions only"
 
@@ -238,7 +240,7 @@ def was_gone(world: World, peer: str, until: float, patience: float) -> bool:
 
 def questions_are_few(world: World, values: dict[str, str]) -> None:
     """Judge how often was asked."""
-    interval = find.pace(values).interval
+    interval = find.read_pace(values).interval
     failed = 0
     for look, after in pairwise(world.looks):
         failed = failed + 1 if look.trouble else 0
@@ -323,7 +325,7 @@ def test_a_course_is_really_played() -> None:
     """Three pods; one goes, DNS falls silent, it comes back, the hook fails once."""
     parts = [Part(30, (THREE,)), Part(30, (TWO,)), Part(60, fault="silent"), Part(LONG, (THREE,))]
 
-    world, told, ended = played(parts, [(0.0, True), (0.0, True), (0.0, False)], {"hook-retries": "1"})
+    world, status, ended = played(parts, [(0.0, True), (0.0, True), (0.0, False)], {"hook-retries": "1"})
 
     assert [(call.event, len(call.peers), call.well) for call in world.calls] == [
         ("on-start", 3, True),
@@ -332,6 +334,6 @@ def test_a_course_is_really_played() -> None:
         ("on-change", 3, True),
     ]
     assert isinstance(ended, OverError)
-    assert told.hooks_failed == {"on-start": 0, "on-change": 1}
+    assert status.hooks_failed == {"on-start": 0, "on-change": 1}
     assert 36 <= world.calls[1].at - START <= 38.2, "unseen for 6 s"
     assert any("silent" in line for line in world.lines)

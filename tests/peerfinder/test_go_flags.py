@@ -40,10 +40,10 @@ KEPT: dict[str, tuple[str, Callable[[Plan], object], object]] = {
         '"/work-dir/on-start.sh"',
     ),
     "on-change": ("/on-change.sh", lambda plan: plan.on_change and plan.on_change.text, "/on-change.sh"),
-    "ns": ("db", lambda plan: plan.question, "galera.db.svc.cluster.local"),
+    "ns": ("db", lambda plan: plan.srv_name, "galera.db.svc.cluster.local"),
     "domain": ("iron-cluster", lambda plan: plan.own, "mysql-0.galera.default.svc.iron-cluster"),
     "address-type": ("IPv4", lambda plan: plan.address_type, "IPv4"),
-    "protocol": ("udp", lambda plan: plan.question, "_mysql._udp.galera.default.svc.cluster.local"),
+    "protocol": ("udp", lambda plan: plan.srv_name, "_mysql._udp.galera.default.svc.cluster.local"),
 }
 """A value for each, where it goes, and what it is there."""
 
@@ -60,7 +60,7 @@ def plan(*words: str) -> Plan:
     values, rest = flags.parse([*BASE, *words], {})
     assert rest == []
     find.check_complete(values, rest)
-    return find.plan(values, {"POD_NAMESPACE": "default"}, "mysql-0")
+    return find.make_plan(values, {"POD_NAMESPACE": "default"}, "mysql-0")
 
 
 def test_the_page_has_every_flag_of_theirs_and_no_other() -> None:

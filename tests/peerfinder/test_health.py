@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from peerfinder.core.status import STUCK_SECONDS, Status, livez, metrics
+from peerfinder.core.status import STUCK_SECONDS, Status, check_live, format_metrics
 from tests.dns.knot import Knot, free_port, numbered_pods, pods
 from tests.peerfinder.program import PATIENCE, PROGRAM, Ended, begin, end, until
 
@@ -63,11 +63,11 @@ def test_ready_is_who_has_handed_the_peers_over(knot: Knot, tmp_path: Path) -> N
     knot.fail()
     until(lambda: numbers(port)['peerfinder_lookups_total{result="failed"}'] > 0)
     assert get(port, "/readyz") == (200, "ready\n")
-    told = numbers(port)
-    assert told["peerfinder_peers"] == 3
-    assert told['peerfinder_hooks_total{event="on-change"}'] == 1
-    assert told['peerfinder_lookups_total{result="no-records"}'] >= 1
-    assert told["peerfinder_answer_age_seconds"] >= 0
+    metrics = numbers(port)
+    assert metrics["peerfinder_peers"] == 3
+    assert metrics['peerfinder_hooks_total{event="on-change"}'] == 1
+    assert metrics['peerfinder_lookups_total{result="no-records"}'] >= 1
+    assert metrics["peerfinder_answer_age_seconds"] >= 0
 
 
 def test_the_port_is_there_for_both_families_and_answers_nothing_else(galera: Knot) -> None:
@@ -148,13 +148,13 @@ def test_no_port_is_open_unless_asked_for(galera: Knot, tmp_path: Path) -> None:
 
 def test_a_loop_that_does_not_come_round_is_stuck_and_a_hook_is_none() -> None:
     now = monotonic()
-    late = Status(due=now - STUCK_SECONDS - 1)
+    late = Status(next_turn_at=now - STUCK_SECONDS - 1)
 
-    assert livez(late, now) == (False, "stuck")
+    assert check_live(late, now) == (False, "stuck")
     late.hook = "on-change"
-    assert livez(late, now) == (True, "live")
-    assert livez(Status(due=now), now) == (True, "live")
+    assert check_live(late, now) == (True, "live")
+    assert check_live(Status(next_turn_at=now), now) == (True, "live")
 
 
 def test_an_answer_that_never_came_has_no_age() -> None:
-    assert "answer_age" not in metrics(Status(due=0.0), 1.0)[1]
+    assert "answer_age" not in format_metrics(Status(next_turn_at=0.0), 1.0)[1]

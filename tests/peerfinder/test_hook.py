@@ -10,7 +10,7 @@ from time import monotonic
 import dns.message
 import pytest
 
-from peerfinder.core.hook_input import VARIABLE_MAX, Handover
+from peerfinder.core.hook_input import VARIABLE_MAX, HookInput
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import PROGRAM, Ended, begin, end, fqdn, run, until
@@ -83,14 +83,14 @@ def test_a_hook_knows_the_event_and_its_own_name(galera: Knot) -> None:
 
 
 def test_a_hook_knows_who_came_and_who_went(galera: Knot, tmp_path: Path) -> None:
-    text = f'echo "$PEERFINDER_EVENT $PEERFINDER_COUNT +$PEERFINDER_ADDED -$PEERFINDER_REMOVED" >> {tmp_path}/told'
+    text = f'echo "$PEERFINDER_EVENT $PEERFINDER_COUNT +$PEERFINDER_ADDED -$PEERFINDER_REMOVED" >> {tmp_path}/calls'
     begin(f"-on-start={text}", f"-on-change={text}", "-remove-after=0", nameserver=galera.nameserver)
-    until(lambda: (tmp_path / "told").exists() and (tmp_path / "told").read_text().count("\n") == 1)
+    until(lambda: (tmp_path / "calls").exists() and (tmp_path / "calls").read_text().count("\n") == 1)
     galera.publish(pods("galera", {"mysql-0": "127.0.0.1", "mysql-5": "127.0.0.2"}))
-    until(lambda: (tmp_path / "told").read_text().count("\n") == 2)
+    until(lambda: (tmp_path / "calls").read_text().count("\n") == 2)
 
     names = {number: fqdn(f"mysql-{number}")[0] for number in (0, 1, 2, 5)}
-    assert (tmp_path / "told").read_text().splitlines() == [
+    assert (tmp_path / "calls").read_text().splitlines() == [
         f"on-start 3 +{names[0]} {names[1]} {names[2]} -",
         f"on-change 2 +{names[5]} -{names[1]} {names[2]}",
     ]
@@ -98,21 +98,21 @@ def test_a_hook_knows_who_came_and_who_went(galera: Knot, tmp_path: Path) -> Non
 
 def test_a_list_too_long_for_a_variable_is_left_out_and_the_hook_runs() -> None:
     before = {name: name for name in fqdn(*(f"mysql-{number}" for number in range(3000)))}
-    handover = Handover("on-change", "mysql-0", before, {"a": "a"})
+    hook_input = HookInput("on-change", "mysql-0", before, {"a": "a"})
 
-    environment = handover.environment({"PEERFINDER_REMOVED": "of an outer hook", "PATH": os.environ["PATH"]})
+    environment = hook_input.build_environment({"PEERFINDER_REMOVED": "of an outer hook", "PATH": os.environ["PATH"]})
 
     assert (environment["PEERFINDER_ADDED"], environment["PEERFINDER_COUNT"]) == ("a", "1")
     assert "PEERFINDER_REMOVED" not in environment
 
 
 def test_the_longest_variable_starts_a_program() -> None:
-    handover = Handover("on-start", "mysql-0", {}, {"x" * VARIABLE_MAX: ""})
-    text = ["sh", "-c", 'echo "${#PEERFINDER_ADDED}"']
+    hook_input = HookInput("on-start", "mysql-0", {}, {"x" * VARIABLE_MAX: ""})
+    argv, environment = ["sh", "-c", 'echo "${#PEERFINDER_ADDED}"'], hook_input.build_environment({})
 
-    told = subprocess.run(text, env=handover.environment({}), capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
 
-    assert told == f"{VARIABLE_MAX}\n"
+    assert done.stdout == f"{VARIABLE_MAX}\n"
 
 
 def test_a_hook_that_failed_is_run_again_with_the_newest_peers(galera: Knot, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, des
     ("word", "status", "says"),
     [
         ("-hook-output=lines", 1, "the on-start hook cannot be started: can't start new thread\n"),
-        ("-health=./socket", 9, "nobody can answer at ./socket: can't start new thread; "),
+        ("-health=./socket", 9, "probes cannot be answered at ./socket: can't start new thread; "),
         ("-hook-output=plain", 0, ""),
     ],
     ids=["lines", "health", "neither needs one"],

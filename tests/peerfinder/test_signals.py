@@ -155,7 +155,7 @@ import signal, sys
 from peerfinder.core.names import Names
 from peerfinder.core.status import Status
 from peerfinder.core.watch import Rules
-from peerfinder.dns.lookup import peers
+from peerfinder.dns.lookup import find_peers
 from peerfinder.dns.nameservers import Nameservers
 from peerfinder.hooks.process import Hook
 from peerfinder.hooks.signals import Signals, StoppedBySignal
@@ -179,7 +179,7 @@ def lines(frame, event, arg):
 def lost(*_):
     sys.exit(f"the signal at line {at} was lost")
 
-peers(plan.names, servers, 5.0)  # It imports what is imported when the first answer comes.
+find_peers(plan.names, servers, 5.0)  # It imports what is imported when the first answer comes.
 signals.install()
 signal.signal(signal.SIGALRM, lost)
 for at in range(1, last, step):
@@ -192,7 +192,7 @@ for at in range(1, last, step):
         pass
     sys.settrace(None)
     signal.alarm(0)
-    signals.taken()
+    signals.take_received()
 print(*sorted(places))
 """
 
@@ -346,12 +346,12 @@ def test_as_pid_1_a_stop_signal_is_passed_on_and_the_hook_ends_in_peace(galera: 
 EARLY = """
 import os, signal, sys
 
-def heard(event, arguments):
+def send_early(event, arguments):
     if event == "import" and arguments[0] == "peerfinder.hooks.signals":
         os.kill(os.getpid(), signal.SIGTERM)
 
 del sys.argv[0]
-sys.addaudithook(heard)
+sys.addaudithook(send_early)
 from peerfinder.cli import main
 main()
 """

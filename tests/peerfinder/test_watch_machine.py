@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from peerfinder.core.watch import Due, Rules, Wait, Watch, handed, observe, unknown
+from peerfinder.core.watch import Due, Rules, Wait, Watch, observe, record_delivery, record_failure
 
 OWN = "a"
 
@@ -70,7 +70,7 @@ class Cluster(RuleBasedStateMachine):
         self.now += pause
         self.away = {}
         before = self.state
-        self.state = unknown(self.state)
+        self.state = record_failure(self.state)
         assert self.state.present == before.present
 
     @rule(pauses=st.lists(PAUSES, min_size=1, max_size=4), well=st.booleans())
@@ -99,7 +99,7 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def nothing_is_handed_over_but_by_a_hook(self) -> None:
         """What the machine remembers is what the last hook got."""
-        assert dict(self.state.handed) == self.given
+        assert dict(self.state.delivered) == self.given
 
     def see(self, seen: dict[str, str], pause: float, *, well: bool) -> Due | Wait | None:
         """Look up once; an empty answer does not exist, it is a failure."""
@@ -118,7 +118,7 @@ class Cluster(RuleBasedStateMachine):
         if isinstance(verdict, Due):
             self.check(verdict, seen)
             if well:
-                self.state = handed(self.state, verdict.peers)
+                self.state = record_delivery(self.state, verdict.peers)
                 self.given = dict(verdict.peers)
         return verdict
 

@@ -57,10 +57,10 @@ def test_no_line_gets_into_another(galera: Knot, tmp_path: Path) -> None:
     _, out = into(tmp_path, hook, knot=galera)
 
     lines = out.decode().splitlines()
-    told = [line.removeprefix("on-start: ") for line in lines if line.startswith("on-start: ")]
-    assert len(told) == 800
+    passed_on = [line.removeprefix("on-start: ") for line in lines if line.startswith("on-start: ")]
+    assert len(passed_on) == 800
     # The kernel itself cuts lines of several writers to one pipe; in one piece we pass on what came so.
-    assert all(re.fullmatch(r"[abcd]+", line) for line in told)
+    assert all(re.fullmatch(r"[abcd]+", line) for line in passed_on)
     assert all(" peer-finder info: " in line for line in lines if not line.startswith("on-start: "))
 
 
@@ -75,8 +75,8 @@ def test_a_very_long_line_comes_in_parts_and_whole(galera: Knot, tmp_path: Path)
 def test_much_output_arrives_whole(galera: Knot, tmp_path: Path) -> None:
     _, out = into(tmp_path, "seq 1 300000", knot=galera)
 
-    told = [line for line in out.splitlines() if line.startswith(b"on-start: ")]
-    assert told == [b"on-start: %d" % number for number in range(1, 300001)]
+    passed_on = [line for line in out.splitlines() if line.startswith(b"on-start: ")]
+    assert passed_on == [b"on-start: %d" % number for number in range(1, 300001)]
 
 
 def test_json_lines_are_objects_all_of_them(galera: Knot, tmp_path: Path) -> None:
