@@ -47,7 +47,7 @@ def test_a_hook_gets_all_of(knot: Knot, number: int, ports: list[str], words: li
 
 
 @pytest.mark.knot
-def test_5000_pods_without_a_bound_are_unknown_and_the_way_out_is_told(knot: Knot) -> None:
+def test_5000_pods_without_a_bound_are_unknown_and_the_message_names_the_flag(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(5000)))
 
     ended = run("-on-start=cat", "-timeout=8", nameserver=knot.nameserver)
@@ -92,7 +92,7 @@ def test_an_address_of_a_pod_of_another_set_is_not_passed_over(knot: Knot) -> No
 
 
 @pytest.mark.knot
-def test_who_is_no_pod_of_a_set_cannot_ask_pod_by_pod(knot: Knot) -> None:
+def test_a_pod_outside_a_set_cannot_ask_pod_by_pod(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(20)))
 
     with pytest.raises(LookupFailedError, match="not a pod of a StatefulSet"):
@@ -109,7 +109,7 @@ def test_a_failing_server_fails_here_too_and_an_empty_one_has_no_records(knot: K
 
 
 def with_pods(known: dict[str, str], lose: Iterable[bool], rcode: dns.rcode.Rcode = dns.rcode.NXDOMAIN) -> Liar:
-    """Serve pods one by one, in a server that cuts the SRV answer off and loses or denies what is told."""
+    """Serve pods one by one; the SRV answer is truncated, and questions are lost (*lose*) or denied."""
     losing = iter(lose)
 
     def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:

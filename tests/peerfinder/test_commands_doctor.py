@@ -37,7 +37,7 @@ def doctor(*words: str, nameserver: str, pod: str = "mysql-0", **variables: str)
 
 
 def codes(ended: Ended) -> set[str]:
-    """Give the codes of the findings, hints about this machine's own search list left out."""
+    """Return the codes of the findings, hints about this machine's own search list left out."""
     return {line.split()[1].rstrip(":") for line in ended.out.splitlines() if line.startswith(("PROBLEM", "hint"))} - {
         "search-list"
     }
@@ -104,7 +104,7 @@ def test_it_recognises_a_port_that_the_service_has_not(galera: Knot) -> None:
     assert "-port-name" in wrong.out
 
 
-def test_our_own_name_missing_is_told_apart_by_who_is_there(knot: Knot) -> None:
+def test_the_cause_of_our_missing_name_depends_on_the_other_peers(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(2)), VERSION)
 
     assert "publishNotReadyAddresses" in doctor(*GALERA, nameserver=knot.nameserver, pod="mysql-2").out
@@ -162,7 +162,7 @@ Answers = Iterable[bytes | float]
 
 
 def lying(srv: Sequence[Sequence[str]], **more: bool) -> Liar:
-    """Serve the peers, each time the next of these sets; more: what goes wrong besides."""
+    """Serve the peers, each time the next of these sets; *more* says what else goes wrong."""
     asked: list[int] = []
 
     def lie(query: dns.message.Message, over_tcp: bool) -> Answers:

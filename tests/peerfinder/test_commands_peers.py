@@ -83,7 +83,7 @@ def test_a_service_of_another_namespace_may_be_asked_for_from_any_pod(galera: Kn
     assert peers(*words, POD_NAMESPACE="web").out.split() == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
-def test_peers_that_cannot_be_printed_are_told_in_a_line(galera: Knot) -> None:
+def test_peers_that_cannot_be_printed_are_reported_in_one_line(galera: Knot) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [PROGRAM, "peers", SUFFIX, f"--nameserver={galera.nameserver}"],

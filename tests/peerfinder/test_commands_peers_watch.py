@@ -28,13 +28,13 @@ def begin(*words: str, nameserver: str, stdout: int = subprocess.PIPE) -> subpro
 
 
 def read_lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
-    """Give the words of each line as it comes; a program that says nothing is ended by the time limit of the test."""
+    """Return the words of each line as it comes; a program that says nothing is ended by the time limit of the test."""
     assert process.stdout is not None
     for line in process.stdout:
         yield line.split()
 
 
-def test_it_says_who_is_there_and_then_each_change_with_its_time(knot: Knot) -> None:
+def test_it_prints_the_peers_and_then_each_change_with_its_time(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "127.0.0.1", "mysql-1": "127.0.0.2"}))
     lines = read_lines(begin(nameserver=knot.nameserver))
     first, second = next(lines), next(lines)
@@ -77,7 +77,7 @@ def test_names_have_a_sign(galera: Knot) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_ends_it_without_a_word(galera: Knot, number: signal.Signals) -> None:
+def test_a_signal_ends_it_silently(galera: Knot, number: signal.Signals) -> None:
     process = begin(nameserver=galera.nameserver)
     next(read_lines(process))
     process.send_signal(number)
@@ -98,7 +98,7 @@ def test_it_ends_when_its_reader_does(galera: Knot) -> None:
     assert process.stderr.read() == ""
 
 
-def test_a_signal_ends_it_although_nobody_reads(knot: Knot) -> None:
+def test_a_signal_ends_it_although_its_output_is_not_read(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(900)))
     process = begin(nameserver=knot.nameserver)
     next(read_lines(process))

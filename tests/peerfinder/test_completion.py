@@ -34,7 +34,7 @@ SHELLS = {"bash": ["bash", "-c", BASH, "bash"], "zsh": ["zsh", "-fc", ZSH, "zsh"
 
 
 def completed(shell: str, *words: str) -> list[str]:
-    """Give what a shell offers for the last of these words."""
+    """Return what a shell offers for the last of these words."""
     if shutil.which(shell) is None:
         pytest.skip(f"NOT TESTED: {shell} is missing; apt-get install {shell}")
     done = subprocess.run(

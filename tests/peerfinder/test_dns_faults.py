@@ -34,7 +34,7 @@ def with_records(query: Message, owner: str, ttl: int, *targets: str, alias: str
 
 
 def twice(query: Message) -> bytes:
-    """Say each record two times."""
+    """Answer with each record twice."""
     wire = answer(query, TRUE)
     count = int.from_bytes(wire[6:8], "big")
     begin = len(dns.message.make_response(dns.message.make_query(query.question[0].name, "SRV")).to_wire())
@@ -79,7 +79,7 @@ FAULTS: dict[str, Callable[[Message, bool], Answers]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_hook_gets_the_truth_as_soon_as_it_is_told_after(name: str) -> None:
+def test_a_hook_gets_the_true_peers_once_they_are_answered_after(name: str) -> None:
     def lie(query: Message, tcp: bool) -> Answers:
         if len(liar.questions) < 5:
             return FAULTS[name](query, tcp)
@@ -110,7 +110,7 @@ def test_names_made_of_addresses_are_peers_and_none_of_them_is_ours() -> None:
         lambda query: with_records(query, "alias.example.", 5, *TRUE, alias="alias.example."),
         twice,
     ],
-    ids=["kept for no time", "kept for ever", "behind an alias of another zone", "said twice"],
+    ids=["kept for no time", "kept forever", "behind an alias of another zone", "repeated"],
 )
 def test_a_hook_gets_true_records_that_are(make_answer: Callable[[Message], bytes]) -> None:
     with Liar(lambda query, tcp: [(framed if tcp else bytes)(make_answer(query))]) as liar:

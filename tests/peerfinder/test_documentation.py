@@ -34,7 +34,7 @@ def test_the_page_of_exit_codes_has(kind: type[errors.PeerFinderError]) -> None:
 
 
 @pytest.mark.parametrize("code", sorted({kind.exit_code for kind in ERRORS}))
-def test_the_usage_tells_the_exit_code(code: int) -> None:
+def test_the_usage_has_the_exit_code(code: int) -> None:
     assert re.search(rf"\b{code} [\w-]", format_usage().partition("Exit codes:")[2])
 
 

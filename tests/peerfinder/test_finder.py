@@ -1,4 +1,4 @@
-"""The whole program against a real name server: what it waits for, when it acts, what it says, how it ends."""
+"""The whole program against a real name server: what it waits for, when it acts, what it logs, how it ends."""
 
 import json
 import os
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.knot
 
 
 def raw_calls(folder: Path) -> list[list[str]]:
-    """Give what each call of the hook RECORD got."""
+    """Return what each call of the hook RECORD got."""
     path = folder / "calls"
     text = path.read_text() if path.exists() else ""
     return [call.split() for call in text.split("--\n")[:-1]]
 
 
 def calls(folder: Path) -> list[list[str]]:
-    """Give the pods of each call of the hook RECORD."""
+    """Return the pods of each call of the hook RECORD."""
     return [[name.split(".")[0] for name in call] for call in raw_calls(folder)]
 
 
@@ -204,7 +204,7 @@ def test_all_records_gone_runs_no_hook(galera: Knot, tmp_path: Path) -> None:
     assert len(calls(tmp_path)) == 1
 
 
-def test_a_forged_name_runs_no_hook_and_is_told_once(tmp_path: Path) -> None:
+def test_a_forged_name_runs_no_hook_and_is_logged_once(tmp_path: Path) -> None:
     forged = (b"a?pc.ignore_sb=true&pc.weight=7", *SUFFIX.encode().split(b"."))
     truth: list[str] = []
 
@@ -238,7 +238,9 @@ def test_two_servers_that_disagree_start_no_storm_of_hooks(tmp_path: Path) -> No
     assert calls(tmp_path) == [["mysql-0", "mysql-1", "mysql-2"]]
 
 
-def test_a_new_address_under_the_same_name_is_a_change_for_who_gets_addresses(galera: Knot, tmp_path: Path) -> None:
+def test_a_new_address_under_the_same_name_is_a_change_for_hooks_that_get_addresses(
+    galera: Knot, tmp_path: Path
+) -> None:
     words = ["-address-type=IP", "-remove-after=1s", "-interval=0.2"]
     process = begin(f"-on-change={record(tmp_path)}", *words, nameserver=galera.nameserver)
     until(lambda: len(calls(tmp_path)) == 1)

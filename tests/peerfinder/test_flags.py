@@ -128,7 +128,7 @@ def test_a_boolean_is_refused() -> None:
         read_boolean({"once": "yes"}, "once")
 
 
-def test_the_usage_tells_every_flag() -> None:
+def test_the_usage_has_every_flag() -> None:
     assert all(f"  -{flag.name}" in format_usage() for flag in FLAGS)
 
 
@@ -140,12 +140,12 @@ def test_the_usage_tells_every_flag() -> None:
         ({"on-change": "x"}, "-service"),
     ],
 )
-def test_what_is_missing_is_told(values: dict[str, str], missing: str) -> None:
+def test_a_missing_argument_is_named(values: dict[str, str], missing: str) -> None:
     with pytest.raises(ArgsIncompleteError, match=f"^Incomplete args, require {missing}$"):
         find.check_complete(values, [])
 
 
-def test_a_stray_word_is_told_when_something_is_missing_after_it() -> None:
+def test_a_stray_word_is_named_when_a_flag_after_it_is_missing() -> None:
     with pytest.raises(ArgsIncompleteError, match="'stray' is not a flag"):
         find.check_complete({"service": "galera"}, ["stray", "-on-start=x"])
 

@@ -37,7 +37,7 @@ OWN = "mysql-0"
 START = 1000.0
 
 LONG = 120.0
-"""Whoever stays for so long has been handed over: more than all patience of these flags together. Seconds."""
+"""Peers that are unchanged for this time must have been delivered: longer than all delays of these flags. Seconds."""
 
 
 class OverError(Exception):
@@ -73,9 +73,9 @@ class Look:
 
     at: float
     seen: tuple[str, ...] | None
-    """The peers; None: there was no answer, or it said that there is no such name."""
+    """The peers; None: there was no answer, or the name does not exist."""
     trouble: bool
-    """Whether the servers were in trouble: that there is no such name is an answer."""
+    """Whether the servers were in trouble. That a name does not exist is an answer."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class World(Signals):
         return START + sum(part.seconds for part in self.parts)
 
     def part(self) -> Part:
-        """Give what DNS is like now."""
+        """Return what DNS is like now."""
         end = START
         for part in self.parts:
             end += part.seconds
@@ -170,7 +170,7 @@ FLAGS = st.fixed_dictionaries(
 def played(
     parts: Sequence[Part], results: Sequence[tuple[float, bool]], values: dict[str, str]
 ) -> tuple[World, Status, BaseException | None]:
-    """Let the loop go through a course; give what it did and how it ended."""
+    """Let the loop go through a course; return what it did and how it ended."""
     base = {"service": "galera", "ns": "default", "domain": "cluster.local", "on-start": "x", "on-change": "y"}
     plan, world, status = find.make_plan(base | values, {}, OWN), World(parts, results), Status(START)
     with pytest.MonkeyPatch.context() as patch:
@@ -189,14 +189,14 @@ THREE, TWO = frozenset({"mysql-0", "mysql-1", "mysql-2"}), frozenset({"mysql-0",
 
 
 @settings(max_examples=200)
-@example([Part(2, (THREE,)), Part(4, (TWO,)), Part(2), Part(LONG, (TWO,))], [], {}).via("patience begins anew")
+@example([Part(2, (THREE,)), Part(4, (TWO,)), Part(2), Part(LONG, (TWO,))], [], {}).via("the delay begins again")
 @given(PARTS, RESULTS, FLAGS)
 def test_in_any_course(parts: list[Part], results: list[tuple[float, bool]], values: dict[str, str]) -> None:
     world, status, ended = played(parts, results, values)
 
     hooks_are_right(world, values)
     questions_are_few(world, values)
-    who_stays_is_handed_over(world, values, ended)
+    steady_peers_are_delivered(world, values, ended)
     the_end_is_right(world, values, ended)
     assert sum(status.lookups.values()) == len(world.looks)
     assert sum(status.hooks.values()) == len([call for call in world.calls if call.well])
@@ -209,7 +209,7 @@ def hooks_are_right(world: World, values: dict[str, str]) -> None:
     before: Call | None = None
     for call in world.calls:
         assert call.peers, "an empty list"
-        assert set(call.seen) <= set(call.peers), "without somebody who is there"
+        assert set(call.seen) <= set(call.peers), "without a peer that is there"
         assert "no-require-self" in values or fqdn(OWN)[0] in call.seen
         assert call.event == ("on-change" if before else "on-start")
         assert before is None or call.peers != before.peers, "the same peers again"
@@ -217,7 +217,7 @@ def hooks_are_right(world: World, values: dict[str, str]) -> None:
             assert len(call.seen) >= int(values.get("min-peers", "1"))
         for peer in set(before.peers if before else ()) - set(call.peers):
             assert was_gone(world, peer, call.at, float(values.get("remove-after", "6"))), (
-                "without somebody just missed"
+                "without a peer that was missing only for a moment"
             )
         before = call if call.well else before
 
@@ -249,11 +249,11 @@ def questions_are_few(world: World, values: dict[str, str]) -> None:
         assert after.at - look.at >= 0.1 - 1e-6, "DNS is flooded"
         if look.trouble:
             least = min(interval, 0.1 * 2 ** min(failed, 9)) * 0.975
-            assert after.at - look.at >= least - 1e-6, "who is in trouble is pressed"
+            assert after.at - look.at >= least - 1e-6, "a server in trouble gets too many questions"
 
 
-def who_stays_is_handed_over(world: World, values: dict[str, str], ended: BaseException | None) -> None:
-    """Judge that nobody is forgotten: what DNS says for long, the last hook has got."""
+def steady_peers_are_delivered(world: World, values: dict[str, str], ended: BaseException | None) -> None:
+    """Judge that no peer is forgotten: the last hook has got every answer that lasted."""
     at = START
     for part in world.parts:
         at += part.seconds
@@ -311,14 +311,14 @@ def test_a_peer_that_stays_away_is_gone_after_its_time_and_no_later() -> None:
     assert world.calls[1].at - first == pytest.approx(6)
 
 
-def test_nobody_is_unseen_while_a_hook_runs_and_nobody_looks() -> None:
+def test_no_peer_is_unseen_while_a_hook_runs_and_no_lookup_happens() -> None:
     """The answer with web-0 lacks mysql-2, which lags; so does the first one after the hook, and then it is there."""
     lagging = TWO | {"web-0"}
     parts = [Part(30, (THREE,)), Part(24, (lagging,)), Part(LONG, (THREE | {"web-0"},))]
 
     world, _, _ = played(parts, [(0.0, True), (20.0, True)], {})
 
-    assert [len(call.peers) for call in world.calls] == [3, 4], "not without mysql-2, for whom nobody waited"
+    assert [len(call.peers) for call in world.calls] == [3, 4], "not without mysql-2, whose delay had not begun"
 
 
 def test_a_course_is_really_played() -> None:

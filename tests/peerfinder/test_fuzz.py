@@ -80,7 +80,7 @@ SEEDS: tuple[Octets, ...] = (
 
 
 def broken(wire: bytes, dice: random.Random) -> bytes:
-    """Break a message in a few places, the id mostly left as it is so that somebody reads on."""
+    """Break a message in a few places, mostly not in the id, so that it is parsed."""
     octets = bytearray(wire)
     for _ in range(dice.choice([0, 1, 1, 2, 3, 8])):
         at = dice.randrange(2 if dice.random() < 0.95 else 0, max(3, len(octets)))
@@ -105,7 +105,7 @@ def broken(wire: bytes, dice: random.Random) -> bytes:
 
 @contextmanager
 def noted(seed: int) -> Iterator[random.Random]:
-    """Give a dice; whatever goes wrong with it tells how to have it again."""
+    """Return a random generator; an error in the body gets a note with its seed."""
     try:
         yield random.Random(seed)
     except BaseException as exc:
@@ -114,7 +114,7 @@ def noted(seed: int) -> Iterator[random.Random]:
 
 
 def seeds(enough: Callable[[], bool] = lambda: True) -> Iterator[int]:
-    """Give numbers until the time is over, and on a busy machine for a minute more until it is enough."""
+    """Return numbers until the time is over, and on a busy machine for a minute more until it is enough."""
     end, seed = monotonic() + SECONDS, int(os.environ.get("FUZZ_SEED", random.randrange(2**40)))
     while monotonic() < end or (not enough() and monotonic() < end + 60):
         yield seed

@@ -168,7 +168,7 @@ def test_klog_and_api_flags_are_accepted_with_one_warning(pod: Pod) -> None:
     assert "without effect here: -hosts-file -logtostderr -stderrthreshold -v" in warnings[0]
 
 
-def test_a_selector_beside_a_service_is_told_and_the_service_is_used(pod: Pod) -> None:
+def test_a_selector_beside_a_service_is_reported_and_the_service_is_used(pod: Pod) -> None:
     ended = pod.run(["-selector=app=mysql", "-service=galera", "-address-type=IP", "-on-start=cat"])
 
     assert (ended.status, ended.out.split()) == (0, list(numbered_pods(3).values()))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.knot
 
 
 def get(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str]:
-    """Ask as a kubelet does; 0 while nobody listens."""
+    """Ask as a kubelet does; 0 while the port is closed."""
     try:
         with urlopen(Request(f"http://{host}:{port}{path}", method=method), timeout=10) as answer:
             return answer.status, answer.read().decode()
@@ -45,7 +45,7 @@ def numbers(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in (line.split(" ") for line in lines if not line.startswith("#"))}
 
 
-def test_ready_is_who_has_handed_the_peers_over(knot: Knot, tmp_path: Path) -> None:
+def test_a_pod_is_ready_once_a_hook_got_the_peers(knot: Knot, tmp_path: Path) -> None:
     port = free_port("127.0.0.1")
     hook = f"-on-change=touch {tmp_path}/runs; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
     begin(hook, f"-health=127.0.0.1:{port}", nameserver=knot.nameserver)
@@ -59,7 +59,7 @@ def test_ready_is_who_has_handed_the_peers_over(knot: Knot, tmp_path: Path) -> N
     (tmp_path / "go").touch()
     until(lambda: get(port, "/readyz") == (200, "ready\n"))
 
-    # DNS that fails takes nobody out of service.
+    # DNS that fails takes no pod out of service.
     knot.fail()
     until(lambda: numbers(port)['peerfinder_lookups_total{result="failed"}'] > 0)
     assert get(port, "/readyz") == (200, "ready\n")
@@ -83,7 +83,7 @@ def test_the_port_is_there_for_both_families_and_answers_nothing_else(galera: Kn
     assert get(port, "/")[0] == 404
 
 
-def test_who_holds_a_connection_stops_nobody(galera: Knot) -> None:
+def test_held_connections_block_no_probe(galera: Knot) -> None:
     port = free_port("127.0.0.1")
     begin("-on-change=true", f"-health=127.0.0.1:{port}", nameserver=galera.nameserver)
     until(lambda: get(port, "/readyz")[0] == 200)

@@ -1,4 +1,4 @@
-"""What a hook gets, and what becomes of us when it fails, hangs or misbehaves; seen from outside."""
+"""What a hook gets, and how we end when it fails, hangs or misbehaves; seen from outside."""
 
 import os
 import signal
@@ -82,7 +82,7 @@ def test_a_hook_knows_the_event_and_its_own_name(galera: Knot) -> None:
     assert ended.out.split() == ["on-start", *fqdn("mysql-0"), "[]"]
 
 
-def test_a_hook_knows_who_came_and_who_went(galera: Knot, tmp_path: Path) -> None:
+def test_a_hook_gets_the_peers_that_came_and_went(galera: Knot, tmp_path: Path) -> None:
     text = f'echo "$PEERFINDER_EVENT $PEERFINDER_COUNT +$PEERFINDER_ADDED -$PEERFINDER_REMOVED" >> {tmp_path}/calls'
     begin(f"-on-start={text}", f"-on-change={text}", "-remove-after=0", nameserver=galera.nameserver)
     until(lambda: (tmp_path / "calls").exists() and (tmp_path / "calls").read_text().count("\n") == 1)
@@ -262,7 +262,7 @@ def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, des
     ],
     ids=["lines", "health", "neither needs one"],
 )
-def test_without_a_thread_we_say_what_cannot_be_done(
+def test_without_a_thread_the_message_names_what_cannot_be_done(
     galera: Knot, tmp_path: Path, word: str, status: int, says: str
 ) -> None:
     """A thread's stack is to be larger here than all memory that a process may have."""

@@ -17,7 +17,7 @@ LINES = "-hook-output=lines"
 
 
 def into(folder: Path, text: str, *words: str, knot: Knot) -> tuple[Ended, bytes]:
-    """Run a hook, both streams of ours in one pipe; give what came out of it."""
+    """Run a hook, both streams of ours in one pipe; return what came out of it."""
     out = folder / "out"
     prefix = ("sh", "-c", f'"$@" 2>&1 | cat > {out}', "sh")
     return end(begin(f"-on-start={text}", LINES, *words, nameserver=knot.nameserver, prefix=prefix)), out.read_bytes()
@@ -86,7 +86,7 @@ def test_json_lines_are_objects_all_of_them(galera: Knot, tmp_path: Path) -> Non
     assert {tuple(line) for line in lines} == {("time", "level", "event", "message")}
     assert [line["message"] for line in lines if line["event"] == "on-start-stdout"] == ["a\\xffb"]
     assert [line["message"] for line in lines if line["event"] == "on-start-stderr"] == ["oh"]
-    assert lines[-1]["event"] == "HookFailedError", "what the hook said comes before what became of it"
+    assert lines[-1]["event"] == "HookFailedError", "the hook's output comes before its result"
 
 
 def test_a_daemon_that_keeps_its_output_open_does_not_hold_us(galera: Knot, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_daemon_that_keeps_its_output_open_does_not_hold_us(galera: Knot, tmp_
     assert monotonic() - began < 20
 
 
-def test_a_daemon_that_a_hook_leaves_is_heard_while_we_are_there(galera: Knot) -> None:
+def test_the_output_of_a_daemon_that_a_hook_leaves_is_passed_on_while_we_run(galera: Knot) -> None:
     words = ("-on-start=(sleep 1; echo later) & echo now", "-on-change=true", LINES)
     process = begin(*words, nameserver=galera.nameserver)
     assert process.stdout
@@ -107,7 +107,7 @@ def test_a_daemon_that_a_hook_leaves_is_heard_while_we_are_there(galera: Knot) -
     assert end(process).status == 143
 
 
-def test_the_database_as_hook_is_stopped_in_peace_and_its_last_words_are_heard(galera: Knot, tmp_path: Path) -> None:
+def test_the_database_as_hook_is_stopped_in_peace_and_its_last_line_is_passed_on(galera: Knot, tmp_path: Path) -> None:
     text = f"trap 'echo bye; exit 0' TERM; touch {tmp_path}/up; while :; do sleep 0.1; done"
     process = begin(f"-on-start={text}", LINES, nameserver=galera.nameserver)
     until((tmp_path / "up").exists)
@@ -124,11 +124,11 @@ def test_a_reader_that_stalls_stops_the_hook_and_no_stop_signal(galera: Knot, tm
     sleep(1)
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(30) == 143, "although nobody reads"
+    assert process.wait(30) == 143, "although the output is not read"
     end(process)
 
 
-def test_a_reader_that_has_gone_ends_nobody(galera: Knot, tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_ends_no_hook(galera: Knot, tmp_path: Path) -> None:
     prefix = ("sh", "-c", f'{{ "$@"; echo $? > {tmp_path}/status; }} | true', "sh")
     end(begin(f"-on-start=seq 1 100000; touch {tmp_path}/done", LINES, nameserver=galera.nameserver, prefix=prefix))
 

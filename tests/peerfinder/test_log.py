@@ -1,4 +1,4 @@
-"""What is worth a log line: transitions, and the cure of a state that lasts."""
+"""What is logged: transitions, and the cure of a state that lasts."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def state_log(lines: list[Line]) -> StateLog:
     return StateLog(lambda level, event, message: lines.append((level, event, message)))
 
 
-def test_a_state_is_told_once_and_its_cure_once(state_log: StateLog, lines: list[Line]) -> None:
+def test_a_state_is_logged_once_and_its_cure_once(state_log: StateLog, lines: list[Line]) -> None:
     for second in range(100):
         state_log.log_change(NoRecordsError("x"), "waiting", float(second))
 
@@ -33,7 +33,7 @@ def test_a_refused_answer_carries_its_cure_itself(state_log: StateLog, lines: li
     assert [message for _, _, message in lines] == ["refused; check -service"]
 
 
-def test_a_steady_state_is_never_told(state_log: StateLog, lines: list[Line]) -> None:
+def test_a_steady_state_is_never_logged(state_log: StateLog, lines: list[Line]) -> None:
     state_log.log_change(Due({"a": "a"}), "due", 0.0)
     for second in range(100):
         state_log.log_change(Wait.STEADY, "steady", float(second))
@@ -41,7 +41,7 @@ def test_a_steady_state_is_never_told(state_log: StateLog, lines: list[Line]) ->
     assert lines == []
 
 
-def test_a_failure_and_its_end_are_told(state_log: StateLog, lines: list[Line]) -> None:
+def test_a_failure_and_its_end_are_logged(state_log: StateLog, lines: list[Line]) -> None:
     state_log.log_change(LookupFailedError("x"), "failed", 0.0)
     state_log.log_change(Wait.STEADY, "back", 1.0)
 
@@ -55,7 +55,7 @@ def test_a_state_that_comes_and_goes_does_not_fill_the_log(state_log: StateLog, 
     assert len(lines) < 12
 
 
-def test_a_state_that_stays_after_coming_and_going_is_told(state_log: StateLog, lines: list[Line]) -> None:
+def test_a_state_that_stays_after_coming_and_going_is_logged(state_log: StateLog, lines: list[Line]) -> None:
     state_log.log_change(LookupFailedError("x"), "failed", 0.0)
     state_log.log_change(Wait.STEADY, "back", 1.0)
     for second in range(2, 60):

@@ -1,4 +1,4 @@
-"""The SRV set of a Service from real and from lying servers: whole and valid, or an error."""
+"""The SRV set of a Service from real and from lying servers: complete and valid, or an error."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -157,7 +157,7 @@ def test_a_silent_server_leaves_the_peers_unknown_at_the_deadline(galera: Knot) 
 
 
 @pytest.mark.knot
-def test_a_server_that_was_ended_is_told_at_once(galera: Knot) -> None:
+def test_a_server_that_has_ended_is_reported_at_once(galera: Knot) -> None:
     galera.stop()
 
     with pytest.raises(LookupFailedError, match="refused"):

@@ -110,7 +110,7 @@ def test_other_lines_do_not_change_the_domain(noise: str, position: int) -> None
     assert find_cluster_domain("\n".join(lines), "default") == "cluster.local"
 
 
-def test_the_namespace_is_told_by_the_search_list() -> None:
+def test_the_namespace_is_found_in_the_search_list() -> None:
     assert find_namespace("search db.svc.cluster.local svc.cluster.local") == "db"
 
 

@@ -10,7 +10,7 @@ from peerfinder.core.pace import PAUSE_MIN, Pace, Situation, compute_pause
 
 
 def asked(pace: Pace, until: float, *, waiting: bool, cost: float = 0.0) -> list[float]:
-    """Give the times of the lookups while nothing happens, with all kinds of luck in turn."""
+    """Return the times of the lookups while nothing happens, with all kinds of luck in turn."""
     times = [0.0]
     while times[-1] < until:
         random_share = (len(times) * 7 + 5) % 11 / 10
@@ -20,7 +20,7 @@ def asked(pace: Pace, until: float, *, waiting: bool, cost: float = 0.0) -> list
     return times
 
 
-def test_who_waits_for_the_first_hook_asks_often_at_first_and_never_loses_two_percent() -> None:
+def test_before_the_first_hook_questions_are_frequent_and_no_wait_is_two_percent_too_long() -> None:
     times = asked(Pace(), 600, waiting=True)
 
     assert times[1] == pytest.approx(PAUSE_MIN)
@@ -38,14 +38,14 @@ def test_the_steady_interval_bounds_the_questions_and_the_mean_delay(interval: f
     assert sum(gap * gap for gap in gaps) / (2 * sum(gaps)) <= mean * 1.001
 
 
-def test_after_a_change_others_are_looked_for_and_it_soon_is_quiet() -> None:
+def test_after_a_change_lookups_are_frequent_for_a_short_time() -> None:
     times = asked(Pace(), 60, waiting=False)
 
     assert len([time for time in times if time < 1]) >= 5
     assert len(times) < 90
 
 
-def test_who_is_unseen_is_looked_for_when_he_would_count_as_gone() -> None:
+def test_a_lookup_happens_when_an_unseen_peer_would_count_as_gone() -> None:
     assert compute_pause(Pace(5), Situation(1e6, removal=1.5)) == 1.5
     assert compute_pause(Pace(5), Situation(1e6, removal=-1)) == PAUSE_MIN
     assert compute_pause(Pace(5), Situation(1e6, cost=1, removal=1.5)) == 9

@@ -23,7 +23,7 @@ FORGED = fqdn("evil-0")
 
 
 def targets(lie: Lie, seconds: float = 5.0) -> list[str]:
-    """Ask a liar for the Service, and give the targets of what was believed."""
+    """Ask a liar for the Service, and return the targets of the accepted answer."""
     with Liar(lie) as liar:
         reply = ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), seconds)
     return sorted(record.to_text().split(" ")[-1].rstrip(".") for rrset in reply.answer for record in rrset)
@@ -100,12 +100,12 @@ def test_over_tcp_the_connection_is_the_servers_own_so_falsehood_is_its_failure(
 @pytest.mark.parametrize(
     ("address", "port"), [("127.0.0.1", 0), ("127.0.0.2", None), ("127.0.0.2", 0)], ids=["port", "address", "both"]
 )
-def test_an_answer_is_not_heard_from_another(address: str, port: int | None) -> None:
-    """Of a forger who knows the question, its id and our own port, and lacks nothing but the server's place."""
+def test_an_answer_is_not_accepted_from_another(address: str, port: int | None) -> None:
+    """The forger knows the question, its id and our own port; only its own address or port is not the server's."""
     forgeries: list[bytes] = []
 
     def ours() -> int:
-        """Give the port from which we ask."""
+        """Return the port from which we ask."""
         server = f"{socket.htonl(0x7F000001):08X}:{liar.port:04X}"
         lines = Path("/proc/net/udp").read_text().splitlines()[1:]
         return next(int(line.split()[1].split(":")[1], 16) for line in lines if line.split()[2] == server)
@@ -183,7 +183,7 @@ def test_a_tcp_connection_that_ends_in_the_middle_is_a_failure() -> None:
         targets(lie)
 
 
-def test_a_closed_port_is_told_at_once() -> None:
+def test_a_closed_port_is_reported_at_once() -> None:
     with Liar(lambda *_: []) as liar:
         port = liar.port
 

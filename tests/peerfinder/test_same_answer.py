@@ -1,4 +1,4 @@
-"""An answer that says the same as the last one is not read again, and means what reading it would have given."""
+"""An answer equal to the last one is not parsed again, and has the result that parsing it would have given."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ def test_another_order_other_times_and_another_id_say_the_same() -> None:
         pytest.param(answer(QUERY, fqdn("mysql-0", "mysql-1", "mysql-2")), id="no addresses"),
     ],
 )
-def test_something_else_is_said_by(wire: bytes) -> None:
+def test_the_content_differs_for(wire: bytes) -> None:
     assert extract_content(wire) not in (None, extract_content(with_addresses(range(3))))
 
 
@@ -74,7 +74,7 @@ def test_it_has_to_be_read_by_the_rules_if_it_is(wire: bytes) -> None:
 
 
 def describe(message: dns.message.QueryMessage | None) -> object:
-    """Tell what a message means for us."""
+    """Return all that a message means for us."""
     if message is None:
         return None
     try:
@@ -108,7 +108,7 @@ def test_any_course_of_answers_means_what_reading_each_would_give() -> None:
                 again += parsed is not None and parsed is before
 
                 assert describe(parsed) == describe(resolver._parse(query, wire))
-    assert again, "no answer said what the last one said: nothing was tested"
+    assert again, "no answer was equal to the last one: nothing was tested"
 
 
 def test_answers_in_any_order_are_one_and_the_same_find_until_something_changes() -> None:

@@ -119,7 +119,7 @@ def test_a_hook_that_ignores_the_stop_signal_is_killed_after_the_grace_period(ga
     until(lambda: not alive(int((tmp_path / "child").read_text())))
 
 
-def test_no_hook_is_killed_before_the_grace_period_ends_however_often_we_are_told(galera: Knot, tmp_path: Path) -> None:
+def test_no_hook_is_killed_before_the_grace_period_ends_however_many_signals_come(galera: Knot, tmp_path: Path) -> None:
     text = f"trap 'echo x >> {tmp_path}/got' TERM; touch {tmp_path}/runs; n=0; "
     text += f"while [ $n -lt 60 ] && [ ! -e {tmp_path}/done ]; do sleep 0.05; done; exit 0"
     process = begin(f"-on-start={text}", nameserver=galera.nameserver)
@@ -237,7 +237,7 @@ def test_a_stop_signal_ends_us_whenever_it_comes_in_a_loop_of_short_hooks(
             assert end(process).status == 143, f"the signal came {moment} s after a hook had run"
 
 
-def test_a_stop_signal_ends_a_dry_run_whose_output_nobody_reads(knot: Knot) -> None:
+def test_a_stop_signal_ends_a_dry_run_whose_output_is_not_read(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(1700)))  # A pipe holds 64 KiB.
     process = begin("-on-start=true", "-dry-run", "-max-pods=1700", nameserver=knot.nameserver)
     stderr = process.stderr
@@ -255,13 +255,13 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def test_a_hooks_end_is_heard_of_although_our_parent_blocks_signals(galera: Knot) -> None:
+def test_a_hooks_end_is_noticed_although_our_parent_blocks_signals(galera: Knot) -> None:
     ended = end(begin("-on-start=exit 3", nameserver=galera.nameserver, prefix=(sys.executable, "-c", BLOCK)))
 
     assert ended.status == 1
 
 
-def test_a_stop_signal_is_heard_of_although_our_parent_blocks_signals(galera: Knot, tmp_path: Path) -> None:
+def test_a_stop_signal_ends_us_although_our_parent_blocks_signals(galera: Knot, tmp_path: Path) -> None:
     words = [f"-on-change=touch {tmp_path}/ran"]
     process = begin(*words, nameserver=galera.nameserver, prefix=(sys.executable, "-c", BLOCK))
     until((tmp_path / "ran").exists)
@@ -282,7 +282,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def test_a_stop_signal_ends_us_although_nobody_reads_our_log(knot: Knot) -> None:
+def test_a_stop_signal_ends_us_although_our_log_is_not_read(knot: Knot) -> None:
     process = begin("-on-start=true", nameserver=knot.nameserver, prefix=(sys.executable, "-c", FILL))
     until(lambda: knot.questions() > 2)
     process.terminate()
@@ -306,7 +306,7 @@ def test_a_storm_of_signals_and_children_leaves_no_trace(galera: Knot, tmp_path:
 
 
 def as_pid_1(process: subprocess.Popen[str]) -> int:
-    """Give the pid, seen from outside, of the only child of unshare: PID 1 of the new namespace."""
+    """Return the pid, seen from outside, of the only child of unshare: PID 1 of the new namespace."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     until(lambda: bool(children.read_text().split()))
     return int(children.read_text().split()[0])

@@ -93,7 +93,7 @@ def test_a_set_settles_before_a_change_but_not_before_the_start() -> None:
     assert course.see("ab", after=0.2) == due("ab")
 
 
-def test_a_set_that_never_settles_is_handed_over_at_the_maximum() -> None:
+def test_a_set_that_never_settles_is_delivered_at_the_maximum() -> None:
     course = Course(Rules(own=OWN, settle_min=3, settle_max=5))
     course.see("a")
 
