@@ -1,4 +1,4 @@
-"""The answers to probes: HTTP on a port or on a Unix socket, in one thread, read-only, without authentication.
+"""Answers to probes: HTTP on a port or on a Unix socket, in one thread, read-only, without authentication.
 
 Knows the little of HTTP that a kubelet, Prometheus and `peer-finder healthz` speak.
 Every answer is made from the recorded status; a slow or frequent client costs nothing and blocks no other.

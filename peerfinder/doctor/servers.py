@@ -35,7 +35,7 @@ def check_failures(observations: Observations) -> Iterator[Finding]:
             yield problem(
                 "server-silent",
                 f"{server.name} {reply.fault}",
-                "no server listens there, a network policy forbids port 53, or a mesh takes DNS before its proxy runs",
+                "nothing listens there, a network policy forbids port 53, or a mesh catches DNS before its proxy runs",
                 "allow UDP and TCP port 53 to the DNS pods; exempt init containers from the mesh's DNS capture",
             )
 

@@ -32,7 +32,7 @@ def check_ports(observations: Observations) -> Iterator[Finding]:
             yield problem(
                 "no-ports",
                 f"{server.name} gives addresses of {observations.names.suffix} and no SRV record",
-                "the Service has no port, or -port-name is none of its ports",
+                "the Service has no port, or -port-name is not one of its ports",
                 "give the Service a named port; any will do",
             )
 

@@ -69,7 +69,7 @@ def run(
     return end(begin(*words, nameserver=nameserver, pod=pod, prefix=prefix, **variables))
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until something has happened."""
     limit = monotonic() + PATIENCE
     while not condition():

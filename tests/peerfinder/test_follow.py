@@ -167,7 +167,7 @@ FLAGS = st.fixed_dictionaries(
 )
 
 
-def played(
+def play(
     parts: Sequence[Part], results: Sequence[tuple[float, bool]], values: dict[str, str]
 ) -> tuple[World, Status, BaseException | None]:
     """Let the loop go through a course; return what it did and how it ended."""
@@ -192,19 +192,19 @@ THREE, TWO = frozenset({"mysql-0", "mysql-1", "mysql-2"}), frozenset({"mysql-0",
 @example([Part(2, (THREE,)), Part(4, (TWO,)), Part(2), Part(LONG, (TWO,))], [], {}).via("the delay begins again")
 @given(PARTS, RESULTS, FLAGS)
 def test_in_any_course(parts: list[Part], results: list[tuple[float, bool]], values: dict[str, str]) -> None:
-    world, status, ended = played(parts, results, values)
+    world, status, ended = play(parts, results, values)
 
-    hooks_are_right(world, values)
-    questions_are_few(world, values)
-    steady_peers_are_delivered(world, values, ended)
-    the_end_is_right(world, values, ended)
+    check_hooks(world, values)
+    check_questions(world, values)
+    check_steady_peers(world, values, ended)
+    check_end(world, values, ended)
     assert sum(status.lookups.values()) == len(world.looks)
     assert sum(status.hooks.values()) == len([call for call in world.calls if call.well])
     flapping = (world.now - START) / 30 * 4
     assert len(world.lines) <= 3 * len(parts) + 2 * len(world.calls) + flapping + 2, "transitions only"
 
 
-def hooks_are_right(world: World, values: dict[str, str]) -> None:
+def check_hooks(world: World, values: dict[str, str]) -> None:
     """Judge what hooks got."""
     before: Call | None = None
     for call in world.calls:
@@ -238,7 +238,7 @@ def was_gone(world: World, peer: str, until: float, patience: float) -> bool:
     return gone
 
 
-def questions_are_few(world: World, values: dict[str, str]) -> None:
+def check_questions(world: World, values: dict[str, str]) -> None:
     """Judge how often was asked."""
     interval = find.read_pace(values).interval
     failed = 0
@@ -252,7 +252,7 @@ def questions_are_few(world: World, values: dict[str, str]) -> None:
             assert after.at - look.at >= least - 1e-6, "a server in trouble gets too many questions"
 
 
-def steady_peers_are_delivered(world: World, values: dict[str, str], ended: BaseException | None) -> None:
+def check_steady_peers(world: World, values: dict[str, str], ended: BaseException | None) -> None:
     """Judge that no peer is forgotten: the last hook has got every answer that lasted."""
     at = START
     for part in world.parts:
@@ -268,7 +268,7 @@ def steady_peers_are_delivered(world: World, values: dict[str, str], ended: Base
                 assert well[-1].peers == peers
 
 
-def the_end_is_right(world: World, values: dict[str, str], ended: BaseException | None) -> None:
+def check_end(world: World, values: dict[str, str], ended: BaseException | None) -> None:
     """Judge why it ended."""
     retries = int(values.get("hook-retries", "0"))
     tail = [call.well for call in world.calls[-retries - 1 :]]
@@ -292,7 +292,7 @@ def test_a_change_is_seen_after_half_the_interval_on_average(interval: str, mean
     chance = random.Random(7)
     parts = [Part(chance.uniform(60, 70), (TWO if number % 2 else THREE,)) for number in range(200)]
 
-    world, _, _ = played(parts, [], {"interval": interval, "remove-after": "0"})
+    world, _, _ = play(parts, [], {"interval": interval, "remove-after": "0"})
 
     changes = list(accumulate((part.seconds for part in parts), initial=START))[1:-1]
     delays = [call.at - at for at, call in zip(changes, world.calls[1:], strict=True)]
@@ -305,7 +305,7 @@ def test_a_change_is_seen_after_half_the_interval_on_average(interval: str, mean
 def test_a_peer_that_stays_away_is_gone_after_its_time_and_no_later() -> None:
     parts = [Part(60, (THREE,)), Part(60, (TWO,))]
 
-    world, _, _ = played(parts, [], {"interval": "5"})
+    world, _, _ = play(parts, [], {"interval": "5"})
 
     first = next(look.at for look in world.looks if look.at >= START + 60)
     assert world.calls[1].at - first == pytest.approx(6)
@@ -316,7 +316,7 @@ def test_no_peer_is_unseen_while_a_hook_runs_and_no_lookup_happens() -> None:
     lagging = TWO | {"web-0"}
     parts = [Part(30, (THREE,)), Part(24, (lagging,)), Part(LONG, (THREE | {"web-0"},))]
 
-    world, _, _ = played(parts, [(0.0, True), (20.0, True)], {})
+    world, _, _ = play(parts, [(0.0, True), (20.0, True)], {})
 
     assert [len(call.peers) for call in world.calls] == [3, 4], "not without mysql-2, whose delay had not begun"
 
@@ -325,7 +325,7 @@ def test_a_course_is_really_played() -> None:
     """Three pods; one goes, DNS falls silent, it comes back, the hook fails once."""
     parts = [Part(30, (THREE,)), Part(30, (TWO,)), Part(60, fault="silent"), Part(LONG, (THREE,))]
 
-    world, status, ended = played(parts, [(0.0, True), (0.0, True), (0.0, False)], {"hook-retries": "1"})
+    world, status, ended = play(parts, [(0.0, True), (0.0, True), (0.0, False)], {"hook-retries": "1"})
 
     assert [(call.event, len(call.peers), call.well) for call in world.calls] == [
         ("on-start", 3, True),

@@ -79,7 +79,7 @@ SEEDS: tuple[Octets, ...] = (
 )
 
 
-def broken(wire: bytes, dice: random.Random) -> bytes:
+def corrupt(wire: bytes, dice: random.Random) -> bytes:
     """Break a message in a few places, mostly not in the id, so that it is parsed."""
     octets = bytearray(wire)
     for _ in range(dice.choice([0, 1, 1, 2, 3, 8])):
@@ -104,7 +104,7 @@ def broken(wire: bytes, dice: random.Random) -> bytes:
 
 
 @contextmanager
-def noted(seed: int) -> Iterator[random.Random]:
+def note_seed(seed: int) -> Iterator[random.Random]:
     """Return a random generator; an error in the body gets a note with its seed."""
     try:
         yield random.Random(seed)
@@ -146,14 +146,14 @@ def test_a_broken_answer_gives(reader: Callable[[Nameservers], bool], tcp_only: 
     def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:
         if tcp_only and not over_tcp:
             return [answer(query, [], truncated=True)]
-        wire = broken(dice.choice(SEEDS)(query), dice)
+        wire = corrupt(dice.choice(SEEDS)(query), dice)
         return [framed(wire)] if over_tcp else [wire, answer(query, fqdn("mysql-7"))]
 
     accepted: list[bool] = []
     with Liar(lie) as liar:
         servers = Nameservers.from_text(liar.nameserver)
         for seed in seeds(lambda: any(accepted)):
-            with noted(seed) as dice:
+            with note_seed(seed) as dice:
                 began = monotonic()
                 try:
                     accepted.append(reader(servers))
@@ -166,8 +166,8 @@ def test_a_broken_answer_gives(reader: Callable[[Nameservers], bool], tcp_only: 
 
 def test_a_broken_resolv_conf_gives_names_and_servers_or_an_error_of_ours() -> None:
     for seed in seeds():
-        with noted(seed) as dice:
-            text = broken(NORMAL.encode() * dice.randrange(1, 4), dice).decode(errors="replace")
+        with note_seed(seed) as dice:
+            text = corrupt(NORMAL.encode() * dice.randrange(1, 4), dice).decode(errors="replace")
             assert 1 <= len(Nameservers.from_resolv_conf(text).servers) <= SERVERS_MAX
             try:
                 assert is_name(build_names("galera", "", "", text).domain)

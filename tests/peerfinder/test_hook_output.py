@@ -9,14 +9,14 @@ from time import monotonic, sleep
 import pytest
 
 from tests.dns.knot import Knot
-from tests.peerfinder.program import Ended, begin, end, until
+from tests.peerfinder.program import Ended, begin, end, wait_until
 
 pytestmark = pytest.mark.knot
 
 LINES = "-hook-output=lines"
 
 
-def into(folder: Path, text: str, *words: str, knot: Knot) -> tuple[Ended, bytes]:
+def run_into_pipe(folder: Path, text: str, *words: str, knot: Knot) -> tuple[Ended, bytes]:
     """Run a hook, both streams of ours in one pipe; return what came out of it."""
     out = folder / "out"
     prefix = ("sh", "-c", f'"$@" 2>&1 | cat > {out}', "sh")
@@ -44,7 +44,7 @@ def test_octets_stay_what_they_are(galera: Knot, tmp_path: Path) -> None:
     octets = bytes(range(256)).replace(b"\n", b"")
     (tmp_path / "octets").write_bytes(octets + b"\n" + octets)
 
-    _, out = into(tmp_path, f"cat {tmp_path}/octets", knot=galera)
+    _, out = run_into_pipe(tmp_path, f"cat {tmp_path}/octets", knot=galera)
 
     assert out.count(b"on-start: " + octets + b"\n") == 2
 
@@ -54,7 +54,7 @@ def test_no_line_gets_into_another(galera: Knot, tmp_path: Path) -> None:
     writer = "awk -v c=$n 'BEGIN { s = c; while (length(s) < 5000) s = s c; for (i = 0; i < 100; i++) print s }'"
     hook = f"for n in a b c d; do {writer} & {writer} >&2 & done; wait"
 
-    _, out = into(tmp_path, hook, knot=galera)
+    _, out = run_into_pipe(tmp_path, hook, knot=galera)
 
     lines = out.decode().splitlines()
     passed_on = [line.removeprefix("on-start: ") for line in lines if line.startswith("on-start: ")]
@@ -65,7 +65,7 @@ def test_no_line_gets_into_another(galera: Knot, tmp_path: Path) -> None:
 
 
 def test_a_very_long_line_comes_in_parts_and_whole(galera: Knot, tmp_path: Path) -> None:
-    _, out = into(tmp_path, "head -c 1000000 /dev/zero | tr '\\0' x", knot=galera)
+    _, out = run_into_pipe(tmp_path, "head -c 1000000 /dev/zero | tr '\\0' x", knot=galera)
 
     parts = [line.removeprefix(b"on-start: ") for line in out.splitlines() if line.startswith(b"on-start: ")]
     assert b"".join(parts) == b"x" * 1_000_000
@@ -73,14 +73,14 @@ def test_a_very_long_line_comes_in_parts_and_whole(galera: Knot, tmp_path: Path)
 
 
 def test_much_output_arrives_whole(galera: Knot, tmp_path: Path) -> None:
-    _, out = into(tmp_path, "seq 1 300000", knot=galera)
+    _, out = run_into_pipe(tmp_path, "seq 1 300000", knot=galera)
 
     passed_on = [line for line in out.splitlines() if line.startswith(b"on-start: ")]
     assert passed_on == [b"on-start: %d" % number for number in range(1, 300001)]
 
 
 def test_json_lines_are_objects_all_of_them(galera: Knot, tmp_path: Path) -> None:
-    _, out = into(tmp_path, "printf 'a\\377b\\n'; echo oh >&2; exit 3", "-log-format=json", knot=galera)
+    _, out = run_into_pipe(tmp_path, "printf 'a\\377b\\n'; echo oh >&2; exit 3", "-log-format=json", knot=galera)
 
     lines = [json.loads(line) for line in out.splitlines()]
     assert {tuple(line) for line in lines} == {("time", "level", "event", "message")}
@@ -110,7 +110,7 @@ def test_the_output_of_a_daemon_that_a_hook_leaves_is_passed_on_while_we_run(gal
 def test_the_database_as_hook_is_stopped_in_peace_and_its_last_line_is_passed_on(galera: Knot, tmp_path: Path) -> None:
     text = f"trap 'echo bye; exit 0' TERM; touch {tmp_path}/up; while :; do sleep 0.1; done"
     process = begin(f"-on-start={text}", LINES, nameserver=galera.nameserver)
-    until((tmp_path / "up").exists)
+    wait_until((tmp_path / "up").exists)
     process.terminate()
     ended = end(process)
 
@@ -120,7 +120,7 @@ def test_the_database_as_hook_is_stopped_in_peace_and_its_last_line_is_passed_on
 def test_a_reader_that_stalls_stops_the_hook_and_no_stop_signal(galera: Knot, tmp_path: Path) -> None:
     text = f"yes & touch {tmp_path}/up; wait"
     process = begin(f"-on-start={text}", LINES, nameserver=galera.nameserver)
-    until((tmp_path / "up").exists)
+    wait_until((tmp_path / "up").exists)
     sleep(1)
     process.send_signal(signal.SIGTERM)
 

@@ -31,18 +31,18 @@ from tests.peerfinder.program import SUFFIX, fqdn
 GALERA = Names("galera", "default", "cluster.local")
 
 
-def at(*servers: Knot | Liar) -> Nameservers:
+def to_nameservers(*servers: Knot | Liar) -> Nameservers:
     return Nameservers.from_text(",".join(server.nameserver for server in servers))
 
 
 def look_up(lie: Lie, seconds: float = 5.0) -> tuple[str, ...]:
     with Liar(lie) as liar:
-        return find_peers(GALERA, at(liar), seconds)
+        return find_peers(GALERA, to_nameservers(liar), seconds)
 
 
 @pytest.mark.knot
 def test_the_peers_of_a_headless_service_are_found(galera: Knot) -> None:
-    assert list(find_peers(GALERA, at(galera), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
+    assert list(find_peers(GALERA, to_nameservers(galera), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
 @pytest.mark.knot
@@ -52,21 +52,21 @@ def test_peers_are_found_at_an_ipv6_server(tmp_path: Path, count: int) -> None:
     with Knot(tmp_path, address="::1") as knot:
         knot.publish(pods("galera", numbered_pods(count)))
 
-        assert len(find_peers(GALERA, at(knot), 5)) == count
+        assert len(find_peers(GALERA, to_nameservers(knot), 5)) == count
 
 
 @pytest.mark.knot
 def test_peers_are_found_by_the_name_of_a_port(galera: Knot) -> None:
-    assert len(find_peers(GALERA, at(galera), 5, "mysql")) == 3
+    assert len(find_peers(GALERA, to_nameservers(galera), 5, "mysql")) == 3
     with pytest.raises(NoRecordsError):
-        find_peers(GALERA, at(galera), 5, "other")
+        find_peers(GALERA, to_nameservers(galera), 5, "other")
 
 
 @pytest.mark.knot
 def test_several_ports_of_a_pod_are_one_peer(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(3), ports=["mysql", "ist", "sst", "bootstrap"]))
 
-    assert list(find_peers(GALERA, at(knot), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
+    assert list(find_peers(GALERA, to_nameservers(knot), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
 @pytest.mark.knot
@@ -74,7 +74,7 @@ def test_several_ports_of_a_pod_are_one_peer(knot: Knot) -> None:
 def test_so_many_peers_are_found_over_udp_or_tcp(knot: Knot, count: int) -> None:
     knot.publish(pods("galera", numbered_pods(count)))
 
-    assert len(find_peers(GALERA, at(knot), 20)) == count
+    assert len(find_peers(GALERA, to_nameservers(knot), 20)) == count
 
 
 @pytest.mark.knot
@@ -82,15 +82,15 @@ def test_more_peers_than_fit_one_message_are_unknown_and_not_a_part_of_them(knot
     knot.publish(pods("galera", numbered_pods(1100)))
 
     with pytest.raises(AnswerWithheldError, match="SERVFAIL"):
-        find_peers(GALERA, at(knot), 5)
+        find_peers(GALERA, to_nameservers(knot), 5)
 
 
 @pytest.mark.knot
 def test_the_addresses_that_come_with_the_records_need_no_question(galera: Knot) -> None:
-    known = find_srv(GALERA, GALERA.suffix, at(galera), 5)
+    known = find_srv(GALERA, GALERA.suffix, to_nameservers(galera), 5)
     asked = galera.questions()
 
-    got = [find_address(name, "IP", known, at(galera), 5) for name in known.peers]
+    got = [find_address(name, "IP", known, to_nameservers(galera), 5) for name in known.peers]
 
     assert got == list(numbered_pods(3).values())
     assert galera.questions() == asked
@@ -101,26 +101,26 @@ def test_the_addresses_that_come_with_the_records_need_no_question(galera: Knot)
 def test_an_address_of_the_wanted_family_is_the_first_of_it(knot: Knot, kind: str, got: str) -> None:
     both = [pods("galera", {"mysql-0": at}) for at in ("127.0.0.9", "127.0.0.10", "fd00::1")]
     knot.publish(*both)
-    known = find_srv(GALERA, GALERA.suffix, at(knot), 5)
+    known = find_srv(GALERA, GALERA.suffix, to_nameservers(knot), 5)
 
-    assert find_address(known.peers[0], kind, known, at(knot), 5) in {got, "127.0.0.10"}
-    assert find_address(known.peers[0], kind, FoundPeers(known.peers), at(knot), 5) == find_address(
-        known.peers[0], kind, known, at(knot), 5
+    assert find_address(known.peers[0], kind, known, to_nameservers(knot), 5) in {got, "127.0.0.10"}
+    assert find_address(known.peers[0], kind, FoundPeers(known.peers), to_nameservers(knot), 5) == find_address(
+        known.peers[0], kind, known, to_nameservers(knot), 5
     )
 
 
 @pytest.mark.knot
 def test_a_peer_without_an_address_of_the_wanted_family_is_an_error_of_its_own(galera: Knot) -> None:
-    known = find_srv(GALERA, GALERA.suffix, at(galera), 5)
+    known = find_srv(GALERA, GALERA.suffix, to_nameservers(galera), 5)
 
     with pytest.raises(NoAddressError, match="IPv6"):
-        find_address(known.peers[0], "IPv6", known, at(galera), 5)
+        find_address(known.peers[0], "IPv6", known, to_nameservers(galera), 5)
 
 
 @pytest.mark.knot
 def test_no_such_name_is_no_records(knot: Knot) -> None:
     with pytest.raises(NoRecordsError, match=SUFFIX):
-        find_peers(GALERA, at(knot), 5)
+        find_peers(GALERA, to_nameservers(knot), 5)
 
 
 @pytest.mark.knot
@@ -128,7 +128,7 @@ def test_a_service_without_ports_has_a_name_and_no_records(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(3), ports=[]))
 
     with pytest.raises(NoRecordsError, match="no such record"):
-        find_peers(GALERA, at(knot), 5)
+        find_peers(GALERA, to_nameservers(knot), 5)
 
 
 @pytest.mark.knot
@@ -136,13 +136,13 @@ def test_a_failing_server_leaves_the_peers_unknown(galera: Knot) -> None:
     galera.fail()
 
     with pytest.raises(LookupFailedError, match="SERVFAIL"):
-        find_peers(GALERA, at(galera), 5)
+        find_peers(GALERA, to_nameservers(galera), 5)
 
 
 @pytest.mark.knot
 def test_a_server_that_serves_another_zone_only_leaves_the_peers_unknown(galera: Knot) -> None:
     with pytest.raises(LookupFailedError, match="REFUSED"):
-        find_peers(Names("galera", "default", "other.zone"), at(galera), 5)
+        find_peers(Names("galera", "default", "other.zone"), to_nameservers(galera), 5)
 
 
 @pytest.mark.knot
@@ -151,7 +151,7 @@ def test_a_silent_server_leaves_the_peers_unknown_at_the_deadline(galera: Knot) 
     began = monotonic()
 
     with pytest.raises(LookupFailedError, match="no answer within"):
-        find_peers(GALERA, at(galera), 1)
+        find_peers(GALERA, to_nameservers(galera), 1)
 
     assert 0.9 < monotonic() - began < 10
 
@@ -161,7 +161,7 @@ def test_a_server_that_has_ended_is_reported_at_once(galera: Knot) -> None:
     galera.stop()
 
     with pytest.raises(LookupFailedError, match="refused"):
-        find_peers(GALERA, at(galera), 20)
+        find_peers(GALERA, to_nameservers(galera), 20)
 
 
 @pytest.mark.knot
@@ -189,7 +189,7 @@ def test_a_lost_datagram_is_sent_again() -> None:
 
 def test_a_failing_server_is_not_pressed() -> None:
     with Liar(lambda query, _: [status(query, dns.rcode.SERVFAIL)]) as liar, pytest.raises(LookupFailedError):
-        find_peers(GALERA, at(liar), 5)
+        find_peers(GALERA, to_nameservers(liar), 5)
 
     assert len(liar.questions) == 1
 
@@ -300,17 +300,17 @@ def test_addresses_of_a_name_are_ipv4_before_ipv6(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "fd00::1", "mysql-1": "127.0.0.9"}))
     knot.publish(pods("galera", {"mysql-0": "fd00::1"}), pods("galera", {"mysql-0": "127.0.0.9"}))
 
-    assert find_addresses(GALERA.pod_fqdn("mysql-0"), at(knot), 5) == ("127.0.0.9", "fd00::1")
+    assert find_addresses(GALERA.pod_fqdn("mysql-0"), to_nameservers(knot), 5) == ("127.0.0.9", "fd00::1")
 
 
 @pytest.mark.knot
 def test_a_name_of_one_family_has_the_addresses_of_that_one(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "fd00::1", "mysql-1": "127.0.0.9"}))
 
-    assert find_addresses(GALERA.pod_fqdn("mysql-0"), at(knot), 5) == ("fd00::1",)
-    assert find_addresses(GALERA.pod_fqdn("mysql-1"), at(knot), 5) == ("127.0.0.9",)
+    assert find_addresses(GALERA.pod_fqdn("mysql-0"), to_nameservers(knot), 5) == ("fd00::1",)
+    assert find_addresses(GALERA.pod_fqdn("mysql-1"), to_nameservers(knot), 5) == ("127.0.0.9",)
     with pytest.raises(NoRecordsError):
-        find_addresses(GALERA.pod_fqdn("mysql-2"), at(knot), 5)
+        find_addresses(GALERA.pod_fqdn("mysql-2"), to_nameservers(knot), 5)
 
 
 def test_addresses_are_unknown_when_one_family_is() -> None:
@@ -322,7 +322,7 @@ def test_addresses_are_unknown_when_one_family_is() -> None:
         return [reply.to_wire()]
 
     with Liar(lie) as liar, pytest.raises(LookupFailedError, match="AAAA"):
-        find_addresses(GALERA.pod_fqdn("mysql-0"), at(liar), 5)
+        find_addresses(GALERA.pod_fqdn("mysql-0"), to_nameservers(liar), 5)
 
 
 def servers(*hosts: str) -> tuple[Server, ...]:

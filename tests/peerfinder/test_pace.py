@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from peerfinder.core.pace import PAUSE_MIN, Pace, Situation, compute_pause
 
 
-def asked(pace: Pace, until: float, *, waiting: bool, cost: float = 0.0) -> list[float]:
+def list_lookup_times(pace: Pace, until: float, *, waiting: bool, cost: float = 0.0) -> list[float]:
     """Return the times of the lookups while nothing happens, with all kinds of luck in turn."""
     times = [0.0]
     while times[-1] < until:
@@ -21,7 +21,7 @@ def asked(pace: Pace, until: float, *, waiting: bool, cost: float = 0.0) -> list
 
 
 def test_before_the_first_hook_questions_are_frequent_and_no_wait_is_two_percent_too_long() -> None:
-    times = asked(Pace(), 600, waiting=True)
+    times = list_lookup_times(Pace(), 600, waiting=True)
 
     assert times[1] == pytest.approx(PAUSE_MIN)
     assert all(later - now <= max(PAUSE_MIN * 1.026, 0.0206 * now) for now, later in pairwise(times))
@@ -30,7 +30,7 @@ def test_before_the_first_hook_questions_are_frequent_and_no_wait_is_two_percent
 
 @pytest.mark.parametrize(("interval", "mean"), [(1.0, 0.5), (5.0, 2.5)])
 def test_the_steady_interval_bounds_the_questions_and_the_mean_delay(interval: float, mean: float) -> None:
-    times = [time for time in asked(Pace(interval), 1000, waiting=False) if time > 100]
+    times = [time for time in list_lookup_times(Pace(interval), 1000, waiting=False) if time > 100]
     gaps = [later - now for now, later in pairwise(times)]
 
     assert max(gaps) - min(gaps) == pytest.approx(interval * 0.05), "pods started together would ask together"
@@ -39,7 +39,7 @@ def test_the_steady_interval_bounds_the_questions_and_the_mean_delay(interval: f
 
 
 def test_after_a_change_lookups_are_frequent_for_a_short_time() -> None:
-    times = asked(Pace(), 60, waiting=False)
+    times = list_lookup_times(Pace(), 60, waiting=False)
 
     assert len([time for time in times if time < 1]) >= 5
     assert len(times) < 90

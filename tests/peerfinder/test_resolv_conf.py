@@ -8,7 +8,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.peerfinder.pod import KUBELET, Pod, needs_root
-from tests.peerfinder.program import end, fqdn, until
+from tests.peerfinder.program import end, fqdn, wait_until
 
 pytestmark = [pytest.mark.knot, needs_root]
 
@@ -186,12 +186,12 @@ def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path:
             second.publish(pods("galera", numbered_pods(3)))
             pod = Pod(tmp_path, "", resolv_conf=NORMAL, network=f"/proc/{first.pid}/ns/net")
             process = pod.begin(["-service=galera", f"-on-change=cat > {tmp_path}/peers", "-interval=0.2"])
-            until(lambda: (tmp_path / "peers").exists() and len((tmp_path / "peers").read_text().split()) == 2)
+            wait_until(lambda: (tmp_path / "peers").exists() and len((tmp_path / "peers").read_text().split()) == 2)
             (tmp_path / "resolv.conf").write_text("")
             asked = first.questions()
-            until(lambda: first.questions() > asked + 3)
+            wait_until(lambda: first.questions() > asked + 3)
             (tmp_path / "resolv.conf").write_text(NORMAL.replace("127.0.0.1", "127.0.0.2"))
-            until(lambda: len((tmp_path / "peers").read_text().split()) == 3)
+            wait_until(lambda: len((tmp_path / "peers").read_text().split()) == 3)
             process.terminate()
             ended = end(process)
 
@@ -201,10 +201,10 @@ def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path:
 
 def test_servers_that_were_given_stay_whatever_resolv_conf_says(galera: Knot, tmp_path: Path) -> None:
     process = Pod(tmp_path, galera.nameserver).begin(["-service=galera", f"-on-change=touch {tmp_path}/ran"])
-    until((tmp_path / "ran").exists)
+    wait_until((tmp_path / "ran").exists)
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.99\n")
     asked = galera.questions()
-    until(lambda: galera.questions() > asked + 2)
+    wait_until(lambda: galera.questions() > asked + 2)
     process.terminate()
 
     assert "warning" not in end(process).err

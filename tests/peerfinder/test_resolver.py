@@ -104,7 +104,7 @@ def test_an_answer_is_not_accepted_from_another(address: str, port: int | None) 
     """The forger knows the question, its id and our own port; only its own address or port is not the server's."""
     forgeries: list[bytes] = []
 
-    def ours() -> int:
+    def find_own_port() -> int:
         """Return the port from which we ask."""
         server = f"{socket.htonl(0x7F000001):08X}:{liar.port:04X}"
         lines = Path("/proc/net/udp").read_text().splitlines()[1:]
@@ -112,7 +112,7 @@ def test_an_answer_is_not_accepted_from_another(address: str, port: int | None) 
 
     def lie(query: Message, _over_tcp: bool) -> Iterable[bytes | float]:
         forgeries.append(answer(query, FORGED))
-        forger.sendto(forgeries[0], ("127.0.0.1", ours()))
+        forger.sendto(forgeries[0], ("127.0.0.1", find_own_port()))
         return [0.3, answer(query, GOOD)]
 
     with Liar(lie) as liar, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger:

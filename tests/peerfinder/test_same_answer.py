@@ -18,7 +18,7 @@ from peerfinder.dns.same_answer import extract_content
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import SUFFIX, fqdn
-from tests.peerfinder.test_fuzz import SEEDS, broken, noted, seeds
+from tests.peerfinder.test_fuzz import SEEDS, corrupt, note_seed, seeds
 
 QUERY = dns.message.make_query(f"{SUFFIX}.", "SRV", use_edns=0)
 
@@ -97,12 +97,12 @@ ORDERS: tuple[Callable[[dns.message.Message], bytes], ...] = (
 def test_any_course_of_answers_means_what_reading_each_would_give() -> None:
     again = 0
     for seed in seeds():
-        with noted(seed) as dice:
+        with note_seed(seed) as dice:
             last = LastAnswer()
             for _ in range(12):
                 query = dns.message.make_query(f"{SUFFIX}.", "SRV", use_edns=0)
                 wire = dice.choice(ORDERS + SEEDS)(query)
-                wire = broken(wire, dice) if dice.random() < 0.6 else wire
+                wire = corrupt(wire, dice) if dice.random() < 0.6 else wire
                 before = last.answer
                 parsed = resolver._parse_or_reuse(query, wire, last)
                 again += parsed is not None and parsed is before

@@ -11,7 +11,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.peerfinder.pod import needs_root
-from tests.peerfinder.program import begin, end, fqdn, run, until
+from tests.peerfinder.program import begin, end, fqdn, run, wait_until
 
 pytestmark = pytest.mark.knot
 
@@ -114,15 +114,15 @@ def test_a_process_that_stood_still_for_a_while_counts_no_peer_as_gone(galera: K
     """As under a debugger, or a machine that was suspended: no peer is unseen while no lookup happens."""
     words = [f"-on-change=cat >> {tmp_path}/calls; echo -- >> {tmp_path}/calls", "-interval=0.2", "-remove-after=12s"]
     process = begin(*words, nameserver=galera.nameserver)
-    until((tmp_path / "calls").exists)
+    wait_until((tmp_path / "calls").exists)
     galera.publish(pods("galera", numbered_pods(2)))
     asked = galera.questions()
-    until(lambda: galera.questions() > asked + 1)
+    wait_until(lambda: galera.questions() > asked + 1)
     process.send_signal(signal.SIGSTOP)
     sleep(13.0)
     asked = galera.questions()
     process.send_signal(signal.SIGCONT)
-    until(lambda: galera.questions() > asked + 1)
+    wait_until(lambda: galera.questions() > asked + 1)
     galera.publish(pods("galera", numbered_pods(3)))
     sleep(5.0)
     process.terminate()
