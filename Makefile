@@ -54,7 +54,7 @@ unit-newest: ## the same on another Python, the newest that is here (NEWEST=pyth
 
 .PHONY: fuzz
 fuzz: setup ## broken DNS answers and resolv.conf for peer-finder, half an hour in all (FUZZ_SECONDS for each of eight tests)
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-225} $(VENV)/bin/pytest tests/peerfinder/test_fuzz.py tests/peerfinder/test_wire.py -o timeout=0 $(PYTEST_ARGS)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-225} $(VENV)/bin/pytest tests/peerfinder/test_fuzz.py tests/peerfinder/test_same_answer.py -o timeout=0 $(PYTEST_ARGS)
 
 .PHONY: man
 man: setup ## the manual page of peer-finder, made of what the program says itself

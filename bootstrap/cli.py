@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-from bootstrap.process.imports import imports_stay
+from peerfinder.imports import imports_stay
 
 COMMANDS = {
     "install": "copy the tools into a volume of the pod",

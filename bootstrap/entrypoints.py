@@ -1,14 +1,14 @@
 """What the containers of a pod run: the agent, the hook of the init container, the entrypoint of the server.
 
-Each imports its own part only when it is started, without OpenSSL (`lean`) and with the garbage collector at rest, and
-can be stopped before: until Python has a handler, a signal to PID 1 is lost.
+Each imports its own part only when it is started, without OpenSSL and with the garbage collector at rest
+(`peerfinder.imports`), and can be stopped before: until Python has a handler, a signal to PID 1 is lost.
 """
 
 import sys
 from pathlib import Path
 
-from bootstrap.process.imports import imports_stay, without_openssl
 from bootstrap.process.log import die_by_signal, logger
+from peerfinder.imports import imports_stay, without_openssl
 
 
 def agent() -> None:

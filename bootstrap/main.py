@@ -4,21 +4,18 @@ click is a quarter of a starter's start, and every pod has three of them, one af
 understood does without.
 """
 
-import gc
 import sys
 from collections.abc import Callable
 from functools import partial
 
 from bootstrap import entrypoints
 from bootstrap.errors import BootstrapError
-from peerfinder import imports
+from peerfinder.imports import imports_stay, stub_dns_features
 
 
 def main() -> None:
     """Run a command; an expected fault ends in one line on stderr and its own exit code."""
-    # What is imported stays: to look through it for garbage again and again is a tenth of a starter's start.
-    gc.disable()
-    imports.start()
+    stub_dns_features()
     run = straight(tuple(sys.argv[1:])) or by_command_line
     try:
         run()
@@ -41,6 +38,7 @@ def straight(words: tuple[str, ...]) -> Callable[[], None] | None:
 
 def by_command_line() -> None:
     """Understand options, give help, complete a shell's line."""
-    from bootstrap.cli import group  # noqa: PLC0415  # see above
+    with imports_stay():
+        from bootstrap.cli import group  # noqa: PLC0415  # see above
 
     group()

@@ -1,11 +1,10 @@
-"""Entry point of `peer-finder`: which command is meant.
+"""Entry point of `peer-finder`: chooses the command.
 
-A first word that is a command's name leads to click, everything else is the drop-in form with Go's flags.
-Each command is imported when it is meant, and signals are kept before all else: a PID 1 would lose those that come
+If the first word is the name of a command, click runs it. Everything else is the drop-in form with Go's flags.
+Each command is imported only when it runs, and signals are blocked before all else: a PID 1 would lose those that come
 before it handles them. That is also why there are so few imports here.
 """
 
-import gc
 import os
 import signal
 import sys
@@ -15,61 +14,57 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 COMMANDS = ("peers", "doctor", "healthz")
-"""Commands of our own, each a module of that name in `commands` with a click command of that name."""
+"""Our own commands; each is a module of that name in `commands` with a click command of that name."""
 
 PEER_LIST = {"PEERFINDER_NO_REQUIRE_SELF": "true", "PEERFINDER_SETTLE": "30s:2m"}
-"""Percona's `peer-list` runs in pods that are no peers, and leaves 30 s between two changes."""
+"""Percona's `peer-list` runs in pods that are not peers, and leaves 30 s between two changes."""
 
-KEPT = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""All that `signals` handles; they wait for it."""
+BLOCKED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""All signals that `hooks.signals` handles; they wait until it is ready."""
 
 
 def main() -> "NoReturn":
-    """Run `peer-finder` with the arguments and environment of this process, and end it."""
+    """Run `peer-finder` with the arguments and environment of this process, and end the process."""
     if (sys.argv[1:2] and sys.argv[1] in COMMANDS) or "_PEER_FINDER_COMPLETE" in os.environ:
-        _command()
-    # Nothing is buffered and no thread runs: to take the interpreter apart would be a sixth of a whole run.
-    os._exit(drop_in())
+        _run_command()
+    # Nothing is buffered and no thread needs to end: shutting the interpreter down would take a sixth of a whole run.
+    os._exit(run_drop_in())
 
 
-def drop_in() -> int:
-    """Run the form with Go's flags; give the exit code."""
+def run_drop_in() -> int:
+    """Run the form with Go's flags and return the exit code."""
     # The kernel drops a signal that a PID 1 does not handle, but keeps one that it blocks (kernel/signal.c,
     # sig_ignored): it is handled as soon as `Signals` unblocks it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, KEPT)
-    # What is imported stays: to look through it for garbage again and again is a twentieth of a whole run.
-    gc.disable()
-    from peerfinder import imports  # noqa: PLC0415 - after the signals
-    from peerfinder.hooks.signals import Signals  # noqa: PLC0415 - likewise
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
+    from peerfinder.imports import imports_stay, stub_dns_features, without_openssl  # noqa: PLC0415 - after the signals
 
-    _open_standard_streams()
-    signals = Signals()
-    signals.install()
-    imports.start()
-    imports.without_openssl()
-    from peerfinder.commands import find  # noqa: PLC0415 - after the stand-ins
+    with imports_stay(), without_openssl():
+        from peerfinder.hooks.signals import Signals  # noqa: PLC0415 - after the signals
 
-    gc.freeze()
-    gc.enable()
-    return find.main(sys.argv[1:], environment(sys.argv[0]), os.uname().nodename, signals)
+        _open_standard_streams()
+        signals = Signals()
+        signals.install()
+        stub_dns_features()
+        from peerfinder.commands import find  # noqa: PLC0415 - after the stub
+    return find.main(sys.argv[1:], build_environment(sys.argv[0]), os.uname().nodename, signals)
 
 
-def environment(called: str) -> dict[str, str]:
-    """Give the environment; a program that is called as Percona's has its defaults."""
-    return (PEER_LIST if os.path.basename(called) == "peer-list" else {}) | os.environ  # noqa: PTH119 - pathlib is slow
+def build_environment(program: str) -> dict[str, str]:
+    """Return the environment; under the name of Percona's program, its defaults are added."""
+    return (PEER_LIST if os.path.basename(program) == "peer-list" else {}) | os.environ  # noqa: PTH119 - pathlib is slow
 
 
 def _open_standard_streams() -> None:
-    """Open what is closed of descriptors 0 to 2 as /dev/null, lest a socket takes its place and is written to."""
+    """Open closed descriptors from 0 to 2 as /dev/null, so that no socket gets such a number and is written to."""
     try:
         while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
             os.set_inheritable(opened, True)  # noqa: FBT003 - the signature is Python's
         os.close(opened)
     except OSError:
-        return  # A container without /dev/null mostly has the three open, and needs no other.
+        return  # In a container without /dev/null the three are usually open, so nothing is missing.
 
 
-def _command() -> "NoReturn":
+def _run_command() -> "NoReturn":
     from importlib import import_module  # noqa: PLC0415 - after the signals of the other form
 
     import click  # noqa: PLC0415 - its import would double the start of the drop-in form
@@ -78,9 +73,9 @@ def _command() -> "NoReturn":
     def group() -> None:
         """Find the peers of a pod by the SRV records of its headless Service."""
 
-    # A probe is run every few seconds and needs neither the others nor their imports.
+    # A probe runs every few seconds and needs neither the other commands nor their imports.
     for name in sys.argv[1:2] if sys.argv[1:2] == ["healthz"] else COMMANDS:
         group.add_command(getattr(import_module(f"peerfinder.commands.{name}"), name))
     if "_PEER_FINDER_COMPLETE" in os.environ:
-        group.params += import_module("peerfinder.commands.completion").options()
+        group.params += import_module("peerfinder.commands.completion").make_options()
     group.main(prog_name="peer-finder")

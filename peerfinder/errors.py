@@ -1,15 +1,15 @@
-"""The errors of this package, one class for each thing that an operator would do differently."""
+"""The errors of this package, one class for each remedy."""
 
 
 class PeerFinderError(Exception):
     """Superclass of all errors of this package; never raised directly."""
 
     exit_code = 1
-    """The exit code of a command that ends with this error; the table is in docs/exit-codes.md."""
+    """The exit code of a command that ends with this error; docs/exit-codes.md has the table."""
 
 
 class ArgsIncompleteError(PeerFinderError):
-    """A needed argument is missing; 1, as the Go program ends for it."""
+    """A required argument is missing; 1, as in the Go program."""
 
 
 class HookFailedError(PeerFinderError):
@@ -22,19 +22,19 @@ class HookFailedError(PeerFinderError):
 
 
 class UsageError(PeerFinderError):
-    """A flag or an environment variable is unknown or has an unacceptable value; 2, as Go's flag package."""
+    """A flag or an environment variable is unknown or has an unacceptable value; 2, as in Go's flag package."""
 
     exit_code = 2
 
 
 class DomainUnknownError(PeerFinderError):
-    """The cluster domain or the namespace cannot be told from resolv.conf."""
+    """resolv.conf does not show the cluster domain or the namespace."""
 
     exit_code = 3
 
 
 class LookupFailedError(PeerFinderError):
-    """DNS gave no usable answer: who the peers are is unknown."""
+    """DNS gave no usable answer: the peers are unknown."""
 
     exit_code = 4
 
@@ -44,17 +44,17 @@ class AnswerInvalidError(LookupFailedError):
 
 
 class AnswerWithheldError(LookupFailedError):
-    """A server is there and does not give the whole answer, as all do for one that is longer than DNS can carry."""
+    """A server responds but does not give the whole answer, for instance because DNS cannot carry one so long."""
 
 
 class NoRecordsError(PeerFinderError):
-    """DNS says that there is no such name, or no record of this type at it."""
+    """DNS answers that the name does not exist, or that it has no record of this type."""
 
     exit_code = 5
 
 
 class NoAddressError(NoRecordsError):
-    """DNS says that a peer has no address of the wanted family, so the list for the hook is not whole."""
+    """DNS answers that a peer has no address of the wanted family, so the list for the hook is incomplete."""
 
 
 class TimedOutError(PeerFinderError):
@@ -70,12 +70,12 @@ class HookTimedOutError(PeerFinderError):
 
 
 class PeersInvalidError(PeerFinderError):
-    """A list of peers is empty or holds something that is no peer's name."""
+    """A list of peers is empty or holds a line that is not a peer's name."""
 
     exit_code = 8
 
 
 class HealthNotServedError(PeerFinderError):
-    """Nothing can listen for probes where it was asked for."""
+    """The address or path of -health cannot be listened on."""
 
     exit_code = 9

@@ -1,7 +1,7 @@
 """Flags as Go's `flag` package reads them, because the manifests of ten years are written for it.
 
-Knows the syntax and the environment variables; what a flag means stands in its line of FLAGS.
-click is no part of this: it reads `-on-start=x` as six short options, and its import costs more than a lookup.
+Knows the syntax and the environment variables; the meaning of a flag is in its line of FLAGS.
+click is not used: it reads `-on-start=x` as six short options, and its import costs more than a lookup.
 """
 
 import re
@@ -13,13 +13,13 @@ from peerfinder.errors import UsageError
 
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-"""What Go's strconv.ParseBool takes."""
+"""The words that Go's strconv.ParseBool accepts."""
 
 UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 """Units of a duration; a bare number is in seconds."""
 
 DURATION_MAX = 1e9
-"""The longest duration, seconds: what is longer than thirty years is a mistake, and no clock could add it up."""
+"""The longest duration, seconds: more than thirty years is a mistake, and no clock could add it up."""
 
 
 class Flag(NamedTuple):
@@ -27,39 +27,39 @@ class Flag(NamedTuple):
 
     name: str
     """Without dashes."""
-    value: str
-    """What its value is called in the usage; empty: a flag without value."""
-    meaning: str
+    metavar: str
+    """The name of its value in the usage; empty: a flag without value."""
+    help: str
     """One line of the usage."""
 
     @property
     def variable(self) -> str:
-        """The environment variable that stands in for the flag."""
+        """The environment variable that can replace the flag."""
         return f"PEERFINDER_{self.name.replace('-', '_').upper()}"
 
 
 FLAGS = (
     Flag("service", "NAME", "governing Service of this pod's StatefulSet (required)"),
-    Flag("on-start", "TEXT", "/bin/sh text run once our own record is there; gets the peers on stdin"),
-    Flag("on-change", "TEXT", "/bin/sh text run when the peers change; also at the start if there is no -on-start"),
+    Flag("on-start", "TEXT", "/bin/sh text, run once our own record is there; gets the peers on stdin"),
+    Flag("on-change", "TEXT", "/bin/sh text, run when the peers change; also at the start if there is no -on-start"),
     Flag("ns", "NAME", "namespace; default POD_NAMESPACE, then the search list of /etc/resolv.conf"),
     Flag("domain", "NAME", "cluster domain; default from the search list of /etc/resolv.conf"),
-    Flag("once", "", "end after the first hook, although there is an -on-change"),
-    Flag("timeout", "TIME", "give up when no hook was due after so long; default never"),
-    Flag("min-peers", "N", "run the first hook with N peers at least; default 1"),
+    Flag("once", "", "end after the first hook, even with -on-change"),
+    Flag("timeout", "TIME", "give up if no hook is due after this time; default never"),
+    Flag("min-peers", "N", "run the first hook with at least N peers; default 1"),
     Flag(
         "interval",
         "TIME[:MAX]",
         "time between two lookups in the steady state; while quiet it grows to MAX; default 1s",
     ),
     Flag("settle", "MIN[:MAX]", "on-change only after MIN without a further change, or after MAX; default 0"),
-    Flag("remove-after", "TIME", "a peer or an address is gone only when unseen for so long; default 6s"),
+    Flag("remove-after", "TIME", "a peer or an address is gone only after it was unseen for this time; default 6s"),
     Flag("hook-timeout", "TIME", "kill a hook that runs longer; default never"),
-    Flag("hook-retries", "N", "run a hook that failed again, N times in a row at most, before we end; default 0"),
+    Flag("hook-retries", "N", "run a hook that failed again, at most N times in a row, before we end; default 0"),
     Flag("hook-output", "FORM", "plain: a hook writes to our streams; lines: each line after its event; default plain"),
-    Flag("stop-grace", "TIME", "kill a hook that still runs so long after a stop signal; default 30s"),
+    Flag("stop-grace", "TIME", "kill a hook that still runs this long after a stop signal; default 30s"),
     Flag("exit-status", "WHOSE", "ours: 1 for a hook that failed, 128+n for signal n; hook: its own; default ours"),
-    Flag("no-require-self", "", "run hooks although our own name is not among the peers"),
+    Flag("no-require-self", "", "run hooks even if our own name is not among the peers"),
     Flag("port-name", "NAME", "ask for _NAME._tcp.SERVICE instead of SERVICE"),
     Flag("protocol", "tcp|udp", "ask for _mysql._PROTOCOL.SERVICE, or for that port of -port-name"),
     Flag("max-pods", "N", "ask for N pods by number if neither their SRV records nor their addresses fit an answer"),
@@ -70,7 +70,6 @@ FLAGS = (
     Flag("dry-run", "", "print what a hook would get instead of running it"),
 )
 
-
 UNUSED = {
     **dict.fromkeys(("selector", "hosts-file", "master", "kubeconfig"), True),
     **dict.fromkeys(("v", "vmodule", "log_backtrace_at", "log_dir", "log_file", "log_file_max_size"), True),
@@ -78,26 +77,26 @@ UNUSED = {
     **dict.fromkeys(("add_dir_header", "alsologtostderr", "logtostderr", "one_output"), False),
     **dict.fromkeys(("skip_headers", "skip_log_headers", "legacy_stderr_threshold_behavior"), False),
 }
-"""Flags of later Go programs that are read and have no effect: name -> whether it takes a value."""
+"""Flags of later Go programs that are accepted and have no effect: name -> whether it takes a value."""
 
 
-class HelpAskedError(Exception):
+class HelpRequestedError(Exception):
     """-h or -help was given."""
 
 
-class VersionAskedError(Exception):
+class VersionRequestedError(Exception):
     """-version was given."""
 
 
-def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Read the flags; the last of several counts, a flag beats its variable, an empty variable is none.
+def parse(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Read the flags; the last of several counts, a flag beats its variable, an empty variable does not count.
 
-    Gives the values by name and the words from the first non-flag on.
-    Raises UsageError, HelpAskedError and VersionAskedError.
+    Returns the values by name and the words from the first non-flag on.
+    Raises UsageError, HelpRequestedError and VersionRequestedError.
     """
-    takes_value = UNUSED | {flag.name: bool(flag.value) for flag in FLAGS}
+    takes_value = UNUSED | {flag.name: bool(flag.metavar) for flag in FLAGS}
     values = {flag.name: environment[flag.variable] for flag in FLAGS if environment.get(flag.variable)}
-    rest = list(words)
+    rest = list(argv)
     while rest and rest[0].startswith("-") and rest[0] != "-":
         word = rest.pop(0)
         if word == "--":
@@ -107,9 +106,9 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[st
             raise UsageError(f"bad flag syntax: {word}")
         if name not in takes_value:
             if name in ("h", "help"):
-                raise HelpAskedError
+                raise HelpRequestedError
             if name == "version":
-                raise VersionAskedError
+                raise VersionRequestedError
             raise UsageError(f"flag provided but not defined: -{name}")
         if not equals and takes_value[name]:
             if not rest:
@@ -119,54 +118,54 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[st
     return values, rest
 
 
-def boolean(values: Mapping[str, str], name: str) -> bool:
+def read_boolean(values: Mapping[str, str], name: str) -> bool:
     """Read a flag without value; raises UsageError."""
     text = values.get(name, "false")
     if text not in TRUE | FALSE:
-        raise invalid(name, text, "true or false")
+        raise invalid_value(name, text, "true or false")
     return text in TRUE
 
 
-def seconds(values: Mapping[str, str], name: str, default: float = 0.0) -> float:
+def read_seconds(values: Mapping[str, str], name: str, default: float = 0.0) -> float:
     """Read a duration such as 30, 1.5s or 2m; raises UsageError."""
-    return duration(name, values[name]) if values.get(name) else default
+    return parse_duration(name, values[name]) if values.get(name) else default
 
 
-def duration(name: str, text: str) -> float:
-    """Read the text of a duration, in seconds; raises UsageError."""
+def parse_duration(name: str, text: str) -> float:
+    """Read the text of a duration and return seconds; raises UsageError."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)", text, re.ASCII)
     seconds = float(match[1]) * UNITS[match[2]] if match else inf
     if seconds > DURATION_MAX:
-        raise invalid(name, text, "a time such as 30, 30s, 1.5s, 2m")
+        raise invalid_value(name, text, "a time such as 30, 30s, 1.5s, 2m")
     return seconds
 
 
-def whole(values: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
-    """Read a whole number from *least*; raises UsageError."""
+def read_integer(values: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    """Read a whole number of at least *least*; raises UsageError."""
     text = values.get(name) or str(default)
     if not re.fullmatch(r"0*[0-9]{1,9}", text, re.ASCII) or int(text) < least:
-        raise invalid(name, text, f"a whole number from {least}")
+        raise invalid_value(name, text, f"a whole number from {least}")
     return int(text)
 
 
-def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
-    """Read one of some words, the first being the default; raises UsageError."""
+def read_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """Read one of the *allowed* words, of which the first is the default; raises UsageError."""
     text = values.get(name) or allowed[0]
     if text not in allowed:
-        raise invalid(name, text, f"one of {', '.join(filter(None, allowed))}")
+        raise invalid_value(name, text, f"one of {', '.join(filter(None, allowed))}")
     return text
 
 
-def invalid(name: str, text: str, wanted: str) -> UsageError:
+def invalid_value(name: str, text: str, wanted: str) -> UsageError:
     """Make the error for an unacceptable value."""
     variable = next((flag.variable for flag in FLAGS if flag.name == name), "")
     return UsageError(f"invalid value {text!a} for flag -{name} (or {variable}): it should be {wanted}")
 
 
-def usage() -> str:
+def format_usage() -> str:
     """Write the usage of the drop-in form."""
     head = "Usage: peer-finder -service=NAME [-on-start=TEXT] [-on-change=TEXT] [flags]\n"
-    rows = [(f"-{flag.name} {flag.value}".rstrip(), flag.meaning) for flag in FLAGS]
+    rows = [(f"-{flag.name} {flag.metavar}".rstrip(), flag.help) for flag in FLAGS]
     width = max(len(left) for left, _ in rows)
     tail = (
         "\nEvery flag may be written with one dash or two, as -flag=value or -flag value, and as an environment\n"
@@ -174,6 +173,6 @@ def usage() -> str:
         "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
         "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n128+n ended by signal n.\n"
         "By hand: peer-finder peers SERVICE [--watch], peer-finder doctor SERVICE, peer-finder healthz; see --help.\n"
-        "Which release this is: peer-finder -version.\n"
+        "The version of this program: peer-finder -version.\n"
     )
     return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail

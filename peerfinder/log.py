@@ -1,7 +1,7 @@
 """Log lines on stderr, as text or JSON.
 
-Knows how a line looks, and which outcome of a lookup is worth one: a change of state, never a poll.
-Python's logging package is left out because its import costs more than everything this does.
+Knows how a line looks, and which result of a lookup is logged: a change of state, not each lookup.
+Python's logging package is not used, because its import costs more than everything this module does.
 """
 
 import os
@@ -13,16 +13,16 @@ from time import gmtime, strftime
 
 from peerfinder.core.watch import Due, Wait
 from peerfinder.errors import AnswerInvalidError, AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError
-from peerfinder.hooks.output import WRITING, Form
+from peerfinder.hooks.output import WRITING, LineFormat
 
-HINT_SECONDS = 5.0
-"""After so long in one state the cure is told: until then it may be a pod that just starts."""
+CURE_SECONDS = 5.0
+"""After this time in one state the cure is logged too; before, the pod may just be starting."""
 
 REPEAT_SECONDS = 30.0
-"""A state that comes and goes is told once in so long."""
+"""A state that comes and goes is logged once in this time."""
 
 STALLED_SECONDS = 1.0
-"""So long a full stderr is waited for."""
+"""How long to wait for a full stderr."""
 
 NO_ANSWER = (
     "check the name server and the network policy for UDP and TCP port 53 (a service mesh may "
@@ -40,32 +40,32 @@ CURES: dict[object, str] = {
     "check also -ns and -domain",
     Wait.TOO_FEW: "check the number of replicas, or lower -min-peers",
 }
-"""What to do about a state that lasts; an AnswerInvalidError says it itself."""
+"""What to do about a state that lasts; the message of an AnswerInvalidError includes it."""
 
 EVENTS: dict[object, str] = {
     NoRecordsError: "no-records",
     NoAddressError: "no-address",
     AnswerInvalidError: "answer-invalid",
 }
-"""What a state is called in JSON."""
+"""The name of a state in JSON."""
 
 
 def write(log_format: str, level: str, event: str, message: str) -> None:
-    """Write one line; whatever the message holds, it stays one line."""
+    """Write one line; it stays one line whatever the message holds."""
     now = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
     if log_format == "json":
-        import json  # noqa: PLC0415 - few ask for it, and every pod's start is short
+        import json  # noqa: PLC0415 - rarely used, and every pod's start is short
 
         line = json.dumps({"time": now, "level": level, "event": event, "message": message})
     else:
         line = f"{now} peer-finder {level}: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
-    show(f"{line}\n")
+    write_stderr(f"{line}\n")
 
 
-def show(text: str) -> None:
+def write_stderr(text: str) -> None:
     """Write text to stderr, in ASCII whatever the locale is.
 
-    A stderr that is closed is no reason to fail, and one that nobody reads none to hang: then the text is lost.
+    The text is lost, without an error or a hang, if stderr is closed or if its reader stalls.
     """
     poller = select.poll()
     poller.register(2, select.POLLOUT)
@@ -78,58 +78,58 @@ def show(text: str) -> None:
             WRITING.release()
 
 
-def output(log_format: str, event: str) -> Form:
-    """Tell how a line of a hook's output is written: after the hook's event, or as an object."""
+def make_line_format(log_format: str, event: str) -> LineFormat:
+    """Make the format of a hook's output lines: with the hook's event before the line, or as a JSON object."""
     if log_format != "json":
         return lambda _, line: f"{event}: ".encode() + line
-    import json  # noqa: PLC0415 - likewise
+    import json  # noqa: PLC0415 - rarely used, and every pod's start is short
 
-    def form(stream: str, line: bytes) -> bytes:
-        now, text = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()), line.decode(errors="backslashreplace")
-        told = {"time": now, "level": "info", "event": f"{event}-{stream}", "message": text}
-        return json.dumps(told).encode()
+    def format_as_json(stream: str, line: bytes) -> bytes:
+        now, message = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()), line.decode(errors="backslashreplace")
+        fields = {"time": now, "level": "info", "event": f"{event}-{stream}", "message": message}
+        return json.dumps(fields).encode()
 
-    return form
+    return format_as_json
 
 
 @dataclass
-class Teller:
-    """What was told last, so that the same is not told twice."""
+class StateLog:
+    """Logs the state of the lookups when it changes."""
 
-    line: Callable[[str, str, str], None]
+    write_line: Callable[[str, str, str], None]
     """Writes a line: level, event, message."""
     state: object = Wait.STEADY
-    """The state that was told last."""
+    """The state that was logged last."""
     since: float = 0.0
     """Since when we are in the state, monotonic, seconds."""
-    cured: bool = False
-    """Whether the cure was told."""
-    told: dict[object, float] = field(default_factory=dict)
-    """When each state was told last, monotonic, seconds."""
+    cure_logged: bool = False
+    """Whether the cure was logged."""
+    logged_at: dict[object, float] = field(default_factory=dict)
+    """When each state was logged last, monotonic, seconds."""
 
-    def tell(self, outcome: Due | Wait | LookupFailedError | NoRecordsError, message: str, now: float) -> None:
-        """Tell the outcome of a lookup, if it is news."""
+    def log_change(self, outcome: Due | Wait | LookupFailedError | NoRecordsError, message: str, now: float) -> None:
+        """Log the outcome of a lookup if it changes the state, or the cure of a state that lasts."""
         if isinstance(outcome, Due):
             self.state = Wait.STEADY
             return
         state = outcome if isinstance(outcome, Wait) else type(outcome)
         if state != self.state:
-            if state is Wait.SETTLING or now - self.told.get(state, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            if state is Wait.SETTLING or now - self.logged_at.get(state, -REPEAT_SECONDS) < REPEAT_SECONDS:
                 return
-            self.state, self.since, self.cured, self.told[state] = state, now, False, now
-            self.line("info" if state is Wait.STEADY else "warning", _event(state), message)
-        elif state in CURES and not self.cured and now - self.since >= HINT_SECONDS:
-            self.cured = True
-            self.line("warning", _event(state), f"{message}{cure(outcome)}")
+            self.state, self.since, self.cure_logged, self.logged_at[state] = state, now, False, now
+            self.write_line("info" if state is Wait.STEADY else "warning", _event_name(state), message)
+        elif state in CURES and not self.cure_logged and now - self.since >= CURE_SECONDS:
+            self.cure_logged = True
+            self.write_line("warning", _event_name(state), f"{message}{format_cure(outcome)}")
 
 
-def cure(outcome: Wait | LookupFailedError | NoRecordsError) -> str:
-    """Say what to do about an outcome that lasts, to be put after its message; empty if there is nothing to say."""
+def format_cure(outcome: Wait | LookupFailedError | NoRecordsError) -> str:
+    """Return what to do about an outcome that lasts, to be appended to its message; empty if there is no cure."""
     text = CURES.get(outcome if isinstance(outcome, Wait) else type(outcome))
     return f"; {text}" if text else ""
 
 
-def _event(state: object) -> str:
+def _event_name(state: object) -> str:
     if isinstance(state, Wait):
         return state.name.lower().replace("_", "-")
     return EVENTS.get(state, "dns-failed")

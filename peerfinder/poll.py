@@ -1,7 +1,7 @@
 """The loop: look up, ask `watch`, run the hook, sleep.
 
 Knows the order of things and how long to wait between them.
-Neither decides what is due (`watch`) nor how a process is run (`hook`) or a question is asked (`lookup`).
+Does not know what is due (`watch`), how a process is run (`hooks.process`) or a question is asked (`dns.lookup`).
 """
 
 import os
@@ -13,14 +13,14 @@ from time import monotonic, process_time
 from typing import NamedTuple
 
 from peerfinder.core import watch
-from peerfinder.core.hook_input import Handover
+from peerfinder.core.hook_input import HookInput
 from peerfinder.core.names import Names
-from peerfinder.core.pace import EAGER_SECONDS, Moment, Pace, pause
-from peerfinder.core.peers import lines
+from peerfinder.core.pace import PAUSE_MIN, Pace, Situation, compute_pause
+from peerfinder.core.peers import format_lines
 from peerfinder.core.status import Status
 from peerfinder.core.watch import Due, Rules, Wait, Watch
 from peerfinder.dns import lookup
-from peerfinder.dns.lookup import Found, Memory
+from peerfinder.dns.lookup import FoundPeers, LookupCache
 from peerfinder.dns.nameservers import Nameservers, ResolvConf
 from peerfinder.errors import (
     AnswerWithheldError,
@@ -31,55 +31,55 @@ from peerfinder.errors import (
     NoRecordsError,
     TimedOutError,
 )
-from peerfinder.hooks.process import Hook, run, show
+from peerfinder.hooks.process import Hook, print_input, run
 from peerfinder.hooks.signals import Signals
-from peerfinder.log import Teller, cure
+from peerfinder.log import StateLog, format_cure
 
 LOOKUP_SECONDS = 5.0
 """The longest time for one lookup, seconds."""
 
-ONE_BY_ONE_SECONDS = 30.0
+BY_ORDINAL_SECONDS = 30.0
 """The longest time to ask for each pod of a Service that is too large for one answer, seconds."""
 
 LATE_SECONDS = 1.0
-"""A lookup that comes so much later than it was due, or later by half of -remove-after, follows a gap; seconds."""
+"""A lookup that comes this much later than it was due, or later by half of -remove-after, follows a gap; seconds."""
 
-HOOK_AGAIN_SECONDS = 1.0
+HOOK_RETRY_SECONDS = 1.0
 """Pause after a hook that failed and may be run again; doubled by each further failure, seconds."""
 
-HOOK_AGAIN_MAX = 60.0
+HOOK_RETRY_MAX = 60.0
 """The longest such pause, seconds."""
 
 Outcome = Due | Wait | LookupFailedError | NoRecordsError
 
 
 class Plan(NamedTuple):
-    """Everything that was asked for."""
+    """Everything that the flags and variables ask for."""
 
     names: Names
     """The Service."""
     nameservers: Nameservers
-    """Whom to ask."""
+    """Which servers to ask."""
     rules: Rules
     """When a hook is due."""
     own: str
     """Our own name, required or not."""
     on_start: Hook | None
-    """The first hook; None: on-change stands in."""
+    """The first hook; None: on-change takes its place."""
     on_change: Hook | None
-    """The hook for later changes; None: there is nothing to do after the first hook."""
+    """The hook for later changes; None: we end after the first hook."""
     once: bool = False
     """End after the first hook."""
     timeout: float = 0.0
-    """Give up when the first hook was not due after so long, seconds; 0: never."""
+    """Give up if the first hook is not due after this time, seconds; 0: never."""
     pace: Pace = Pace()
     """How often to look up."""
     servers_are_given: bool = True
-    """Whether the name servers stay; else they are those of resolv.conf, whatever it says by then."""
-    question: str = ""
+    """Whether the name servers are fixed; otherwise resolv.conf is read again when it changes."""
+    srv_name: str = ""
     """Owner name of the SRV records; empty: the Service itself."""
     max_pods: int = 0
-    """So many pods the StatefulSet has at most; 0: unknown."""
+    """How many pods the StatefulSet has at most; 0: unknown."""
     address_type: str = "DNS"
     """What hooks get: DNS names, or the IP, IPv4 or IPv6 address of each."""
     hook_retries: int = 0
@@ -88,8 +88,8 @@ class Plan(NamedTuple):
     """Print what a hook would get instead of running it."""
 
 
-class _Looked(NamedTuple):
-    """What one lookup led to."""
+class _Turn(NamedTuple):
+    """The result of one lookup."""
 
     state: Watch
     """The state after it."""
@@ -99,161 +99,164 @@ class _Looked(NamedTuple):
     """CPU time, seconds."""
 
 
-class _Around(NamedTuple):
-    """What the loop has besides its plan."""
+class _Context(NamedTuple):
+    """What the loop needs in addition to its plan."""
 
     signals: Signals
-    line: Callable[[str, str, str], None]
+    write_line: Callable[[str, str, str], None]
     """Writes a line of the log: level, event, message."""
-    told: Status
-    memory: Memory
-    """What the SRV records were."""
+    status: Status
+    cache: LookupCache
+    """The last answer with the SRV records."""
 
 
-def follow(plan: Plan, signals: Signals, line: Callable[[str, str, str], None], told: Status) -> None:
-    """Run hooks as they become due, until there is nothing left to do; note in *told* what was done.
+def follow(plan: Plan, signals: Signals, write_line: Callable[[str, str, str], None], status: Status) -> None:
+    """Run hooks as they become due, until there is nothing left to do; keep *status* up to date.
 
-    Raises TimedOutError, and what `hook.run` raises.
+    Raises TimedOutError, and what `process.run` raises.
     """
-    state, teller, began, failures, again = Watch(), Teller(line), monotonic(), 0, 0
+    state, state_log, began, failures, retries = Watch(), StateLog(write_line), monotonic(), 0, 0
     wake = began
-    around, resolv_conf = _Around(signals, line, told, Memory()), ResolvConf(plan.nameservers)
+    context, resolv_conf = _Context(signals, write_line, status, LookupCache()), ResolvConf(plan.nameservers)
     while True:
-        plan = plan if plan.servers_are_given else plan._replace(nameservers=resolv_conf.servers())
+        plan = plan if plan.servers_are_given else plan._replace(nameservers=resolv_conf.refresh())
         asked = monotonic()
-        # While a hook ran, or the machine was suspended, nobody looked: then nobody was unseen either.
-        state = watch.unknown(state) if asked - wake > max(LATE_SECONDS, plan.rules.remove_after / 2) else state
-        told.due = asked + ONE_BY_ONE_SECONDS
+        # While a hook ran, or the machine was suspended, no lookup happened, so no peer may count as missing.
+        if asked - wake > max(LATE_SECONDS, plan.rules.remove_after / 2):
+            state = watch.record_failure(state)
+        status.next_turn_at = asked + BY_ORDINAL_SECONDS
         with signals.interruptible():
-            looked = _look(plan, around.memory, state, partial(_lookup_time, plan, state, began))
-        teller.tell(looked.outcome, _message(plan, looked), monotonic())
-        failures = failures + 1 if isinstance(looked.outcome, LookupFailedError | NoAddressError) else 0
-        state = looked.state
-        _note(told, looked)
-        if isinstance(looked.outcome, Due):
-            again = _call(plan, around, looked.outcome, state.handed, again)
-            if not again:
-                state = watch.handed(state, looked.outcome.peers)
+            turn = _look_up(plan, context.cache, state, partial(_limit_lookup, plan, state, began))
+        state_log.log_change(turn.outcome, _describe(plan, turn), monotonic())
+        failures = failures + 1 if isinstance(turn.outcome, LookupFailedError | NoAddressError) else 0
+        state = turn.state
+        _count_lookup(status, turn)
+        if isinstance(turn.outcome, Due):
+            retries = _run_hook(plan, context, turn.outcome, state.delivered, retries)
+            if not retries:
+                state = watch.record_delivery(state, turn.outcome.peers)
                 if plan.once or plan.on_change is None:
                     return
-        quiet, removal = monotonic() - max(began, state.still_since), watch.removal_due(state, plan.rules) - asked
-        luck = random.random()  # noqa: S311 - no secret
-        seconds = pause(plan.pace, Moment(quiet, looked.cost, failures, not state.handed, removal, luck))
-        seconds = max(seconds, min(HOOK_AGAIN_MAX, HOOK_AGAIN_SECONDS * 2 ** (again - 1)) if again else 0.0)
+        quiet, removal = monotonic() - max(began, state.stable_since), watch.compute_removal(state, plan.rules) - asked
+        random_share = random.random()  # noqa: S311 - no secret
+        situation = Situation(quiet, turn.cost, failures, not state.delivered, removal, random_share)
+        seconds = compute_pause(plan.pace, situation)
+        seconds = max(seconds, min(HOOK_RETRY_MAX, HOOK_RETRY_SECONDS * 2 ** (retries - 1)) if retries else 0.0)
         with signals.interruptible():
-            wake = monotonic() + seconds if failures or again else asked + seconds
-            told.due = wake
-            _sleep_until(wake, signals, plan, looked, began)
+            wake = monotonic() + seconds if failures or retries else asked + seconds
+            status.next_turn_at = wake
+            _sleep_until(wake, signals, plan, turn, began)
 
 
-def _call(plan: Plan, around: _Around, due: Due, before: Mapping[str, str], again: int) -> int:
-    """Run the hook that is due; give how often in a row it has failed by now, 0 if it ended well.
+def _run_hook(plan: Plan, context: _Context, due: Due, before: Mapping[str, str], retries: int) -> int:
+    """Run the hook that is due; return how often in a row it has failed, 0 if it ended well.
 
-    Raises what `hook.run` raises, when it has failed too often.
+    Raises what `process.run` raises, when it has failed too often.
     """
-    hook, told = (None if before else plan.on_start) or plan.on_change, around.told
+    hook, status = (None if before else plan.on_start) or plan.on_change, context.status
     if hook is None:
         return 0
-    handover = Handover(hook.event, plan.own, before, due.peers, by_name=plan.address_type == "DNS")
-    word = "would run" if plan.dry_run else "running"
-    around.line("info", hook.event, f"{word} {hook.event} with {len(due.peers)} peers: {handover.told()}")
-    told.hook = hook.event
+    hook_input = HookInput(hook.event, plan.own, before, due.peers, by_name=plan.address_type == "DNS")
+    verb, change = "would run" if plan.dry_run else "running", hook_input.describe_change()
+    context.write_line("info", hook.event, f"{verb} {hook.event} with {len(due.peers)} peers: {change}")
+    status.hook = hook.event
     try:
-        _hand_over(plan, hook, due, handover, around.signals)
+        _deliver(plan, hook, due, hook_input, context.signals)
     except (HookFailedError, HookTimedOutError) as exc:
-        if again >= plan.hook_retries:
+        if retries >= plan.hook_retries:
             raise
-        told.hooks_failed[hook.event] += 1
-        around.line("warning", "hook-failed", f"{exc}; it is run again, {again + 1} of {plan.hook_retries} times")
-        return again + 1
+        status.hooks_failed[hook.event] += 1
+        message = f"{exc}; it is run again, {retries + 1} of {plan.hook_retries} times"
+        context.write_line("warning", "hook-failed", message)
+        return retries + 1
     else:
-        told.hooks[hook.event] += 1
-        told.handed = True
+        status.hooks[hook.event] += 1
+        status.delivered = True
         return 0
     finally:
-        told.hook = ""
+        status.hook = ""
 
 
-def _look(plan: Plan, memory: Memory, state: Watch, seconds: Callable[[], float]) -> _Looked:
-    """Look up once; *seconds* tells how long each question may take by now."""
+def _look_up(plan: Plan, cache: LookupCache, state: Watch, limit: Callable[[], float]) -> _Turn:
+    """Look up once; *limit* returns how long each question may still take, seconds."""
     began = process_time()
     try:
-        seen = _seen(plan, _found(plan, memory, seconds), seconds)
-        after, verdict = watch.observe(state, plan.rules, seen, monotonic())
-        return _Looked(after, verdict, process_time() - began)
+        seen = _map_values(plan, _find_peers(plan, cache, limit), limit)
+        after, outcome = watch.observe(state, plan.rules, seen, monotonic())
+        return _Turn(after, outcome, process_time() - began)
     except (LookupFailedError, NoRecordsError) as exc:
-        return _Looked(watch.unknown(state), exc, process_time() - began)
+        return _Turn(watch.record_failure(state), exc, process_time() - began)
 
 
-def _found(plan: Plan, memory: Memory, seconds: Callable[[], float]) -> Found:
-    """Look the peers up: by their SRV records, or one by one if those are too many for an answer."""
+def _find_peers(plan: Plan, cache: LookupCache, limit: Callable[[], float]) -> FoundPeers:
+    """Find the peers: by their SRV records, or one by one if an answer cannot hold those."""
     try:
-        question = plan.question or plan.names.suffix
-        return lookup.found(plan.names, question, plan.nameservers, seconds(), memory)
+        srv_name = plan.srv_name or plan.names.suffix
+        return lookup.find_srv(plan.names, srv_name, plan.nameservers, limit(), cache)
     except AnswerWithheldError as exc:
         from peerfinder.dns import by_ordinal  # noqa: PLC0415 - few Services are so large, and every pod's start is short
 
         try:
-            pods = by_ordinal.Pods(plan.names, plan.own, plan.max_pods)
-            return by_ordinal.found(pods, plan.nameservers, seconds() * ONE_BY_ONE_SECONDS / LOOKUP_SECONDS)
+            pods = by_ordinal.PodRange(plan.names, plan.own, plan.max_pods)
+            return by_ordinal.find_peers(pods, plan.nameservers, limit() * BY_ORDINAL_SECONDS / LOOKUP_SECONDS)
         except (AnswerWithheldError, NoRecordsError):
             raise exc from None
-        except LookupFailedError as one_by_one:
-            raise AnswerWithheldError(f"{exc}; pod by pod: {one_by_one}") from one_by_one
+        except LookupFailedError as pod_by_pod:
+            raise AnswerWithheldError(f"{exc}; pod by pod: {pod_by_pod}") from pod_by_pod
 
 
-def _seen(plan: Plan, found: Found, seconds: Callable[[], float]) -> dict[str, str]:
-    """Tell what hooks get for each peer; raises as `lookup.address` does when any address is missing."""
+def _map_values(plan: Plan, found: FoundPeers, limit: Callable[[], float]) -> dict[str, str]:
+    """Map each peer to what hooks get for it; raises as `lookup.find_address` when any address is missing."""
     if plan.address_type == "DNS":
         return {name: name for name in found.peers}
     servers, kind = plan.nameservers, plan.address_type
-    return {name: lookup.address(name, kind, found, servers, seconds()) for name in found.peers}
+    return {name: lookup.find_address(name, kind, found, servers, limit()) for name in found.peers}
 
 
-def _note(told: Status, looked: _Looked) -> None:
-    """Count a lookup."""
-    told.peers = len(looked.state.present)
-    if isinstance(looked.outcome, LookupFailedError):
-        told.lookups["failed"] += 1
-    elif isinstance(looked.outcome, NoRecordsError):
-        told.lookups["no-records"] += 1
+def _count_lookup(status: Status, turn: _Turn) -> None:
+    """Count a lookup for the metrics."""
+    status.peers = len(turn.state.present)
+    if isinstance(turn.outcome, LookupFailedError):
+        status.lookups["failed"] += 1
+    elif isinstance(turn.outcome, NoRecordsError):
+        status.lookups["no-records"] += 1
     else:
-        told.lookups["answered"] += 1
-        told.answered = monotonic()
+        status.lookups["answered"] += 1
+        status.last_answer_at = monotonic()
 
 
-def _hand_over(plan: Plan, hook: Hook, due: Due, handover: Handover, signals: Signals) -> None:
+def _deliver(plan: Plan, hook: Hook, due: Due, hook_input: HookInput, signals: Signals) -> None:
     """Run the hook that is due, or print what it would get."""
     if plan.dry_run:
-        with signals.interruptible():  # Whoever should read it may not.
-            show(hook, lines(due.given))
+        with signals.interruptible():  # The reader of our output may stall.
+            print_input(hook, format_lines(due.values))
     else:
-        run(hook, lines(due.given).encode(), handover.environment(os.environ), signals)
+        run(hook, format_lines(due.values).encode(), hook_input.build_environment(os.environ), signals)
 
 
-def _lookup_time(plan: Plan, state: Watch, began: float) -> float:
-    if not plan.timeout or state.handed:
+def _limit_lookup(plan: Plan, state: Watch, began: float) -> float:
+    if not plan.timeout or state.delivered:
         return LOOKUP_SECONDS
-    return max(EAGER_SECONDS, min(LOOKUP_SECONDS, began + plan.timeout - monotonic()))
+    return max(PAUSE_MIN, min(LOOKUP_SECONDS, began + plan.timeout - monotonic()))
 
 
-def _sleep_until(wake: float, signals: Signals, plan: Plan, looked: _Looked, began: float) -> None:
+def _sleep_until(wake: float, signals: Signals, plan: Plan, turn: _Turn, began: float) -> None:
     """Sleep; raises TimedOutError when the time limit for the first hook ends."""
-    limited = plan.timeout and not looked.state.handed and not isinstance(looked.outcome, Due)
+    limited = plan.timeout and not turn.state.delivered and not isinstance(turn.outcome, Due)
     end = began + plan.timeout if limited else inf
     signals.sleep(min(wake, end) - monotonic())
-    if monotonic() >= end and not isinstance(looked.outcome, Due):
-        todo = cure(looked.outcome)
-        raise TimedOutError(f"no hook was due within {plan.timeout:g} s: {_message(plan, looked)}{todo}")
+    if monotonic() >= end and not isinstance(turn.outcome, Due):
+        cure = format_cure(turn.outcome)
+        raise TimedOutError(f"no hook was due within {plan.timeout:g} s: {_describe(plan, turn)}{cure}")
 
 
-def _message(plan: Plan, looked: _Looked) -> str:
-    """Say an outcome in one sentence."""
-    count, service = len(looked.state.present), plan.names.suffix
-    if isinstance(looked.outcome, (LookupFailedError, NoRecordsError)):
-        return f"the peers are unknown: {looked.outcome}"
-    if looked.outcome is Wait.SELF_MISSING:
+def _describe(plan: Plan, turn: _Turn) -> str:
+    """Describe the outcome of a lookup in one sentence."""
+    count, service = len(turn.state.present), plan.names.suffix
+    if isinstance(turn.outcome, (LookupFailedError, NoRecordsError)):
+        return f"the peers are unknown: {turn.outcome}"
+    if turn.outcome is Wait.SELF_MISSING:
         return f"waiting for our own name {plan.own} among the {count} peers of {service}"
-    if looked.outcome is Wait.TOO_FEW:
+    if turn.outcome is Wait.TOO_FEW:
         return f"waiting: {count} of at least {plan.rules.min_peers} peers of {service} are there"
     return f"DNS answers, and the {count} peers are unchanged"

@@ -31,7 +31,7 @@ def members(
     """
     pods = [settings.pod_of(o) for o in sorted({*ordinals, settings.ordinal})]
     if settings.address_type == "DNS":
-        return tuple(directory.names.of_pod(pod) for pod in pods)
+        return tuple(directory.names.pod_fqdn(pod) for pod in pods)
     known = {**told, settings.pod: settings.pod_ip}
     found = [known.get(pod) or directory.address(pod) for pod in pods]
     return tuple(address for address in found if not isinstance(address, Unknown))

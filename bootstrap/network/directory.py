@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bootstrap.core.model.facts import Unknown
 from bootstrap.settings import POD_NAME, Settings
 from peerfinder.core import names
-from peerfinder.dns.nameservers import Nameservers, resolv_conf
+from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
 from peerfinder.errors import NoRecordsError, PeerFinderError
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class Directory:
 
     def __init__(self, settings: Settings) -> None:
         """Read resolv.conf where no setting stands in for it; raises PeerFinderError when the domain is unknown."""
-        text = resolv_conf()
+        text = read_resolv_conf()
         self.pod, self.set_name, self.own_address = settings.pod, settings.set_name, settings.pod_ip
-        self.names = names.names_of(settings.service, settings.namespace, settings.domain, text)
+        self.names = names.build_names(settings.service, settings.namespace, settings.domain, text)
         given = settings.nameserver
         self.nameservers = Nameservers.from_text(given) if given else Nameservers.from_resolv_conf(text)
 
@@ -60,7 +60,7 @@ class Directory:
         """The ordinals that the Service's SRV records show; raises PeerFinderError."""
         from peerfinder.dns import lookup  # noqa: PLC0415  # dnspython is dear, and a starter asks nobody
 
-        return self.ordinals_of(lookup.peers(self.names, self.nameservers, DNS_DEADLINE_S))
+        return self.ordinals_of(lookup.find_peers(self.names, self.nameservers, DNS_DEADLINE_S))
 
     def ordinals_of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ordinals of those names that are pods of this StatefulSet."""
@@ -70,4 +70,4 @@ class Directory:
     def _addresses(self, pod: str) -> tuple[str, ...]:
         from peerfinder.dns import lookup  # noqa: PLC0415  # see above
 
-        return lookup.addresses(self.names.of_pod(pod), self.nameservers, DNS_DEADLINE_S)
+        return lookup.find_addresses(self.names.pod_fqdn(pod), self.nameservers, DNS_DEADLINE_S)

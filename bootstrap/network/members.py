@@ -25,7 +25,7 @@ def addresses(settings: Settings, of: tuple[int, ...]) -> tuple[str, ...]:
     directory = _directory(settings)
     pods = [settings.pod_of(ordinal) for ordinal in of]
     if settings.address_type == "DNS":
-        return tuple(directory.names.of_pod(pod) for pod in pods)
+        return tuple(directory.names.pod_fqdn(pod) for pod in pods)
     found = (directory.address(pod) for pod in pods)
     return tuple(address for address in found if not isinstance(address, Unknown))
 

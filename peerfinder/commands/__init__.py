@@ -1,1 +1,1 @@
-"""One file a command of `peer-finder`."""
+"""The commands of `peer-finder`, one file each."""

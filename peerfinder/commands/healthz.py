@@ -1,4 +1,4 @@
-"""`peer-finder healthz`: the probe of a container that opens no port, by the socket of -health."""
+"""`peer-finder healthz`: the exec probe of a container that opens no port; it asks the socket of -health."""
 
 import socket
 import sys
@@ -6,24 +6,24 @@ import sys
 import click
 
 from peerfinder.errors import UsageError
-from peerfinder.health import address
+from peerfinder.health import parse_address
 
 SECONDS = 2.0
-"""For the whole answer: it is made of what is known already, so a later one is a sign of trouble by itself."""
+"""Longest time for the whole answer. It needs no work, so a later answer is itself a sign of trouble."""
 
 
 @click.command()
-@click.option("--health", envvar="PEERFINDER_HEALTH", default="", help="What the running peer-finder has as -health.")
+@click.option("--health", envvar="PEERFINDER_HEALTH", default="", help="The -health of the running peer-finder.")
 @click.option("--ready", "path", flag_value="/readyz", default="/readyz", help="Has the first hook ended? (default)")
-@click.option("--live", "path", flag_value="/livez", help="Does the loop go round?")
+@click.option("--live", "path", flag_value="/livez", help="Does the loop run?")
 @click.option("--metrics", "path", flag_value="/metrics", help="Print the numbers.")
 def healthz(health: str, path: str) -> None:
-    """Ask the peer-finder that runs here; print its word, exit with 0 for yes and 1 for no.
+    """Ask the running peer-finder; print its answer, exit with 0 for yes and 1 for no.
 
     Exit codes: 0 yes, 1 no or no answer, 2 usage.
     """
     try:
-        good, text = asked(address(health), path)
+        good, text = ask(parse_address(health), path)
     except UsageError as exc:
         click.echo(f"peer-finder: {exc}, here and there, or PEERFINDER_HEALTH in the container's env", err=True)
         sys.exit(exc.exit_code)
@@ -33,14 +33,14 @@ def healthz(health: str, path: str) -> None:
     sys.exit(0 if good else 1)
 
 
-def asked(where: tuple[str, int] | str, path: str) -> tuple[bool, str]:
-    """Ask; tell whether the status was 200, and the text. Raises OSError."""
-    sock = socket.socket(socket.AF_UNIX) if isinstance(where, str) else None
+def ask(address: tuple[str, int] | str, path: str) -> tuple[bool, str]:
+    """Request *path*; return whether the status was 200, and the text. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX) if isinstance(address, str) else None
     if sock:
         sock.settimeout(SECONDS)
-        sock.connect(where)
+        sock.connect(address)
     else:
-        sock = socket.create_connection((where[0] or "localhost", where[1]), SECONDS)
+        sock = socket.create_connection((address[0] or "localhost", address[1]), SECONDS)
     with sock:
         sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         with sock.makefile("rb") as stream:

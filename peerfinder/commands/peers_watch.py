@@ -1,6 +1,6 @@
-"""`peer-finder peers SERVICE --watch`: each change of what DNS says, with its time, until a signal comes.
+"""`peer-finder peers SERVICE --watch`: each change of the records in DNS, with its time, until a signal comes.
 
-It shows every answer as it is, without the patience that hooks are run with: a flap is what somebody looks for here.
+It shows every answer as it is, without the delays that apply to hooks: its users look for flapping records.
 """
 
 import json
@@ -12,30 +12,30 @@ from time import monotonic, process_time
 import click
 
 from peerfinder.core.names import Names
-from peerfinder.core.pace import Moment, Pace, pause
+from peerfinder.core.pace import Pace, Situation, compute_pause
 from peerfinder.dns import lookup
-from peerfinder.dns.lookup import Found
+from peerfinder.dns.lookup import FoundPeers
 from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import LookupFailedError, NoRecordsError
 from peerfinder.hooks.signals import Signals
 
 SCHEMA = "peerfinder.change/v1"
-"""Changes when a field of the JSON changes its meaning or goes."""
+"""Changes when a field of the JSON changes its meaning or is removed."""
 
 SIGNS = {"added": "+", "removed": "-", "moved": "~", "unknown": "?", "known": "="}
-"""What stands before a line of text: a peer came, went, has another address; no answer, answers again."""
+"""The sign before a line of text: a peer came, went, has another address; no answer, answers again."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked again and again."""
+    """What to ask again and again."""
 
     names: Names
     """The Service."""
-    owner: str
+    srv_name: str
     """Owner name of the SRV records."""
     servers: Nameservers
-    """Whom to ask."""
+    """Which servers to ask."""
     seconds: float
     """The longest time for one lookup."""
     interval: float
@@ -46,40 +46,40 @@ class Question:
 class Change:
     """One line."""
 
-    change: str
+    kind: str
     """One of SIGNS."""
     name: str
     """The peer, or the Service."""
-    told: str
-    """Its addresses, or what is known of the Service."""
+    detail: str
+    """The addresses of the peer, or the state of the Service."""
 
 
 def follow(question: Question, output: str) -> None:
-    """Print changes as table, json or name; ends by StoppedBySignal, or OSError if nobody takes them."""
-    signals, known, fault, failures, still = Signals(), dict[str, str](), "", 0, monotonic()
+    """Print changes as table, json or name; ends by StoppedBySignal, or by OSError if they cannot be printed."""
+    signals, known, fault, failures, changed = Signals(), dict[str, str](), "", 0, monotonic()
     signals.install()
     with signals.interruptible():
         while True:
             asked, cost = monotonic(), process_time()
             before, fault_before = known, fault
             try:
-                found = lookup.found(question.names, question.owner, question.servers, question.seconds)
-                known, fault, failures = _addresses(found, known, question), "", 0
+                found = lookup.find_srv(question.names, question.srv_name, question.servers, question.seconds)
+                known, fault, failures = _map_addresses(found, known, question), "", 0
             except (LookupFailedError, NoRecordsError) as exc:
                 fault, failures = str(exc), failures + 1
             if fault != fault_before:
-                told = fault or f"{len(known)} peers"
-                _show(Change("unknown" if fault else "known", question.names.suffix, told), output)
-            for change in changes(before, known):
-                still = asked
-                _show(change, output)
+                detail = fault or f"{len(known)} peers"
+                _print_change(Change("unknown" if fault else "known", question.names.suffix, detail), output)
+            for change in find_changes(before, known):
+                changed = asked
+                _print_change(change, output)
             cost = process_time() - cost
-            seconds = pause(Pace(question.interval), Moment(asked - still, cost, failures))
+            seconds = compute_pause(Pace(question.interval), Situation(asked - changed, cost, failures))
             signals.sleep(asked + seconds - monotonic())
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    """Give what differs between two sets of peers and their addresses, by name."""
+def find_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """Find the differences between two sets of peers and their addresses, by name."""
     for name in sorted(before.keys() | after.keys()):
         if name not in before:
             yield Change("added", name, after[name])
@@ -89,30 +89,30 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Cha
             yield Change("moved", name, after[name])
 
 
-def _addresses(found: Found, before: Mapping[str, str], question: Question) -> dict[str, str]:
-    """Give the addresses of each peer: those that came along, else those that were asked for when it was new."""
+def _map_addresses(found: FoundPeers, before: Mapping[str, str], question: Question) -> dict[str, str]:
+    """Map each peer to its addresses: those that came along, else those that were asked for when it was new."""
     known = {}
     for name in found.peers:
-        along = [found.glue[name, kind] for kind in ("A", "AAAA") if (name, kind) in found.glue]
-        known[name] = " ".join(along) or before.get(name) or _asked(name, question)
+        glue = [found.glue[name, kind] for kind in ("A", "AAAA") if (name, kind) in found.glue]
+        known[name] = " ".join(glue) or before.get(name) or _look_up_addresses(name, question)
     return known
 
 
-def _asked(name: str, question: Question) -> str:
+def _look_up_addresses(name: str, question: Question) -> str:
     try:
-        return " ".join(lookup.addresses(name, question.servers, question.seconds))
+        return " ".join(lookup.find_addresses(name, question.servers, question.seconds))
     except NoRecordsError:
         return "none"
     except LookupFailedError:
         return "unknown"
 
 
-def _show(change: Change, output: str) -> None:
+def _print_change(change: Change, output: str) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if output == "json":
-        fields = {"change": change.change, "name": change.name, "told": change.told}
+        fields = {"change": change.kind, "name": change.name, "told": change.detail}
         click.echo(json.dumps({"schema": SCHEMA, "time": now} | fields))
     elif output == "name":
-        click.echo(f"{SIGNS[change.change]}{change.name}")
+        click.echo(f"{SIGNS[change.kind]}{change.name}")
     else:
-        click.echo(f"{now}  {SIGNS[change.change]} {change.name}  {change.told}")
+        click.echo(f"{now}  {SIGNS[change.kind]} {change.name}  {change.detail}")

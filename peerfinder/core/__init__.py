@@ -1,1 +1,1 @@
-"""Pure: names, sets of peers, when a hook is due."""
+"""Pure code: names, sets of peers, when a hook is due."""

@@ -1,4 +1,4 @@
-"""What a hook gets besides the peers on its standard input, and how its call is told in the log.
+"""A hook's environment, and the log line about its call; the peers on standard input are not here.
 
 Pure.
 """
@@ -6,17 +6,17 @@ Pure.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from peerfinder.core.peers import change
+from peerfinder.core.peers import format_change
 
 NAMES_SHOWN = 20
 """How many changed names a log line holds."""
 
 VARIABLE_MAX = 100_000
-"""The longest variable of ours, octets: with one of 128 KiB Linux starts no program (execve(2))."""
+"""The longest variable that we set, octets: with one of 128 KiB Linux starts no program (execve(2))."""
 
 
-class Handover(NamedTuple):
-    """One call of a hook."""
+class HookInput(NamedTuple):
+    """The input of one call of a hook."""
 
     event: str
     """on-start or on-change."""
@@ -27,18 +27,18 @@ class Handover(NamedTuple):
     after: Mapping[str, str]
     """What this hook gets, by name."""
     by_name: bool = True
-    """Whether hooks get names; else they get addresses."""
+    """Whether hooks get names; otherwise they get addresses."""
 
-    def told(self) -> str:
-        """Say what changed, by name; a peer whose address alone changed is shown with the new one."""
+    def describe_change(self) -> str:
+        """Describe the change by name; a peer of which only the address changed is shown with the new address."""
         before, after = self.before, self.after
         moved = [f"{name}={after[name]}" for name in sorted(after) if before.get(name, after[name]) != after[name]]
-        words = [*change(before, after).split(), *moved]
-        more = len(words) - NAMES_SHOWN
-        return " ".join(words[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        parts = [*format_change(before, after).split(), *moved]
+        more = len(parts) - NAMES_SHOWN
+        return " ".join(parts[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
-    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """Make the hook's environment: the inherited, ours, and the later Go program's four names if POD_IP is there.
+    def build_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Build the hook's environment: inherited, ours, and with POD_IP the four names of the later Go program.
 
         A list of names that is too long for a variable is left out, never cut off.
         """
@@ -51,9 +51,9 @@ class Handover(NamedTuple):
         }
         short = {name: value for name, value in ours.items() if len(value) <= VARIABLE_MAX}
         theirs = {name: value for name, value in inherited.items() if name not in ours}
-        return theirs | short | self._of_pod(inherited.get("POD_IP", ""))
+        return theirs | short | self._build_host_variables(inherited.get("POD_IP", ""))
 
-    def _of_pod(self, ip: str) -> dict[str, str]:
+    def _build_host_variables(self, ip: str) -> dict[str, str]:
         if not ip:
             return {}
         ip_type = "IPv6" if ":" in ip else "IPv4"

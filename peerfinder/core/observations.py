@@ -1,4 +1,4 @@
-"""What was seen of a Service's discovery, as plain values: what `probe` gives and `doctor` judges."""
+"""The result of questioning every name server about a Service, as plain values: `probe` makes them, `doctor` judges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,27 +8,27 @@ from peerfinder.core.names import Names
 
 @dataclass(frozen=True)
 class Reply:
-    """What one name server said to one question."""
+    """The answer of one name server to one question."""
 
     records: tuple[str, ...] = ()
     """Targets or addresses, lower case, without final dot."""
     status: str = ""
     """Response code such as NOERROR or NXDOMAIN; empty: no answer came."""
     fault: str = ""
-    """Why no whole answer came; empty: one did."""
+    """Why no whole answer came; empty: one came."""
     truncated: bool = False
-    """Whether the answer over UDP was cut off."""
+    """Whether the answer over UDP was truncated."""
     seconds: float = 0.0
     """How long it took."""
     negative_ttl: int | None = None
-    """How long a missing name may be remembered, seconds; None: not said."""
-    extra: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Addresses that came along, by name."""
+    """How long a missing name may be cached, seconds; None: the answer does not say."""
+    additional: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Addresses in the additional section, by name."""
 
 
 @dataclass(frozen=True)
-class Server:
-    """What one name server said."""
+class ServerReplies:
+    """The answers of one name server."""
 
     name: str
     """Address and port."""
@@ -50,8 +50,8 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """Everything that was seen."""
+class Observations:
+    """Everything that was observed."""
 
     names: Names
     """The Service."""
@@ -60,8 +60,8 @@ class Observed:
     search: tuple[str, ...] = ()
     """The search list."""
     ndots: int = 1
-    """Of resolv.conf."""
-    servers: tuple[Server, ...] = ()
+    """From resolv.conf."""
+    servers: tuple[ServerReplies, ...] = ()
     """In the order of resolv.conf."""
     domain_fault: str = ""
-    """Why the domain is a guess; empty: it is not."""
+    """Why the domain is a guess; empty: it is known."""

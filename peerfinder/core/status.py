@@ -1,68 +1,68 @@
-"""What the loop has done so far, for probes and metrics: alive, ready, a handful of numbers.
+"""The state of the loop for probes and metrics: alive, ready, a few numbers.
 
-Pure: `poll` writes it, `health` gives it to whoever asks. No name and no address is in any answer.
+Pure: `poll` writes it, `health` serves it. No answer holds a name or an address.
 
-Alive speaks of the loop alone: nobody is restarted because DNS is down or a hook takes its time.
-Ready says that a hook has got the peers and has ended well; a later failure of DNS takes nobody out of service.
+Liveness depends on the loop alone: no pod is restarted because DNS is down or a hook takes long.
+Readiness means that a hook has got the peers and ended well; a later failure of DNS takes no pod out of service.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 STUCK_SECONDS = 60.0
-"""So long after its next turn was due the loop counts as stuck; a lookup of a very large Service takes 30 s."""
+"""The loop counts as stuck this long after its next turn was due; a lookup of a very large Service takes 30 s."""
 
 
 @dataclass
 class Status:
     """Times are monotonic, in seconds."""
 
-    due: float
-    """When the loop comes round again."""
-    answered: float | None = None
+    next_turn_at: float
+    """When the next turn of the loop is due."""
+    last_answer_at: float | None = None
     """When the last whole answer came."""
     peers: int = 0
     """How many count as present."""
     hook: str = ""
-    """The event of the hook that runs; empty: none runs."""
-    handed: bool = False
-    """Whether a hook has got the peers and has ended well."""
+    """The event of the running hook; empty: none runs."""
+    delivered: bool = False
+    """Whether a hook has got the peers and ended well."""
     lookups: dict[str, int] = field(default_factory=lambda: {"answered": 0, "no-records": 0, "failed": 0})
-    """How often each came of a lookup."""
+    """How many lookups had each result."""
     hooks: dict[str, int] = field(default_factory=lambda: {"on-start": 0, "on-change": 0})
-    """How often the hook of each event has ended well."""
+    """How often the hook of each event ended well."""
     hooks_failed: dict[str, int] = field(default_factory=lambda: {"on-start": 0, "on-change": 0})
-    """How often it has failed and was to be run again."""
+    """How often it failed and was to be run again."""
 
 
-def livez(status: Status, now: float) -> tuple[bool, str]:
-    """Tell whether the loop goes round, and in a word."""
-    alive = bool(status.hook) or now - status.due <= STUCK_SECONDS
+def check_live(status: Status, now: float) -> tuple[bool, str]:
+    """Tell whether the loop runs, with a word for it."""
+    alive = bool(status.hook) or now - status.next_turn_at <= STUCK_SECONDS
     return alive, "live" if alive else "stuck"
 
 
-def readyz(status: Status, _now: float) -> tuple[bool, str]:
-    """Tell whether the first hook has done its work, and in a word."""
-    return status.handed, "ready" if status.handed else "hook" if status.hook else "waiting"
+def check_ready(status: Status, _now: float) -> tuple[bool, str]:
+    """Tell whether the first hook has done its work, with a word for it."""
+    return status.delivered, "ready" if status.delivered else "hook" if status.hook else "waiting"
 
 
-def metrics(status: Status, now: float) -> tuple[bool, str]:
-    """Write the numbers in Prometheus' text format; what is not known yet has no line."""
+def format_metrics(status: Status, now: float) -> tuple[bool, str]:
+    """Write the numbers in Prometheus' text format; a number that is not known yet has no line."""
     rows: list[tuple[str, str, str, Mapping[str, float]]] = [
         ("peers", "gauge", "Peers that count as present.", {"": status.peers}),
-        ("ready", "gauge", "Whether a hook has got the peers and has ended well.", {"": int(status.handed)}),
+        ("ready", "gauge", "Whether a hook has got the peers and has ended well.", {"": int(status.delivered)}),
         ("hook_running", "gauge", "Whether a hook runs.", {"": int(bool(status.hook))}),
-        ("lookups_total", "counter", "Lookups by what came of them.", _labelled("result", status.lookups)),
-        ("hooks_total", "counter", "Hooks that have ended well.", _labelled("event", status.hooks)),
+        ("lookups_total", "counter", "Lookups by result.", _add_label("result", status.lookups)),
+        ("hooks_total", "counter", "Hooks that have ended well.", _add_label("event", status.hooks)),
         (
             "hooks_failed_total",
             "counter",
             "Hooks that failed, run again.",
-            _labelled("event", status.hooks_failed),
+            _add_label("event", status.hooks_failed),
         ),
     ]
-    if status.answered is not None:
-        age = {"": round(now - status.answered, 3)}
+    if status.last_answer_at is not None:
+        age = {"": round(now - status.last_answer_at, 3)}
         rows.append(("answer_age_seconds", "gauge", "Time since the last whole answer.", age))
     lines = []
     for name, kind, meaning, values in rows:
@@ -71,5 +71,5 @@ def metrics(status: Status, now: float) -> tuple[bool, str]:
     return True, "\n".join(lines)
 
 
-def _labelled(label: str, values: Mapping[str, int]) -> dict[str, float]:
+def _add_label(label: str, values: Mapping[str, int]) -> dict[str, float]:
     return {f'{{{label}="{name}"}}': value for name, value in values.items()}

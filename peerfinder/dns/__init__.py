@@ -1,1 +1,1 @@
-"""I/O: which servers to ask, one question, the peers of a Service."""
+"""I/O: which name servers to ask, one DNS question, the peers of a Service."""

@@ -1,8 +1,8 @@
 """The SRV set of a Service, or an error; the addresses of a name.
 
 Knows which servers to ask, in which order and for how long, and what their answers mean.
-An empty set does not exist here: no records and no answer are two different errors, and neither is "no peers".
-No search list is walked: the caller gives full names, so a foreign zone cannot shadow the Service.
+It never returns an empty set: "no records" and "no answer" are two different errors, and neither means "no peers".
+It does not use the search list: callers give full names, so a foreign zone cannot shadow the Service.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,25 +17,25 @@ import dns.rdataclass
 import dns.rdatatype
 
 from peerfinder.core.names import Names
-from peerfinder.core.peers import normal
+from peerfinder.core.peers import normalize
 from peerfinder.dns.nameservers import Nameservers, Server
-from peerfinder.dns.resolver import Last, ask
+from peerfinder.dns.resolver import LastAnswer, ask
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError
 
 TRY_SECONDS = 1.0
-"""How long one server is waited for in the first round; doubled in each further round, seconds."""
+"""How long to wait for one server in the first round; doubled in each further round, seconds."""
 
 MAX_ROUNDS = 6
-"""1 s doubled so often is longer than any sensible deadline; bounds the loop."""
+"""1 s doubled this often is longer than any sensible deadline; bounds the loop."""
 
 FAMILIES = {"IP": ("A", "AAAA"), "IPv4": ("A",), "IPv6": ("AAAA",)}
-"""The record types of an address type, the better first."""
+"""The record types of an address type, the preferred one first."""
 
-Meaning = TypeVar("Meaning")
+Result = TypeVar("Result")
 
 
-class Found(NamedTuple):
-    """The peers of a Service, whole, and which of their addresses came along."""
+class FoundPeers(NamedTuple):
+    """The peers of a Service, all of them, and the addresses that came along."""
 
     peers: tuple[str, ...]
     """Byte-sorted, validated, never empty."""
@@ -44,71 +44,71 @@ class Found(NamedTuple):
 
 
 @dataclass
-class Memory:
-    """What a question that is asked again and again led to: what says the same means the same."""
+class LookupCache:
+    """The result of a question that is asked again and again: an answer with equal content has the same result."""
 
-    last: Last = field(default_factory=Last)
+    last: LastAnswer = field(default_factory=LastAnswer)
     """The last answer."""
-    of: dns.message.QueryMessage | None = None
-    """The answer that `found` was made of."""
-    found: Found | None = None
-    """What it meant."""
+    answer: dns.message.QueryMessage | None = None
+    """The answer from which `found` was made."""
+    found: FoundPeers | None = None
+    """Its result."""
 
-    def again(self, answer: dns.message.QueryMessage) -> Found | None:
-        """Give what *answer* means if that is known."""
-        return self.found if answer is self.of else None
+    def get(self, answer: dns.message.QueryMessage) -> FoundPeers | None:
+        """Return the result of *answer* if it is known."""
+        return self.found if answer is self.answer else None
 
 
-def peers(names: Names, nameservers: Nameservers, deadline: float, port_name: str = "") -> tuple[str, ...]:
-    """Look the peers of a Service up: byte-sorted, validated, without duplicates, never empty.
+def find_peers(names: Names, nameservers: Nameservers, deadline: float, port_name: str = "") -> tuple[str, ...]:
+    """Look up the peers of a Service: byte-sorted, validated, without duplicates, never empty.
 
     *deadline* is the longest time this may take, in seconds.
-    Raises NoRecordsError when DNS says that there are none, AnswerInvalidError when any record is not a peer's,
-    LookupFailedError when nothing is known.
+    Raises NoRecordsError when DNS answers that there are none, AnswerInvalidError when any record is not a peer's,
+    LookupFailedError when the peers are unknown.
     """
-    return found(names, names.question(port_name), nameservers, deadline).peers
+    return find_srv(names, names.srv_name(port_name), nameservers, deadline).peers
 
 
-def found(
-    names: Names, question: str, nameservers: Nameservers, deadline: float, memory: Memory | None = None
-) -> Found:
-    """Do as `peers`, for any owner name of their SRV records, and keep the addresses that came along.
+def find_srv(
+    names: Names, srv_name: str, nameservers: Nameservers, deadline: float, cache: LookupCache | None = None
+) -> FoundPeers:
+    """Look up the peers by any owner name of their SRV records, and keep the addresses that came along.
 
-    *memory* is that of this Service and question. Raises AnswerWithheldError besides, when a server is there and gives
-    no whole answer.
+    *cache* belongs to this Service and owner name. Raises as `find_peers`, and AnswerWithheldError when a server
+    responds but gives no whole answer.
     """
-    memory = memory or Memory()
+    cache = cache or LookupCache()
 
-    def understood(answer: dns.message.QueryMessage, server: Server) -> tuple[dns.message.QueryMessage, list[str]]:
-        return answer, [] if memory.again(answer) else meaning(answer, server)
+    def read(answer: dns.message.QueryMessage, server: Server) -> tuple[dns.message.QueryMessage, list[str]]:
+        return answer, [] if cache.get(answer) else interpret(answer, server)
 
-    answer, targets = _asked(_Question(question, "SRV", memory.last), nameservers, deadline, understood)
-    if known := memory.again(answer):
+    answer, targets = _ask_servers(_Question(srv_name, "SRV", cache.last), nameservers, deadline, read)
+    if known := cache.get(answer):
         return known
-    memory.found, memory.of = Found(names.accepted(targets), _glue(answer)), answer
-    return memory.found
+    cache.found, cache.answer = FoundPeers(names.validate_targets(targets), _parse_glue(answer)), answer
+    return cache.found
 
 
-def address(fqdn: str, address_type: str, known: Found, nameservers: Nameservers, deadline: float) -> str:
-    """Give one address of a peer: one that came along with the SRV records, or else one that is asked for.
+def find_address(fqdn: str, address_type: str, known: FoundPeers, nameservers: Nameservers, deadline: float) -> str:
+    """Return one address of a peer: one that came along with the SRV records, or else one that is asked for.
 
     *address_type* is IP, IPv4 or IPv6, *deadline* in seconds. Raises NoAddressError, LookupFailedError.
     """
     end = monotonic() + deadline
-    # Servers that leave addresses out begin at the end, with the AAAA records: an AAAA alone is all that there is.
+    # A server that leaves addresses out begins with the last ones, the AAAA records: an AAAA without A means no A.
     for record_type in FAMILIES[address_type]:
         if (fqdn, record_type) in known.glue:
             return known.glue[fqdn, record_type]
     for record_type in FAMILIES[address_type]:
         try:
-            return min(records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
+            return min(find_records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
         except NoRecordsError:
             continue
     raise NoAddressError(f"{fqdn} has no {address_type} address")
 
 
-def addresses(fqdn: str, nameservers: Nameservers, deadline: float) -> tuple[str, ...]:
-    """Look the addresses of a name up, IPv4 before IPv6, each byte-sorted; *deadline* in seconds for both.
+def find_addresses(fqdn: str, nameservers: Nameservers, deadline: float) -> tuple[str, ...]:
+    """Look up the addresses of a name, IPv4 before IPv6, each byte-sorted; *deadline* in seconds for both.
 
     Raises NoRecordsError when the name has neither, LookupFailedError when either is unknown.
     """
@@ -116,7 +116,7 @@ def addresses(fqdn: str, nameservers: Nameservers, deadline: float) -> tuple[str
     known: list[str] = []
     for record_type in ("A", "AAAA"):
         try:
-            known += sorted(records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
+            known += sorted(find_records(fqdn, record_type, nameservers, max(0.0, end - monotonic())))
         except NoRecordsError:
             continue
     if not known:
@@ -124,59 +124,59 @@ def addresses(fqdn: str, nameservers: Nameservers, deadline: float) -> tuple[str
     return tuple(known)
 
 
-def records(name: str, record_type: str, nameservers: Nameservers, deadline: float) -> list[str]:
-    """Give the addresses or targets of a name, unvalidated; *deadline* in seconds.
+def find_records(name: str, record_type: str, nameservers: Nameservers, deadline: float) -> list[str]:
+    """Return the addresses or targets of a name, not validated; *deadline* in seconds.
 
     Raises NoRecordsError, LookupFailedError, and AnswerWithheldError when a server gives no whole answer.
     """
-    return _asked(_Question(name, record_type), nameservers, deadline, meaning)
+    return _ask_servers(_Question(name, record_type), nameservers, deadline, interpret)
 
 
 class _Question(NamedTuple):
-    """What is asked."""
+    """What to ask."""
 
     name: str
     record_type: str
-    last: Last | None = None
-    """The answer of the last time."""
+    last: LastAnswer | None = None
+    """The previous answer."""
 
 
-def _asked(
+def _ask_servers(
     question: _Question,
     nameservers: Nameservers,
     deadline: float,
-    understood: Callable[[dns.message.QueryMessage, Server], Meaning],
-) -> Meaning:
-    """Ask the servers in turn, the silent ones again and for longer, until one has answered the question."""
+    read: Callable[[dns.message.QueryMessage, Server], Result],
+) -> Result:
+    """Ask the servers in turn, silent ones again and for longer, until one has answered the question."""
     end, withheld = monotonic() + deadline, False
     name, record_type = question.name, question.record_type
     faults = dict.fromkeys(nameservers.servers, "not asked: no time was left")
     silent = list(faults)
     for number in range(MAX_ROUNDS):
-        asked = tuple(silent)
-        for position, server in enumerate(asked):
+        servers = tuple(silent)
+        for position, server in enumerate(servers):
             left = end - monotonic()
             if left <= 0:
                 break
-            share = min(left / (len(asked) - position), TRY_SECONDS * 2**number)
+            share = min(left / (len(servers) - position), TRY_SECONDS * 2**number)
             try:
-                return understood(ask(f"{name}.", record_type, server, share, question.last), server)
+                return read(ask(f"{name}.", record_type, server, share, question.last), server)
             except TimeoutError:
                 faults[server] = f"no answer within {deadline:.1f} s"
             except LookupFailedError as exc:
                 faults[server], withheld = str(exc), withheld or isinstance(exc, AnswerWithheldError)
                 silent.remove(server)
-    told = "; ".join(f"{server}: {fault}" for server, fault in faults.items())
-    raise (AnswerWithheldError if withheld else LookupFailedError)(f"{record_type} of {name} is unknown ({told})")
+    causes = "; ".join(f"{server}: {fault}" for server, fault in faults.items())
+    raise (AnswerWithheldError if withheld else LookupFailedError)(f"{record_type} of {name} is unknown ({causes})")
 
 
-def meaning(answer: dns.message.QueryMessage, server: Server) -> list[str]:
-    """Give the targets or addresses of an answer; raises NoRecordsError or LookupFailedError."""
+def interpret(answer: dns.message.QueryMessage, server: Server) -> list[str]:
+    """Return the targets or addresses of an answer; raises NoRecordsError or LookupFailedError."""
     name, rcode = answer.question[0].name.to_text() if answer.question else "it", answer.rcode()
     if rcode == dns.rcode.NXDOMAIN:
         raise NoRecordsError(f"{server} knows no name {name}")
     if rcode == dns.rcode.SERVFAIL:
-        # Knot DNS says so of an answer that no message can hold, too.
+        # Knot DNS answers so too when no message can hold the answer.
         raise AnswerWithheldError(f"answers {dns.rcode.to_text(rcode)}")
     if rcode != dns.rcode.NOERROR:
         raise LookupFailedError(f"answers {dns.rcode.to_text(rcode)}")
@@ -186,16 +186,16 @@ def meaning(answer: dns.message.QueryMessage, server: Server) -> list[str]:
         raise LookupFailedError(f"answers nonsense: {type(exc).__name__}") from exc
     if not chained:
         raise NoRecordsError(f"{server} has no such record of {name}")
-    # The last field of SRV, A and AAAA is the target or address; a blank inside a name is escaped, so no field.
+    # The last field of SRV, A and AAAA is the target or address. A blank in a name is escaped, so it splits nothing.
     return [record.to_text().split(" ")[-1] for record in chained]
 
 
-def _glue(answer: dns.message.QueryMessage) -> dict[tuple[str, str], str]:
-    """Give the addresses in the additional section: the first by bytes for each name and type."""
+def _parse_glue(answer: dns.message.QueryMessage) -> dict[tuple[str, str], str]:
+    """Return the addresses in the additional section: the first by bytes for each name and type."""
     glue = {}
     for rrset in answer.additional:
-        # An A record of another class, such as CH, holds something else than an address.
+        # An A record of another class, such as CH, does not hold an IP address.
         if rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
-            name, record_type = normal(rrset.name.to_text()), dns.rdatatype.to_text(rrset.rdtype)
+            name, record_type = normalize(rrset.name.to_text()), dns.rdatatype.to_text(rrset.rdtype)
             glue[name, record_type] = min(record.to_text() for record in rrset)
     return glue

@@ -1,13 +1,13 @@
-"""Which name servers to ask: from resolv.conf, or as given.
+"""Which name servers to ask: from resolv.conf, or from a setting.
 
-Asks none of them, and imports no library: a process that may not have to ask anybody starts without one.
+Sends no query and imports no DNS library: a process that may never ask DNS starts without one.
 """
 
 import os
 import socket
 from typing import NamedTuple, Self
 
-from peerfinder.core.names import directives
+from peerfinder.core.names import parse_directives
 from peerfinder.errors import UsageError
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -27,12 +27,12 @@ class Server(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def resolved(self) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]:
-        """Give the family and socket address; raises UsageError if the host is not a numeric address."""
+    def resolve(self) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]:
+        """Return the family and socket address; raises UsageError if the host is not a numeric address."""
         try:
             info = socket.getaddrinfo(self.host, self.port, flags=socket.AI_NUMERICHOST, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as exc:
-            raise UsageError(f"the name server {self.host!a} is no IP address") from exc
+            raise UsageError(f"the name server {self.host!a} is not an IP address") from exc
         return info[0][0], info[0][4]
 
 
@@ -44,37 +44,37 @@ class Nameservers(NamedTuple):
 
     @classmethod
     def from_resolv_conf(cls, text: str) -> Self:
-        """Read the `nameserver` lines; what is no address is passed over, and without any it is 127.0.0.1."""
-        return cls(_named(text) or (Server("127.0.0.1"),))
+        """Read the `nameserver` lines and ignore what is not an address; without any server it is 127.0.0.1."""
+        return cls(_parse_nameservers(text) or (Server("127.0.0.1"),))
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Read HOST[:PORT][,HOST[:PORT]...]; an IPv6 address with a port is [ADDRESS]:PORT. Raises UsageError."""
-        servers = tuple(_server(part.strip()) for part in text.split(",") if part.strip())
+        servers = tuple(_parse_server(part.strip()) for part in text.split(",") if part.strip())
         if not servers:
             raise UsageError(f"{text!a} names no name server; give HOST or HOST:PORT")
         for server in servers:
-            server.resolved()
+            server.resolve()
         return cls(servers)
 
 
 class ResolvConf:
-    """The servers of a resolv.conf that may be replaced under a process that stays; a moment without any is none."""
+    """The servers of a resolv.conf that may be replaced while we run; a file without servers is ignored."""
 
     def __init__(self, known: Nameservers, path: str = RESOLV_CONF) -> None:
         self._known = known
         self._path = path
-        self._version = _version(path)
+        self._version = _read_version(path)
 
-    def servers(self) -> Nameservers:
-        """Give the servers to ask now: to see that they are the same takes some microseconds."""
-        version = _version(self._path)
-        if version != self._version and (named := _named(resolv_conf(self._path))):
-            self._known, self._version = Nameservers(named), version
+    def refresh(self) -> Nameservers:
+        """Return the servers to ask now. If the file is unchanged, this takes some microseconds."""
+        version = _read_version(self._path)
+        if version != self._version and (servers := _parse_nameservers(read_resolv_conf(self._path))):
+            self._known, self._version = Nameservers(servers), version
         return self._known
 
 
-def resolv_conf(path: "str | os.PathLike[str]" = RESOLV_CONF) -> str:
+def read_resolv_conf(path: "str | os.PathLike[str]" = RESOLV_CONF) -> str:
     """Read resolv.conf; one that cannot be read counts as empty, as it does for the C library."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow
@@ -83,7 +83,7 @@ def resolv_conf(path: "str | os.PathLike[str]" = RESOLV_CONF) -> str:
         return ""
 
 
-def _server(text: str) -> Server:
+def _parse_server(text: str) -> Server:
     """Read HOST or HOST:PORT; raises UsageError."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")):
@@ -93,24 +93,24 @@ def _server(text: str) -> Server:
     return Server(host.strip("[]"), int(port))
 
 
-def _named(text: str) -> tuple[Server, ...]:
+def _parse_nameservers(text: str) -> tuple[Server, ...]:
     """Read the servers of resolv.conf; there may be none."""
-    named = [Server(words[1]) for words in directives(text) if words[0] == "nameserver" and words[1:]]
-    return tuple(filter(_is_usable, named))[:SERVERS_MAX]
+    servers = [Server(words[1]) for words in parse_directives(text) if words[0] == "nameserver" and words[1:]]
+    return tuple(filter(_is_usable, servers))[:SERVERS_MAX]
 
 
-def _version(path: str) -> tuple[int, ...]:
-    """Tell one state of a file from another; empty if it cannot be looked at."""
+def _read_version(path: str) -> tuple[int, ...]:
+    """Return a value that differs between two states of a file; empty if it cannot be read."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - pathlib is slow
+        stat = os.stat(path)  # noqa: PTH116 - pathlib is slow
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _is_usable(server: Server) -> bool:
     try:
-        server.resolved()
+        server.resolve()
     except UsageError:
         return False
     return True

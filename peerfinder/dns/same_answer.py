@@ -1,7 +1,7 @@
-"""What a DNS answer says, cheaply and whatever the order of its records is: the same again need not be read again.
+"""The content of a DNS answer, extracted cheaply and independent of the order of its records.
 
-Pure. Not a parser: equal contents mean that two messages say the same, and say nothing about whether they make sense.
-Whoever has read the one by the rules has read the other. A Service of 1 000 pods is 65 kB a second otherwise.
+Pure. Not a parser: equal contents mean that two messages are equal, not that they make sense.
+If one of them has been parsed, an equal one need not be. A Service of 1 000 pods is 65 kB to parse every second.
 """
 
 import struct
@@ -16,34 +16,34 @@ RECORD = struct.Struct("!HHIH")
 IN, A, AAAA, SRV, OPT = 1, 1, 28, 33, 41
 
 POINTER = 0xC0
-"""From this octet on a label is a pointer (RFC 1035 section 4.1.4)."""
+"""A label that begins with this octet or a higher one is a pointer (RFC 1035 section 4.1.4)."""
 
 HOPS_MAX = 8
-"""So many pointers after each other a name may have; servers make one or two."""
+"""How many pointers a name may follow; servers make one or two."""
 
 NAME_MAX = 255
 """The longest name, octets."""
 
 Content: TypeAlias = tuple[object, ...]
-"""To be compared, and nothing else."""
+"""To be compared only."""
 
 
-def content(wire: bytes) -> Content | None:
-    """Give what an answer says, but for its id, the order of its records and how long they may be kept.
+def extract_content(wire: bytes) -> Content | None:
+    """Return the content of an answer, without its id, the order of its records and their time to live.
 
-    None: it has something else than addresses and SRV records, or is malformed; then it has to be read by the rules.
+    None: it holds other records than addresses and SRV, or is malformed; then it has to be parsed.
     """
     try:
-        return _content(wire)
+        return _extract(wire)
     except (IndexError, struct.error, ValueError):
         return None
 
 
-def _content(wire: bytes) -> Content | None:
+def _extract(wire: bytes) -> Content | None:
     _, flags, questions, *counts = HEADER.unpack_from(wire)
     names: dict[int, bytes] = {}
-    asked, at = _name(wire, HEADER.size, names)
-    sections: list[object] = [flags, asked, wire[at : at + 4]]
+    question, at = _read_name(wire, HEADER.size, names)
+    sections: list[object] = [flags, question, wire[at : at + 4]]
     at += 4
     for count in counts:
         section = set()
@@ -51,19 +51,19 @@ def _content(wire: bytes) -> Content | None:
             first = wire[at]
             if first >= POINTER:
                 to = (first - POINTER) << 8 | wire[at + 1]
-                owner, at = names.get(to) or _name(wire, to, names)[0], at + 2
+                owner, at = names.get(to) or _read_name(wire, to, names)[0], at + 2
             else:
-                owner, at = _name(wire, at, names)
+                owner, at = _read_name(wire, at, names)
             kind, its_class, ttl, size = RECORD.unpack_from(wire, at)
             begin = at + RECORD.size
             at = begin + size
             data = wire[begin:at]
             if kind == SRV and its_class == IN:
-                # A target is written out as a rule; a pointer is not ASCII.
+                # Most servers write the target out; a pointer is not ASCII.
                 if data.isascii():
                     names[begin + 6] = data[6:]
                 else:
-                    target, end = _name(wire, begin + 6, names)
+                    target, end = _read_name(wire, begin + 6, names)
                     if end != at:
                         return None
                     data = data[:6] + target
@@ -76,8 +76,8 @@ def _content(wire: bytes) -> Content | None:
     return tuple(sections) if questions == 1 and at == len(wire) else None
 
 
-def _name(wire: bytes, at: int, names: dict[int, bytes]) -> tuple[bytes, int]:
-    """Give a name without pointers, and where what follows it begins; raises ValueError."""
+def _read_name(wire: bytes, at: int, names: dict[int, bytes]) -> tuple[bytes, int]:
+    """Return a name without pointers, and the position after it; raises ValueError."""
     begin, end, parts, size = at, 0, bytearray(), -1
     for _ in range(HOPS_MAX):
         start = at

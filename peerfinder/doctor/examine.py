@@ -1,34 +1,34 @@
-"""What is wrong with the discovery of peers: findings, each with its cause and its cure, from what DNS was seen to say.
+"""What is wrong with the discovery of peers: draws findings, each with its cause and its cure, from observations.
 
-Pure: `commands/doctor.py` asks each name server and shows the findings; this page only draws conclusions.
-A rule speaks when it has seen something; what is unknown leads to no finding but its own.
+Pure: `commands/doctor.py` asks each name server and shows the findings.
+A rule makes a finding only from an observation. An unanswered question leads to no finding except its own.
 """
 
-from peerfinder.core.observations import Observed
+from peerfinder.core.observations import Observations
 from peerfinder.doctor import names, pods, servers, service
 from peerfinder.doctor.finding import Finding
 
 RULES = (
-    names.domain_unknown,
-    servers.server_fails,
-    servers.tcp_blocked,
-    names.domain_wrong,
-    service.no_service,
-    service.no_ports,
-    service.cluster_ip,
-    pods.dashed,
-    pods.foreign,
-    pods.own_missing,
-    servers.disagreement,
-    pods.addresses_differ,
-    servers.remembered,
-    servers.slow,
-    names.amplification,
+    names.check_domain_known,
+    servers.check_failures,
+    servers.check_tcp,
+    names.check_domain_served,
+    service.check_exists,
+    service.check_ports,
+    service.check_headless,
+    pods.check_host_names,
+    pods.check_foreign_names,
+    pods.check_own_name,
+    servers.check_agreement,
+    pods.check_addresses,
+    servers.check_negative_cache,
+    servers.check_speed,
+    names.check_search_list,
 )
-"""Each looks for one kind of mistake."""
+"""Each checks for one kind of mistake."""
 
 
-def examine(observed: Observed) -> tuple[Finding, ...]:
-    """Give the findings, problems first."""
-    found = [finding for rule in RULES for finding in rule(observed)]
-    return tuple(sorted(found, key=lambda finding: not finding.problem))
+def examine(observations: Observations) -> tuple[Finding, ...]:
+    """Return the findings, problems first."""
+    findings = [finding for rule in RULES for finding in rule(observations)]
+    return tuple(sorted(findings, key=lambda finding: not finding.problem))

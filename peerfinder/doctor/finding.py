@@ -1,29 +1,29 @@
-"""One finding."""
+"""The value that each rule of `doctor` makes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing."""
+    """A mistake, or something worth knowing."""
 
     code: str
     """Stable name of the rule."""
     problem: bool
-    """Whether peers are not found because of it; else it is a hint."""
+    """Whether it stops peers from being found; otherwise it is a hint."""
     what: str
-    """What was seen."""
+    """What was observed."""
     cause: str
-    """What it most likely comes from."""
+    """The most likely cause."""
     cure: str
     """What to do."""
 
 
 def problem(code: str, what: str, cause: str, cure: str) -> Finding:
-    """Make a finding that keeps peers from being found."""
-    return Finding(code, True, what, cause, cure)  # noqa: FBT003 - that is what this function is for
+    """Make a finding that stops peers from being found."""
+    return Finding(code, True, what, cause, cure)  # noqa: FBT003 - the name of this function says it
 
 
 def hint(code: str, what: str, cause: str, cure: str) -> Finding:
     """Make a finding that is worth knowing."""
-    return Finding(code, False, what, cause, cure)  # noqa: FBT003 - likewise
+    return Finding(code, False, what, cause, cure)  # noqa: FBT003 - the name of this function says it

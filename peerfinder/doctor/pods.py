@@ -1,74 +1,76 @@
-"""Pods: whether the peers are pods of this Service by their names, and we among them."""
+"""Pods: whether the names of the peers are pods of this Service, and include our own."""
 
 import re
 from collections.abc import Iterator
 
-from peerfinder.core.observations import Observed, Server
-from peerfinder.core.peers import is_name, normal, shown
+from peerfinder.core.observations import Observations, ServerReplies
+from peerfinder.core.peers import is_name, normalize, quote
 from peerfinder.doctor.finding import Finding, hint, problem
 
-DASHED = re.compile(r"[0-9]+-[0-9]+-[0-9]+-[0-9]+|[0-9a-f]*(?:-[0-9a-f]*){2,7}", re.ASCII)
-"""An address as CoreDNS makes a host name of it for a pod without hostname and subdomain."""
+ADDRESS_NAME = re.compile(r"[0-9]+-[0-9]+-[0-9]+-[0-9]+|[0-9a-f]*(?:-[0-9a-f]*){2,7}", re.ASCII)
+"""The name that CoreDNS makes of the address of a pod without hostname and subdomain."""
 
 
-def dashed(seen: Observed) -> Iterator[Finding]:
-    """The pods have no host names."""
-    for server in seen.servers:
-        names = [name for name in _pods(seen, server) if DASHED.fullmatch(name)]
+def check_host_names(observations: Observations) -> Iterator[Finding]:
+    """Find pods without host names."""
+    for server in observations.servers:
+        names = [name for name in _list_pods(observations, server) if ADDRESS_NAME.fullmatch(name)]
         if names:
             yield problem(
                 "no-hostname",
                 f"{server.name} names {len(names)} peers by their address, such as {names[0]}",
-                f"the StatefulSet's serviceName is not {seen.names.service}, or the pods belong to no StatefulSet",
-                f"set serviceName: {seen.names.service} (the StatefulSet must be created anew), or hostname and "
+                f"the StatefulSet's serviceName is not {observations.names.service}, "
+                "or the pods belong to no StatefulSet",
+                f"set serviceName: {observations.names.service} (the StatefulSet must be recreated), or hostname and "
                 "subdomain of the pods",
             )
 
 
-def foreign(seen: Observed) -> Iterator[Finding]:
-    """Somebody else's names are in the answer."""
-    for server in seen.servers:
+def check_foreign_names(observations: Observations) -> Iterator[Finding]:
+    """Find names in the answer that do not belong to the Service."""
+    for server in observations.servers:
         bad = [
             target
             for target in server.targets
-            if target != seen.names.suffix and not (is_name(target) and _pod(seen, target))
+            if target != observations.names.suffix and not (is_name(target) and _pod_label(observations, target))
         ]
         if bad:
             yield problem(
                 "foreign-name",
-                f"{server.name} gives {shown(bad[0])}, which is no pod of {seen.names.suffix}",
+                f"{server.name} gives {quote(bad[0])}, which is not a pod of {observations.names.suffix}",
                 "an ExternalName or a hand-made record, a rewrite in the DNS server, or a forged answer",
-                "ask who answers DNS here; such an answer is refused as a whole",
+                "check which server answers DNS here; such an answer is refused as a whole",
             )
 
 
-def own_missing(seen: Observed) -> Iterator[Finding]:
-    """We are not among the peers."""
-    for server in seen.servers:
-        pods = [name for name in _pods(seen, server) if not DASHED.fullmatch(name)]
-        if not pods or seen.own in server.targets:
+def check_own_name(observations: Observations) -> Iterator[Finding]:
+    """Find that our own name is not among the peers."""
+    for server in observations.servers:
+        pods = [name for name in _list_pods(observations, server) if not ADDRESS_NAME.fullmatch(name)]
+        if not pods or observations.own in server.targets:
             continue
-        own = seen.own.partition(".")[0]
+        own = observations.own.partition(".")[0]
         if any(name.rpartition("-")[0] == own.rpartition("-")[0] for name in pods):
             cause, cure = (
-                "this pod is not ready and the Service does not publish such",
+                "this pod is not ready, and the Service does not publish pods that are not ready",
                 "set publishNotReadyAddresses: true",
             )
         else:
             cause = "this pod is not of this Service: another serviceName, another selector, or another host name"
             cure = (
-                f"set the StatefulSet's serviceName to {seen.names.service} and its selector to match; POD_NAME by the "
-                "downward API where the host name is the node's (hostNetwork); -no-require-self if it is no peer"
+                f"set the StatefulSet's serviceName to {observations.names.service} and its selector to match; "
+                "POD_NAME by the downward API where the host name is the node's (hostNetwork); "
+                "-no-require-self if it is not a peer"
             )
-        yield problem("own-missing", f"{server.name} gives {len(pods)} peers without {seen.own}", cause, cure)
+        yield problem("own-missing", f"{server.name} gives {len(pods)} peers without {observations.own}", cause, cure)
 
 
-def addresses_differ(seen: Observed) -> Iterator[Finding]:
-    """The Service and its peers have different addresses."""
-    for server in seen.servers:
-        extra = server.peers[0].extra
-        by_name = frozenset[str]().union(*(extra.get(target, frozenset()) for target in server.targets))
-        if not server.targets or server.addresses.status != "NOERROR" or set(server.targets) - set(extra):
+def check_addresses(observations: Observations) -> Iterator[Finding]:
+    """Find different addresses of the Service and of its peers."""
+    for server in observations.servers:
+        glue = server.peers[0].additional
+        by_name = frozenset[str]().union(*(glue.get(target, frozenset()) for target in server.targets))
+        if not server.targets or server.addresses.status != "NOERROR" or set(server.targets) - set(glue):
             continue
         if lost := frozenset(server.addresses.records) ^ by_name:
             yield hint(
@@ -79,11 +81,11 @@ def addresses_differ(seen: Observed) -> Iterator[Finding]:
             )
 
 
-def _pod(seen: Observed, target: str) -> str:
-    """Give the pod's label of a target; empty if it is no name directly below the Service."""
-    pod, _, rest = normal(target).partition(".")
-    return pod if rest == seen.names.suffix else ""
+def _pod_label(observations: Observations, target: str) -> str:
+    """Return the first label of a target; empty if the target is not directly below the Service."""
+    pod, _, rest = normalize(target).partition(".")
+    return pod if rest == observations.names.suffix else ""
 
 
-def _pods(seen: Observed, server: Server) -> list[str]:
-    return [pod for target in server.targets if (pod := _pod(seen, target))]
+def _list_pods(observations: Observations, server: ServerReplies) -> list[str]:
+    return [pod for target in server.targets if (pod := _pod_label(observations, target))]

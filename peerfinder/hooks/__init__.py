@@ -1,1 +1,1 @@
-"""I/O: a hook's process, its output, this process's signals."""
+"""I/O: a hook's process and output, and the signals of this process."""

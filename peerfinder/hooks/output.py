@@ -1,7 +1,7 @@
-"""A hook's output, passed on line by line as it comes, so that each line can say whose it is.
+"""A hook's output, passed on line by line as it comes, so that each line can name its hook.
 
-Knows pipes and lines; how a line is written is told by the caller. Octets stay what they are.
-Only for who asks for it: without, a hook writes to our own streams and nothing of ours is in the way.
+Knows pipes and lines; the caller says how a line is written. Octets are not changed.
+Used on request only: without it a hook writes to our own streams directly.
 """
 
 import os
@@ -13,39 +13,39 @@ from itertools import chain
 from types import TracebackType
 
 LINE_MAX = 16384
-"""A longer line may be passed on in parts, each a line of its own, as container runtimes do with such. Octets."""
+"""A longer line may be passed on in parts, each a line of its own, as container runtimes do. Octets."""
 
 READ_MAX = 65536
 """What a pipe holds, octets."""
 
-REST_SECONDS = 5.0
-"""So long a reader of ours may stall after a hook's end before the rest of its output is lost, seconds."""
+DRAIN_SECONDS = 5.0
+"""How long a reader of our output may stall after a hook's end before the rest of it is lost, seconds."""
 
 WRITING = allocate_lock()
-"""Held while a stream of ours is written to: no line may get into the middle of another."""
+"""Held while one of our streams is written to: no line may get into the middle of another."""
 
-Form = Callable[[str, bytes], bytes]
-"""Writes a line, given without its end, of `stdout` or `stderr`."""
+LineFormat = Callable[[str, bytes], bytes]
+"""Formats a line, given without its end, of `stdout` or `stderr`."""
 
 
 class Relay:
-    """The standard output and error of one hook; use it as a context manager around the hook's life.
+    """The standard output and error of one hook; use it as a context manager around the hook's run.
 
-    A daemon that the hook leaves may write on: it is read until our own end.
+    A daemon that the hook leaves may go on writing: its output is read until our own end.
     """
 
-    def __init__(self, form: Form) -> None:
-        from threading import Event, Thread  # noqa: PLC0415 - few ask for it, and every pod's start is short
+    def __init__(self, line_format: LineFormat) -> None:
+        from threading import Event, Thread  # noqa: PLC0415 - rarely used, and every pod's start is short
 
         pipes: list[tuple[int, int]] = []
         try:
             for _ in range(3):
                 pipes.append(os.pipe2(os.O_CLOEXEC))  # noqa: PERF401 - those before a failure are closed
-            (out, out_end), (err, err_end), (self._woken, self._wake) = pipes
-            self._streams = {out: _Stream(1, "stdout", form), err: _Stream(2, "stderr", form)}
+            (out, out_end), (err, err_end), (self._wake_read, self._wake_write) = pipes
+            self._streams = {out: _Stream(1, "stdout", line_format), err: _Stream(2, "stderr", line_format)}
             self._ends = [out_end, err_end]
-            self._rested = Event()
-            Thread(target=self._pass_on, daemon=True).start()
+            self._drained = Event()
+            Thread(target=self._relay, daemon=True).start()
         except (OSError, RuntimeError):  # No more descriptors, no more threads.
             for end in chain(*pipes):
                 os.close(end)
@@ -59,52 +59,52 @@ class Relay:
     def __enter__(self) -> "Relay":
         return self
 
-    def begun(self) -> None:
-        """The hook has its ends: close ours, so that its end is seen."""
+    def close_ends(self) -> None:
+        """Close our writing ends once the hook has them, so that we see when the hook closes its own."""
         while self._ends:
             os.close(self._ends.pop())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until what the hook has written is passed on, its last line too if it has no end."""
-        self.begun()
-        os.close(self._wake)
-        self._rested.wait(REST_SECONDS)
+        """Wait until the hook's output is passed on, including a last line without an end."""
+        self.close_ends()
+        os.close(self._wake_write)
+        self._drained.wait(DRAIN_SECONDS)
 
-    def _pass_on(self) -> None:
+    def _relay(self) -> None:
         poller, ended = select.poll(), False
-        for read in (*self._streams, self._woken):
+        for read in (*self._streams, self._wake_read):
             poller.register(read, select.POLLIN)
         while self._streams or not ended:
             # Once the hook has ended, a moment without output is its end, although a daemon may hold the pipe open.
-            ready = poller.poll(0 if ended and not self._rested.is_set() else None)
+            ready = poller.poll(0 if ended and not self._drained.is_set() else None)
             if not ready:
-                self._rest()
+                self._flush()
             for read, _ in ready:
-                if read == self._woken:
+                if read == self._wake_read:
                     ended = True
                 elif not self._streams[read].read(read):
-                    self._streams.pop(read).rest()
+                    self._streams.pop(read).flush()
                 else:
                     continue
                 poller.unregister(read)
                 os.close(read)
-        self._rest()
+        self._flush()
 
-    def _rest(self) -> None:
+    def _flush(self) -> None:
         for stream in self._streams.values():
-            stream.rest()
-        self._rested.set()
+            stream.flush()
+        self._drained.set()
 
 
 class _Stream:
-    """One of the two, and its line that has no end yet."""
+    """One of the two streams, and the start of its last line."""
 
-    def __init__(self, target: int, name: str, form: Form) -> None:
+    def __init__(self, target: int, name: str, line_format: LineFormat) -> None:
         self._target = target
         self._name = name
-        self._form = form
+        self._line_format = line_format
         self._part = b""
 
     def read(self, source: int) -> bool:
@@ -116,14 +116,14 @@ class _Stream:
         self._write(lines)
         return bool(data)
 
-    def rest(self) -> None:
-        """Pass on a line that has no end."""
+    def flush(self) -> None:
+        """Pass on a last line without an end."""
         if self._part:
             lines, self._part = [self._part], b""
             self._write(lines)
 
     def _write(self, lines: list[bytes]) -> None:
-        left = memoryview(b"".join(self._form(self._name, line) + b"\n" for line in lines))
+        left = memoryview(b"".join(self._line_format(self._name, line) + b"\n" for line in lines))
         poller = select.poll()
         poller.register(self._target, select.POLLOUT)
         # A reader that has gone is no reason to stop the hook.

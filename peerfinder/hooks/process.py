@@ -1,7 +1,7 @@
 """One hook's process group: its standard input, the signals passed on to it, its time limit, its exit status.
 
 Does not know which hook is due, nor what the lines on its standard input mean.
-A hook writes to our own stdout and stderr, so nothing waits for a daemon it leaves; on request `relay` is between.
+A hook writes to our own stdout and stderr, so nothing waits for a daemon it leaves; on request `output` relays both.
 """
 
 import os
@@ -14,20 +14,20 @@ from time import monotonic
 from typing import NamedTuple
 
 from peerfinder.errors import HookFailedError, HookTimedOutError
-from peerfinder.hooks.output import Form, Relay
-from peerfinder.hooks.signals import STOPPING, Signals, StoppedBySignal
+from peerfinder.hooks.output import LineFormat, Relay
+from peerfinder.hooks.signals import STOP_SIGNALS, Signals, StoppedBySignal
 
 LINGER_SECONDS = 0.05
-"""How often the rest of a stopped group is looked for: grandchildren that end send us no signal. Seconds."""
+"""How often to check whether a stopped group has ended: grandchildren that end send us no signal. Seconds."""
 
 KILL_AFTER_LIMIT = 5.0
-"""Time from SIGTERM to SIGKILL for a hook that ran too long, seconds."""
+"""Time from SIGTERM to SIGKILL for a hook that exceeded its time limit, seconds."""
 
 SHELL = "/bin/sh"
-"""What reads a hook's text."""
+"""The program that runs a hook's text."""
 
-SHELL_SAYS = {126: " (not executable)", 127: " (not found)"}
-"""What POSIX sh means by its own statuses."""
+SHELL_STATUSES = {126: " (not executable)", 127: " (not found)"}
+"""The meaning of POSIX sh's own statuses."""
 
 
 class Hook(NamedTuple):
@@ -36,36 +36,36 @@ class Hook(NamedTuple):
     event: str
     """on-start or on-change."""
     text: str
-    """What /bin/sh runs."""
+    """The command line for /bin/sh."""
     limit: float = 0.0
     """The longest time it may run, seconds; 0: no limit, since a hook may be the database itself."""
     grace: float = 30.0
     """Time from a stop signal to SIGKILL, seconds."""
-    form: Form | None = None
-    """How its lines are passed on; None: it writes to our own streams."""
+    line_format: LineFormat | None = None
+    """How its output lines are passed on; None: it writes to our own streams."""
 
 
 def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signals) -> None:
     """Run a hook to its end.
 
-    Raises HookFailedError for a status other than 0, HookTimedOutError when it ran too long, StoppedBySignal when
-    a stop signal came: the group has got it, and has ended or was killed after the grace period.
+    Raises HookFailedError for a status other than 0, HookTimedOutError when it exceeded its time limit, and
+    StoppedBySignal when a stop signal came: by then the group has got the signal, and has ended or was killed.
     """
-    with signals.in_hook():
-        with _output(hook) as relay:
+    with signals.keep_statuses():
+        with _relay_output(hook) as relay:
             running = _Running(hook, *_spawn(hook, environment, relay), memoryview(stdin), monotonic())
             while not running.is_over(signals):
-                signals.wait(running.feed, running.next_at() - monotonic())
-                for number in signals.taken():
+                signals.wait(running.stdin, running.next_deadline() - monotonic())
+                for number in signals.take_received():
                     running.pass_on(number)
                 running.write_some()
                 running.enforce(monotonic())
-            running.close()
-        _judge(running, signals.status_of(running.pid) or 0)
+            running.close_stdin()
+        _raise_outcome(running, signals.get_status(running.pid) or 0)
 
 
-def show(hook: Hook, stdin: str) -> None:
-    """Print what a hook would get instead of running it; raises HookFailedError if nobody takes it."""
+def print_input(hook: Hook, stdin: str) -> None:
+    """Print what a hook would get instead of running it; raises HookFailedError if it cannot be printed."""
     try:
         print(stdin, end="", flush=True)
     except OSError as exc:
@@ -73,13 +73,13 @@ def show(hook: Hook, stdin: str) -> None:
 
 
 @contextmanager
-def _output(hook: Hook) -> Iterator[Relay | None]:
-    """Have the hook's output passed on, if that was asked for."""
-    if hook.form is None:
+def _relay_output(hook: Hook) -> Iterator[Relay | None]:
+    """Relay the hook's output, if it has a line format."""
+    if hook.line_format is None:
         yield None
         return
     try:
-        relay = Relay(hook.form)
+        relay = Relay(hook.line_format)
     except (OSError, RuntimeError) as exc:  # No more descriptors, no more threads.
         why = getattr(exc, "strerror", None) or exc
         raise HookFailedError(f"the {hook.event} hook cannot be started: {why}") from exc
@@ -88,8 +88,8 @@ def _output(hook: Hook) -> Iterator[Relay | None]:
 
 
 def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> tuple[int, int]:
-    """Start the hook in a process group of its own; give its pid and the writing end of its standard input."""
-    words = _words(hook)
+    """Start the hook in its own process group; return its pid and the writing end of its standard input."""
+    argv = _build_argv(hook)
     try:
         read, write = os.pipe2(os.O_CLOEXEC)
     except OSError as exc:
@@ -98,8 +98,8 @@ def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> t
     try:
         # Python itself ignores SIGPIPE and SIGXFSZ; a hook starts with the default actions, as from any shell.
         pid = os.posix_spawnp(
-            words[0],
-            words,
+            argv[0],
+            argv,
             environment,
             file_actions=[(os.POSIX_SPAWN_DUP2, read, 0), *streams],
             setpgroup=0,
@@ -108,17 +108,17 @@ def _spawn(hook: Hook, environment: Mapping[str, str], relay: Relay | None) -> t
         )
     except OSError as exc:
         os.close(write)
-        raise HookFailedError(f"the {hook.event} hook cannot be started by {words[0]}: {exc.strerror}") from exc
+        raise HookFailedError(f"the {hook.event} hook cannot be started by {argv[0]}: {exc.strerror}") from exc
     finally:
         os.close(read)
         if relay:
-            relay.begun()
+            relay.close_ends()
     os.set_blocking(write, False)
     return pid, write
 
 
-def _words(hook: Hook) -> list[str]:
-    """Give the command that runs the hook's text: a shell, or in an image without one the words of the text itself.
+def _build_argv(hook: Hook) -> list[str]:
+    """Build the command that runs the hook's text: a shell, or, in an image without one, the words of the text itself.
 
     Raises HookFailedError for a text that only a shell understands.
     """
@@ -138,8 +138,8 @@ def _words(hook: Hook) -> list[str]:
     return words
 
 
-def _judge(running: "_Running", status: int) -> None:
-    """Raise what the end of a hook means; return if it ended well."""
+def _raise_outcome(running: "_Running", status: int) -> None:
+    """Raise the error that the end of a hook means; return if it ended well."""
     hook = running.hook
     if running.stopped_by:
         raise StoppedBySignal(running.stopped_by, status)
@@ -149,23 +149,23 @@ def _judge(running: "_Running", status: int) -> None:
             "see its own output, or raise -hook-timeout"
         )
     if status:
-        how = f"by signal {-status}" if status < 0 else f"with status {status}{SHELL_SAYS.get(status, '')}"
-        # Not its text: the kubelet may have put a password into it.
+        how = f"by signal {-status}" if status < 0 else f"with status {status}{SHELL_STATUSES.get(status, '')}"
+        # The message leaves the hook's text out: the kubelet may have put a password into it.
         raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above", status)
 
 
 @dataclass
 class _Running:
-    """A hook between its start and its end."""
+    """A running hook."""
 
     hook: Hook
     pid: int
     """Of the leader, and of the group."""
-    feed: int
+    stdin: int
     """Writing end of its standard input; -1 once closed."""
-    left: memoryview
-    """What is still to be written."""
-    started: float
+    unwritten: memoryview
+    """The rest of its standard input."""
+    started_at: float
     """Monotonic, seconds."""
     kill_at: float = inf
     """When the group gets SIGKILL, monotonic, seconds."""
@@ -175,32 +175,32 @@ class _Running:
 
     @property
     def limit_at(self) -> float:
-        """When the time limit ends; never, once it has."""
-        return self.started + self.hook.limit if self.hook.limit and not self.timed_out else inf
+        """When the time limit ends, monotonic, seconds; infinite without one, and once it has ended."""
+        return self.started_at + self.hook.limit if self.hook.limit and not self.timed_out else inf
 
     def is_over(self, signals: Signals) -> bool:
-        """Tell whether the hook has ended; once it is being stopped, whether its whole group has.
+        """Tell whether the hook has ended. While it is being stopped, tell whether its whole group has ended.
 
         A stopped shell may be gone while the database it started still closes its files.
         """
-        if signals.status_of(self.pid) is None:
+        if signals.get_status(self.pid) is None:
             return False
         return self.kill_at == inf or not self._signal_group(0)
 
-    def next_at(self) -> float:
-        """Give the time at which something is due even if nothing happens."""
+    def next_deadline(self) -> float:
+        """Return when something is due even if nothing happens, monotonic, seconds."""
         lingering = monotonic() + LINGER_SECONDS if self.kill_at < inf else inf
         return min(self.limit_at, self.kill_at, lingering)
 
     def pass_on(self, number: int) -> None:
-        """Give the group a signal that came to us."""
+        """Pass a signal that we received on to the group."""
         self._signal_group(number)
-        if number in STOPPING and not self.stopped_by:
+        if number in STOP_SIGNALS and not self.stopped_by:
             self.stopped_by = number
             self.kill_at = min(self.kill_at, monotonic() + self.hook.grace)
 
     def enforce(self, now: float) -> None:
-        """Stop the group at the time limit, kill it at the end of the grace period."""
+        """Stop the group at the time limit; kill it at the end of the grace period."""
         if now >= self.limit_at:
             self.timed_out = True
             self.kill_at = min(self.kill_at, now + min(KILL_AFTER_LIMIT, self.hook.grace))
@@ -210,24 +210,24 @@ class _Running:
             self._signal_group(signal.SIGKILL)
 
     def write_some(self) -> None:
-        """Write what the pipe takes; a hook need not read, and may close its standard input."""
-        while self.left and self.feed >= 0:
+        """Write as much as the pipe takes; a hook need not read, and may close its standard input."""
+        while self.unwritten and self.stdin >= 0:
             try:
-                self.left = self.left[os.write(self.feed, self.left) :]
+                self.unwritten = self.unwritten[os.write(self.stdin, self.unwritten) :]
             except BlockingIOError:
                 return
             except OSError:
                 break
-        self.close()
+        self.close_stdin()
 
-    def close(self) -> None:
-        """End the hook's standard input."""
-        if self.feed >= 0:
-            os.close(self.feed)
-            self.feed = -1
+    def close_stdin(self) -> None:
+        """Close the hook's standard input."""
+        if self.stdin >= 0:
+            os.close(self.stdin)
+            self.stdin = -1
 
     def _signal_group(self, number: int) -> bool:
-        """Signal the group; False if nobody is left in it, or only others' processes (a setuid hook)."""
+        """Signal the group; return False if it is empty, or holds only processes of other users (a setuid hook)."""
         try:
             os.killpg(self.pid, number)
         except (ProcessLookupError, PermissionError):

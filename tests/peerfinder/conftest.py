@@ -1,4 +1,4 @@
-"""What the tests of peer-finder share."""
+"""Fixtures of the tests of peer-finder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.peerfinder.program import STARTED
 
 @pytest.fixture(autouse=True)
 def _no_process_is_left() -> Iterator[None]:
-    """End what a failed test has left running."""
+    """End processes that a failed test has left running."""
     yield
     while STARTED:
         with STARTED.pop() as process:

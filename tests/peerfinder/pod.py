@@ -28,8 +28,7 @@ class Pod:
     folder: Path
     """Of the test."""
     nameserver: str
-    """A pod's server is at port 53, which a test has not: PEERFINDER_NAMESERVER says where it is; empty: resolv.conf
-    does."""
+    """For PEERFINDER_NAMESERVER, since the name server of a test is not at port 53; empty: resolv.conf names it."""
     name: str = "mysql-0"
     """Host name."""
     resolv_conf: str = KUBELET.format(ns="default", zone="cluster.local")

@@ -21,7 +21,7 @@ STARTED: list[subprocess.Popen[str]] = []
 
 @dataclass(frozen=True)
 class Ended:
-    """What is left of a process."""
+    """The result of a process."""
 
     status: int
     out: str
@@ -35,7 +35,7 @@ def fqdn(*pods: str) -> list[str]:
 def begin(
     *words: str, nameserver: str = "", pod: str = "mysql-0", prefix: tuple[str, ...] = (), **variables: str
 ) -> subprocess.Popen[str]:
-    """Start `peer-finder -service=galera` with these words; the environment holds nothing else of ours."""
+    """Start `peer-finder -service=galera` with these words; the environment holds no other variables of ours."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PEERFINDER_", "POD_"))}
     environment |= {"POD_NAME": pod, "POD_NAMESPACE": "default"} | variables
     common = ["-service=galera", "-domain=cluster.local"] + ([f"-nameserver={nameserver}"] if nameserver else [])
@@ -69,7 +69,7 @@ def run(
     return end(begin(*words, nameserver=nameserver, pod=pod, prefix=prefix, **variables))
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until something has happened."""
     limit = monotonic() + PATIENCE
     while not condition():

@@ -36,8 +36,8 @@ def doctor(*words: str, nameserver: str, pod: str = "mysql-0", **variables: str)
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def codes(ended: Ended) -> set[str]:
-    """Give the codes of the findings, hints about this machine's own search list left out."""
+def read_codes(ended: Ended) -> set[str]:
+    """Return the codes of the findings, hints about this machine's own search list left out."""
     return {line.split()[1].rstrip(":") for line in ended.out.splitlines() if line.startswith(("PROBLEM", "hint"))} - {
         "search-list"
     }
@@ -51,7 +51,7 @@ def test_with_nothing_wrong_it_says_so(knot: Knot) -> None:
 
     ended = doctor(*GALERA, nameserver=knot.nameserver)
 
-    assert (ended.status, codes(ended)) == (0, set())
+    assert (ended.status, read_codes(ended)) == (0, set())
     assert "3 peers" in ended.out
 
 
@@ -89,7 +89,7 @@ def test_it_recognises(knot: Knot, records: Sequence[str], pod: str, code: str) 
 
     ended = doctor(*GALERA, nameserver=knot.nameserver, pod=pod)
 
-    assert codes(ended) == {code}
+    assert read_codes(ended) == {code}
     assert ended.status == (code != "addresses-differ")
     assert "  cause  " in ended.out
     assert "  cure   " in ended.out
@@ -99,12 +99,12 @@ def test_it_recognises_a_port_that_the_service_has_not(galera: Knot) -> None:
     right = doctor(*GALERA, "--port-name=mysql", nameserver=galera.nameserver)
     wrong = doctor(*GALERA, "--port-name=web", nameserver=galera.nameserver)
 
-    assert codes(right) == codes(doctor(*GALERA, nameserver=galera.nameserver))
-    assert codes(wrong) == codes(right) | {"no-ports"}
+    assert read_codes(right) == read_codes(doctor(*GALERA, nameserver=galera.nameserver))
+    assert read_codes(wrong) == read_codes(right) | {"no-ports"}
     assert "-port-name" in wrong.out
 
 
-def test_our_own_name_missing_is_told_apart_by_who_is_there(knot: Knot) -> None:
+def test_the_cause_of_our_missing_name_depends_on_the_other_peers(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(2)), VERSION)
 
     assert "publishNotReadyAddresses" in doctor(*GALERA, nameserver=knot.nameserver, pod="mysql-2").out
@@ -117,13 +117,13 @@ def test_it_recognises_a_wrong_domain_at_the_servers_of_that_name(knot: Knot) ->
 
     ended = doctor("galera", "--domain=lab.cluster.local", nameserver=knot.nameserver)
 
-    assert codes(ended) == {"domain-wrong", "no-service"}
+    assert read_codes(ended) == {"domain-wrong", "no-service"}
 
 
 def test_it_recognises_a_server_of_other_zones(galera: Knot) -> None:
     ended = doctor("galera", "--domain=iron-cluster", nameserver=galera.nameserver)
 
-    assert (ended.status, codes(ended)) == (1, {"zone-refused"})
+    assert (ended.status, read_codes(ended)) == (1, {"zone-refused"})
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_it_recognises_a_server_that(galera: Knot, fault: str, code: str) -> Non
     if fault == "freeze":
         galera.thaw()
 
-    assert (ended.status, codes(ended)) == (1, {code})
+    assert (ended.status, read_codes(ended)) == (1, {code})
 
 
 def test_it_recognises_one_dead_server_among_others(galera: Knot) -> None:
@@ -144,7 +144,7 @@ def test_it_recognises_one_dead_server_among_others(galera: Knot) -> None:
 
     ended = doctor(*GALERA, nameserver=f"{dead},{galera.nameserver}")
 
-    assert codes(ended) == {"server-silent"}
+    assert read_codes(ended) == {"server-silent"}
     assert dead in ended.out
 
 
@@ -154,15 +154,15 @@ def test_it_recognises_two_servers_that_disagree(knot: Knot, tmp_path: Path) -> 
         other.publish(pods("galera", numbered_pods(2)), VERSION)
         ended = doctor(*GALERA, nameserver=f"{knot.nameserver},{other.nameserver}")
 
-    assert (ended.status, codes(ended)) == (0, {"servers-disagree"})
+    assert (ended.status, read_codes(ended)) == (0, {"servers-disagree"})
     assert "mysql-2" in ended.out
 
 
 Answers = Iterable[bytes | float]
 
 
-def lying(srv: Sequence[Sequence[str]], **more: bool) -> Liar:
-    """Serve the peers, each time the next of these sets; more: what goes wrong besides."""
+def make_liar(srv: Sequence[Sequence[str]], **more: bool) -> Liar:
+    """Serve the peers, each time the next of these sets; *more* says what else goes wrong."""
     asked: list[int] = []
 
     def lie(query: dns.message.Message, over_tcp: bool) -> Answers:
@@ -182,11 +182,11 @@ def lying(srv: Sequence[Sequence[str]], **more: bool) -> Liar:
 @pytest.mark.parametrize(
     ("liar", "code", "problem"),
     [
-        (lying([fqdn("mysql-0", "mysql-1"), fqdn("mysql-0")]), "replicas-disagree", False),
-        (lying([fqdn("mysql-0")], no_tcp=True), "tcp-blocked", False),
-        (lying([fqdn("mysql-0")], long=True, no_tcp=True), "tcp-blocked", True),
-        (lying([fqdn("mysql-0")], long=True, cut=True), "answer-too-long", True),
-        (lying([fqdn("mysql-0")], slow=True), "slow", False),
+        (make_liar([fqdn("mysql-0", "mysql-1"), fqdn("mysql-0")]), "replicas-disagree", False),
+        (make_liar([fqdn("mysql-0")], no_tcp=True), "tcp-blocked", False),
+        (make_liar([fqdn("mysql-0")], long=True, no_tcp=True), "tcp-blocked", True),
+        (make_liar([fqdn("mysql-0")], long=True, cut=True), "answer-too-long", True),
+        (make_liar([fqdn("mysql-0")], slow=True), "slow", False),
     ],
     ids=["replicas that disagree", "TCP blocked", "TCP blocked and needed", "an answer too long", "a slow server"],
 )
@@ -194,7 +194,7 @@ def test_it_recognises_at_a_lying_server(liar: Liar, code: str, problem: bool) -
     with liar:
         ended = doctor(*GALERA, nameserver=liar.nameserver)
 
-    assert (codes(ended), ended.status) == ({code}, problem)
+    assert (read_codes(ended), ended.status) == ({code}, problem)
 
 
 def test_a_hostile_name_reaches_no_terminal() -> None:
@@ -203,7 +203,7 @@ def test_a_hostile_name_reaches_no_terminal() -> None:
     with Liar(lambda query, tcp: [(framed if tcp else bytes)(answer(query, [*fqdn("mysql-0"), hostile]))]) as liar:
         ended = doctor(*GALERA, nameserver=liar.nameserver)
 
-    assert "foreign-name" in codes(ended)
+    assert "foreign-name" in read_codes(ended)
     assert ended.out.isascii()
     assert "\x1b" not in ended.out
 
@@ -218,7 +218,7 @@ def test_it_recognises_that_a_missing_name_is_remembered_for_long() -> None:
     with Liar(lie) as liar:
         ended = doctor(*GALERA, nameserver=liar.nameserver)
 
-    assert codes(ended) == {"domain-wrong", "no-service", "negative-cache"}
+    assert read_codes(ended) == {"domain-wrong", "no-service", "negative-cache"}
     assert "30 s" in ended.out
 
 
@@ -243,16 +243,16 @@ def test_it_reads_a_resolv_conf(knot: Knot, tmp_path: Path, conf: str, expected:
 
 def test_json_says_by_which_schema_it_is_read(knot: Knot) -> None:
     ended = doctor(*GALERA, "-o", "json", nameserver=knot.nameserver)
-    told = json.loads(ended.out)
+    printed = json.loads(ended.out)
 
-    assert told["schema"] == "peerfinder.doctor/v1"
-    assert told["findings"][0].keys() == {"code", "problem", "what", "cause", "cure"}
+    assert printed["schema"] == "peerfinder.doctor/v1"
+    assert printed["findings"][0].keys() == {"code", "problem", "what", "cause", "cure"}
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["a b", "--domain=x"], "no DNS label"),
+        (["a b", "--domain=x"], "not a DNS label"),
         (["galera", "--domain=x", "--timeout=x"], "a time such as"),
         ([], "Missing argument"),
     ],

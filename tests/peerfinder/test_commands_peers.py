@@ -49,12 +49,12 @@ def test_json_says_by_which_schema_it_is_read(galera: Knot) -> None:
     ended = peers(
         "galera.default", "-o", "json", PEERFINDER_DOMAIN="cluster.local", PEERFINDER_NAMESERVER=galera.nameserver
     )
-    told = json.loads(ended.out)
+    printed = json.loads(ended.out)
 
-    assert told["schema"] == "peerfinder/v1"
-    assert told["question"] == SUFFIX
-    assert [peer["name"] for peer in told["peers"]] == fqdn("mysql-0", "mysql-1", "mysql-2")
-    assert all(len(peer["addresses"]) == 1 for peer in told["peers"])
+    assert printed["schema"] == "peerfinder/v1"
+    assert printed["question"] == SUFFIX
+    assert [peer["name"] for peer in printed["peers"]] == fqdn("mysql-0", "mysql-1", "mysql-2")
+    assert all(len(peer["addresses"]) == 1 for peer in printed["peers"])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_json_says_by_which_schema_it_is_read(galera: Knot) -> None:
     [
         pytest.param(["other", "--ns=default", "--domain=cluster.local"], 5, "knows no name", id="no records"),
         pytest.param(["galera", "--ns=default", "--domain=other.zone"], 4, "REFUSED", id="DNS failing"),
-        pytest.param(["gal era", "--ns=default", "--domain=other.zone"], 2, "no DNS label", id="a bad name"),
+        pytest.param(["gal era", "--ns=default", "--domain=other.zone"], 2, "not a DNS label", id="a bad name"),
         pytest.param([SUFFIX, "--port-name=a..b"], 2, "port name", id="a bad port"),
         pytest.param([SUFFIX, "--timeout=nan"], 2, "a time such as", id="a bad time"),
         pytest.param([], 2, "Missing argument 'SERVICE'", id="no service"),
@@ -83,7 +83,7 @@ def test_a_service_of_another_namespace_may_be_asked_for_from_any_pod(galera: Kn
     assert peers(*words, POD_NAMESPACE="web").out.split() == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
-def test_peers_that_cannot_be_printed_are_told_in_a_line(galera: Knot) -> None:
+def test_peers_that_cannot_be_printed_are_reported_in_one_line(galera: Knot) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [PROGRAM, "peers", SUFFIX, f"--nameserver={galera.nameserver}"],

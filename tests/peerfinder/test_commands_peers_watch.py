@@ -27,16 +27,16 @@ def begin(*words: str, nameserver: str, stdout: int = subprocess.PIPE) -> subpro
     return process
 
 
-def said(process: subprocess.Popen[str]) -> Iterator[list[str]]:
-    """Give the words of each line as it comes; a program that says nothing is ended by the time limit of the test."""
+def read_lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
+    """Return the words of each line as it comes; a program that says nothing is ended by the time limit of the test."""
     assert process.stdout is not None
     for line in process.stdout:
         yield line.split()
 
 
-def test_it_says_who_is_there_and_then_each_change_with_its_time(knot: Knot) -> None:
+def test_it_prints_the_peers_and_then_each_change_with_its_time(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "127.0.0.1", "mysql-1": "127.0.0.2"}))
-    lines = said(begin(nameserver=knot.nameserver))
+    lines = read_lines(begin(nameserver=knot.nameserver))
     first, second = next(lines), next(lines)
     knot.publish(pods("galera", {"mysql-1": "127.0.0.7", "mysql-2": "fd00::3"}))
 
@@ -49,7 +49,7 @@ def test_it_says_who_is_there_and_then_each_change_with_its_time(knot: Knot) -> 
 
 
 def test_a_failure_is_no_change_of_the_peers(galera: Knot) -> None:
-    lines = said(begin("--timeout=3s", nameserver=galera.nameserver))
+    lines = read_lines(begin("--timeout=3s", nameserver=galera.nameserver))
     assert [next(lines)[1] for _ in range(3)] == ["+", "+", "+"]
     galera.fail()
     failed = next(lines)
@@ -64,22 +64,22 @@ def test_a_failure_is_no_change_of_the_peers(galera: Knot) -> None:
 def test_json_is_an_object_a_line(galera: Knot) -> None:
     process = begin("-o", "json", nameserver=galera.nameserver)
     assert process.stdout is not None
-    told = json.loads(process.stdout.readline())
+    change = json.loads(process.stdout.readline())
 
-    assert told.pop("time").endswith("Z")
-    assert told == {
+    assert change.pop("time").endswith("Z")
+    assert change == {
         "schema": "peerfinder.change/v1", "change": "added", "name": fqdn("mysql-0")[0], "told": "127.1.0.1",
     }  # fmt: skip
 
 
 def test_names_have_a_sign(galera: Knot) -> None:
-    assert next(said(begin("-o", "name", nameserver=galera.nameserver))) == [f"+{fqdn('mysql-0')[0]}"]
+    assert next(read_lines(begin("-o", "name", nameserver=galera.nameserver))) == [f"+{fqdn('mysql-0')[0]}"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_ends_it_without_a_word(galera: Knot, number: signal.Signals) -> None:
+def test_a_signal_ends_it_silently(galera: Knot, number: signal.Signals) -> None:
     process = begin(nameserver=galera.nameserver)
-    next(said(process))
+    next(read_lines(process))
     process.send_signal(number)
 
     assert process.wait(PATIENCE) == 128 + number
@@ -98,10 +98,10 @@ def test_it_ends_when_its_reader_does(galera: Knot) -> None:
     assert process.stderr.read() == ""
 
 
-def test_a_signal_ends_it_although_nobody_reads(knot: Knot) -> None:
+def test_a_signal_ends_it_although_its_output_is_not_read(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(900)))
     process = begin(nameserver=knot.nameserver)
-    next(said(process))
+    next(read_lines(process))
     process.terminate()
 
     assert process.wait(PATIENCE) == 143

@@ -33,8 +33,8 @@ complete -C "peer-finder $argv" | string split --fields 1 \\t
 SHELLS = {"bash": ["bash", "-c", BASH, "bash"], "zsh": ["zsh", "-fc", ZSH, "zsh"], "fish": ["fish", "-c", FISH, "--"]}
 
 
-def completed(shell: str, *words: str) -> list[str]:
-    """Give what a shell offers for the last of these words."""
+def complete(shell: str, *words: str) -> list[str]:
+    """Return what a shell offers for the last of these words."""
     if shutil.which(shell) is None:
         pytest.skip(f"NOT TESTED: {shell} is missing; apt-get install {shell}")
     done = subprocess.run(
@@ -50,23 +50,23 @@ def completed(shell: str, *words: str) -> list[str]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_our_commands(shell: str) -> None:
-    assert completed(shell, "do") == ["doctor"]
+    assert complete(shell, "do") == ["doctor"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_a_commands_options_and_their_values(shell: str) -> None:
-    assert completed(shell, "peers", "galera", "--wa") == ["--watch"]
-    assert completed(shell, "peers", "galera", "-o", "j") == ["json"]
+    assert complete(shell, "peers", "galera", "--wa") == ["--watch"]
+    assert complete(shell, "peers", "galera", "-o", "j") == ["json"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_the_flags_of_the_drop_in_form(shell: str) -> None:
-    assert completed(shell, "-on") == ["-on-change", "-on-start", "-once"]
-    assert completed(shell, "-service=galera", "-address") == ["-address-type"]
+    assert complete(shell, "-on") == ["-on-change", "-on-start", "-once"]
+    assert complete(shell, "-service=galera", "-address") == ["-address-type"]
 
 
 def test_every_flag_is_offered() -> None:
-    assert set(completed("bash", "-")) >= {f"-{flag.name}" for flag in FLAGS}
+    assert set(complete("bash", "-")) >= {f"-{flag.name}" for flag in FLAGS}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -20,7 +20,7 @@ TRUE = fqdn("mysql-0", "mysql-1", "mysql-2")
 PART = TRUE[:2]
 
 
-def coded(rcode: dns.rcode.Rcode) -> Callable[[Message, bool], Answers]:
+def answer_code(rcode: dns.rcode.Rcode) -> Callable[[Message, bool], Answers]:
     return lambda query, tcp: [(framed if tcp else bytes)(status(query, rcode))]
 
 
@@ -33,8 +33,8 @@ def with_records(query: Message, owner: str, ttl: int, *targets: str, alias: str
     return reply.to_wire()
 
 
-def twice(query: Message) -> bytes:
-    """Say each record two times."""
+def repeat_records(query: Message) -> bytes:
+    """Answer with each record twice."""
     wire = answer(query, TRUE)
     count = int.from_bytes(wire[6:8], "big")
     begin = len(dns.message.make_response(dns.message.make_query(query.question[0].name, "SRV")).to_wire())
@@ -54,12 +54,12 @@ def with_an_option(query: Message) -> bytes:
 
 
 FAULTS: dict[str, Callable[[Message, bool], Answers]] = {
-    "SERVFAIL": coded(dns.rcode.SERVFAIL),
-    "REFUSED": coded(dns.rcode.REFUSED),
-    "FORMERR": coded(dns.rcode.FORMERR),
-    "NOTIMP": coded(dns.rcode.NOTIMP),
-    "NXDOMAIN": coded(dns.rcode.NXDOMAIN),
-    "no data": coded(dns.rcode.NOERROR),
+    "SERVFAIL": answer_code(dns.rcode.SERVFAIL),
+    "REFUSED": answer_code(dns.rcode.REFUSED),
+    "FORMERR": answer_code(dns.rcode.FORMERR),
+    "NOTIMP": answer_code(dns.rcode.NOTIMP),
+    "NXDOMAIN": answer_code(dns.rcode.NXDOMAIN),
+    "no data": answer_code(dns.rcode.NOERROR),
     "silence": lambda _query, _tcp: [],
     "half a datagram": lambda query, _: [answer(query, PART)[:-20]],
     "an alias to itself": lambda query, _: [with_records(query, "evil.example.", 5, *PART, alias=f"{SUFFIX}.")],
@@ -79,7 +79,7 @@ FAULTS: dict[str, Callable[[Message, bool], Answers]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_hook_gets_the_truth_as_soon_as_it_is_told_after(name: str) -> None:
+def test_a_hook_gets_the_true_peers_once_they_are_answered_after(name: str) -> None:
     def lie(query: Message, tcp: bool) -> Answers:
         if len(liar.questions) < 5:
             return FAULTS[name](query, tcp)
@@ -103,17 +103,17 @@ def test_names_made_of_addresses_are_peers_and_none_of_them_is_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "make_answer",
     [
         lambda query: with_records(query, f"{SUFFIX}.", 0, *TRUE),
         lambda query: with_records(query, f"{SUFFIX}.", 2**31 - 1, *TRUE),
         lambda query: with_records(query, "alias.example.", 5, *TRUE, alias="alias.example."),
-        twice,
+        repeat_records,
     ],
-    ids=["kept for no time", "kept for ever", "behind an alias of another zone", "said twice"],
+    ids=["kept for no time", "kept forever", "behind an alias of another zone", "repeated"],
 )
-def test_a_hook_gets_true_records_that_are(told: Callable[[Message], bytes]) -> None:
-    with Liar(lambda query, tcp: [(framed if tcp else bytes)(told(query))]) as liar:
+def test_a_hook_gets_true_records_that_are(make_answer: Callable[[Message], bytes]) -> None:
+    with Liar(lambda query, tcp: [(framed if tcp else bytes)(make_answer(query))]) as liar:
         ended = run("-on-start=cat", "-timeout=10", nameserver=liar.nameserver)
 
     assert (ended.status, ended.out.split()) == (0, TRUE), ended.err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from peerfinder import errors
-from peerfinder.flags import FLAGS, usage
+from peerfinder.flags import FLAGS, format_usage
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -34,8 +34,8 @@ def test_the_page_of_exit_codes_has(kind: type[errors.PeerFinderError]) -> None:
 
 
 @pytest.mark.parametrize("code", sorted({kind.exit_code for kind in ERRORS}))
-def test_the_usage_tells_the_exit_code(code: int) -> None:
-    assert re.search(rf"\b{code} [\w-]", usage().partition("Exit codes:")[2])
+def test_the_usage_has_the_exit_code(code: int) -> None:
+    assert re.search(rf"\b{code} [\w-]", format_usage().partition("Exit codes:")[2])
 
 
 def test_the_page_on_debugging_has_each_finding_and_no_other() -> None:

@@ -1,9 +1,8 @@
-"""The whole program against a real name server: what it waits for, when it acts, what it says, how it ends."""
+"""The whole program against a real name server: what it waits for, when it acts, what it logs, how it ends."""
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,24 +14,24 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer
-from tests.peerfinder.program import PATIENCE, PROGRAM, SUFFIX, begin, end, fqdn, run, until
+from tests.peerfinder.program import PATIENCE, PROGRAM, SUFFIX, begin, end, fqdn, run, wait_until
 
 pytestmark = pytest.mark.knot
 
 
-def raw_calls(folder: Path) -> list[list[str]]:
-    """Give what each call of the hook RECORD got."""
+def read_raw_calls(folder: Path) -> list[list[str]]:
+    """Return what each call of the hook RECORD got."""
     path = folder / "calls"
     text = path.read_text() if path.exists() else ""
     return [call.split() for call in text.split("--\n")[:-1]]
 
 
-def calls(folder: Path) -> list[list[str]]:
-    """Give the pods of each call of the hook RECORD."""
-    return [[name.split(".")[0] for name in call] for call in raw_calls(folder)]
+def read_calls(folder: Path) -> list[list[str]]:
+    """Return the pods of each call of the hook RECORD."""
+    return [[name.split(".")[0] for name in call] for call in read_raw_calls(folder)]
 
 
-def record(folder: Path) -> str:
+def record_calls(folder: Path) -> str:
     return f"cat >> {folder}/calls; echo -- >> {folder}/calls"
 
 
@@ -44,14 +43,14 @@ def test_without_on_change_it_ends_at_once_after_on_start(galera: Knot) -> None:
 
 
 def test_on_change_stands_in_for_a_missing_on_start_and_stays(galera: Knot, tmp_path: Path) -> None:
-    process = begin(f"-on-change={record(tmp_path)}", nameserver=galera.nameserver)
-    until(lambda: len(calls(tmp_path)) == 1)
+    process = begin(f"-on-change={record_calls(tmp_path)}", nameserver=galera.nameserver)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
     galera.publish(pods("galera", numbered_pods(4)))
-    until(lambda: len(calls(tmp_path)) == 2)
+    wait_until(lambda: len(read_calls(tmp_path)) == 2)
 
     process.terminate()
     assert end(process).status == 143
-    assert [len(call) for call in calls(tmp_path)] == [3, 4]
+    assert [len(call) for call in read_calls(tmp_path)] == [3, 4]
 
 
 def test_once_ends_after_the_first_hook_although_there_is_on_change(galera: Knot) -> None:
@@ -61,45 +60,45 @@ def test_once_ends_after_the_first_hook_although_there_is_on_change(galera: Knot
 
 
 def test_on_change_runs_for_peers_that_come_and_go(galera: Knot, tmp_path: Path) -> None:
-    words = [f"-on-start=touch {tmp_path}/started", f"-on-change={record(tmp_path)}", "-interval=0.2"]
+    words = [f"-on-start=touch {tmp_path}/started", f"-on-change={record_calls(tmp_path)}", "-interval=0.2"]
     process = begin(*words, nameserver=galera.nameserver)
-    until((tmp_path / "started").exists)
+    wait_until((tmp_path / "started").exists)
     for number, count in enumerate([4, 2, 12], 1):
         galera.publish(pods("galera", numbered_pods(count)))
-        until(lambda number=number: len(calls(tmp_path)) == number)  # type: ignore[misc]
+        wait_until(lambda number=number: len(read_calls(tmp_path)) == number)  # type: ignore[misc]
 
     process.terminate()
     end(process)
-    assert [len(call) for call in calls(tmp_path)] == [4, 2, 12]
-    assert calls(tmp_path)[2][:3] == ["mysql-0", "mysql-1", "mysql-10"]
+    assert [len(call) for call in read_calls(tmp_path)] == [4, 2, 12]
+    assert read_calls(tmp_path)[2][:3] == ["mysql-0", "mysql-1", "mysql-10"]
 
 
 def test_changes_during_a_hook_are_one_call_with_the_newest_peers(galera: Knot, tmp_path: Path) -> None:
-    slow = f"{record(tmp_path)}; echo begin >> {tmp_path}/order"
+    slow = f"{record_calls(tmp_path)}; echo begin >> {tmp_path}/order"
     slow += f"; until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo end >> {tmp_path}/order"
     process = begin(f"-on-change={slow}", "-interval=0.1", nameserver=galera.nameserver)
-    until(lambda: len(calls(tmp_path)) == 1)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
     for count in (4, 5, 6):
         galera.publish(pods("galera", numbered_pods(count)))
         sleep(0.1)
     (tmp_path / "go").touch()
-    until(lambda: len(calls(tmp_path)) == 2)
+    wait_until(lambda: len(read_calls(tmp_path)) == 2)
     sleep(1.5)
 
     process.terminate()
     end(process)
-    assert [len(call) for call in calls(tmp_path)] == [3, 6]
+    assert [len(call) for call in read_calls(tmp_path)] == [3, 6]
     assert (tmp_path / "order").read_text().split() == ["begin", "end"] * 2, "never two hooks at once"
 
 
 def test_nothing_runs_before_our_own_name_is_there(galera: Knot, tmp_path: Path) -> None:
-    process = begin(f"-on-start={record(tmp_path)}", nameserver=galera.nameserver, pod="mysql-3")
+    process = begin(f"-on-start={record_calls(tmp_path)}", nameserver=galera.nameserver, pod="mysql-3")
     sleep(1)
-    assert calls(tmp_path) == []
+    assert read_calls(tmp_path) == []
     galera.publish(pods("galera", numbered_pods(4)))
 
     assert end(process).status == 0
-    assert calls(tmp_path) == [["mysql-0", "mysql-1", "mysql-2", "mysql-3"]]
+    assert read_calls(tmp_path) == [["mysql-0", "mysql-1", "mysql-2", "mysql-3"]]
 
 
 def test_our_own_name_is_found_in_any_case(galera: Knot) -> None:
@@ -151,11 +150,11 @@ def test_the_time_limit_holds_for_addresses_that_do_not_come_too() -> None:
 
 
 def test_the_time_limit_is_over_when_the_first_hook_has_run(galera: Knot, tmp_path: Path) -> None:
-    words = [f"-on-start=sleep 1.5; touch {tmp_path}/over", f"-on-change={record(tmp_path)}", "-timeout=1"]
+    words = [f"-on-start=sleep 1.5; touch {tmp_path}/over", f"-on-change={record_calls(tmp_path)}", "-timeout=1"]
     process = begin(*words, nameserver=galera.nameserver)
-    until((tmp_path / "over").exists)
+    wait_until((tmp_path / "over").exists)
     galera.publish(pods("galera", numbered_pods(4)))
-    until(lambda: len(calls(tmp_path)) == 1)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
 
     process.terminate()
     assert end(process).status == 143
@@ -177,36 +176,36 @@ def test_a_name_server_that_knows_nothing_for_ten_seconds_costs_no_more_than_tha
 
 @pytest.mark.parametrize("fault", ["freeze", "fail", "stop"])
 def test_a_broken_name_server_runs_no_hook_and_is_survived(galera: Knot, tmp_path: Path, fault: str) -> None:
-    process = begin(f"-on-change={record(tmp_path)}", "-interval=0.2", nameserver=galera.nameserver)
-    until(lambda: len(calls(tmp_path)) == 1)
+    process = begin(f"-on-change={record_calls(tmp_path)}", "-interval=0.2", nameserver=galera.nameserver)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
     getattr(galera, fault)()
     sleep(3)
-    assert len(calls(tmp_path)) == 1
+    assert len(read_calls(tmp_path)) == 1
     {"freeze": galera.thaw, "fail": lambda: None, "stop": galera.start}[fault]()
     galera.publish(pods("galera", numbered_pods(2)))
-    until(lambda: len(calls(tmp_path)) == 2)
+    wait_until(lambda: len(read_calls(tmp_path)) == 2)
 
     process.terminate()
     ended = end(process)
-    assert [len(call) for call in calls(tmp_path)] == [3, 2]
+    assert [len(call) for call in read_calls(tmp_path)] == [3, 2]
     assert len(ended.err.splitlines()) < 8
 
 
 def test_all_records_gone_runs_no_hook(galera: Knot, tmp_path: Path) -> None:
-    process = begin(f"-on-change={record(tmp_path)}", "-interval=0.1", nameserver=galera.nameserver)
-    until(lambda: len(calls(tmp_path)) == 1)
+    process = begin(f"-on-change={record_calls(tmp_path)}", "-interval=0.1", nameserver=galera.nameserver)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
     galera.publish()
     asked = galera.questions()
-    until(lambda: galera.questions() > asked + 2)
+    wait_until(lambda: galera.questions() > asked + 2)
     galera.publish(pods("galera", numbered_pods(3)))
     sleep(1)
 
     process.terminate()
     assert "knows no name" in end(process).err
-    assert len(calls(tmp_path)) == 1
+    assert len(read_calls(tmp_path)) == 1
 
 
-def test_a_forged_name_runs_no_hook_and_is_told_once(tmp_path: Path) -> None:
+def test_a_forged_name_runs_no_hook_and_is_logged_once(tmp_path: Path) -> None:
     forged = (b"a?pc.ignore_sb=true&pc.weight=7", *SUFFIX.encode().split(b"."))
     truth: list[str] = []
 
@@ -214,13 +213,13 @@ def test_a_forged_name_runs_no_hook_and_is_told_once(tmp_path: Path) -> None:
         return [answer(query, truth or [*fqdn("mysql-0"), forged])]
 
     with Liar(lie) as liar:
-        process = begin(f"-on-start={record(tmp_path)}", nameserver=liar.nameserver)
-        until(lambda: len(liar.questions) > 4)
-        assert calls(tmp_path) == []
+        process = begin(f"-on-start={record_calls(tmp_path)}", nameserver=liar.nameserver)
+        wait_until(lambda: len(liar.questions) > 4)
+        assert read_calls(tmp_path) == []
         truth += fqdn("mysql-0")
         ended = end(process)
 
-    assert calls(tmp_path) == [["mysql-0"]]
+    assert read_calls(tmp_path) == [["mysql-0"]]
     assert len([line for line in ended.err.splitlines() if "ignore_sb" in line]) == 1
 
 
@@ -232,61 +231,63 @@ def test_two_servers_that_disagree_start_no_storm_of_hooks(tmp_path: Path) -> No
         return [answer(query, fqdn("mysql-0", "mysql-1", *(["mysql-2"] if len(asked) % 2 else [])))]
 
     with Liar(lie) as liar:
-        process = begin(f"-on-change={record(tmp_path)}", "-interval=0.2", nameserver=liar.nameserver)
-        until(lambda: len(asked) > 40)
+        process = begin(f"-on-change={record_calls(tmp_path)}", "-interval=0.2", nameserver=liar.nameserver)
+        wait_until(lambda: len(asked) > 40)
         process.terminate()
         end(process)
 
-    assert calls(tmp_path) == [["mysql-0", "mysql-1", "mysql-2"]]
+    assert read_calls(tmp_path) == [["mysql-0", "mysql-1", "mysql-2"]]
 
 
-def test_a_new_address_under_the_same_name_is_a_change_for_who_gets_addresses(galera: Knot, tmp_path: Path) -> None:
+def test_a_new_address_under_the_same_name_is_a_change_for_hooks_that_get_addresses(
+    galera: Knot, tmp_path: Path
+) -> None:
     words = ["-address-type=IP", "-remove-after=1s", "-interval=0.2"]
-    process = begin(f"-on-change={record(tmp_path)}", *words, nameserver=galera.nameserver)
-    until(lambda: len(calls(tmp_path)) == 1)
+    process = begin(f"-on-change={record_calls(tmp_path)}", *words, nameserver=galera.nameserver)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
     galera.publish(pods("galera", numbered_pods(3) | {"mysql-1": "127.9.9.9"}))
-    until(lambda: len(calls(tmp_path)) == 2)
+    wait_until(lambda: len(read_calls(tmp_path)) == 2)
     sleep(1.5)
 
     process.terminate()
     ended = end(process)
-    assert raw_calls(tmp_path) == [sorted(numbered_pods(3).values()), ["127.1.0.1", "127.1.0.3", "127.9.9.9"]]
+    assert read_raw_calls(tmp_path) == [sorted(numbered_pods(3).values()), ["127.1.0.1", "127.1.0.3", "127.9.9.9"]]
     assert f"{fqdn('mysql-1')[0]}=127.9.9.9" in ended.err
 
 
 def test_a_name_without_an_address_is_asked_again_with_patience(knot: Knot, tmp_path: Path) -> None:
     records = pods("galera", numbered_pods(3))
     knot.publish([line for line in records if not line.startswith("mysql-2.")])
-    process = begin(f"-on-start={record(tmp_path)}", "-address-type=IP", nameserver=knot.nameserver)
+    process = begin(f"-on-start={record_calls(tmp_path)}", "-address-type=IP", nameserver=knot.nameserver)
     sleep(9)
     asked = knot.questions()
     knot.publish(records)
     ended = end(process)
 
-    assert raw_calls(tmp_path) == [sorted(numbered_pods(3).values())]
+    assert read_raw_calls(tmp_path) == [sorted(numbered_pods(3).values())]
     assert asked < 60
     assert f"{fqdn('mysql-2')[0]} has no IP address; check -address-type" in ended.err
 
 
 def test_our_own_record_gone_for_a_while_starts_no_hook_and_delays_changes_only(galera: Knot, tmp_path: Path) -> None:
     words = ["-interval=0.1", "-remove-after=0.3"]
-    process = begin(f"-on-change={record(tmp_path)}", *words, nameserver=galera.nameserver)
-    until(lambda: len(calls(tmp_path)) == 1)
+    process = begin(f"-on-change={record_calls(tmp_path)}", *words, nameserver=galera.nameserver)
+    wait_until(lambda: len(read_calls(tmp_path)) == 1)
     without = {name: at for name, at in numbered_pods(3).items() if name != "mysql-0"}
     galera.publish(pods("galera", without))
     sleep(2)
     galera.publish(pods("galera", numbered_pods(3)))
     sleep(1)
-    assert len(calls(tmp_path)) == 1, "gone and back is no change"
+    assert len(read_calls(tmp_path)) == 1, "gone and back is no change"
     galera.publish(pods("galera", {"mysql-1": "127.1.0.2"}))
     sleep(1)
-    assert len(calls(tmp_path)) == 1, "without our own record nothing runs"
+    assert len(read_calls(tmp_path)) == 1, "without our own record nothing runs"
     galera.publish(pods("galera", numbered_pods(2)))
-    until(lambda: len(calls(tmp_path)) == 2)
+    wait_until(lambda: len(read_calls(tmp_path)) == 2)
 
     process.terminate()
     end(process)
-    assert calls(tmp_path)[1] == ["mysql-0", "mysql-1"]
+    assert read_calls(tmp_path)[1] == ["mysql-0", "mysql-1"]
 
 
 def test_the_steady_state_logs_nothing_and_asks_once_an_interval(galera: Knot) -> None:
@@ -364,7 +365,7 @@ def test_flags_may_be_variables(galera: Knot) -> None:
         pytest.param(["stray", "-on-start=true"], 1, "Incomplete args", id="a stray word before the hook"),
         pytest.param([], 1, "Incomplete args, require -on-start and/or -on-change", id="no hook"),
         pytest.param(["-on-start=true", "-interval=x"], 2, "PEERFINDER_INTERVAL", id="a bad value"),
-        pytest.param(["-on-start=true", "-service=a b"], 2, "no DNS label", id="a bad service"),
+        pytest.param(["-on-start=true", "-service=a b"], 2, "not a DNS label", id="a bad service"),
     ],
 )
 def test_a_start_with(words: list[str], status: int, says: str) -> None:
@@ -385,7 +386,7 @@ def test_words_after_the_flags_are_not_read_as_in_go(galera: Knot) -> None:
     ended = run("-on-start=true", "stray", nameserver=galera.nameserver)
 
     assert ended.status == 0
-    assert "'stray' is no flag" in ended.err
+    assert "'stray' is not a flag" in ended.err
 
 
 def test_a_closed_stderr_is_no_reason_to_fail(galera: Knot) -> None:
@@ -441,7 +442,7 @@ def test_the_domain_and_the_namespace_come_from_a_resolv_conf(
 
 
 def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) -> None:
-    code = "import sys; from peerfinder.cli import drop_in; drop_in(); print(*sys.modules)"
+    code = "import sys; from peerfinder.cli import run_drop_in; run_drop_in(); print(*sys.modules)"
     words = ["-service=galera", "-ns=default", "-domain=cluster.local", f"-nameserver={galera.nameserver}"]
     done = subprocess.run(
         [Path(PROGRAM).with_name("python"), "-c", code, *words, "-on-start=true"],
@@ -463,7 +464,6 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
         "asyncio",
         "ssl",
         "email",
-        *(["ast"] if sys.version_info < (3, 12) else []),  # of the true `inspect`, which dataclasses asks from 3.12 on
         "pathlib",
         "json",
         "_hashlib",

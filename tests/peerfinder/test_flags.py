@@ -7,10 +7,19 @@ from hypothesis import strategies as st
 from peerfinder import flags
 from peerfinder.commands import find
 from peerfinder.errors import ArgsIncompleteError, UsageError
-from peerfinder.flags import FLAGS, HelpAskedError, VersionAskedError, boolean, duration, parse, usage, whole
+from peerfinder.flags import (
+    FLAGS,
+    HelpRequestedError,
+    VersionRequestedError,
+    format_usage,
+    parse,
+    parse_duration,
+    read_boolean,
+    read_integer,
+)
 
-WITH_VALUE = [flag.name for flag in FLAGS if flag.value]
-WITHOUT_VALUE = [flag.name for flag in FLAGS if not flag.value]
+WITH_VALUE = [flag.name for flag in FLAGS if flag.metavar]
+WITHOUT_VALUE = [flag.name for flag in FLAGS if not flag.metavar]
 
 
 @pytest.mark.parametrize("name", WITH_VALUE)
@@ -60,7 +69,7 @@ def test_a_usage_error_is(words: list[str], message: str) -> None:
 
 @pytest.mark.parametrize("word", ["-h", "-help", "--help", "--h", "-h=x"])
 def test_help_is_asked_by(word: str) -> None:
-    with pytest.raises(HelpAskedError):
+    with pytest.raises(HelpRequestedError):
         parse([word], {})
 
 
@@ -81,7 +90,7 @@ def test_the_variables_of_a_kubernetes_service_named_peerfinder_are_none_of_ours
 def test_any_words_are_read_or_refused(words: list[str]) -> None:
     try:
         values, rest = parse(words, {})
-    except (UsageError, HelpAskedError, VersionAskedError):
+    except (UsageError, HelpRequestedError, VersionRequestedError):
         return
     assert set(values) <= {flag.name for flag in FLAGS}
     assert words[len(words) - len(rest) :] == rest
@@ -92,7 +101,7 @@ def test_any_words_are_read_or_refused(words: list[str]) -> None:
     [("30", 30), ("30s", 30), ("1.5s", 1.5), ("2m", 120), ("1h", 3600), ("250ms", 0.25), ("0", 0), ("0.5", 0.5)],
 )
 def test_a_duration_is_read(text: str, seconds: float) -> None:
-    assert duration("timeout", text) == pytest.approx(seconds)
+    assert parse_duration("timeout", text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -100,27 +109,27 @@ def test_a_duration_is_read(text: str, seconds: float) -> None:
 )
 def test_a_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="PEERFINDER_TIMEOUT"):
-        duration("timeout", text)
+        parse_duration("timeout", text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "9" * 30])
 def test_a_number_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        whole({"min-peers": text}, "min-peers", 1)
+        read_integer({"min-peers": text}, "min-peers", 1)
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("T", True), ("true", True), ("0", False), ("FALSE", False)])
 def test_a_boolean_is_read_as_go_does(text: str, value: bool) -> None:
-    assert boolean({"once": text}, "once") is value
+    assert read_boolean({"once": text}, "once") is value
 
 
 def test_a_boolean_is_refused() -> None:
     with pytest.raises(UsageError):
-        boolean({"once": "yes"}, "once")
+        read_boolean({"once": "yes"}, "once")
 
 
-def test_the_usage_tells_every_flag() -> None:
-    assert all(f"  -{flag.name}" in usage() for flag in FLAGS)
+def test_the_usage_has_every_flag() -> None:
+    assert all(f"  -{flag.name}" in format_usage() for flag in FLAGS)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +140,13 @@ def test_the_usage_tells_every_flag() -> None:
         ({"on-change": "x"}, "-service"),
     ],
 )
-def test_what_is_missing_is_told(values: dict[str, str], missing: str) -> None:
+def test_a_missing_argument_is_named(values: dict[str, str], missing: str) -> None:
     with pytest.raises(ArgsIncompleteError, match=f"^Incomplete args, require {missing}$"):
         find.check_complete(values, [])
 
 
-def test_a_stray_word_is_told_when_something_is_missing_after_it() -> None:
-    with pytest.raises(ArgsIncompleteError, match="'stray' is no flag"):
+def test_a_stray_word_is_named_when_a_flag_after_it_is_missing() -> None:
+    with pytest.raises(ArgsIncompleteError, match="'stray' is not a flag"):
         find.check_complete({"service": "galera"}, ["stray", "-on-start=x"])
 
 
@@ -163,23 +172,23 @@ BASE = {"service": "galera", "domain": "cluster.local", "ns": "default", "on-sta
 )
 def test_a_plan_is_refused_for(name: str, text: str) -> None:
     with pytest.raises(UsageError):
-        find.plan({**BASE, name: text}, {}, "mysql-0")
+        find.make_plan({**BASE, name: text}, {}, "mysql-0")
 
 
 def test_a_plan_has_the_own_name_from_pod_name_before_the_host_name() -> None:
-    assert find.plan(BASE, {}, "MySQL-0").own == "mysql-0.galera.default.svc.cluster.local"
-    assert find.plan(BASE, {"POD_NAME": "mysql-1"}, "node-7").own == "mysql-1.galera.default.svc.cluster.local"
+    assert find.make_plan(BASE, {}, "MySQL-0").own == "mysql-0.galera.default.svc.cluster.local"
+    assert find.make_plan(BASE, {"POD_NAME": "mysql-1"}, "node-7").own == "mysql-1.galera.default.svc.cluster.local"
 
 
 def test_a_plan_takes_pod_namespace_only_without_the_flag() -> None:
     without = {name: text for name, text in BASE.items() if name != "ns"}
 
-    assert find.plan(without, {"POD_NAMESPACE": "db"}, "x").names.namespace == "db"
-    assert find.plan(BASE, {"POD_NAMESPACE": "db"}, "x").names.namespace == "default"
-    assert find.plan({**without, "service": "galera.db"}, {"POD_NAMESPACE": "web"}, "x").names.namespace == "db"
+    assert find.make_plan(without, {"POD_NAMESPACE": "db"}, "x").names.namespace == "db"
+    assert find.make_plan(BASE, {"POD_NAMESPACE": "db"}, "x").names.namespace == "default"
+    assert find.make_plan({**without, "service": "galera.db"}, {"POD_NAMESPACE": "web"}, "x").names.namespace == "db"
 
 
 def test_a_plan_settles_between_two_times() -> None:
-    rules = find.plan({**BASE, "settle": "3:10"}, {}, "x").rules
+    rules = find.make_plan({**BASE, "settle": "3:10"}, {}, "x").rules
 
     assert (rules.settle_min, rules.settle_max) == (3, 10)

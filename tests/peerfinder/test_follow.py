@@ -18,7 +18,7 @@ from peerfinder import poll
 from peerfinder.commands import find
 from peerfinder.core.status import Status
 from peerfinder.dns import lookup
-from peerfinder.dns.lookup import Found, Memory
+from peerfinder.dns.lookup import FoundPeers, LookupCache
 from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import (
     AnswerInvalidError,
@@ -37,7 +37,7 @@ OWN = "mysql-0"
 START = 1000.0
 
 LONG = 120.0
-"""Whoever stays for so long has been handed over: more than all patience of these flags together. Seconds."""
+"""Peers that are unchanged for this time must have been delivered: longer than all delays of these flags. Seconds."""
 
 
 class OverError(Exception):
@@ -73,9 +73,9 @@ class Look:
 
     at: float
     seen: tuple[str, ...] | None
-    """The peers; None: there was no answer, or it said that there is no such name."""
+    """The peers; None: there was no answer, or the name does not exist."""
     trouble: bool
-    """Whether the servers were in trouble: that there is no such name is an answer."""
+    """Whether the servers were in trouble. That a name does not exist is an answer."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class World(Signals):
         return START + sum(part.seconds for part in self.parts)
 
     def part(self) -> Part:
-        """Give what DNS is like now."""
+        """Return what DNS is like now."""
         end = START
         for part in self.parts:
             end += part.seconds
@@ -104,13 +104,15 @@ class World(Signals):
                 return part
         raise OverError
 
-    def found(self, _names: object, _question: str, _servers: Nameservers, seconds: float, _memory: Memory) -> Found:
+    def find_srv(
+        self, _names: object, _srv_name: str, _servers: Nameservers, seconds: float, _cache: LookupCache
+    ) -> FoundPeers:
         assert 0 < seconds <= poll.LOOKUP_SECONDS
         part = self.part()
         if part.pods:
             self.seen = tuple(sorted(fqdn(*part.pods[len(self.looks) % len(part.pods)])))
             self.looks.append(Look(self.now, self.seen, trouble=False))
-            return Found(self.seen)
+            return FoundPeers(self.seen)
         self.looks.append(Look(self.now, None, trouble=part.fault != "missing"))
         if part.fault == "silent":
             self.now += seconds
@@ -165,49 +167,49 @@ FLAGS = st.fixed_dictionaries(
 )
 
 
-def played(
+def play(
     parts: Sequence[Part], results: Sequence[tuple[float, bool]], values: dict[str, str]
 ) -> tuple[World, Status, BaseException | None]:
-    """Let the loop go through a course; give what it did and how it ended."""
+    """Let the loop go through a course; return what it did and how it ended."""
     base = {"service": "galera", "ns": "default", "domain": "cluster.local", "on-start": "x", "on-change": "y"}
-    plan, world, told = find.plan(base | values, {}, OWN), World(parts, results), Status(START)
+    plan, world, status = find.make_plan(base | values, {}, OWN), World(parts, results), Status(START)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "found", world.found)
+        patch.setattr(lookup, "find_srv", world.find_srv)
         patch.setattr(poll, "run", world.run)
         patch.setattr(poll, "monotonic", lambda: world.now)
         patch.setattr(poll, "process_time", lambda: 0.0)
         try:
-            poll.follow(plan, world, world.line, told)
+            poll.follow(plan, world, world.line, status)
         except (OverError, PeerFinderError) as exc:
-            return world, told, exc
-    return world, told, None
+            return world, status, exc
+    return world, status, None
 
 
 THREE, TWO = frozenset({"mysql-0", "mysql-1", "mysql-2"}), frozenset({"mysql-0", "mysql-1"})
 
 
 @settings(max_examples=200)
-@example([Part(2, (THREE,)), Part(4, (TWO,)), Part(2), Part(LONG, (TWO,))], [], {}).via("patience begins anew")
+@example([Part(2, (THREE,)), Part(4, (TWO,)), Part(2), Part(LONG, (TWO,))], [], {}).via("the delay begins again")
 @given(PARTS, RESULTS, FLAGS)
 def test_in_any_course(parts: list[Part], results: list[tuple[float, bool]], values: dict[str, str]) -> None:
-    world, told, ended = played(parts, results, values)
+    world, status, ended = play(parts, results, values)
 
-    hooks_are_right(world, values)
-    questions_are_few(world, values)
-    who_stays_is_handed_over(world, values, ended)
-    the_end_is_right(world, values, ended)
-    assert sum(told.lookups.values()) == len(world.looks)
-    assert sum(told.hooks.values()) == len([call for call in world.calls if call.well])
+    check_hooks(world, values)
+    check_questions(world, values)
+    check_steady_peers(world, values, ended)
+    check_end(world, values, ended)
+    assert sum(status.lookups.values()) == len(world.looks)
+    assert sum(status.hooks.values()) == len([call for call in world.calls if call.well])
     flapping = (world.now - START) / 30 * 4
     assert len(world.lines) <= 3 * len(parts) + 2 * len(world.calls) + flapping + 2, "transitions only"
 
 
-def hooks_are_right(world: World, values: dict[str, str]) -> None:
+def check_hooks(world: World, values: dict[str, str]) -> None:
     """Judge what hooks got."""
     before: Call | None = None
     for call in world.calls:
         assert call.peers, "an empty list"
-        assert set(call.seen) <= set(call.peers), "without somebody who is there"
+        assert set(call.seen) <= set(call.peers), "without a peer that is there"
         assert "no-require-self" in values or fqdn(OWN)[0] in call.seen
         assert call.event == ("on-change" if before else "on-start")
         assert before is None or call.peers != before.peers, "the same peers again"
@@ -215,7 +217,7 @@ def hooks_are_right(world: World, values: dict[str, str]) -> None:
             assert len(call.seen) >= int(values.get("min-peers", "1"))
         for peer in set(before.peers if before else ()) - set(call.peers):
             assert was_gone(world, peer, call.at, float(values.get("remove-after", "6"))), (
-                "without somebody just missed"
+                "without a peer that was missing only for a moment"
             )
         before = call if call.well else before
 
@@ -236,9 +238,9 @@ def was_gone(world: World, peer: str, until: float, patience: float) -> bool:
     return gone
 
 
-def questions_are_few(world: World, values: dict[str, str]) -> None:
+def check_questions(world: World, values: dict[str, str]) -> None:
     """Judge how often was asked."""
-    interval = find.pace(values).interval
+    interval = find.read_pace(values).interval
     failed = 0
     for look, after in pairwise(world.looks):
         failed = failed + 1 if look.trouble else 0
@@ -247,11 +249,11 @@ def questions_are_few(world: World, values: dict[str, str]) -> None:
         assert after.at - look.at >= 0.1 - 1e-6, "DNS is flooded"
         if look.trouble:
             least = min(interval, 0.1 * 2 ** min(failed, 9)) * 0.975
-            assert after.at - look.at >= least - 1e-6, "who is in trouble is pressed"
+            assert after.at - look.at >= least - 1e-6, "a server in trouble gets too many questions"
 
 
-def who_stays_is_handed_over(world: World, values: dict[str, str], ended: BaseException | None) -> None:
-    """Judge that nobody is forgotten: what DNS says for long, the last hook has got."""
+def check_steady_peers(world: World, values: dict[str, str], ended: BaseException | None) -> None:
+    """Judge that no peer is forgotten: the last hook has got every answer that lasted."""
     at = START
     for part in world.parts:
         at += part.seconds
@@ -266,7 +268,7 @@ def who_stays_is_handed_over(world: World, values: dict[str, str], ended: BaseEx
                 assert well[-1].peers == peers
 
 
-def the_end_is_right(world: World, values: dict[str, str], ended: BaseException | None) -> None:
+def check_end(world: World, values: dict[str, str], ended: BaseException | None) -> None:
     """Judge why it ended."""
     retries = int(values.get("hook-retries", "0"))
     tail = [call.well for call in world.calls[-retries - 1 :]]
@@ -290,7 +292,7 @@ def test_a_change_is_seen_after_half_the_interval_on_average(interval: str, mean
     chance = random.Random(7)
     parts = [Part(chance.uniform(60, 70), (TWO if number % 2 else THREE,)) for number in range(200)]
 
-    world, _, _ = played(parts, [], {"interval": interval, "remove-after": "0"})
+    world, _, _ = play(parts, [], {"interval": interval, "remove-after": "0"})
 
     changes = list(accumulate((part.seconds for part in parts), initial=START))[1:-1]
     delays = [call.at - at for at, call in zip(changes, world.calls[1:], strict=True)]
@@ -303,27 +305,27 @@ def test_a_change_is_seen_after_half_the_interval_on_average(interval: str, mean
 def test_a_peer_that_stays_away_is_gone_after_its_time_and_no_later() -> None:
     parts = [Part(60, (THREE,)), Part(60, (TWO,))]
 
-    world, _, _ = played(parts, [], {"interval": "5"})
+    world, _, _ = play(parts, [], {"interval": "5"})
 
     first = next(look.at for look in world.looks if look.at >= START + 60)
     assert world.calls[1].at - first == pytest.approx(6)
 
 
-def test_nobody_is_unseen_while_a_hook_runs_and_nobody_looks() -> None:
+def test_no_peer_is_unseen_while_a_hook_runs_and_no_lookup_happens() -> None:
     """The answer with web-0 lacks mysql-2, which lags; so does the first one after the hook, and then it is there."""
     lagging = TWO | {"web-0"}
     parts = [Part(30, (THREE,)), Part(24, (lagging,)), Part(LONG, (THREE | {"web-0"},))]
 
-    world, _, _ = played(parts, [(0.0, True), (20.0, True)], {})
+    world, _, _ = play(parts, [(0.0, True), (20.0, True)], {})
 
-    assert [len(call.peers) for call in world.calls] == [3, 4], "not without mysql-2, for whom nobody waited"
+    assert [len(call.peers) for call in world.calls] == [3, 4], "not without mysql-2, whose delay had not begun"
 
 
 def test_a_course_is_really_played() -> None:
     """Three pods; one goes, DNS falls silent, it comes back, the hook fails once."""
     parts = [Part(30, (THREE,)), Part(30, (TWO,)), Part(60, fault="silent"), Part(LONG, (THREE,))]
 
-    world, told, ended = played(parts, [(0.0, True), (0.0, True), (0.0, False)], {"hook-retries": "1"})
+    world, status, ended = play(parts, [(0.0, True), (0.0, True), (0.0, False)], {"hook-retries": "1"})
 
     assert [(call.event, len(call.peers), call.well) for call in world.calls] == [
         ("on-start", 3, True),
@@ -332,6 +334,6 @@ def test_a_course_is_really_played() -> None:
         ("on-change", 3, True),
     ]
     assert isinstance(ended, OverError)
-    assert told.hooks_failed == {"on-start": 0, "on-change": 1}
+    assert status.hooks_failed == {"on-start": 0, "on-change": 1}
     assert 36 <= world.calls[1].at - START <= 38.2, "unseen for 6 s"
     assert any("silent" in line for line in world.lines)

@@ -14,18 +14,17 @@ import dns.message
 import dns.rrset
 import pytest
 
-from peerfinder.core.names import Names, names_of
-from peerfinder.core.observations import Observed
-from peerfinder.core.observations import Server as Seen
+from peerfinder.core.names import Names, build_names
+from peerfinder.core.observations import Observations, ServerReplies
 from peerfinder.core.peers import is_name
-from peerfinder.dns.lookup import addresses, found
+from peerfinder.dns.lookup import find_addresses, find_srv
 from peerfinder.dns.nameservers import SERVERS_MAX, Nameservers
 from peerfinder.dns.probe import ask
 from peerfinder.doctor.examine import examine
 from peerfinder.errors import PeerFinderError
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import SUFFIX, fqdn
-from tests.peerfinder.test_domain import NORMAL
+from tests.peerfinder.test_names import NORMAL
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
 """For each of the tests here."""
@@ -80,8 +79,8 @@ SEEDS: tuple[Octets, ...] = (
 )
 
 
-def broken(wire: bytes, dice: random.Random) -> bytes:
-    """Break a message in a few places, the id mostly left as it is so that somebody reads on."""
+def corrupt(wire: bytes, dice: random.Random) -> bytes:
+    """Break a message in a few places, mostly not in the id, so that it is parsed."""
     octets = bytearray(wire)
     for _ in range(dice.choice([0, 1, 1, 2, 3, 8])):
         at = dice.randrange(2 if dice.random() < 0.95 else 0, max(3, len(octets)))
@@ -105,8 +104,8 @@ def broken(wire: bytes, dice: random.Random) -> bytes:
 
 
 @contextmanager
-def noted(seed: int) -> Iterator[random.Random]:
-    """Give a dice; whatever goes wrong with it tells how to have it again."""
+def note_seed(seed: int) -> Iterator[random.Random]:
+    """Return a random generator; an error in the body gets a note with its seed."""
     try:
         yield random.Random(seed)
     except BaseException as exc:
@@ -115,7 +114,7 @@ def noted(seed: int) -> Iterator[random.Random]:
 
 
 def seeds(enough: Callable[[], bool] = lambda: True) -> Iterator[int]:
-    """Give numbers until the time is over, and on a busy machine for a minute more until it is enough."""
+    """Return numbers until the time is over, and on a busy machine for a minute more until it is enough."""
     end, seed = monotonic() + SECONDS, int(os.environ.get("FUZZ_SEED", random.randrange(2**40)))
     while monotonic() < end or (not enough() and monotonic() < end + 60):
         yield seed
@@ -123,37 +122,38 @@ def seeds(enough: Callable[[], bool] = lambda: True) -> Iterator[int]:
 
 
 def true_peers(servers: Nameservers) -> bool:
-    told = found(NAMES, SUFFIX, servers, 1.0)
-    assert told.peers
-    assert all(is_name(name) and name.endswith(f".{SUFFIX}") for name in told.peers)
-    assert all(ip_address(address) for address in told.glue.values())
-    return told.peers != (*fqdn("mysql-7"),)
+    found = find_srv(NAMES, SUFFIX, servers, 1.0)
+    assert found.peers
+    assert all(is_name(name) and name.endswith(f".{SUFFIX}") for name in found.peers)
+    assert all(ip_address(address) for address in found.glue.values())
+    return found.peers != (*fqdn("mysql-7"),)
 
 
 def true_addresses(servers: Nameservers) -> bool:
-    return all(ip_address(address) for address in addresses(SUFFIX, servers, 1.0))
+    return all(ip_address(address) for address in find_addresses(SUFFIX, servers, 1.0))
 
 
-def whatever_doctor_sees(servers: Nameservers) -> bool:
+def any_findings(servers: Nameservers) -> bool:
     reply = ask(SUFFIX, "SRV", servers.servers[0], 1.0)
-    examine(Observed(NAMES, fqdn("mysql-0")[0], servers=(Seen("server", (reply,), reply, reply, reply, reply),)))
+    replies = ServerReplies("server", (reply,), reply, reply, reply, reply)
+    examine(Observations(NAMES, fqdn("mysql-0")[0], servers=(replies,)))
     return bool(reply.records)
 
 
-@pytest.mark.parametrize("reader", [true_peers, true_addresses, whatever_doctor_sees], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("reader", [true_peers, true_addresses, any_findings], ids=lambda reader: reader.__name__)
 @pytest.mark.parametrize("tcp_only", [False, True], ids=["UDP", "TCP"])
 def test_a_broken_answer_gives(reader: Callable[[Nameservers], bool], tcp_only: bool) -> None:
     def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:
         if tcp_only and not over_tcp:
             return [answer(query, [], truncated=True)]
-        wire = broken(dice.choice(SEEDS)(query), dice)
+        wire = corrupt(dice.choice(SEEDS)(query), dice)
         return [framed(wire)] if over_tcp else [wire, answer(query, fqdn("mysql-7"))]
 
     accepted: list[bool] = []
     with Liar(lie) as liar:
         servers = Nameservers.from_text(liar.nameserver)
         for seed in seeds(lambda: any(accepted)):
-            with noted(seed) as dice:
+            with note_seed(seed) as dice:
                 began = monotonic()
                 try:
                     accepted.append(reader(servers))
@@ -166,11 +166,11 @@ def test_a_broken_answer_gives(reader: Callable[[Nameservers], bool], tcp_only: 
 
 def test_a_broken_resolv_conf_gives_names_and_servers_or_an_error_of_ours() -> None:
     for seed in seeds():
-        with noted(seed) as dice:
-            text = broken(NORMAL.encode() * dice.randrange(1, 4), dice).decode(errors="replace")
+        with note_seed(seed) as dice:
+            text = corrupt(NORMAL.encode() * dice.randrange(1, 4), dice).decode(errors="replace")
             assert 1 <= len(Nameservers.from_resolv_conf(text).servers) <= SERVERS_MAX
             try:
-                assert is_name(names_of("galera", "", "", text).domain)
+                assert is_name(build_names("galera", "", "", text).domain)
             except PeerFinderError as exc:
                 message = str(exc)
                 assert message.isprintable(), message

@@ -11,7 +11,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.peerfinder.pod import Pod, needs_root
-from tests.peerfinder.program import PROGRAM, end, fqdn, until
+from tests.peerfinder.program import PROGRAM, end, fqdn, wait_until
 
 pytestmark = [pytest.mark.knot, needs_root]
 
@@ -69,7 +69,7 @@ echo "ETCD_INITIAL_CLUSTER=$cluster"
 """
 
 
-def script(folder: Path, text: str) -> Path:
+def write_script(folder: Path, text: str) -> Path:
     path = folder / "on-start.sh"
     path.write_text(text.replace("FOLDER", str(folder)))
     path.chmod(0o755)
@@ -85,7 +85,7 @@ def pod(galera: Knot, tmp_path: Path) -> Pod:
 def test_the_galera_init_container_of_2016(pod: Pod, tmp_path: Path) -> None:
     (tmp_path / "my-galera.cnf").write_text("wsrep_node_address=127.0.0.1\nwsrep_cluster_address=gcomm://\n")
 
-    ended = pod.run([f'-on-start="{script(tmp_path, GALERA)}"', "-service=galera"])
+    ended = pod.run([f'-on-start="{write_script(tmp_path, GALERA)}"', "-service=galera"])
 
     assert ended.status == 0, ended.err
     assert (tmp_path / "my-galera.cnf").read_text().splitlines() == [
@@ -95,7 +95,7 @@ def test_the_galera_init_container_of_2016(pod: Pod, tmp_path: Path) -> None:
 
 
 def test_the_chart_of_mongodb(pod: Pod, tmp_path: Path) -> None:
-    ended = pod.run([f"-on-start={script(tmp_path, MONGODB)}", "-service=galera"])
+    ended = pod.run([f"-on-start={write_script(tmp_path, MONGODB)}", "-service=galera"])
 
     assert ended.out.split() == [f"self={THREE[0]}", f"others={THREE[1]}", THREE[2]]
 
@@ -104,26 +104,26 @@ def test_the_chart_of_mongodb(pod: Pod, tmp_path: Path) -> None:
 def test_the_init_container_of_cockroachdb(galera: Knot, pod: Pod, tmp_path: Path, count: int) -> None:
     galera.publish(pods("galera", numbered_pods(count)))
 
-    ended = pod.run(["-on-start", str(script(tmp_path, COCKROACH)), "-service", "galera"])
+    ended = pod.run(["-on-start", str(write_script(tmp_path, COCKROACH)), "-service", "galera"])
 
     assert ended.status == 0
     assert (tmp_path / "cluster-exists-marker").exists() == (count > 1)
 
 
 def test_the_pet_of_zookeeper(pod: Pod, tmp_path: Path) -> None:
-    ended = pod.run([f'--on-start="{script(tmp_path, ZOOKEEPER)}"', "--service=galera"])
+    ended = pod.run([f'--on-start="{write_script(tmp_path, ZOOKEEPER)}"', "--service=galera"])
 
     assert ended.out.split() == [*(f"server.{n}={peer}:2888:3888" for n, peer in enumerate(THREE, 1)), "myid=1"]
 
 
 def test_the_pet_of_redis(pod: Pod, tmp_path: Path) -> None:
-    ended = pod.run(['-on-start="%s"' % script(tmp_path, REDIS), "-service=galera"])  # noqa: UP031 - quotes inside
+    ended = pod.run(['-on-start="%s"' % write_script(tmp_path, REDIS), "-service=galera"])  # noqa: UP031 - quotes inside
 
     assert ended.out == f"master {THREE[0]}\n"
 
 
 def test_a_list_for_etcd(pod: Pod, tmp_path: Path) -> None:
-    ended = pod.run([f"-on-start={script(tmp_path, ETCD)}", "-service=galera"])
+    ended = pod.run([f"-on-start={write_script(tmp_path, ETCD)}", "-service=galera"])
 
     pairs = ",".join(f"mysql-{n}=http://{peer}:2380" for n, peer in enumerate(THREE))
     assert ended.out == f"ETCD_INITIAL_CLUSTER={pairs}\n"
@@ -135,9 +135,9 @@ def test_the_bare_command_of_the_documentation(pod: Pod) -> None:
 
 def test_background_use_with_both_hooks(galera: Knot, pod: Pod, tmp_path: Path) -> None:
     process = pod.begin([f"-on-start=cat > {tmp_path}/start", f"-on-change=cat > {tmp_path}/change", "-service=galera"])
-    until((tmp_path / "start").exists)
+    wait_until((tmp_path / "start").exists)
     galera.publish(pods("galera", numbered_pods(4)))
-    until(lambda: (tmp_path / "change").exists() and len((tmp_path / "change").read_text().split()) == 4)
+    wait_until(lambda: (tmp_path / "change").exists() and len((tmp_path / "change").read_text().split()) == 4)
 
     process.terminate()
     assert end(process).status == 143
@@ -148,7 +148,7 @@ def test_the_database_itself_as_hook_with_the_users_arguments(pod: Pod, tmp_path
     path.write_text(f'#!/bin/sh\ntrap "exit 0" TERM\necho "$@" > {tmp_path}/args\nwhile :; do sleep 0.1; done\n')
     path.chmod(0o755)
     process = pod.begin(["-service=galera", f"-on-start={path} --max_connections=200 --character-set-server=utf8mb4"])
-    until((tmp_path / "args").exists)
+    wait_until((tmp_path / "args").exists)
     sleep(0.5)
     assert process.poll() is None, "nothing limits it by default"
     process.send_signal(signal.SIGTERM)
@@ -168,7 +168,7 @@ def test_klog_and_api_flags_are_accepted_with_one_warning(pod: Pod) -> None:
     assert "without effect here: -hosts-file -logtostderr -stderrthreshold -v" in warnings[0]
 
 
-def test_a_selector_beside_a_service_is_told_and_the_service_is_used(pod: Pod) -> None:
+def test_a_selector_beside_a_service_is_reported_and_the_service_is_used(pod: Pod) -> None:
     ended = pod.run(["-selector=app=mysql", "-service=galera", "-address-type=IP", "-on-start=cat"])
 
     assert (ended.status, ended.out.split()) == (0, list(numbered_pods(3).values()))
@@ -208,7 +208,7 @@ def test_perconas_quiet_period_is_that_of_peer_list_only(galera: Knot, tmp_path:
     link.symlink_to(PROGRAM)
     proxy = Pod(tmp_path, galera.nameserver, name="haproxy-0")
     process = proxy.begin([f"-on-change=wc -l >> {tmp_path}/calls", "-service=galera"], str(link))
-    until((tmp_path / "calls").exists)
+    wait_until((tmp_path / "calls").exists)
     galera.publish(pods("galera", numbered_pods(4)))
     sleep(4)
     process.terminate()

@@ -22,7 +22,7 @@ class Row(NamedTuple):
     here: str
 
 
-def rows() -> Iterator[Row]:
+def read_rows() -> Iterator[Row]:
     table = PAGE.read_text().partition("## Flag by flag")[2].partition("\n## ")[0]
     head, _, *body = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
     for flag, *marks, here in body:
@@ -30,7 +30,7 @@ def rows() -> Iterator[Row]:
         yield Row(flag.strip(" `-"), had, here.strip())
 
 
-ROWS = tuple(rows())
+ROWS = tuple(read_rows())
 
 KEPT: dict[str, tuple[str, Callable[[Plan], object], object]] = {
     "service": ("galera", lambda plan: plan.names.service, "galera"),
@@ -40,10 +40,10 @@ KEPT: dict[str, tuple[str, Callable[[Plan], object], object]] = {
         '"/work-dir/on-start.sh"',
     ),
     "on-change": ("/on-change.sh", lambda plan: plan.on_change and plan.on_change.text, "/on-change.sh"),
-    "ns": ("db", lambda plan: plan.question, "galera.db.svc.cluster.local"),
+    "ns": ("db", lambda plan: plan.srv_name, "galera.db.svc.cluster.local"),
     "domain": ("iron-cluster", lambda plan: plan.own, "mysql-0.galera.default.svc.iron-cluster"),
     "address-type": ("IPv4", lambda plan: plan.address_type, "IPv4"),
-    "protocol": ("udp", lambda plan: plan.question, "_mysql._udp.galera.default.svc.cluster.local"),
+    "protocol": ("udp", lambda plan: plan.srv_name, "_mysql._udp.galera.default.svc.cluster.local"),
 }
 """A value for each, where it goes, and what it is there."""
 
@@ -52,15 +52,15 @@ BASE = ("-service=galera", "-on-start=x", "-domain=cluster.local")
 FORMS = (["-{}={}"], ["--{}={}"], ["-{}", "{}"], ["--{}", "{}"])
 
 
-def written(form: list[str], name: str, value: str) -> list[str]:
+def write_flag(form: list[str], name: str, value: str) -> list[str]:
     return [form[0].format(name, value), *(part.format(value) for part in form[1:])]
 
 
-def plan(*words: str) -> Plan:
+def make_plan(*words: str) -> Plan:
     values, rest = flags.parse([*BASE, *words], {})
     assert rest == []
     find.check_complete(values, rest)
-    return find.plan(values, {"POD_NAMESPACE": "default"}, "mysql-0")
+    return find.make_plan(values, {"POD_NAMESPACE": "default"}, "mysql-0")
 
 
 def test_the_page_has_every_flag_of_theirs_and_no_other() -> None:
@@ -77,20 +77,20 @@ def test_the_page_has_every_flag_of_theirs_and_no_other() -> None:
 def test_a_flag_that_is_kept_does_what_it_did(name: str, form: list[str]) -> None:
     value, place, expected = KEPT[name]
 
-    assert place(plan(*written(form, name, value))) == expected
-    assert place(plan()) != expected or name == "service", "it is the flag that did it"
+    assert place(make_plan(*write_flag(form, name, value))) == expected
+    assert place(make_plan()) != expected or name == "service", "it is the flag that did it"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=" ".join)
 @pytest.mark.parametrize("name", [name for name, has_value in flags.UNUSED.items() if has_value])
 def test_a_flag_without_effect_takes_its_value_and_nothing_else(name: str, form: list[str]) -> None:
-    assert plan(*written(form, name, "-3")) == plan()
+    assert make_plan(*write_flag(form, name, "-3")) == make_plan()
 
 
 @pytest.mark.parametrize("form", [["-{}"], ["--{}"], ["-{}=true"], ["-{}=false"]], ids=" ".join)
 @pytest.mark.parametrize("name", [name for name, has_value in flags.UNUSED.items() if not has_value])
 def test_a_switch_without_effect_takes_no_word_from_the_next_flag(name: str, form: list[str]) -> None:
-    assert plan(form[0].format(name), "-domain=k8s.lab") == plan("-domain=k8s.lab")
+    assert make_plan(form[0].format(name), "-domain=k8s.lab") == make_plan("-domain=k8s.lab")
 
 
 GENERATIONS = sorted({generation for row in ROWS for generation in row.generations})
@@ -102,7 +102,7 @@ def test_all_flags_of_a_generation_together_leave_those_that_are_kept(generation
     kept = [f"-{name}={KEPT[name][0]}" for name in had if name in KEPT]
     unused = [f"-{name}=1" for name in had if name in flags.UNUSED]
 
-    assert plan(*unused, *kept) == plan(*kept)
+    assert make_plan(*unused, *kept) == make_plan(*kept)
 
 
 @pytest.mark.parametrize("words", [("-selector=app=mysql",), ("-selector", "app=mysql", "-on-start=x")])

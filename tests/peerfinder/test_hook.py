@@ -1,4 +1,4 @@
-"""What a hook gets, and what becomes of us when it fails, hangs or misbehaves; seen from outside."""
+"""What a hook gets, and how we end when it fails, hangs or misbehaves; seen from outside."""
 
 import os
 import signal
@@ -10,17 +10,17 @@ from time import monotonic
 import dns.message
 import pytest
 
-from peerfinder.core.hook_input import VARIABLE_MAX, Handover
+from peerfinder.core.hook_input import VARIABLE_MAX, HookInput
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
-from tests.peerfinder.program import PROGRAM, Ended, begin, end, fqdn, run, until
+from tests.peerfinder.program import PROGRAM, Ended, begin, end, fqdn, run, wait_until
 
 pytestmark = pytest.mark.knot
 
 LIST = "".join(f"{name}\n" for name in fqdn("mysql-0", "mysql-1", "mysql-2"))
 
 
-def script(path: Path, text: str) -> Path:
+def write_script(path: Path, text: str) -> Path:
     path.write_text(text)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
@@ -33,13 +33,13 @@ def test_a_hook_gets_sorted_full_names_one_a_line(galera: Knot) -> None:
 
 
 def test_quotes_inside_the_flag_are_the_shells_as_old_manifests_have_them(galera: Knot, tmp_path: Path) -> None:
-    path = script(tmp_path / "on start.sh", "#!/bin/sh\ncat\n")
+    path = write_script(tmp_path / "on start.sh", "#!/bin/sh\ncat\n")
 
     assert run(f'-on-start="{path}"', nameserver=galera.nameserver).out == LIST
 
 
 def test_every_line_is_read_by_a_shell_loop_also_the_last(galera: Knot, tmp_path: Path) -> None:
-    path = script(tmp_path / "on-start.sh", '#!/bin/sh\nwhile read -r line; do echo "[$line]"; done\n')
+    path = write_script(tmp_path / "on-start.sh", '#!/bin/sh\nwhile read -r line; do echo "[$line]"; done\n')
 
     assert run(f"-on-start={path}", nameserver=galera.nameserver).out.split() == [f"[{n}]" for n in LIST.split()]
 
@@ -82,15 +82,15 @@ def test_a_hook_knows_the_event_and_its_own_name(galera: Knot) -> None:
     assert ended.out.split() == ["on-start", *fqdn("mysql-0"), "[]"]
 
 
-def test_a_hook_knows_who_came_and_who_went(galera: Knot, tmp_path: Path) -> None:
-    text = f'echo "$PEERFINDER_EVENT $PEERFINDER_COUNT +$PEERFINDER_ADDED -$PEERFINDER_REMOVED" >> {tmp_path}/told'
+def test_a_hook_gets_the_peers_that_came_and_went(galera: Knot, tmp_path: Path) -> None:
+    text = f'echo "$PEERFINDER_EVENT $PEERFINDER_COUNT +$PEERFINDER_ADDED -$PEERFINDER_REMOVED" >> {tmp_path}/calls'
     begin(f"-on-start={text}", f"-on-change={text}", "-remove-after=0", nameserver=galera.nameserver)
-    until(lambda: (tmp_path / "told").exists() and (tmp_path / "told").read_text().count("\n") == 1)
+    wait_until(lambda: (tmp_path / "calls").exists() and (tmp_path / "calls").read_text().count("\n") == 1)
     galera.publish(pods("galera", {"mysql-0": "127.0.0.1", "mysql-5": "127.0.0.2"}))
-    until(lambda: (tmp_path / "told").read_text().count("\n") == 2)
+    wait_until(lambda: (tmp_path / "calls").read_text().count("\n") == 2)
 
     names = {number: fqdn(f"mysql-{number}")[0] for number in (0, 1, 2, 5)}
-    assert (tmp_path / "told").read_text().splitlines() == [
+    assert (tmp_path / "calls").read_text().splitlines() == [
         f"on-start 3 +{names[0]} {names[1]} {names[2]} -",
         f"on-change 2 +{names[5]} -{names[1]} {names[2]}",
     ]
@@ -98,29 +98,29 @@ def test_a_hook_knows_who_came_and_who_went(galera: Knot, tmp_path: Path) -> Non
 
 def test_a_list_too_long_for_a_variable_is_left_out_and_the_hook_runs() -> None:
     before = {name: name for name in fqdn(*(f"mysql-{number}" for number in range(3000)))}
-    handover = Handover("on-change", "mysql-0", before, {"a": "a"})
+    hook_input = HookInput("on-change", "mysql-0", before, {"a": "a"})
 
-    environment = handover.environment({"PEERFINDER_REMOVED": "of an outer hook", "PATH": os.environ["PATH"]})
+    environment = hook_input.build_environment({"PEERFINDER_REMOVED": "of an outer hook", "PATH": os.environ["PATH"]})
 
     assert (environment["PEERFINDER_ADDED"], environment["PEERFINDER_COUNT"]) == ("a", "1")
     assert "PEERFINDER_REMOVED" not in environment
 
 
 def test_the_longest_variable_starts_a_program() -> None:
-    handover = Handover("on-start", "mysql-0", {}, {"x" * VARIABLE_MAX: ""})
-    text = ["sh", "-c", 'echo "${#PEERFINDER_ADDED}"']
+    hook_input = HookInput("on-start", "mysql-0", {}, {"x" * VARIABLE_MAX: ""})
+    argv, environment = ["sh", "-c", 'echo "${#PEERFINDER_ADDED}"'], hook_input.build_environment({})
 
-    told = subprocess.run(text, env=handover.environment({}), capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
 
-    assert told == f"{VARIABLE_MAX}\n"
+    assert done.stdout == f"{VARIABLE_MAX}\n"
 
 
 def test_a_hook_that_failed_is_run_again_with_the_newest_peers(galera: Knot, tmp_path: Path) -> None:
     text = f"cat > {tmp_path}/peers; echo x >> {tmp_path}/runs; [ -e {tmp_path}/well ]"
     process = begin(f"-on-start={text}", "-hook-retries=9", nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     galera.publish(pods("galera", numbered_pods(4)))
-    until(lambda: len((tmp_path / "runs").read_text().split()) > 1)
+    wait_until(lambda: len((tmp_path / "runs").read_text().split()) > 1)
     (tmp_path / "well").touch()
     ended = end(process)
 
@@ -208,7 +208,7 @@ def test_after_a_stop_signal_too_when_the_hook(
 ) -> None:
     hook = f"{text}; touch {tmp_path}/runs; while :; do sleep 0.05; done"
     process = begin(f"-on-start={hook}", f"-exit-status={whose}", nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     process.terminate()
 
     assert end(process).status == status
@@ -223,10 +223,10 @@ def test_what_is_no_end_of_a_hook_has_a_status_of_ours_in_any_case(galera: Knot)
 
 
 def test_a_file_without_a_shebang_is_a_shell_script(galera: Knot, tmp_path: Path) -> None:
-    assert run(f"-on-start={script(tmp_path / 'hook', 'cat')}", nameserver=galera.nameserver).out == LIST
+    assert run(f"-on-start={write_script(tmp_path / 'hook', 'cat')}", nameserver=galera.nameserver).out == LIST
 
 
-def limited(limits: str, *words: str, nameserver: str) -> Ended:
+def run_limited(limits: str, *words: str, nameserver: str) -> Ended:
     """Run with limits of a process, as a shell sets them."""
     named = ["-service=galera", "-ns=default", "-domain=cluster.local", f"-nameserver={nameserver}"]
     done = subprocess.run(
@@ -244,7 +244,7 @@ def limited(limits: str, *words: str, nameserver: str) -> Ended:
 @pytest.mark.parametrize("descriptors", [*range(7, 13), 16])
 def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, descriptors: int) -> None:
     """Passing lines on takes more of them than there are here, one after the other."""
-    ended = limited(f"ulimit -n {descriptors}", "-hook-output=lines", nameserver=galera.nameserver)
+    ended = run_limited(f"ulimit -n {descriptors}", "-hook-output=lines", nameserver=galera.nameserver)
 
     if descriptors == 16 or ended.status == 0:
         assert (ended.status, ended.out) == (0, "on-start: hook\n")
@@ -257,23 +257,23 @@ def test_with_so_few_descriptors_a_hook_runs_or_we_say_why_not(galera: Knot, des
     ("word", "status", "says"),
     [
         ("-hook-output=lines", 1, "the on-start hook cannot be started: can't start new thread\n"),
-        ("-health=./socket", 9, "nobody can answer at ./socket: can't start new thread; "),
+        ("-health=./socket", 9, "probes cannot be answered at ./socket: can't start new thread; "),
         ("-hook-output=plain", 0, ""),
     ],
     ids=["lines", "health", "neither needs one"],
 )
-def test_without_a_thread_we_say_what_cannot_be_done(
+def test_without_a_thread_the_message_names_what_cannot_be_done(
     galera: Knot, tmp_path: Path, word: str, status: int, says: str
 ) -> None:
     """A thread's stack is to be larger here than all memory that a process may have."""
-    ended = limited(f"cd {tmp_path} && ulimit -s 3000000 && ulimit -v 2000000", word, nameserver=galera.nameserver)
+    ended = run_limited(f"cd {tmp_path} && ulimit -s 3000000 && ulimit -v 2000000", word, nameserver=galera.nameserver)
 
     assert ended.status == status
     assert says in ended.err
 
 
 def test_a_hook_that_is_being_written_is_an_error(galera: Knot, tmp_path: Path) -> None:
-    hook = script(tmp_path / "hook", "true")
+    hook = write_script(tmp_path / "hook", "true")
     with hook.open("a"):
         ended = run(f"-on-start={hook}", nameserver=galera.nameserver)
 
@@ -282,8 +282,8 @@ def test_a_hook_that_is_being_written_is_an_error(galera: Knot, tmp_path: Path) 
 
 
 def test_a_hook_that_was_replaced_while_it_ran_is_the_new_one_the_next_time(galera: Knot, tmp_path: Path) -> None:
-    hook, new = tmp_path / "hook", script(tmp_path / "new", "echo new")
-    script(hook, f"mv {new} {hook}; exit 1")
+    hook, new = tmp_path / "hook", write_script(tmp_path / "new", "echo new")
+    write_script(hook, f"mv {new} {hook}; exit 1")
 
     assert run(f"-on-start={hook}", "-hook-retries=1", nameserver=galera.nameserver).out == "new\n"
 
@@ -353,7 +353,7 @@ def test_a_hook_that_hangs_is_killed_with_its_group_at_its_limit(galera: Knot, t
 
     assert ended.status == 7
     assert "-hook-timeout" in ended.err
-    until(lambda: not alive(int((tmp_path / "pid").read_text())))
+    wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())))
 
 
 def test_a_hook_that_ignores_term_is_killed_at_its_limit(galera: Knot) -> None:
@@ -387,7 +387,7 @@ def test_a_hook_inherits_only_the_three_standard_streams(galera: Knot) -> None:
     assert run("-on-start=exec ls /proc/self/fd", nameserver=galera.nameserver).out.split() == ["0", "1", "2", "3"]
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

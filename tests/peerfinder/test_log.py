@@ -1,10 +1,10 @@
-"""What is worth a log line: transitions, and the cure of a state that lasts."""
+"""What is logged: transitions, and the cure of a state that lasts."""
 
 import pytest
 
 from peerfinder.core.watch import Due, Wait
 from peerfinder.errors import AnswerInvalidError, LookupFailedError, NoRecordsError
-from peerfinder.log import CURES, Teller, write
+from peerfinder.log import CURES, StateLog, write
 
 Line = tuple[str, str, str]
 
@@ -15,51 +15,51 @@ def lines() -> list[Line]:
 
 
 @pytest.fixture
-def teller(lines: list[Line]) -> Teller:
-    return Teller(lambda level, event, message: lines.append((level, event, message)))
+def state_log(lines: list[Line]) -> StateLog:
+    return StateLog(lambda level, event, message: lines.append((level, event, message)))
 
 
-def test_a_state_is_told_once_and_its_cure_once(teller: Teller, lines: list[Line]) -> None:
+def test_a_state_is_logged_once_and_its_cure_once(state_log: StateLog, lines: list[Line]) -> None:
     for second in range(100):
-        teller.tell(NoRecordsError("x"), "waiting", float(second))
+        state_log.log_change(NoRecordsError("x"), "waiting", float(second))
 
     assert [message for _, _, message in lines] == ["waiting", f"waiting; {CURES[NoRecordsError]}"]
 
 
-def test_a_refused_answer_carries_its_cure_itself(teller: Teller, lines: list[Line]) -> None:
+def test_a_refused_answer_carries_its_cure_itself(state_log: StateLog, lines: list[Line]) -> None:
     for second in range(100):
-        teller.tell(AnswerInvalidError("x"), "refused; check -service", float(second))
+        state_log.log_change(AnswerInvalidError("x"), "refused; check -service", float(second))
 
     assert [message for _, _, message in lines] == ["refused; check -service"]
 
 
-def test_a_steady_state_is_never_told(teller: Teller, lines: list[Line]) -> None:
-    teller.tell(Due({"a": "a"}), "due", 0.0)
+def test_a_steady_state_is_never_logged(state_log: StateLog, lines: list[Line]) -> None:
+    state_log.log_change(Due({"a": "a"}), "due", 0.0)
     for second in range(100):
-        teller.tell(Wait.STEADY, "steady", float(second))
+        state_log.log_change(Wait.STEADY, "steady", float(second))
 
     assert lines == []
 
 
-def test_a_failure_and_its_end_are_told(teller: Teller, lines: list[Line]) -> None:
-    teller.tell(LookupFailedError("x"), "failed", 0.0)
-    teller.tell(Wait.STEADY, "back", 1.0)
+def test_a_failure_and_its_end_are_logged(state_log: StateLog, lines: list[Line]) -> None:
+    state_log.log_change(LookupFailedError("x"), "failed", 0.0)
+    state_log.log_change(Wait.STEADY, "back", 1.0)
 
     assert [(level, event) for level, event, _ in lines] == [("warning", "dns-failed"), ("info", "steady")]
 
 
-def test_a_state_that_comes_and_goes_does_not_fill_the_log(teller: Teller, lines: list[Line]) -> None:
+def test_a_state_that_comes_and_goes_does_not_fill_the_log(state_log: StateLog, lines: list[Line]) -> None:
     for second in range(100):
-        teller.tell(LookupFailedError("x") if second % 2 else Wait.STEADY, "x", float(second))
+        state_log.log_change(LookupFailedError("x") if second % 2 else Wait.STEADY, "x", float(second))
 
     assert len(lines) < 12
 
 
-def test_a_state_that_stays_after_coming_and_going_is_told(teller: Teller, lines: list[Line]) -> None:
-    teller.tell(LookupFailedError("x"), "failed", 0.0)
-    teller.tell(Wait.STEADY, "back", 1.0)
+def test_a_state_that_stays_after_coming_and_going_is_logged(state_log: StateLog, lines: list[Line]) -> None:
+    state_log.log_change(LookupFailedError("x"), "failed", 0.0)
+    state_log.log_change(Wait.STEADY, "back", 1.0)
     for second in range(2, 60):
-        teller.tell(LookupFailedError("x"), "failed again", float(second))
+        state_log.log_change(LookupFailedError("x"), "failed again", float(second))
 
     assert lines[-1][2].startswith("failed again")
 
@@ -69,9 +69,9 @@ def test_a_state_that_stays_after_coming_and_going_is_told(teller: Teller, lines
     [(AnswerInvalidError, "answer-invalid"), (NoRecordsError, "no-records"), (LookupFailedError, "dns-failed")],
 )
 def test_each_state_has_an_event_of_its_own(
-    teller: Teller, lines: list[Line], error: type[LookupFailedError], event: str
+    state_log: StateLog, lines: list[Line], error: type[LookupFailedError], event: str
 ) -> None:
-    teller.tell(error("x"), "x", 0.0)
+    state_log.log_change(error("x"), "x", 0.0)
 
     assert lines[0][1] == event
 

@@ -1,4 +1,4 @@
-"""The SRV set of a Service from real and from lying servers: whole and valid, or an error."""
+"""The SRV set of a Service from real and from lying servers: complete and valid, or an error."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerfinder.core.names import Names
-from peerfinder.dns.lookup import Found, address, addresses, found, peers
-from peerfinder.dns.nameservers import Nameservers, Server, resolv_conf
+from peerfinder.dns.lookup import FoundPeers, find_address, find_addresses, find_peers, find_srv
+from peerfinder.dns.nameservers import Nameservers, Server, read_resolv_conf
 from peerfinder.errors import (
     AnswerInvalidError,
     AnswerWithheldError,
@@ -31,18 +31,18 @@ from tests.peerfinder.program import SUFFIX, fqdn
 GALERA = Names("galera", "default", "cluster.local")
 
 
-def at(*servers: Knot | Liar) -> Nameservers:
+def to_nameservers(*servers: Knot | Liar) -> Nameservers:
     return Nameservers.from_text(",".join(server.nameserver for server in servers))
 
 
-def told(lie: Lie, seconds: float = 5.0) -> tuple[str, ...]:
+def look_up(lie: Lie, seconds: float = 5.0) -> tuple[str, ...]:
     with Liar(lie) as liar:
-        return peers(GALERA, at(liar), seconds)
+        return find_peers(GALERA, to_nameservers(liar), seconds)
 
 
 @pytest.mark.knot
 def test_the_peers_of_a_headless_service_are_found(galera: Knot) -> None:
-    assert list(peers(GALERA, at(galera), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
+    assert list(find_peers(GALERA, to_nameservers(galera), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
 @pytest.mark.knot
@@ -52,21 +52,21 @@ def test_peers_are_found_at_an_ipv6_server(tmp_path: Path, count: int) -> None:
     with Knot(tmp_path, address="::1") as knot:
         knot.publish(pods("galera", numbered_pods(count)))
 
-        assert len(peers(GALERA, at(knot), 5)) == count
+        assert len(find_peers(GALERA, to_nameservers(knot), 5)) == count
 
 
 @pytest.mark.knot
 def test_peers_are_found_by_the_name_of_a_port(galera: Knot) -> None:
-    assert len(peers(GALERA, at(galera), 5, "mysql")) == 3
+    assert len(find_peers(GALERA, to_nameservers(galera), 5, "mysql")) == 3
     with pytest.raises(NoRecordsError):
-        peers(GALERA, at(galera), 5, "other")
+        find_peers(GALERA, to_nameservers(galera), 5, "other")
 
 
 @pytest.mark.knot
 def test_several_ports_of_a_pod_are_one_peer(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(3), ports=["mysql", "ist", "sst", "bootstrap"]))
 
-    assert list(peers(GALERA, at(knot), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
+    assert list(find_peers(GALERA, to_nameservers(knot), 5)) == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
 @pytest.mark.knot
@@ -74,7 +74,7 @@ def test_several_ports_of_a_pod_are_one_peer(knot: Knot) -> None:
 def test_so_many_peers_are_found_over_udp_or_tcp(knot: Knot, count: int) -> None:
     knot.publish(pods("galera", numbered_pods(count)))
 
-    assert len(peers(GALERA, at(knot), 20)) == count
+    assert len(find_peers(GALERA, to_nameservers(knot), 20)) == count
 
 
 @pytest.mark.knot
@@ -82,15 +82,15 @@ def test_more_peers_than_fit_one_message_are_unknown_and_not_a_part_of_them(knot
     knot.publish(pods("galera", numbered_pods(1100)))
 
     with pytest.raises(AnswerWithheldError, match="SERVFAIL"):
-        peers(GALERA, at(knot), 5)
+        find_peers(GALERA, to_nameservers(knot), 5)
 
 
 @pytest.mark.knot
 def test_the_addresses_that_come_with_the_records_need_no_question(galera: Knot) -> None:
-    known = found(GALERA, GALERA.suffix, at(galera), 5)
+    known = find_srv(GALERA, GALERA.suffix, to_nameservers(galera), 5)
     asked = galera.questions()
 
-    got = [address(name, "IP", known, at(galera), 5) for name in known.peers]
+    got = [find_address(name, "IP", known, to_nameservers(galera), 5) for name in known.peers]
 
     assert got == list(numbered_pods(3).values())
     assert galera.questions() == asked
@@ -101,26 +101,26 @@ def test_the_addresses_that_come_with_the_records_need_no_question(galera: Knot)
 def test_an_address_of_the_wanted_family_is_the_first_of_it(knot: Knot, kind: str, got: str) -> None:
     both = [pods("galera", {"mysql-0": at}) for at in ("127.0.0.9", "127.0.0.10", "fd00::1")]
     knot.publish(*both)
-    known = found(GALERA, GALERA.suffix, at(knot), 5)
+    known = find_srv(GALERA, GALERA.suffix, to_nameservers(knot), 5)
 
-    assert address(known.peers[0], kind, known, at(knot), 5) in {got, "127.0.0.10"}
-    assert address(known.peers[0], kind, Found(known.peers), at(knot), 5) == address(
-        known.peers[0], kind, known, at(knot), 5
+    assert find_address(known.peers[0], kind, known, to_nameservers(knot), 5) in {got, "127.0.0.10"}
+    assert find_address(known.peers[0], kind, FoundPeers(known.peers), to_nameservers(knot), 5) == find_address(
+        known.peers[0], kind, known, to_nameservers(knot), 5
     )
 
 
 @pytest.mark.knot
 def test_a_peer_without_an_address_of_the_wanted_family_is_an_error_of_its_own(galera: Knot) -> None:
-    known = found(GALERA, GALERA.suffix, at(galera), 5)
+    known = find_srv(GALERA, GALERA.suffix, to_nameservers(galera), 5)
 
     with pytest.raises(NoAddressError, match="IPv6"):
-        address(known.peers[0], "IPv6", known, at(galera), 5)
+        find_address(known.peers[0], "IPv6", known, to_nameservers(galera), 5)
 
 
 @pytest.mark.knot
 def test_no_such_name_is_no_records(knot: Knot) -> None:
     with pytest.raises(NoRecordsError, match=SUFFIX):
-        peers(GALERA, at(knot), 5)
+        find_peers(GALERA, to_nameservers(knot), 5)
 
 
 @pytest.mark.knot
@@ -128,7 +128,7 @@ def test_a_service_without_ports_has_a_name_and_no_records(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(3), ports=[]))
 
     with pytest.raises(NoRecordsError, match="no such record"):
-        peers(GALERA, at(knot), 5)
+        find_peers(GALERA, to_nameservers(knot), 5)
 
 
 @pytest.mark.knot
@@ -136,13 +136,13 @@ def test_a_failing_server_leaves_the_peers_unknown(galera: Knot) -> None:
     galera.fail()
 
     with pytest.raises(LookupFailedError, match="SERVFAIL"):
-        peers(GALERA, at(galera), 5)
+        find_peers(GALERA, to_nameservers(galera), 5)
 
 
 @pytest.mark.knot
 def test_a_server_that_serves_another_zone_only_leaves_the_peers_unknown(galera: Knot) -> None:
     with pytest.raises(LookupFailedError, match="REFUSED"):
-        peers(Names("galera", "default", "other.zone"), at(galera), 5)
+        find_peers(Names("galera", "default", "other.zone"), to_nameservers(galera), 5)
 
 
 @pytest.mark.knot
@@ -151,17 +151,17 @@ def test_a_silent_server_leaves_the_peers_unknown_at_the_deadline(galera: Knot) 
     began = monotonic()
 
     with pytest.raises(LookupFailedError, match="no answer within"):
-        peers(GALERA, at(galera), 1)
+        find_peers(GALERA, to_nameservers(galera), 1)
 
     assert 0.9 < monotonic() - began < 10
 
 
 @pytest.mark.knot
-def test_a_server_that_was_ended_is_told_at_once(galera: Knot) -> None:
+def test_a_server_that_has_ended_is_reported_at_once(galera: Knot) -> None:
     galera.stop()
 
     with pytest.raises(LookupFailedError, match="refused"):
-        peers(GALERA, at(galera), 20)
+        find_peers(GALERA, to_nameservers(galera), 20)
 
 
 @pytest.mark.knot
@@ -171,7 +171,7 @@ def test_behind_a_silent_a_closed_and_a_failing_server_the_fourth_is_asked(galer
         Liar(lambda query, _: [status(query, dns.rcode.SERVFAIL)]) as failing,
     ):
         order = [silent.nameserver, f"127.0.0.1:{free_port('127.0.0.1')}", failing.nameserver, galera.nameserver]
-        found = peers(GALERA, Nameservers.from_text(",".join(order)), 8)
+        found = find_peers(GALERA, Nameservers.from_text(",".join(order)), 8)
 
     assert len(found) == 3
 
@@ -183,13 +183,13 @@ def test_a_lost_datagram_is_sent_again() -> None:
         seen.append(query.id)
         return [] if len(seen) < 2 else [answer(query, fqdn("mysql-0"))]
 
-    assert list(told(lie)) == fqdn("mysql-0")
+    assert list(look_up(lie)) == fqdn("mysql-0")
     assert len(seen) == 2
 
 
 def test_a_failing_server_is_not_pressed() -> None:
     with Liar(lambda query, _: [status(query, dns.rcode.SERVFAIL)]) as liar, pytest.raises(LookupFailedError):
-        peers(GALERA, at(liar), 5)
+        find_peers(GALERA, to_nameservers(liar), 5)
 
     assert len(liar.questions) == 1
 
@@ -223,7 +223,7 @@ def test_the_whole_answer_is_refused_for_a_label_with(name: str) -> None:
     labels = (HOSTILE[name], *SUFFIX.encode().split(b"."))
 
     with pytest.raises(AnswerInvalidError) as caught:
-        told(lambda query, _: [answer(query, [*fqdn("mysql-0"), labels])])
+        look_up(lambda query, _: [answer(query, [*fqdn("mysql-0"), labels])])
 
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
@@ -234,7 +234,7 @@ def test_the_whole_answer_is_refused_for_a_label_with(name: str) -> None:
 def test_any_label_of_any_octets_is_a_peers_name_or_refused(label: bytes) -> None:
     labels = (label, *SUFFIX.encode().split(b"."))
     try:
-        found = told(lambda query, _: [answer(query, [labels])])
+        found = look_up(lambda query, _: [answer(query, [labels])])
     except AnswerInvalidError:
         return
     assert found == (f"{label.decode().lower()}.{SUFFIX}",)
@@ -248,14 +248,14 @@ def test_octets_that_replace_a_part_of_an_answer_give_peers_or_an_error(noise: b
         return [wire[:offset] + noise + wire[offset + len(noise) :], answer(query, fqdn("mysql-0"))]
 
     try:
-        found = told(lie, seconds=0.5)
+        found = look_up(lie, seconds=0.5)
     except PeerFinderError:
         return
     assert all(name.endswith(f".{SUFFIX}") for name in found)
 
 
 def test_upper_case_in_an_answer_does_not_count() -> None:
-    assert list(told(lambda query, _: [answer(query, [f"MySQL-0.{SUFFIX.upper()}"])])) == fqdn("mysql-0")
+    assert list(look_up(lambda query, _: [answer(query, [f"MySQL-0.{SUFFIX.upper()}"])])) == fqdn("mysql-0")
 
 
 def test_an_empty_answer_with_records_elsewhere_is_no_records() -> None:
@@ -265,7 +265,7 @@ def test_an_empty_answer_with_records_elsewhere_is_no_records() -> None:
         return [reply.to_wire()]
 
     with pytest.raises(NoRecordsError):
-        told(lie)
+        look_up(lie)
 
 
 @pytest.mark.parametrize("length", [1, 40], ids=["to itself", "too long"])
@@ -279,10 +279,9 @@ def test_a_chain_of_aliases_is_no_answer_if_it_goes(length: int) -> None:
         return [framed(wire) if _over_tcp else wire]
 
     with pytest.raises(LookupFailedError, match="ChainTooLong"):
-        told(lie)
+        look_up(lie)
 
 
-@pytest.mark.knot
 def test_an_address_record_of_another_class_is_no_address() -> None:
     def lie(query: dns.message.Message, _over_tcp: bool) -> list[bytes]:
         reply = dns.message.make_response(query)
@@ -291,26 +290,27 @@ def test_an_address_record_of_another_class_is_no_address() -> None:
         return [reply.to_wire()]
 
     with Liar(lie) as liar:
-        got = found(GALERA, SUFFIX, Nameservers.from_text(liar.nameserver), 1.0)
+        got = find_srv(GALERA, SUFFIX, Nameservers.from_text(liar.nameserver), 1.0)
 
-    assert got == Found((*fqdn("mysql-0"),), {})
+    assert got == FoundPeers((*fqdn("mysql-0"),), {})
 
 
+@pytest.mark.knot
 def test_addresses_of_a_name_are_ipv4_before_ipv6(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "fd00::1", "mysql-1": "127.0.0.9"}))
     knot.publish(pods("galera", {"mysql-0": "fd00::1"}), pods("galera", {"mysql-0": "127.0.0.9"}))
 
-    assert addresses(GALERA.of_pod("mysql-0"), at(knot), 5) == ("127.0.0.9", "fd00::1")
+    assert find_addresses(GALERA.pod_fqdn("mysql-0"), to_nameservers(knot), 5) == ("127.0.0.9", "fd00::1")
 
 
 @pytest.mark.knot
 def test_a_name_of_one_family_has_the_addresses_of_that_one(knot: Knot) -> None:
     knot.publish(pods("galera", {"mysql-0": "fd00::1", "mysql-1": "127.0.0.9"}))
 
-    assert addresses(GALERA.of_pod("mysql-0"), at(knot), 5) == ("fd00::1",)
-    assert addresses(GALERA.of_pod("mysql-1"), at(knot), 5) == ("127.0.0.9",)
+    assert find_addresses(GALERA.pod_fqdn("mysql-0"), to_nameservers(knot), 5) == ("fd00::1",)
+    assert find_addresses(GALERA.pod_fqdn("mysql-1"), to_nameservers(knot), 5) == ("127.0.0.9",)
     with pytest.raises(NoRecordsError):
-        addresses(GALERA.of_pod("mysql-2"), at(knot), 5)
+        find_addresses(GALERA.pod_fqdn("mysql-2"), to_nameservers(knot), 5)
 
 
 def test_addresses_are_unknown_when_one_family_is() -> None:
@@ -322,7 +322,7 @@ def test_addresses_are_unknown_when_one_family_is() -> None:
         return [reply.to_wire()]
 
     with Liar(lie) as liar, pytest.raises(LookupFailedError, match="AAAA"):
-        addresses(GALERA.of_pod("mysql-0"), at(liar), 5)
+        find_addresses(GALERA.pod_fqdn("mysql-0"), to_nameservers(liar), 5)
 
 
 def servers(*hosts: str) -> tuple[Server, ...]:
@@ -374,11 +374,11 @@ def test_the_flag_refuses(text: str) -> None:
 
 
 def test_a_resolv_conf_that_cannot_be_read_counts_as_empty(tmp_path: Path) -> None:
-    assert resolv_conf(tmp_path / "missing") == ""
-    assert resolv_conf(tmp_path) == ""
+    assert read_resolv_conf(tmp_path / "missing") == ""
+    assert read_resolv_conf(tmp_path) == ""
 
 
 def test_a_resolv_conf_of_any_octets_is_read(tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_bytes(b"\xff\xfe\0nameserver\nnameserver 10.0.0.10\n")
 
-    assert Nameservers.from_resolv_conf(resolv_conf(tmp_path / "resolv.conf")).servers == servers("10.0.0.10")
+    assert Nameservers.from_resolv_conf(read_resolv_conf(tmp_path / "resolv.conf")).servers == servers("10.0.0.10")

@@ -1,4 +1,4 @@
-"""The manual page says what the program says, and comes with it."""
+"""The manual page agrees with the program's help, and is part of the package."""
 
 import re
 import shutil
@@ -11,33 +11,33 @@ import pytest
 
 from peerfinder.cli import COMMANDS
 from peerfinder.flags import FLAGS
-from tests.peerfinder.manual import PAGE, ROOT, page
+from tests.peerfinder.manual import PAGE, ROOT, make_page
 from tests.peerfinder.program import PROGRAM
 
 
-def plain(text: str) -> str:
+def strip_roff(text: str) -> str:
     """Take roff's own marks out of a page."""
     return re.sub(r"\\f[BIR]", "", text).replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\")
 
 
 def test_the_page_is_the_one_that_the_program_makes() -> None:
-    assert PAGE.read_text() == page(), "make man"
+    assert PAGE.read_text() == make_page(), "make man"
 
 
 def test_it_has_each_flag_and_its_meaning() -> None:
-    text = plain(PAGE.read_text())
+    text = strip_roff(PAGE.read_text())
 
     for flag in FLAGS:
-        head = f"-{flag.name}={flag.value}" if flag.value else f"-{flag.name}"
-        assert f"\n{head}\n{flag.meaning}\n" in text
+        head = f"-{flag.name}={flag.metavar}" if flag.metavar else f"-{flag.name}"
+        assert f"\n{head}\n{flag.help}\n" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_it_has_what_the_help_of_a_command_says(name: str) -> None:
-    told = subprocess.run([PROGRAM, name, "--help"], capture_output=True, text=True, check=True).stdout
+    help_text = subprocess.run([PROGRAM, name, "--help"], capture_output=True, text=True, check=True).stdout
     command: click.Command = getattr(import_module(f"peerfinder.commands.{name}"), name)
-    words = set(re.findall(r"--?[a-z-]+", told.partition("Options:")[2]))
-    section = plain(PAGE.read_text()).partition(f"\n.SS peer-finder {name}")[2].partition("\n.S")[0]
+    words = set(re.findall(r"--?[a-z-]+", help_text.partition("Options:")[2]))
+    section = strip_roff(PAGE.read_text()).partition(f"\n.SS peer-finder {name}")[2].partition("\n.S")[0]
 
     assert words >= {option for part in command.params for option in part.opts if option.startswith("-")}
     assert words <= set(re.findall(r"--?[a-z-]+", section))

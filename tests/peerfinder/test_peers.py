@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.core.peers import change, is_name, lines, normal, ordered, parse, shown
+from peerfinder.core.peers import format_change, format_lines, is_name, normalize, parse, quote, sort_names
 from peerfinder.errors import PeersInvalidError
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
@@ -13,7 +13,7 @@ NAMES = st.builds(lambda labels, last: ".".join([*labels, f"x{last}"]), st.lists
 
 @given(st.lists(NAMES, min_size=1))
 def test_what_was_written_is_read_back(names: list[str]) -> None:
-    assert parse(lines(ordered(names))) == ordered(names)
+    assert parse(format_lines(sort_names(names))) == sort_names(names)
 
 
 @given(st.text())
@@ -32,7 +32,7 @@ def test_any_text_is_a_valid_list_or_an_error(text: str) -> None:
 
 @given(st.lists(NAMES), st.lists(NAMES))
 def test_a_change_names_each_difference_once(before: list[str], after: list[str]) -> None:
-    words = [word for word in change(before, after).split(" ") if word]
+    words = [word for word in format_change(before, after).split(" ") if word]
 
     assert {word[1:] for word in words if word[0] == "+"} == set(after) - set(before)
     assert {word[1:] for word in words if word[0] == "-"} == set(before) - set(after)
@@ -40,11 +40,11 @@ def test_a_change_names_each_difference_once(before: list[str], after: list[str]
 
 
 def test_peers_are_sorted_by_bytes_as_ten_years_of_hooks_saw_them() -> None:
-    assert ordered(["mysql-2", "mysql-10", "mysql-1"]) == ("mysql-1", "mysql-10", "mysql-2")
+    assert sort_names(["mysql-2", "mysql-10", "mysql-1"]) == ("mysql-1", "mysql-10", "mysql-2")
 
 
 def test_the_last_line_ends_in_a_newline_because_a_shell_read_drops_it_otherwise() -> None:
-    assert lines(["a", "b"]) == "a\nb\n"
+    assert format_lines(["a", "b"]) == "a\nb\n"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_list_is_refused_as_a_whole_for(text: str) -> None:
 
 
 def test_a_refused_name_is_shown_on_one_bounded_line() -> None:
-    assert shown("a\nb") == r"'a\nb'"
-    assert len(shown("x" * 10_000)) < 100
+    assert quote("a\nb") == r"'a\nb'"
+    assert len(quote("x" * 10_000)) < 100
 
 
 def test_the_normal_form_has_lower_case_and_no_final_dot() -> None:
-    assert normal("MySQL-0.Galera.") == "mysql-0.galera"
+    assert normalize("MySQL-0.Galera.") == "mysql-0.galera"

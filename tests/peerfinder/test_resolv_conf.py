@@ -8,7 +8,7 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.peerfinder.pod import KUBELET, Pod, needs_root
-from tests.peerfinder.program import end, fqdn, until
+from tests.peerfinder.program import end, fqdn, wait_until
 
 pytestmark = [pytest.mark.knot, needs_root]
 
@@ -81,7 +81,7 @@ def test_a_pod_on_its_nodes_network_is_found_by_pod_name(
     assert pod.run(["-service=galera", "-on-start=cat", *words]).out.split() == fqdn("mysql-0", "mysql-1", "mysql-2")
 
 
-def test_a_pod_on_its_nodes_network_without_pod_name_is_told_of_it(galera: Knot, tmp_path: Path) -> None:
+def test_a_pod_on_its_nodes_network_without_pod_name_is_asked_to_set_it(galera: Knot, tmp_path: Path) -> None:
     ended = Pod(tmp_path, galera.nameserver, name="node-7").run(["-service=galera", "-on-start=cat", "-timeout=2s"])
 
     assert (ended.status, ended.out) == (6, "")
@@ -154,7 +154,7 @@ def test_by_a_name_server_with_an_ipv6_address_a_hook_gets(
     assert (ended.status, ended.out.split()) == (0, expected), ended.err
 
 
-def test_an_address_of_the_wrong_family_is_waited_for_and_the_cure_is_told(ipv6: Knot, tmp_path: Path) -> None:
+def test_it_waits_for_an_address_of_the_wanted_family_and_logs_the_cure(ipv6: Knot, tmp_path: Path) -> None:
     ipv6.publish(pods("galera", IPV6))
     pod = Pod(tmp_path, "", resolv_conf=ONLY_IPV6, network=f"/proc/{ipv6.pid}/ns/net")
 
@@ -164,7 +164,7 @@ def test_an_address_of_the_wrong_family_is_waited_for_and_the_cure_is_told(ipv6:
     assert "ipFamilies of the Service" in ended.err
 
 
-def test_what_is_missing_is_told_with_its_cure_within_seconds(knot: Knot, tmp_path: Path) -> None:
+def test_a_missing_service_is_logged_with_its_cure_within_seconds(knot: Knot, tmp_path: Path) -> None:
     process = Pod(tmp_path, knot.nameserver).begin(["-service=galera", "-on-start=cat"])
     assert process.stderr
     first, cure = process.stderr.readline(), process.stderr.readline()
@@ -177,7 +177,7 @@ def test_what_is_missing_is_told_with_its_cure_within_seconds(knot: Knot, tmp_pa
 
 
 def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path: Path) -> None:
-    """As on a node, whose file a pod with hostNetwork has; a moment in which it names nobody changes nothing."""
+    """As on a node, whose file a pod with hostNetwork has; a moment without any server changes nothing."""
     inside = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
     with Knot(tmp_path / "first", port=53, prefix=inside) as first:
         there = ("nsenter", f"--net=/proc/{first.pid}/ns/net")
@@ -186,12 +186,12 @@ def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path:
             second.publish(pods("galera", numbered_pods(3)))
             pod = Pod(tmp_path, "", resolv_conf=NORMAL, network=f"/proc/{first.pid}/ns/net")
             process = pod.begin(["-service=galera", f"-on-change=cat > {tmp_path}/peers", "-interval=0.2"])
-            until(lambda: (tmp_path / "peers").exists() and len((tmp_path / "peers").read_text().split()) == 2)
+            wait_until(lambda: (tmp_path / "peers").exists() and len((tmp_path / "peers").read_text().split()) == 2)
             (tmp_path / "resolv.conf").write_text("")
             asked = first.questions()
-            until(lambda: first.questions() > asked + 3)
+            wait_until(lambda: first.questions() > asked + 3)
             (tmp_path / "resolv.conf").write_text(NORMAL.replace("127.0.0.1", "127.0.0.2"))
-            until(lambda: len((tmp_path / "peers").read_text().split()) == 3)
+            wait_until(lambda: len((tmp_path / "peers").read_text().split()) == 3)
             process.terminate()
             ended = end(process)
 
@@ -201,10 +201,10 @@ def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path:
 
 def test_servers_that_were_given_stay_whatever_resolv_conf_says(galera: Knot, tmp_path: Path) -> None:
     process = Pod(tmp_path, galera.nameserver).begin(["-service=galera", f"-on-change=touch {tmp_path}/ran"])
-    until((tmp_path / "ran").exists)
+    wait_until((tmp_path / "ran").exists)
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.99\n")
     asked = galera.questions()
-    until(lambda: galera.questions() > asked + 2)
+    wait_until(lambda: galera.questions() > asked + 2)
     process.terminate()
 
     assert "warning" not in end(process).err

@@ -11,7 +11,7 @@ import dns.rcode
 import pytest
 
 from peerfinder.dns.nameservers import Server
-from peerfinder.dns.resolver import EDNS_SIZE, Last, ask
+from peerfinder.dns.resolver import EDNS_SIZE, LastAnswer, ask
 from peerfinder.errors import LookupFailedError, UsageError
 from tests.dns.liar import Liar, Lie, answer, compressed, framed, status
 from tests.peerfinder.program import SUFFIX, fqdn
@@ -23,7 +23,7 @@ FORGED = fqdn("evil-0")
 
 
 def targets(lie: Lie, seconds: float = 5.0) -> list[str]:
-    """Ask a liar for the Service, and give the targets of what was believed."""
+    """Ask a liar for the Service, and return the targets of the accepted answer."""
     with Liar(lie) as liar:
         reply = ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), seconds)
     return sorted(record.to_text().split(" ")[-1].rstrip(".") for rrset in reply.answer for record in rrset)
@@ -100,26 +100,26 @@ def test_over_tcp_the_connection_is_the_servers_own_so_falsehood_is_its_failure(
 @pytest.mark.parametrize(
     ("address", "port"), [("127.0.0.1", 0), ("127.0.0.2", None), ("127.0.0.2", 0)], ids=["port", "address", "both"]
 )
-def test_an_answer_is_not_heard_from_another(address: str, port: int | None) -> None:
-    """Of a forger who knows the question, its id and our own port, and lacks nothing but the server's place."""
-    told: list[bytes] = []
+def test_an_answer_is_not_accepted_from_another(address: str, port: int | None) -> None:
+    """The forger knows the question, its id and our own port; only its own address or port is not the server's."""
+    forgeries: list[bytes] = []
 
-    def ours() -> int:
-        """Give the port from which we ask."""
+    def find_own_port() -> int:
+        """Return the port from which we ask."""
         server = f"{socket.htonl(0x7F000001):08X}:{liar.port:04X}"
         lines = Path("/proc/net/udp").read_text().splitlines()[1:]
         return next(int(line.split()[1].split(":")[1], 16) for line in lines if line.split()[2] == server)
 
     def lie(query: Message, _over_tcp: bool) -> Iterable[bytes | float]:
-        told.append(answer(query, FORGED))
-        forger.sendto(told[0], ("127.0.0.1", ours()))
+        forgeries.append(answer(query, FORGED))
+        forger.sendto(forgeries[0], ("127.0.0.1", find_own_port()))
         return [0.3, answer(query, GOOD)]
 
     with Liar(lie) as liar, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger:
         forger.bind((address, liar.port if port is None else port))
         reply = ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), 5.0)
 
-    assert told, "nothing was forged"
+    assert forgeries, "nothing was forged"
     assert len(reply.answer[0]) == 2
 
 
@@ -183,7 +183,7 @@ def test_a_tcp_connection_that_ends_in_the_middle_is_a_failure() -> None:
         targets(lie)
 
 
-def test_a_closed_port_is_told_at_once() -> None:
+def test_a_closed_port_is_reported_at_once() -> None:
     with Liar(lambda *_: []) as liar:
         port = liar.port
 
@@ -202,8 +202,8 @@ def test_a_question_asks_for_answers_that_cross_any_path_in_one_piece() -> None:
     assert [query.edns for query in liar.questions] == [0]
 
 
-@pytest.mark.parametrize("last", [None, Last()], ids=["at first", "again and again"])
-def test_every_question_has_a_new_id(last: Last | None) -> None:
+@pytest.mark.parametrize("last", [None, LastAnswer()], ids=["at first", "again and again"])
+def test_every_question_has_a_new_id(last: LastAnswer | None) -> None:
     with Liar(lambda query, _: [answer(query, GOOD)]) as liar:
         for _ in range(8):
             ask(f"{SUFFIX}.", "SRV", Server("127.0.0.1", liar.port), 5.0, last)
@@ -213,7 +213,7 @@ def test_every_question_has_a_new_id(last: Last | None) -> None:
 
 
 def test_another_question_is_another_although_the_last_one_is_remembered() -> None:
-    last = Last()
+    last = LastAnswer()
     with Liar(lambda query, _: [status(query, dns.rcode.NXDOMAIN)]) as liar:
         for name, kind in [("a.", "SRV"), ("b.", "SRV"), ("b.", "A"), ("b.", "A")]:
             ask(name, kind, Server("127.0.0.1", liar.port), 5.0, last)
@@ -235,8 +235,8 @@ def test_an_answer_with_any_response_code_is_an_answer(rcode: str) -> None:
 
 
 def test_a_server_is_an_address_and_no_name() -> None:
-    with pytest.raises(UsageError, match="no IP address"):
-        Server("dns.example").resolved()
+    with pytest.raises(UsageError, match="not an IP address"):
+        Server("dns.example").resolve()
 
 
 @pytest.mark.parametrize(

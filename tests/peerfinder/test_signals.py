@@ -14,8 +14,8 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer
-from tests.peerfinder.program import PATIENCE, begin, end, fqdn, until
-from tests.peerfinder.test_hook import alive
+from tests.peerfinder.program import PATIENCE, begin, end, fqdn, wait_until
+from tests.peerfinder.test_hook import is_alive
 
 pytestmark = pytest.mark.knot
 
@@ -30,14 +30,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: to be PID
 def waiting_for_records(knot: Knot, _folder: Path) -> subprocess.Popen[str]:
     knot.publish()
     process = begin("-on-start=true", nameserver=knot.nameserver)
-    until(lambda: knot.questions() > 2)
+    wait_until(lambda: knot.questions() > 2)
     return process
 
 
 def waiting_for_an_answer(knot: Knot, _folder: Path) -> subprocess.Popen[str]:
     knot.freeze()
     process = begin("-on-start=true", nameserver=knot.nameserver)
-    until(lambda: hears(process.pid, signal.SIGTERM))
+    wait_until(lambda: hears(process.pid, signal.SIGTERM))
     sleep(1)
     return process
 
@@ -50,13 +50,13 @@ def hears(pid: int, number: signal.Signals) -> bool:
 
 def running_a_hook(knot: Knot, folder: Path) -> subprocess.Popen[str]:
     process = begin(f"-on-start=touch {folder}/runs; exec sleep 60", nameserver=knot.nameserver)
-    until((folder / "runs").exists)
+    wait_until((folder / "runs").exists)
     return process
 
 
 def steady(knot: Knot, folder: Path) -> subprocess.Popen[str]:
     process = begin(f"-on-change=touch {folder}/ran", nameserver=knot.nameserver)
-    until((folder / "ran").exists)
+    wait_until((folder / "ran").exists)
     sleep(0.3)
     return process
 
@@ -98,7 +98,7 @@ def test_another_signal_is_passed_on_to_a_running_hook_and_changes_nothing_else(
 ) -> None:
     text = f"trap 'echo got >> {tmp_path}/got' {number.name[3:]}; touch {tmp_path}/runs; while [ ! -e {tmp_path}/got ]"
     process = begin(f"-on-start={text}; do sleep 0.05; done; exit 0", nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     process.send_signal(number)
 
     assert end(process).status == 0
@@ -109,7 +109,7 @@ def test_a_stopped_hook_may_take_its_time_and_its_children_too(galera: Knot, tmp
     # The shell dies of the signal at once; what it started, such as a database, still has files to close.
     child = f"trap 'sleep 1; touch {tmp_path}/closed; exit' TERM; touch {tmp_path}/runs; while :; do sleep 0.05; done"
     process = begin(f'-on-start=sh -c "{child}"; true', nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     process.terminate()
 
     assert end(process).status == 143
@@ -119,22 +119,22 @@ def test_a_stopped_hook_may_take_its_time_and_its_children_too(galera: Knot, tmp
 def test_a_hook_that_ignores_the_stop_signal_is_killed_after_the_grace_period(galera: Knot, tmp_path: Path) -> None:
     text = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/child; touch {tmp_path}/runs; while :; do sleep 1; done"
     process = begin(f"-on-start={text}", "-stop-grace=500ms", nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     process.terminate()
 
     assert end(process).status == 143
-    until(lambda: not alive(int((tmp_path / "child").read_text())))
+    wait_until(lambda: not is_alive(int((tmp_path / "child").read_text())))
 
 
-def test_no_hook_is_killed_before_the_grace_period_ends_however_often_we_are_told(galera: Knot, tmp_path: Path) -> None:
+def test_no_hook_is_killed_before_the_grace_period_ends_however_many_signals_come(galera: Knot, tmp_path: Path) -> None:
     got = tmp_path / "got"
     text = f"trap 'echo x >> {got}' TERM; touch {got} {tmp_path}/runs; n=0; "
     text += f"while [ $n -lt 60 ] && [ ! -e {tmp_path}/done ]; do sleep 0.05; done; exit 0"
     process = begin(f"-on-start={text}", nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     for number in range(1, 6):
         process.terminate()
-        until(lambda number=number: len(got.read_text().split()) == number)  # type: ignore[misc]
+        wait_until(lambda number=number: len(got.read_text().split()) == number)  # type: ignore[misc]
     assert process.poll() is None
     (tmp_path / "done").touch()
 
@@ -147,7 +147,7 @@ def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: 
         nameserver=galera.nameserver,
         prefix=("sh", "-c", "trap '' HUP; exec \"$@\"", "sh"),
     )
-    until((tmp_path / "ran").exists)
+    wait_until((tmp_path / "ran").exists)
     sleep(0.3)
     process.send_signal(signal.SIGHUP)
     sleep(0.5)
@@ -159,14 +159,14 @@ def test_a_signal_that_our_parent_ignores_stays_ignored(galera: Knot, tmp_path: 
 
 SWEEP = """
 import signal, sys
-from peerfinder.domain import Names
-from peerfinder.hook import Hook
-from peerfinder.lookup import peers
-from peerfinder.nameservers import Nameservers
+from peerfinder.core.names import Names
+from peerfinder.core.status import Status
+from peerfinder.core.watch import Rules
+from peerfinder.dns.lookup import find_peers
+from peerfinder.dns.nameservers import Nameservers
+from peerfinder.hooks.process import Hook
+from peerfinder.hooks.signals import Signals, StoppedBySignal
 from peerfinder.poll import Plan, follow
-from peerfinder.signals import Signals, StoppedBySignal
-from peerfinder.status import Status
-from peerfinder.watch import Rules
 
 servers, part, last, step = Nameservers.from_text(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 hook = Hook("on-change", "cat > /dev/null")
@@ -183,12 +183,12 @@ def lines(frame, event, arg):
             signal.raise_signal(signal.SIGTERM)
     return lines if part in path else None
 
-def lost(*_):
+def exit_with_error(*_):
     sys.exit(f"the signal at line {at} was lost")
 
-peers(plan.names, servers, 5.0)  # It imports what is imported when the first answer comes.
+find_peers(plan.names, servers, 5.0)  # It imports what is imported when the first answer comes.
 signals.install()
-signal.signal(signal.SIGALRM, lost)
+signal.signal(signal.SIGALRM, exit_with_error)
 for at in range(1, last, step):
     left = at
     signal.alarm(20)
@@ -199,7 +199,7 @@ for at in range(1, last, step):
         pass
     sys.settrace(None)
     signal.alarm(0)
-    signals.taken()
+    signals.take_received()
 print(*sorted(places))
 """
 
@@ -207,7 +207,7 @@ print(*sorted(places))
 @pytest.mark.parametrize(
     ("part", "last", "step", "places"),
     [
-        ("/peerfinder/", 700, 7, {"poll.py", "watch.py", "lookup.py", "resolver.py", "hook.py", "signals.py"}),
+        ("/peerfinder/", 700, 7, {"poll.py", "watch.py", "lookup.py", "resolver.py", "process.py", "signals.py"}),
         ("/dns/", 10000, 211, {"message.py", "name.py"}),
         # Here dnspython makes an error of its own of whatever is raised.
         ("/dns/rdtypes/", 30, 3, {"SRV.py"}),
@@ -236,7 +236,7 @@ def test_a_stop_signal_ends_us_whenever_it_comes_in_a_loop_of_short_hooks(
             ran = tmp_path / f"ran{number}"
             words = [f"-on-change=touch {ran}", "-interval=100ms", "-remove-after=0"]
             process = begin(*words, nameserver=liar.nameserver, prefix=prefix)
-            until(ran.exists)
+            wait_until(ran.exists)
             moment = random.uniform(0, 0.3)
             sleep(moment)
             os.kill(as_pid_1(process) if prefix else process.pid, signal.SIGTERM)
@@ -244,12 +244,12 @@ def test_a_stop_signal_ends_us_whenever_it_comes_in_a_loop_of_short_hooks(
             assert end(process).status == 143, f"the signal came {moment} s after a hook had run"
 
 
-def test_a_stop_signal_ends_a_dry_run_whose_output_nobody_reads(knot: Knot) -> None:
+def test_a_stop_signal_ends_a_dry_run_whose_output_is_not_read(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(1700)))  # A pipe holds 64 KiB.
     process = begin("-on-start=true", "-dry-run", "-max-pods=1700", nameserver=knot.nameserver)
     stderr = process.stderr
     assert stderr is not None
-    until(lambda: "would run" in stderr.readline())
+    wait_until(lambda: "would run" in stderr.readline())
     process.terminate()
 
     assert process.wait(PATIENCE) == 143
@@ -262,16 +262,16 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def test_a_hooks_end_is_heard_of_although_our_parent_blocks_signals(galera: Knot) -> None:
+def test_a_hooks_end_is_noticed_although_our_parent_blocks_signals(galera: Knot) -> None:
     ended = end(begin("-on-start=exit 3", nameserver=galera.nameserver, prefix=(sys.executable, "-c", BLOCK)))
 
     assert ended.status == 1
 
 
-def test_a_stop_signal_is_heard_of_although_our_parent_blocks_signals(galera: Knot, tmp_path: Path) -> None:
+def test_a_stop_signal_ends_us_although_our_parent_blocks_signals(galera: Knot, tmp_path: Path) -> None:
     words = [f"-on-change=touch {tmp_path}/ran"]
     process = begin(*words, nameserver=galera.nameserver, prefix=(sys.executable, "-c", BLOCK))
-    until((tmp_path / "ran").exists)
+    wait_until((tmp_path / "ran").exists)
     process.terminate()
 
     assert end(process).status == 143
@@ -289,9 +289,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def test_a_stop_signal_ends_us_although_nobody_reads_our_log(knot: Knot) -> None:
+def test_a_stop_signal_ends_us_although_our_log_is_not_read(knot: Knot) -> None:
     process = begin("-on-start=true", nameserver=knot.nameserver, prefix=(sys.executable, "-c", FILL))
-    until(lambda: knot.questions() > 2)
+    wait_until(lambda: knot.questions() > 2)
     process.terminate()
 
     assert process.wait(PATIENCE) == 143
@@ -300,7 +300,7 @@ def test_a_stop_signal_ends_us_although_nobody_reads_our_log(knot: Knot) -> None
 def test_a_storm_of_signals_and_children_leaves_no_trace(galera: Knot, tmp_path: Path) -> None:
     text = f"trap : USR1; touch {tmp_path}/runs; n=0; while [ $n -lt 200 ]; do n=$((n+1)); (:) & done; wait; exit 0"
     process = begin(f"-on-start={text}", nameserver=galera.nameserver)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     for _ in range(50):
         process.send_signal(signal.SIGUSR1)
         if process.poll() is not None:
@@ -313,9 +313,9 @@ def test_a_storm_of_signals_and_children_leaves_no_trace(galera: Knot, tmp_path:
 
 
 def as_pid_1(process: subprocess.Popen[str]) -> int:
-    """Give the pid, seen from outside, of the only child of unshare: PID 1 of the new namespace."""
+    """Return the pid, seen from outside, of the only child of unshare: PID 1 of the new namespace."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    until(lambda: bool(children.read_text().split()))
+    wait_until(lambda: bool(children.read_text().split()))
     return int(children.read_text().split()[0])
 
 
@@ -323,7 +323,7 @@ def as_pid_1(process: subprocess.Popen[str]) -> int:
 @pytest.mark.parametrize("number", STOP_SIGNALS, ids=lambda number: number.name)
 def test_as_pid_1_a_stop_signal_ends_us_while_steady(galera: Knot, tmp_path: Path, number: signal.Signals) -> None:
     process = begin(f"-on-change=touch {tmp_path}/ran", nameserver=galera.nameserver, prefix=AS_PID_1)
-    until((tmp_path / "ran").exists)
+    wait_until((tmp_path / "ran").exists)
     sleep(0.3)
     os.kill(as_pid_1(process), number)
 
@@ -333,7 +333,7 @@ def test_as_pid_1_a_stop_signal_ends_us_while_steady(galera: Knot, tmp_path: Pat
 @needs_root
 def test_as_pid_1_a_stop_signal_ends_us_while_waiting_for_records(knot: Knot) -> None:
     process = begin("-on-start=true", nameserver=knot.nameserver, prefix=AS_PID_1)
-    until(lambda: knot.questions() > 2)
+    wait_until(lambda: knot.questions() > 2)
     os.kill(as_pid_1(process), signal.SIGTERM)
 
     assert end(process).status == 143
@@ -343,7 +343,7 @@ def test_as_pid_1_a_stop_signal_ends_us_while_waiting_for_records(knot: Knot) ->
 def test_as_pid_1_a_stop_signal_is_passed_on_and_the_hook_ends_in_peace(galera: Knot, tmp_path: Path) -> None:
     text = f"trap 'sleep 0.5; touch {tmp_path}/closed; exit' TERM; touch {tmp_path}/runs; while :; do sleep 0.05; done"
     process = begin(f"-on-start={text}", nameserver=galera.nameserver, prefix=AS_PID_1)
-    until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
     os.kill(as_pid_1(process), signal.SIGTERM)
 
     assert end(process).status == 143
@@ -353,12 +353,12 @@ def test_as_pid_1_a_stop_signal_is_passed_on_and_the_hook_ends_in_peace(galera: 
 EARLY = """
 import os, signal, sys
 
-def heard(event, arguments):
+def send_early(event, arguments):
     if event == "import" and arguments[0] == "peerfinder.hooks.signals":
         os.kill(os.getpid(), signal.SIGTERM)
 
 del sys.argv[0]
-sys.addaudithook(heard)
+sys.addaudithook(send_early)
 from peerfinder.cli import main
 main()
 """
@@ -378,10 +378,10 @@ def test_as_pid_1_a_stop_signal_ends_us_although_it_came_before_it_could_be_hand
 def test_as_pid_1_orphans_are_reaped_during_and_after_a_hook(galera: Knot, tmp_path: Path) -> None:
     orphans = "for n in 1 2 3 4 5; do (setsid sleep 0.3 & ) ; done"
     process = begin(f"-on-change={orphans}; touch {tmp_path}/ran", nameserver=galera.nameserver, prefix=AS_PID_1)
-    until((tmp_path / "ran").exists)
+    wait_until((tmp_path / "ran").exists)
     pid = as_pid_1(process)
     children = Path(f"/proc/{pid}/task/{pid}/children")
-    until(lambda: not children.read_text().split())
+    wait_until(lambda: not children.read_text().split())
     os.kill(pid, signal.SIGTERM)
 
     assert end(process).status == 143
@@ -398,7 +398,7 @@ def test_as_pid_1_the_exit_status_is_the_same(galera: Knot, status: int) -> None
 def test_a_lookup_over_slow_tcp_is_left_at_once() -> None:
     with Liar(lambda query, over_tcp: [60.0] if over_tcp else [answer(query, fqdn("mysql-0"), truncated=True)]) as liar:
         process = begin("-on-start=true", nameserver=liar.nameserver)
-        until(lambda: len(liar.questions) > 1)
+        wait_until(lambda: len(liar.questions) > 1)
         began = monotonic()
         process.terminate()
 

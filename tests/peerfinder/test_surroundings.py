@@ -1,4 +1,4 @@
-"""What little a container may have: no /proc, /tmp, home or locale, nothing to write to, few processes, little memory.
+"""Poor containers: no /proc, /tmp, home or locale, nothing writable, few processes, little memory.
 
 Needs root, to take these away.
 """
@@ -11,17 +11,17 @@ import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.peerfinder.pod import needs_root
-from tests.peerfinder.program import begin, end, fqdn, run, until
+from tests.peerfinder.program import begin, end, fqdn, run, wait_until
 
 pytestmark = pytest.mark.knot
 
 THREE = fqdn("mysql-0", "mysql-1", "mysql-2")
 
-SOMEBODY = (
+NAMELESS_USER = (
     *("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"),
     *("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"),
 )
-"""A user without name and home, who may read the program wherever the tests have it."""
+"""A user without name and home that may read the program wherever the tests have it."""
 
 HIDDEN = "/proc" if Path(__file__).is_relative_to("/tmp") else "/proc /tmp"
 """What is empty; the tests themselves may lie in /tmp, which is then read-only as all else is."""
@@ -38,7 +38,9 @@ exec env -i PATH=/usr/bin:/bin LANG=C POD_NAME=mysql-0 "$@"
 @pytest.mark.parametrize(("output", "before"), [("plain", ""), ("lines", "on-start: ")])
 def test_it_needs_no_user_no_home_no_proc_and_nothing_to_write_to(galera: Knot, output: str, before: str) -> None:
     words = ["-ns=default", f"-hook-output={output}", f"-on-start=id -u; ls -A {HIDDEN}; touch /tmp/x; cat"]
-    ended = run(*words, nameserver=galera.nameserver, prefix=("unshare", "--mount", "sh", "-c", BARE, "sh", *SOMEBODY))
+    ended = run(
+        *words, nameserver=galera.nameserver, prefix=("unshare", "--mount", "sh", "-c", BARE, "sh", *NAMELESS_USER)
+    )
 
     assert ended.status == 0, ended.err
     listed = [] if HIDDEN == "/proc" else ["/proc:", "", "/tmp:"]
@@ -82,7 +84,7 @@ def test_there_a_text_for_a_shell_is_refused(galera: Knot, text: str, says: str)
 
 @needs_root
 def test_where_no_process_can_be_started_it_says_so_and_may_try_again(galera: Knot) -> None:
-    prefix = ("prlimit", "--nproc=1", *SOMEBODY)
+    prefix = ("prlimit", "--nproc=1", *NAMELESS_USER)
     ended = run("-on-start=true", "-hook-retries=1", nameserver=galera.nameserver, prefix=prefix)
 
     assert ended.status == 1
@@ -92,7 +94,7 @@ def test_where_no_process_can_be_started_it_says_so_and_may_try_again(galera: Kn
 
 @needs_root
 def test_a_hook_that_starts_processes_until_it_cannot_fails_as_any_other(galera: Knot) -> None:
-    prefix = ("prlimit", "--nproc=20", *SOMEBODY)
+    prefix = ("prlimit", "--nproc=20", *NAMELESS_USER)
     ended = run("-on-start=while :; do sleep 5 & done", nameserver=galera.nameserver, prefix=prefix)
 
     assert ended.status == 1
@@ -101,26 +103,26 @@ def test_a_hook_that_starts_processes_until_it_cannot_fails_as_any_other(galera:
 
 @pytest.mark.parametrize("count", [3, 1000])
 def test_sixty_four_megabytes_of_addresses_are_enough(knot: Knot, count: int) -> None:
-    """The kernel kills who has more memory than his container; addresses are always more than memory."""
+    """The kernel kills a process that exceeds its container's memory; the address space is always larger than that."""
     knot.publish(pods("galera", numbered_pods(count)))
     ended = run("-on-start=wc -l", nameserver=knot.nameserver, prefix=("prlimit", f"--as={64 * 2**20}"))
 
     assert (ended.status, ended.out.strip()) == (0, str(count)), ended.err
 
 
-def test_a_process_that_stood_still_for_a_while_takes_nobody_for_gone(galera: Knot, tmp_path: Path) -> None:
-    """As under a debugger, or a machine that was suspended: nobody is unseen while nobody looks."""
+def test_a_process_that_stood_still_for_a_while_counts_no_peer_as_gone(galera: Knot, tmp_path: Path) -> None:
+    """As under a debugger, or a machine that was suspended: no peer is unseen while no lookup happens."""
     words = [f"-on-change=cat >> {tmp_path}/calls; echo -- >> {tmp_path}/calls", "-interval=0.2", "-remove-after=12s"]
     process = begin(*words, nameserver=galera.nameserver)
-    until((tmp_path / "calls").exists)
+    wait_until((tmp_path / "calls").exists)
     galera.publish(pods("galera", numbered_pods(2)))
     asked = galera.questions()
-    until(lambda: galera.questions() > asked + 1)
+    wait_until(lambda: galera.questions() > asked + 1)
     process.send_signal(signal.SIGSTOP)
     sleep(13.0)
     asked = galera.questions()
     process.send_signal(signal.SIGCONT)
-    until(lambda: galera.questions() > asked + 1)
+    wait_until(lambda: galera.questions() > asked + 1)
     galera.publish(pods("galera", numbered_pods(3)))
     sleep(5.0)
     process.terminate()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerfinder.core.watch import Due, Rules, Wait, Watch, handed, observe, unknown
+from peerfinder.core.watch import Due, Rules, Wait, Watch, observe, record_delivery, record_failure
 
 OWN = "a"
 
@@ -24,16 +24,16 @@ class Course:
     def see(self, peers: str, after: float = 1.0) -> Due | Wait:
         """Let *after* seconds pass, then see these peers, a letter each."""
         self.now += after
-        self.state, verdict = observe(
+        self.state, outcome = observe(
             self.state, self.rules, {peer: self.at.get(peer, peer) for peer in peers}, self.now
         )
-        if isinstance(verdict, Due):
-            self.state = handed(self.state, verdict.peers)
-        return verdict
+        if isinstance(outcome, Due):
+            self.state = record_delivery(self.state, outcome.peers)
+        return outcome
 
     def fail(self, after: float = 1.0) -> None:
         self.now += after
-        self.state = unknown(self.state)
+        self.state = record_failure(self.state)
 
 
 def due(peers: str) -> Due:
@@ -93,13 +93,13 @@ def test_a_set_settles_before_a_change_but_not_before_the_start() -> None:
     assert course.see("ab", after=0.2) == due("ab")
 
 
-def test_a_set_that_never_settles_is_handed_over_at_the_maximum() -> None:
+def test_a_set_that_never_settles_is_delivered_at_the_maximum() -> None:
     course = Course(Rules(own=OWN, settle_min=3, settle_max=5))
     course.see("a")
 
-    verdicts = [course.see("ab" if n % 2 else "abc") for n in range(8)]
+    outcomes = [course.see("ab" if n % 2 else "abc") for n in range(8)]
 
-    assert verdicts.index(due("ab")) == 5
+    assert outcomes.index(due("ab")) == 5
 
 
 def test_a_set_that_returns_to_the_old_one_starts_no_hook() -> None:
@@ -149,11 +149,11 @@ def test_two_servers_that_disagree_about_an_address_start_no_storm_of_hooks() ->
     course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
     course.see("ab")
 
-    verdicts = set()
+    outcomes = set()
     for n in range(60):
         course.at["b"] = f"10.0.0.{1 + n % 2}"
-        verdicts.add(course.see("ab"))
-    assert verdicts == {Wait.STEADY}
+        outcomes.add(course.see("ab"))
+    assert outcomes == {Wait.STEADY}
 
 
 def test_a_peer_that_returns_with_another_address_has_the_new_one() -> None:
@@ -183,18 +183,18 @@ def test_a_new_address_is_taken_although_its_peer_comes_and_goes() -> None:
     course.see("ab")
     course.at["b"] = "10.0.0.2"
 
-    verdicts = [course.see("ab" if n % 2 else "a") for n in range(8)]
+    outcomes = [course.see("ab" if n % 2 else "a") for n in range(8)]
 
-    assert verdicts == [Wait.STEADY] * 5 + [Due({"a": "a", "b": "10.0.0.2"})] + [Wait.STEADY] * 2
+    assert outcomes == [Wait.STEADY] * 5 + [Due({"a": "a", "b": "10.0.0.2"})] + [Wait.STEADY] * 2
 
 
 def test_what_a_hook_gets_is_sorted_and_each_address_once() -> None:
     course = Course(Rules(), at={"a": "10.0.0.2", "b": "10.0.0.10", "c": "10.0.0.2"})
 
-    verdict = course.see("abc")
+    outcome = course.see("abc")
 
-    assert isinstance(verdict, Due)
-    assert verdict.given == ("10.0.0.10", "10.0.0.2")
+    assert isinstance(outcome, Due)
+    assert outcome.values == ("10.0.0.10", "10.0.0.2")
 
 
 ANSWERS = st.none() | st.sets(st.sampled_from("abcd"), min_size=1).map(lambda peers: "".join(sorted(peers)))
@@ -219,14 +219,14 @@ def test_in_any_course(rules: Rules, answers: list[tuple[str | None, float]]) ->
             course.fail(after)
             continue
         ever |= set(peers)
-        verdict = course.see(peers, after)
-        if isinstance(verdict, Due):
-            assert verdict.peers, "never an empty set"
-            assert verdict.given != before, "never the same set again"
+        outcome = course.see(peers, after)
+        if isinstance(outcome, Due):
+            assert outcome.peers, "never an empty set"
+            assert outcome.values != before, "never the same set again"
             assert not rules.own or rules.own in peers, "never without our own name"
-            assert set(peers) <= set(verdict.peers) <= ever, "never a name that was not seen"
+            assert set(peers) <= set(outcome.peers) <= ever, "never a name that was not seen"
             assert before or len(peers) >= rules.min_peers, "never too few at the start"
-            before = verdict.given
+            before = outcome.values
 
 
 @given(RULES, st.sampled_from(["ab", "abc", "abcd"]))
@@ -236,7 +236,7 @@ def test_a_set_that_stays_is_delivered_in_bounded_time(rules: Rules, peers: str)
     for _ in range(10):
         course.see(peers)
 
-    assert "".join(sorted(course.state.handed)) == peers or len(peers) < rules.min_peers
+    assert "".join(sorted(course.state.delivered)) == peers or len(peers) < rules.min_peers
 
 
 @pytest.mark.parametrize("wait", Wait)

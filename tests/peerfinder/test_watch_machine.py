@@ -1,13 +1,13 @@
 """Pods that come, go and move, two DNS replicas of which one lags, failures, hooks that fail: any course of these.
 
-What must hold at every step is written down here anew, not taken from the code.
+The rules that must hold at every step are written here a second time, independent of the code.
 """
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from peerfinder.core.watch import Due, Rules, Wait, Watch, handed, observe, unknown
+from peerfinder.core.watch import Due, Rules, Wait, Watch, observe, record_delivery, record_failure
 
 OWN = "a"
 
@@ -34,7 +34,7 @@ class Cluster(RuleBasedStateMachine):
         self.away: dict[str, float] = {}
         """Since when a peer was absent from every answer, without a failure in between."""
         self.gone: set[str] = set()
-        """Who was absent for long enough, and was not seen since."""
+        """Peers that were absent for long enough, and were not seen since."""
         self.changed = 0.0
         self.addresses = 0
 
@@ -50,7 +50,7 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def come_or_move(self, name: str) -> None:
-        """A pod starts, or starts anew with another address."""
+        """A pod starts, or restarts with another address."""
         self.addresses += 1
         self.world[name] = f"10.0.0.{self.addresses}"
 
@@ -61,16 +61,16 @@ class Cluster(RuleBasedStateMachine):
 
     @rule()
     def catch_up(self) -> None:
-        """The replica that lags knows all for a moment."""
+        """The replica that lags catches up for a moment."""
         self.behind = dict(self.world)
 
     @rule(pause=PAUSES)
     def fail(self, pause: float) -> None:
-        """A lookup fails: nothing is due, and nobody counts as absent for it."""
+        """A lookup fails: nothing is due, and no peer counts as absent because of it."""
         self.now += pause
         self.away = {}
         before = self.state
-        self.state = unknown(self.state)
+        self.state = record_failure(self.state)
         assert self.state.present == before.present
 
     @rule(pauses=st.lists(PAUSES, min_size=1, max_size=4), well=st.booleans())
@@ -87,7 +87,7 @@ class Cluster(RuleBasedStateMachine):
     @precondition(lambda self: self.world and (not self.flags.own or OWN in self.world))
     @rule()
     def calm_down(self) -> None:
-        """Nothing changes for long, and everybody agrees: then a hook has got what is true."""
+        """Nothing changes for long, and all replicas agree: then a hook has got the true peers."""
         if len(self.world) < self.flags.min_peers and not self.given:
             return
         for _ in range(12):
@@ -97,9 +97,9 @@ class Cluster(RuleBasedStateMachine):
         assert self.see(self.world, 1.0, well=True) is Wait.STEADY
 
     @invariant()
-    def nothing_is_handed_over_but_by_a_hook(self) -> None:
-        """What the machine remembers is what the last hook got."""
-        assert dict(self.state.handed) == self.given
+    def only_a_hook_delivers(self) -> None:
+        """The state remembers what the last hook got."""
+        assert dict(self.state.delivered) == self.given
 
     def see(self, seen: dict[str, str], pause: float, *, well: bool) -> Due | Wait | None:
         """Look up once; an empty answer does not exist, it is a failure."""
@@ -118,7 +118,7 @@ class Cluster(RuleBasedStateMachine):
         if isinstance(verdict, Due):
             self.check(verdict, seen)
             if well:
-                self.state = handed(self.state, verdict.peers)
+                self.state = record_delivery(self.state, verdict.peers)
                 self.given = dict(verdict.peers)
         return verdict
 
@@ -128,16 +128,16 @@ class Cluster(RuleBasedStateMachine):
         assert peers
         assert peers != self.given, "the same set again"
         assert not self.flags.own or OWN in seen, "without our own record"
-        assert set(peers.items()) <= self.ever, "somebody nobody has seen"
-        assert peers.keys() >= seen.keys(), "without somebody who is there"
-        assert self.given.keys() - peers.keys() <= self.gone, "without somebody just missed"
+        assert set(peers.items()) <= self.ever, "a peer that was never seen"
+        assert peers.keys() >= seen.keys(), "without a peer that is there"
+        assert self.given.keys() - peers.keys() <= self.gone, "without a peer that was missing only for a moment"
         if not self.given:
             assert len(seen) >= self.flags.min_peers
         elif not self.flags.settle_max:
             assert self.now - self.changed >= self.flags.settle_min, "while the peers still change"
 
     def ever_names(self) -> set[str]:
-        """Give the names of all who were ever seen."""
+        """Return the names of all peers that were ever seen."""
         return {name for name, _ in self.ever}
 
 

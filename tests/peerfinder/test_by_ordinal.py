@@ -10,8 +10,8 @@ import dns.rrset
 import pytest
 
 from peerfinder.core.names import Names
-from peerfinder.dns.by_ordinal import Pods, found
-from peerfinder.dns.lookup import address
+from peerfinder.dns.by_ordinal import PodRange, find_peers
+from peerfinder.dns.lookup import find_address
 from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoRecordsError
 from tests.dns.knot import Knot, numbered_pods, pods
@@ -20,10 +20,10 @@ from tests.peerfinder.program import SUFFIX, fqdn, run
 
 GALERA = Names("galera", "default", "cluster.local")
 
-OWN = GALERA.of_pod("mysql-0")
+OWN = GALERA.pod_fqdn("mysql-0")
 
 
-def at(*servers: Knot | Liar) -> Nameservers:
+def to_nameservers(*servers: Knot | Liar) -> Nameservers:
     return Nameservers.from_text(",".join(server.nameserver for server in servers))
 
 
@@ -47,7 +47,7 @@ def test_a_hook_gets_all_of(knot: Knot, number: int, ports: list[str], words: li
 
 
 @pytest.mark.knot
-def test_5000_pods_without_a_bound_are_unknown_and_the_way_out_is_told(knot: Knot) -> None:
+def test_5000_pods_without_a_bound_are_unknown_and_the_message_names_the_flag(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(5000)))
 
     ended = run("-on-start=cat", "-timeout=8", nameserver=knot.nameserver)
@@ -60,10 +60,12 @@ def test_5000_pods_without_a_bound_are_unknown_and_the_way_out_is_told(knot: Kno
 def test_addresses_for_hooks_need_no_question_more(knot: Knot) -> None:
     known_pods = numbered_pods(1100)
     knot.publish(pods("galera", known_pods))
-    known = found(Pods(GALERA, OWN), at(knot), 60)
+    known = find_peers(PodRange(GALERA, OWN), to_nameservers(knot), 60)
     asked = knot.questions()
 
-    assert [address(name, "IP", known, at(knot), 5) for name in fqdn("mysql-5")] == [known_pods["mysql-5"]]
+    assert [find_address(name, "IP", known, to_nameservers(knot), 5) for name in fqdn("mysql-5")] == [
+        known_pods["mysql-5"]
+    ]
     assert knot.questions() == asked
 
 
@@ -72,7 +74,7 @@ def test_ordinals_may_have_gaps_and_begin_anywhere(knot: Knot) -> None:
     some = {name: at for n, (name, at) in enumerate(numbered_pods(60).items()) if n >= 30 and n % 7}
     knot.publish(pods("galera", some))
 
-    assert list(found(Pods(GALERA, OWN), at(knot), 30).peers) == sorted(fqdn(*some))
+    assert list(find_peers(PodRange(GALERA, OWN), to_nameservers(knot), 30).peers) == sorted(fqdn(*some))
 
 
 @pytest.mark.knot
@@ -80,7 +82,7 @@ def test_ipv6_pods_are_found_too(knot: Knot) -> None:
     some = {f"mysql-{n}": f"fd00::{n + 1:x}" for n in range(40)}
     knot.publish(pods("galera", some))
 
-    assert len(found(Pods(GALERA, OWN), at(knot), 30).peers) == 40
+    assert len(find_peers(PodRange(GALERA, OWN), to_nameservers(knot), 30).peers) == 40
 
 
 @pytest.mark.knot
@@ -88,28 +90,28 @@ def test_an_address_of_a_pod_of_another_set_is_not_passed_over(knot: Knot) -> No
     knot.publish(pods("galera", numbered_pods(20) | {"proxy-0": "127.9.9.9"}))
 
     with pytest.raises(LookupFailedError, match=r"gives 21 addresses.* have 20 of them"):
-        found(Pods(GALERA, OWN), at(knot), 30)
+        find_peers(PodRange(GALERA, OWN), to_nameservers(knot), 30)
 
 
 @pytest.mark.knot
-def test_who_is_no_pod_of_a_set_cannot_ask_pod_by_pod(knot: Knot) -> None:
+def test_a_pod_outside_a_set_cannot_ask_pod_by_pod(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(20)))
 
-    with pytest.raises(LookupFailedError, match="no pod of a StatefulSet"):
-        found(Pods(GALERA, GALERA.of_pod("haproxy")), at(knot), 30)
+    with pytest.raises(LookupFailedError, match="not a pod of a StatefulSet"):
+        find_peers(PodRange(GALERA, GALERA.pod_fqdn("haproxy")), to_nameservers(knot), 30)
 
 
 @pytest.mark.knot
 def test_a_failing_server_fails_here_too_and_an_empty_one_has_no_records(knot: Knot) -> None:
     with pytest.raises(NoRecordsError):
-        found(Pods(GALERA, OWN, 100), at(knot), 30)
+        find_peers(PodRange(GALERA, OWN, 100), to_nameservers(knot), 30)
     knot.fail()
     with pytest.raises(AnswerWithheldError):
-        found(Pods(GALERA, OWN), at(knot), 30)
+        find_peers(PodRange(GALERA, OWN), to_nameservers(knot), 30)
 
 
 def with_pods(known: dict[str, str], lose: Iterable[bool], rcode: dns.rcode.Rcode = dns.rcode.NXDOMAIN) -> Liar:
-    """Serve pods one by one, in a server that cuts the SRV answer off and loses or denies what is told."""
+    """Serve pods one by one; the SRV answer is truncated, and questions are lost (*lose*) or denied."""
     losing = iter(lose)
 
     def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:
@@ -129,7 +131,7 @@ def with_pods(known: dict[str, str], lose: Iterable[bool], rcode: dns.rcode.Rcod
     return Liar(lie)
 
 
-SOME = {GALERA.of_pod(name): address for name, address in numbered_pods(30).items()}
+SOME = {GALERA.pod_fqdn(name): address for name, address in numbered_pods(30).items()}
 
 
 def test_an_answer_cut_off_over_tcp_leads_there_and_lost_datagrams_are_asked_again() -> None:
@@ -144,12 +146,12 @@ def test_a_silent_or_failing_answer_for_one_pod_leaves_all_unknown() -> None:
         with_pods(SOME, (n >= 10 for n in count())) as silent,
         pytest.raises(LookupFailedError, match="did not answer for each pod"),
     ):
-        found(Pods(GALERA, OWN), at(silent), 2)
+        find_peers(PodRange(GALERA, OWN), to_nameservers(silent), 2)
     with (
         with_pods(SOME, (False for _ in count()), dns.rcode.SERVFAIL) as failing,
         pytest.raises(LookupFailedError, match="SERVFAIL"),
     ):
-        found(Pods(GALERA, OWN), at(failing), 5)
+        find_peers(PodRange(GALERA, OWN), to_nameservers(failing), 5)
 
 
 def test_the_next_server_is_asked_when_one_falls_silent() -> None:
@@ -157,4 +159,4 @@ def test_the_next_server_is_asked_when_one_falls_silent() -> None:
         with_pods(SOME, (True for _ in count())) as silent,
         with_pods(SOME, (False for _ in count())) as good,
     ):
-        assert len(found(Pods(GALERA, OWN), at(silent, good), 4).peers) == 30
+        assert len(find_peers(PodRange(GALERA, OWN), to_nameservers(silent, good), 4).peers) == 30

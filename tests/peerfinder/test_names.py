@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.core.names import Names, from_resolv_conf, names_of, namespace_from, search_list
+from peerfinder.core.names import Names, build_names, find_cluster_domain, find_namespace, parse_search_list
 from peerfinder.core.peers import is_name
 from peerfinder.errors import AnswerInvalidError, DomainUnknownError, PeerFinderError, UsageError
 
@@ -69,7 +69,7 @@ NORMAL = "nameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.lo
     ],
 )
 def test_the_cluster_domain_is_read_from(text: str, domain: str) -> None:
-    assert from_resolv_conf(text, "default") == domain
+    assert find_cluster_domain(text, "default") == domain
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_the_cluster_domain_is_read_from(text: str, domain: str) -> None:
 )
 def test_the_cluster_domain_is_unknown_from(text: str) -> None:
     with pytest.raises(DomainUnknownError, match="-domain"):
-        from_resolv_conf(text, "default")
+        find_cluster_domain(text, "default")
 
 
 @given(st.text(alphabet=st.sampled_from("abAB019-._ \t\r\n#;") | st.characters(), max_size=200))
 def test_any_resolv_conf_gives_a_domain_or_the_error(text: str) -> None:
     try:
-        assert is_name(from_resolv_conf(f"search {text}", "default"))
+        assert is_name(find_cluster_domain(f"search {text}", "default"))
     except DomainUnknownError as exc:
         message = str(exc)
         assert message.isascii()
@@ -107,20 +107,20 @@ def test_other_lines_do_not_change_the_domain(noise: str, position: int) -> None
     lines = [f"# {line}" for line in noise.split("\n")]
     lines.insert(min(position, len(lines)), "search default.svc.cluster.local")
 
-    assert from_resolv_conf("\n".join(lines), "default") == "cluster.local"
+    assert find_cluster_domain("\n".join(lines), "default") == "cluster.local"
 
 
-def test_the_namespace_is_told_by_the_search_list() -> None:
-    assert namespace_from("search db.svc.cluster.local svc.cluster.local") == "db"
+def test_the_namespace_is_found_in_the_search_list() -> None:
+    assert find_namespace("search db.svc.cluster.local svc.cluster.local") == "db"
 
 
 def test_a_search_list_without_namespace_asks_for_the_flag() -> None:
     with pytest.raises(DomainUnknownError, match="-ns"):
-        namespace_from("search svc.cluster.local")
+        find_namespace("search svc.cluster.local")
 
 
 def test_the_last_search_line_counts() -> None:
-    assert search_list("search a.x b.x\nsearch c.x\n") == ("c.x",)
+    assert parse_search_list("search a.x b.x\nsearch c.x\n") == ("c.x",)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_last_search_line_counts() -> None:
     ],
 )
 def test_names_are_completed_from(service: str, namespace: str, domain: str, suffix: str) -> None:
-    assert names_of(service, namespace, domain, NORMAL).suffix == suffix
+    assert build_names(service, namespace, domain, NORMAL).suffix == suffix
 
 
 @pytest.mark.parametrize(
@@ -154,45 +154,47 @@ def test_names_are_completed_from(service: str, namespace: str, domain: str, suf
 )
 def test_a_name_is_refused_for(service: str, namespace: str, domain: str) -> None:
     with pytest.raises(UsageError):
-        names_of(service, namespace, domain, NORMAL)
+        build_names(service, namespace, domain, NORMAL)
 
 
 def test_the_pods_own_namespace_counts_last_and_contradicts_nothing() -> None:
-    assert names_of("galera", "", "", NORMAL, "web").suffix == "galera.web.svc.cluster.local"
-    assert names_of("galera", "db", "", NORMAL, "web").suffix == "galera.db.svc.cluster.local"
-    assert names_of("galera.db", "", "", NORMAL, "web").suffix == "galera.db.svc.cluster.local"
+    assert build_names("galera", "", "", NORMAL, "web").suffix == "galera.web.svc.cluster.local"
+    assert build_names("galera", "db", "", NORMAL, "web").suffix == "galera.db.svc.cluster.local"
+    assert build_names("galera.db", "", "", NORMAL, "web").suffix == "galera.db.svc.cluster.local"
 
 
 def test_a_service_whose_name_leaves_no_room_for_a_pod_is_refused() -> None:
     room = 251 - len("galera.default.svc.")
     domain = ".".join(["a"] * 200)[:room]
 
-    assert len(names_of("galera", "default", domain[:-1] + "a", "").suffix) == 251
+    assert len(build_names("galera", "default", domain[:-1] + "a", "").suffix) == 251
     with pytest.raises(UsageError, match="too long"):
-        names_of("galera", "default", domain[:-1] + "aa", "")
+        build_names("galera", "default", domain[:-1] + "aa", "")
 
 
 @pytest.mark.parametrize("port", ["_mysql", "a b", "a..b", "x" * 64])
 def test_a_port_is_a_label(port: str) -> None:
     with pytest.raises(UsageError, match="port name"):
-        GALERA.question(port)
+        GALERA.srv_name(port)
 
 
 def test_with_service_namespace_and_domain_resolv_conf_is_not_needed() -> None:
-    assert names_of("galera", "db", "k8s.lab", "") == Names("galera", "db", "k8s.lab")
+    assert build_names("galera", "db", "k8s.lab", "") == Names("galera", "db", "k8s.lab")
 
 
 def test_a_pod_is_named_by_the_first_label_of_its_host_name_in_any_case() -> None:
-    assert GALERA.of_pod("MySQL-0.galera.default.svc.cluster.local") == "mysql-0.galera.default.svc.cluster.local"
+    assert GALERA.pod_fqdn("MySQL-0.galera.default.svc.cluster.local") == "mysql-0.galera.default.svc.cluster.local"
 
 
 def test_the_question_names_a_port_on_request() -> None:
-    assert GALERA.question() == "galera.default.svc.cluster.local"
-    assert GALERA.question("mysql") == "_mysql._tcp.galera.default.svc.cluster.local"
+    assert GALERA.srv_name() == "galera.default.svc.cluster.local"
+    assert GALERA.srv_name("mysql") == "_mysql._tcp.galera.default.svc.cluster.local"
 
 
 def test_ports_of_a_pod_collapse_and_case_does_not_count() -> None:
-    assert GALERA.accepted([f"MySQL-0.{GALERA.suffix}.", f"mysql-0.{GALERA.suffix}."]) == (f"mysql-0.{GALERA.suffix}",)
+    assert GALERA.validate_targets([f"MySQL-0.{GALERA.suffix}.", f"mysql-0.{GALERA.suffix}."]) == (
+        f"mysql-0.{GALERA.suffix}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -211,13 +213,13 @@ def test_ports_of_a_pod_collapse_and_case_does_not_count() -> None:
 )
 def test_one_foreign_target_refuses_the_whole_answer(target: str) -> None:
     with pytest.raises(AnswerInvalidError, match="as a whole"):
-        GALERA.accepted([f"mysql-0.{GALERA.suffix}.", target])
+        GALERA.validate_targets([f"mysql-0.{GALERA.suffix}.", target])
 
 
 @given(st.lists(st.text(max_size=80) | st.just(f"mysql-0.{GALERA.suffix}.")))
 def test_accepted_targets_are_peers_of_the_service(targets: list[str]) -> None:
     try:
-        found = GALERA.accepted(targets)
+        found = GALERA.validate_targets(targets)
     except PeerFinderError as exc:
         message = str(exc)
         assert "\n" not in message

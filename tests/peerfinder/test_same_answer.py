@@ -1,4 +1,4 @@
-"""An answer that says the same as the last one is not read again, and means what reading it would have given."""
+"""An answer equal to the last one is not parsed again, and has the result that parsing it would have given."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -11,14 +11,14 @@ import pytest
 
 from peerfinder.core.names import Names
 from peerfinder.dns import resolver
-from peerfinder.dns.lookup import Memory, found, meaning
+from peerfinder.dns.lookup import LookupCache, find_srv, interpret
 from peerfinder.dns.nameservers import Nameservers, Server
-from peerfinder.dns.resolver import Last
-from peerfinder.dns.same_answer import content
+from peerfinder.dns.resolver import LastAnswer
+from peerfinder.dns.same_answer import extract_content
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.peerfinder.program import SUFFIX, fqdn
-from tests.peerfinder.test_fuzz import SEEDS, broken, noted, seeds
+from tests.peerfinder.test_fuzz import SEEDS, corrupt, note_seed, seeds
 
 QUERY = dns.message.make_query(f"{SUFFIX}.", "SRV", use_edns=0)
 
@@ -38,8 +38,10 @@ def with_addresses(order: Sequence[int], query: dns.message.Message = QUERY, *, 
 def test_another_order_other_times_and_another_id_say_the_same() -> None:
     other = dns.message.make_query(f"{SUFFIX}.", "SRV", use_edns=0)
 
-    assert content(with_addresses(range(30))) is not None
-    assert content(with_addresses(range(30))) == content(with_addresses(range(29, -1, -1), other, ttl=4))
+    assert extract_content(with_addresses(range(30))) is not None
+    assert extract_content(with_addresses(range(30))) == extract_content(
+        with_addresses(range(29, -1, -1), other, ttl=4)
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,8 +55,8 @@ def test_another_order_other_times_and_another_id_say_the_same() -> None:
         pytest.param(answer(QUERY, fqdn("mysql-0", "mysql-1", "mysql-2")), id="no addresses"),
     ],
 )
-def test_something_else_is_said_by(wire: bytes) -> None:
-    assert content(wire) not in (None, content(with_addresses(range(3))))
+def test_the_content_differs_for(wire: bytes) -> None:
+    assert extract_content(wire) not in (None, extract_content(with_addresses(range(3))))
 
 
 @pytest.mark.parametrize(
@@ -68,15 +70,15 @@ def test_something_else_is_said_by(wire: bytes) -> None:
     ],
 )
 def test_it_has_to_be_read_by_the_rules_if_it_is(wire: bytes) -> None:
-    assert content(wire) is None
+    assert extract_content(wire) is None
 
 
-def meant(message: dns.message.QueryMessage | None) -> object:
-    """Tell what a message means for us."""
+def describe(message: dns.message.QueryMessage | None) -> object:
+    """Return all that a message means for us."""
     if message is None:
         return None
     try:
-        targets: object = frozenset(meaning(message, Server("127.0.0.1")))
+        targets: object = frozenset(interpret(message, Server("127.0.0.1")))
     except Exception as exc:  # noqa: BLE001 - whatever reading it leads to, it has to be the same
         targets = type(exc)
     glue = {(rrset.name, rrset.rdclass, rrset.rdtype, record) for rrset in message.additional for record in rrset}
@@ -95,18 +97,18 @@ ORDERS: tuple[Callable[[dns.message.Message], bytes], ...] = (
 def test_any_course_of_answers_means_what_reading_each_would_give() -> None:
     again = 0
     for seed in seeds():
-        with noted(seed) as dice:
-            last = Last()
+        with note_seed(seed) as dice:
+            last = LastAnswer()
             for _ in range(12):
                 query = dns.message.make_query(f"{SUFFIX}.", "SRV", use_edns=0)
                 wire = dice.choice(ORDERS + SEEDS)(query)
-                wire = broken(wire, dice) if dice.random() < 0.6 else wire
+                wire = corrupt(wire, dice) if dice.random() < 0.6 else wire
                 before = last.answer
-                told = resolver._parsed(query, wire, last)
-                again += told is not None and told is before
+                parsed = resolver._parse_or_reuse(query, wire, last)
+                again += parsed is not None and parsed is before
 
-                assert meant(told) == meant(resolver._read(query, wire))
-    assert again, "no answer said what the last one said: nothing was tested"
+                assert describe(parsed) == describe(resolver._parse(query, wire))
+    assert again, "no answer was equal to the last one: nothing was tested"
 
 
 def test_answers_in_any_order_are_one_and_the_same_find_until_something_changes() -> None:
@@ -118,11 +120,11 @@ def test_answers_in_any_order_are_one_and_the_same_find_until_something_changes(
         wire = with_addresses(peers, query)
         return [framed(wire) if over_tcp else answer(query, [], truncated=True)]
 
-    memory = Memory()
+    cache = LookupCache()
     with Liar(shuffled) as liar:
-        first, *others = [found(NAMES, SUFFIX, Nameservers.from_text(liar.nameserver), 5.0, memory) for _ in range(6)]
+        first, *others = [find_srv(NAMES, SUFFIX, Nameservers.from_text(liar.nameserver), 5.0, cache) for _ in range(6)]
         peers.append(3)
-        more = found(NAMES, SUFFIX, Nameservers.from_text(liar.nameserver), 5.0, memory)
+        more = find_srv(NAMES, SUFFIX, Nameservers.from_text(liar.nameserver), 5.0, cache)
 
     assert all(one is first for one in others)
     assert more.peers == tuple(sorted(fqdn("mysql-0", "mysql-1", "mysql-2", "mysql-3")))
@@ -132,11 +134,11 @@ def test_answers_in_any_order_are_one_and_the_same_find_until_something_changes(
 @pytest.mark.knot
 def test_a_thousand_peers_that_stay_cost_a_tenth_of_reading_them(knot: Knot) -> None:
     knot.publish(pods("galera", numbered_pods(1000)))
-    servers, memory = Nameservers.from_text(knot.nameserver), Memory()
+    servers, cache = Nameservers.from_text(knot.nameserver), LookupCache()
 
     def cost() -> float:
         began = process_time()
-        assert len(found(NAMES, SUFFIX, servers, 30.0, memory).peers) == 1000
+        assert len(find_srv(NAMES, SUFFIX, servers, 30.0, cache).peers) == 1000
         return process_time() - began
 
     first = cost()

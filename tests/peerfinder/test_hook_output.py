@@ -9,15 +9,15 @@ from time import monotonic, sleep
 import pytest
 
 from tests.dns.knot import Knot
-from tests.peerfinder.program import PATIENCE, Ended, begin, end, until
+from tests.peerfinder.program import PATIENCE, Ended, begin, end, wait_until
 
 pytestmark = pytest.mark.knot
 
 LINES = "-hook-output=lines"
 
 
-def into(folder: Path, text: str, *words: str, knot: Knot) -> tuple[Ended, bytes]:
-    """Run a hook, both streams of ours in one pipe; give what came out of it."""
+def run_into_pipe(folder: Path, text: str, *words: str, knot: Knot) -> tuple[Ended, bytes]:
+    """Run a hook, both streams of ours in one pipe; return what came out of it."""
     out = folder / "out"
     prefix = ("sh", "-c", f'"$@" 2>&1 | cat > {out}', "sh")
     return end(begin(f"-on-start={text}", LINES, *words, nameserver=knot.nameserver, prefix=prefix)), out.read_bytes()
@@ -44,7 +44,7 @@ def test_octets_stay_what_they_are(galera: Knot, tmp_path: Path) -> None:
     octets = bytes(range(256)).replace(b"\n", b"")
     (tmp_path / "octets").write_bytes(octets + b"\n" + octets)
 
-    _, out = into(tmp_path, f"cat {tmp_path}/octets", knot=galera)
+    _, out = run_into_pipe(tmp_path, f"cat {tmp_path}/octets", knot=galera)
 
     assert out.count(b"on-start: " + octets + b"\n") == 2
 
@@ -54,18 +54,18 @@ def test_no_line_gets_into_another(galera: Knot, tmp_path: Path) -> None:
     writer = "awk -v c=$n 'BEGIN { s = c; while (length(s) < 5000) s = s c; for (i = 0; i < 100; i++) print s }'"
     hook = f"for n in a b c d; do {writer} & {writer} >&2 & done; wait"
 
-    _, out = into(tmp_path, hook, knot=galera)
+    _, out = run_into_pipe(tmp_path, hook, knot=galera)
 
     lines = out.decode().splitlines()
-    told = [line.removeprefix("on-start: ") for line in lines if line.startswith("on-start: ")]
-    assert len(told) == 800
+    passed_on = [line.removeprefix("on-start: ") for line in lines if line.startswith("on-start: ")]
+    assert len(passed_on) == 800
     # The kernel itself cuts lines of several writers to one pipe; in one piece we pass on what came so.
-    assert all(re.fullmatch(r"[abcd]+", line) for line in told)
+    assert all(re.fullmatch(r"[abcd]+", line) for line in passed_on)
     assert all(" peer-finder info: " in line for line in lines if not line.startswith("on-start: "))
 
 
 def test_a_very_long_line_comes_in_parts_and_whole(galera: Knot, tmp_path: Path) -> None:
-    _, out = into(tmp_path, "head -c 1000000 /dev/zero | tr '\\0' x", knot=galera)
+    _, out = run_into_pipe(tmp_path, "head -c 1000000 /dev/zero | tr '\\0' x", knot=galera)
 
     parts = [line.removeprefix(b"on-start: ") for line in out.splitlines() if line.startswith(b"on-start: ")]
     assert b"".join(parts) == b"x" * 1_000_000
@@ -73,20 +73,20 @@ def test_a_very_long_line_comes_in_parts_and_whole(galera: Knot, tmp_path: Path)
 
 
 def test_much_output_arrives_whole(galera: Knot, tmp_path: Path) -> None:
-    _, out = into(tmp_path, "seq 1 300000", knot=galera)
+    _, out = run_into_pipe(tmp_path, "seq 1 300000", knot=galera)
 
-    told = [line for line in out.splitlines() if line.startswith(b"on-start: ")]
-    assert told == [b"on-start: %d" % number for number in range(1, 300001)]
+    passed_on = [line for line in out.splitlines() if line.startswith(b"on-start: ")]
+    assert passed_on == [b"on-start: %d" % number for number in range(1, 300001)]
 
 
 def test_json_lines_are_objects_all_of_them(galera: Knot, tmp_path: Path) -> None:
-    _, out = into(tmp_path, "printf 'a\\377b\\n'; echo oh >&2; exit 3", "-log-format=json", knot=galera)
+    _, out = run_into_pipe(tmp_path, "printf 'a\\377b\\n'; echo oh >&2; exit 3", "-log-format=json", knot=galera)
 
     lines = [json.loads(line) for line in out.splitlines()]
     assert {tuple(line) for line in lines} == {("time", "level", "event", "message")}
     assert [line["message"] for line in lines if line["event"] == "on-start-stdout"] == ["a\\xffb"]
     assert [line["message"] for line in lines if line["event"] == "on-start-stderr"] == ["oh"]
-    assert lines[-1]["event"] == "HookFailedError", "what the hook said comes before what became of it"
+    assert lines[-1]["event"] == "HookFailedError", "the hook's output comes before its result"
 
 
 def test_a_daemon_that_keeps_its_output_open_does_not_hold_us(galera: Knot, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_daemon_that_keeps_its_output_open_does_not_hold_us(galera: Knot, tmp_
     assert monotonic() - began < 40
 
 
-def test_a_daemon_that_a_hook_leaves_is_heard_while_we_are_there(galera: Knot) -> None:
+def test_the_output_of_a_daemon_that_a_hook_leaves_is_passed_on_while_we_run(galera: Knot) -> None:
     words = ("-on-start=(sleep 1; echo later) & echo now", "-on-change=true", LINES)
     process = begin(*words, nameserver=galera.nameserver)
     assert process.stdout
@@ -107,10 +107,10 @@ def test_a_daemon_that_a_hook_leaves_is_heard_while_we_are_there(galera: Knot) -
     assert end(process).status == 143
 
 
-def test_the_database_as_hook_is_stopped_in_peace_and_its_last_words_are_heard(galera: Knot, tmp_path: Path) -> None:
+def test_the_database_as_hook_is_stopped_in_peace_and_its_last_line_is_passed_on(galera: Knot, tmp_path: Path) -> None:
     text = f"trap 'echo bye; exit 0' TERM; touch {tmp_path}/up; while :; do sleep 0.1; done"
     process = begin(f"-on-start={text}", LINES, nameserver=galera.nameserver)
-    until((tmp_path / "up").exists)
+    wait_until((tmp_path / "up").exists)
     process.terminate()
     ended = end(process)
 
@@ -120,15 +120,15 @@ def test_the_database_as_hook_is_stopped_in_peace_and_its_last_words_are_heard(g
 def test_a_reader_that_stalls_stops_the_hook_and_no_stop_signal(galera: Knot, tmp_path: Path) -> None:
     text = f"yes & touch {tmp_path}/up; wait"
     process = begin(f"-on-start={text}", LINES, nameserver=galera.nameserver)
-    until((tmp_path / "up").exists)
+    wait_until((tmp_path / "up").exists)
     sleep(1)
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(PATIENCE) == 143, "although nobody reads"
+    assert process.wait(PATIENCE) == 143, "although the output is not read"
     end(process)
 
 
-def test_a_reader_that_has_gone_ends_nobody(galera: Knot, tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_ends_no_hook(galera: Knot, tmp_path: Path) -> None:
     prefix = ("sh", "-c", f'{{ "$@"; echo $? > {tmp_path}/status; }} | true', "sh")
     end(begin(f"-on-start=seq 1 100000; touch {tmp_path}/done", LINES, nameserver=galera.nameserver, prefix=prefix))
 
