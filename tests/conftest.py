@@ -20,10 +20,12 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
 
-LONGEST_FIRST = ("cluster", "faults", "containers", "lab", "haproxy", "examples", "images")
+LONGEST_FIRST = tuple(
+    f"system/{name}" for name in ("kubernetes", "faults", "containers", "lab", "haproxy", "examples", "images")
+)
 """Folders of tests that begin before all others, so that no process is left with a long one at the end."""
 
-WHOLE = ("cluster",)
+WHOLE = ("system/kubernetes",)
 """Folders whose files share something dear: a Kubernetes is started once, by one process."""
 
 
@@ -92,5 +94,5 @@ def _turn(nodeid: str) -> int:
 
 
 def _folder(nodeid: str) -> str:
-    """The folder of tests/ that the test is in; the file where there is none."""
-    return Path(nodeid.partition("::")[0]).parts[1]
+    """The two folders below tests/ that the test is in, as "system/lab"; the file where there is no second."""
+    return "/".join(Path(nodeid.partition("::")[0]).parts[1:3])

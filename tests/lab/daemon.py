@@ -21,9 +21,7 @@ from tests.lab.lab import Lab
 from tests.lab.layout import LONGEST_SOCKET
 from tests.lab.pod import Pod
 from tests.lab.view import rows_of, table
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The checkout, where `python -m tests.lab` finds itself."""
+from tests.paths import ROOT
 
 CONTROL = "control.sock"
 

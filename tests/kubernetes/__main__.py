@@ -1,0 +1,105 @@
+"""`python -m tests.kubernetes`: a Kubernetes on this machine that stays up, and kubectl for it."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import click
+
+from images.build import ensure
+from images.debian import image_id
+from images.running import BuildError
+from tests.kubernetes import binaries
+from tests.kubernetes.cluster import Cluster, Extras, NotHereError, extras
+from tests.kubernetes.database import Database
+from tests.kubernetes.soak import Soak
+from tests.kubernetes.waiting import ClusterError
+
+OURS = ("galera-install", "mysql-galera", "haproxy")
+
+
+@click.group()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(".lab/cluster"), show_default=True)
+@click.option("--nodes", type=click.IntRange(1, 9), help="How many nodes; default: as many as are there, else 1.")
+@click.pass_context
+def cli(context: click.Context, folder: Path, nodes: int | None) -> None:
+    """A real Kubernetes in namespaces of this machine: no registry, no container engine; it needs root."""
+    there = len(list(folder.glob("node[1-9]")))
+    wanted = extras() if context.invoked_subcommand in ("up", "soak") else Extras(policies=False, provisioner=False)
+    context.obj = Cluster(folder, nodes=nodes or there or 1, **wanted)
+
+
+@cli.command("binaries")
+def build() -> None:
+    """Build Kubernetes and CoreDNS, if that was not done before; prints where they are."""
+    binaries.ensure()
+    click.echo(binaries.cache_folder())
+
+
+@cli.command()
+@click.pass_obj
+def up(cluster: Cluster) -> None:
+    """Start a cluster and leave it running."""
+    cluster.up()
+
+
+@cli.command()
+@click.argument("images", nargs=-1)
+@click.pass_obj
+def load(cluster: Cluster, images: tuple[str, ...]) -> None:
+    """Bring images of the local containers storage to the nodes; this project's own without a name."""
+    cluster.load({image: image_id(image) for image in images or map(ensure, OURS)})
+
+
+@cli.command(
+    # Everything is kubectl's, its `--` too.
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def kubectl(cluster: Cluster, words: tuple[str, ...]) -> None:
+    """Run kubectl as the cluster's administrator."""
+    command = (*cluster.kubectl.command, *words)
+    os.execvp(command[0], command)
+
+
+@cli.command("soak")
+@click.option("--minutes", type=click.FloatRange(min=0), default=15, show_default=True)
+@click.option("--seed", type=int, help="Of an earlier run: the same faults in the same order.")
+@click.pass_obj
+def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
+    """Start a cluster with the lab's members, and break it at random, again and again, under a writing client."""
+    seed = random.randrange(10**6) if seed is None else seed
+    click.echo(f"seed {seed}")
+    with cluster:
+        cluster.load({image: image_id(image) for image in map(ensure, OURS)})
+        database = Database(cluster.kubectl.within("galera-lab"))
+        database.apply(Path("manifests/overlays/lab"))
+        database.wait_synced(3)
+        soak = Soak(cluster, database, random.Random(seed))
+        try:
+            faults = soak.run(minutes * 60)
+        finally:
+            click.echo(soak.times.table())
+        click.echo(f"seed {seed}: {faults} faults, all of {database.acknowledged()} acknowledged rows are there")
+
+
+@cli.command()
+@click.pass_obj
+def down(cluster: Cluster) -> None:
+    """End everything and remove the folder."""
+    cluster.down()
+
+
+def main() -> None:
+    """Run the command; an expected fault is one sentence on stderr and exit status 1."""
+    try:
+        cli(prog_name="python -m tests.kubernetes")
+    except (BuildError, ClusterError, NotHereError) as exc:
+        click.echo(f"cluster: {exc}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

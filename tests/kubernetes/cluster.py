@@ -1,0 +1,203 @@
+"""A real Kubernetes on this machine: a control plane and nodes, each in namespaces of its own."""
+
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TypedDict
+
+from images.running import BuildError, answer, say
+from tests.kubernetes import binaries, provisioner, storage
+from tests.kubernetes.control import ControlPlane
+from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.node import CNI_PLUGINS, PAUSE, Node
+from tests.kubernetes.spaces import HIDDEN
+from tests.kubernetes.waiting import ClusterError
+
+PACKAGES = {
+    "etcd": "etcd-server",
+    "containerd": "containerd",
+    "runc": "runc",
+    str(CNI_PLUGINS / "ptp"): "containernetworking-plugins",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "nsenter": "util-linux",
+}
+"""Programs, and the Debian package that has them."""
+
+POLICY_PACKAGES = {"ipset": "ipset"}
+PROVISIONER_PACKAGES = {str(provisioner.BUSYBOX): "busybox-static"}
+"""The same of what a cluster has only when it is asked for."""
+
+PAUSE_RECIPE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n'
+
+VOLUMES = 50
+"""Volumes on each node: one that was released is never used again, and a run of all tests takes about twenty."""
+
+
+class NotHereError(Exception):
+    """This machine cannot run a cluster; the message is the cure."""
+
+
+def check(*, policies: bool = False, provisioner: bool = False) -> None:
+    """Raises NotHereError when something is missing for such a cluster."""
+    if os.geteuid() != 0:
+        raise NotHereError("a node makes namespaces, mounts and cgroups: run it as root")
+    wanted = PACKAGES | (POLICY_PACKAGES if policies else {}) | (PROVISIONER_PACKAGES if provisioner else {})
+    packages = {package for name, package in wanted.items() if shutil.which(name) is None}
+    if packages:
+        install = f"apt-get install --no-install-recommends {' '.join(sorted(packages))}"
+        raise NotHereError(f"programs are missing; on Debian: {install}")
+    bundles = (*binaries.BUNDLES, *[binaries.POLICIES] * policies, *[binaries.PROVISIONER] * provisioner)
+    if absent := binaries.missing(bundles):
+        raise NotHereError(f"no Kubernetes binaries in {binaries.cache_folder()} ({', '.join(absent)}); run `make e2e`")
+
+
+class Extras(TypedDict):
+    """What a cluster may have besides."""
+
+    policies: bool
+    """NetworkPolicies are enforced."""
+    provisioner: bool
+    """Volumes are made on demand."""
+
+
+def extras() -> Extras:
+    """What this machine can add to a cluster; says what it cannot, and the cure."""
+    lacking = {"policies": why_not(policies=True), "provisioner": why_not(provisioner=True)}
+    for what, why in lacking.items():
+        if why:
+            say(f"a cluster without {what}: {why}")
+    return {"policies": not lacking["policies"], "provisioner": not lacking["provisioner"]}
+
+
+def why_not(*, policies: bool = False, provisioner: bool = False) -> str:
+    """What check() complains about; nothing when such a cluster can be."""
+    try:
+        check(policies=policies, provisioner=provisioner)
+    except NotHereError as exc:
+        return str(exc)
+    return ""
+
+
+class Cluster:
+    """A cluster in a folder; as a context manager it is up, and gone afterwards, also when this process is killed."""
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        nodes: int = 1,
+        policies: bool = False,
+        provisioner: bool = False,
+        dual: bool = False,
+    ) -> None:
+        """In a temporary folder when none is given.  Reads nothing and starts nothing.
+
+        With `policies` NetworkPolicies are enforced, with `provisioner` there are volumes on demand, with `dual` pods
+        and Services have addresses of both families.
+        """
+        self.policies, self.provisioner = policies, provisioner
+        self.folder = (folder or Path(tempfile.mkdtemp(prefix="cluster-"))).absolute()
+        for hidden in HIDDEN:
+            if self.folder.is_relative_to(hidden) or binaries.cache_folder().is_relative_to(hidden):
+                raise NotHereError(f"neither the cluster nor its programs can be in {hidden}: a node has its own there")
+        tag = f"peerfinder-{zlib.crc32(str(self.folder).encode()):08x}"
+        self.control = ControlPlane(self.folder, dual=dual)
+        self.nodes = [Node(number, self.folder, tag, policies=policies, dual=dual) for number in range(1, nodes + 1)]
+
+    def up(self, *, bound: bool = False) -> None:
+        """Start all; returns when the nodes are ready.  A `bound` cluster ends with this process.
+
+        Raises NotHereError or ClusterError, and leaves nothing running then.
+        """
+        check(policies=self.policies, provisioner=self.provisioner)
+        if self.control.machine.on:
+            raise ClusterError(f"there is a cluster in {self.folder} already")
+        with ExitStack() as undo:
+            undo.callback(self.down)
+            self.control.up(bound=bound)
+            say("control plane: ready")
+            for node in self.nodes:
+                node.up(self.control, bound=bound)
+            self.load_pause()
+            if self.provisioner:
+                self._start_provisioner()
+            self.kubectl.apply(storage.storage_class(), *(v for n in self.nodes for v in storage.volumes(n, VOLUMES)))
+            for node in self.nodes:
+                self.wait_ready(node)
+                node.wait_policies()
+                say(f"{node.name}: ready")
+            undo.pop_all()
+
+    def down(self) -> None:
+        """Cut the power of all machines and remove the folder."""
+        for node in self.nodes:
+            node.down()
+        self.control.down()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """As administrator."""
+        return self.control.kubectl()
+
+    def wait_ready(self, node: Node, *, seconds: float = 120) -> None:
+        """Until the node is Ready.  Raises ClusterError with the end of the kubelet's log."""
+
+        def ready() -> bool:
+            try:
+                found = self.kubectl.get("node", node.name)
+            except ClusterError:
+                return False
+            return any(c["type"] == "Ready" and c["status"] == "True" for c in found["status"]["conditions"])
+
+        node.machine.wait_for("kubelet", ready, seconds)
+
+    def load(self, images: Mapping[str, str]) -> None:
+        """Bring images of the local containers storage to all nodes, by the name that pods call them.
+
+        What is loaded under a name is said by id: another clone's build may move the tag at any time.
+        Raises ClusterError.
+        """
+        for name, image in images.items():
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                archive = Path(folder) / "image.tar"
+                try:
+                    answer(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{name}"])
+                except BuildError as exc:
+                    raise ClusterError(f"{name} is not in the local storage: {exc}") from exc
+                for node in self.nodes:
+                    node.load(archive)
+            say(f"{name}: on {', '.join(node.name for node in self.nodes)}")
+
+    def load_pause(self) -> None:
+        """Make the image of the sandboxes of the pause program, and bring it to all nodes."""
+        self._make(PAUSE, PAUSE_RECIPE, binaries.program("pause"))
+
+    def _start_provisioner(self) -> None:
+        self._make(provisioner.IMAGE, provisioner.RECIPE, provisioner.BUSYBOX)
+        self.kubectl.within(provisioner.NAMESPACE).apply(*provisioner.objects())
+        provisioner.start(self.control, self.nodes)
+
+    def _make(self, image: str, recipe: str, program: Path) -> None:
+        """An image of one static program, brought to all nodes."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            shutil.copy(program, folder)
+            (Path(folder) / "Dockerfile").write_text(recipe)
+            answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={image}", folder])
+        self.load({image: image})
+
+    def __enter__(self) -> "Cluster":
+        self.up(bound=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()

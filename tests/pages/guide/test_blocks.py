@@ -1,0 +1,150 @@
+"""The guide's commands, read and not run: none is unmarked, and what they name exists."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from bootstrap.cli import group as galera_bootstrap
+from images.inputs import version
+from tests.kubernetes.binaries import missing, program
+from tests.support.guide.pages import BY_HAND, COMMANDS, NOT_COMMANDS, PAGES, RUN, Block, How, blocks
+from tests.support.guide.shell_words import calls
+from tests.support.guide.stage import NEXT, REGISTRY
+from tests.support.manifests import kustomize
+from tests.support.manifests.built import MANIFESTS, Document, containers, of_kind, parse, stateful_set, template
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+
+TYPED = [block for block in BLOCKS if block.language in COMMANDS]
+
+SHOWN = r"`(?P<code>(?:kubectl|galera-bootstrap|member|/work-dir/galera-bootstrap) [^`]+)`"
+"""A command in a line of text."""
+
+
+def lines() -> Iterator[tuple[str, list[str]]]:
+    """Where, and the words of each simple command: of the blocks, and of the commands that stand in a page's text."""
+    for block in TYPED:
+        for command in block.commands:
+            for words in calls(command.text):
+                yield block.where, words
+    for page in PAGES:
+        for found in re.finditer(SHOWN, page.read_text()):
+            yield f"{page.name}: {found['code']}", found["code"].split()
+
+
+def called(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Where, and the words after a program's name, which may stand after those of another program."""
+    for where, words in lines():
+        for number, word in enumerate(words):
+            if word.rpartition("/")[2] == name:
+                yield where, words[number + 1 :]
+                break
+
+
+def kubectl_calls() -> Iterator[tuple[str, list[str]]]:
+    """Where, and kubectl's own words: not those of a command that it runs in a pod."""
+    for where, words in called("kubectl"):
+        if words[:1] == ["..."]:
+            continue
+        yield where, words[: words.index("--")] if "--" in words else words
+
+
+def named(words: list[str]) -> list[str]:
+    """The command of kubectl, as `rollout status` or `create secret generic`."""
+    values = ("-n", "-c", "-o", "-f", "-k", "-p", "-l")
+    rest = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before not in values and not word.startswith("-")
+    ]
+    return rest[: {"rollout": 2, "set": 2, "create": 3 if rest[1:2] == ["secret"] else 2}.get(rest[0], 1)]
+
+
+@cache
+def kubectl_options(command: str) -> frozenset[str]:
+    """The options of a command of kubectl, and those of all commands."""
+    told = ""
+    for words in ((*command.split(), "--help"), ("options",)):
+        done = subprocess.run((program("kubectl"), *words), capture_output=True, text=True, timeout=30, check=True)
+        told += done.stdout
+    return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", told))
+
+
+@cache
+def base() -> tuple[Document, ...]:
+    """What `manifests/base` makes."""
+    if kustomize.found() is None:
+        pytest.skip("NOT TESTED: the names in the guide's commands; no kustomize here: run make manifest-tools")
+    return parse(kustomize.build(MANIFESTS / "base"))
+
+
+def test_there_are_commands() -> None:
+    assert len(list(called("kubectl"))) > 60
+    assert len(list(called("galera-bootstrap"))) + len(list(called("member"))) > 10
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)
+def test_a_block_says_whether_it_is_run(block: Block) -> None:
+    assert block.language in (*COMMANDS, *NOT_COMMANDS)
+    assert block.how is not How.UNMARKED, "a reader would take it for tried: see pages.py for the marks"
+    if block.how is How.FILE:
+        assert block.file, "the name to save it under belongs into its first line"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_mark_is_one_that_is_obeyed(page: Path) -> None:
+    """One with a slip of the pen would be a comment, and what it asks for would not be done."""
+    for comment in re.findall(r"<!--.*?-->", page.read_text(), re.DOTALL):
+        assert comment == "<!-- file -->" or RUN.fullmatch(comment) or BY_HAND.fullmatch(comment), comment
+
+
+def test_images_have_the_tags_that_are_on_the_nodes() -> None:
+    found = {tag for block in BLOCKS for tag in re.findall(rf"{REGISTRY}/[\w-]+:([\w.-]+)", block.text)}
+
+    assert found - {"no-such-tag"} == {version(), NEXT}
+
+
+def test_a_command_of_ours_exists_with_its_options() -> None:
+    ours = [*called("galera-bootstrap"), *((where, words[1:]) for where, words in called("member"))]
+    for where, (name, *rest) in ((where, words) for where, words in ours if words):
+        if name in ("...", "${@:2}") or name.startswith("-"):
+            continue
+        command = galera_bootstrap.get_command(click.Context(galera_bootstrap), name)
+        assert command is not None, f"{where}: galera-bootstrap has no {name}"
+        known = {option for parameter in command.params for option in parameter.opts}
+        given = {word.partition("=")[0] for word in rest if word.startswith("-")}
+        assert given <= known, f"{where}: galera-bootstrap {name} has no {given - known}"
+
+
+def test_kubectl_knows_every_option() -> None:
+    if missing():
+        pytest.skip("NOT TESTED: the options of the guide's kubectl; it is built by `make e2e`")
+    for where, words in kubectl_calls():
+        command = " ".join(named(words))
+        given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        unknown = given - kubectl_options(command)
+        assert not unknown, f"{where}: kubectl {command} has no {unknown}"
+
+
+def test_pods_containers_and_objects_are_those_of_the_manifests() -> None:
+    built = base()
+    kinds = ("StatefulSet", "ConfigMap", "Service", "Secret", "PodDisruptionBudget")
+    names = {f"{kind.lower()}/{name}" for kind in kinds for name in of_kind(built, kind)}
+    theirs = {"statefulset", "configmap", "service", "pdb"}
+    claim = stateful_set(built)["spec"]["volumeClaimTemplates"][0]["metadata"]["name"]
+    for where, words in kubectl_calls():
+        for before, word in zip(["", *words], words, strict=False):
+            kind, _, name = word.partition("/")
+            if before == "-c" and "$" not in word:
+                assert word in containers(template(built)), f"{where}: no container {word}"
+            if kind in theirs and name:
+                assert word in names, f"{where}: there is no {word}"
+            if kind == "pvc" and name and "$" not in name:
+                assert re.fullmatch(rf"{claim}-mysql-\d", name), f"{where}: no claim is called {name}"
+            if kind == "pod" and name.startswith("mysql"):
+                assert re.fullmatch(r"mysql-\d", name), f"{where}: no pod is called {name}"

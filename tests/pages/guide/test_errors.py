@@ -1,0 +1,97 @@
+"""A reader's shell goes on after a line that failed: nothing may be overwritten then that the line was to make safe.
+
+Within a block; between two the reader looks, as the guide's first page asks.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.guide.pages import LONG, SHORT, named
+from tests.support.guide.rehearsal import Call, prepared, rehearse, sent_after_a_failure, texts
+
+
+class Page(NamedTuple):
+    """What a reader has before it, types, and sends when nothing fails."""
+
+    folder: Path
+    typed: Sequence[str]
+    calls: Sequence[Call]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Page]:
+    """All, each with what those before it have left."""
+    found = {}
+    now = prepared(tmp_path_factory.mktemp("reader") / "now")
+    for name in (*SHORT, *LONG):
+        typed = texts(named(name), now)
+        before = Path(shutil.copytree(now, tmp_path_factory.mktemp("page") / name, symlinks=True))
+        found[name] = Page(before, typed, rehearse(now, typed))
+    return found
+
+
+def test_without_a_failure_all_is_sent(pages: Mapping[str, Page]) -> None:
+    """Else there would be nothing to miss after one."""
+    sent = [str(call) for page in pages.values() for call in page.calls if call.overwrites]
+
+    assert len(sent) > 65
+    for words in ("delete pvc/datadir-mysql-3", "force --epoch 5", "adopt --epoch 5", "ALTER USER", "RESET SLAVE ALL"):
+        assert any(words in line for line in sent), words
+
+
+@pytest.mark.parametrize("name", [*SHORT, *LONG])
+def test_after_a_failure_a_block_overwrites_nothing(pages: Mapping[str, Page], name: str) -> None:
+    unsafe = [f"failed: {first}\nsent all the same: {then}" for first, then in sent_after_a_failure(*pages[name])]
+
+    assert not unsafe, "\n".join(unsafe)
+
+
+@pytest.mark.parametrize("name", [*SHORT, *LONG])
+def test_a_block_does_the_same_in_a_shell_of_its_own(pages: Mapping[str, Page], name: str) -> None:
+    """What a block before it has set, as `namespace=try`, sends it nowhere else."""
+    page = pages[name]
+    folder = page.folder.with_name("one by one")
+    shutil.copytree(page.folder, folder, symlinks=True)
+    apart = [call.words for text in page.typed for call in rehearse(folder, [text])]
+
+    assert apart == [call.words for call in page.calls]
+
+
+UNSAFE = {
+    "in the next line": "kubectl apply -f a\nkubectl delete pvc/b",
+    "after a pipe": "kubectl get pvc | cat && kubectl delete pvc/b",
+    "in an empty variable": 'node=$(kubectl get pod -o jsonpath={x})\nkubectl drain "$node"',
+    "in SQL": "kubectl get pods\necho 'SELECT 1; ALTER USER a' | sql mysql-0",
+    "after half a dump": "kubectl exec client -- mariadb-dump >a.sql\nsql mysql-0 <a.sql",
+    "in a pod": "kubectl get pods; kubectl exec mysql-0 -- rm -r /var/lib/galera/data",
+    "an operator's word": "member mysql-0 force >a\nmember mysql-0 force --epoch 5",
+}
+
+SAFE = {
+    "and": "kubectl apply -f a &&\n    kubectl delete pvc/b",
+    "no empty variable": 'node=$(kubectl get pod -o jsonpath={x})\nkubectl drain "${node:?}"',
+    "only looks": "kubectl get pods\necho 'SELECT 1; SHOW STATUS' | sql mysql-0",
+    "whole dump": "kubectl exec client -- mariadb-dump >a.sql\ntail -n 1 a.sql | grep completed && sql mysql-0 <a.sql",
+    "tried again": "until kubectl get pods; do sleep 5; done\nkubectl delete pvc/b",
+    "nothing to apply": "kubectl create -o yaml | kubectl apply -f -",
+}
+
+
+@pytest.mark.parametrize("text", UNSAFE.values(), ids=UNSAFE)
+def test_an_unsafe_block_is_found(tmp_path: Path, text: str) -> None:
+    folder = prepared(tmp_path / "reader")
+
+    assert [*sent_after_a_failure(folder, [text], rehearse(folder, [text]))]
+
+
+@pytest.mark.parametrize("text", SAFE.values(), ids=SAFE)
+def test_a_safe_block_is_let_be(tmp_path: Path, text: str) -> None:
+    folder = prepared(tmp_path / "reader")
+    calls = rehearse(folder, [text])
+
+    assert len(calls) > 1
+    assert [*sent_after_a_failure(folder, [text], calls)] == []

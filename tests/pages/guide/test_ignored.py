@@ -1,0 +1,79 @@
+"""What the guide lets a reader make in his clone is ignored by git where it is a secret or data: nobody commits it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+from tests.support.guide.pages import LONG, SHORT, named
+from tests.support.guide.rehearsal import prepared, rehearse, texts
+
+HARMLESS = re.compile(
+    r"[.]gitignore|manifests/overlays/.*|[a-z-]+\.yaml|put\.sh|before|after|answer|(adopt|force)\.txt"
+)
+"""Objects without a secret in them, words to type, and answers: what is at stake, check sums, positions, versions."""
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(("git", *words), cwd=folder, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def begun(folder: Path) -> Path:
+    """A clone in which nothing is removed, so that what a page removes again is seen, too."""
+    prepared(folder)
+    (folder / "programs" / "rm").symlink_to("/bin/true")
+    shutil.copy(ROOT / ".gitignore", folder)
+    git(folder, "init", "--quiet")
+    # Nothing of the reader's own settings, and neither what the rehearsal itself needs.
+    git(folder, "config", "core.excludesFile", "/dev/null")
+    (folder / ".git/info/exclude").write_text("/programs/\n/notes/\n")
+    return folder
+
+
+def seen(folder: Path) -> set[str]:
+    """The files that are new for git."""
+    return set(git(folder, "ls-files", "--others", "--exclude-standard").splitlines())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clone after all pages."""
+    folder = begun(tmp_path_factory.mktemp("ignored") / "clone")
+    for name in (*SHORT, *LONG):
+        rehearse(folder, texts(named(name), folder))
+    return folder
+
+
+def test_no_secret_and_no_data_are_new_for_git(made: Path) -> None:
+    assert {name for name in seen(made) if not HARMLESS.fullmatch(name)} == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "secret/root-password",
+        "app/password",
+        "backup/client.cnf",
+        "old/client.cnf",
+        "new/root-password",
+        "try/exchange-key",
+        "patch.json",
+        "accounts.sql",
+        "copy.mbstream",
+    ],
+)
+def test_the_guide_makes(made: Path, name: str) -> None:
+    """Else the test above would have nothing to find."""
+    assert (made / name).exists()
+    assert name not in seen(made)
+
+
+def test_only_at_the_top_as_folders_of_these_names_may_be_part_of_the_project(made: Path) -> None:
+    for name in ("manifests/overlays/try/one", "tests/secret/one", "docs/old/one"):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).touch()
+
+        assert name in seen(made)

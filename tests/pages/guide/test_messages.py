@@ -1,0 +1,135 @@
+"""The page of messages has everything that an agent can say: read from the code that says it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from bootstrap.core.decision.decide import RULES
+from bootstrap.network import client, directory, fanout
+from bootstrap.settings import DEFAULTS
+from tests.paths import ROOT
+from tests.support.guide.pages import GUIDE
+
+PAGE = (GUIDE / "messages.md").read_text()
+
+KINDS = ("Bootstrap", "Join", "Wait", "Hold", "Stop")
+
+SOURCES = [ast.parse(path.read_text()) for path in sorted((ROOT / "bootstrap").rglob("*.py"))]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One that stands in the code."""
+
+    kind: str
+    rule: str
+    words: tuple[str, ...]
+    """What is always the same in it, in order."""
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} [{self.rule}] {' ... '.join(self.words)}"
+
+
+def messages() -> Iterator[Message]:
+    """All decisions that the code makes with a rule's name; those that pass another's on have none."""
+    for tree in SOURCES:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
+                match node.args[:2]:
+                    case [ast.Constant(value=str(rule)), reason]:
+                        yield Message(node.func.id, rule, constants(reason))
+
+
+def constants(node: ast.expr) -> tuple[str, ...]:
+    """The fixed parts of a sentence."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    found = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return tuple(text.strip() for text in found if text.strip(" ,:()"))
+
+
+@cache
+def quoted() -> dict[str, list[str]]:
+    """Kind and rule -> the messages that the page shows in that rule's section."""
+    found: dict[str, list[str]] = {}
+    rule = ""
+    for line in PAGE.splitlines():
+        if heading := re.match(r"###? (?P<rule>[\w-]+)", line):
+            rule = heading["rule"]
+        elif message := re.match(r"> (?P<kind>\w+): (?P<text>.*)", line):
+            found.setdefault(f"{message['kind']} {rule}", []).append(message["text"])
+    return found
+
+
+def shown(message: Message) -> bool:
+    """Whether the page has a message with these words in this order."""
+    pattern = ".*".join(re.escape(part) for part in message.words)
+    return any(re.search(pattern, text) for text in quoted().get(f"{message.kind.lower()} {message.rule}", ()))
+
+
+def test_the_code_was_read() -> None:
+    found = set(map(str, messages()))
+
+    assert len(found) > 20
+    assert "wait [own-disk] the datadir has not been read yet" in found
+
+
+@pytest.mark.parametrize("rule", sorted({rule.name.split()[0] for rule in RULES} | {m.rule for m in messages()}))
+def test_every_rule_has_its_section(rule: str) -> None:
+    assert re.search(rf"^### {rule}( \(\w+\))?$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", sorted(set(messages()), key=str), ids=str)
+def test_every_message_is_shown_in_its_section(message: Message) -> None:
+    assert shown(message), f"what the page has there: {quoted().get(f'{message.kind.lower()} {message.rule}')}"
+
+
+def unknowns() -> Iterator[str]:
+    """Why a peer is unknown, in the code's words."""
+    for tree in SOURCES:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Unknown":
+                yield from constants(node.args[0])
+
+
+@pytest.mark.parametrize("words", sorted(set(unknowns())))
+def test_every_reason_for_unknown_is_shown(words: str) -> None:
+    assert words in PAGE
+
+
+PORT = f"{client.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
+
+
+@pytest.mark.parametrize("words", [directory.NOT_RUNNING, directory.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}"])
+def test_every_cure_is_shown_in_the_line_that_ends_with_it(words: str) -> None:
+    assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
+
+
+def codes(text: str, heading: str) -> set[int]:
+    """The exit codes in the first column of the table under a heading."""
+    _, _, section = text.partition(f"\n## {heading}\n")
+    section = section.partition("\n## ")[0]
+    cells = re.findall(r"^\| (\d+(?:, \d+)*) \|", section, re.MULTILINE)
+    return {int(code) for cell in cells for code in cell.split(", ")}
+
+
+def test_every_exit_code_of_a_pod_is_explained() -> None:
+    """Those of peer-finder that a hook's run cannot end with are for its users at a terminal."""
+    text = (ROOT / "docs/exit-codes.md").read_text()
+    at_a_terminal = {0, 4, 5}
+
+    wanted = (codes(text, "peer-finder") | codes(text, "galera-bootstrap")) - at_a_terminal
+
+    assert {2, 6, 13, 20} < wanted
+    assert wanted <= codes(PAGE, "Exit codes")
+
+
+def test_every_word_of_the_readiness_probe_is_explained() -> None:
+    text = (ROOT / "docs/probes.md").read_text().partition("\n## The words\n")[2].partition("\n## ")[0]
+    words = set(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE))
+
+    assert {"ready", "non-primary", "split"} < words
+    assert words <= set(re.findall(r"^\| `([\w-]+)` \|", PAGE, re.MULTILINE))

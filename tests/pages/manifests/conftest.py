@@ -1,0 +1,35 @@
+"""The manifests, built once for all tests."""
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from tests.support.manifests import built, kustomize
+from tests.support.manifests.built import Documents
+
+Built = Callable[[str], Documents]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kustomize() -> None:
+    if kustomize.found() is None:
+        pytest.skip(
+            "NOT TESTED: the manifests; no kustomize and no kubectl: run `python -m tests.support.manifests.kustomize`"
+        )
+
+
+@pytest.fixture(scope="session")
+def documents_of(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Gives the documents of one of `built.NAMES`."""
+
+    @cache
+    def documents(name: str) -> Documents:
+        return built.build(name, tmp_path_factory.mktemp("kustomization"))
+
+    return documents
+
+
+@pytest.fixture(scope="session")
+def base(documents_of: Built) -> Documents:
+    return documents_of("base")

@@ -1,0 +1,112 @@
+"""Each flag of each generation of the Go program, however it is written: what docs/peer-finder-go.md says holds."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from peerfinder import flags
+from peerfinder.commands import find
+from peerfinder.errors import ArgsIncompleteError
+from peerfinder.poll import Plan
+from tests.paths import ROOT
+
+PAGE = ROOT / "docs" / "peer-finder-go.md"
+
+
+class Row(NamedTuple):
+    """A row of the page's table."""
+
+    name: str
+    generations: tuple[str, ...]
+    here: str
+
+
+def read_rows() -> Iterator[Row]:
+    table = PAGE.read_text().partition("## Flag by flag")[2].partition("\n## ")[0]
+    head, _, *body = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    for flag, *marks, here in body:
+        had = tuple(column.strip() for column, mark in zip(head[1:-1], marks, strict=True) if mark.strip() == "●")
+        yield Row(flag.strip(" `-"), had, here.strip())
+
+
+ROWS = tuple(read_rows())
+
+KEPT: dict[str, tuple[str, Callable[[Plan], object], object]] = {
+    "service": ("galera", lambda plan: plan.names.service, "galera"),
+    "on-start": (
+        '"/work-dir/on-start.sh"',
+        lambda plan: plan.on_start and plan.on_start.text,
+        '"/work-dir/on-start.sh"',
+    ),
+    "on-change": ("/on-change.sh", lambda plan: plan.on_change and plan.on_change.text, "/on-change.sh"),
+    "ns": ("db", lambda plan: plan.srv_name, "galera.db.svc.cluster.local"),
+    "domain": ("iron-cluster", lambda plan: plan.own, "mysql-0.galera.default.svc.iron-cluster"),
+    "address-type": ("IPv4", lambda plan: plan.address_type, "IPv4"),
+    "protocol": ("udp", lambda plan: plan.srv_name, "_mysql._udp.galera.default.svc.cluster.local"),
+}
+"""A value for each, where it goes, and what it is there."""
+
+BASE = ("-service=galera", "-on-start=x", "-domain=cluster.local")
+
+FORMS = (["-{}={}"], ["--{}={}"], ["-{}", "{}"], ["--{}", "{}"])
+
+
+def write_flag(form: list[str], name: str, value: str) -> list[str]:
+    return [form[0].format(name, value), *(part.format(value) for part in form[1:])]
+
+
+def make_plan(*words: str) -> Plan:
+    values, rest = flags.parse([*BASE, *words], {})
+    assert rest == []
+    find.check_complete(values, rest)
+    return find.make_plan(values, {"POD_NAMESPACE": "default"}, "mysql-0")
+
+
+def test_the_page_has_every_flag_of_theirs_and_no_other() -> None:
+    named = [row.name for row in ROWS]
+
+    assert sorted(named) == sorted({*KEPT, *flags.UNUSED})
+    assert all(row.generations for row in ROWS)
+    assert {row.name for row in ROWS if row.here.startswith("kept")} == set(KEPT)
+    assert {row.name for row in ROWS if row.here.startswith("warned")} == set(flags.UNUSED)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+@pytest.mark.parametrize("name", KEPT)
+def test_a_flag_that_is_kept_does_what_it_did(name: str, form: list[str]) -> None:
+    value, place, expected = KEPT[name]
+
+    assert place(make_plan(*write_flag(form, name, value))) == expected
+    assert place(make_plan()) != expected or name == "service", "it is the flag that did it"
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+@pytest.mark.parametrize("name", [name for name, has_value in flags.UNUSED.items() if has_value])
+def test_a_flag_without_effect_takes_its_value_and_nothing_else(name: str, form: list[str]) -> None:
+    assert make_plan(*write_flag(form, name, "-3")) == make_plan()
+
+
+@pytest.mark.parametrize("form", [["-{}"], ["--{}"], ["-{}=true"], ["-{}=false"]], ids=" ".join)
+@pytest.mark.parametrize("name", [name for name, has_value in flags.UNUSED.items() if not has_value])
+def test_a_switch_without_effect_takes_no_word_from_the_next_flag(name: str, form: list[str]) -> None:
+    assert make_plan(form[0].format(name), "-domain=k8s.lab") == make_plan("-domain=k8s.lab")
+
+
+GENERATIONS = sorted({generation for row in ROWS for generation in row.generations})
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_all_flags_of_a_generation_together_leave_those_that_are_kept(generation: str) -> None:
+    had = [row.name for row in ROWS if generation in row.generations]
+    kept = [f"-{name}={KEPT[name][0]}" for name in had if name in KEPT]
+    unused = [f"-{name}=1" for name in had if name in flags.UNUSED]
+
+    assert make_plan(*unused, *kept) == make_plan(*kept)
+
+
+@pytest.mark.parametrize("words", [("-selector=app=mysql",), ("-selector", "app=mysql", "-on-start=x")])
+def test_a_selector_alone_is_refused_with_what_it_needs(words: tuple[str, ...]) -> None:
+    values, rest = flags.parse(words, {})
+    with pytest.raises(ArgsIncompleteError, match=r"list and watch pods.*headless Service with that selector"):
+        find.check_complete(values, rest)

@@ -1,0 +1,371 @@
+"""docs/races.md, the code and the tests say the same; and each rule is needed: its test fails without it."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.paths import ROOT
+from tests.support import mutants
+from tests.support.mutants import Mutant
+
+PAGE = (ROOT / "docs/races.md").read_text()
+ALL = range(1, 43)
+
+UNIT = "tests/unit/bootstrap"
+AGENT_TESTS = f"{UNIT}/agent"
+DECISION = f"{UNIT}/core/decision"
+GALERA = f"{UNIT}/core/galera"
+NETWORK = f"{UNIT}/network"
+OPERATIONS = f"{UNIT}/operations"
+STATUS = f"{UNIT}/core/status"
+STORAGE = f"{UNIT}/storage"
+DECIDE = f"{DECISION}/test_decide.py::test_rule"
+REFUSED = f"{DECISION}/test_election.py::test_a_promise_is_refused"
+SIGN = f"{DECISION}/test_election.py::test_a_promise_ends_only_by_a_sign_of_its_winner"
+AGENT = f"{AGENT_TESTS}/test_agent.py"
+INCIDENT = f"{UNIT}/test_incidents.py::test_it_ends_as_it_should_have"
+NO_PROOF = f"{DECISION}/test_quorum.py::test_there_is_no_proof_when"
+SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
+NEIGHBOURS = f"{NETWORK}/test_fanout.py"
+
+TORN = f"{INCIDENT}[1323: the flag is up beside the nil uuid of a transfer that was killed late: the server would recover the donor's position]"  # noqa: E501
+IN_A_DDL = f"{INCIDENT}[saved_state.cpp: killed in a DDL with the newest commit, and the flag is up at another]"
+BACKUP = f"{INCIDENT}[PXC-4845: the seqno of a backup in grastate.dat, a kill, and the flag: InnoDB is right]"
+
+MUTANTS = [
+    Mutant(1, "election:consider", "own.boot_id != prepare.boot_id or not", "not",
+           f"{REFUSED}[my agent has restarted since]"),
+    Mutant(1, "agent.agent:Agent.open_journal",
+           "self.lifecycle = self.lifecycle.abandon(self.durable.highest_term)", "pass",
+           f"{AGENT}::test_a_late_request_of_an_earlier_life_frees_nobody"),
+    Mutant(2, "storage.permission:consume",
+           "permission.kernel_boot_id) != (term, kernel_boot_id())", "0) != (term, 0)",
+           f"{STORAGE}/test_permission.py::test_of_another_life_of_the_machine_it_starts_nothing"),
+    Mutant(2, "agent.agent:Agent.__post_init__", "permission.void(self.settings.permission)", "pass",
+           f"{AGENT}::test_an_agents_restart_takes_its_permission_back"),
+    Mutant(3, "agent.agent:Agent.take", "verdict.clock > asked and ", "",
+           f"{AGENT}::test_a_permission_is_given_by_a_round_that_began_after_it_was_asked_for"),
+    Mutant(3, "election:consider", "if r.primary_server]", "if False]", f"{REFUSED}[a Primary lives]"),
+    Mutant(4, "agent.agent:Agent.campaign", "if not missing:", "if True:",
+           f"{AGENT}::test_nothing_is_permitted_before_everybody_has_promised"),
+    Mutant(4, "election:find_unbound", "r.promise == promise and ", "",
+           f"{DECISION}/test_election.py::test_permission_takes_every_expected_pod_bound_and_frozen"),
+    Mutant(4, "election:consider", "own.promise is not None and not", "False and not",
+           f"{REFUSED}[bound to another pod]"),
+    Mutant(5, "election:_ends", "return record.has_no_server", "return True",
+           f"{SIGN}[a new life of the winner, with something alive]"),
+    Mutant(5, "rules_live_primary:wait_while_promised", "if promise is None or", "if True or",
+           f"{DECIDE}[promised to a silent winner -> wait]"),
+    Mutant(6, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
+           f"{DECIDE}[a peer is silent -> wait]"),
+    Mutant(7, "persistent_state:add_founders", "if r.volume_id}", "if False}",
+           f"{AGENT}::test_the_first_commits_are_missed_although_nobody_has_joined_before_they_were_lost[True]"),
+    Mutant(7, "rules_full_outage:create_first_database", "in replaced(facts)", "in ()",
+           f"{DECIDE}[the volume that was to found the cluster is gone before anybody joined -> hold]"),
+    Mutant(8, "rules_full_outage:apply_override", "if word is None:", "if True:",
+           f"{DECIDE}[an operator has given the silent pod up -> bootstrap]"),
+    Mutant(8, "override:why_void", "if ordinal not in word.unreachable:", "if False:",
+           f"{DECIDE}[another pod falls silent -> the word is void]"),
+    Mutant(8, "quorum:whole", "sorted(v.my_uuid for v in found) != members or ", "",
+           f"{NO_PROOF}[one of four members is silent]"),
+    Mutant(8, "quorum:reached", "mark.seqno <= position.seqno", "True",
+           f"{NO_PROOF}[the disks have lost what the mark tells of]"),
+    Mutant(8, "quorum:outnumbered", "> len(members) // 2 + 1", "> 999",
+           f"{NO_PROOF}[a sole member might have been outnumbered]"),
+    Mutant(8, "quorum:dispensable", "p.phase is Phase.FROZEN and p.disk is not None", "True",
+           f"{NO_PROOF}[a pod is reading its datadir]"),
+    Mutant(9, "rules_full_outage:hold_for_replaced_volume",
+           "(record.was_synced and not record.joining) or (volumes and record.volume_id not in volumes)",
+           "False", f"{DECIDE}[the volume of a member was replaced by an empty one -> hold]"),
+    Mutant(10, "rules_full_outage:require_one_history",
+           "if lineage.leading_history(facts.states) is None:", "if False:",
+           f"{DECIDE}[two histories on the disks -> hold, also for the longer one]"),
+    Mutant(10, "rules_live_primary:join_primary", "facts.own.epoch > (epoch := primary_epoch(facts))", "False",
+           f"{DECIDE}[the Primary was begun from an older copy of my history, and is past me -> hold]"),
+    Mutant(11, "rules_full_outage:hold_below_min_epoch", "if facts.min_epoch and not any(", "if False and not any(",
+           f"{DECIDE}[everything is empty under a floor -> hold]"),
+    Mutant(12, "agent.agent:Agent.known", "frozenset(range(self.settings.replicas)) | ", "",
+           f"{AGENT}::test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on"),
+    Mutant(13, "agent.agent:Agent.known", " | remembered", "",
+           f"{SCALE}::test_fewer_replicas_alone_excuse_nobody"),
+    Mutant(13, "persistent_state:scaled_away", "- awaited", "- awaited - awaited.union(range(9))",
+           f"{SCALE}::test_a_member_that_has_left_is_not_awaited_in_a_later_outage"),
+    Mutant(14, "lineage:most_advanced", "record.ordinal)", "-record.ordinal)",
+           f"{DECIDE}[equal in everything: the lowest ordinal]"),
+    Mutant(15, "persistent_state:scaled_away", "- awaited", "- awaited - awaited.union(range(9))",
+           f"{SCALE}::test_the_last_member_starts_alone_after_an_outage"),
+    Mutant(16, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
+           f"{DECIDE}[a peer was not asked yet -> wait]"),
+    Mutant(17, "rules_own_pod:stop_stuck_server", "if not dead:", "if True:",
+           f"{DECIDE}[my server is outside a Primary and everybody else died -> stop it]"),
+    Mutant(17, "rules_own_pod:stop_stuck_server",
+           "isinstance(r, PodState) and (is_non_primary(r) or is_frozen(r))", "True",
+           f"{DECIDE}[my server is outside a Primary and a peer is silent -> wait]"),
+    Mutant(17, "rules_live_primary:wait_for_lost_quorum", "2 * left > size", "True",
+           f"{DECIDE}[two of three members died and the third has not missed them yet -> wait]"),
+    Mutant(17, "rules_live_primary:wait_for_lost_quorum", "any(r.has_foreign_members for r in facts.states)", "False",
+           f"{DECIDE}[the Primary has members that are no pods -> join]"),
+    Mutant(18, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
+           f"{DECIDE}[all are empty and the lowest is silent -> wait]"),
+    Mutant(19, "storage.lock:_locked", "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass",
+           f"{STORAGE}/test_lock.py::test_a_held_lock_is_seen_and_refused[in the taker]"),
+    Mutant(19, "storage.lock:_locked", "os.path.samestat(os.fstat(fd), path.lstat())", "True",
+           f"{STORAGE}/test_lock.py::test_a_lock_file_replaced_between_opening_and_locking_does_not_count"),
+    Mutant(20, "network.directory:Directory.cure", "return NOT_RUNNING", 'return ""',
+           f"{NEIGHBOURS}::test_a_pod_without_an_address_is_told_with_the_cure"),
+    Mutant(21, "network.directory:Directory.cure", "return NO_NAMES", 'return ""',
+           f"{NEIGHBOURS}::test_a_pod_without_an_address_is_told_with_the_cure"),
+    Mutant(22, "probes:is_alive", "<= STUCK_S", "<= STUCK_S and view.server is not None",
+           f"{STATUS}/test_probes.py::test_whatever_the_server_does_the_agent_is_alive"),
+    Mutant(23, "classify:transfer_sign", "if name in names)", "if False)", TORN),
+    Mutant(23, "predicates:bootstrap_position", "if disk.data_class in STARTABLE", "if True",
+           f"{DECIDE}[only a copy that was voted wrong is left -> hold]"),
+    Mutant(24, "classify:with_position", "if state.uuid == NIL_UUID:", "if False:", IN_A_DDL),
+    Mutant(25, "classify:with_position", "if state.seqno == found.seqno:", "if state.seqno != -1:", BACKUP),
+    Mutant(26, "lineage:most_advanced", "(-seqno, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, ",
+           "(not disk.safe_to_bootstrap, -seqno, STARTABLE[disk.data_class], ", IN_A_DDL),
+    Mutant(27, "rules_live_primary:join_primary", "if mine.seqno > limit:", "if False:",
+           f"{DECIDE}[one transaction more than the Primary -> hold]"),
+    Mutant(28, "rules_live_primary:join_primary", "if mine.seqno > limit:", "if False:",
+           f"{DECIDE}[the Primary was forked off before my position -> hold]"),
+    Mutant(29, "rules_full_outage:require_one_history",
+           "if lineage.leading_history(facts.states) is None:", "if False:",
+           f"{DECIDE}[forced on two sides -> hold]"),
+    Mutant(29, "rules_live_primary:hold_between_two_primaries", "if len(uuids) > 1:", "if False:",
+           f"{DECIDE}[two Primaries of different histories -> hold]"),
+    Mutant(30, "rules_full_outage:create_first_database", "if creator == facts.own.ordinal:", "if True:",
+           f"{DECIDE}[all are empty and I am not the lowest -> wait]"),
+    Mutant(31, "mariadb.initialise:create", "tmp = layout.data_tmp", "tmp = layout.data; tmp.mkdir()",
+           f"{UNIT}/test_kill_points.py::test_a_first_database_is_there_whole_or_not_at_all"),
+    Mutant(32, "server_version:obstacle", "if not stopped:", "if False:",
+           f"{GALERA}/test_server_version.py::test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next"
+           "[wrote6-opens6-False-must not recover]"),
+    Mutant(34, "network.client:Client._exchange", "in self.membership.keys:", "in self.membership.keys[:1]:",
+           f"{NETWORK}/test_exchange.py::test_keys_can_be_rotated_one_pod_after_the_other"
+           "[the other pod has only the old key yet]"),
+    Mutant(35, "network.auth:Message.seal", "self.cluster_id, ", "",
+           f"{NETWORK}/test_exchange.py::test_a_stranger_learns_nothing_and_changes_nothing[another cluster]"),
+    Mutant(35, "agent.agent:Agent.open_journal", "if owner == (self.cluster_id, self.settings.pod)", "if True",
+           f"{AGENT}::test_a_volume_of_another_cluster_is_left_alone"),
+    Mutant(36, "persistent_state:scaled_away", " or server.size != len(members) + 1", "",
+           f"{SCALE}::test_beside_an_arbitrator_nobody_is_forgotten"),
+    Mutant(36, "operations.arbitrator:watch", "any(map(ALONE.search, lines))", "False",
+           f"{OPERATIONS}/test_arbitrator.py::test_one_that_is_left_alone_in_the_primary_component_is_ended_at_once"),
+    Mutant(37, "settings:_provider_options", ' or FORBIDDEN.fullmatch(match["key"])', "",
+           f"{UNIT}/test_settings.py::test_a_provider_option_that_could_found_a_cluster_is_refused[pc.weight=2]"),
+    Mutant(38, "rules_live_primary:hold_between_two_primaries", "if len(sizes) < 2 and", "if True or",
+           f"{DECIDE}[two Primaries of one history, each alone -> wait]"),
+    Mutant(39, "agent.agent:Agent.prepare", "return Refusal(str(exc))", "return None",
+           f"{AGENT}::test_a_promise_that_cannot_be_made_durable_is_not_given"),
+    Mutant(40, "drain:reason", "if _comes(peer)]", "if False]",
+           f"{DECISION}/test_drain.py::test_who_joins_recovers_or_catches_up_is_stayed_for"),
+    Mutant(41, "network.fanout:Peers._told_of_port", "if not shut:", "if True:",
+           f"{NEIGHBOURS}::test_the_port_is_named_only_where_nobody_can_be_reached_at_it"),
+    Mutant(42, "predicates:why_not_counted", "if peer.phase is not Phase.FROZEN or peer.disk is None:", "if False:",
+           f"{DECIDE}[a peer still reads its datadir -> wait]"),
+]  # fmt: skip
+
+WITHOUT_A_MUTANT = {
+    33: "nothing to take away: test_no_clock_takes_part_in_a_decision reads the code",
+}
+"""Races whose rule is no condition in the code."""
+
+
+# The page.
+
+
+@cache
+def rows() -> dict[int, list[str]]:
+    """The page's tables: number -> cells."""
+    found: dict[int, list[str]] = {}
+    for line in PAGE.splitlines():
+        if match := re.match(r"\| R(\d+) \|", line):
+            number = int(match[1])
+            assert number not in found, number
+            found[number] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[2:-1]]
+    return found
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_race_has_its_row() -> None:
+    assert sorted(rows()) == list(ALL)
+    assert all(len(cells) == 4 and all(cells) for cells in rows().values())
+
+
+def numbers_in(text: str) -> set[int]:
+    """The numbers in a text, those of a range too."""
+    found: set[int] = set()
+    for first, last in re.findall(r"\bR(\d+)(?:-R(\d+))?\b", text):
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+@cache
+def functions(path: Path) -> list[tuple[str, str]]:
+    """Each function of a module with its text."""
+    text = path.read_text()
+    lines = text.splitlines()
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    return [(node.name, "\n".join(lines[node.lineno - 1 : node.end_lineno])) for node in found]
+
+
+@pytest.mark.parametrize("number", ALL, ids=lambda number: f"R{number}")
+def test_each_place_carries_its_number(number: int) -> None:
+    for place in quoted(rows()[number][2]):
+        file, _, function = place.partition(":")
+        if not function:
+            assert number in numbers_in((ROOT / file).read_text()), place
+            continue
+        (path,) = (p for p in (ROOT / "bootstrap").rglob("*.py") if p.as_posix().endswith(f"/{file}"))
+        texts = [text for name, text in functions(path) if name == function]
+        assert len(texts) == 1, f"{place} stands there {len(texts)} times"
+        assert number in numbers_in(texts[0]), f"{place} does not carry R{number}"
+
+
+def test_no_place_carries_a_number_that_the_page_does_not_have_there() -> None:
+    """Whoever reads `(R9)` in a function finds that function in the row of R9."""
+    for path in sorted((ROOT / "bootstrap").rglob("*.py")):
+        for name, text in functions(path):
+            for number in numbers_in("".join(re.findall(r"\([^()]*\bR\d+[^()]*\)", text))):
+                places = quoted(rows()[number][2])
+                assert any(f"{path}:{name}".endswith(f"/{place}") for place in places), f"R{number} in {path}:{name}"
+
+
+@cache
+def named_in(file: str) -> frozenset[str]:
+    """The tests that pytest would collect of a file."""
+    assert Path(file).name.startswith("test_")
+    return frozenset(name for name, _ in functions(ROOT / "tests" / file) if name.startswith("test_"))
+
+
+@pytest.mark.parametrize("number", ALL, ids=lambda number: f"R{number}")
+def test_each_test_that_is_named_exists(number: int) -> None:
+    tests = quoted(rows()[number][3])
+    assert tests
+    for test in tests:
+        file, _, name = test.partition("::")
+        assert name in named_in(file), test
+
+
+# The rules are needed.
+
+
+def test_every_race_has_a_mutant_or_a_reason_for_none() -> None:
+    with_one = {mutant.race for mutant in MUTANTS}
+    assert with_one | WITHOUT_A_MUTANT.keys() == set(ALL)
+    assert not with_one & WITHOUT_A_MUTANT.keys()
+
+
+def test_the_mutants_tests_are_on_the_page() -> None:
+    for mutant in MUTANTS:
+        named = quoted(rows()[mutant.race][3])
+        assert mutant.test.removeprefix("tests/").partition("[")[0] in named, mutant
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What came of all mutants, in one run of their tests."""
+    asked = tmp_path_factory.mktemp("mutants") / "mutants.json"
+    mutants.write(asked, MUTANTS)
+    tests = sorted({mutant.test for mutant in MUTANTS})
+    options = ["-q", "-p", "tests.support.mutants", "-p", "no:cacheprovider", "-p", "no:xdist", f"--mutants={asked}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    answers = asked.with_suffix(".told")
+    assert answers.exists(), done.stdout[-3000:] + done.stderr[-3000:]
+    found = json.loads(answers.read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_the_test_of_a_rule_fails_without_it(mutant: Mutant, outcomes: dict[str, str]) -> None:
+    assert outcomes[str(mutant)] == "failed"
+
+
+# What is not a condition in the code.
+
+
+def test_no_clock_takes_part_in_a_decision() -> None:
+    """Wall clocks are read where humans are told of times, and nowhere else; monotonic ones by no pure module."""
+    wall = {"admin_requests", "recorder", "log", "backup"}
+    waiting = re.compile(r"\b(time\.time|datetime\.now|utcnow|localtime|gmtime|strftime)\(")
+    readers = {path.stem for path in (ROOT / "bootstrap").rglob("*.py") if waiting.search(path.read_text())}
+    assert readers <= wall
+    for path in (ROOT / "bootstrap/core").rglob("*.py"):
+        assert not re.search(r"^(import|from) (time|datetime)\b", path.read_text(), re.MULTILINE)
+
+
+Manifests = list[dict[str, Any]]
+
+
+def manifests() -> Manifests:
+    return [
+        document
+        for path in (ROOT / "manifests/base").glob("*.yaml")
+        for document in yaml.safe_load_all(path.read_text())
+    ]
+
+
+def complaints(documents: Manifests) -> set[int]:
+    """The races whose rule these manifests do not keep."""
+    kinds = {(document["kind"], document.get("metadata", {}).get("name")): document for document in documents}
+    members, peers = kinds["StatefulSet", "mysql"]["spec"], kinds["Service", "galera"]["spec"]
+    pod = members["template"]["spec"]
+    probed = {
+        c["name"] for c in pod["containers"] + pod["initContainers"] if {"livenessProbe", "startupProbe"} & set(c)
+    }
+    (server,) = (c for c in pod["containers"] if c["name"] == "mysql")
+    one_at_a_time = kinds["PodDisruptionBudget", "mysql"]["spec"]["maxUnavailable"] == 1
+    kept = {
+        20: members["podManagementPolicy"] == "Parallel",
+        21: peers["publishNotReadyAddresses"] is True,
+        22: probed <= {"agent"},
+        40: one_at_a_time
+        and "leave" in server.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ()),
+    }
+    return {number for number, keeps in kept.items() if not keeps}
+
+
+def test_the_manifests_keep_what_is_theirs_to_keep() -> None:
+    assert complaints(manifests()) == set()
+
+
+def ordered(documents: dict[str, Any]) -> None:
+    documents["StatefulSet"]["spec"]["podManagementPolicy"] = "OrderedReady"
+
+
+def hidden(documents: dict[str, Any]) -> None:
+    documents["galera"]["spec"]["publishNotReadyAddresses"] = False
+
+
+def probed(documents: dict[str, Any]) -> None:
+    documents["StatefulSet"]["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = {}
+
+
+def drained(documents: dict[str, Any]) -> None:
+    documents["PodDisruptionBudget"]["spec"]["maxUnavailable"] = 2
+
+
+@pytest.mark.parametrize(("spoil", "number"), [(ordered, 20), (hidden, 21), (probed, 22), (drained, 40)])
+def test_manifests_that_do_not_are_noticed(spoil: Callable[[dict[str, Any]], None], number: int) -> None:
+    documents = deepcopy(manifests())
+    spoil(
+        {document["kind"]: document for document in documents}
+        | {document["metadata"]["name"]: document for document in documents if document["kind"] == "Service"}
+    )
+    assert complaints(documents) == {number}

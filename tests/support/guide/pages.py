@@ -1,0 +1,163 @@
+"""The code blocks of the guide's pages, as a reader of the rendered page gets them, and what a test does with each.
+
+A block of commands is marked by a comment right before it:
+
+- `<!-- run: cluster -->`: the page's blocks are run in their order on a real Kubernetes; `full` after a comma: only
+  with E2E_FULL=1, because it takes long; `exit 1` after a comma says how it ends when that is not 0;
+- `<!-- run: first -->`: functions that every block of the guide may use;
+- `<!-- file -->`: the reader saves it under the name in its first line;
+- `<!-- by hand: NAME -->` stands where a page tells its reader to do something that is not a command: see `by_hand`.
+
+What no test runs is marked by a sentence that the reader sees, too: `_Not run by a test: REASON._`
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tests.paths import ROOT
+
+GUIDE = ROOT / "docs/operations"
+
+PAGES = [*sorted(GUIDE.glob("*.md")), ROOT / "docs/manifests.md", ROOT / "docs/cluster.md"]
+"""All whose commands are held to these rules."""
+
+SHORT = ("install.md", "README.md", "messages.md", "back-up.md", "restore.md")
+"""Each page begins with what the one before has left: a whole cluster in the namespace `db`."""
+
+LONG = ("scale.md", "upgrade.md", "rotate-secrets.md", "move-here.md", "recover-by-force.md", "manifests.md")
+"""Many restarts of all members, one after the other; drains need more than one node."""
+
+COMMANDS = ("sh", "console")
+"""Languages of a block that a reader would type."""
+
+NOT_COMMANDS = ("text", "yaml", "python", "ini", "sql")
+
+RUN = re.compile(r"<!-- run: (?P<where>cluster|first)(?P<full>, full)?(, exit (?P<code>\d+))? -->")
+BY_HAND = re.compile(r"<!-- by hand: (?P<name>[a-z0-9 -]+) -->")
+NOT_RUN = re.compile(r"_Not run by a test: (?P<reason>[^_]{12,})\._")
+FILE = re.compile(r"# (?P<name>[a-z-]+\.yaml)\n")
+
+
+class How(StrEnum):
+    """What a test does with a block."""
+
+    CLUSTER = "cluster"
+    FIRST = "first"
+    FILE = "file"
+    NOT_RUN = "not run"
+    TEXT = "text"
+    UNMARKED = "unmarked"
+    """Nothing is said: a mistake where it holds commands."""
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Something that the reader does, and that is no command."""
+
+    where: str
+    """Page and line, for an error."""
+    name: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is given to the shell at once."""
+
+    text: str
+    shown: str | None = None
+    """What the page shows of its output; None when it shows nothing."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block."""
+
+    where: str
+    """Page and line, for an error."""
+    language: str
+    text: str
+    how: How
+    full: bool = False
+    """Whether it is left out of a short run."""
+    code: int = 0
+    """The exit status that the page tells of."""
+    reason: str = ""
+    """Why it is not run."""
+
+    @property
+    def commands(self) -> list[Command]:
+        """A `console` block has commands after `$ ` and what each prints; another one is a single command."""
+        if self.language != "console":
+            return [Command(self.text)]
+        typed = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
+        return [Command(first, rest or None) for first, _, rest in (one.partition("\n") for one in typed)]
+
+    @property
+    def file(self) -> str:
+        """The name in its first line, or nothing."""
+        found = FILE.match(self.text)
+        return found["name"] if found else ""
+
+
+Step = Block | ByHand
+
+
+def steps(page: Path) -> list[Step]:
+    """What a reader of the page does, in its order."""
+    found: list[Step] = []
+    before = ""
+    for token in MarkdownIt().parse(page.read_text()):
+        where = f"{page.relative_to(ROOT)}:{token.map[0] + 1 if token.map else 0}"
+        if token.type in ("fence", "code_block"):
+            found.append(block(where, token, before))
+            before = ""
+        elif token.type == "html_block" and (hand := BY_HAND.search(token.content)):
+            found.append(ByHand(where, hand["name"]))
+        elif token.type in ("html_block", "inline"):
+            before = token.content.strip()
+    return found
+
+
+def block(where: str, token: Token, before: str) -> Block:
+    """A block with the mark that stands right before it."""
+    language = token.info.strip()
+    if found := RUN.fullmatch(before):
+        return Block(
+            where, language, token.content, How(found["where"]), full=bool(found["full"]), code=int(found["code"] or 0)
+        )
+    if before == "<!-- file -->":
+        return Block(where, language, token.content, How.FILE)
+    if found := NOT_RUN.search(before):
+        return Block(where, language, token.content, How.NOT_RUN, reason=found["reason"])
+    return Block(where, language, token.content, How.TEXT if language in NOT_COMMANDS else How.UNMARKED)
+
+
+def named(name: str) -> Path:
+    """The page with this name."""
+    (page,) = (page for page in PAGES if page.name == name)
+    return page
+
+
+def blocks(page: Path) -> list[Block]:
+    """The code blocks alone."""
+    return [step for step in steps(page) if isinstance(step, Block)]
+
+
+def agrees(shown: str, printed: str) -> bool:
+    """Whether a page shows what was printed.
+
+    `...` stands for anything in a line, or alone for any lines; how wide a table's columns are does not matter.
+    """
+
+    def pattern(line: str) -> str:
+        if line.strip() == "...":
+            return r"(?:.*\n)*?"
+        words = [r".*".join(map(re.escape, word.split("..."))) for word in line.split()]
+        return r"[ \t]*" + r"[ \t]+".join(words) + r"[ \t]*\n"
+
+    return re.fullmatch("".join(map(pattern, shown.strip("\n").split("\n"))), printed.strip("\n") + "\n") is not None

@@ -1,0 +1,155 @@
+"""A reader at work: a clone's manifests in a folder, kubectl in the PATH, and what the pages leave to him."""
+
+import re
+import shutil
+from pathlib import Path
+
+from images.inputs import version
+from tests.kubernetes.database import SOCKET, Database
+from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.waiting import ClusterError, wait
+from tests.paths import ROOT
+from tests.support.guide import by_hand
+from tests.support.guide.pages import GUIDE, How, blocks
+from tests.support.guide.runner import Shell
+
+NAMESPACES = ("db", "try", "old")
+"""What the pages use, but for that of the lab: where other tests share the cluster, it is theirs."""
+
+REGISTRY = "registry.example"
+"""The reader's."""
+
+SERVER = f"{REGISTRY}/mysql-galera:{version()}"
+
+NEXT = "0.1.1"
+"""Tag of the release that the pages upgrade to; here the same image by another name."""
+
+CLIENT = "docker.io/library/mariadb:10.11.18"
+"""An image with `mariadb-dump`, as the pages name it; here one that looks like it."""
+
+OWN_OVERLAY = f"""\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: db
+resources:
+  - namespace.yaml
+  - ../../base
+images:
+  - name: localhost/galera-install
+    newName: {REGISTRY}/galera-install
+    newTag: {version()}
+  - name: localhost/mysql-galera
+    newName: {REGISTRY}/mysql-galera
+    newTag: {version()}
+patches:
+  - path: secret.yaml
+  - path: stateful-set.yaml
+"""
+"""The overlay of a reader whose machine has the default StorageClass alone, and little memory."""
+
+
+ORDERS = """\
+USE app;
+CREATE TABLE orders (id INT PRIMARY KEY, what VARCHAR(40));
+INSERT INTO orders SELECT seq, CONCAT('order ', seq) FROM seq_1_to_500;
+"""
+
+
+class Stage:
+    """The folder, the shell in it, and the cluster."""
+
+    def __init__(self, kubectl: Kubectl, folder: Path) -> None:
+        """`folder` is made when it is not there."""
+        self.kubectl = kubectl
+        self.folder = folder
+        self.stuck = ""
+        """The page that was not followed to its end."""
+        self.manifests = folder / "manifests"
+        if not folder.exists():
+            shutil.copytree(ROOT / "manifests", self.manifests)
+        programs = folder / "programs"
+        programs.mkdir(exist_ok=True)
+        script = programs / "kubectl"
+        script.write_text(f'#!/bin/sh\nexec {" ".join(kubectl.command)} "$@"\n')
+        script.chmod(0o755)
+        functions = "\n".join(block.text for block in blocks(GUIDE / "README.md") if block.how is How.FIRST)
+        done = {
+            "edit the overlay": self.edit_the_overlay,
+            "have some rows": self.have_some_rows,
+            "compare the restored rows": self.compare_the_restored_rows,
+            "compare the moved rows": self.compare_the_moved_rows,
+            "lose mysql-2": self.lose_the_newest,
+            "let mysql-2 come back": self.let_it_come_back,
+            "run an old server": lambda: by_hand.run_an_old_server(kubectl, SERVER),
+            "write to the old server": lambda: by_hand.ask_old(
+                kubectl, "INSERT INTO shop.items (name) VALUES ('late')"
+            ),
+        }
+        self.shell = Shell(folder, programs, done, functions)
+
+    def clean(self) -> None:
+        """Remove what the pages leave, without waiting for the end of that."""
+        self.kubectl("delete", "namespace", *NAMESPACES, "--ignore-not-found", "--wait=false")
+
+    def edit_the_overlay(self) -> None:
+        """Images, sizes and storage, as the page on installation asks."""
+        mine = self.manifests / "overlays/mine"
+        (mine / "kustomization.yaml").write_text(OWN_OVERLAY)
+        shutil.copy(self.manifests / "overlays/lab/stateful-set.yaml", mine)
+
+    def have_some_rows(self) -> None:
+        """An application's table."""
+        self.sql("db", "mysql-0", ORDERS)
+
+    def compare_the_restored_rows(self) -> None:
+        """The restored cluster has what the real one has."""
+        ask = "SELECT COUNT(*) FROM app.orders; CHECKSUM TABLE app.orders"
+        assert self.sql("try", "mysql-1", ask) == self.sql("db", "mysql-1", ask)
+        assert self.sql("try", "mysql-1", "SELECT COUNT(*) FROM app.orders") == "500\n"
+
+    def compare_the_moved_rows(self) -> None:
+        """All members that were made of the old server's copy have what it has."""
+        ask = "SELECT COUNT(*) FROM shop.items; CHECKSUM TABLE shop.items"
+        old = by_hand.ask_old(self.kubectl, ask)
+        assert old.startswith("1001\n"), old
+        assert [self.sql("try", pod, ask) for pod in ("mysql-0", "mysql-1", "mysql-2")] == [old] * 3
+
+    def lose_the_newest(self) -> None:
+        """All go, mysql-2 last, with a row that nobody else has; then its node is away, and the others come back."""
+        within = self.kubectl.within("db")
+        nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in Database(within).pods()}
+        assert nodes["mysql-2"] not in (nodes["mysql-0"], nodes["mysql-1"]), f"a node each is needed: {nodes}"
+        others = {nodes["mysql-0"], nodes["mysql-1"]}
+        self.kubectl("cordon", *others)
+        for left, pod in ((2, "mysql-0"), (1, "mysql-1")):
+            within("delete", "pod", pod, "--timeout=90s", seconds=90)
+            self.wait_status("mysql-2", rf"mysql-2\* .* Primary +Synced +{left}\n")
+        self.sql("db", "mysql-2", "INSERT INTO app.orders VALUES (501, 'only mysql-2 has it')")
+        self.kubectl("cordon", nodes["mysql-2"])
+        within("delete", "pod", "mysql-2", "--force", "--grace-period=0", "--timeout=90s", seconds=90)
+        self.kubectl("uncordon", *others)
+        for asked in ("mysql-0", "mysql-1"):
+            self.wait_status(asked, r"waiting for mysql-2 \(unknown: .*all-heard")
+
+    def let_it_come_back(self) -> None:
+        """Its node is there again."""
+        self.kubectl("uncordon", "--selector=kubernetes.io/os")
+        self.wait_status("mysql-2", "beyond-fork")
+
+    def wait_status(self, pod: str, pattern: str) -> None:
+        """Until the agent of a pod says this of itself."""
+
+        def says() -> bool:
+            try:
+                ask = ("exec", pod, "--container=agent", "--", "/work-dir/galera-bootstrap", "status")
+                return re.search(pattern, self.kubectl.within("db")(*ask)) is not None
+            except ClusterError:
+                return False  # it is not there yet
+
+        wait(f"{pod}: {pattern}", says, seconds=240)
+
+    def sql(self, namespace: str, pod: str, statements: str) -> str:
+        """What a member answers to its administrator."""
+        ask = f'MYSQL_PWD="$(cat /etc/galera-secrets/root-password)" exec mariadb --socket={SOCKET} --user=root -BN'
+        within = self.kubectl.within(namespace)
+        return within("exec", "--stdin", pod, "--container=mysql", "--", "sh", "-c", ask, stdin=statements)

@@ -1,0 +1,60 @@
+"""`peer-finder` as in a pod: host name, resolv.conf and environment are a pod's, the flags are the manifest's alone.
+
+Needs root, for a mount and a host-name namespace of its own.
+"""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.peerfinder.program import PROGRAM, STARTED, Ended, end
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="NOT TESTED: a resolv.conf and a host name of our own need root for namespaces"
+)
+
+KUBELET = "search {ns}.svc.{zone} svc.{zone} {zone}\nnameserver 127.0.0.1\noptions ndots:5\n"
+"""What the kubelet writes for dnsPolicy ClusterFirst."""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod to run a program in."""
+
+    folder: Path
+    """Of the test."""
+    nameserver: str
+    """For PEERFINDER_NAMESERVER, since the name server of a test is not at port 53; empty: resolv.conf names it."""
+    name: str = "mysql-0"
+    """Host name."""
+    resolv_conf: str = KUBELET.format(ns="default", zone="cluster.local")
+    variables: dict[str, str] = field(default_factory=lambda: {"POD_NAMESPACE": "default"})
+    """Of the manifest."""
+    network: str = ""
+    """Network namespace, as a file; empty: ours."""
+
+    def begin(self, words: Sequence[str], program: str = PROGRAM) -> subprocess.Popen[str]:
+        """Start the program with the words of a manifest."""
+        conf = self.folder / "resolv.conf"
+        conf.write_bytes(self.resolv_conf.encode())
+        inside = f'mount --bind {conf} /etc/resolv.conf && hostname "$1" && shift && exec "$@"'
+        network = ["nsenter", f"--net={self.network}"] if self.network else []
+        server = {"PEERFINDER_NAMESERVER": self.nameserver} if self.nameserver else {}
+        process = subprocess.Popen(
+            [*network, "unshare", "--mount", "--uts", "sh", "-c", inside, "sh", self.name, program, *words],
+            env={"PATH": os.environ["PATH"]} | server | self.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        STARTED.append(process)
+        return process
+
+    def run(self, words: Sequence[str], program: str = PROGRAM) -> Ended:
+        """Start the program and wait for its end."""
+        return end(self.begin(words, program))

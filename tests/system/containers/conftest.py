@@ -1,0 +1,62 @@
+"""Labs whose pods are containers."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.lab import bridge, machine, podman
+from tests.lab.lab import Lab
+from tests.lab.podman import Podman
+from tests.support.images import of_pods as images
+
+
+class Form(Protocol):
+    """Makes a cluster of a runtime's pods, Synced, with acknowledged rows in it."""
+
+    def __call__(self, runtime: Podman, *, bridged: bool = ...) -> Cluster: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine() -> None:
+    try:
+        podman.check()
+        bridge.check()
+    except (machine.NotInstalledError, bridge.BridgeError) as exc:
+        pytest.skip(f"NOT TESTED, containers and network namespaces are needed: {exc}")
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Podman:
+    """Pods of the images of this checkout."""
+    return Podman(images.tool(), images.database())
+
+
+@pytest.fixture
+def form(tmp_path: Path) -> Iterator[Form]:
+    with ExitStack() as stack:
+
+        def formed(runtime: Podman, *, bridged: bool = True) -> Cluster:
+            lab = stack.enter_context(Lab(runtime=runtime, bridged=bridged))
+            return form_cluster(lab, tmp_path / "acknowledged")
+
+        yield formed
+
+
+@pytest.fixture(scope="module")
+def standing(runtime: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for tests that leave it as they found it: three servers, Synced."""
+    with Lab(runtime=runtime, bridged=True) as lab:
+        yield form_cluster(lab, tmp_path_factory.mktemp("standing") / "acknowledged")
+
+
+def form_cluster(lab: Lab, record: Path) -> Cluster:
+    """Start three pods and write through them."""
+    lab.up(3)
+    lab.wait_synced(3)
+    cluster = Cluster(lab, record)
+    cluster.write(200)
+    return cluster

@@ -1,0 +1,63 @@
+"""Labs with proxies before them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.lab import machine
+from tests.lab.lab import Lab
+from tests.support.haproxy.members import Members
+from tests.support.haproxy.proxy import Proxy
+
+Start = Callable[[Lab, str], Proxy]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _haproxy() -> None:
+    missing = [program for program in ("haproxy", "socat") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"NOT TESTED: the proxies; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder for HAProxy's sockets, whose paths have at most 97 characters; tmp_path has a test's name in it."""
+    with TemporaryDirectory(prefix="writer-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """An empty lab."""
+    try:
+        machine.check()
+    except machine.NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def start(short_path: Path) -> Iterator[Start]:
+    """Starts proxies of a lab, quick to see how its members are, until they are ready; they end with the test."""
+    with ExitStack() as stack:
+
+        def proxy(lab: Lab, name: str) -> Proxy:
+            started = stack.enter_context(Proxy(lab, name, short_path / name, quick=True))
+            started.wait_health(200)
+            return started
+
+        yield proxy
+
+
+@pytest.fixture
+def members(lab: Lab) -> Iterator[Members]:
+    """Three members that only have the ports of one."""
+    with Members(lab) as members:
+        for ordinal in range(3):
+            members.add(ordinal)
+        yield members

@@ -1,0 +1,164 @@
+"""The proxies in front of real members: a writer that dies, one that hangs, one that a human takes out, all of them."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from tests.lab import machine
+from tests.lab.lab import Lab
+from tests.lab.oracle import judge
+from tests.lab.runtime import MAIN
+from tests.lab.writer import Writer
+from tests.support.haproxy.proxy import PATIENCE, PROXIES, Proxy
+
+pytestmark = [pytest.mark.galera, pytest.mark.timeout(600)]
+
+
+OUTAGE = 240.0
+"""Seconds: a generous bound for the end of a full outage, beside clients who try all the time."""
+
+
+class Site:
+    """Three members, two proxies, and clients that write through both all the time."""
+
+    def __init__(self, lab: Lab, proxies: list[Proxy], folder: Path) -> None:
+        self.lab, self.proxies, self._record = lab, proxies, folder / "acknowledged"
+        self._acknowledged: set[int] = set()
+
+    @contextmanager
+    def clients(self) -> Iterator[Writer]:
+        """One of each proxy; afterwards all that was acknowledged so far is on every member."""
+        with Writer(self.lab.layout, [proxy.ip for proxy in self.proxies], self._record, threads=2) as writer:
+            writer.wait_for(50)
+            yield writer
+            writer.wait_for(writer.count + 50)
+        self.lab.wait_synced(3, seconds=OUTAGE)
+        self._acknowledged |= writer.acknowledged
+        assert judge(self.lab, self._acknowledged).complaints == []
+
+    def writer(self) -> str:
+        """The one that both proxies have."""
+        (found,) = {proxy.writer() for proxy in self.proxies}
+        assert found is not None
+        return found
+
+    def wait_moved(self, before: str) -> str:
+        """Until both proxies have one other writer; its name."""
+
+        def moved() -> bool:
+            found = {proxy.writer() for proxy in self.proxies}
+            return len(found) == 1 and before not in found
+
+        self.proxies[0].wait("another writer", moved, seconds=2 * PATIENCE)
+        return self.writer()
+
+    def wait_up(self, member: str) -> None:
+        """Until both proxies take it for ready."""
+        for proxy in self.proxies:
+            proxy.wait_state(member, "UP", seconds=2 * PATIENCE)
+
+    def wait_health(self, status: int, seconds: float = PATIENCE) -> None:
+        """Until both proxies answer their probes so."""
+        for proxy in self.proxies:
+            proxy.wait_health(status, seconds)
+
+    def served_by(self) -> set[str]:
+        """Who answers new clients of the proxies."""
+        return {self._name(proxy) for proxy in self.proxies for _ in range(3)}
+
+    def _name(self, proxy: Proxy) -> str:
+        secret = self.lab.layout.secret
+        with (
+            closing(pymysql.connect(host=proxy.ip, user=secret("user"), password=secret("password"))) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT @@wsrep_node_name")
+            return str((cursor.fetchone() or ("",))[0])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    try:
+        machine.check()
+    except machine.NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    folder = tmp_path_factory.mktemp("site")
+    with Lab() as lab:
+        lab.up(3)
+        zero, one = (Proxy(lab, name, folder / name) for name in PROXIES)
+        with zero, one:
+            lab.wait_synced(3)
+            site = Site(lab, [zero, one], folder)
+            for pod in lab.pods.values():
+                site.wait_up(pod.name)
+            yield site
+
+
+def test_a_writer_that_dies_is_followed_by_another_and_is_not_the_writer_when_it_is_back(site: Site) -> None:
+    with site.clients() as clients:
+        before = site.writer()
+        ordinal = int(before[-1])
+        acknowledged, began = clients.count, time.monotonic()
+        site.lab.delete(ordinal, force=True)
+        clients.wait_for(acknowledged + 30)
+        print(f"the writer killed: 30 rows more after {time.monotonic() - began:.1f} s")
+        after = site.wait_moved(before)
+        site.lab.create(ordinal).start()
+        site.lab.wait_synced(3)
+        site.wait_up(before)
+        clients.wait_for(clients.count + 50)
+
+        assert site.writer() == after
+        assert site.served_by() == {after}
+
+
+def test_no_member_at_all_is_an_error_at_once_and_ends_by_itself(site: Site) -> None:
+    with site.clients():
+        site.lab.kill_everything()
+        site.wait_health(503)
+        began = time.monotonic()
+        with pytest.raises(pymysql.Error):
+            site.served_by()
+        assert time.monotonic() - began < 20
+
+        site.lab.start_all()
+        # Clients need the first member, and not all three.
+        site.wait_health(200, seconds=OUTAGE)
+
+
+@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: a writer that hangs; takes long: set E2E_FULL=1")
+def test_clients_of_a_writer_that_hangs_are_sent_away(site: Site) -> None:
+    with site.clients() as clients:
+        before = site.writer()
+        ordinal = int(before[-1])
+        acknowledged, began = clients.count, time.monotonic()
+        site.lab.pod(ordinal).pause(MAIN)
+        clients.wait_for(acknowledged + 30)
+        print(f"the writer's server stands still: 30 rows more after {time.monotonic() - began:.1f} s")
+        after = site.wait_moved(before)
+        site.lab.pod(ordinal).resume(MAIN)
+        site.lab.wait_synced(3)
+        site.wait_up(before)
+
+        assert site.writer() == after
+
+
+@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: a desynced writer; takes long: set E2E_FULL=1")
+def test_a_writer_that_a_human_takes_out_of_step_is_left(site: Site) -> None:
+    with site.clients() as clients:
+        before = site.writer()
+        ordinal = int(before[-1])
+        began = time.monotonic()
+        site.lab.sql(ordinal, "SET GLOBAL wsrep_desync=ON")
+        after = site.wait_moved(before)
+        print(f"the writer desynced: another one after {time.monotonic() - began:.1f} s")
+        site.lab.sql(ordinal, "SET GLOBAL wsrep_desync=OFF")
+        site.wait_up(before)
+        clients.wait_for(clients.count + 50)
+
+        assert site.served_by() == {after}

@@ -1,0 +1,67 @@
+"""The images under test, as references and as files, and containers that go away with their test."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from images.build import ensure_id
+from tests.lab.machine import NotInstalledError
+from tests.lab.podman import check
+from tests.support.images.box import AS_A_POD, Container, Volumes, podman
+from tests.support.images.official import image
+
+
+@pytest.fixture(scope="session", autouse=True)
+def containers() -> None:
+    """Nothing here can be tested where containers cannot be run with another uid."""
+    try:
+        check()
+    except NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+
+
+@pytest.fixture(scope="session")
+def server_image() -> str:
+    return ensure_id("mysql-galera")
+
+
+@pytest.fixture(scope="session")
+def official_image() -> str:
+    return image.ensure()
+
+
+class Begin(Protocol):
+    """Starts a container that is removed at the end of the test."""
+
+    def __call__(
+        self, image: str, *command: str, options: tuple[str, ...] = ..., hardening: tuple[str, ...] = ...
+    ) -> Container: ...
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    with ExitStack() as stack:
+
+        def begun(
+            image: str, *command: str, options: tuple[str, ...] = (), hardening: tuple[str, ...] = AS_A_POD
+        ) -> Container:
+            name = f"server-test-{uuid.uuid4().hex[:12]}"
+            return stack.enter_context(Container(name, image, options, command, hardening))
+
+        yield begun
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Volumes:
+    return Volumes(tmp_path / "pod")
+
+
+@pytest.fixture(scope="module")
+def root(server_image: str) -> Iterator[Path]:
+    """The image's files, mounted for this process to look at."""
+    yield Path(podman("image", "mount", server_image).stdout.strip())
+    podman("image", "unmount", server_image)

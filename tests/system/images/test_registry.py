@@ -1,0 +1,84 @@
+"""The base image from a registry: found by its name, taken by its digest, and written into the labels."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from images.debian import OFFICIAL
+from tests.support.images.registry import PROGRAM, Registry, registry
+from tests.support.images.small import BASE, SmallProject
+
+pytestmark = [
+    pytest.mark.images,
+    pytest.mark.skipif(
+        shutil.which(PROGRAM) is None,
+        reason=f"NOT TESTED: base images from a registry; no {PROGRAM} here (setup.sh test)",
+    ),
+]
+
+
+@pytest.fixture
+def hub(small: SmallProject, tmp_path: Path) -> Iterator[Registry]:
+    """A registry that is asked instead of docker.io; the official base is in it, as an index of one architecture."""
+    with registry(tmp_path) as it:
+        small.ask_instead_of("docker.io", it.address)
+        small.call("buildah", "manifest", "create", "index", f"containers-storage:{BASE}")
+        push(small, "index", it)
+        yield it
+
+
+def push(small: SmallProject, index: str, to: Registry) -> None:
+    name = f"docker://{to.address}/library/debian:bookworm-slim"
+    small.call("buildah", "manifest", "push", "--all", "--quiet", "--tls-verify=false", "--format=oci", index, name)
+
+
+def test_debians_image_is_the_base_when_a_registry_has_it(small: SmallProject, hub: Registry) -> None:
+    built = small.build(base=None)
+
+    assert built.status == 0, built.progress
+    assert "made of Debian's packages" not in built.progress
+    labels = small.labels("mysql-galera")
+    assert labels["base.name"] == OFFICIAL
+    assert labels["base.digest"] == hub.digest("library/debian", "bookworm-slim")
+    assert (small.files("mysql-galera") / "of-the-base").exists()
+
+
+def test_a_base_by_digest_is_taken_as_it_is(small: SmallProject, hub: Registry) -> None:
+    digest = hub.digest("library/debian", "bookworm-slim")
+    mine = "docker.io/library/debian:latest"
+    small.make("another", mine)
+    before = small.image(mine)["FromImageID"]
+    built = small.build(base=f"docker.io/library/debian@{digest}")
+
+    assert built.status == 0, built.progress
+    assert small.labels("galera-install")["base.digest"] == digest
+    assert small.image(mine)["FromImageID"] == before
+    annotations = small.image("localhost/galera-install:1.2.3")["ImageAnnotations"]
+    assert annotations["org.opencontainers.image.base.name"] == f"docker.io/library/debian@{digest}"
+
+
+def test_a_base_that_moved_on_is_taken_at_the_next_build(small: SmallProject, hub: Registry, tmp_path: Path) -> None:
+    small.build(base=None)
+    context = tmp_path / "newer"
+    context.mkdir()
+    (context / "Dockerfile").write_text(f"FROM {BASE}\nCOPY Dockerfile /newer\n")
+    small.call(
+        "buildah", "bud", "--quiet", "--format=oci", "--isolation=chroot", "--tag=localhost/newer:1", str(context)
+    )
+    small.call("buildah", "manifest", "create", "newer", "containers-storage:localhost/newer:1")
+    push(small, "newer", hub)
+    built = small.build(base=None)
+
+    assert built.made == ["galera-install", "mysql-galera", "haproxy"], built.progress
+    assert small.labels("galera-install")["base.digest"] == hub.digest("library/debian", "bookworm-slim")
+    assert (small.files("galera-install") / "newer").exists()
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_a_registry_does_not_have_is_an_error(small: SmallProject) -> None:
+    built = small.build(base="docker.io/library/debian:no-such-tag")
+
+    assert built.status == 1
+    assert "docker.io/library/debian:no-such-tag is not to be had" in built.progress

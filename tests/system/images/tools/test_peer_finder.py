@@ -1,0 +1,97 @@
+"""peer-finder's commands as they come in the tool image, where nothing but the bundle is there: against a real DNS."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.dns.knot import Knot, numbered_pods, pods
+from tests.lab.podman import ulimits
+from tests.support.images.box import HARDENED, UID
+from tests.support.images.confined import confined
+
+pytestmark = [pytest.mark.images, pytest.mark.knot]
+
+SERVICE = "galera.default.svc.cluster.local"
+
+
+@pytest.fixture
+def galera(tmp_path: Path) -> Iterator[Knot]:
+    """A name server with three pods."""
+    with Knot(tmp_path / "knot") as server:
+        server.publish(pods("galera", numbered_pods(3)), ['dns-version 5 TXT "1.1.0"'])
+        yield server
+
+
+def options(knot: Knot, entry: str = "/opt/galera-tools/peer-finder") -> tuple[str, ...]:
+    """Podman's options for a pod of that Service; its commands read the name server from the environment."""
+    settings = {"POD_NAME": "mysql-0", "PEERFINDER_NAMESERVER": knot.nameserver}
+    return (f"--entrypoint={entry}", *(f"--env={name}={value}" for name, value in settings.items()))
+
+
+def test_doctor_finds_nothing_wrong_and_what_is(tool_image: str, galera: Knot) -> None:
+    well = confined(tool_image, "doctor", SERVICE, options=options(galera), network="host")
+    other = confined(tool_image, "doctor", f"x{SERVICE}", "-o", "json", options=options(galera), network="host")
+
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "Nothing is wrong." in well.stdout
+    assert other.returncode == 1
+    assert [one["code"] for one in json.loads(other.stdout)["findings"]] == ["no-service"]
+
+
+def test_peers_are_shown_and_watched(tool_image: str, galera: Knot) -> None:
+    shown = confined(tool_image, "peers", SERVICE, "-o", "json", options=options(galera), network="host", check=True)
+    assert [peer["addresses"] for peer in json.loads(shown.stdout)["peers"]] == [
+        [ip] for ip in numbered_pods(3).values()
+    ]
+
+    watch = ("peers", SERVICE, "--watch", "-o", "name", "--interval=0.2")
+    where = ("run", "--rm", "--pull=never", "--network=host", f"--user={UID}:{UID}", *HARDENED, *ulimits())
+    words = ("podman", *where, *options(galera), tool_image, *watch)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert [process.stdout.readline() for _ in range(3)] == [f"+mysql-{n}.{SERVICE}\n" for n in range(3)]
+            galera.publish(pods("galera", numbered_pods(4)))
+            assert process.stdout.readline() == f"+mysql-3.{SERVICE}\n"
+        finally:
+            process.terminate()
+        assert process.wait(60) == 143
+
+
+PROBED = f"""
+peer-finder healthz --health=/tmp/socket; echo before=$?
+peer-finder -service={SERVICE} -on-change='echo hook' -hook-output=lines -health=/tmp/socket & pid=$!
+until peer-finder healthz --health=/tmp/socket; do sleep 0.1; done
+peer-finder healthz --health=/tmp/socket --live
+kill $pid; wait $pid; echo after=$?
+"""
+
+
+def test_a_probe_asks_by_the_socket_and_output_has_the_event_before_it(tool_image: str, galera: Knot) -> None:
+    sh = (*options(galera, "/bin/sh"), "--tmpfs=/tmp:mode=1777")
+
+    done = confined(tool_image, "-c", PROBED, options=sh, network="host")
+
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["unknown: /tmp/socket gives no answer (No such file or directory)", "before=1"]
+    assert "on-change: hook" in lines
+    assert lines[-3:] == ["ready", "live", "after=143"]
+
+
+COMPLETED = """
+export COMP_WORDS='peer-finder do' COMP_CWORD=1
+_PEER_FINDER_COMPLETE=bash_complete peer-finder
+_PEER_FINDER_COMPLETE=zsh_complete peer-finder | head -2
+COMP_CWORD=do _PEER_FINDER_COMPLETE=fish_complete peer-finder
+"""
+
+
+def test_each_shell_completes_its_commands(tool_image: str) -> None:
+    done = confined(tool_image, "-c", COMPLETED, options=("--entrypoint=/bin/sh",))
+
+    bash, *zsh, fish = done.stdout.splitlines()
+    assert (bash, zsh) == ("plain,doctor", ["plain", "doctor"])
+    assert fish.startswith("plain,doctor\tFind out why")

@@ -1,0 +1,93 @@
+"""docs/operations, followed by a reader: its commands in its order, on a real Kubernetes.
+
+E2E_FULL=1 runs all of it, on three nodes of its own, in about 20 minutes.  Without, a reader with little time installs,
+looks, makes a backup and restores that, on the node of the other tests.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from images.build import ensure_id
+from images.inputs import version
+from images.running import BuildError
+from tests.kubernetes.cluster import Cluster, NotHereError, check
+from tests.kubernetes.database import Database
+from tests.kubernetes.times import Times
+from tests.support.guide.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, named, steps
+from tests.support.guide.stage import CLIENT, NEXT, REGISTRY, Stage
+from tests.support.images.official import image
+
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800)]
+
+FULL = os.environ.get("E2E_FULL") == "1"
+
+OURS = ("galera-install", "mysql-galera")
+
+
+@pytest.fixture(scope="module")
+def machines(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Nodes, not yet with the images that the pages name."""
+    if "E2E_CONTEXT" in os.environ:
+        pytest.skip("NOT TESTED: the guide's commands; they need images under names of their own, and drain nodes")
+    if not FULL:
+        yield request.getfixturevalue("own_cluster")
+        return
+    try:
+        check()
+        ours = {f"localhost/{name}:{version()}": ensure_id(name) for name in OURS}
+    except (NotHereError, BuildError) as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    with Cluster(nodes=3) as cluster:
+        cluster.load(ours)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def stage(machines: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Where the pages are followed, one after the other."""
+    for node in machines.nodes:
+        for name in OURS:
+            for tag in (version(), NEXT):
+                node.tag(f"localhost/{name}:{version()}", f"{REGISTRY}/{name}:{tag}")
+    machines.load({CLIENT: image.ensure()})
+    found = Stage(machines.kubectl, tmp_path_factory.mktemp("reader") / "clone")
+    yield found
+    found.clean()
+
+
+def is_followed(step: Step) -> bool:
+    """Whether this run does it."""
+    return FULL or not (isinstance(step, Block) and step.full)
+
+
+def is_run(block: Block) -> bool:
+    """Whether it is meant to be run at all."""
+    return block.how is How.CLUSTER
+
+
+def test_every_page_with_commands_has_its_turn() -> None:
+    run = [page.name for page in PAGES if any(map(is_run, blocks(page)))]
+
+    assert sorted(run) == sorted((*SHORT, *LONG))
+
+
+@pytest.mark.parametrize("name", (*SHORT, *LONG) if FULL else SHORT)
+def test_a_reader_follows(stage: Stage, times: Times, name: str) -> None:
+    assert not stage.stuck, f"{stage.stuck} did not end as it says: what comes after it was not tried"
+    stage.stuck = name
+
+    with times.of(f"the guide: {name}{'' if FULL else ', in short'}"):
+        assert stage.shell.follow(filter(is_followed, steps(named(name)))) > 0
+        Database(stage.kubectl.within("db")).wait_synced(3)
+
+    stage.stuck = ""
+
+
+def test_nothing_is_left_out() -> None:
+    left = [b.where for page in PAGES for b in blocks(page) if is_run(b) and (b.full or page.name in LONG)]
+
+    if not FULL:
+        pytest.skip(f"NOT TESTED: {len(left)} blocks of the guide; they are run with E2E_FULL=1: {', '.join(left)}")
+    assert left, "nothing takes long any more"

@@ -1,0 +1,116 @@
+"""What takes long is left in peace: no probe kills a server that receives all data, or that reads a disk after a crash.
+
+The kubelet's numbers in manifests/base come to 30 s for the agent's liveness; what is slow here is slower than that.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.database import Database, is_ready
+from tests.kubernetes.node import Node
+from tests.kubernetes.shared import full
+from tests.kubernetes.times import Times
+from tests.kubernetes.waiting import wait
+
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
+
+LONG = 45.0
+"""Seconds; above what any probe of the manifests would wait for, if one looked at the server."""
+
+STOP_RECOVERY = """
+set -eu
+# The recovery takes a third of a second: looked for without a pause, in this machine's own processes alone.
+for _ in $(seq 3000); do
+    for pid in $(pgrep -f -- --wsrep-recover); do
+        [ "$(cat "/proc/$pid/comm")" = mariadbd ] || continue
+        tr '\\0' '\\n' <"/proc/$pid/environ" | grep -qx "POD_NAME=$1" || continue
+        kill -STOP "$pid"
+        echo "$pid"
+        exit 0
+    done
+    sleep 0.01
+done
+echo "no recovery of $1 was seen" >&2
+exit 1
+"""
+
+
+def test_a_long_state_transfer_is_not_interrupted(own_cluster: Cluster, database: Database, times: Times) -> None:
+    before = set(database.ended())
+    with slow_transfers(own_cluster.nodes[0]):
+        database.replace_volume("mysql-2")
+        wait("mysql-2's server", lambda: "mysql-2" in database.containers("mysql"), seconds=180)
+        server = database.containers("mysql")["mysql-2"]
+        begun = time.monotonic()
+        while time.monotonic() - begun < LONG:
+            assert ready(database)["mysql-2"] is False
+            assert any(ready(database).values())
+            time.sleep(1)
+        assert word(database, "mysql-2") == "silent"
+    with times.of("a state transfer slowed down for 45 s: to 3 members Synced at full speed"):
+        database.wait_synced(3)
+
+    assert database.containers("mysql")["mysql-2"] == server
+    assert set(database.ended()) <= before
+    assert killed_by_probes(database) == ""
+    assert database.judge().complaints == []
+
+
+def test_a_long_recovery_is_waited_for_by_name_and_not_interrupted(
+    own_cluster: Cluster, database: Database, times: Times
+) -> None:
+    node = own_cluster.nodes[0]
+    with database.writer():
+        database.wait_acknowledged(50)
+        database.delete_all_pods()
+        recovery = node.machine.run("sh", "-c", STOP_RECOVERY, "sh", "mysql-1").strip()
+        try:
+            for pod in ("mysql-0", "mysql-2"):
+                database.wait_log(pod, "agent", r"wait: waiting for mysql-1 \(recovering\)")
+            assert database.patiently_down(seconds=LONG)
+            assert not any(ready(database).values())
+        finally:
+            node.machine.run("kill", "-CONT", recovery)
+        with times.of("a recovery that took 45 s: to 3 members Synced after it"):
+            database.wait_synced(3)
+
+    assert database.ended() == []
+    assert killed_by_probes(database) == ""
+    assert database.judge().complaints == []
+
+
+@contextmanager
+def slow_transfers(node: Node) -> Iterator[None]:
+    """What the pods of a node send each other as a state transfer is cut to about 1.5 MB/s; all else is let through.
+
+    A packet between two pods of a node passes its FORWARD chain; in table `mangle` before policies look at it.
+    """
+    transfer = "FORWARD -p tcp --dport 4444"
+    limit = "-m hashlimit --hashlimit-name transfers --hashlimit-above 1500kb/s --hashlimit-burst 2mb"
+    rule = f"{transfer} {limit} -j DROP".split()
+    node.machine.run("iptables", "--table=mangle", "-I", *rule)
+    try:
+        yield
+    finally:
+        node.machine.run("iptables", "--table=mangle", "-D", *rule)
+
+
+def ready(database: Database) -> dict[str, bool]:
+    """Which members the Services send clients to."""
+    return {pod["metadata"]["name"]: is_ready(pod) for pod in database.pods()}
+
+
+def word(database: Database, pod: str) -> str:
+    """What the agent says to "ready?"."""
+    ask = "/work-dir/galera-bootstrap healthz; true"
+    return database.kubectl("exec", pod, "--container=agent", "--", "sh", "-c", ask).strip()
+
+
+def killed_by_probes(database: Database) -> str:
+    """Events of containers that a probe has killed."""
+    printed = database.kubectl("get", "events", "--field-selector=reason=Killing", "--output=custom-columns=M:.message")
+    return "\n".join(line for line in printed.splitlines() if "probe" in line)

@@ -1,0 +1,121 @@
+"""What manifests/base/network-policy.yaml lets through and what not, by attempts to connect in a real cluster.
+
+That members find each other and recover under it is what test_database.py sees: its cluster enforces policies, too.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import dns.message
+import pytest
+
+from tests.kubernetes.cluster import Cluster, why_not
+from tests.kubernetes.database import SET, Database
+from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.network import API_SERVICE, CONTROL, node_address
+from tests.kubernetes.policy_attempts import PORT, address_of, as_it_was_applied, listener, listening, reached
+from tests.kubernetes.waiting import wait
+
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
+
+CLIENT, OTHER, FOREIGN = "policy-client", "policy-other", "policy-foreign"
+"""Pods: with the clients' label, with none, and with the clients' label in another namespace."""
+
+PORTS = {"mysql": 3306, "sst": 4444, "galera": 4567, "ist": 4568, "bootstrap": 4569, "health": 8080}
+TRANSFERS = (PORTS["sst"], PORTS["ist"])
+"""Open only while a member joins; the tests listen there."""
+
+MAY_REACH = {
+    CLIENT: {"mysql", "Service mysql"},
+    OTHER: set(),
+    FOREIGN: set(),
+    "mysql-0": {"sst", "galera", "ist", "bootstrap"},
+}
+
+NAME = "galera.galera-lab.svc.cluster.local."
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Three Synced members under the policy, and pods that try to connect."""
+
+    inside: Kubectl
+    """The members' namespace."""
+    outside: Kubectl
+    places: Mapping[str, Mapping[str, str]]
+    """Where each pod tries to connect to, as HOST:PORT by name; somebody listens at all of them."""
+
+    def reached(self) -> dict[str, set[str]]:
+        """The places that each pod has a connection to."""
+        return {
+            pod: reached(self.outside if pod == FOREIGN else self.inside, pod, places)
+            for pod, places in self.places.items()
+        }
+
+
+@pytest.fixture
+def _enforced(own_cluster: Cluster) -> None:
+    if not own_cluster.policies:
+        pytest.skip(f"NOT TESTED: what the network policy denies: {why_not(policies=True)}")
+
+
+@pytest.fixture
+def lab(own_cluster: Cluster, database: Database, _enforced: None) -> Iterator[Lab]:
+    inside, outside = database.kubectl, own_cluster.kubectl
+    inside.apply(listener(CLIENT, {"mysql-client": "true"}), listener(OTHER, {}))
+    outside.apply(listener(FOREIGN, {"mysql-client": "true"}))
+    pods = {CLIENT: inside, OTHER: inside, FOREIGN: outside}
+    for pod, where in pods.items():
+        where.wait(f"pod/{pod}", "condition=Ready", seconds=120)
+    member = address_of(inside, "mysql-1")
+    of_member = {name: f"{member}:{port}" for name, port in PORTS.items()}
+    of_client = {**of_member, "Service mysql": "mysql.galera-lab.svc.cluster.local:3306"}
+    elsewhere = {
+        "API server": f"{CONTROL}:6443",
+        "API server, by its Service": f"{API_SERVICE}:443",
+        "kubelet": f"{node_address(1)}:10250",
+        **{pod: f"{address_of(where, pod)}:{PORT}" for pod, where in pods.items()},
+    }
+    places = {CLIENT: of_client, OTHER: of_client, FOREIGN: of_client, "mysql-0": {**of_member, **elsewhere}}
+    with listening(inside, "mysql-1", TRANSFERS):
+        yield Lab(inside, outside, places)
+    for pod, where in pods.items():
+        where("delete", "pod", pod, "--wait=false")
+
+
+def test_every_pod_reaches_what_it_may_and_without_the_policy_everything(lab: Lab) -> None:
+    """Without: so that a denial is the policy's, and not that of a place where nobody is."""
+    policy = lab.inside.get("networkpolicy", "mysql")
+    everything = {pod: set(places) for pod, places in lab.places.items()}
+
+    # The pods are new: what enforces policies has to hear of them first.
+    wait("the policy in force", lambda: lab.reached() == MAY_REACH, seconds=180)
+
+    lab.inside("delete", "networkpolicy", "mysql")
+    try:
+        wait("a cluster without the policy", lambda: lab.reached() == everything, seconds=180)
+    finally:
+        lab.inside.apply(as_it_was_applied(policy))
+    wait("the policy in force again", lambda: lab.reached() == MAY_REACH, seconds=180)
+
+
+@pytest.mark.usefixtures("_enforced")
+@pytest.mark.parametrize("protocol", ["UDP", "TCP"])
+def test_a_member_has_answers_of_the_name_server(database: Database, protocol: str) -> None:
+    question = dns.message.make_query(NAME, "A").to_wire()
+    # Over TCP a message has its length before it: RFC 1035, 4.2.2.
+    length = b"" if protocol == "UDP" else len(question).to_bytes(2, "big")
+    message = base64.b64encode(length + question).decode()
+    ask = f"echo {message} | base64 --decode | socat -t 5 - {protocol}:{CONTROL}:53 | base64"
+
+    printed = database.kubectl("exec", "mysql-0", "--", "sh", "-c", ask)
+
+    answer = dns.message.from_wire(base64.b64decode(printed)[len(length) :])
+    assert answer.answer, "an answer without addresses"
+
+
+@pytest.mark.usefixtures("_enforced")
+def test_probes_come_through(database: Database) -> None:
+    """`health` is denied to every pod, see above, and yet the kubelet has its answers."""
+    assert database.kubectl("get", SET, "--output=jsonpath={.status.readyReplicas}") == "3"

@@ -1,0 +1,199 @@
+"""manifests/components/storage-dynamic/fast on volumes that are made on demand.
+
+The component runs as it is, but for the provisioner's name and parameters, which are the ones of a cloud.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kubernetes import provisioner
+from tests.kubernetes.cluster import Cluster, why_not
+from tests.kubernetes.database import Database
+from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.overlay import OVERLAY
+from tests.kubernetes.policy_attempts import listener
+from tests.kubernetes.shared import full
+from tests.kubernetes.times import Times
+from tests.kubernetes.waiting import wait
+
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
+
+COMPONENT = OVERLAY.parents[1] / "components/storage-dynamic/fast"
+NAMESPACE = "galera-dynamic"
+CLASS = "galera-fast"
+
+
+@pytest.fixture(scope="module")
+def cluster(own_cluster: Cluster) -> Cluster:
+    """One that makes volumes."""
+    if not own_cluster.provisioner:
+        pytest.skip(f"NOT TESTED: volumes on demand: {why_not(provisioner=True)}")
+    return own_cluster
+
+
+@pytest.fixture(scope="module")
+def dynamic(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, times: Times) -> Iterator[Database]:
+    """Three Synced members whose volumes were made for them, with rows."""
+    database = Database(cluster.kubectl.within(NAMESPACE))
+    with times.of("volumes on demand: apply to 3 members Synced"):
+        database.apply(overlay(tmp_path_factory.mktemp("overlay")))
+        database.wait_synced(3)
+    with database.writer():
+        database.wait_acknowledged(50)
+    yield database
+    database.remove()
+
+
+def test_a_claim_waits_for_its_pod_and_is_bound_on_demand(cluster: Cluster, dynamic: Database) -> None:
+    cluster.kubectl.apply(claim("early", CLASS))
+    assert waits_for_a_pod(cluster.kubectl, "early")
+    assert cluster.kubectl.get("pvc", "early")["status"]["phase"] == "Pending"
+    cluster.kubectl("delete", "pvc", "early")
+
+    for ordinal in range(3):
+        found = dynamic.kubectl.get("pvc", f"datadir-mysql-{ordinal}")
+        assert found["status"]["phase"] == "Bound"
+        assert found["spec"]["accessModes"] == ["ReadWriteOncePod"]
+        volume = dynamic.kubectl.get("pv", found["spec"]["volumeName"])
+        assert volume["metadata"]["annotations"]["pv.kubernetes.io/provisioned-by"] == provisioner.NAME
+        assert (folder_of(volume) / "data" / "grastate.dat").is_file()
+
+
+def test_a_second_pod_does_not_get_the_volume_of_a_member(dynamic: Database) -> None:
+    dynamic.kubectl.apply(second_pod("second", "datadir-mysql-1"))
+    try:
+        wait("no node for the second pod", lambda: refusal(dynamic.kubectl, "second"), seconds=120)
+        assert "ReadWriteOncePod" in refusal(dynamic.kubectl, "second")
+    finally:
+        dynamic.kubectl("delete", "pod", "second", seconds=120)
+
+
+@full
+def test_scaled_up_new_claims_are_bound_and_scaled_down_they_are_kept(dynamic: Database, times: Times) -> None:
+    with dynamic.writer():
+        with times.of("volumes on demand: scaled from 3 to 4 members"):
+            dynamic.scale(4)
+            dynamic.wait_synced(4)
+        added = dynamic.volume("mysql-3")
+        dynamic.scale(3)
+        dynamic.wait_synced(3)
+        dynamic.scale(4)
+        dynamic.wait_synced(4)
+        dynamic.wait_acknowledged(10)
+
+    assert dynamic.volume("mysql-3") == added
+    assert dynamic.judge().complaints == []
+    dynamic.scale(3)
+    dynamic.wait_synced(3)
+
+
+@full
+def test_all_pods_are_deleted_by_force_and_the_successors_wait_for_their_volumes(dynamic: Database) -> None:
+    """With ReadWriteOncePod a successor must not have the volume before its predecessor has ended."""
+    before = [dynamic.volume(f"mysql-{ordinal}") for ordinal in range(3)]
+    with dynamic.writer():
+        dynamic.wait_acknowledged(50)
+        dynamic.delete_all_pods()
+        dynamic.wait_synced(3)
+        dynamic.wait_acknowledged(10)
+
+    assert dynamic.judge().complaints == []
+    assert [dynamic.volume(f"mysql-{ordinal}") for ordinal in range(3)] == before
+
+
+def test_a_deleted_claim_leaves_its_data(dynamic: Database) -> None:
+    lost = dynamic.kubectl.get("pv", dynamic.volume("mysql-2"))
+
+    dynamic.replace_volume("mysql-2")
+    dynamic.wait_synced(3)
+
+    assert dynamic.volume("mysql-2") != lost["metadata"]["name"]
+    assert dynamic.kubectl.get("pv", lost["metadata"]["name"])["status"]["phase"] == "Released"
+    assert (folder_of(lost) / "data" / "grastate.dat").is_file()
+    assert dynamic.judge().complaints == []
+
+
+def test_a_volume_of_a_class_that_deletes_is_gone_with_its_claim(cluster: Cluster) -> None:
+    """So that what Retain keeps is kept by it, and not by a provisioner that never deletes."""
+    cluster.kubectl.apply(claim("brief", provisioner.CLASS), second_pod("brief", "brief"))
+    cluster.kubectl.wait("pod/brief", "condition=Ready", seconds=180)
+    folder = folder_of(cluster.kubectl.get("pv", cluster.kubectl.get("pvc", "brief")["spec"]["volumeName"]))
+    assert folder.is_dir()
+
+    cluster.kubectl("delete", "pod/brief", "pvc/brief", seconds=120)
+
+    wait("the end of the folder", lambda: not folder.exists(), seconds=180)
+
+
+def test_a_claim_cannot_grow_on_these_volumes(dynamic: Database) -> None:
+    """The class allows it, and the API takes it; who would do it is a CSI driver's resizer, which is not here."""
+    larger = {"spec": {"resources": {"requests": {"storage": "11Gi"}}}}
+
+    dynamic.kubectl("patch", "pvc", "datadir-mysql-0", f"--patch={json.dumps(larger)}")
+
+    wait(
+        "the event that says so",
+        lambda: "ExternalExpanding" in dynamic.kubectl("get", "events", "--output=jsonpath={.items[*].reason}"),
+        seconds=120,
+    )
+    assert dynamic.kubectl.get("pvc", "datadir-mysql-0")["status"]["capacity"]["storage"] == "10Gi"
+
+
+def overlay(folder: Path) -> Path:
+    """overlays/lab with the component, in a namespace of its own."""
+    patch = [
+        {"op": "replace", "path": "/provisioner", "value": provisioner.NAME},
+        {"op": "remove", "path": "/parameters"},
+    ]
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": NAMESPACE,
+        "resources": [os.path.relpath(OVERLAY, folder.resolve())],
+        "components": [os.path.relpath(COMPONENT, folder.resolve())],
+        "patches": [{"patch": json.dumps(patch), "target": {"kind": "StorageClass", "name": CLASS}}],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(kustomization))  # JSON is YAML
+    return folder
+
+
+def claim(name: str, storage_class: str) -> dict[str, Any]:
+    spec = {
+        "storageClassName": storage_class,
+        "accessModes": ["ReadWriteOncePod"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+
+
+def second_pod(name: str, of: str) -> dict[str, Any]:
+    """A pod that wants that claim's volume."""
+    pod = listener(name, {})
+    pod["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": of}}]
+    pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    return pod
+
+
+def waits_for_a_pod(kubectl: Kubectl, name: str) -> bool:
+    """Whether the claim has said that it is not bound before there is a consumer."""
+
+    def said() -> bool:
+        return "WaitForFirstConsumer" in kubectl("get", "events", f"--field-selector=involvedObject.name={name}")
+
+    return wait("WaitForFirstConsumer", said, seconds=60)
+
+
+def refusal(kubectl: Kubectl, pod: str) -> str:
+    """Why the scheduler has no node for a pod; nothing as long as it has not said so."""
+    conditions = kubectl.get("pod", pod)["status"].get("conditions", ())
+    return next((c["message"] for c in conditions if c.get("reason") == "Unschedulable"), "")
+
+
+def folder_of(volume: dict[str, Any]) -> Path:
+    """Where a volume is on the node's disk, which is a folder of this machine."""
+    return Path(volume["spec"]["hostPath"]["path"])

@@ -1,0 +1,368 @@
+"""The promise: its table, and real agents that run against each other while everything goes wrong around them."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from bootstrap.core.decision import decide, decisions, election, rules_full_outage
+from bootstrap.core.decision.election import ahead, consider, find_unbound, has_ended, highest_term
+from bootstrap.core.model import predicates
+from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
+from bootstrap.core.model.messages import Prepare, Refusal
+from tests.support.bootstrap.fleet import Fleet
+from tests.support.bootstrap.records import (
+    A_TO_B,
+    ASKED,
+    A,
+    B,
+    blank,
+    busy,
+    examples,
+    frozen,
+    in_view,
+    running,
+    seen_by,
+    spoken,
+)
+
+ASKED_FOR = Promise(3, 1, "boot-1")
+
+
+def prepare(asked: PodState, winner: PodState, term: int = 3, **changes: Any) -> Prepare:
+    disk = asked.disk or Disk(DataClass.EMPTY)
+    return replace(Prepare(Promise(term, winner.ordinal, winner.boot_id), winner, asked.boot_id, disk), **changes)
+
+
+ME, WINNER = frozen(0, 5), frozen(1, 9)
+OTHER = Promise(2, 2, "boot-2")
+NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
+NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
+SPOKEN = spoken(WINNER, 2, epoch=3)
+"""An operator gives up galera-2."""
+ADOPTING = spoken(blank(1, DataClass.UNKNOWN), epoch=3, adopt=True)
+
+GIVEN: dict[str, tuple[Facts, Prepare]] = {
+    "frozen, unbound, not ahead": (seen_by(ME, WINNER, 2), prepare(ME, WINNER)),
+    "equal positions": (seen_by(frozen(0, 9), WINNER, 2), prepare(frozen(0, 9), WINNER)),
+    "empty": (seen_by(blank(0), WINNER, 2), prepare(blank(0), WINNER)),
+    "all empty": (seen_by(blank(0), blank(1), 2), prepare(blank(0), blank(1))),
+    "asked again for the same": (
+        seen_by(replace(ME, promise=ASKED_FOR), WINNER, 2), prepare(replace(ME, promise=ASKED_FOR), WINNER)),
+    "bound to an earlier life of the winner": (
+        seen_by(replace(ME, promise=Promise(2, 1, "before")), WINNER, 2),
+        prepare(replace(ME, promise=Promise(2, 1, "before")), WINNER)),
+    "bound to a term that the winner has given up": (
+        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2),
+        prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, abandoned_term=2))),
+    "beyond the fork of the winner's history": (
+        seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
+    "an operator's word names me although I am ahead": (
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), spoken(WINNER, 2, accepted_ahead=(0,), epoch=3))),
+    "an operator's word gives up the silent winner to whom I am bound": (
+        seen_by(replace(ME, promise=OTHER), SPOKEN, 2), prepare(replace(ME, promise=OTHER), SPOKEN)),
+    "an operator's word for data below the floor": (
+        replace(seen_by(ME, SPOKEN, 2), min_epoch=7), prepare(ME, SPOKEN)),
+}  # fmt: skip
+
+REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
+    "my agent has restarted since": (seen_by(ME, WINNER, 2), prepare(ME, WINNER, boot_id="before"), "decided by"),
+    "my datadir was read again since": (
+        seen_by(ME, WINNER, 2), prepare(ME, WINNER, disk=Disk(DataClass.EMPTY)), "decided by"),
+    "my last view is another one since": (
+        seen_by(in_view(ME, 0, 1), WINNER, 2), prepare(in_view(ME, 0, 1, number=4), WINNER), "decided by"),
+    **{
+        f"I am {phase}": (seen_by(replace(ME, phase=phase), WINNER, 2), prepare(ME, WINNER), "not frozen")
+        for phase in Phase if phase is not Phase.FROZEN
+    },
+    "bound to another pod": (
+        seen_by(replace(ME, promise=OTHER), WINNER, 2), prepare(ME, WINNER), "term 2 is promised to ordinal 2"),
+    "bound to myself": (
+        seen_by(replace(ME, promise=Promise(2, 0, "boot-0")), WINNER, 2), prepare(ME, WINNER), "to ordinal 0"),
+    "bound to the winner's open candidacy": (
+        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2), prepare(ME, WINNER), "to ordinal 1"),
+    "an old term": (seen_by(replace(ME, epoch=3), WINNER, 2), prepare(ME, WINNER), "not above 3"),
+    "a term that I have given up": (
+        seen_by(replace(ME, abandoned_term=4), WINNER, 2), prepare(ME, WINNER), "not above 4"),
+    "a Primary lives": (seen_by(ME, WINNER, running(2)), prepare(ME, WINNER), "galera-2 is Primary"),
+    "my datadir is ahead": (
+        seen_by(frozen(0, 10), WINNER, 2), prepare(frozen(0, 10), WINNER), "ahead"),
+    "my datadir has another history": (
+        seen_by(frozen(0, 1, uuid=B), WINNER, 2), prepare(frozen(0, 1, uuid=B), WINNER), "ahead"),
+    "I have data and the winner has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),
+    "my history was forked off the winner's": (seen_by(NEW_ME, WINNER, 2), prepare(NEW_ME, WINNER), "ahead"),
+    "the winner is of my new history, and behind me in it": (
+        seen_by(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,)), 2),
+        prepare(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,))), "ahead"),
+    "the winner's data are below the floor": (
+        replace(seen_by(ME, WINNER, 2), min_epoch=7), prepare(ME, WINNER), "below the floor"),
+    "I hear the pod that an operator has given up": (
+        seen_by(ME, SPOKEN, frozen(2)), prepare(ME, SPOKEN), "galera-2 answers me"),
+    "an operator's word does not name me, and I am ahead": (
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), SPOKEN), "does not name it"),
+    "an operator's word of another term": (
+        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), SPOKEN, term=4), "ahead of yours"),
+    "an operator's word does not free me of a promise to a pod that it does not name": (
+        seen_by(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN, 2),
+        prepare(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN), "to ordinal 3"),
+    "data are to be adopted, and I have some": (
+        seen_by(blank(0, DataClass.SST_INTERRUPTED), ADOPTING, 2),
+        prepare(blank(0, DataClass.SST_INTERRUPTED), ADOPTING), "only beside empty pods"),
+    "an operator's word beside a Primary": (
+        seen_by(ME, SPOKEN, running(3)), prepare(ME, SPOKEN), "galera-3 is Primary"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GIVEN.values(), ids=GIVEN.keys())
+def test_a_promise_is_given(case: tuple[Facts, Prepare]) -> None:
+    facts, asked = case
+    assert consider(asked, facts) == asked.promise
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
+def test_a_promise_is_refused(case: tuple[Facts, Prepare, str]) -> None:
+    facts, asked, reason = case
+    answer = consider(asked, facts)
+    assert isinstance(answer, Refusal)
+    assert reason in answer.reason
+
+
+SIGNS: dict[str, tuple[PodState | None, bool]] = {
+    "silence": (None, False),
+    "the winner is frozen in the life that asked": (WINNER, False),
+    "the winner bootstraps": (busy(1, Phase.BOOTSTRAPPING), False),
+    "the winner's server is not Primary yet": (running(1, status="non-Primary", epoch=3), False),
+    "the winner is Primary in this term": (running(1, epoch=3), True),
+    "the winner is Primary in an older term": (running(1, epoch=2), False),
+    "another pod is Primary in a later term": (running(2, epoch=4), True),
+    "another pod is Primary in an older term": (running(2, epoch=2), False),
+    "another pod has given up as many terms": (replace(frozen(2), abandoned_term=9, boot_id="boot-1"), False),
+    "the winner has given this term up": (replace(WINNER, abandoned_term=3), True),
+    "the winner has given an older term up": (replace(WINNER, abandoned_term=2), False),
+    "a new life of the winner, without a server": (replace(WINNER, boot_id="later"), True),
+    "a new life of the winner that has not read its datadir": (busy(1, Phase.STARTING, boot_id="later"), True),
+    "a new life of the winner, with something alive": (busy(1, Phase.UNKNOWN, boot_id="later"), False),
+    "a new life of the winner with its server running": (running(1, status="non-Primary", boot_id="later"), False),
+}
+
+
+@pytest.mark.parametrize("case", SIGNS.values(), ids=SIGNS.keys())
+def test_a_promise_ends_only_by_a_sign_of_its_winner(case: tuple[PodState | None, bool]) -> None:
+    sign, ends = case
+    assert has_ended(ASKED_FOR, [sign] if sign else []) is ends
+
+
+def test_the_highest_term_is_looked_for_everywhere() -> None:
+    assert highest_term([]) == 0
+    assert highest_term([replace(ME, epoch=4), replace(WINNER, abandoned_term=3)]) == 4
+    assert highest_term([replace(ME, epoch=1, abandoned_term=5), WINNER]) == 5
+    assert highest_term([ME, replace(WINNER, promise=Promise(6, 2, "boot-2"), epoch=2)]) == 6
+
+
+def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
+    bound = [replace(record, promise=ASKED_FOR) for record in (frozen(0), frozen(1), frozen(2))]
+    assert find_unbound(seen_by(bound[1], bound[0], bound[2]), ASKED_FOR) == []
+    assert find_unbound(seen_by(bound[1], bound[0], 2), ASKED_FOR) == [2]
+    assert find_unbound(seen_by(bound[1], bound[0], frozen(2)), ASKED_FOR) == [2]
+    assert find_unbound(seen_by(bound[1], replace(bound[0], promise=OTHER), bound[2]), ASKED_FOR) == [0]
+    assert find_unbound(seen_by(bound[1], replace(bound[0], phase=Phase.JOINING), bound[2]), ASKED_FOR) == [0]
+    assert find_unbound(seen_by(frozen(1), bound[0], bound[2]), ASKED_FOR) == [1]
+    more = replace(bound[0], expected=frozenset({7}))
+    assert find_unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
+
+
+def test_only_a_candidate_can_be_ahead() -> None:
+    assert not ahead(blank(0, DataClass.SST_INTERRUPTED), blank(1))
+    assert not ahead(frozen(0, 99, DataClass.SST_INTERRUPTED), frozen(1, 1))
+    assert ahead(frozen(0, 1), frozen(1, 99, DataClass.SST_INTERRUPTED))
+    assert ahead(frozen(0, 1, uuid=A), frozen(1, 99, uuid=B))
+
+
+pods = st.integers(0, 2)
+lucks = st.lists(st.one_of(st.just(0), st.integers(0, 25)), max_size=20)
+
+
+class Outage(RuleBasedStateMachine):
+    """Three real agents; a rule is one thing that happens.  The fleet asserts what must hold when a server starts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fleet = Fleet()
+        self.healthy = True
+
+    @rule(pod=pods, luck=lucks)
+    def proceed(self, pod: int, luck: list[int]) -> None:
+        self.step(self.fleet.proceed, pod, luck)
+
+    @rule(pod=pods, luck=lucks)
+    def round(self, pod: int, luck: list[int]) -> None:
+        self.step(self.fleet.round, pod, luck)
+
+    @rule(pod=pods, luck=lucks)
+    def anything(self, pod: int, luck: list[int]) -> None:
+        self.fleet.luck.extend([1 + luck[0], *luck] if luck else [])
+        self.step(lambda _: self.fleet.interlude(), pod, [])
+
+    @rule(pod=pods, luck=lucks)
+    def commit(self, pod: int, luck: list[int]) -> None:
+        self.step(self.fleet.commit, pod, luck)
+
+    @rule(pod=pods)
+    def kill_server(self, pod: int) -> None:
+        self.step(self.fleet.kill_server, pod, [])
+
+    @rule(pod=pods)
+    def kill_agent(self, pod: int) -> None:
+        self.step(self.fleet.kill_agent, pod, [])
+
+    @rule(pod=pods)
+    def kill_both(self, pod: int) -> None:
+        self.step(self.fleet.kill_pod, pod, [])
+
+    @rule(pod=pods)
+    def starter_leaves(self, pod: int) -> None:
+        self.step(self.fleet.leave, pod, [])
+
+    @rule(pod=pods)
+    def isolate(self, pod: int) -> None:
+        self.step(self.fleet.isolate, pod, [])
+
+    @rule(pod=pods)
+    def heal(self, pod: int) -> None:
+        self.step(self.fleet.heal, pod, [])
+
+    @rule()
+    def a_late_request_arrives(self) -> None:
+        self.step(lambda _: self.fleet.deliver(), 0, [])
+
+    @rule()
+    def power_cut(self) -> None:
+        self.step(lambda _: self.fleet.power_cut(), 0, [])
+
+    @rule()
+    def recover(self) -> None:
+        self.step(lambda _: self.fleet.recover(), 0, [])
+
+    def step(self, happen: Any, pod: int, luck: list[int]) -> None:
+        self.fleet.luck.extend(luck)
+        self.healthy = False
+        happen(self.fleet.pods[pod])
+        self.fleet.luck.clear()
+        self.healthy = True
+
+    @invariant()
+    def one_primary(self) -> None:
+        self.fleet.check()
+
+    def teardown(self) -> None:
+        """Whatever has happened, with everything repaired the pods form one cluster again."""
+        try:
+            if self.healthy:
+                self.fleet.recover()
+        finally:
+            self.fleet.close()
+
+
+TestOutage = Outage.TestCase
+TestOutage.settings = examples(40, stateful_step_count=40)
+
+
+def wander(seed: int) -> None:
+    """A long random walk, cheaper than hypothesis and not shrunk."""
+    chance, fleet = random.Random(seed), Fleet()
+    try:
+        if chance.random() < 0.7:
+            fleet.recover()
+        for _ in range(chance.randrange(20, 120)):
+            fleet.luck.clear()
+            if chance.random() < 0.6:
+                fleet.luck.extend(chance.choice([0, 0, 0, chance.randrange(20)]) for _ in range(chance.randrange(25)))
+            steps = fleet.steps()
+            if chance.random() < 0.03:
+                fleet.power_cut()
+            else:
+                steps[chance.randrange(len(steps))](chance.choice(fleet.pods))
+            fleet.check()
+        fleet.recover()
+    finally:
+        fleet.close()
+
+
+def operate(seed: int) -> tuple[int, int]:
+    """A cluster that loses machines for good, operators who say their word, and machines that come back after all.
+
+    Returns how many servers were started by a word, and how many datadirs were discarded.
+    """
+    chance, fleet = random.Random(seed), Fleet()
+    try:
+        fleet.recover()
+        for _ in range(chance.randrange(2, 7)):
+            for _ in range(chance.randrange(1, 15)):
+                chance.choice([fleet.commit, fleet.commit, fleet.stop_server, fleet.proceed])(chance.choice(fleet.pods))
+                fleet.round(chance.choice(fleet.pods))
+            fleet.power_cut()
+            fleet.off.clear()
+            for pod in chance.sample(fleet.pods, chance.choice([0, 1, 1, 1, 2])):
+                fleet.lose(pod)
+            for _ in range(chance.randrange(10, 50)):
+                fleet.luck.clear()
+                if chance.random() < 0.3:
+                    fleet.luck.extend(
+                        chance.choice([0, 0, 0, chance.randrange(20)]) for _ in range(chance.randrange(25))
+                    )
+                pod = chance.choice(fleet.pods)
+                step = chance.choice(
+                    [*[fleet.proceed] * 8, *[fleet.round] * 4, fleet.force, fleet.commit, fleet.kill_pod]
+                )
+                step(pod)
+                fleet.check()
+        fleet.luck.clear()
+        fleet.recover()
+        return fleet.forced, fleet.discarded
+    finally:
+        fleet.close()
+
+
+def test_operators_give_up_only_what_they_name_and_all_ends_in_one_cluster() -> None:
+    ends = [operate(seed) for seed in range(160 if ASKED is None else int(ASKED))]
+    assert sum(forced for forced, _ in ends) > 20
+    assert sum(discarded for _, discarded in ends) > 3
+
+
+def walk(seeds: range) -> None:
+    for seed in seeds:
+        wander(seed)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_long_walks_lose_nothing_and_end_in_one_cluster(part: int) -> None:
+    first = part * 1_000_000
+    walk(range(first, first + (60 if ASKED is None else int(ASKED))))
+
+
+def bound_by_a_majority(facts: Facts) -> decisions.Wait | None:
+    silent = [o for o in facts.expected - {facts.own.ordinal} if predicates.why_not_counted(facts.peer(o))]
+    return decisions.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
+
+
+PROOFS = {
+    "nobody has to answer": None,
+    "a majority has to answer": decide.Rule("majority", bound_by_a_majority),
+}
+
+
+@pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS.keys())
+def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either line of defence alone holds; with the proof and the promises gone, the walks must find a split."""
+    rules = [r for r in decide.RULES if r.answer is not rules_full_outage.require_all_heard] + (
+        [proof] if proof else []
+    )
+    order = sorted(rules, key=lambda r: r.name == "most-advanced")
+    monkeypatch.setattr(decide, "RULES", tuple(order))
+    monkeypatch.setattr(election, "find_unbound", lambda _facts, _promise: [])
+    with pytest.raises(AssertionError, match=r"bootstraps while|holds what|are gone|two Primary"):
+        walk(range(400))

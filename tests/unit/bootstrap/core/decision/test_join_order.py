@@ -1,0 +1,73 @@
+"""How several joiners keep out of each other's way."""
+
+import time
+
+import pytest
+
+from bootstrap.core.decision.join_order import donors, option, turn
+from bootstrap.core.model.facts import Phase
+from bootstrap.starter import session
+from tests.support.bootstrap.records import blank, busy, frozen, running, seen_by
+
+
+def test_lower_ordinals_that_are_to_join_or_join_go_first() -> None:
+    assert turn(seen_by(frozen(2), frozen(1), running(0))) == 1
+    assert turn(seen_by(frozen(2), busy(1, Phase.JOINING), frozen(0))) == 2
+    assert turn(seen_by(blank(1), frozen(2), running(0))) == 0
+
+
+@pytest.mark.parametrize("other", [1, busy(1, Phase.RECOVERING), busy(1, Phase.BOOTSTRAPPING), running(1)])
+def test_nobody_lets_a_pod_go_first_that_is_not_to_join(other: object) -> None:
+    assert turn(seen_by(frozen(2), other, running(0))) == 0  # type: ignore[arg-type]  # one of two kinds
+
+
+def test_the_data_are_asked_of_who_did_not_join_at_the_same_time() -> None:
+    assert donors(seen_by(frozen(2), busy(1, Phase.JOINING), running(0))) == ("galera-0",)
+    assert donors(seen_by(frozen(2), running(1, joining=True), running(0))) == ("galera-0",)
+    assert donors(seen_by(frozen(2), running(1, state="Joined"), running(0))) == ("galera-0",)
+
+
+def test_where_nobody_else_joins_every_member_is_as_good_as_any() -> None:
+    """Or the member of the lowest ordinal, where clients write, would be everybody's donor."""
+    assert donors(seen_by(frozen(2), running(1), running(0))) == ()
+    assert donors(seen_by(frozen(2), 1, running(0))) == ()
+    assert donors(seen_by(frozen(1), running(0), frozen(2))) == ()
+    assert donors(seen_by(frozen(2), running(1, status="non-Primary"), running(0))) == ()
+
+
+def test_other_members_will_do_where_none_of_them_can() -> None:
+    assert option(("mysql-0", "mysql-3"), "--datadir=/var/lib/galera/data") == "--wsrep-sst-donor=mysql-0,mysql-3,"
+    assert option((), "") == ""
+
+
+@pytest.mark.parametrize("spelling", ["--wsrep_sst_donor=backup", "--wsrep-sst-donor=x,", "--loose-wsrep_sst-donor=x"])
+def test_the_users_own_donor_is_left_alone(spelling: str) -> None:
+    assert option(("mysql-0",), f"--port=3306 {spelling} --socket=/run/x") == ""
+
+
+def test_what_only_looks_like_a_donor_is_none() -> None:
+    assert option(("mysql-0",), "--wsrep_sst_donor_rejects_queries=ON") != ""
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    return slept
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seconds"),
+    [
+        ({"action": "join", "turn": 0}, 0),
+        ({"action": "join", "turn": 2}, 2 * session.JOIN_APART_S),
+        ({"action": "join", "turn": 700}, session.TURNS * session.JOIN_APART_S),
+        ({"action": "bootstrap", "turn": 2}, 0),
+        ({"action": "join"}, 0),  # an agent of an earlier version
+    ],
+)
+def test_a_joiner_waits_for_its_turn_and_nobody_for_ever(
+    verdict: dict[str, object], seconds: float, slept: list[float]
+) -> None:
+    session.let_go_first(verdict)
+    assert sum(slept) == seconds

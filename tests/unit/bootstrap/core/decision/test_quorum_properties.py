@@ -1,0 +1,129 @@
+"""What holds of proof P1 for every outage: only the last view's own members can make it, all of them, each in turn."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Bootstrap
+from bootstrap.core.decision.election import find_unbound
+from bootstrap.core.decision.quorum import find_proof
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Unknown
+from bootstrap.core.model.predicates import bootstrap_position, disk_of
+from tests.support.bootstrap.records import blank, busy, examples, frozen, in_view, seen_by
+
+Outage = tuple[list[PodState | int], frozenset[int]]
+
+
+@st.composite
+def pods(draw: st.DrawFn, ordinal: int, members: frozenset[int], everybody: frozenset[int]) -> PodState | int:
+    """A member of the view that was killed, marked or not; somebody else of any kind, most of them silent."""
+    seqno, epoch = draw(st.integers(0, 4)), draw(st.integers(1, 2))
+    if ordinal in members:
+        record = frozen(ordinal, seqno + 3, DataClass.CRASHED, expected=everybody, epoch=2)
+        return in_view(record, *sorted(members), marked=draw(st.none() | st.integers(0, 6)))
+    kinds: list[PodState | int] = [
+        *(ordinal, ordinal, ordinal),
+        frozen(ordinal, seqno, expected=everybody, epoch=epoch),
+        in_view(frozen(ordinal, seqno, DataClass.CRASHED, expected=everybody, epoch=epoch), *everybody, number=4),
+        blank(ordinal, expected=everybody),
+        blank(ordinal, DataClass.UNKNOWN, expected=everybody),
+        busy(ordinal, Phase.RECOVERING, expected=everybody),
+    ]
+    return draw(st.sampled_from(kinds))
+
+
+@st.composite
+def outages(draw: st.DrawFn) -> Outage:
+    """Two to five pods, and who of them were members of one view."""
+    everybody = frozenset(range(draw(st.integers(2, 5))))
+    members = draw(st.frozensets(st.sampled_from(sorted(everybody)), min_size=1))
+    return [draw(pods(o, members, everybody)) for o in sorted(everybody)], members
+
+
+def seen_by_each(pods: list[PodState | int]) -> Iterable[Facts]:
+    """The outage as every pod sees it that answers."""
+    for own in pods:
+        if isinstance(own, PodState):
+            yield seen_by(own, *(other for other in pods if other is not own))
+
+
+def proven(facts: Facts) -> bool:
+    decision = decide(facts)
+    return isinstance(decision, Bootstrap) and decision.rule == "last-view"
+
+
+def with_peer(facts: Facts, ordinal: int, peer: PodState | Unknown) -> Facts:
+    return replace(facts, peers={**facts.peers, ordinal: peer})
+
+
+@examples(200)
+@given(outages())
+def test_who_starts_by_the_last_view_is_its_most_advanced_member_and_heard_all_of_them(outage: Outage) -> None:
+    pods, members = outage
+    starters = [facts for facts in seen_by_each(pods) if proven(facts)]
+    assert len(starters) <= 1
+    for facts in starters:
+        own = bootstrap_position(facts.own)
+        assert own is not None
+        assert facts.own.ordinal in members
+        heard = {r.ordinal: bootstrap_position(r) for r in facts.states if r.phase is Phase.FROZEN}
+        assert members <= heard.keys()
+        assert all(position is None or position <= own for position in heard.values())
+        assert [r for r in facts.states if r.view_checkpoint and r.view_checkpoint.position <= own]
+        # Whoever is heard must promise; only silence and a disk that can start nothing are excused.
+        promise = Promise(1, facts.own.ordinal, facts.own.boot_id)
+        assert members <= set(find_unbound(facts, promise))
+        assert not any(isinstance(pod, PodState) and pod.phase is Phase.RECOVERING for pod in pods)
+
+
+@examples(200)
+@given(outages(), st.data())
+def test_without_one_member_or_with_one_that_knows_a_newer_view_nothing_is_proven(
+    outage: Outage, data: st.DataObject
+) -> None:
+    pods, members = outage
+    for facts in seen_by_each(pods):
+        if not proven(facts) or len(members) < 2:
+            continue
+        ordinal = data.draw(st.sampled_from(sorted(members - {facts.own.ordinal})))
+        peer = facts.peer(ordinal)
+        assert isinstance(peer, PodState)
+        disk = disk_of(peer)
+        assert disk.view is not None
+        newer = replace(disk, view=replace(disk.view, view_seq=disk.view.view_seq + 1))
+        for other in (Unknown("silent"), replace(peer, disk=newer), replace(peer, disk=replace(disk, view=None))):
+            assert find_proof(with_peer(facts, ordinal, other)) is None
+        assert not isinstance(decide(with_peer(facts, ordinal, Unknown("silent"))), Bootstrap)
+
+
+@examples(100)
+@given(outages(), st.randoms(use_true_random=False))
+def test_the_order_of_answers_and_of_members_does_not_matter(outage: Outage, random: Random) -> None:
+    for facts in seen_by_each(outage[0]):
+        peers = list(facts.peers.items())
+        random.shuffle(peers)
+        assert decide(replace(facts, peers={o: shuffled(peer, random) for o, peer in peers})) == decide(facts)
+
+
+def shuffled(peer: PodState | Unknown, random: Random) -> PodState | Unknown:
+    """The same record, with its view's members in another order."""
+    if isinstance(peer, Unknown) or peer.disk is None or peer.disk.view is None:
+        return peer
+    view = peer.disk.view
+    members = tuple(random.sample(view.members, len(view.members)))
+    return replace(peer, disk=replace(peer.disk, view=replace(view, members=members)))
+
+
+def test_some_of_these_outages_are_proven() -> None:
+    """So that the properties are about something."""
+    facts = seen_by(
+        in_view(frozen(0, 5, DataClass.CRASHED, epoch=2), 0, 1, marked=3),
+        in_view(frozen(1, 4, DataClass.CRASHED, epoch=2), 0, 1),
+        2,
+    )
+    assert proven(facts)

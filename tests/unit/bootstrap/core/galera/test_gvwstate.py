@@ -1,0 +1,57 @@
+"""gvwstate.dat: the last Primary view, as gcomm writes it."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.core.galera import gvwstate
+from bootstrap.core.model.disk import View
+from bootstrap.errors import GvwStateInvalidError
+from tests.paths import DATA
+
+FIRST = b"c8110a61-e6e3-11f1-b7f7-3b9f5bb3b4b5"
+VIEW = (DATA / "gvwstate-three.dat").read_bytes()
+
+
+def test_a_view_of_three_is_read() -> None:
+    assert gvwstate.parse(VIEW) == View(
+        my_uuid="c959fd2e-e6e3-11f1-9d2c-46bd9a6d4e0e",
+        view_uuid="c8110a61-e6e3-11f1-b7f7-3b9f5bb3b4b5",
+        view_seq=3,
+        bootstrap=False,
+        members=(
+            "c8110a61-e6e3-11f1-b7f7-3b9f5bb3b4b5",
+            "c959fd2e-e6e3-11f1-9d2c-46bd9a6d4e0e",
+            "ca8dbb11-e6e3-11f1-8c35-cf4f1f0fbd2c",
+        ),
+    )
+
+
+@pytest.mark.parametrize("length", range(len(VIEW) - 1))
+def test_a_file_torn_at_any_length_is_refused(length: int) -> None:
+    with pytest.raises(GvwStateInvalidError):
+        gvwstate.parse(VIEW[:length])
+
+
+@given(st.binary(max_size=400) | st.text(max_size=300).map(str.encode))
+def test_arbitrary_bytes_raise_nothing_but_the_parser_s_own_error(raw: bytes) -> None:
+    with contextlib.suppress(GvwStateInvalidError):
+        gvwstate.parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        pytest.param((b"my_uuid: c959", b"my_uuid: d959"), "not a member", id="this node is not in the view"),
+        pytest.param((b"view_id: 3", b"view_id: 2"), "view_id stands 0 times", id="a view that is not Primary"),
+        pytest.param((b"-8c35-cf4f1f0fbd2c", b""), "unexpected line", id="a torn member"),
+        pytest.param((b"bootstrap: 0", b"bootstrap: 0\nbootstrap: 1"), "bootstrap stands 2 times", id="two answers"),
+        pytest.param((b"ca8dbb11-e6e3-11f1-8c35-cf4f1f0fbd2c", FIRST), "twice", id="a member twice"),
+        pytest.param((VIEW, b""), "my_uuid stands 0 times", id="an empty file"),
+    ],
+)  # fmt: skip
+def test_the_complaint_names_what_is_wrong(change: tuple[bytes, bytes], complaint: str) -> None:
+    with pytest.raises(GvwStateInvalidError, match=complaint):
+        gvwstate.parse(VIEW.replace(*change))

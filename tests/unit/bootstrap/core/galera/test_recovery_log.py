@@ -1,0 +1,78 @@
+"""The recovered position: the last line counts, none is not zero."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.core.galera import recovery_log
+from bootstrap.core.model.disk import NIL_UUID, Position
+from bootstrap.errors import RecoverFailedError
+from tests.paths import DATA
+
+UUID = "ff3aea85-e6e3-11f1-b412-43c8a739f785"
+AT_10 = Position(UUID, 10)
+PREFIX = "2026-11-23  2:17:58 0 [Note] WSREP: Recovered position: "
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        pytest.param(f"{PREFIX}{UUID}:10\n", AT_10, id="MariaDB"),
+        pytest.param(f"{PREFIX}{UUID.upper()}:10\n", AT_10, id="upper case"),
+        pytest.param(f"{PREFIX}{UUID}:10,0-1-21\n", AT_10, id="a GTID follows"),
+        pytest.param(f"{PREFIX}{UUID}:10,201-2001-48431,48451\n", AT_10, id="several GTIDs follow"),
+        pytest.param(f"{PREFIX}{UUID}:10\r\n", AT_10, id="a carriage return follows"),
+        pytest.param(
+            f"2026-11-23T02:17:58.1Z 0 [Note] [MY-000000] [WSREP] Recovered position: {UUID}:10\n",
+            AT_10,
+            id="the brackets of MySQL 8",
+        ),
+        pytest.param(f"{PREFIX}{UUID}:9\n{PREFIX}{UUID}:10\nend\n", AT_10, id="the last of two lines counts"),
+        pytest.param(f"{PREFIX}00000000-0000-0000-0000-000000000000:-1\n", None, id="the server knows of none"),
+    ],
+)
+def test_the_position_is_read(log: str, expected: Position | None) -> None:
+    assert recovery_log.recovered(log) == expected
+
+
+@pytest.mark.parametrize(
+    ("log", "complaint"),
+    [
+        pytest.param("", "it wrote no log", id="an empty log"),
+        pytest.param("x [Note] WSREP: disabled, skipping position recovery\nlast\n", "skipping", id="wsrep is off"),
+        pytest.param(f"{PREFIX}{UUID}\n", "cannot be read", id="no seqno"),
+        pytest.param(f"{PREFIX}{UUID}:1x\n", "cannot be read", id="a torn seqno"),
+        pytest.param(f"{PREFIX}{UUID}:10\n{PREFIX}?\n", "cannot be read", id="the last line is garbled"),
+        pytest.param(f"{PREFIX}{UUID}:-1\n", "only half known", id="a uuid without a seqno"),
+        pytest.param(f"{PREFIX}{NIL_UUID}:5\n", "only half known", id="a seqno without a uuid"),
+    ],
+)  # fmt: skip
+def test_unknown_is_an_error_and_never_none(log: str, complaint: str) -> None:
+    with pytest.raises(RecoverFailedError, match=complaint):
+        recovery_log.recovered(log)
+
+
+@given(st.text())
+def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> None:
+    with contextlib.suppress(RecoverFailedError):
+        recovery_log.recovered(log)
+        recovery_log.recovered(PREFIX + log)
+
+
+@pytest.mark.parametrize(
+    ("file", "cause"),
+    [
+        pytest.param("no-redo-log", "InnoDB: File ./ib_logfile0 was not found", id="the redo log is missing"),
+        pytest.param("read-only", "Can't create/write to file './ddl_recovery.log'", id="a read-only volume"),
+        pytest.param("in-use", "InnoDB: Unable to lock ./ibdata1 error: 11", id="a server is alive"),
+        pytest.param("no-key", "File '/nowhere/keys' not found", id="encrypted data without their key"),
+        pytest.param("bad-disk", "Plugin initialization aborted with error I/O error", id="a disk that fails"),
+        pytest.param("no-defaults", "Could not open required defaults file: /etc/mysql/no.cnf", id="no configuration"),
+    ],
+)
+def test_the_complaint_is_the_cause_and_not_what_followed(file: str, cause: str) -> None:
+    complaint = recovery_log.complaint((DATA / f"recover-{file}.log").read_text())
+    assert cause in complaint
+    assert "\n" not in complaint

@@ -1,0 +1,183 @@
+"""Records on the wire: what went in comes out, and what is not of the right shape is refused whole."""
+
+import contextlib
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.core.model.codec import MessageInvalidError, decode, dump, encode, load
+from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.facts import PodState, Promise
+from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.model.shapes import MAX_ORDINAL
+from tests.support.bootstrap.records import blank, disks, examples, frozen, promises, records, running
+
+whole_records = st.integers(0, 4).flatmap(lambda ordinal: records(ordinal, 5, calm=False))
+prepares = st.builds(
+    Prepare, promise=promises, candidate=whole_records, boot_id=st.sampled_from(["", "boot-1"]), disk=disks()
+)  # fmt: skip
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2000) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+FULL = dump(frozen(0, 7, promise=Promise(1, 2, "b"), volumes=((1, "v"),), epoch=3))
+RUNNING = dump(running(1))
+
+
+@examples(150)
+@given(whole_records)
+def test_a_record_comes_back_as_it_went(record: PodState) -> None:
+    assert decode(PodState, encode(record)) == record
+
+
+@examples(80)
+@given(prepares)
+def test_a_request_for_a_promise_comes_back_as_it_went(prepare: Prepare) -> None:
+    assert decode(Prepare, encode(prepare)) == prepare
+
+
+@pytest.mark.parametrize("data_class", DataClass)
+def test_every_class_can_be_told(data_class: DataClass) -> None:
+    disk = blank(0, data_class).disk
+    assert disk is not None
+    assert load(Disk, dump(disk)) == disk
+
+
+@pytest.mark.parametrize("refusal", [None, Refusal("no")])
+def test_an_answer_carries_the_state_and_the_refusal(refusal: Refusal | None) -> None:
+    reply = PrepareReply(frozen(1), refusal)
+    assert decode(PrepareReply, encode(reply)) == reply
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"state": None}, {"state": FULL}, {"state": FULL, "refusal": 1}, {"state": FULL, "refusal": {}}, [], None],
+)
+def test_half_an_answer_is_invalid(answer: object) -> None:
+    with pytest.raises(MessageInvalidError):
+        load(PrepareReply, answer)
+
+
+@pytest.mark.parametrize("key", sorted(FULL))
+def test_a_record_without_this_key_is_refused(key: str) -> None:
+    with pytest.raises(MessageInvalidError):
+        load(PodState, {name: value for name, value in FULL.items() if name != key})
+
+
+@pytest.mark.parametrize("key", sorted(FULL))
+def test_a_record_with_another_type_under_this_key_is_refused(key: str) -> None:
+    wrong: list[Any] = ["text", 1, 1.5, True, [1], {"a": 1}, {}, [[1]], [[1, 2, 3]], ["x"]]
+    wrong = [w for w in wrong if not (key == "expected" and w == [1])]
+    wrong = [w for w in wrong if type(w) is not type(FULL[key]) or isinstance(w, list | dict)]
+    for value in wrong:
+        with pytest.raises(MessageInvalidError):
+            load(PodState, {**FULL, key: value})
+
+
+def paths(value: Any, start: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The places of all values in a message."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    return [start, *(path for key, item in inner for path in paths(item, (*start, key)))]
+
+
+@pytest.mark.parametrize("path", [p for p in paths(RUNNING) if len(p) > 1], ids=lambda p: ".".join(map(str, p)))
+def test_what_stands_deeper_is_checked_as_well(path: tuple[Any, ...]) -> None:
+    message: Any = copy.deepcopy(RUNNING)
+    place = message
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = {"not": "this"}
+    with pytest.raises(MessageInvalidError):
+        load(PodState, message)
+
+
+@pytest.mark.parametrize("ordinal", [-1, MAX_ORDINAL + 1, True, "0", None, 1.0])
+def test_an_ordinal_that_no_statefulset_has_is_refused(ordinal: object) -> None:
+    for changed in ({"ordinal": ordinal}, {"expected": [ordinal]}, {"volumes": [[ordinal, "v"]]}):
+        with pytest.raises(MessageInvalidError):
+            load(PodState, {**FULL, **changed})
+    with pytest.raises(MessageInvalidError):
+        load(Promise, {**FULL["promise"], "candidate": ordinal})
+
+
+def test_unknown_keys_are_left_alone_so_that_neighbouring_versions_understand_each_other() -> None:
+    assert load(PodState, {**FULL, "from_the_future": {"x": 1}}) == load(PodState, FULL)
+
+
+def test_an_unknown_phase_or_class_is_refused_and_named_shortly() -> None:
+    with pytest.raises(MessageInvalidError, match=r"phase: unknown Phase 'x+'") as refused:
+        load(PodState, {**FULL, "phase": "x" * 5000})
+    assert len(str(refused.value)) < 100
+    with pytest.raises(MessageInvalidError, match="unknown DataClass"):
+        load(Disk, {**dump(frozen(0).disk), "data_class": "clean"})
+
+
+@examples(200)
+@given(st.binary(max_size=60) | json_values.map(lambda v: json.dumps(v).encode()))
+def test_no_octets_raise_anything_but_an_invalid_message(raw: bytes) -> None:
+    for kind in (PodState, Disk, Promise, Prepare, PrepareReply):
+        with contextlib.suppress(MessageInvalidError):
+            decode(kind, raw)
+
+
+@examples(150)
+@given(st.sampled_from(sorted(paths(FULL) + paths(RUNNING), key=str)), json_values)
+def test_no_value_in_any_place_raises_anything_but_an_invalid_message(path: tuple[Any, ...], value: Any) -> None:
+    for whole in (FULL, RUNNING):
+        message: Any = {"record": copy.deepcopy(whole)}
+        place, keys = message, ("record", *path)
+        try:
+            for key in keys[:-1]:
+                place = place[key]
+            place[keys[-1]] = value
+        except (KeyError, IndexError, TypeError):
+            continue
+        try:
+            load(PodState, message["record"])
+        except MessageInvalidError:
+            continue
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b'{"a":' * 50_000, b"9" * 10_000, b'{"term":' + b"9" * 10_000 + b"}"])
+def test_a_message_that_is_made_to_exhaust_the_reader_is_invalid(raw: bytes) -> None:
+    with pytest.raises(MessageInvalidError):
+        decode(PodState, raw)
+
+
+POSITION = ("disk", "position")
+
+OUT_OF_BOUNDS: dict[str, tuple[tuple[str, ...], object]] = {
+    "a term beyond what Galera counts": (("promise", "term"), 2**63),
+    "a term below 0": (("promise", "term"), -1),
+    "a negative seqno on a disk": ((*POSITION, "seqno"), -1),
+    "a seqno beyond 64 bits": ((*POSITION, "seqno"), 2**63),
+    "an epoch of a thousand digits": (("epoch",), 10**1000),
+    "a uuid in capitals": ((*POSITION, "uuid"), "AAAAAAAA-0000-11EE-8000-000000000001"),
+    "a uuid with a tail": ((*POSITION, "uuid"), "aaaaaaaa-0000-11ee-8000-000000000001\n"),
+    "an empty uuid": ((*POSITION, "uuid"), ""),
+    "a boot id with a space": (("boot_id",), "boot 0"),
+    "a pod's name with a control character": (("pod",), "galera-0\x1b[2J"),
+    "a pod without a name": (("pod",), ""),
+    "a detail that writes to a terminal": (("disk", "detail"), "\x1b]0;owned\x07"),
+    "a detail of two lines": (("disk", "detail"), "one\ntwo"),
+    "a detail without end": (("disk", "detail"), "x" * 2000),
+    "a volume's id without end": (("volumes",), [[1, "v" * 81]]),
+}
+
+
+@pytest.mark.parametrize(("path", "value"), OUT_OF_BOUNDS.values(), ids=OUT_OF_BOUNDS.keys())
+def test_numbers_and_texts_are_bounded(path: tuple[str, ...], value: object) -> None:
+    message: Any = copy.deepcopy(FULL)
+    place = message
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(MessageInvalidError, match=path[0]):
+        load(PodState, message)

@@ -1,0 +1,83 @@
+"""Which history contains which: chains of forks, forks that came to nothing, and stories that contradict each other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.core.model import lineage
+from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
+from bootstrap.core.model.facts import Fork
+from tests.support.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
+
+OTHER_WAY = Fork(A, 7, 4, B)
+"""Another story of where B began."""
+
+positions = st.builds(Position, uuids, seqnos)
+
+
+def test_a_history_leads_back_to_the_first_one() -> None:
+    assert lineage.ancestry((B_TO_C, A_TO_B), C) == (A_TO_B, B_TO_C)
+    assert lineage.ancestry((B_TO_C, A_TO_B), B) == (A_TO_B,)
+    assert lineage.ancestry((B_TO_C, A_TO_B), A) == ()
+
+
+def test_two_stories_of_one_history_are_none() -> None:
+    assert lineage.ancestry((A_TO_B, OTHER_WAY, B_TO_C), C) == (B_TO_C,)
+    assert lineage.ancestry((A_TO_B, A_TO_B), B) == (A_TO_B,)
+
+
+def test_a_circle_ends() -> None:
+    assert lineage.ancestry((A_TO_B, Fork(B, 1, 9, A)), B) == (Fork(B, 1, 9, A), A_TO_B)
+
+
+@pytest.mark.parametrize(
+    ("now", "other", "contained"),
+    [
+        (Position(A, 5), Position(A, 5), True),
+        (Position(A, 5), Position(A, 6), False),
+        (Position(B, 0), Position(A, 5), True),
+        (Position(B, 99), Position(A, 6), False),
+        (Position(C, 0), Position(A, 5), True),
+        (Position(C, 0), Position(B, 3), True),
+        (Position(C, 99), Position(B, 4), False),
+        (Position(A, 99), Position(B, 0), False),
+    ],
+)
+def test_a_fork_contains_its_parent_up_to_where_it_began(now: Position, other: Position, *, contained: bool) -> None:
+    assert lineage.contains((A_TO_B, B_TO_C), now, other) is contained
+
+
+def test_without_a_fork_on_record_nothing_of_another_history_is_contained() -> None:
+    assert lineage.reach((), Position(B, 99), A) is None
+    assert not lineage.supersedes((), Position(B, 99), Position(A, 0))
+
+
+@examples(200)
+@given(st.lists(forks, max_size=4), positions, positions)
+def test_what_is_contained_is_superseded(told: list[Fork], now: Position, other: Position) -> None:
+    assert not lineage.contains(told, now, other) or lineage.supersedes(told, now, other)
+
+
+@examples(200)
+@given(st.lists(forks, max_size=4), positions, st.permutations(range(4)))
+def test_the_order_in_which_forks_are_told_does_not_matter(told: list[Fork], now: Position, order: list[int]) -> None:
+    shuffled = [told[i] for i in order if i < len(told)]
+    assert lineage.ancestry(told, now.uuid) == lineage.ancestry(shuffled, now.uuid)
+
+
+def test_the_leading_history_is_the_one_that_all_others_led_to() -> None:
+    new = frozen(1, 0, uuid=B, lineage=(A_TO_B,))
+    assert lineage.leading_history([frozen(0, 99), new, blank(2)]) == B
+    assert lineage.leading_history([frozen(0, 99), frozen(2, 1)]) == A
+    assert lineage.leading_history([blank(0)]) is None
+    assert lineage.leading_history([frozen(0), frozen(1, uuid=B)]) is None
+    assert lineage.leading_history([new, frozen(2, uuid=C, lineage=(Fork(A, 5, 4, C),))]) is None
+
+
+def test_a_fork_is_pending_until_the_data_tell_their_history() -> None:
+    permitted = (A_TO_B, Fork(B, 3, 6))
+    assert lineage.pending_fork((A_TO_B,)) is None
+    assert lineage.pending_fork(permitted) == Fork(B, 3, 6)
+    assert lineage.resolve_pending(permitted, C) == (A_TO_B, B_TO_C)
+    assert lineage.resolve_pending(permitted, B) == (A_TO_B,)
+    assert lineage.resolve_pending((Fork("", UNKNOWN_SEQNO, 2),), A) == (Fork("", UNKNOWN_SEQNO, 2, A),)

@@ -1,0 +1,244 @@
+"""Settings and secrets: all complaints at once, no guess, and no secret in any text."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import SettingInvalidError
+from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
+from tests.paths import ROOT
+
+NEEDED = {"POD_NAME": "galera-2", "POD_NAMESPACE": "test"}
+
+
+def settings(**changes: str) -> Settings:
+    told = {name if name.startswith("POD_") else f"{PREFIX}{name}": value for name, value in changes.items()}
+    return from_environment({**NEEDED, **told}, "host-0")
+
+
+def complaint(env: dict[str, str]) -> str:
+    with pytest.raises(SettingInvalidError) as refused:
+        from_environment(env, "host")
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_name_and_namespace_are_enough() -> None:
+    told = settings()
+    assert (told.pod, told.ordinal, told.set_name, told.replicas) == ("galera-2", 2, "galera", 3)
+    assert told.cnf == Path("/etc/mysql/my-galera.cnf")
+    assert told.lock == Path("/var/lib/galera/meta/lock")
+    assert told.permission.parent == told.agent_socket.parent == told.run_dir
+
+
+def test_an_empty_value_is_the_default() -> None:
+    assert settings(REPLICAS=" ", SERVICE="") == settings()
+
+
+def test_the_hostname_stands_in_for_the_name() -> None:
+    assert from_environment({"POD_NAMESPACE": "test"}, "mysql-7").ordinal == 7
+
+
+def test_every_complaint_comes_at_once() -> None:
+    names = {"REPLICAS": "0", "EXCHANGE_PORT": "http", "ADDRESS_TYPE": "dns", "FLUSH_LOG_AT_TRX_COMMIT": "on"}
+    env = {f"{PREFIX}{name}": value for name, value in names.items()}
+    told = complaint({**env, "POD_NAME": "no ordinal", f"{PREFIX}PROVIDER_OPTIONS": "pc.bootstrap=1"})
+    for name in (*names, "POD_NAME", "POD_NAMESPACE", "PROVIDER_OPTIONS"):
+        assert name in told
+
+
+@pytest.mark.parametrize("name", ["DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"])
+def test_a_folder_is_where_it_is_for_everybody(name: str) -> None:
+    """The server takes a relative datadir from a base of its own: it would run on other data than were looked at."""
+    assert f"{name} 'data' does not begin with /" in complaint({**NEEDED, f"{PREFIX}{name}": "data"})
+
+
+def test_tls_is_never_beside_a_transfer_in_the_clear() -> None:
+    told = complaint({**NEEDED, f"{PREFIX}TLS_DIR": "/etc/galera-tls"})
+    assert "TLS_DIR needs GALERA_BOOTSTRAP_SST_METHOD=mariabackup" in told
+    assert settings(TLS_DIR="/etc/galera-tls", SST_METHOD="mariabackup").tls_dir == Path("/etc/galera-tls")
+    assert settings().tls_dir is None
+
+
+@pytest.mark.parametrize("name", ["REPLICA", "replicas", "DATADIR", "SAFE_TO_BOOTSTRAP"])
+def test_a_name_that_is_no_setting_is_refused(name: str) -> None:
+    assert f"{PREFIX}{name} is not a setting" in complaint({**NEEDED, f"{PREFIX}{name}": "1"})
+
+
+@pytest.mark.parametrize(
+    "name", ["galera", "galera-", "-1", "galera-01", "galera-1000", "Galera-1", "a.b-1", "a_b-1", "x-1;"]
+)
+def test_a_name_without_an_ordinal_is_no_pod_of_a_statefulset(name: str) -> None:
+    assert "POD_NAME" in complaint({**NEEDED, "POD_NAME": name})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1000", "1.5", "three", "\u0663", "1e2", "9" * 5000])
+def test_replicas_is_a_small_number(value: str) -> None:
+    assert "REPLICAS" in complaint({**NEEDED, f"{PREFIX}REPLICAS": value})
+
+
+@pytest.mark.parametrize("value", ["-1", "65536", "http"])
+def test_the_port_of_probes_is_a_port_or_0(value: str) -> None:
+    assert "HEALTH_PORT" in complaint({**NEEDED, f"{PREFIX}HEALTH_PORT": value})
+    assert settings().health_port == 8080
+    assert settings(HEALTH_PORT="0").health_port == 0
+
+
+def test_two_servers_cannot_have_one_port() -> None:
+    told = complaint({**NEEDED, f"{PREFIX}EXCHANGE_PORT": "8080"})
+    assert told == f"{PREFIX}HEALTH_PORT and {PREFIX}EXCHANGE_PORT are both 8080"
+
+
+FORBIDDEN_OPTIONS = [
+    "pc.bootstrap=true", "pc.bootstrap = YES", "gcache.size=1G;pc.bootstrap=1", "pc.ignore_sb=true",
+    "pc.ignore_quorum=yes", "pc.npvo=true", "pc.recovery=false", "pc.weight=2", "gmcast.listen_addr=tcp://0.0.0.0:1",
+    "base_dir=/elsewhere", "gmcast.group=other", "ist.recv_addr=1.2.3.4", "ist.recv_bind=1.2.3.4", "PC.BOOTSTRAP=1",
+    "pc.bootstrap",
+    "=1", "gcache.size=1G\npc.bootstrap=1", 'gcache.name=a";pc.bootstrap=1', "gcache.name=a b", "gcache.name=a#b",
+    "a=$(id)", "a=`id`", "a=1&pc.bootstrap=1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FORBIDDEN_OPTIONS)
+def test_a_provider_option_that_could_found_a_cluster_is_refused(text: str) -> None:
+    assert "is not allowed" in complaint({**NEEDED, f"{PREFIX}PROVIDER_OPTIONS": text})
+
+
+def test_other_provider_options_are_taken() -> None:
+    told = settings(PROVIDER_OPTIONS=" gcache.size=1G ; evs.suspect_timeout = PT5S;; socket.ssl_key=/etc/k.pem ")
+    expected = (("gcache.size", "1G"), ("evs.suspect_timeout", "PT5S"), ("socket.ssl_key", "/etc/k.pem"))
+    assert told.provider_options == expected
+
+
+def test_the_clusters_name_is_short_and_differs_for_whatever_differs() -> None:
+    told = settings(POD_NAME=f"{'long-' * 10}x-0")
+    names = {
+        told.cluster_name("a"), told.cluster_name("b"), settings().cluster_name("a"),
+        settings(SERVICE="other").cluster_name("a"), settings(POD_NAMESPACE="other").cluster_name("a"),
+    }  # fmt: skip
+    assert len(names) == 5
+    assert all(len(name) <= 32 for name in names)
+    assert settings().cluster_name("a") == settings(POD_NAME="galera-0").cluster_name("a")
+
+
+def test_every_setting_is_on_the_page_of_settings_with_its_default() -> None:
+    rows = dict(
+        re.findall(r"^\| `GALERA_BOOTSTRAP_(\w+)` \| (.*?) \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
+    )
+    assert rows.keys() == DEFAULTS.keys()
+    for name, (default, _) in DEFAULTS.items():
+        assert not default or rows[name] == f"`{default}`"
+
+
+# Secrets.
+
+FILES = {
+    "cluster-id": "c0ffee",
+    "exchange-key": "0123456789abcdef-hush",
+    "agent-password": "agent-hush",
+    "root-password": "root-hush",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, value in FILES.items():
+        (tmp_path / name).write_text(value)
+    return tmp_path
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(SettingInvalidError) as told:
+        read_secrets(folder)
+    assert "hush" not in str(told.value)
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+def test_the_four_files_are_enough(folder: Path) -> None:
+    told = read_secrets(folder)
+    assert told == Secrets("c0ffee", (b"0123456789abcdef-hush",), "agent-hush", "root-hush")
+
+
+def test_a_final_newline_is_not_part_of_a_secret(folder: Path) -> None:
+    (folder / "root-password").write_text("root-hush\n")
+    (folder / "agent-password").write_bytes(b"agent-hush\r\n")
+    told = read_secrets(folder)
+    assert (told.root_password, told.agent_password) == ("root-hush", "agent-hush")
+
+
+def test_a_previous_key_is_accepted_besides(folder: Path) -> None:
+    (folder / "exchange-key-previous").write_text("yesterday's long key")
+    assert read_secrets(folder).keys == (b"0123456789abcdef-hush", b"yesterday's long key")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_or_empty_secret_is_named(name: str, folder: Path) -> None:
+    (folder / name).write_text("\n")
+    assert f"{folder / name} is missing or empty" in refused(folder)
+    (folder / name).unlink()
+    assert f"{folder / name} is missing or empty" in refused(folder)
+
+
+@pytest.mark.parametrize("value", ["two\nhush lines", "hush\n\n", "nul\0hush", "tab\thush", "bell\ahush"])
+@pytest.mark.parametrize("name", FILES)
+def test_control_characters_in_a_secret_are_refused(name: str, value: str, folder: Path) -> None:
+    (folder / name).write_text(value)
+    assert "control characters" in refused(folder)
+
+
+def test_a_secret_that_is_not_text_is_refused(folder: Path) -> None:
+    (folder / "root-password").write_bytes(b"hush\xff")
+    assert "not text" in refused(folder)
+
+
+def test_a_secret_that_is_a_folder_is_refused(folder: Path) -> None:
+    (folder / "root-password").unlink()
+    (folder / "root-password").mkdir()
+    assert "check the Secret's mode" in refused(folder)
+
+
+def test_a_secret_that_may_not_be_read_is_refused(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as other:
+        copy = Path(shutil.copytree(folder, other, dirs_exist_ok=True))
+        copy.chmod(0o755)
+        (copy / "root-password").chmod(0)
+        with not_root():
+            complaint = refused(copy)
+    assert "root-password cannot be read" in complaint
+    assert "check the Secret's mode" in complaint
+
+
+@contextmanager
+def not_root() -> Iterator[None]:
+    """Read as somebody else: root may read everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(12345)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", ["exchange-key", "exchange-key-previous"])
+def test_a_short_key_is_refused_without_being_shown(name: str, folder: Path) -> None:
+    (folder / name).write_text("hush")
+    assert "shorter than 16" in refused(folder)
+
+
+def test_no_secret_is_shown(folder: Path) -> None:
+    for name in ("user", "password", "database"):
+        (folder / name).write_text(f"{name}-hush")
+    told = read_secrets(folder)
+    assert (told.user, told.password, told.database) == ("user-hush", "password-hush", "database-hush")
+    for text in (repr(told), str(told), f"{told}", repr([told])):
+        assert "hush" not in text
