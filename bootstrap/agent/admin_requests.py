@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bootstrap.agent.agent import Agent
+from bootstrap.control.messages import OverrideOutcome
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.decision.election import highest_term
@@ -55,7 +56,7 @@ def request_override(agent: Agent, said: OverrideRequest) -> Json:
             return {"refusal": NO_ROUND}
         found = survey_pods(facts, adopt=said.adopt)
         answer = survey_json(facts, found)
-        refusal = agent.trouble or found.refusal or why_unneeded(facts, found, adopt=said.adopt)
+        refusal = agent.journal_error or found.refusal or why_unneeded(facts, found, adopt=said.adopt)
         if said.epoch is None:
             return {**answer, "refusal": refusal}
         refusal = refusal or find_mismatch(facts, found, said)
@@ -106,7 +107,7 @@ def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt:
         agent.bind(promise, replace(agent.durable, override=word, overrides=add_note(agent, line)))
     except JournalUnwritableError as exc:
         return str(exc)
-    agent.fate = {"epoch": word.epoch, "state": "pending", "line": ""}
+    agent.override_outcome = OverrideOutcome(word.epoch)
     agent.ports.log(f"operator: {line}")
     agent.recorder.note("override", line)
     agent.wake.set()
@@ -121,7 +122,7 @@ def discard(agent: Agent, *, delete: bool) -> Json:
             return {"refusal": NO_ROUND}
         disk = disk_of(facts.own)
         refusal = (
-            agent.trouble
+            agent.journal_error
             or why_not_discardable(facts)
             or ("" if agent.lifecycle.starter else "no starter holds this volume's lock")
         )

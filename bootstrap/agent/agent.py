@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 
 from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
+from bootstrap.control.messages import OverrideOutcome, OverrideState
 from bootstrap.core.decision import election, override, persistent_state, quorum
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, RoundResult, Stop, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.rules_live_primary import primary_epoch
 from bootstrap.core.model import lineage
-from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass, Disk, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server, Unknown
 from bootstrap.core.model.lifecycle import Action, Lifecycle
@@ -68,7 +68,7 @@ class Agent:
         self.clock = itertools.count(1)
         self.journal = Journal(self.settings.data_root / "meta")
         self.durable = PersistentState(self.cluster_id, self.settings.pod, volume_id="")
-        self.trouble = "the journal has not been opened yet"
+        self.journal_error = "the journal has not been opened yet"
         self.lifecycle = Lifecycle()
         self.peers: dict[int, PodState | Unknown] = {}
         self.result = RoundResult(Wait("start", "the agent has just started"))
@@ -82,7 +82,8 @@ class Agent:
         self.doomed = 0
         self.states: dict[str, tuple[str, str]] = {}
         self.pending_order = ""
-        self.fate: Json = {}
+        self.failed_order = ""
+        self.override_outcome = OverrideOutcome()
         # For the probes alone: no decision looks at a clock.
         self.seen_at = self.turned_at = time.monotonic()
         self.syncing = False
@@ -101,7 +102,7 @@ class Agent:
                 boot_id=self.boot_id,
                 volume_id=memory.volume_id,
                 phase=self.lifecycle.phase,
-                disk=Disk(DataClass.UNKNOWN, detail=self.trouble) if self.trouble else self.lifecycle.disk,
+                disk=Disk(DataClass.UNKNOWN, detail=self.journal_error) if self.journal_error else self.lifecycle.disk,
                 server=self.lifecycle.server,
                 joining=bool(memory.joining_boot_id),
                 was_synced=bool(memory.history_uuid),
@@ -131,8 +132,8 @@ class Agent:
     def prepare(self, request: Prepare) -> Refusal | None:
         """Another pod asks for a promise: give it durably, or say why not (R39)."""
         with self.changed:
-            if self.trouble:
-                return Refusal(self.trouble)
+            if self.journal_error:
+                return Refusal(self.journal_error)
             answer = election.consider(request, self.facts())
             if isinstance(answer, Refusal):
                 return answer
@@ -200,7 +201,7 @@ class Agent:
             term=memory.highest_term,
             is_promised=bound,
             bytes_received=chronicle.bytes_received,
-            has_journal_error=bool(self.trouble),
+            has_journal_error=bool(self.journal_error),
         )
 
     # One turn of the loop.
@@ -409,7 +410,7 @@ class Agent:
     def open_journal(self) -> None:
         """Open the journal if that has not been possible yet (R1)."""
         with self.changed:
-            if not self.trouble:
+            if not self.journal_error:
                 return
             try:
                 self.durable = self.journal.read() or new_memory(self.cluster_id, self.settings.pod)
@@ -418,9 +419,9 @@ class Agent:
                 # Written as it was read: a volume that has become read-only is noticed before it is needed.
                 self.journal.write(self.durable)
                 owner = (self.durable.cluster_id, self.durable.pod)
-                self.trouble = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
+                self.journal_error = "" if owner == (self.cluster_id, self.settings.pod) else self.foreign()
             except BootstrapError as exc:
-                self.trouble = str(exc)
+                self.journal_error = str(exc)
             self.promised_at = next(self.clock)
 
     def foreign(self) -> str:
@@ -461,7 +462,7 @@ class Agent:
                 return
             permission.void(self.settings.permission)
             if self.word is not None:
-                self.fate = {"epoch": bound.term, "state": "void", "line": reason}
+                self.override_outcome = OverrideOutcome(bound.term, OverrideState.VOID, reason)
             self.lifecycle = self.lifecycle.abandon(bound.term)
             self.keep(promise=None, override=None)
             self.ports.log(f"term {bound.term} is given up: {reason}")
@@ -480,7 +481,7 @@ class Agent:
         self.write_down(persistent_state.after_round(before, own, self.heard(), durable=durable, awaited=awaited))
         forked = lineage.pending_fork(before.lineage)
         if forked and not lineage.pending_fork(self.durable.lineage):
-            self.fate = {"epoch": forked.epoch, "state": "primary", "line": self.durable.history_uuid}
+            self.override_outcome = OverrideOutcome(forked.epoch, OverrideState.PRIMARY, self.durable.history_uuid)
             done = f"the override of epoch {forked.epoch} is done: the history is now {self.durable.history_uuid}"
             self.ports.log(done)
             self.recorder.note("override", done)
@@ -492,9 +493,10 @@ class Agent:
         if forked is None or learnt == self.durable:
             return
         if disk.position and disk.position.uuid == forked.parent:
-            self.fate = {**self.fate, "state": "void", "line": "the server ended before it was Primary"}
+            why = "the server ended before it was Primary"
+            self.override_outcome = replace(self.override_outcome, state=OverrideState.VOID, line=why)
         else:
-            self.fate = {"epoch": forked.epoch, "state": "primary", "line": learnt.history_uuid}
+            self.override_outcome = OverrideOutcome(forked.epoch, OverrideState.PRIMARY, learnt.history_uuid)
         self.write_down(learnt)
 
     def heard(self) -> list[PodState]:
@@ -525,7 +527,7 @@ class Agent:
 
     def write_down(self, memory: PersistentState) -> None:
         """Write what is true whether or not it reaches the disk; a failure is told and tried again."""
-        if self.trouble or memory == self.durable:
+        if self.journal_error or memory == self.durable:
             return
         failure = ""
         try:
@@ -586,7 +588,7 @@ class Agent:
             self.learn_from_disk(disk)
             if self.pending_order:
                 there = disk.data_class not in BLANK or disk.transfer_may_be_complete
-                self.fate = {**self.fate, "undone": self.pending_order if there else ""}
+                self.failed_order = self.pending_order if there else ""
             self.pending_order = ""
             self.result = RoundResult(Wait("start", "the datadir has just been read"))
         self.wake.set()
@@ -625,7 +627,7 @@ class Agent:
             self.see(self.lifecycle.took(verdict.action, verdict.promise.term if verdict.promise else 0))
             self.recorder.permitted(verdict)
             if lineage.pending_fork(self.durable.lineage):
-                self.fate = {**self.fate, "state": "taken"}
+                self.override_outcome = replace(self.override_outcome, state=OverrideState.TAKEN)
             return verdict
 
     def permitted(self, verdict: RoundResult) -> PersistentState:

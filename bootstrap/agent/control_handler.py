@@ -224,7 +224,12 @@ class ControlHandler:
         """What has become of the last word or errand."""
         agent = self.agent
         verdict = agent.result
-        return {**agent.fate, "errand": agent.pending_order, "now": verdict.line, "phase": agent.lifecycle.phase.value}
+        return {
+            **dump(agent.override_outcome),
+            "errand": agent.pending_order,
+            "undone": agent.failed_order,
+            "now": verdict.line,
+        }
 
 
 def said(message: Json) -> admin_requests.OverrideRequest:
