@@ -7,7 +7,9 @@ who holds the volume's lock.  Both are in the journal before anybody acts on the
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bootstrap.agent import starters
 from bootstrap.agent.agent import Agent
+from bootstrap.agent.promises import abandon, bind
 from bootstrap.control.messages import OverrideOutcome
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
@@ -56,7 +58,7 @@ def request_override(agent: Agent, said: OverrideRequest) -> Json:
             return {"refusal": NO_ROUND}
         found = survey_pods(facts, adopt=said.adopt)
         answer = survey_json(facts, found)
-        refusal = agent.journal_error or found.refusal or why_unneeded(facts, found, adopt=said.adopt)
+        refusal = agent.persistence.error or found.refusal or why_unneeded(facts, found, adopt=said.adopt)
         if said.epoch is None:
             return {**answer, "refusal": refusal}
         refusal = refusal or find_mismatch(facts, found, said)
@@ -92,7 +94,7 @@ def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt:
 
     Returns why it could not be.
     """
-    agent.retire("an operator has spoken")
+    abandon(agent, "an override was given")
     word = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt)
     if found.epoch <= highest_term([agent.pod_state()]):
         return f"epoch {found.epoch} has been used meanwhile: look again"
@@ -104,10 +106,10 @@ def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt:
     )
     try:
         promise = Promise(word.epoch, agent.settings.ordinal, agent.boot_id)
-        agent.bind(promise, replace(agent.durable, override=word, overrides=add_note(agent, line)))
+        bind(agent, promise, replace(agent.durable, override=word, overrides=add_note(agent, line)))
     except JournalUnwritableError as exc:
         return str(exc)
-    agent.override_outcome = OverrideOutcome(word.epoch)
+    agent.orders.outcome = OverrideOutcome(word.epoch)
     agent.ports.log(f"operator: {line}")
     agent.recorder.note("override", line)
     agent.wake.set()
@@ -122,7 +124,7 @@ def discard(agent: Agent, *, delete: bool) -> Json:
             return {"refusal": NO_ROUND}
         disk = disk_of(facts.own)
         refusal = (
-            agent.journal_error
+            agent.persistence.error
             or why_not_discardable(facts)
             or ("" if agent.lifecycle.starter else "no starter holds this volume's lock")
         )
@@ -134,12 +136,12 @@ def discard(agent: Agent, *, delete: bool) -> Json:
             durable = replace(agent.durable, joining_boot_id=kernel_boot_id(), overrides=add_note(agent, line))
             if is_promised_to_silent_pod(facts):
                 durable = replace(durable, promise=None, override=None)
-            agent.durable = agent.journal.write(durable)
+            agent.persistence.write(durable)
         except JournalUnwritableError as exc:
             return {"refusal": str(exc)}
         agent.ports.log(f"operator: {line}")
         agent.recorder.note("override", line)
-        agent.order("delete" if delete else "discard")
+        starters.order(agent, "delete" if delete else "discard")
         return {"refusal": "", "line": line}
 
 

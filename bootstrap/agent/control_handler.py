@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
-from bootstrap.agent import admin_requests, recorder
+from bootstrap.agent import admin_requests, recorder, starters
 from bootstrap.agent.agent import Agent
+from bootstrap.agent.probe_view import take_view
 from bootstrap.control.channel import Connection
 from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
@@ -49,18 +50,18 @@ class ControlHandler:
             while (message := connection.receive()) is not None:
                 op = str(message.get("op"))
                 if op == "hello":
-                    starter = self.agent.starter_arrived()
+                    starter = starters.arrive(self.agent)
                 if op == "report":
                     told = None
                 if op == "await":
-                    told = self.agent.next_verdict(told, PATIENCE_S)
-                    errand = self.agent.pending_order if starter and starter == self.agent.starter else ""
+                    told = starters.wait_for_result(self.agent, told, PATIENCE_S)
+                    errand = self.agent.orders.pending if starter and starter == self.agent.starter else ""
                     connection.send({**dump_verdict(told), "errand": errand, "turn": self._turn()})
                 else:
                     connection.send(self._answer(op, message, starter))
         finally:
             if starter:
-                self.agent.starter_left(starter)
+                starters.leave(self.agent, starter)
 
     def _answer(self, op: str, message: Json, starter: int) -> Json:
         answers: dict[str, Callable[[], Json]] = {
@@ -98,7 +99,7 @@ class ControlHandler:
         """Who has not said hello holds no lock: what it says of the datadir may be wrong by now."""
         disk = load(Disk, message.get("disk"))
         if starter:
-            self.agent.reported(starter, disk, str(message.get("fingerprint", "")))
+            starters.report(self.agent, starter, disk, str(message.get("fingerprint", "")))
         return {}
 
     def _turn(self) -> int:
@@ -108,7 +109,7 @@ class ControlHandler:
     def _take(self, starter: int) -> Json:
         if not starter:
             return dump_verdict(replace(self.agent.result, action=None))
-        verdict = dump_verdict(self.agent.take(starter, TAKE_S))
+        verdict = dump_verdict(starters.take(self.agent, starter, TAKE_S))
         with self.agent.changed:
             return {**verdict, "donors": join_order.donors(self.agent.facts())}
 
@@ -189,7 +190,7 @@ class ControlHandler:
         return {"name": name, "ordinal": ordinal, "answer": "ok", **dict(zip(MEMBER_KEYS, values, strict=True))}
 
     def _health(self) -> Json:
-        view = self.agent.view()
+        view = take_view(self.agent)
         word = probes.find_readiness(view)
         return {"live": probes.is_alive(view), "ready": word is probes.Readiness.READY, "word": word.value}
 
@@ -225,9 +226,9 @@ class ControlHandler:
         agent = self.agent
         verdict = agent.result
         return {
-            **dump(agent.override_outcome),
-            "errand": agent.pending_order,
-            "undone": agent.failed_order,
+            **dump(agent.orders.outcome),
+            "errand": agent.orders.pending,
+            "undone": agent.orders.failed,
             "now": verdict.line,
         }
 

@@ -4,13 +4,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from bootstrap.agent import join_progress, probe_server
+from bootstrap.agent import join_progress, probe_server, probe_view, promises
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
+from bootstrap.agent.round import observe, run_round
 from bootstrap.control import channel
 from bootstrap.core.model.disk import Position, View
 from bootstrap.core.model.facts import PodState
@@ -64,7 +66,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     agent = Agent(settings, secrets.cluster_id, world)
     agent.recorder, agent.version = chronicle(settings, say), own_version()
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
-    neighbours.client.membership, neighbours.client.state = membership, agent.state
+    neighbours.client.membership, neighbours.client.state = membership, agent.news
     listen(settings, membership, agent)
     channel.Server(settings.agent_socket, ControlHandler(agent).serve)
 
@@ -84,7 +86,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     say(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, life {agent.boot_id}")
     while True:
         agent.wake.clear()
-        agent.round()
+        run_round(agent)
         rest(agent, pause(agent))
 
 
@@ -139,7 +141,8 @@ def listen(settings: Settings, membership: protocol.Membership, agent: Agent) ->
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        answering = server.Server(address, membership, agent.pod_state, agent.prepare, agent.noticed)
+        promise = partial(promises.answer_prepare, agent)
+        answering = server.Server(address, membership, agent.pod_state, promise, agent.receive_news)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
@@ -156,7 +159,7 @@ def answer_probes(settings: Settings, agent: Agent) -> None:
     if not port:
         return
     try:
-        answering = probe_server.listen(address, port, agent.view)
+        answering = probe_server.listen(address, port, partial(probe_view.take_view, agent))
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address} port {port} for probes ({exc.strerror}): set HEALTH_PORT, 0 for none"
@@ -224,7 +227,7 @@ def rest(agent: Agent, seconds: float) -> None:
     while agent.is_bootstrapping() and time.monotonic() < due:
         if agent.wake.wait(STARTING_S):
             return
-        agent.observe()
+        observe(agent)
         if not agent.is_bootstrapping():
             return
     agent.wake.wait(due - time.monotonic())

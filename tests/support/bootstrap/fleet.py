@@ -15,9 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bootstrap.agent import admin_requests
-from bootstrap.agent.agent import STUCK_ROUNDS, Agent
+from bootstrap.agent.agent import Agent
 from bootstrap.agent.ports import Answer, Ports
+from bootstrap.agent.promises import answer_prepare
+from bootstrap.agent.round import run_round
+from bootstrap.agent.starters import arrive, leave, report, take
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
+from bootstrap.core.decision.streaks import STUCK_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position, View
 from bootstrap.core.model.facts import PodState, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
@@ -198,7 +202,7 @@ class Fleet:
             self.late.append((asked, prepare))
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
             return Unknown("silent")
-        refusal = asked.agent.prepare(prepare)
+        refusal = answer_prepare(asked.agent, prepare)
         answer = PrepareReply(asked.agent.pod_state(), refusal)
         self.interlude()
         return Unknown("silent") if fate == 2 else answer
@@ -208,7 +212,7 @@ class Fleet:
         if self.late:
             asked, prepare = self.late.pop(0)
             if asked.agent is not None:
-                asked.agent.prepare(prepare)
+                answer_prepare(asked.agent, prepare)
 
     def interlude(self) -> None:
         """While somebody waits for an answer, something else happens."""
@@ -250,7 +254,7 @@ class Fleet:
             self.begin(pod)
         elif not pod.reported:
             self.report(pod)
-        elif pod.agent.pending_order:
+        elif pod.agent.orders.pending:
             self.put_aside(pod)
         else:
             self.take(pod)
@@ -275,7 +279,7 @@ class Fleet:
             return
         pod.turning = True
         try:
-            agent.round()
+            run_round(agent)
         finally:
             if pod.agent is agent:
                 pod.turning = False
@@ -285,11 +289,11 @@ class Fleet:
     def begin(self, pod: Pod) -> None:
         """A starter arrives, or one that has lost its agent finds the next one."""
         if pod.agent is not None and not pod.server and pod.starter <= 0 and pod.verdict is None:
-            pod.starter = pod.agent.starter_arrived()
+            pod.starter = arrive(pod.agent)
 
     def report(self, pod: Pod) -> None:
         if pod.agent is not None and pod.starter > 0 and not pod.reported:
-            pod.agent.reported(pod.starter, self.disk(pod, pod.agent), "fingerprint")
+            report(pod.agent, pod.starter, self.disk(pod, pod.agent), "fingerprint")
             pod.reported = True
 
     def disk(self, pod: Pod, agent: Agent) -> Disk:
@@ -303,7 +307,7 @@ class Fleet:
         agent, starter = pod.agent, pod.starter
         if agent is None or starter <= 0 or not pod.reported or pod.verdict is not None or pod.turning:
             return
-        verdict = agent.take(starter, 0)
+        verdict = take(agent, starter, 0)
         if verdict.action is None or pod.agent is not agent or pod.starter != starter:
             return  # nothing was permitted, or nobody is there to hear it
         pod.verdict = verdict
@@ -349,7 +353,7 @@ class Fleet:
         if pod.agent is not None and starter > 0:
             # The real one holds its lock all the while, so nothing happens in between.
             turning, pod.turning = pod.turning, False
-            pod.agent.starter_left(starter)
+            leave(pod.agent, starter)
             pod.turning = turning
 
     # The server.
@@ -493,7 +497,7 @@ class Fleet:
 
     def put_aside(self, pod: Pod) -> None:
         """The starter does it, and reports what there is then."""
-        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.pending_order:
+        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.orders.pending:
             return
         alive = [set(p.component.log) for p in self.pods if p.component is not None]
         lost = self.acknowledged & set(pod.log) - set[int]().union(*alive)

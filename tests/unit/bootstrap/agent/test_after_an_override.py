@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
+from bootstrap.agent.promises import abandon, bind
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
@@ -132,12 +133,12 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     fleet.lose(third)
     fleet.find(third)
     fleet.restart_agent(third)
-    agent_of(third).bind(Promise(99, 0, "an-agent-that-is-gone"))
+    bind(agent_of(third), Promise(99, 0, "an-agent-that-is-gone"), agent_of(third).durable)
     fleet.kill_agent(first)
     for step in (fleet.begin, fleet.report, fleet.round):
         step(third)
     fleet.discard(third)
-    assert agent_of(third).pending_order == "discard"
+    assert agent_of(third).orders.pending == "discard"
     assert agent_of(third).durable.promise is None
     assert restart(fleet, third).durable.promise is None
     for step in (fleet.begin, fleet.report, fleet.round, fleet.round):
@@ -180,9 +181,9 @@ def test_a_word_that_was_given_up_is_not_spoken_again_when_the_journal_could_not
     force(fleet, first)
     agent = agent_of(first)
     assert agent.pod_state().override
-    shutil.rmtree(agent.journal.path.parent)
-    agent.journal.path.parent.touch()
-    agent.retire("for a reason")
+    shutil.rmtree(agent.persistence.journal.path.parent)
+    agent.persistence.journal.path.parent.touch()
+    abandon(agent, "for a reason")
     assert agent.durable.promise is not None  # it could not be forgotten
     assert not agent.pod_state().override
 
@@ -200,13 +201,13 @@ def test_the_members_of_an_old_history_are_forgotten_with_it_and_not_later(
     force(fleet, first)
     written: list[PersistentState] = []
     agent = agent_of(first)
-    write = agent.journal.write
+    write = agent.persistence.journal.write
 
     def watched(memory: PersistentState, **changes: object) -> PersistentState:
         written.append(write(memory, **changes))
         return written[-1]
 
-    monkeypatch.setattr(agent.journal, "write", watched)
+    monkeypatch.setattr(agent.persistence.journal, "write", watched)
     for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
         step(first)
     changed = [memory for memory in written if memory.history_uuid != old.history_uuid]
@@ -226,7 +227,7 @@ def test_what_a_disk_tells_is_learnt_as_soon_as_it_can_be_written(
     agent = agent_of(first)
     assert agent.durable.lineage[-1].uuid == ""
     with monkeypatch.context() as full:
-        full.setattr(agent.journal, "write", unwritable)
+        full.setattr(agent.persistence.journal, "write", unwritable)
         fleet.report(first)
     fleet.round(first)
     assert agent.durable.lineage[-1].uuid == agent.durable.history_uuid == first.uuid
@@ -268,7 +269,7 @@ def left_after_a_word(fleet: Fleet) -> tuple[Pod, Agent]:
     told: dict[str, Any] = admin_requests.request_override(agent, admin_requests.OverrideRequest())
     said = admin_requests.OverrideRequest(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
     assert admin_requests.request_override(agent, said)["refusal"] == ""
-    assert agent.word is not None
+    assert agent.active_override is not None
     fleet.leave(pod)
     return pod, agent
 
@@ -293,4 +294,4 @@ def test_a_word_is_void_when_the_next_starter_finds_something_else(fleet: Fleet)
     fleet.begin(pod)
     fleet.report(pod)
     rounds(fleet)
-    assert agent.word is None
+    assert agent.active_override is None

@@ -8,8 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.agent.agent import ALONE_ROUNDS, STUCK_ROUNDS, SURPLUS_ROUNDS, Agent
+from bootstrap.agent.agent import Agent
+from bootstrap.agent.promises import abandon, answer_prepare, bind
+from bootstrap.agent.round import find_checkpoint, observe, run_round
+from bootstrap.agent.starters import arrive, leave, report, take
 from bootstrap.core.decision.decisions import Hold, Join, Stop, Wait
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import Phase, Promise, Server, Unknown
 from bootstrap.core.model.lifecycle import Action
@@ -106,8 +110,8 @@ def test_a_promise_survives_the_agent_that_gave_it(fleet: Fleet) -> None:
 def test_a_promise_that_cannot_be_made_durable_is_not_given(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     full = agent_of(fleet.pods[0])
-    shutil.rmtree(full.journal.path.parent)
-    full.journal.path.parent.touch()  # a volume on which nothing can be written
+    shutil.rmtree(full.persistence.journal.path.parent)
+    full.persistence.journal.path.parent.touch()  # a volume on which nothing can be written
     rounds(fleet)
     assert full.durable.promise is None
     assert agent_of(fleet.pods[1]).result.action is None
@@ -117,8 +121,8 @@ def test_a_promise_that_cannot_be_made_durable_is_not_given(fleet: Fleet) -> Non
 def test_who_cannot_write_does_not_stand_for_election(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     full = agent_of(fleet.pods[1])
-    shutil.rmtree(full.journal.path.parent)
-    full.journal.path.parent.touch()
+    shutil.rmtree(full.persistence.journal.path.parent)
+    full.persistence.journal.path.parent.touch()
     rounds(fleet)
     assert isinstance(full.result.decision, Hold)
     assert full.result.decision.rule == "journal"
@@ -171,8 +175,8 @@ def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
     old = agent_of(winner).pod_state()
     boot_id, disk = agent_of(asked).boot_id, agent_of(asked).lifecycle.disk
     assert disk is not None
-    agent_of(winner).bind(Promise(6, 1, old.boot_id))
-    agent_of(winner).retire("refused")
+    bind(agent_of(winner), Promise(6, 1, old.boot_id), agent_of(winner).durable)
+    abandon(agent_of(winner), "refused")
     fleet.kill_pod(winner)
     fleet.proceed(winner)
     fleet.begin(winner)
@@ -181,7 +185,7 @@ def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
     bound = agent_of(asked).durable.promise
     assert bound is not None
     late = Prepare(Promise(6, 1, old.boot_id), old, boot_id, disk)
-    assert isinstance(agent_of(asked).prepare(late), Refusal)
+    assert isinstance(answer_prepare(agent_of(asked), late), Refusal)
     assert agent_of(asked).durable.promise == bound
 
 
@@ -193,9 +197,9 @@ def test_a_permission_is_given_by_a_round_that_began_after_it_was_asked_for(flee
     rounds(fleet)
     winner = agent_of(fleet.pods[1])
     winner.changed = Turns(lambda: None)  # no round comes
-    assert winner.take(winner.starter, 0).action is None
+    assert take(winner, winner.starter, 0).action is None
     winner.changed = Turns(lambda: fleet.round(fleet.pods[1]))
-    assert winner.take(winner.starter, 0).action is Action.BOOTSTRAP
+    assert take(winner, winner.starter, 0).action is Action.BOOTSTRAP
     assert winner.lifecycle.phase is Phase.BOOTSTRAPPING
 
 
@@ -203,9 +207,9 @@ def test_a_permission_is_given_once(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     rounds(fleet)
     winner = agent_of(fleet.pods[1])
-    assert winner.take(winner.starter, 0).action is Action.BOOTSTRAP
+    assert take(winner, winner.starter, 0).action is Action.BOOTSTRAP
     permission.consume(winner.settings.permission, 1)
-    assert winner.take(winner.starter, 0).action is None
+    assert take(winner, winner.starter, 0).action is None
     rounds(fleet)
     assert not winner.settings.permission.exists()
 
@@ -224,13 +228,13 @@ def test_the_end_of_an_earlier_starter_does_not_unseat_the_next_one(fleet: Fleet
     waiting(fleet, 3, 9, 5)
     agent = agent_of(fleet.pods[1])
     first = agent.starter
-    second = agent.starter_arrived()
-    agent.reported(second, fleet.disk(fleet.pods[1], agent), "fingerprint")
-    agent.starter_left(first)  # its connection was found broken only now
+    second = arrive(agent)
+    report(agent, second, fleet.disk(fleet.pods[1], agent), "fingerprint")
+    leave(agent, first)  # its connection was found broken only now
     assert agent.lifecycle.phase is Phase.FROZEN
     rounds(fleet)
-    assert agent.take(first, 0).action is None
-    assert agent.take(second, 0).action is Action.BOOTSTRAP
+    assert take(agent, first, 0).action is None
+    assert take(agent, second, 0).action is Action.BOOTSTRAP
 
 
 def between_starters(fleet: Fleet) -> Agent:
@@ -245,10 +249,10 @@ def between_starters(fleet: Fleet) -> Agent:
 
 
 def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.agent.agent.HELLO_S", 60)
+    monkeypatch.setattr("bootstrap.agent.round.HELLO_S", 60)
     agent = between_starters(fleet)
     term = agent.durable.promise
-    arrival = threading.Thread(target=agent.starter_arrived)
+    arrival = threading.Thread(target=arrive, args=[agent])
 
     def probe() -> bool:
         if not arrival.ident:
@@ -256,7 +260,7 @@ def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet, m
         return False
 
     agent.ports = replace(agent.ports, lock_is_free=probe)
-    agent.round()
+    run_round(agent)
     arrival.join()
     assert agent.lifecycle.phase is Phase.FROZEN
     assert agent.durable.promise == term is not None
@@ -267,10 +271,10 @@ def test_the_next_starter_may_have_the_lock_before_the_end_of_the_last_one_is_no
     waiting(fleet, 3, 9, 5)
     agent = agent_of(fleet.pods[1])
     agent.ports = replace(agent.ports, lock_is_free=lambda: False)
-    agent.starter_left(agent.starter)
+    leave(agent, agent.starter)
     assert agent.lifecycle.phase is Phase.FROZEN
     assert agent.lifecycle.disk is not None
-    agent.starter_arrived()
+    arrive(agent)
     assert agent.lifecycle.phase is Phase.FROZEN
 
 
@@ -280,7 +284,8 @@ def test_a_candidate_that_is_refused_is_bound_no_longer_and_one_that_asks_is(fle
     fleet.round(fleet.pods[1])
     assert (candidate.result.word, candidate.result.promise) == ("wait", Promise(1, 1, candidate.boot_id))
     other = agent_of(fleet.pods[0])
-    other.durable = replace(other.durable, promise=Promise(7, 2, agent_of(fleet.pods[2]).boot_id), highest_term=7)
+    third = Promise(7, 2, agent_of(fleet.pods[2]).boot_id)
+    other.persistence.state = replace(other.durable, promise=third, highest_term=7)
     fleet.round(fleet.pods[1])
     assert "refused" in str(fleet.pods[1].said)
     assert candidate.durable.promise is None
@@ -288,18 +293,18 @@ def test_a_candidate_that_is_refused_is_bound_no_longer_and_one_that_asks_is(fle
 
 
 def test_who_holds_the_lock_and_says_nothing_ends_the_freeze(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.agent.agent.HELLO_S", 0.05)
+    monkeypatch.setattr("bootstrap.agent.round.HELLO_S", 0.05)
     agent = between_starters(fleet)
-    agent.round()
+    run_round(agent)
     assert agent.lifecycle.phase is Phase.UNKNOWN
     assert agent.lifecycle.disk is None
 
 
 def test_a_report_of_an_earlier_starter_is_not_taken(fleet: Fleet) -> None:
     agent = agent_of(fleet.pods[0])
-    first = agent.starter_arrived()
-    agent.starter_arrived()
-    agent.reported(first, Disk(DataClass.EMPTY), "fingerprint")
+    first = arrive(agent)
+    arrive(agent)
+    report(agent, first, Disk(DataClass.EMPTY), "fingerprint")
     assert agent.lifecycle.phase is Phase.RECOVERING
 
 
@@ -307,7 +312,7 @@ def test_a_new_report_voids_the_verdict_that_was_found_before_it(fleet: Fleet) -
     waiting(fleet, 3, 9, 5)
     rounds(fleet)
     agent = agent_of(fleet.pods[1])
-    agent.reported(agent.starter, Disk(DataClass.EMPTY), "other")
+    report(agent, agent.starter, Disk(DataClass.EMPTY), "other")
     assert agent.result.action is None
     assert isinstance(agent.result.decision, Wait)
 
@@ -361,7 +366,7 @@ def test_a_disk_that_stays_full_is_told_once_and_once_that_it_is_not_any_more(fl
     pod = join(fleet)
     agent = agent_of(pod)
     fleet.execute(pod)
-    meta = agent.journal.path.parent
+    meta = agent.persistence.journal.path.parent
     kept = meta.rename(meta.with_name("kept"))
     meta.touch()  # nothing can be written
     fleet.up(pod)
@@ -376,7 +381,7 @@ def test_a_disk_that_stays_full_is_told_once_and_once_that_it_is_not_any_more(fl
     kept.rename(meta)
     rounds(fleet, 3)
     assert not agent.pod_state().joining
-    assert sum("not any more" in line for line in pod.said) == 2
+    assert sum(": solved" in line for line in pod.said) == 2
 
 
 def test_a_winners_disk_carries_no_old_mark(fleet: Fleet) -> None:
@@ -438,7 +443,7 @@ def test_a_damaged_journal_holds_and_promises_nothing_until_it_is_repaired(fleet
     waiting(fleet, 3, 9, 5)
     rounds(fleet, 1)
     pod = fleet.pods[1]
-    path = agent_of(pod).journal.path
+    path = agent_of(pod).persistence.journal.path
     good = path.read_bytes()
     fleet.kill_pod(pod)
     path.write_bytes(good[:20])
@@ -450,7 +455,7 @@ def test_a_damaged_journal_holds_and_promises_nothing_until_it_is_repaired(fleet
     assert isinstance(agent.result.decision, Hold)
     assert "damaged" in agent.result.decision.reason
     disk = Disk(DataClass.EMPTY)
-    assert isinstance(agent.prepare(Prepare(Promise(9, 0, "b"), frozen(0), agent.boot_id, disk)), Refusal)
+    assert isinstance(answer_prepare(agent, Prepare(Promise(9, 0, "b"), frozen(0), agent.boot_id, disk)), Refusal)
     assert path.read_bytes() == good[:20]
     path.write_bytes(good)
     fleet.recover()
@@ -462,11 +467,11 @@ def test_a_volume_of_another_cluster_is_left_alone(fleet: Fleet) -> None:
     pod.agent = Agent(pod.settings, "another cluster", fleet.world(pod))
     fleet.begin(pod)
     fleet.report(pod)
-    before = pod.agent.journal.path.read_bytes()
+    before = pod.agent.persistence.journal.path.read_bytes()
     fleet.round(pod)
     assert isinstance(pod.agent.result.decision, Hold)
     assert "attach the right one" in pod.agent.result.decision.reason
-    assert pod.agent.journal.path.read_bytes() == before
+    assert pod.agent.persistence.journal.path.read_bytes() == before
 
 
 def test_something_that_lives_on_the_volume_and_cannot_be_asked_is_unknown(fleet: Fleet) -> None:
@@ -488,7 +493,7 @@ def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(f
     die(fleet, *pods[:2])
     last = pods[2]
     assert last.server == "non-Primary"
-    rounds_of(fleet, last, ALONE_ROUNDS - 1)
+    rounds_of(fleet, last, STUCK_ALONE_ROUNDS - 1)
     assert isinstance(agent_of(last).result.decision, Stop)
     assert last.server == "non-Primary"
     fleet.round(last)
@@ -521,7 +526,7 @@ def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Flee
         return ""
 
     agent.ports = replace(agent.ports, server_status=lambda: lost, stop_server=stop)
-    rounds_of(fleet, pod, ALONE_ROUNDS - 1)
+    rounds_of(fleet, pod, STUCK_ALONE_ROUNDS - 1)
     assert stopped == []
     fleet.round(pod)
     assert stopped == [True]
@@ -543,8 +548,8 @@ def test_a_promise_that_cannot_be_ended_on_the_disk_makes_no_haste(fleet: Fleet)
     fleet.execute(winner)
     fleet.up(winner)
     rounds_of(fleet, winner, 2)
-    shutil.rmtree(agent.journal.path.parent)
-    agent.journal.path.parent.touch()
+    shutil.rmtree(agent.persistence.journal.path.parent)
+    agent.persistence.journal.path.parent.touch()
     fleet.round(fleet.pods[0])
     assert agent.durable.promise is not None
     agent.wake.clear()
@@ -562,7 +567,7 @@ def test_a_primary_that_does_not_lose_its_quorum_is_joined_in_the_end(fleet: Fle
     assert primary.primary_server is not None
     told = {"galera-2": primary, "galera-1": agent_of(pods[1]).pod_state()}
     asked.ports = replace(asked.ports, ask_states=lambda names: {name: told[name] for name in names})
-    rounds_of(fleet, pods[0], SURPLUS_ROUNDS)
+    rounds_of(fleet, pods[0], DEAD_MEMBER_ROUNDS)
     assert asked.result.decision.rule == "quorum"
     rounds_of(fleet, pods[0], 3)
     assert isinstance(asked.result.decision, Join)
@@ -572,9 +577,9 @@ def test_a_primary_that_does_not_lose_its_quorum_is_joined_in_the_end(fleet: Fle
 
 
 def test_what_others_wait_for_is_told_in_a_word(fleet: Fleet) -> None:
-    assert agent_of(fleet.pods[1]).state() == ""
+    assert agent_of(fleet.pods[1]).news() == ""
     waiting(fleet, 3, 9, 5)
-    assert agent_of(fleet.pods[1]).state() == "frozen"
+    assert agent_of(fleet.pods[1]).news() == "frozen"
 
 
 def test_a_winner_is_told_to_be_primary_when_its_record_ends_the_promises(fleet: Fleet) -> None:
@@ -585,15 +590,15 @@ def test_a_winner_is_told_to_be_primary_when_its_record_ends_the_promises(fleet:
     assert not agent.is_bootstrapping()
     fleet.take(winner)
     fleet.execute(winner)
-    assert (agent.is_bootstrapping(), agent.state()) == (True, "")
+    assert (agent.is_bootstrapping(), agent.news()) == (True, "")
 
     fleet.up(winner)
-    agent.observe()
+    observe(agent)
     assert agent.pod_state().primary_server is not None
-    assert (agent.is_bootstrapping(), agent.state()) == (False, "")  # its record binds the others still
+    assert (agent.is_bootstrapping(), agent.news()) == (False, "")  # its record binds the others still
     agent.wake.clear()
     fleet.round(winner)
-    assert agent.state() == "primary"
+    assert agent.news() == "primary"
     assert agent.wake.is_set()
 
 
@@ -603,7 +608,7 @@ def test_news_wake_a_frozen_pod_once(fleet: Fleet) -> None:
 
     def woken(sender: str, state: str) -> bool:
         agent.wake.clear()
-        agent.noticed(sender, state)
+        agent.receive_news(sender, state)
         return agent.wake.is_set()
 
     assert woken("galera-1/b", "frozen")
@@ -619,7 +624,7 @@ def test_a_pod_with_a_server_is_not_hurried(fleet: Fleet) -> None:
     """How long it is stuck, or has a member too many, is counted in rounds: nobody may make them shorter."""
     agent = agent_of(alive(fleet)[0])
     agent.wake.clear()
-    agent.noticed("galera-1/b", "frozen")
+    agent.receive_news("galera-1/b", "frozen")
     assert not agent.wake.is_set()
 
 
@@ -710,9 +715,9 @@ def test_only_a_member_marks_a_view(fleet: Fleet, state: str) -> None:
     if state == "outside":
         pod.server = "non-Primary"
     else:
-        agent_of(pod).durable = replace(agent_of(pod).durable, joining_boot_id="a join is open")
-    agent_of(pod).observe()
-    assert agent_of(pod).new_mark() is None
+        agent_of(pod).persistence.state = replace(agent_of(pod).durable, joining_boot_id="a join is open")
+    observe(agent_of(pod))
+    assert find_checkpoint(agent_of(pod)) is None
 
 
 # What a server leaves behind that was stopped outside of a Primary Component.

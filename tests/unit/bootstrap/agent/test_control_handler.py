@@ -12,6 +12,7 @@ from bootstrap.agent import control_handler
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import EXPLAIN_SCHEMA, MEMBER_KEYS, STATUS_SCHEMA, ControlHandler
 from bootstrap.agent.ports import Answer, Ports
+from bootstrap.agent.round import run_round
 from bootstrap.control.channel import Client, Server
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.model.codec import dump
@@ -53,7 +54,7 @@ class Office:
 
     def loop(self) -> None:
         while not self.over:
-            self.agent.round()
+            run_round(self.agent)
             self.agent.wake.wait(0.02)
             self.agent.wake.clear()
 
@@ -292,7 +293,7 @@ def test_a_word_is_durable_before_anybody_is_asked_and_void_when_a_pod_refuses(o
     asked: list[Prepare] = []
 
     def refuse(requests: dict[str, Prepare]) -> dict[str, Answer]:
-        written = office.agent.journal.read()
+        written = office.agent.persistence.journal.read()
         assert written is not None
         assert written.override is not None
         assert written.promise is not None
@@ -322,7 +323,7 @@ def test_a_taken_word_leaves_a_fork_and_is_used_up(office: Office) -> None:
     while (told := starter.ask("take"))["action"] is None:
         pass
     assert (told["action"], told["forced"], told["term"]) == ("bootstrap", True, 1)
-    memory = office.agent.journal.read()
+    memory = office.agent.persistence.journal.read()
     assert memory is not None
     assert (memory.lineage, memory.override) == ((Fork(A, 5, 1),), None)
     assert starter.ask("take")["action"] is None
@@ -342,7 +343,7 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
     assert "does not hold" in str(client.ask("discard", delete=False)["refusal"])
     office.peers["galera-2"] = running(2, 50, uuid=B)
     assert "two clusters are alive" in str(client.ask("discard", delete=False)["refusal"])
-    assert office.agent.pending_order == ""
+    assert office.agent.orders.pending == ""
 
 
 def test_the_starter_is_told_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:
@@ -350,7 +351,7 @@ def test_the_starter_is_told_to_discard_and_takes_nothing_before_it_has(office: 
     with_data(starter, 99)
     office.peers["galera-1"] = running(1, 50)
     assert office.client().ask("discard", delete=True)["refusal"] == ""
-    memory = office.agent.journal.read()
+    memory = office.agent.persistence.journal.read()
     assert memory is not None
     assert memory.joining_boot_id
     assert "discard CRASHED" in memory.overrides[0]

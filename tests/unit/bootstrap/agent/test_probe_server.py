@@ -14,6 +14,7 @@ import pytest
 
 from bootstrap.agent import probe_server
 from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
+from bootstrap.agent.probe_view import take_view
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.model.lifecycle import Action
@@ -303,7 +304,7 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
     """Let the port speak for this agent, which counts as stuck after two seconds; returns how to ask."""
     monkeypatch.setattr(probes, "STUCK_S", 2.0)
     monkeypatch.setattr(probes, "STALE_S", 2.0)
-    monkeypatch.setattr(port.server, "view", office.agent.view)
+    monkeypatch.setattr(port.server, "view", lambda: take_view(office.agent))
     return lambda path: port.ask(path)[:2]
 
 
@@ -348,14 +349,14 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
         go.wait(120)
         return ""
 
-    write = office.agent.journal.write
+    write = office.agent.persistence.journal.write
 
     def slowly(state: PersistentState) -> PersistentState:
         time.sleep(1.1)  # two of them are longer than an agent may stand still
         return write(state)
 
-    monkeypatch.setattr(office.agent.journal, "write", slowly)
-    office.agent.durable = replace(office.agent.durable, joining_boot_id="boot")
+    monkeypatch.setattr(office.agent.persistence.journal, "write", slowly)
+    office.agent.persistence.state = replace(office.agent.durable, joining_boot_id="boot")
     office.agent.ports = replace(office.agent.ports, sync_volume=sync)
     serving(office)
     try:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.agent.agent import SURPLUS_ROUNDS, Agent
+from bootstrap.agent.agent import Agent
 from bootstrap.core.decision.decisions import Bootstrap, Wait
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS
 from bootstrap.core.model.facts import Server
 from tests.support.bootstrap.fleet import Fleet, Pod
 
@@ -97,7 +98,7 @@ def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:
 def test_an_arbitrator_is_remembered_once_it_cannot_be_a_member_that_has_just_died(fleet: Fleet) -> None:
     first = fleet.pods[0]
     agent_of(first).ports = replace(agent_of(first).ports, server_status=with_arbitrator(fleet, first))
-    rounds(fleet, SURPLUS_ROUNDS - 1)
+    rounds(fleet, DEAD_MEMBER_ROUNDS - 1)
     assert not agent_of(first).durable.has_foreign_members
 
     rounds(fleet, 1)

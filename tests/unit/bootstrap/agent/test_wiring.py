@@ -32,7 +32,7 @@ def test_a_server_that_is_being_bootstrapped_is_looked_at_until_it_is_primary(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    monkeypatch.setattr(agent, "observe", lambda: looks.append(1))
+    monkeypatch.setattr(wiring, "observe", lambda _agent: looks.append(1))
     monkeypatch.setattr(agent, "is_bootstrapping", lambda: len(looks) < 3)
     wiring.rest(agent, 3600)
     assert len(looks) == 3
@@ -43,7 +43,7 @@ def test_a_server_that_does_not_come_up_does_not_keep_the_agent_from_its_next_ro
 ) -> None:
     monkeypatch.setattr(agent, "is_bootstrapping", lambda: True)
     looks: list[float] = []
-    monkeypatch.setattr(agent, "observe", lambda: looks.append(time.monotonic()))
+    monkeypatch.setattr(wiring, "observe", lambda _agent: looks.append(time.monotonic()))
     began = time.monotonic()
     wiring.rest(agent, 0.2)
     assert looks
