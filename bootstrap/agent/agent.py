@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
-from bootstrap.control.messages import OverrideOutcome, OverrideState
+from bootstrap.control.override_messages import OverrideOutcome, OverrideState
 from bootstrap.core.decision import election, override, persistent_state, quorum
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, RoundResult, Stop, Wait

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap.core.model.codec import Json
+from bootstrap.control.request import AnswerT, ErrorAnswer, Request
+from bootstrap.core.model.codec import Json, MessageInvalidError, load
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 
 MAX_LINE = 1024 * 1024
@@ -67,18 +68,28 @@ class Client:
             ) from exc
         self.connection = Connection(sock)
 
-    def ask(self, op: str, **arguments: object) -> Json:
-        """Ask and wait for the answer; raises AgentUnreachableError when the agent goes away."""
+    def ask(self, request: Request[AnswerT]) -> AnswerT:
+        """Send a request and wait for its answer.
+
+        Raises AgentUnreachableError when the agent goes away, SettingInvalidError when it is of another version.
+        """
         try:
-            self.connection.send({"op": op, **arguments})
-            answer = self.connection.receive()
+            self.connection.send(request.message())
+            message = self.connection.receive()
         except (OSError, ValueError) as exc:
             raise AgentUnreachableError(f"the agent went away ({exc})") from exc
-        if answer is None:
+        if message is None:
             raise AgentUnreachableError("the agent went away")
-        if "error" in answer:
-            raise SettingInvalidError(f"the agent says: {answer['error']} (is it of another version?)")
-        return answer
+        try:
+            if "error" in message:
+                raise SettingInvalidError(
+                    f"the agent answers: {load(ErrorAnswer, message).error} (is it of another version?)"
+                )
+            return request.read_answer(message)
+        except MessageInvalidError as exc:
+            raise SettingInvalidError(
+                f"the agent's answer to {request.op!r} is not understood: {exc} (is it of another version?)"
+            ) from exc
 
     def close(self) -> None:
         """End the connection."""

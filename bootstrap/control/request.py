@@ -8,9 +8,11 @@ class Discard(Request[DiscardAnswer]):
 On the wire it is `{"op": "discard", "delete": true}`.  `Client.ask(Discard(delete=True))` returns a DiscardAnswer.
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from bootstrap.core.model.codec import Json, dump, load
+from bootstrap.core.model.shapes import Prose
 
 AnswerT = TypeVar("AnswerT")
 
@@ -33,3 +35,11 @@ class Request(Generic[AnswerT]):
         bases: tuple[Any, ...] = type(self).__orig_bases__  # type: ignore[attr-defined]  # Generic writes it
         answer_type: type[AnswerT] = get_args(bases[0])[0]
         return load(answer_type, message)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """The answer to a request that the agent does not know: one of the two is of another version."""
+
+    error: Prose
+    """What is wrong with it.  No other answer has this key."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from bootstrap.control.request import Request
 from bootstrap.core.model.disk import Disk, Position
 from bootstrap.core.model.lifecycle import Action
-from bootstrap.core.model.shapes import PodName, Prose
+from bootstrap.core.model.shapes import Prose
 
 
 class DecisionKind(StrEnum):
@@ -102,20 +102,17 @@ class AgentDecision:
         return f"{self.kind}: {self.reason} [{self.rule}]"
 
     @property
-    def may_start(self) -> bool:
-        """Whether this pod may start its server."""
-        return self.action is not None
-
-    @property
     def is_settled(self) -> bool:
         """Whether it is decided which pod starts first: this one may start, or a promise binds it, also to another."""
-        return self.may_start or (self.kind is DecisionKind.WAIT and self.term > 0)
+        return self.action is not None or (self.kind is DecisionKind.WAIT and self.term > 0)
 
 
 @dataclass(frozen=True, slots=True)
-class AwaitAnswer(AgentDecision):
+class AwaitAnswer:
     """The decision, and what goes with it."""
 
+    decision: AgentDecision
+    """The decision."""
     order: Order
     """What the starter must do first."""
     turn: int
@@ -130,11 +127,13 @@ class AwaitDecision(Request[AwaitAnswer]):
 
 
 @dataclass(frozen=True, slots=True)
-class PermissionAnswer(AgentDecision):
-    """The permission, if `action` is not None; it is given once."""
+class PermissionAnswer:
+    """The permission, and what goes with it."""
 
-    donors: tuple[PodName, ...]
-    """With a join: the pods to ask for the data first, the best one first."""
+    decision: AgentDecision
+    """Its action is what is permitted, once; None = nothing is, any more."""
+    donors: tuple[str, ...]
+    """With a join: the pods to ask for the data before all others; none where every member is as good as any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Values as JSON, and back: driven by the fields of the dataclasses, so that no field can be forgotten.
 
 `dump` makes JSON values of any value of `core/model`; `load` reads them back and refuses whole what is not of the right
-shape.  A key is the field's name, or the one that `json_key` gives it.  Numbers are bounded (0 to 2^63-1 unless the field
-says otherwise), texts are printable and at most MAX_TEXT long, and `shapes` narrows or widens both.  Unknown keys are
+shape.  A key is the field's name, or what `json_key` makes it.  Numbers are bounded (0 to 2^63-1 unless the field says
+otherwise), texts are printable and at most MAX_TEXT long, and `shapes` narrows or widens both.  Unknown keys are
 ignored, so that an agent understands the answer of a newer one; a missing key makes the message invalid.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from bootstrap.core.model.shapes import INT64_MAX, MAX_TEXT, Pattern, Range, Unbounded
 
@@ -85,7 +85,7 @@ def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's fo
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _shaped(*arguments)
-    if origin is UnionType:
+    if origin in (UnionType, Union):
         (inner,) = (_loader(argument) for argument in arguments if argument is not NoneType)
         return lambda value: None if value is None else inner(value)
     if origin is tuple and arguments[-1] is not Ellipsis:

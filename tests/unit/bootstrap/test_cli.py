@@ -180,7 +180,7 @@ def test_who_is_waited_for_and_what_a_human_may_do_is_in_status(machine: Machine
     assert [one["name"] for one in (*told["waiting"], *told["missing"])] == ["galera-1", "galera-1"]
     assert told["ahead"] == {"names": ["galera-0"], "uuid": A, "seqno": 7, "primary": False, "sure": False}
     text = run(machine, "status").stdout
-    assert f"ahead: galera-0 on disk at {A}:7; who does not answer may hold more" in text
+    assert f"ahead: galera-0 on disk at {A}:7; pods that do not answer may hold more" in text
     assert "  waits for galera-1, " in text
     assert "missing:" not in text  # it is told once
     assert "to do: see why galera-1 is silent: `kubectl describe pod galera-1`; if galera-1 can never" in text
@@ -195,7 +195,7 @@ def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:
     agent.kill()
     agent.wait()
     done = run(machine, "events", "-o", "json")
-    assert "this is what the volume remembers" in done.stderr
+    assert "these events are from the volume" in done.stderr
     told = json.loads(done.stdout)
     fits(told, "events")
     assert {"agent", "phase", "decision"} <= {event["kind"] for event in told["events"]}

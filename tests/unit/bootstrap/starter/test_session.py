@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from bootstrap.control import channel
+from bootstrap.control.status_messages import Status
+from bootstrap.core.model.codec import dump
 from bootstrap.core.model.facts import Promise
 from bootstrap.entrypoints import beside_an_agent
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
@@ -124,17 +126,19 @@ class Machine:
         return self.begin("start", "--", *self.command, **more)
 
     def status(self) -> dict[str, Any]:
-        """What the agent tells; nothing while it does not answer."""
+        """What the agent answers, as JSON; nothing while it does not answer."""
         try:
             client = channel.Client(self.root / "run" / "agent.sock")
         except AgentUnreachableError:
             return {}
         try:
-            return client.ask("status")
+            answer = client.ask(Status())
         except AgentUnreachableError:
             return {}
         finally:
             client.close()
+        status: dict[str, Any] = dump(answer)
+        return status
 
     def phase(self) -> str:
         members = self.status().get("members")

@@ -192,11 +192,12 @@ class Described:
     data_class: DataClass = field(metadata=json_key("class"))
     text: Prose
     seconds: float
+    note: Prose | None = None
 
 
 def test_a_field_has_the_key_that_it_is_given() -> None:
     value = Described(DataClass.CLEAN, "x", 1.5)
-    assert dump(value) == {"class": "CLEAN", "text": "x", "seconds": 1.5}
+    assert dump(value) == {"class": "CLEAN", "text": "x", "seconds": 1.5, "note": None}
     assert decode(Described, encode(value)) == value
     with pytest.raises(MessageInvalidError, match="class is missing"):
         load(Described, {"data_class": "CLEAN", "text": "x", "seconds": 1.5})
@@ -209,10 +210,10 @@ def test_prose_has_no_bound() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 7, 7.25])
 def test_a_time_may_be_a_whole_number(seconds: float) -> None:
-    assert load(Described, {"class": "CLEAN", "text": "", "seconds": seconds}).seconds == seconds
+    assert load(Described, {"class": "CLEAN", "text": "", "seconds": seconds, "note": "y"}).seconds == seconds
 
 
 @pytest.mark.parametrize("seconds", [True, "1", None, math.nan, math.inf])
 def test_a_time_is_a_finite_number(seconds: object) -> None:
     with pytest.raises(MessageInvalidError, match="seconds: it is not a finite number"):
-        load(Described, {"class": "CLEAN", "text": "", "seconds": seconds})
+        load(Described, {"class": "CLEAN", "text": "", "seconds": seconds, "note": "y"})
