@@ -13,7 +13,7 @@ from bootstrap.agent import admin_requests, recorder
 from bootstrap.agent.agent import Agent
 from bootstrap.control.channel import Connection
 from bootstrap.control.override_messages import Discard, Progress, ProgressAnswer, RequestOverride
-from bootstrap.control.pod_messages import Health, HealthAnswer, Leave, LeaveAnswer
+from bootstrap.control.pod_messages import Health, HealthAnswer, Leave, LeaveAnswer, Members, MembersAnswer
 from bootstrap.control.request import ErrorAnswer, Request
 from bootstrap.control.starter_messages import (
     AgentDecision,
@@ -22,8 +22,6 @@ from bootstrap.control.starter_messages import (
     DecisionKind,
     Hello,
     HelloAnswer,
-    Members,
-    MembersAnswer,
     Order,
     PermissionAnswer,
     Report,

@@ -1,4 +1,4 @@
-"""What a pod's probes and its preStop hook ask, and the answers; few, because a probe runs every few seconds."""
+"""What a pod's probes and hooks ask, and the answers; few, because a probe runs every few seconds."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -41,3 +41,18 @@ class Leave(Request[LeaveAnswer]):
     """Ask whether this pod, which is to stop, may do so now."""
 
     op: ClassVar[str] = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class MembersAnswer:
+    """The pods that may be members."""
+
+    ordinals: frozenset[int]
+    """The ordinals that the agent expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Request[MembersAnswer]):
+    """Ask for the expected members, for my-galera.cnf."""
+
+    op: ClassVar[str] = "members"

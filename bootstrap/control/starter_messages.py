@@ -141,18 +141,3 @@ class TakePermission(Request[PermissionAnswer]):
     """Take the permission to start, right before the server is executed."""
 
     op: ClassVar[str] = "take"
-
-
-@dataclass(frozen=True, slots=True)
-class MembersAnswer:
-    """The pods that may be members."""
-
-    ordinals: frozenset[int]
-    """The ordinals that the agent expects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Members(Request[MembersAnswer]):
-    """Ask for the expected members, for my-galera.cnf."""
-
-    op: ClassVar[str] = "members"

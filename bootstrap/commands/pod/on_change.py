@@ -3,7 +3,7 @@
 import click
 
 from bootstrap.control import channel
-from bootstrap.control.starter_messages import Members
+from bootstrap.control.pod_messages import Members
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.log import logger

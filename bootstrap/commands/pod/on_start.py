@@ -9,6 +9,6 @@ from bootstrap import entrypoints
 def command() -> None:
     """Read peers on stdin, write my-galera.cnf, report the datadir, and end when it is decided who starts first.
 
-    The peers only add to the expected members in my-galera.cnf: they never decide anything.
+    The peers only add to the expected members in my-galera.cnf; no decision uses them.
     """
-    entrypoints.on_start()
+    entrypoints.run_on_start()

@@ -24,7 +24,7 @@ from bootstrap.control.override_messages import (
     Progress,
     RequestOverride,
 )
-from bootstrap.control.pod_messages import Health, HealthAnswer, Leave
+from bootstrap.control.pod_messages import Health, HealthAnswer, Leave, Members, MembersAnswer
 from bootstrap.control.request import Request
 from bootstrap.control.starter_messages import (
     AgentDecision,
@@ -32,8 +32,6 @@ from bootstrap.control.starter_messages import (
     DecisionKind,
     Hello,
     HelloAnswer,
-    Members,
-    MembersAnswer,
     Order,
     Report,
     TakePermission,

@@ -16,7 +16,7 @@ from bootstrap.control import channel
 from bootstrap.control.status_messages import Status
 from bootstrap.core.model.codec import dump
 from bootstrap.core.model.facts import Promise
-from bootstrap.entrypoints import beside_an_agent
+from bootstrap.entrypoints import start_with_agent
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from bootstrap.process import supervisor
 from bootstrap.starter.session import check
@@ -457,7 +457,7 @@ def test_with_its_agent_the_data_may_lie_below_the_volume_and_nobody_must_be_qui
         return 0
 
     monkeypatch.setattr(supervisor, "run", run)
-    assert beside_an_agent(machine.command) == 0
+    assert start_with_agent(machine.command) == 0
     assert before == [True]
 
 
