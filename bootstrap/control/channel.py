@@ -1,7 +1,7 @@
 """The agent's unix socket, both ends: one JSON object a line, a question and its answer.
 
 A connection is also a sign of life: while a starter is connected it holds the volume's lock, and the agent notices when
-the connection ends.  The run folder's permissions (0700) decide who may connect: one uid for all containers.
+the connection ends.  The run folder's permissions (0700) are the access control: one uid for all containers.
 """
 
 import contextlib

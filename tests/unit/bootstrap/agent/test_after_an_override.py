@@ -25,7 +25,7 @@ from tests.unit.bootstrap.agent.test_agent import agent_of, alive, restart, roun
 CRASHED = DataClass.CRASHED
 
 JOINER = frozen(0, 7, CRASHED, uuid=B, epoch=1, joining=True)
-"""Its full transfer of the new history had ended, and it was killed before its journal said so."""
+"""Its full transfer of the new history had ended, and it was killed before that was in its journal."""
 MEMBER = frozen(1, 7, CRASHED, uuid=B, epoch=4, lineage=(A_TO_B,))
 OLD = frozen(2, 5, epoch=1)
 
