@@ -1,22 +1,15 @@
 """The command line: its help, its exit codes, and the commands for humans beside a real agent."""
 
 import ast
-import contextlib
-import http.client
 import inspect
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 
 from bootstrap import errors
@@ -35,26 +28,6 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path, replicas=2)
     yield made
     made.close()
-
-
-def check_schema(answer: dict[str, Any], name: str) -> None:
-    """Check that an answer fits its schema, and has no key that the schema does not know."""
-    schema = json.loads((ROOT / "docs" / "schemas" / f"{name}-v1.json").read_text())
-    for part in object_schemas(schema):
-        part["additionalProperties"] = False
-    jsonschema.Draft202012Validator(schema).validate(answer)
-
-
-def object_schemas(part: Any) -> Iterator[dict[str, Any]]:
-    """All parts of a schema that describe an object."""
-    if isinstance(part, dict):
-        if "properties" in part and part.get("type") == "object":
-            yield part
-        for inner in part.values():
-            yield from object_schemas(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from object_schemas(inner)
 
 
 def run(machine: Machine, *words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
@@ -159,226 +132,6 @@ def test_a_second_agent_waits_for_the_end_of_the_first(machine: Machine) -> None
 
     until(machine.status, "the second agent's answer")
     assert second.poll() is None
-
-
-# Beside an agent.
-
-
-def test_status_is_one_line_for_each_member(machine: Machine) -> None:
-    machine.agent()
-    done = run(machine, "status")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0].split() == ["MEMBER", "PHASE", "CLASS", "POSITION", "EPOCH", "CLUSTER", "STATE", "SIZE"]
-    assert lines[1].startswith("galera-0*")
-    assert lines[2].startswith("galera-1 ")
-    assert lines[3].startswith("galera-0: ")
-
-
-def test_status_and_explain_as_json_carry_their_schema(machine: Machine) -> None:
-    machine.agent()
-    for name in ("status", "explain"):
-        answer = json.loads(run(machine, name, "-o", "json").stdout)
-        assert answer["schema"] == f"galera-bootstrap/{name}/v1"
-        assert [member["name"] for member in answer["members"]] == ["galera-0", "galera-1"]
-        check_schema(answer, name)
-    check_schema(json.loads(run(machine, "events", "-o", "json").stdout), "events")
-
-
-def test_status_shows_the_pods_that_are_waited_for_and_what_a_human_may_do(machine: Machine) -> None:
-    machine.database()
-    machine.agent()
-    machine.start()
-    until(lambda: machine.status()["waiting"], "the wait")
-    status = machine.status()
-    check_schema(status, "status")
-    assert [pod["name"] for pod in (*status["waiting"], *status["missing"])] == ["galera-1", "galera-1"]
-    assert status["ahead"] == {"names": ["galera-0"], "uuid": A, "seqno": 7, "primary": False, "sure": False}
-    text = run(machine, "status").stdout
-    assert f"ahead: galera-0 on disk at {A}:7; pods that do not answer may hold more" in text
-    assert "  waits for galera-1, " in text
-    assert "missing:" not in text  # it is shown once
-    assert "to do: see why galera-1 is silent: `kubectl describe pod galera-1`; if galera-1 can never" in text
-
-
-def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:
-    machine.database()
-    agent = machine.agent()
-    machine.start()
-    path = machine.root / "data" / "meta" / "events.json"
-    until(lambda: path.exists() and "[all-heard]" in path.read_text(), "the decision on the disk")
-    agent.kill()
-    agent.wait()
-    done = run(machine, "events", "-o", "json")
-    assert "these events are from the volume" in done.stderr
-    answer = json.loads(done.stdout)
-    check_schema(answer, "events")
-    assert {"agent", "phase", "decision"} <= {event["kind"] for event in answer["events"]}
-    machine.agent()
-    numbers = [event["n"] for event in json.loads(run(machine, "events", "-o", "json").stdout)["events"]]
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert len(run(machine, "events", "--kind", "agent").stdout.splitlines()) == 2
-    assert len(run(machine, "events", "--kind", "agent", "--lines", "1").stdout.splitlines()) == 1
-
-
-def test_a_damaged_event_log_is_an_event_and_stops_no_command(machine: Machine) -> None:
-    (machine.root / "data" / "meta" / "events.json").write_bytes(b"\x00" * 4096)
-    assert run(machine, "events").returncode == 17
-    machine.agent()
-    lines = run(machine, "events").stdout.splitlines()
-    assert "lost" in lines[0]
-    assert "it is damaged" in lines[0]
-
-
-def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
-    machine.database()
-    machine.agent()
-    machine.start()
-    until(lambda: machine.phase() == "frozen", "the report")
-    until(lambda: machine.status()["decision"]["rule"] == "all-heard", "the decision")
-    done = run(machine, "explain")
-    assert "=> all-heard: waiting for galera-1 (unknown: " in done.stdout
-    assert f"{A}:7" in done.stdout
-
-
-def test_force_without_options_shows_what_would_be_lost_and_what_to_type(machine: Machine) -> None:
-    machine.database()
-    machine.agent()
-    machine.start()
-    until(lambda: machine.status()["decision"]["rule"] == "all-heard", "the decision")
-    done = run(machine, "force")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith(f"galera-0  CLEAN, {A}:7, epoch 0 (this pod)")
-    assert lines[1].startswith("galera-1  unknown: ")
-    assert "galera-1 may hold commits that no other pod has: they would be given up." in done.stdout
-    assert "another override: a pod that comes back with more holds" in done.stdout
-    assert "force --epoch 1 --accept-loss --without galera-1" in done.stdout
-    assert machine.status()["decision"]["rule"] == "all-heard"
-
-
-def test_force_follows_an_override_until_it_is_void(machine: Machine) -> None:
-    """The server of this machine ends at once, before it is Primary."""
-    machine.database()
-    machine.agent()
-    machine.start()
-    until(lambda: machine.status()["decision"]["rule"] == "all-heard", "the decision")
-    given = machine.begin("force", "--epoch", "1", "--accept-loss", "--without", "galera-1")
-    assert given.stdout is not None
-    line = given.stdout.readline()
-    assert line == "the override for epoch 1 is in this pod's journal; asking all pods that answer to promise\n"
-    until((machine.root / "arguments").exists, "the server's start")
-    machine.start()
-    out, err = given.communicate(timeout=PATIENCE_S)
-    assert given.returncode == 22, out + err
-    assert err == (
-        "galera-bootstrap: the override for epoch 1 is void: the server ended before it was Primary; "
-        "run it without options again\n"
-    )
-    explanation = run(machine, "explain").stdout
-    assert f"force epoch 1 from {A}:7, without galera-1 (unknown: " in explanation
-
-
-REFUSED = {
-    "an epoch without --accept-loss": (("force", "--epoch", "1"), "--epoch and --accept-loss belong together"),
-    "another epoch": (
-        ("force", "--epoch", "9", "--accept-loss", "--without", "galera-1"),
-        "nothing was changed: epoch 9 is not the next one, 1: look again, things have changed",
-    ),
-    "a pod that is not named": (
-        ("force", "--epoch", "1", "--accept-loss"),
-        "nothing was changed: galera-1 does not answer and is not named by --without: look again",
-    ),
-    "adopt while a pod is missing": (("adopt",), "nothing is changed: galera-1 does not answer ("),
-    "discard without a cluster": (
-        ("discard",),
-        "nothing was changed: no Primary Component is known: the data here may be the newest of all",
-    ),
-}
-
-
-@pytest.mark.parametrize(("words", "why"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_refused_override_is_one_line_and_21(words: tuple[str, ...], why: str, machine: Machine) -> None:
-    machine.database()
-    machine.agent()
-    machine.start()
-    until(lambda: machine.status()["decision"]["rule"] == "all-heard", "the decision")
-    done = run(machine, *words)
-    assert done.returncode == 21
-    assert done.stderr.startswith(f"galera-bootstrap: {why}")
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize("words", [(), ("--ready",), ("--live",)])
-def test_healthz_without_an_agent_is_no(words: tuple[str, ...], machine: Machine) -> None:
-    done = run(machine, "healthz", *words)
-    assert done.returncode == 1
-    assert done.stdout.startswith("unknown: no agent answers at ")
-    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
-
-
-def test_healthz_distinguishes_ready_and_alive(machine: Machine) -> None:
-    machine.agent()
-    assert run(machine, "healthz").stdout == "stopped\n"
-    ready, live = run(machine, "healthz", "--ready"), run(machine, "healthz", "--live")
-    assert (ready.returncode, ready.stdout) == (1, "stopped\n")
-    assert (live.returncode, live.stdout) == (0, "live\n")
-
-
-def test_healthz_does_not_wait_for_an_agent_that_hangs(machine: Machine) -> None:
-    agent = machine.agent()
-    agent.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    done = run(machine, "healthz", "--live")
-    assert done.returncode == 1
-    assert "timed out" in done.stdout
-    assert time.monotonic() - began < 20
-    agent.send_signal(signal.SIGCONT)
-    until(lambda: run(machine, "healthz", "--live").returncode == 0, "the agent lives again")
-
-
-def test_healthz_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, bootstrap.commands.pod.healthz; "
-        "print([m for m in sys.modules if m.split('.')[0] in ('jinja2', 'pymysql', 'dns', 'tenacity', 'http')])"
-    )
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output.strip() == "[]"
-
-
-def test_the_agent_answers_probes_on_its_port(machine: Machine) -> None:
-    machine.agent()
-    assert probe(machine, "/livez") == 200
-    assert probe(machine, "/readyz") == 503
-    assert probe(machine, "/metrics") == 200
-
-
-def test_without_a_port_there_are_no_probes_but_healthz(machine: Machine) -> None:
-    machine.probes = 0
-    machine.agent()
-    assert run(machine, "healthz", "--live").returncode == 0
-
-
-def test_an_agent_whose_port_for_probes_is_taken_is_one_line_and_15(machine: Machine) -> None:
-    with socket.create_server((machine.address, machine.probes)):
-        done = run(machine, "agent")
-    assert done.returncode == 15
-    assert f"port {machine.probes} for probes" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def probe(machine: Machine, path: str) -> int:
-    """Return the status of a path, once the port is open: the agent's socket is there a moment earlier."""
-    until(lambda: is_open(machine), "the port for probes")
-    connection = http.client.HTTPConnection(machine.address, machine.probes, timeout=PATIENCE_S)
-    with contextlib.closing(connection):
-        connection.request("GET", path)
-        return connection.getresponse().status
-
-
-def is_open(machine: Machine) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex((machine.address, machine.probes)) == 0
 
 
 # Without an agent.
