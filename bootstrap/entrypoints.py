@@ -1,7 +1,7 @@
 """What the containers of a pod run: the agent, the hook of the init container, the entrypoint of the server.
 
 Each imports its own part only when it is started, without OpenSSL and with the garbage collector at rest
-(`peerfinder.imports`), and can be stopped before: until Python has a handler, a signal to PID 1 is lost.
+(`peerfinder.imports`).  It can be stopped before that: without a handler a signal to PID 1 is lost.
 """
 
 import sys
@@ -11,19 +11,19 @@ from bootstrap.process.log import die_by_signal, logger
 from peerfinder.imports import imports_stay, without_openssl
 
 
-def agent() -> None:
+def run_agent() -> None:
     """Run the sidecar, until it is stopped; raises BootstrapError."""
     die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.agent.wiring import serve  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
 
-    # A thread that starves another one behind the interpreter's lock would cost the peers a deadline.
+    # A thread that keeps the interpreter's lock for too long would make the peers miss a deadline.
     sys.setswitchinterval(0.001)
     serve(current(), logger("agent"))
 
 
-def on_start() -> None:
+def run_on_start() -> None:
     """Run the hook, with the peers on stdin; raises BootstrapError."""
     die_by_signal()
     with imports_stay(), without_openssl():
@@ -34,7 +34,7 @@ def on_start() -> None:
     on_start(starter(current(), logger("on-start"), from_stdin()))
 
 
-def start(server: tuple[str, ...]) -> None:
+def run_start(server: tuple[str, ...]) -> None:
     """Become the server once that is permitted; raises BootstrapError."""
     die_by_signal()
     with imports_stay(), without_openssl():
@@ -44,12 +44,12 @@ def start(server: tuple[str, ...]) -> None:
     start(starter(current(), logger("start")), server)
 
 
-def beside_an_agent(server: tuple[str, ...]) -> int:
+def start_with_agent(server: tuple[str, ...]) -> int:
     """Run agent and server as children of one process; returns the server's exit code.
 
-    The volume may be mounted above the data, as at /var/lib in 2017; the agent makes what is missing, and must not have
-    to be quicker than the server's starter, which makes nothing where there may be no volume.
-    Raises JournalUnwritableError.
+    The volume may be mounted above the data, as at /var/lib in 2017, so that the lock's folder is missing.  The agent
+    makes it; the server's starter does not, because there may be no volume.  It is made here first, so that it does not
+    matter which of the two is quicker.  Raises JournalUnwritableError.
     """
     with imports_stay(), without_openssl():
         from bootstrap.process import supervisor  # noqa: PLC0415
@@ -57,12 +57,12 @@ def beside_an_agent(server: tuple[str, ...]) -> int:
         from bootstrap.storage import lock  # noqa: PLC0415
 
     lock.make_folder(current().lock.parent, parents=True)
-    me = this_program()
+    me = own_command()
     return supervisor.run((*me, "agent"), (*me, "start", "--", *server), logger("start"))
 
 
-def this_program() -> tuple[str, ...]:
-    """How to call this program again: the self-contained one is told by its name which command it is."""
+def own_command() -> tuple[str, ...]:
+    """Return how to call this program again: the self-contained one finds its command by the name of its file."""
     if getattr(sys, "frozen", False):
         return (str(Path(sys.executable).with_name("galera-bootstrap")),)
     return (sys.executable, "-m", "bootstrap")

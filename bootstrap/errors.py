@@ -1,4 +1,4 @@
-"""The errors of this package, one class for each thing that an operator would do differently."""
+"""The errors of this package, one class for each case in which a human would do something else."""
 
 
 class BootstrapError(Exception):
@@ -87,13 +87,13 @@ class InstallFailedError(BootstrapError):
 
 
 class OverrideRefusedError(BootstrapError):
-    """The agent does not take the operator's word; nothing was changed."""
+    """The agent does not accept the override; nothing was changed."""
 
     exit_code = 21
 
 
 class OverrideVoidError(BootstrapError):
-    """The operator's word was taken and did not lead to a Primary Component: it must be said again."""
+    """The override was accepted and did not lead to a Primary Component: it must be given again."""
 
     exit_code = 22
 

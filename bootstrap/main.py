@@ -1,7 +1,7 @@
-"""The program `galera-bootstrap`: a pod's containers start straight, all else goes through the command line (`cli`).
+"""The program `galera-bootstrap`: a pod's containers start directly, all else goes through the command line (`cli`).
 
-click is a quarter of a starter's start, and every pod has three of them, one after the other: what has no options to be
-understood does without.
+The import of click is a quarter of a starter's start, and every pod has three of them, one after the other.  A command
+without options does not need it.
 """
 
 import sys
@@ -16,7 +16,7 @@ from peerfinder.imports import imports_stay, stub_dns_features
 def main() -> None:
     """Run a command; an expected fault ends in one line on stderr and its own exit code."""
     stub_dns_features()
-    run = straight(tuple(sys.argv[1:])) or by_command_line
+    run = find_entrypoint(tuple(sys.argv[1:])) or run_command_line
     try:
         run()
     except BootstrapError as exc:
@@ -24,21 +24,21 @@ def main() -> None:
         sys.exit(exc.exit_code)
 
 
-def straight(words: tuple[str, ...]) -> Callable[[], None] | None:
-    """What these words start where they are just those of the manifests; None = they want to be looked at."""
+def find_entrypoint(words: tuple[str, ...]) -> Callable[[], None] | None:
+    """Return what these words start if they are exactly those of the manifests; None = they need the command line."""
     match words:
         case ("agent",):
-            return entrypoints.agent
+            return entrypoints.run_agent
         case ("on-start",):
-            return entrypoints.on_start
+            return entrypoints.run_on_start
         case ("start", "--", server, *options) if server != "--":
-            return partial(entrypoints.start, (server, *options))
+            return partial(entrypoints.run_start, (server, *options))
     return None
 
 
-def by_command_line() -> None:
-    """Understand options, give help, complete a shell's line."""
+def run_command_line() -> None:
+    """Parse options, print help, complete a shell's line."""
     with imports_stay():
-        from bootstrap.cli import group  # noqa: PLC0415  # see above
+        from bootstrap.cli import group  # noqa: PLC0415  # it imports click
 
     group()

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
-from bootstrap.control.messages import OverrideOutcome, OverrideState
+from bootstrap.control.override_messages import OverrideOutcome, OverrideState
+from bootstrap.control.starter_messages import Order
 from bootstrap.core.decision import persistent_state
 from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
@@ -50,9 +51,9 @@ class Pulse:
 class Orders:
     """What a human has asked this pod for, and what became of it."""
 
-    pending: str = ""
-    """What the starter is to do with the datadir: `discard` or `delete`; empty = nothing."""
-    failed: str = ""
+    pending: Order = Order.NONE
+    """What the starter is to do with the datadir."""
+    failed: Order = Order.NONE
     """The last such order, if the datadir was still there afterwards."""
     outcome: OverrideOutcome = field(default_factory=OverrideOutcome)
     """What became of the last override."""

@@ -1,37 +1,82 @@
-"""The agent's side of a conversation with a starter or with a human's command.
+"""The agent's side of a conversation on its socket, with a starter, a probe or a human's command.
 
-Turns messages into the agent's calls and back; decides nothing.
+Reads requests, calls the agent, and writes the answers; decides nothing.
 """
 
+import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from bootstrap.agent import admin_requests, recorder, starters
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.probe_view import take_view
 from bootstrap.control.channel import Connection
+from bootstrap.control.override_messages import Discard, Progress, ProgressAnswer, RequestOverride
+from bootstrap.control.pod_messages import Health, HealthAnswer, Leave, LeaveAnswer, Members, MembersAnswer
+from bootstrap.control.request import ErrorAnswer, Request
+from bootstrap.control.starter_messages import (
+    AgentDecision,
+    AwaitAnswer,
+    AwaitDecision,
+    DecisionKind,
+    Hello,
+    HelloAnswer,
+    Order,
+    PermissionAnswer,
+    Report,
+    ReportAnswer,
+    TakePermission,
+)
+from bootstrap.control.status_messages import (
+    EXPLAIN_SCHEMA,
+    STATUS_SCHEMA,
+    Events,
+    EventsAnswer,
+    Explain,
+    ExplainAnswer,
+    MemberStatus,
+    MissingPod,
+    NewestData,
+    RuleAnswer,
+    Status,
+    StatusAnswer,
+    StatusDecision,
+)
 from bootstrap.core.decision import drain, join_order
-from bootstrap.core.decision.decide import RULES
+from bootstrap.core.decision.decide import RULES, Rule
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump, load
-from bootstrap.core.model.disk import Disk
-from bootstrap.core.model.facts import PodState, Unknown
+from bootstrap.core.model.disk import Position
+from bootstrap.core.model.facts import Facts, Phase, PodState, Unknown
 from bootstrap.core.status import events, probes, summary
 from bootstrap.process.boot_id import same_life
 
-STATUS_SCHEMA = "galera-bootstrap/status/v1"
-EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
-
-MEMBER_KEYS = ("phase", "class", "detail", "uuid", "seqno", "server", "promise", "epoch")
-"""What is told of a member besides name, ordinal and answer; null = not known."""
-
 PATIENCE_S = 5.0
-"""How long a question for a verdict is kept open before the same verdict is told again."""
+"""How long a request for a decision waits for a new one; then the same one is sent again."""
 
 TAKE_S = 10.0
-"""How long a starter's request for its permission may take: one round with silent peers, and some."""
+"""How long a starter's request for its permission may take: one round with peers that do not answer, and some."""
+
+REQUESTS: dict[str, type[Request[Any]]] = {
+    request.op: request
+    for request in (
+        Hello, Report, AwaitDecision, TakePermission, Members, Status, Explain, Events, Health, Leave, RequestOverride,
+        Discard, Progress,
+    )
+}  # fmt: skip
+"""What may be asked, by the request's name on the wire."""
+
+RACE_NUMBERS = re.compile(r" ?\(R\d[^)]*\)")
+"""Numbers of docs/races.md in a docstring: they are for developers."""
+
+
+def read_request(message: Json) -> Request[Any] | None:
+    """Read a request; None for one that this version does not know.  Raises MessageInvalidError."""
+    known = REQUESTS.get(str(message.get("op")))
+    return load(known, message) if known else None
 
 
 class ControlHandler:
@@ -39,226 +84,232 @@ class ControlHandler:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
-        self._staying = ""
-        """For whom a pod that is to stop stays; told in the log when it changes."""
+        self._reason_to_stay = ""
+        """Why a pod that is to stop stays; logged when it changes."""
 
     def serve(self, connection: Connection) -> None:
-        """Answer until the other end goes; a starter that goes is told to the agent."""
+        """Answer until the other end closes the connection; if that was a starter, tell the agent."""
         starter = 0
-        told: RoundResult | None = None
+        last: RoundResult | None = None
         try:
             while (message := connection.receive()) is not None:
-                op = str(message.get("op"))
-                if op == "hello":
+                request = read_request(message)
+                if isinstance(request, Hello):
                     starter = starters.arrive(self.agent)
-                if op == "report":
-                    told = None
-                if op == "await":
-                    told = starters.wait_for_result(self.agent, told, PATIENCE_S)
-                    errand = self.agent.orders.pending if starter and starter == self.agent.starter else ""
-                    connection.send({**dump_verdict(told), "errand": errand, "turn": self._turn()})
+                if isinstance(request, Report):
+                    last = None
+                if isinstance(request, AwaitDecision):
+                    last = starters.wait_for_result(self.agent, last, PATIENCE_S)
+                    connection.send(dump(self._decision(last, starter)))
+                elif request is None:
+                    connection.send(dump(ErrorAnswer(f"unknown request {str(message.get('op'))[:40]!r}")))
                 else:
-                    connection.send(self._answer(op, message, starter))
+                    connection.send(dump(self._answer(request, starter)))
         finally:
             if starter:
                 starters.leave(self.agent, starter)
 
-    def _answer(self, op: str, message: Json, starter: int) -> Json:
-        answers: dict[str, Callable[[], Json]] = {
-            "hello": self._hello,
-            "report": lambda: self._report(message, starter),
-            "take": lambda: self._take(starter),
-            "members": lambda: {"ordinals": sorted(self.agent.expected())},
-            "status": self._status,
-            "explain": self._explain,
-            "health": self._health,
-            "leave": self._leave,
-            "events": self._events,
-            "force": lambda: admin_requests.request_override(self.agent, said(message)),
-            "discard": lambda: admin_requests.discard(self.agent, delete=bool(message.get("delete"))),
-            "fate": self._fate,
-        }
-        answer = answers.get(op)
-        return answer() if answer else {"error": f"unknown request {op[:40]!r}"}
+    def _answer(self, request: Request[Any], starter: int) -> object:  # noqa: C901  # one line for each request
+        match request:
+            case Hello():
+                return self._hello()
+            case Report():
+                return self._report(request, starter)
+            case TakePermission():
+                return self._take(starter)
+            case Members():
+                return MembersAnswer(self.agent.expected())
+            case Status():
+                return self._status()
+            case Explain():
+                return self._explain()
+            case Events():
+                return EventsAnswer(events.SCHEMA, self.agent.settings.pod, self.agent.recorder.log)
+            case Health():
+                return self._health()
+            case Leave():
+                return self._leave()
+            case RequestOverride():
+                return admin_requests.request_override(self.agent, request)
+            case Discard():
+                return admin_requests.discard(self.agent, delete=request.delete)
+            case Progress():
+                return self._progress()
+        raise AssertionError(request)  # pragma: no cover  # each of REQUESTS is above
 
-    def _hello(self) -> Json:
+    # For starters.
+
+    def _hello(self) -> HelloAnswer:
         agent = self.agent
         pod, memory = agent.lifecycle, agent.durable
-        return {
-            "ordinals": sorted(agent.expected()),
-            "addresses": agent.ports.fresh_addresses(),
-            "joining": bool(memory.joining_boot_id),
-            "same_boot": same_life(memory.joining_boot_id),
-            "initialised": memory.initialised,
-            "disk": dump(pod.disk) if pod.disk else None,
-            "fingerprint": pod.fingerprint,
-            "base": _base(memory.lineage),
-        }
-
-    def _report(self, message: Json, starter: int) -> Json:
-        """Who has not said hello holds no lock: what it says of the datadir may be wrong by now."""
-        disk = load(Disk, message.get("disk"))
-        if starter:
-            starters.report(self.agent, starter, disk, str(message.get("fingerprint", "")))
-        return {}
-
-    def _turn(self) -> int:
-        with self.agent.changed:
-            return join_order.turn(self.agent.facts())
-
-    def _take(self, starter: int) -> Json:
-        if not starter:
-            return dump_verdict(replace(self.agent.result, action=None))
-        verdict = dump_verdict(starters.take(self.agent, starter, TAKE_S))
-        with self.agent.changed:
-            return {**verdict, "donors": join_order.donors(self.agent.facts())}
-
-    def _status(self) -> Json:
-        agent = self.agent
-        own = agent.pod_state()
-        members = [self._member(o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())]
-        return {
-            "schema": STATUS_SCHEMA,
-            "self": own.pod,
-            "version": agent.version,
-            "decision": {
-                **dump_verdict(agent.result),
-                "action": self._action(),
-                **recorder.since(agent.recorder.counters.since),
-            },
-            "members": members,
-            **self._overview(),
-        }
-
-    def _overview(self) -> Json:
-        """What a human asks first."""
-        agent, tally = self.agent, self.agent.recorder.counters
-        with agent.changed:
-            facts, decision = agent.facts(), agent.result.decision
-        found = summary.ahead(facts)
-        silent, awaited = summary.missing(facts), summary.awaited(facts, decision)
-        return {
-            "ahead": self._ahead(found) if found else None,
-            "missing": [self._who(o, why, tally.silent) for o, why in silent.items()],
-            "waiting": [self._who(o, why, tally.awaited) for o, why in awaited.items()],
-            "join_written_bytes": agent.recorder.bytes_received,
-            "helps": summary.helps(facts, decision),
-        }
-
-    def _who(self, ordinal: int, why: str, times: Mapping[int, float]) -> Json:
-        """A member that is missing or waited for, and since when; from this moment, if no round has counted it yet."""
-        moment = times.get(ordinal, time.monotonic())
-        return {"name": self.agent.settings.pod_of(ordinal), "why": why, **recorder.since(moment)}
-
-    def _ahead(self, found: summary.Ahead) -> Json:
-        return {
-            "names": [self.agent.settings.pod_of(o) for o in found.ordinals],
-            "uuid": found.position.uuid,
-            "seqno": found.position.seqno,
-            "primary": found.primary,
-            "sure": found.sure,
-        }
-
-    def _events(self) -> Json:
-        agent = self.agent
-        return {"schema": events.SCHEMA, "self": agent.settings.pod, "events": [asdict(e) for e in agent.recorder.log]}
-
-    def _action(self) -> str:
-        """What this pod does now, in one word: a live server is told as what it is."""
-        agent = self.agent
-        return agent.result.word if agent.lifecycle.phase.value == "frozen" else agent.lifecycle.phase.value
-
-    def _member(self, ordinal: int, known: PodState | Unknown | None) -> Json:
-        """One member; the keys are the same whether it is known or not."""
-        name = self.agent.settings.pod_of(ordinal)
-        if not isinstance(known, PodState):
-            reason = known.reason if known else "not asked yet"
-            return {"name": name, "ordinal": ordinal, "answer": f"unknown: {reason}", **dict.fromkeys(MEMBER_KEYS)}
-        told = dump(known)
-        disk, server = known.disk, known.server
-        position = disk.position if disk else None
-        values = (
-            known.phase.value,
-            disk.data_class.value if disk else None,
-            disk.detail if disk else None,
-            server.uuid if server else position.uuid if position else None,
-            server.last_committed if server else position.seqno if position else None,
-            told["server"],
-            told["promise"],
-            known.epoch,
+        return HelloAnswer(
+            ordinals=agent.expected(),
+            addresses=agent.ports.fresh_addresses(),
+            joining=bool(memory.joining_boot_id),
+            same_boot=same_life(memory.joining_boot_id),
+            initialised=memory.initialised,
+            disk=pod.disk,
+            fingerprint=pod.fingerprint,
+            base=pending_base(memory.lineage),
         )
-        return {"name": name, "ordinal": ordinal, "answer": "ok", **dict(zip(MEMBER_KEYS, values, strict=True))}
 
-    def _health(self) -> Json:
+    def _report(self, report: Report, starter: int) -> ReportAnswer:
+        """Take the report over; without a Hello the sender holds no lock, and its report may be wrong by now."""
+        if starter:
+            starters.report(self.agent, starter, report.disk, report.fingerprint)
+        return ReportAnswer()
+
+    def _decision(self, result: RoundResult, starter: int) -> AwaitAnswer:
+        order = self.agent.orders.pending if starter and starter == self.agent.starter else Order.NONE
+        with self.agent.changed:
+            turn = join_order.turn(self.agent.facts())
+        return AwaitAnswer(starter_decision(result), order, turn)
+
+    def _take(self, starter: int) -> PermissionAnswer:
+        if not starter:
+            return PermissionAnswer(starter_decision(replace(self.agent.result, action=None)), ())
+        decision = starter_decision(starters.take(self.agent, starter, TAKE_S))
+        with self.agent.changed:
+            return PermissionAnswer(decision, join_order.donors(self.agent.facts()))
+
+    # For probes and hooks.
+
+    def _health(self) -> HealthAnswer:
         view = take_view(self.agent)
-        word = probes.find_readiness(view)
-        return {"live": probes.is_alive(view), "ready": word is probes.Readiness.READY, "word": word.value}
+        readiness = probes.find_readiness(view)
+        return HealthAnswer(probes.is_alive(view), readiness is probes.Readiness.READY, readiness.value)
 
-    def _leave(self) -> Json:
-        """Whether this pod, which is to stop, should stay a moment longer, and whether it has a server at all."""
+    def _leave(self) -> LeaveAnswer:
         with self.agent.changed:
             reason = drain.reason(self.agent.facts())
-        if reason != self._staying:
-            self._staying = reason
+        if reason != self._reason_to_stay:
+            self._reason_to_stay = reason
             self.agent.ports.log(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
-        return {"reason": reason, "serving": self.agent.lifecycle.server is not None}
+        return LeaveAnswer(reason, self.agent.lifecycle.server is not None)
 
-    def _explain(self) -> Json:
+    # For people.
+
+    def _progress(self) -> ProgressAnswer:
+        agent = self.agent
+        return ProgressAnswer(agent.orders.outcome, agent.orders.pending, agent.orders.failed, agent.result.line)
+
+    def _explain(self) -> ExplainAnswer:
         agent = self.agent
         with agent.changed:
             facts = agent.facts()
-        rules: list[Json] = []
+        rules = []
         for rule in RULES:
             decision = rule.answer(facts)
-            about = (rule.answer.__doc__ or "").partition("\n")[0]
-            rules.append({"rule": rule.name, "about": about, "answer": decision.reason if decision else None})
+            rules.append(RuleAnswer(rule.name, describe_rule(rule), decision.reason if decision else None))
             if decision is not None:
                 break
-        return {
-            **self._status(),
-            "schema": EXPLAIN_SCHEMA,
-            "rules": rules,
-            "overrides": list(agent.durable.overrides),
-        }
+        status = self._status()
+        return ExplainAnswer(
+            schema=EXPLAIN_SCHEMA,
+            pod=status.pod,
+            version=status.version,
+            decision=status.decision,
+            members=status.members,
+            ahead=status.ahead,
+            missing=status.missing,
+            waiting=status.waiting,
+            join_written_bytes=status.join_written_bytes,
+            helps=status.helps,
+            rules=tuple(rules),
+            overrides=agent.durable.overrides,
+        )
 
-    def _fate(self) -> Json:
-        """What has become of the last word or errand."""
-        agent = self.agent
-        verdict = agent.result
-        return {
-            **dump(agent.orders.outcome),
-            "errand": agent.orders.pending,
-            "undone": agent.orders.failed,
-            "now": verdict.line,
-        }
+    def _status(self) -> StatusAnswer:
+        agent, counters = self.agent, self.agent.recorder.counters
+        own = agent.pod_state()
+        members = [self._member(o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())]
+        with agent.changed:
+            facts, decision = agent.facts(), agent.result.decision
+        missing, awaited = summary.missing(facts), summary.awaited(facts, decision)
+        return StatusAnswer(
+            schema=STATUS_SCHEMA,
+            pod=own.pod,
+            version=agent.version,
+            decision=self._status_decision(),
+            members=tuple(members),
+            ahead=self._newest_data(facts),
+            missing=tuple(self._missing(o, why, counters.silent) for o, why in missing.items()),
+            waiting=tuple(self._missing(o, why, counters.awaited) for o, why in awaited.items()),
+            join_written_bytes=agent.recorder.bytes_received,
+            helps=summary.helps(facts, decision),
+        )
+
+    def _status_decision(self) -> StatusDecision:
+        agent, result = self.agent, self.agent.result
+        decision, phase = starter_decision(result), agent.lifecycle.phase
+        since, seconds = recorder.since(agent.recorder.counters.since)
+        return StatusDecision(
+            kind=decision.kind,
+            action=decision.kind if phase is Phase.FROZEN else phase,
+            rule=decision.rule,
+            reason=decision.reason,
+            first=decision.first,
+            forced=decision.forced,
+            adopt=decision.adopt,
+            term=decision.term,
+            since=since,
+            seconds=seconds,
+        )
+
+    def _member(self, ordinal: int, known: PodState | Unknown | None) -> MemberStatus:
+        name = self.agent.settings.pod_of(ordinal)
+        if not isinstance(known, PodState):
+            return MemberStatus(name, ordinal, f"unknown: {known.reason if known else 'not asked yet'}")
+        disk, server = known.disk, known.server
+        position = disk.position if disk else None
+        return MemberStatus(
+            name,
+            ordinal,
+            "ok",
+            phase=known.phase,
+            data_class=disk.data_class if disk else None,
+            detail=disk.detail if disk else None,
+            uuid=server.uuid if server else position.uuid if position else None,
+            seqno=server.last_committed if server else position.seqno if position else None,
+            server=server,
+            promise=known.promise,
+            epoch=known.epoch,
+        )
+
+    def _newest_data(self, facts: Facts) -> NewestData | None:
+        found = summary.ahead(facts)
+        if found is None:
+            return None
+        names = tuple(self.agent.settings.pod_of(o) for o in found.ordinals)
+        return NewestData(names, found.position.uuid, found.position.seqno, found.primary, found.sure)
+
+    def _missing(self, ordinal: int, why: str, times: Mapping[int, float]) -> MissingPod:
+        """A pod that is missing or waited for, and since when; from this moment on, if no round has counted it yet."""
+        moment = times.get(ordinal, time.monotonic())
+        return MissingPod(self.agent.settings.pod_of(ordinal), why, *recorder.since(moment))
 
 
-def said(message: Json) -> admin_requests.OverrideRequest:
-    """What an operator has said, from the message; raises ValueError where it is not of the right shape."""
-    epoch, without, although = (message.get(key) for key in ("epoch", "without", "although"))
-    if not (epoch is None or type(epoch) is int) or not isinstance(without, list) or not isinstance(although, list):
-        raise ValueError("not an operator's word")
-    return admin_requests.OverrideRequest(
-        epoch, frozenset(map(str, without)), frozenset(map(str, although)), message.get("adopt") is True
+def starter_decision(result: RoundResult) -> AgentDecision:
+    """Return what a round has decided, as a starter acts on it."""
+    decision = result.decision
+    return AgentDecision(
+        kind=DecisionKind(result.word),
+        action=result.action,
+        rule=decision.rule,
+        reason=decision.reason,
+        first=isinstance(decision, Bootstrap) and decision.first,
+        forced=isinstance(decision, Bootstrap) and decision.forced,
+        adopt=isinstance(decision, Bootstrap) and decision.adopt,
+        term=result.promise.term if result.promise else 0,
     )
 
 
-def _base(forks: lineage.Forks) -> Json | None:
-    """Where a new history was permitted to begin that nobody has seen yet."""
+def pending_base(forks: lineage.Forks) -> Position | None:
+    """Where a new history was permitted to begin that no server has shown yet."""
     fork = lineage.pending_fork(forks)
-    return {"uuid": fork.parent, "seqno": fork.seqno} if fork and fork.parent else None
+    return Position(fork.parent, fork.seqno) if fork and fork.parent else None
 
 
-def dump_verdict(verdict: RoundResult) -> Json:
-    """The verdict as JSON values."""
-    decision = verdict.decision
-    return {
-        "kind": verdict.word,
-        "action": verdict.action.value if verdict.action else None,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "first": isinstance(decision, Bootstrap) and decision.first,
-        "forced": isinstance(decision, Bootstrap) and decision.forced,
-        "adopt": isinstance(decision, Bootstrap) and decision.adopt,
-        "term": verdict.promise.term if verdict.promise else 0,
-    }
+def describe_rule(rule: Rule) -> str:
+    """Return what a rule is for, in one line."""
+    return RACE_NUMBERS.sub("", (rule.answer.__doc__ or "").partition("\n")[0])

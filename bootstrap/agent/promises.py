@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bootstrap.agent.agent import Agent
-from bootstrap.control.messages import OverrideOutcome, OverrideState
+from bootstrap.control.override_messages import OverrideOutcome, OverrideState
 from bootstrap.core.decision import election, persistent_state
 from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState

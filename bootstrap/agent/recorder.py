@@ -100,7 +100,7 @@ def _text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def since(moment: float) -> dict[str, object]:
+def since(moment: float) -> tuple[str, float]:
     """A moment of the monotonic clock for humans: the time in UTC, and how many seconds ago that was."""
     seconds = max(0.0, time.monotonic() - moment)
-    return {"since": _text(datetime.now(UTC) - timedelta(seconds=seconds)), "seconds": round(seconds, 1)}
+    return _text(datetime.now(UTC) - timedelta(seconds=seconds)), round(seconds, 1)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bootstrap.agent.agent import Agent
-from bootstrap.control.messages import OverrideState
+from bootstrap.control.override_messages import OverrideState
+from bootstrap.control.starter_messages import Order
 from bootstrap.core.decision import persistent_state, quorum
 from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
@@ -49,8 +50,8 @@ def report(agent: Agent, starter: int, disk: Disk, fingerprint: str) -> None:
         agent.learn_from_disk(disk)
         if agent.orders.pending:
             is_still_there = disk.data_class not in BLANK or disk.transfer_may_be_complete
-            agent.orders.failed = agent.orders.pending if is_still_there else ""
-        agent.orders.pending = ""
+            agent.orders.failed = agent.orders.pending if is_still_there else Order.NONE
+        agent.orders.pending = Order.NONE
         agent.result = RoundResult(Wait("start", "the datadir has just been read"))
     agent.wake.set()
 
@@ -102,7 +103,7 @@ def state_before(agent: Agent, result: RoundResult) -> PersistentState:
     return persistent_state.before_join(agent.durable, agent.lifecycle.disk, agent.answered(), life=boot, epoch=epoch)
 
 
-def order(agent: Agent, what: str) -> None:
+def order(agent: Agent, what: Order) -> None:
     """Give the starter an order about the datadir; what was found before is void.  The lock is held."""
     agent.orders.pending = what
     agent.result = RoundResult(Wait("order", f"a human has ordered: {what}"), clock=next(agent.clock))

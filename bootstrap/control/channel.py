@@ -1,7 +1,7 @@
 """The agent's unix socket, both ends: one JSON object a line, a question and its answer.
 
-A connection is also a sign of life: while a starter is connected it holds the volume's lock, and the agent is told when
-the connection ends.  Who may connect is decided by the run folder's permissions (0700): one uid for all containers.
+A connection is also a sign of life: while a starter is connected it holds the volume's lock, and the agent notices when
+the connection ends.  The run folder's permissions (0700) are the access control: one uid for all containers.
 """
 
 import contextlib
@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap.core.model.codec import Json
+from bootstrap.control.request import AnswerT, ErrorAnswer, Request
+from bootstrap.core.model.codec import Json, MessageInvalidError, load
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 
 MAX_LINE = 1024 * 1024
-"""Bytes of one message; what is longer is not one of ours."""
+"""Bytes of one message; a longer line is not one of ours."""
 
 
 class Connection:
@@ -34,7 +35,7 @@ class Connection:
         self.stream.flush()
 
     def receive(self) -> Json | None:
-        """Wait for one message; None when the other end has gone."""
+        """Wait for one message; None when the other end has closed the connection."""
         line = self.stream.readline(MAX_LINE)
         if not line.endswith(b"\n"):
             return None
@@ -43,7 +44,7 @@ class Connection:
 
     def close(self) -> None:
         """End the connection."""
-        # Not closed but shut down first: a copy of the descriptor in a child must not keep the other end waiting.
+        # Shut down before it is closed: a copy of the descriptor in a child must not keep the other end waiting.
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
@@ -67,18 +68,28 @@ class Client:
             ) from exc
         self.connection = Connection(sock)
 
-    def ask(self, op: str, **arguments: object) -> Json:
-        """Ask and wait for the answer; raises AgentUnreachableError when the agent goes away."""
+    def ask(self, request: Request[AnswerT]) -> AnswerT:
+        """Send a request and wait for its answer.
+
+        Raises AgentUnreachableError when the agent goes away, SettingInvalidError when it is of another version.
+        """
         try:
-            self.connection.send({"op": op, **arguments})
-            answer = self.connection.receive()
+            self.connection.send(request.message())
+            message = self.connection.receive()
         except (OSError, ValueError) as exc:
             raise AgentUnreachableError(f"the agent went away ({exc})") from exc
-        if answer is None:
+        if message is None:
             raise AgentUnreachableError("the agent went away")
-        if "error" in answer:
-            raise SettingInvalidError(f"the agent says: {answer['error']} (is it of another version?)")
-        return answer
+        try:
+            if "error" in message:
+                raise SettingInvalidError(
+                    f"the agent answers: {load(ErrorAnswer, message).error} (is it of another version?)"
+                )
+            return request.read_answer(message)
+        except MessageInvalidError as exc:
+            raise SettingInvalidError(
+                f"the agent's answer to {request.op!r} is not understood: {exc} (is it of another version?)"
+            ) from exc
 
     def close(self) -> None:
         """End the connection."""
@@ -88,22 +99,22 @@ class Client:
 def connect(path: Path, patience: float, on_wait: Callable[[str], None]) -> Client:
     """Connect to an agent that may be starting or restarting; raises AgentUnreachableError after `patience` seconds.
 
-    `on_wait` is told once when there is something to wait for.
+    `on_wait` is called once, if it has to wait.
     """
     try:
         return Client(path)
     except AgentUnreachableError as exc:
         on_wait(f"{exc}; waiting up to {patience:g} s")
-    # Here, because who finds the agent at once, as nearly everybody does, need not pay for it.
+    # Imported here, because almost every starter finds the agent at once and does not need it.
     from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed  # noqa: PLC0415
 
-    again = Retrying(
+    retry = Retrying(
         retry=retry_if_exception_type(AgentUnreachableError),
         wait=wait_fixed(0.1),
         stop=stop_before_delay(patience),
         reraise=True,
     )
-    return again(Client, path)
+    return retry(Client, path)
 
 
 class Server:
@@ -136,7 +147,7 @@ class Server:
         try:
             self.serve(connection)
         except (OSError, ValueError, RecursionError):
-            pass  # the other end broke off, or is not one of ours
+            pass  # the connection broke, or the other end is not one of ours
         finally:
             connection.close()
 
@@ -146,9 +157,9 @@ class Server:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the run folder private where it is ours; in a pod it is the kubelet's, and only its containers see it.
+    """Make the run folder private if this user owns it; in a pod it is the kubelet's, and only its containers see it.
 
-    Raises SettingInvalidError when it cannot be made or looked at.
+    Raises SettingInvalidError when it cannot be made or read.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

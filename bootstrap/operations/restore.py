@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.control import channel
+from bootstrap.control.status_messages import MemberStatus, Status
 from bootstrap.core.galera import server_version
-from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Phase
 from bootstrap.datadir import provenance, restore_marker
 from bootstrap.datadir.restore_marker import Restored
 from bootstrap.errors import AgentUnreachableError, RestoreRefusedError, VolumeBusyError
@@ -122,10 +123,10 @@ def wait_for_empty(settings: Settings, say: Say) -> str:
     """
     told = ""
     while True:
-        others = [one for one in _members(settings, say) if one["name"] != settings.pod]
-        if primary := [str(one["name"]) for one in others if _is_primary(one)]:
+        others = [one for one in _members(settings, say) if one.name != settings.pod]
+        if primary := [one.name for one in others if one.server and one.server.cluster_status == "Primary"]:
             return primary[0]
-        if waiting := [f"{one['name']} ({why})" for one in others if (why := _not_empty(one))]:
+        if waiting := [f"{one.name} ({why})" for one in others if (why := _not_empty(one))]:
             line = f"waiting for {', '.join(waiting)}: a backup is restored when all other pods are there and empty"
         elif others or settings.replicas == 1:
             return ""
@@ -137,33 +138,27 @@ def wait_for_empty(settings: Settings, say: Say) -> str:
         time.sleep(LOOK_S)
 
 
-def _members(settings: Settings, say: Say) -> list[Json]:
+def _members(settings: Settings, say: Say) -> tuple[MemberStatus, ...]:
     """What the agent knows of every pod; nothing while it restarts."""
     client = channel.connect(settings.agent_socket, AGENT_PATIENCE_S, say)
     try:
-        members = client.ask("status")["members"]
+        return client.ask(Status()).members
     except AgentUnreachableError:
-        return []
+        return ()
     finally:
         client.close()
-    return [one for one in members if isinstance(one, dict)] if isinstance(members, list) else []
 
 
-def _is_primary(member: Json) -> bool:
-    server = member.get("server")
-    return isinstance(server, dict) and server.get("cluster_status") == "Primary"
-
-
-def _not_empty(member: Json) -> str:
+def _not_empty(member: MemberStatus) -> str:
     """Why this pod does not count as empty yet; raises RestoreRefusedError when it has data."""
-    if member.get("answer") != "ok":
-        return str(member.get("answer"))
-    found = member.get("class")
-    if member.get("phase") != "frozen" or found is None:
-        return f"{member.get('phase')}"
-    if found != DataClass.EMPTY:
+    if not member.is_known:
+        return member.answer
+    found = member.data_class
+    if member.phase is not Phase.FROZEN or found is None:
+        return str(member.phase)
+    if found is not DataClass.EMPTY:
         raise RestoreRefusedError(
-            f"NOT RESTORED: the datadir of {member['name']} is {found}, and a restore starts a new history; delete the "
+            f"NOT RESTORED: the datadir of {member.name} is {found}, and a restore starts a new history; delete the "
             "claims of all pods first, or take the component restore out of the manifests to go on with what is there"
         )
     return ""

@@ -8,16 +8,26 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bootstrap.control import channel
+from bootstrap.control.starter_messages import (
+    AgentDecision,
+    AwaitAnswer,
+    AwaitDecision,
+    Hello,
+    HelloAnswer,
+    Order,
+    PermissionAnswer,
+    Report,
+    TakePermission,
+)
 from bootstrap.core.decision import join_order
 from bootstrap.core.galera import binlog
-from bootstrap.core.model.codec import Json, dump, load
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
@@ -75,6 +85,7 @@ FILES = re.compile(r"--(defaults|no-def)")
 """Options that say which files are read (my_load_defaults); these the server takes by their whole names only."""
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 class LookAgainError(Exception):
@@ -97,8 +108,8 @@ class Starter:
     """What the datadir holds, once it was looked at."""
     fingerprint: str = ""
     """The datadir's fingerprint then."""
-    hello: Json = field(default_factory=dict)
-    """What the agent knows of the volume, as it said when it was last reported to."""
+    hello: HelloAnswer | None = None
+    """What the agent knows of the volume; None before the first report."""
     from_backup: bool = False
     """Whether the datadir was restored from a backup and is still of the backup's history."""
     spoken: str = ""
@@ -111,25 +122,25 @@ class Starter:
 
     def report(self, client: channel.Client) -> None:
         """Report the datadir to the agent as frozen; the lock must be held."""
-        hello = client.ask("hello")
-        ordinals = ordinals_in(hello) | self.shown
-        pod_config.write(self.settings, self.secrets.cluster_id, self.directory, ordinals, addresses_in(hello))
+        hello = client.ask(Hello())
+        ordinals = hello.ordinals | self.shown
+        pod_config.write(self.settings, self.secrets.cluster_id, self.directory, ordinals, hello.addresses)
         disk = self.disk or self.found(self.known(hello) or self.inspect(hello))
-        client.ask("report", disk=dump(disk), fingerprint=self.fingerprint)
+        client.ask(Report(disk, self.fingerprint))
         self.hello = hello
 
-    def known(self, hello: Json) -> Disk | None:
+    def known(self, hello: HelloAnswer) -> Disk | None:
         """The report of an earlier starter, if it found something and nothing has written to the datadir since.
 
         That one may have had another image: what it could read must be readable here, too.
         """
-        told = load(Disk, hello["disk"]) if hello.get("disk") else None
-        if told is None or told.data_class is DataClass.UNKNOWN:
+        reported = hello.disk
+        if reported is None or reported.data_class is DataClass.UNKNOWN:
             return None
-        if hello.get("fingerprint") != inspection.fingerprint(self.layout):
+        if hello.fingerprint != inspection.fingerprint(self.layout):
             return None
         try:
-            return None if inspection.unreadable(self.layout, self.recover) else told
+            return None if inspection.unreadable(self.layout, self.recover) else reported
         except (OSError, RecoverFailedError):
             return None
 
@@ -139,9 +150,9 @@ class Starter:
         command = (self.settings.mariadbd, f"--defaults-file={self.settings.cnf}")
         return Recover(command, keep_fds=(self.lock_fd,), direct=self.settings.upgrade_from)
 
-    def inspect(self, hello: Json) -> Disk:
+    def inspect(self, hello: HelloAnswer) -> Disk:
         """Look at the datadir; the server's own recovery tells the position."""
-        if hello.get("joining"):
+        if hello.joining:
             # rsync does not; and the mark is closed without another look if this pod is to bootstrap.
             try:
                 atomic.sync_volume(self.settings.data_root)
@@ -150,10 +161,10 @@ class Starter:
         disk = inspection.inspect(
             self.layout,
             self.recover,
-            joining=bool(hello.get("joining")),
-            initialised=bool(hello.get("initialised")),
-            same_boot=bool(hello.get("same_boot")),
-            base=base_in(hello),
+            joining=hello.joining,
+            initialised=hello.initialised,
+            same_boot=hello.same_boot,
+            base=hello.base,
         )
         seen = restore_marker.apply_marker(disk, restore_marker.read(self.layout.meta))
         self.from_backup = seen is not disk
@@ -165,42 +176,44 @@ class Starter:
         self.say(f"datadir is {disk.data_class}{f' at {disk.position}' if disk.position else ''}: {disk.detail}")
         return disk
 
-    def wait(self, client: channel.Client, enough: Callable[[Json], bool]) -> Json:
-        """Wait for a verdict that is enough; every other one is told when it changes.
+    def wait(self, client: channel.Client, enough: Callable[[AgentDecision], bool]) -> AwaitAnswer:
+        """Wait for a decision that is enough; log each other one when it changes.
 
         Raises LookAgainError when what was reported may not be true any more.
         """
-        told, looked = "", time.monotonic()
+        logged, looked = "", time.monotonic()
         while True:
-            verdict = client.ask("await")
-            line = f"{verdict['kind']}: {verdict['reason']} [{verdict['rule']}]"
-            if line != told:
-                self.say(line)
-                told = line
-            if enough(verdict):
-                return verdict
+            answer = client.ask(AwaitDecision())
+            decision = answer.decision
+            if decision.line != logged:
+                self.say(decision.line)
+                logged = decision.line
+            if enough(decision):
+                return answer
             self.compare()
-            if self.from_backup and verdict["rule"] == "own-disk":
+            if self.from_backup and decision.rule == "own-disk":
                 self.speak_for_the_restored()
-            if errand := verdict.get("errand"):
-                self.put_aside(delete=errand == "delete")
+            if answer.order is not Order.NONE:
+                self.put_aside(delete=answer.order is Order.DELETE)
             if time.monotonic() - looked > LOOK_AGAIN_S:
                 self.look_again(client)
                 looked = time.monotonic()
 
     def speak_for_the_restored(self) -> None:
-        """Say `adopt` for data that a human has restored: the order to restore them was that word.
+        """Request `adopt` for data that a human has restored: the order to restore them was that override.
 
-        The agent takes it as from any operator: only when all other pods answer, are empty and were never members.
+        The agent accepts it as from a human: only when all other pods answer, are empty and were never members.
         """
+        from bootstrap.control.override_messages import RequestOverride  # noqa: PLC0415  # after a restore only
+
         client = channel.Client(self.settings.agent_socket)
         try:
-            told = client.ask("force", epoch=None, without=[], although=[], adopt=True)
-            if not told["refusal"]:
-                told = client.ask("force", epoch=told["epoch"], without=[], although=[], adopt=True)
+            answer = client.ask(RequestOverride(adopt=True))
+            if answer.survey is not None and not answer.refusal:
+                answer = client.ask(RequestOverride(answer.survey.epoch, adopt=True))
         finally:
             client.close()
-        line = str(told["refusal"]) or "all others are empty: the restored data start a new history"
+        line = answer.refusal or "all others are empty: the restored data start a new history"
         if line != self.spoken:
             self.say(line)
             self.spoken = line
@@ -229,22 +242,23 @@ class Starter:
 
     def look_again(self, client: channel.Client) -> None:
         """Look again at a datadir that could not be read; as long as it cannot be, there is nothing to tell."""
-        if self.disk is None or self.disk.data_class is not DataClass.UNKNOWN:
+        if self.hello is None or self.disk is None or self.disk.data_class is not DataClass.UNKNOWN:
             return
         disk = self.inspect(self.hello)
         if disk != self.disk:
-            client.ask("report", disk=dump(self.found(disk)), fingerprint=self.fingerprint)
+            found = self.found(disk)
+            client.ask(Report(found, self.fingerprint))
 
-    def take(self, client: channel.Client) -> Json:
-        """Wait for a permission and take it; a verdict that has changed by then is waited for again."""
+    def take(self, client: channel.Client) -> PermissionAnswer:
+        """Wait for a permission and take it; if the decision has changed by then, wait again."""
         while True:
             let_go_first(self.wait(client, permits))
             self.compare()
-            answer = client.ask("take")
-            if permits(answer):
+            answer = client.ask(TakePermission())
+            if permits(answer.decision):
                 return answer
 
-    def permitted(self, ask: Callable[[channel.Client], Json]) -> tuple[channel.Client, Json]:
+    def permitted(self, ask: Callable[[channel.Client], T]) -> tuple[channel.Client, T]:
         """Report and ask until there is an answer, over any number of lives of the agent.
 
         The connection is still open: while it is, the agent counts on this starter.
@@ -259,18 +273,18 @@ class Starter:
                 self.say(f"{exc}; reporting again")
                 time.sleep(AGAIN_S)
 
-    def execute(self, command: tuple[str, ...], permission: Json) -> None:
+    def execute(self, command: tuple[str, ...], permission: PermissionAnswer) -> None:
         """Consume the permission, make the datadir ready for what was permitted and become the server."""
         options = []
-        disk = self.disk or Disk(DataClass.UNKNOWN)
-        if permission["action"] == Action.BOOTSTRAP:
-            permission_file.consume(self.settings.permission, int(str(permission["term"])))
+        disk, decision = self.disk or Disk(DataClass.UNKNOWN), permission.decision
+        if decision.action is Action.BOOTSTRAP:
+            permission_file.consume(self.settings.permission, decision.term)
             options.append("--wsrep-new-cluster")
-        if disk.position and disk.data_class in STARTABLE and not permission["forced"]:
+        if disk.position and disk.data_class in STARTABLE and not decision.forced:
             # Without it a crashed joiner takes a full state transfer, and a crashed winner a new uuid.
             options.append(f"--wsrep_start_position={disk.position}")
         try:
-            self.make_ready(disk, permission)
+            self.make_ready(disk, decision)
             provenance.note(self.layout.meta, self.recover.version())
             arguments = self.recover.arguments()
             provenance.note_binlog(self.layout.meta, binlog.options(arguments))
@@ -278,7 +292,7 @@ class Starter:
             raise DatadirNotReadyError(
                 f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
             ) from exc
-        if permission["action"] == Action.JOIN and (donor := join_order.option(donors_in(permission), arguments)):
+        if decision.action is Action.JOIN and (donor := join_order.option(permission.donors, arguments)):
             options.append(donor)
         self.say(f"starting: {' '.join([*command, *options])}")
         try:
@@ -288,16 +302,16 @@ class Starter:
                 f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it"
             ) from exc
 
-    def make_ready(self, disk: Disk, permission: Json) -> None:
+    def make_ready(self, disk: Disk, decision: AgentDecision) -> None:
         """Bring the state files into the form that the permitted start needs; raises OSError."""
-        if permission["action"] == Action.JOIN:
+        if decision.action is Action.JOIN:
             self.layout.data.mkdir(mode=0o700, exist_ok=True)
             prepare.clean_for_join(self.layout, disk)
             restore_marker.forget(self.layout.meta)
-        elif permission["first"]:
+        elif decision.first:
             self.create(disk)
-        elif permission["forced"]:
-            if permission["adopt"]:
+        elif decision.forced:
+            if decision.adopt:
                 self.adopt()
             prepare.prepare_fork(self.layout)
         elif disk.position:
@@ -341,45 +355,15 @@ class Starter:
         )
 
 
-def base_in(hello: Json) -> Position | None:
-    """Where a new history was permitted to begin on this volume that has not been seen since."""
-    told = hello.get("base")
-    return Position(str(told["uuid"]), int(told["seqno"])) if isinstance(told, dict) else None
-
-
-def ordinals_in(answer: Json) -> frozenset[int]:
-    """The ordinals that the agent expects, from its answer."""
-    told = answer.get("ordinals")
-    return frozenset(int(o) for o in told) if isinstance(told, list) else frozenset()
-
-
-def addresses_in(answer: Json) -> dict[str, str]:
-    """Where pods are, as the agent has just found out; who is in the list must not hang on a second look at DNS."""
-    told = answer.get("addresses")
-    return {pod: str(address) for pod, address in told.items()} if isinstance(told, dict) else {}
-
-
-def donors_in(answer: Json) -> tuple[str, ...]:
-    """Whom to ask for the data first, from the agent's answer."""
-    told = answer.get("donors")
-    return tuple(str(pod) for pod in told) if isinstance(told, list) else ()
-
-
-def permits(verdict: Json) -> bool:
+def permits(decision: AgentDecision) -> bool:
     """Whether this pod may start its server."""
-    return bool(verdict.get("action"))
+    return decision.action is not None
 
 
-def let_go_first(verdict: Json) -> None:
-    """Where several pods are to join, wait for this one's turn; if a cluster is lost meanwhile, `take` tells."""
-    turn = verdict.get("turn")
-    if verdict["action"] == Action.JOIN and isinstance(turn, int):
-        time.sleep(JOIN_APART_S * min(turn, TURNS))
-
-
-def decides(verdict: Json) -> bool:
-    """Whether it is decided who starts first: this pod may start, or is bound by a promise, its own or another's."""
-    return permits(verdict) or (verdict["kind"] == "wait" and bool(verdict["term"]))
+def let_go_first(answer: AwaitAnswer) -> None:
+    """Where several pods are to join, wait for this one's turn; if a cluster is lost meanwhile, `take` notices."""
+    if answer.decision.action is Action.JOIN:
+        time.sleep(JOIN_APART_S * min(answer.turn, TURNS))
 
 
 def on_start(starter: Starter) -> None:
@@ -394,7 +378,7 @@ def on_start(starter: Starter) -> None:
         # Init containers run again when a pod's sandbox is made anew; `start` will look again in any case.
         starter.say("a server is alive on this volume: nothing to decide")
         return
-    client, _ = starter.permitted(lambda client: starter.wait(client, decides))
+    client, _ = starter.permitted(lambda client: starter.wait(client, lambda decision: decision.is_settled))
     # The lock first: when the connection ends, the agent looks whether anything still lives on the volume.
     os.close(starter.lock_fd)
     client.close()

@@ -1,17 +1,18 @@
-"""`galera-bootstrap adopt`: data that ran without this toolkit become the start of a cluster."""
+"""`galera-bootstrap adopt`: start a cluster from data that ran without this toolkit."""
 
 import sys
 
 import click
 
-from bootstrap.commands.admin.force import follow, show_members
+from bootstrap.commands.admin.force import EPOCH, follow, show_members
 from bootstrap.control import channel
+from bootstrap.control.override_messages import RequestOverride
 from bootstrap.errors import OverrideRefusedError
 from bootstrap.settings import current
 
 
 @click.command()
-@click.option("--epoch", type=int, help="The epoch that this command printed when it was asked without options.")
+@click.option("--epoch", type=EPOCH, help="The epoch that this command prints when it is run without options.")
 def command(*, epoch: int | None) -> None:
     """Start the cluster from this pod's datadir, which a server without this toolkit or a backup has left.
 
@@ -20,14 +21,15 @@ def command(*, epoch: int | None) -> None:
     the data get a new history.
     """
     client = channel.Client(current().agent_socket)
-    answer = client.ask("force", epoch=epoch, without=[], although=[], adopt=True)
-    if epoch is None:
-        show_members(answer)
-    if answer["refusal"]:
-        raise OverrideRefusedError(f"nothing is changed: {answer['refusal']}")
+    answer = client.ask(RequestOverride(epoch, adopt=True))
+    survey = answer.survey
+    if epoch is None and survey is not None:
+        show_members(survey)
+    if answer.refusal or survey is None:
+        raise OverrideRefusedError(f"nothing is changed: {answer.refusal}")
     if epoch is None:
         click.echo()
-        click.echo(f"To start a cluster from {answer['self']}:  {sys.argv[0]} adopt --epoch {answer['epoch']}")
+        click.echo(f"To start a cluster from {survey.pod}:  {sys.argv[0]} adopt --epoch {survey.epoch}")
         return
-    click.echo(f"epoch {epoch}: the word is in this pod's journal; asking all for their promise")
+    click.echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods to promise")
     follow(client, epoch)

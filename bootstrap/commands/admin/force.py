@@ -1,4 +1,4 @@
-"""`galera-bootstrap force`: the operator's word where the rules cannot find an answer."""
+"""`galera-bootstrap force`: an override where the rules cannot find an answer."""
 
 import sys
 import time
@@ -6,21 +6,24 @@ import time
 import click
 
 from bootstrap.control import channel
-from bootstrap.core.model.codec import Json
+from bootstrap.control.override_messages import OverrideAnswer, OverrideState, Progress, RequestOverride, SurveyAnswer
+from bootstrap.core.model.shapes import INT64_MAX
 from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.settings import current
 
 POLL_S = 0.5
-"""Between two questions for what has become of the word."""
+"""Between two questions what has become of the override."""
+
+EPOCH = click.IntRange(0, INT64_MAX)
 
 
 @click.command()
-@click.option("--epoch", type=int, help="The epoch that this command printed when it was asked without options.")
-@click.option("--accept-loss", is_flag=True, help="What only the pods named by the other options hold is given up.")
+@click.option("--epoch", type=EPOCH, help="The epoch that this command prints when it is run without options.")
+@click.option("--accept-loss", is_flag=True, help="Give up what only the pods named by the other options hold.")
 @click.option("--without", multiple=True, metavar="POD", help="A pod that does not answer and will not come back.")
 @click.option("--although-ahead", multiple=True, metavar="POD", help="A pod that answers and may hold more than this.")
 def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], although_ahead: tuple[str, ...]) -> None:
-    """Start the cluster from this pod's data although others are missing; run it in the pod that shall win.
+    """Start the cluster from this pod's data although others are missing; run it in the pod whose data shall stay.
 
     Without options nothing is changed: it shows what is known of every pod, what may be lost, and what to type.
     """
@@ -28,76 +31,75 @@ def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], a
     if epoch is None or not accept_loss:
         if epoch is not None or accept_loss:
             raise OverrideRefusedError("--epoch and --accept-loss belong together: run it without options first")
-        show(client.ask("force", epoch=None, without=[], although=[]))
+        show(client.ask(RequestOverride()))
         return
-    answer = client.ask("force", epoch=epoch, without=list(without), although=list(although_ahead))
-    if answer["refusal"]:
-        raise OverrideRefusedError(f"nothing was changed: {answer['refusal']}")
-    click.echo(f"epoch {epoch}: the word is in this pod's journal; asking all who answer for their promise")
+    answer = client.ask(RequestOverride(epoch, frozenset(without), frozenset(although_ahead)))
+    if answer.refusal:
+        raise OverrideRefusedError(f"nothing was changed: {answer.refusal}")
+    click.echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods that answer to promise")
     follow(client, epoch)
     advise(epoch)
 
 
-def show_members(told: Json) -> None:
-    """What is known of each pod."""
-    members = told.get("members")
-    for member in members if isinstance(members, list) else []:
-        click.echo(f"{member['name']}  {member['line']}")
+def show_members(survey: SurveyAnswer) -> None:
+    """Print what is known of each pod."""
+    for member in survey.members:
+        click.echo(f"{member.name}  {member.line}")
 
 
-def show(told: Json) -> None:
-    """What an operator must know before the word is said."""
-    show_members(told)
-    if told["refusal"]:
-        raise OverrideRefusedError(f"force would be refused: {told['refusal']}")
-    silent, ahead = listed(told, "unheard"), listed(told, "ahead")
+def show(answer: OverrideAnswer) -> None:
+    """Print what a human must know before an override; raises OverrideRefusedError if it would be refused."""
+    survey = answer.survey
+    if survey is not None:
+        show_members(survey)
+    if answer.refusal or survey is None:
+        raise OverrideRefusedError(f"force would be refused: {answer.refusal}")
     click.echo()
-    if silent:
+    if survey.unreachable:
         click.echo(
-            f"{', '.join(silent)} may hold commits that nobody else has: they would be given up. "
+            f"{', '.join(survey.unreachable)} may hold commits that no other pod has: they would be given up. "
             "Make sure that no server runs there any more: if one does, there will be two clusters."
         )
-    if ahead:
-        click.echo(f"{', '.join(ahead)}: what is beyond {told['base']} there would be given up. Better force there.")
-    click.echo(f"The new history would begin at {told['base']} of {told['self']}. Nothing is overwritten without")
-    click.echo("another word: a pod that comes back with more holds, until `galera-bootstrap discard` there.")
+    if survey.ahead:
+        click.echo(
+            f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there."
+        )
+    click.echo(f"The new history would begin at {survey.base} of {survey.pod}. Nothing is overwritten without")
+    click.echo("another override: a pod that comes back with more holds, until `galera-bootstrap discard` there.")
     click.echo()
-    words = [f"--epoch {told['epoch']} --accept-loss"]
-    words += [f"--without {name}" for name in silent] + [f"--although-ahead {name}" for name in ahead]
-    click.echo(f"If that is what you want:  {sys.argv[0]} force {' '.join(words)}")
-    advise(told["epoch"])
+    options = [f"--epoch {survey.epoch} --accept-loss"]
+    options += [f"--without {name}" for name in survey.unreachable]
+    options += [f"--although-ahead {name}" for name in survey.ahead]
+    click.echo(f"If that is what you want:  {sys.argv[0]} force {' '.join(options)}")
+    advise(survey.epoch)
 
 
 def follow(client: channel.Client, epoch: int) -> None:
-    """Tell what becomes of the word; raises WordVoidError when it comes to nothing."""
-    state = ""
+    """Print what becomes of the override, until this pod is Primary; raises OverrideVoidError when it has no effect."""
+    state = OverrideState.PENDING
     while True:
-        fate = client.ask("fate")
-        if fate.get("epoch") != epoch:
+        outcome = client.ask(Progress()).override
+        if outcome.epoch != epoch:
             raise OverrideVoidError(
-                f"the word for epoch {epoch} is gone: this pod's agent was restarted, or another word was said; "
-                "run it without options again"
+                f"the override for epoch {epoch} is gone: this pod's agent was restarted, or another override was "
+                "given; run it without options again"
             )
-        if fate["state"] == "void":
-            raise OverrideVoidError(f"the word for epoch {epoch} is void: {fate['line']}; run it without options again")
-        if fate["state"] != state:
-            state = str(fate["state"])
-            if state == "taken":
-                click.echo("all who answer have promised; the server starts")
-        if state == "primary":
-            click.echo(f"this pod is Primary; the new history is {fate['line']}")
+        if outcome.state is OverrideState.VOID:
+            raise OverrideVoidError(
+                f"the override for epoch {epoch} is void: {outcome.line}; run it without options again"
+            )
+        if outcome.state is not state:
+            state = outcome.state
+            if state is OverrideState.TAKEN:
+                click.echo("all pods that answer have promised; the server starts")
+        if state is OverrideState.PRIMARY:
+            click.echo(f"this pod is Primary; the new history is {outcome.line}")
             return
         time.sleep(POLL_S)
 
 
-def listed(told: Json, key: str) -> list[str]:
-    """A list of names in the answer."""
-    names = told.get(key)
-    return [str(name) for name in names] if isinstance(names, list) else []
-
-
-def advise(epoch: object) -> None:
-    """What must be done with the configuration afterwards, and why."""
+def advise(epoch: int) -> None:
+    """Print what must be done with the configuration afterwards, and why."""
     click.echo(
         f"Then set GALERA_BOOTSTRAP_MIN_EPOCH={epoch} for all pods: if only disks of the old history ever come back "
         "together, they must not start it again."

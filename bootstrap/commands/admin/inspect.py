@@ -1,4 +1,4 @@
-"""`galera-bootstrap inspect`: what is on the datadir."""
+"""`galera-bootstrap inspect`: what the datadir holds."""
 
 import json
 import os
@@ -20,10 +20,10 @@ from bootstrap.storage.layout import Layout
 @click.command()
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(output: str) -> None:
-    """Tell class and position of this pod's datadir; no server may be running on it.
+    """Show class and position of this pod's datadir; no server may be running on it.
 
     The position comes from the server's own recovery, as at every start (`mariadbd --wsrep-recover`).
-    While it runs, the agent sees a held lock and soon tells its peers that this pod is unknown: decisions wait for it.
+    While it runs, the agent sees a held lock and soon reports to its peers that this pod is unknown: decisions wait.
     """
     settings = current()
     layout = Layout(settings.data_root)

@@ -14,21 +14,23 @@ from bootstrap.starter.session import starter
 
 
 @click.command()
-@click.option("--diff", is_flag=True, help="Show what would change in the file that is there; exit code 1 if anything.")
+@click.option(
+    "--diff", is_flag=True, help="Show what would change in the file that is there; exit code 1 if anything would."
+)
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
-    it = starter(current(), logger("render"))
-    listed = pod_config.members(it.settings, it.directory, range(it.settings.replicas))
-    text = render(pod_config.cnf(it.settings, it.secrets.cluster_id, listed))
+    pod = starter(current(), logger("render"))
+    members = pod_config.members(pod.settings, pod.directory, range(pod.settings.replicas))
+    text = render(pod_config.cnf(pod.settings, pod.secrets.cluster_id, members))
     if not diff:
-        click.echo(hidden(text), nl=False)
+        click.echo(hide_password(text), nl=False)
         return
-    old = it.settings.cnf.read_text() if it.settings.cnf.exists() else ""
+    old = pod.settings.cnf.read_text() if pod.settings.cnf.exists() else ""
     lines = list(difflib.unified_diff(old.splitlines(), text.splitlines(), "now", "new", lineterm=""))
-    click.echo(hidden("\n".join(lines)))
+    click.echo(hide_password("\n".join(lines)))
     sys.exit(1 if lines else 0)
 
 
-def hidden(text: str) -> str:
-    """The text without the password of state transfers: what is shown ends up in tickets."""
+def hide_password(text: str) -> str:
+    """Return the text without the password of state transfers: people copy this output into tickets."""
     return re.sub(r'(?m)(wsrep_sst_auth = "\w+:).*"$', r'\1********"', text)

@@ -8,4 +8,4 @@ from bootstrap import entrypoints
 @click.command()
 def command() -> None:
     """Answer the peers' agents, decide, and give permissions; runs until it is stopped."""
-    entrypoints.agent()
+    entrypoints.run_agent()

@@ -11,17 +11,19 @@ from bootstrap.settings import of_the_set
 
 @click.command()
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="The folder of the backups.")
-@click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="How many complete ones stay.")
+@click.option(
+    "--keep", type=click.IntRange(1), default=7, show_default=True, help="Number of complete backups to keep."
+)
 @click.option("--of", default="mysql", show_default=True, metavar="NAME", help="The StatefulSet.")
 @click.option(
     "--sparing",
     metavar="POD",
-    help="The member that is not copied from while another one can be: the writer. Default: the lowest ordinal.",
+    help="The member to copy from only if there is no other one: the writer. Default: the lowest ordinal.",
 )
 def command(*, to: Path, keep: int, of: str, sparing: str | None) -> None:
-    """Copy all data of the cluster into a folder, by a full state transfer to a guest; prove that the copy is whole.
+    """Copy all data of the cluster into a folder, by a full state transfer to a guest; check that the copy is whole.
 
-    Nothing of an earlier backup is touched before the new one is complete.
+    Earlier backups are not touched before the new one is complete.
     """
     die_by_signal()
     backup(of_the_set(of), Order(to, keep, f"{of}-0" if sparing is None else sparing), logger("backup"))

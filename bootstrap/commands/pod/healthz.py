@@ -1,16 +1,16 @@
-"""`galera-bootstrap healthz`: the probes by the agent's socket, for containers where no port is wanted."""
+"""`galera-bootstrap healthz`: the probes through the agent's socket, for pods that shall open no port for them."""
 
 import sys
 
 import click
 
 from bootstrap.control import channel
-from bootstrap.core.model.codec import Json
+from bootstrap.control.pod_messages import Health
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.settings import current
 
 TIMEOUT_S = 2.0
-"""For the agent's answer: it waits for nothing, so a later one is a sign of trouble by itself."""
+"""For the agent's answer: the agent waits for nothing, so a later answer is a sign of trouble by itself."""
 
 
 @click.command()
@@ -19,14 +19,12 @@ TIMEOUT_S = 2.0
 def command(question: str) -> None:
     """Exit with 0 for yes and 1 for no; print the answer in one line."""
     try:
-        told = channel.Client(current().agent_socket, TIMEOUT_S).ask("health")
+        health = channel.Client(current().agent_socket, TIMEOUT_S).ask(Health())
     except AgentUnreachableError as exc:
         click.echo(f"unknown: {exc}")
         sys.exit(1)
-    click.echo(answer(told, question))
-    sys.exit(0 if told[question] else 1)
-
-
-def answer(told: Json, question: str) -> str:
-    """The agent's answer in a word."""
-    return str(told["word"]) if question == "ready" else "live" if told["live"] else "stuck"
+    if question == "ready":
+        click.echo(health.readiness)
+        sys.exit(0 if health.ready else 1)
+    click.echo("live" if health.live else "stuck")
+    sys.exit(0 if health.live else 1)

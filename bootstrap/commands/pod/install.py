@@ -15,10 +15,12 @@ FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.option("--work-dir", type=FOLDER, required=True, help="Volume that gets the tools; may hold older ones.")
-@click.option("--config", type=FOLDER, help="Volume that is to be /etc/mysql: gets conf.d and a my-galera.cnf.")
-@click.option("--tools", type=FOLDER, help="The self-contained tools to copy; default: those that this program is of.")
+@click.option("--config", type=FOLDER, help="Volume that will be /etc/mysql: gets conf.d and a my-galera.cnf.")
+@click.option(
+    "--tools", type=FOLDER, help="The self-contained tools to copy; default: the tools that this program belongs to."
+)
 def command(*, work_dir: Path, config: Path | None, tools: Path | None) -> None:
-    """Copy peer-finder and galera-bootstrap into a volume, from where they run in any image of the pod."""
+    """Copy peer-finder and galera-bootstrap into a volume; from there they run in any image of the pod."""
     die_by_signal()
     say = logger("install")
     release = install((tools or own_tools()).absolute(), work_dir.absolute(), version("peerfinder"), say)
@@ -29,7 +31,7 @@ def command(*, work_dir: Path, config: Path | None, tools: Path | None) -> None:
 
 
 def own_tools() -> Path:
-    """The folder of the self-contained program that runs now; raises InstallFailedError when it is not one."""
+    """Return the folder of the self-contained program that runs now; raises InstallFailedError when it is not one."""
     if not getattr(sys, "frozen", False):
-        raise InstallFailedError("this galera-bootstrap needs its Python around it: run the tool image, or say --tools")
+        raise InstallFailedError("this galera-bootstrap is not self-contained: run the tool image, or give --tools")
     return Path(sys.executable).parent

@@ -1,11 +1,11 @@
-"""`galera-bootstrap leave`: what a pod does before its server is told to stop, as its preStop hook."""
+"""`galera-bootstrap leave`: what a pod does before its server is stopped, as its preStop hook."""
 
 import time
 
 import click
 
 from bootstrap.control import channel
-from bootstrap.core.model.codec import Json
+from bootstrap.control.pod_messages import Leave, LeaveAnswer
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.settings import current
 
@@ -13,7 +13,10 @@ POLL_S = 0.5
 """Between two questions to the agent."""
 
 SHORT_S = 2.0
-"""For the agent's answer: it waits for nothing."""
+"""For the agent's answer: the agent waits for nothing."""
+
+UNKNOWN = LeaveAnswer(reason="", serving=True)
+"""In place of an answer: no reason to stay, but a server may run."""
 
 
 @click.command()
@@ -22,19 +25,19 @@ SHORT_S = 2.0
 def command(at_least: float, at_most: float) -> None:
     """Wait until clients are sent elsewhere, and as long as others join this member; for a preStop hook.
 
-    The first time is for Services and proxies, the second one a bound: then it ends whatever others do.  Exit code 0.
-    The agent's log tells for whom it waits.  Where no server runs yet there is nobody to wait for.
+    The first time is for Services and proxies.  The second is a bound: after it the command ends, whatever the other
+    pods do.  Exit code 0.  The agent logs for which pods it waits.  If no server runs yet, it does not wait.
     """
     begun = time.monotonic()
-    if not told().get("serving", True):
+    if not ask_agent().serving:
         return
-    while (waited := time.monotonic() - begun) < at_least or (waited < at_most and told().get("reason")):
+    while (waited := time.monotonic() - begun) < at_least or (waited < at_most and ask_agent().reason):
         time.sleep(POLL_S)
 
 
-def told() -> Json:
-    """The agent's answer; empty when there is none: then nobody is named to stay for."""
+def ask_agent() -> LeaveAnswer:
+    """Return the agent's answer, or UNKNOWN if there is none."""
     try:
-        return channel.Client(current().agent_socket, SHORT_S).ask("leave")
+        return channel.Client(current().agent_socket, SHORT_S).ask(Leave())
     except AgentUnreachableError:
-        return {}
+        return UNKNOWN

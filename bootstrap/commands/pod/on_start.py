@@ -7,8 +7,8 @@ from bootstrap import entrypoints
 
 @click.command()
 def command() -> None:
-    """Read peers on stdin, write my-galera.cnf, report the datadir, and end when it is decided who starts first.
+    """Read peers on stdin, write my-galera.cnf, report the datadir, and end when it is decided which pod starts first.
 
-    The peers only add to the expected members in my-galera.cnf: they never decide anything.
+    The peers only add to the expected members in my-galera.cnf; no decision uses them.
     """
-    entrypoints.on_start()
+    entrypoints.run_on_start()

@@ -16,7 +16,7 @@ from bootstrap.settings import current
 def command(*, root: Path, name: str, ordinal: int) -> None:
     """Put a backup on the empty volume of one pod, as the start of a new history.
 
-    Nothing is restored over data, nor while another pod has any; the line says so.
+    Nothing is restored over data, or while another pod has any; then one line says so.
     """
     die_by_signal()
     restore(current(), Order(root, name, ordinal), logger("restore"))

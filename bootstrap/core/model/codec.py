@@ -1,34 +1,46 @@
 """Values as JSON, and back: driven by the fields of the dataclasses, so that no field can be forgotten.
 
 `dump` makes JSON values of any value of `core/model`; `load` reads them back and refuses whole what is not of the right
-shape.  A key is a field's name.  Numbers are bounded (0 to 2^63-1 unless the field says otherwise), texts are printable
-and at most MAX_TEXT long, and `shapes` narrows both.  Unknown keys are ignored, so that an agent understands the answer
-of a newer one; a missing key makes the message invalid.
+shape.  A key is the field's name, or what `json_key` makes it.  Numbers are bounded (0 to 2^63-1 unless the field says
+otherwise), texts are printable and at most MAX_TEXT long, and `shapes` narrows or widens both.  Unknown keys are
+ignored, so that an agent understands the answer of a newer one; a missing key makes the message invalid.
 """
 
 import json
+import math
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from bootstrap.core.model.shapes import INT64_MAX, MAX_TEXT, Pattern, Range
+from bootstrap.core.model.shapes import INT64_MAX, MAX_TEXT, Pattern, Range, Unbounded
 
 Json = dict[str, object]
 T = TypeVar("T")
 Load = Callable[[object], Any]
+
+_KEY = "key"
+"""Where a field's metadata has its key."""
 
 
 class MessageInvalidError(ValueError):
     """A message or file is not what this program writes."""
 
 
+def json_key(key: str) -> dict[str, str]:
+    """Give a field another key in JSON, one that cannot be a name in Python.
+
+    `data_class: DataClass = field(metadata=json_key("class"))`
+    """
+    return {_KEY: key}
+
+
 def dump(value: object) -> Any:  # noqa: ANN401  # JSON values are of many types
     """The value as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: dump(getattr(value, field.name)) for field in fields(value)}
+        return {_key(one): dump(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, frozenset):
         return sorted(dump(item) for item in value)
     if isinstance(value, tuple | list):
@@ -58,6 +70,11 @@ def decode(kind: type[T], raw: bytes) -> T:
     return load(kind, value)
 
 
+def _key(one: Field[Any]) -> str:
+    key: str = one.metadata.get(_KEY, one.name)
+    return key
+
+
 @cache
 def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's forms
     """How to read a value of this type; made once for each."""
@@ -68,7 +85,7 @@ def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's fo
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _shaped(*arguments)
-    if origin is UnionType:
+    if origin in (UnionType, Union):
         (inner,) = (_loader(argument) for argument in arguments if argument is not NoneType)
         return lambda value: None if value is None else inner(value)
     if origin is tuple and arguments[-1] is not Ellipsis:
@@ -81,19 +98,19 @@ def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's fo
 
 
 def _object(kind: Any) -> Load:  # noqa: ANN401  # a dataclass
-    loaders = {field.name: _loader(field.type) for field in fields(kind)}  # type: ignore[arg-type]  # as above
+    loaders = [(one.name, _key(one), _loader(one.type)) for one in fields(kind)]  # type: ignore[arg-type]  # as above
 
     def load_object(value: object) -> object:
         if not isinstance(value, dict):
             raise MessageInvalidError(f"it is not a {kind.__name__}")
         found = {}
-        for name, loader in loaders.items():
-            if name not in value:
-                raise MessageInvalidError(f"{name} is missing")
+        for name, key, loader in loaders:
+            if key not in value:
+                raise MessageInvalidError(f"{key} is missing")
             try:
-                found[name] = loader(value[name])
+                found[name] = loader(value[key])
             except MessageInvalidError as exc:
-                raise MessageInvalidError(f"{name}: {exc}") from exc
+                raise MessageInvalidError(f"{key}: {exc}") from exc
         return kind(**found)
 
     return load_object
@@ -135,9 +152,11 @@ def _mapping(loader: Load) -> Load:
     return load_mapping
 
 
-def _shaped(kind: type, shape: Range | Pattern) -> Load:
+def _shaped(kind: type, shape: Range | Pattern | Unbounded) -> Load:
     if isinstance(shape, Range):
         return lambda value: _number(value, shape)
+    if isinstance(shape, Unbounded):
+        return _string
     plain = _plain(kind)
 
     def load_text(value: object) -> object:
@@ -153,6 +172,8 @@ def _plain(kind: type) -> Load:
     """A number or a text, or what needs no more than the right type."""
     if kind is int:
         return lambda value: _number(value, Range(0, INT64_MAX))
+    if kind is float:
+        return _float
     if kind is str:
         return _text
     if kind is object:
@@ -175,9 +196,20 @@ def _number(value: object, bounds: Range) -> int:
     return value
 
 
-def _text(value: object) -> str:
+def _float(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise MessageInvalidError("it is not a finite number")
+    return float(value)
+
+
+def _string(value: object) -> str:
     if not isinstance(value, str):
         raise MessageInvalidError("it is not a str")
+    return value
+
+
+def _text(value: object) -> str:
+    value = _string(value)
     if len(value) > MAX_TEXT or not value.isprintable():
         raise MessageInvalidError(f"it has more than {MAX_TEXT} characters, or control characters")
     return value

@@ -32,6 +32,11 @@ class Pattern:
     regex: re.Pattern[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Unbounded:
+    """Texts of any length with any characters."""
+
+
 Count = Annotated[int, Range(0, INT64_MAX)]
 """What a plain `int` field means, too: terms, epochs, sizes."""
 
@@ -52,3 +57,6 @@ Token = Annotated[str, Pattern(re.compile(r"[!-~]{0,80}"))]
 
 PodName = Annotated[str, Pattern(re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?"))]
 """The name of a pod of a StatefulSet: an RFC 1123 label and the ordinal."""
+
+Prose = Annotated[str, Unbounded()]
+"""A text for people from this pod's own agent: it may name every pod of a large set.  Never for what a peer sends."""

@@ -20,6 +20,7 @@ from bootstrap.agent.ports import Answer, Ports
 from bootstrap.agent.promises import answer_prepare
 from bootstrap.agent.round import run_round
 from bootstrap.agent.starters import arrive, leave, report, take
+from bootstrap.control.override_messages import RequestOverride
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.decision.streaks import STUCK_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position, View
@@ -457,21 +458,16 @@ class Fleet:
         agent = pod.agent
         if agent is None or pod.turning or self.depth:
             return
-        told = admin_requests.request_override(agent, admin_requests.OverrideRequest())
-        if told["refusal"] or pod.agent is not agent:
+        question = admin_requests.request_override(agent, RequestOverride())
+        survey = question.survey
+        if question.refusal or survey is None or pod.agent is not agent:
             return
-        unheard, ahead = told["unheard"], told["ahead"]
-        assert isinstance(unheard, list)
-        assert isinstance(ahead, list)
-        for name in unheard:
+        for name in survey.unreachable:
             self.kill_pod(self.named(name))
-        assert isinstance(told["epoch"], int)
-        answer = admin_requests.request_override(
-            agent, admin_requests.OverrideRequest(told["epoch"], frozenset(unheard), frozenset(ahead))
-        )
-        if not answer["refusal"]:
+        request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
+        if not admin_requests.request_override(agent, request).refusal:
             self.said += 1
-            pod.given_up = frozenset(unheard)
+            pod.given_up = frozenset(survey.unreachable)
 
     def raise_floor(self, epoch: int) -> None:
         """As `force` tells to do when it has succeeded; in truth that takes a restart of each pod."""

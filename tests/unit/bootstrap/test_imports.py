@@ -41,8 +41,11 @@ def test_a_starter_has_not_imported_what_only_an_agent_needs(words: tuple[str, .
     """Each container of a pod waits for the end of such an import."""
     loaded = loaded_by(*words)
 
-    assert "bootstrap.starter.session" in loaded
+    assert {"bootstrap.starter.session", "bootstrap.control.starter_messages"} <= loaded
     more = {
+        "bootstrap.control.override_messages",
+        "bootstrap.control.pod_messages",
+        "bootstrap.control.status_messages",
         "bootstrap.network.client",
         "http.client",
         "http.server",

@@ -1,4 +1,4 @@
-"""Which words start a container's program straight, and which are understood by the command line."""
+"""Which words start a container's program directly, and which ones need the command line."""
 
 import subprocess
 import sys
@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from bootstrap import entrypoints
-from bootstrap.main import straight
+from bootstrap.main import find_entrypoint
 
 
-def test_the_words_of_the_manifests_start_straight() -> None:
-    assert straight(("agent",)) is entrypoints.agent
-    assert straight(("on-start",)) is entrypoints.on_start
-    assert straight(("start", "--", "mariadbd", "--defaults-file=x")) is not None
+def test_the_words_of_the_manifests_start_directly() -> None:
+    assert find_entrypoint(("agent",)) is entrypoints.run_agent
+    assert find_entrypoint(("on-start",)) is entrypoints.run_on_start
+    assert find_entrypoint(("start", "--", "mariadbd", "--defaults-file=x")) is not None
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,17 @@ def test_the_words_of_the_manifests_start_straight() -> None:
         ("status",), ("Agent",),
     ],
 )  # fmt: skip
-def test_all_else_is_looked_at(words: tuple[str, ...]) -> None:
-    assert straight(words) is None
+def test_all_other_words_need_the_command_line(words: tuple[str, ...]) -> None:
+    assert find_entrypoint(words) is None
 
 
 @pytest.mark.parametrize("words", [("agent",), ("on-start",), ("start", "--", "mariadbd")])
 def test_both_ways_lead_to_the_same_end(words: tuple[str, ...]) -> None:
-    """Here to the complaint about a missing setting."""
-    code = "import sys; from bootstrap import main; main.straight = lambda words: None; main.main()"
-    straight_on, by_click = (
+    """Here that is the error about a missing setting."""
+    code = "import sys; from bootstrap import main; main.find_entrypoint = lambda words: None; main.main()"
+    directly, by_click = (
         subprocess.run([sys.executable, *how, *words], env={}, capture_output=True, text=True, check=False)
         for how in (("-m", "bootstrap"), ("-c", code))
     )
-    assert (straight_on.returncode, straight_on.stderr) == (by_click.returncode, by_click.stderr)
-    assert straight_on.returncode == 15
+    assert (directly.returncode, directly.stderr) == (by_click.returncode, by_click.stderr)
+    assert directly.returncode == 15

@@ -1,15 +1,15 @@
-"""After an operator's word: pods that die before their journal tells what their disk holds, or are bound elsewhere."""
+"""After an override: pods that die before their journal knows what their disk holds, or are bound elsewhere."""
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.promises import abandon, bind
+from bootstrap.control.override_messages import RequestOverride
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
@@ -26,7 +26,7 @@ from tests.unit.bootstrap.agent.test_agent import agent_of, alive, restart, roun
 CRASHED = DataClass.CRASHED
 
 JOINER = frozen(0, 7, CRASHED, uuid=B, epoch=1, joining=True)
-"""Its full transfer of the new history had ended, and it was killed before its journal said so."""
+"""Its full transfer of the new history had ended, and it was killed before that was in its journal."""
 MEMBER = frozen(1, 7, CRASHED, uuid=B, epoch=4, lineage=(A_TO_B,))
 OLD = frozen(2, 5, epoch=1)
 
@@ -38,48 +38,48 @@ def fleet() -> Iterator[Fleet]:
     made.close()
 
 
-def ask(asked: Facts, winner: Facts, term: int = 9) -> Promise | Refusal:
-    """A request of this winner, as it knows itself, to a pod that knows these facts."""
-    promise = Promise(term, winner.own.ordinal, winner.own.boot_id)
-    return consider(Prepare(promise, winner.own, asked.own.boot_id, asked.own.disk or Disk(CRASHED)), asked)
+def ask(asked: Facts, candidate: Facts, term: int = 9) -> Promise | Refusal:
+    """A request of this candidate, as it knows itself, to a pod that knows these facts."""
+    promise = Promise(term, candidate.own.ordinal, candidate.own.boot_id)
+    return consider(Prepare(promise, candidate.own, asked.own.boot_id, asked.own.disk or Disk(CRASHED)), asked)
 
 
 # A joiner whose journal does not know the history on its disk yet.
 
 
-def test_who_has_not_learnt_where_its_history_comes_from_may_start_it_all_the_same() -> None:
-    winner, old = seen_by(JOINER, MEMBER, OLD), seen_by(OLD, JOINER, MEMBER)
-    assert isinstance(decide(winner), Bootstrap)
-    assert ask(old, winner) == Promise(9, 0, "boot-0")
+def test_a_pod_that_does_not_know_the_origin_of_its_history_may_still_start_it() -> None:
+    candidate, old = seen_by(JOINER, MEMBER, OLD), seen_by(OLD, JOINER, MEMBER)
+    assert isinstance(decide(candidate), Bootstrap)
+    assert ask(old, candidate) == Promise(9, 0, "boot-0")
 
 
-def test_nobody_promises_against_its_data_when_nobody_knows_of_a_fork() -> None:
+def test_no_pod_promises_against_its_data_when_no_pod_knows_of_a_fork() -> None:
     unaware = replace(MEMBER, lineage=())
     answer = ask(seen_by(OLD, JOINER, unaware), seen_by(JOINER, unaware, OLD))
     assert isinstance(answer, Refusal)
     assert "ahead" in answer.reason
 
 
-def test_a_joiner_is_of_the_epoch_of_those_whom_it_joined() -> None:
-    winner = replace(seen_by(JOINER, MEMBER, OLD), min_epoch=4)
-    assert isinstance(decide(winner), Bootstrap)
-    assert ask(replace(seen_by(OLD, JOINER, MEMBER), min_epoch=4), winner) == Promise(9, 0, "boot-0")
+def test_a_joiner_has_the_epoch_of_the_members_that_it_joined() -> None:
+    candidate = replace(seen_by(JOINER, MEMBER, OLD), min_epoch=4)
+    assert isinstance(decide(candidate), Bootstrap)
+    assert ask(replace(seen_by(OLD, JOINER, MEMBER), min_epoch=4), candidate) == Promise(9, 0, "boot-0")
 
 
 @pytest.mark.parametrize("best", [replace(JOINER, joining=False), replace(JOINER, epoch=3)])
-def test_nobody_else_is(best: PodState) -> None:
+def test_no_other_pod_has_it(best: PodState) -> None:
     member = replace(MEMBER, epoch=3 if best.joining else 4)
     facts = replace(seen_by(best, replace(member, disk=Disk(CRASHED, Position(B, 6))), OLD), min_epoch=4)
     assert isinstance(decide(facts), Hold)
     assert isinstance(ask(replace(seen_by(OLD, best, member), min_epoch=4), facts), Refusal)
 
 
-def test_what_is_part_of_a_history_whose_origin_another_pod_knows_is_not_ahead() -> None:
+def test_data_of_a_history_whose_origin_another_pod_knows_are_not_ahead() -> None:
     assert survey_pods(seen_by(JOINER, MEMBER, OLD)).ahead == frozenset()
     assert survey_pods(seen_by(JOINER, replace(MEMBER, lineage=()), OLD)).ahead == {2}
 
 
-def test_who_is_let_join_remembers_where_that_history_comes_from(fleet: Fleet) -> None:
+def test_a_pod_that_may_join_remembers_the_origin_of_that_history(fleet: Fleet) -> None:
     """Its journal is written again only once it is Synced, and it may be the only one that is left by then."""
     first, second, third = alive(fleet)
     fleet.power_cut()
@@ -94,7 +94,7 @@ def test_who_is_let_join_remembers_where_that_history_comes_from(fleet: Fleet) -
 
 
 def force(fleet: Fleet, pod: Pod) -> None:
-    """The word is taken, and everybody who answers has promised."""
+    """The override is accepted, and all pods that answer have promised."""
     for other in fleet.pods:
         fleet.restart_agent(other)
         fleet.begin(other)
@@ -105,13 +105,13 @@ def force(fleet: Fleet, pod: Pod) -> None:
     rounds(fleet, 2)
 
 
-# A promise to a pod that is gone, beside a cluster that an operator has started without both.
+# A promise to a pod that is gone, beside a cluster that a human has started without both.
 
 
 BOUND = frozen(2, 5, promise=Promise(5, 0, "boot-0"))
 
 
-def test_who_is_bound_to_a_pod_that_is_gone_holds_beside_an_older_primary() -> None:
+def test_a_pod_that_is_bound_to_a_lost_pod_holds_beside_an_older_primary() -> None:
     decision = decide(seen_by(BOUND, 0, running(1, epoch=4)))
     assert isinstance(decision, Hold)
     assert decision.rule == "promised"
@@ -121,9 +121,9 @@ def test_who_is_bound_to_a_pod_that_is_gone_holds_beside_an_older_primary() -> N
 @pytest.mark.parametrize(
     "facts",
     [seen_by(BOUND, 0, frozen(1)), seen_by(BOUND, busy(0, frozen(0).phase), running(1, epoch=4))],
-    ids=["no Primary is known", "the winner answers"],
+    ids=["no Primary is known", "the candidate answers"],
 )
-def test_it_waits_else(facts: Facts) -> None:
+def test_otherwise_it_waits(facts: Facts) -> None:
     assert isinstance(decide(facts), Wait)
 
 
@@ -147,34 +147,34 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     assert second.server == "Primary"
 
 
-# Who is asked for a promise by a word, and who is given up by it.
+# Which pods an override asks for a promise, and which ones it gives up.
 
 
-def test_nobody_promises_by_a_word_before_it_has_itself_asked_whom_the_word_gives_up() -> None:
-    winner = seen_by(spoken(frozen(1, 9), 2), frozen(0, 5), 2)
-    assert ask(seen_by(frozen(0, 5), winner.own, 2), winner) == Promise(9, 1, "boot-1")
-    answer = ask(seen_by(frozen(0, 5), winner.own), winner)
+def test_no_pod_promises_for_an_override_before_it_has_itself_asked_the_pods_that_are_given_up() -> None:
+    candidate = seen_by(spoken(frozen(1, 9), 2), frozen(0, 5), 2)
+    assert ask(seen_by(frozen(0, 5), candidate.own, 2), candidate) == Promise(9, 1, "boot-1")
+    answer = ask(seen_by(frozen(0, 5), candidate.own), candidate)
     assert isinstance(answer, Refusal)
     assert "galera-2" in answer.reason
 
 
-def test_no_word_is_taken_against_a_pod_that_was_not_asked_yet() -> None:
-    heard_of = frozen(1, expected=frozenset({0, 1, 2, 3}))
-    found = survey_pods(seen_by(frozen(0), heard_of, 2))
+def test_no_override_is_accepted_against_a_pod_that_was_not_asked_yet() -> None:
+    new_pod = frozen(1, expected=frozenset({0, 1, 2, 3}))
+    found = survey_pods(seen_by(frozen(0), new_pod, 2))
     assert "galera-3 has not been asked yet" in found.refusal
-    assert survey_pods(seen_by(frozen(0), heard_of, 2, 3)).refusal == ""
+    assert survey_pods(seen_by(frozen(0), new_pod, 2, 3)).refusal == ""
 
 
-def test_the_operator_is_told_of_every_volume_that_is_gone() -> None:
+def test_the_survey_shows_every_volume_that_is_gone() -> None:
     member = frozen(0, volumes=((1, "volume-1"), (2, "before")))
     found = survey_pods(seen_by(member, blank(1, was_synced=True), blank(2)))
-    told = dict(found.lines)
-    assert "what it held is gone" in told["galera-1"]
-    assert "what it held is gone" in told["galera-2"]
+    lines = dict(found.lines)
+    assert "what it held is gone" in lines["galera-1"]
+    assert "what it held is gone" in lines["galera-2"]
     assert found.data_lost == {1, 2}
 
 
-def test_a_word_that_was_given_up_is_not_spoken_again_when_the_journal_could_not_be_written(fleet: Fleet) -> None:
+def test_an_abandoned_override_is_not_used_again_when_the_journal_could_not_be_written(fleet: Fleet) -> None:
     first, _, third = alive(fleet)
     fleet.power_cut()
     fleet.lose(third)
@@ -184,7 +184,7 @@ def test_a_word_that_was_given_up_is_not_spoken_again_when_the_journal_could_not
     shutil.rmtree(agent.persistence.journal.path.parent)
     agent.persistence.journal.path.parent.touch()
     abandon(agent, "for a reason")
-    assert agent.durable.promise is not None  # it could not be forgotten
+    assert agent.durable.promise is not None  # it could not be removed
     assert not agent.pod_state().override
 
 
@@ -203,11 +203,11 @@ def test_the_members_of_an_old_history_are_forgotten_with_it_and_not_later(
     agent = agent_of(first)
     write = agent.persistence.journal.write
 
-    def watched(memory: PersistentState, **changes: object) -> PersistentState:
+    def write_and_watch(memory: PersistentState, **changes: object) -> PersistentState:
         written.append(write(memory, **changes))
         return written[-1]
 
-    monkeypatch.setattr(agent.persistence.journal, "write", watched)
+    monkeypatch.setattr(agent.persistence.journal, "write", write_and_watch)
     for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
         step(first)
     changed = [memory for memory in written if memory.history_uuid != old.history_uuid]
@@ -215,7 +215,7 @@ def test_the_members_of_an_old_history_are_forgotten_with_it_and_not_later(
     assert all(2 not in dict(memory.volumes) for memory in changed)
 
 
-def test_what_a_disk_tells_is_learnt_as_soon_as_it_can_be_written(
+def test_the_history_on_a_disk_is_remembered_as_soon_as_it_can_be_written(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _, third = alive(fleet)
@@ -227,13 +227,13 @@ def test_what_a_disk_tells_is_learnt_as_soon_as_it_can_be_written(
     agent = agent_of(first)
     assert agent.durable.lineage[-1].uuid == ""
     with monkeypatch.context() as full:
-        full.setattr(agent.persistence.journal, "write", unwritable)
+        full.setattr(agent.persistence.journal, "write", refuse_to_write)
         fleet.report(first)
     fleet.round(first)
     assert agent.durable.lineage[-1].uuid == agent.durable.history_uuid == first.uuid
 
 
-def unwritable(*_: object, **__: object) -> PersistentState:
+def refuse_to_write(*_: object, **__: object) -> PersistentState:
     raise JournalUnwritableError("full")
 
 
@@ -241,7 +241,7 @@ def unwritable(*_: object, **__: object) -> PersistentState:
 
 
 def test_a_member_whose_volume_only_an_interrupted_joiner_remembers_is_missed() -> None:
-    """The oldest disk has never met it; the joiner was let join because that one held everything."""
+    """The oldest disk has never seen it; the joiner was permitted to join because that disk held everything."""
     oldest, emptied = frozen(0, 5, volumes=((2, "volume-2"),)), blank(1)
     joiner = blank(2, DataClass.SST_INTERRUPTED, joining=True, volumes=((1, "before"),))
     decision = decide(seen_by(oldest, emptied, joiner))
@@ -251,32 +251,33 @@ def test_a_member_whose_volume_only_an_interrupted_joiner_remembers_is_missed() 
     assert isinstance(decide(seen_by(oldest, emptied, unchanged)), Bootstrap)
 
 
-def test_a_fork_that_is_only_permitted_says_nothing() -> None:
+def test_a_fork_that_is_only_permitted_proves_nothing() -> None:
     pending = replace(MEMBER, lineage=(Fork(A, 5, 4),), disk=Disk(CRASHED, Position(B, 7)))
     assert isinstance(decide(seen_by(JOINER, pending, OLD)), Hold)
 
 
-# The next starter takes over while a word is alive.
+# The next starter takes over while an override is pending.
 
 
-def left_after_a_word(fleet: Fleet) -> tuple[Pod, Agent]:
-    """An operator has said that a new history begins without the pod that nobody hears; then the starter has ended."""
+def end_starter_after_override(fleet: Fleet) -> tuple[Pod, Agent]:
+    """Give an override without the pod that does not answer; then end the starter."""
     waiting(fleet, 5, 9, 9)
     fleet.isolated = {fleet.pods[2]}
     rounds(fleet)
     pod = fleet.pods[1]
     agent = agent_of(pod)
-    told: dict[str, Any] = admin_requests.request_override(agent, admin_requests.OverrideRequest())
-    said = admin_requests.OverrideRequest(told["epoch"], frozenset(told["unheard"]), frozenset(told["ahead"]))
-    assert admin_requests.request_override(agent, said)["refusal"] == ""
+    survey = admin_requests.request_override(agent, RequestOverride()).survey
+    assert survey is not None
+    request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
+    assert admin_requests.request_override(agent, request).refusal == ""
     assert agent.active_override is not None
     fleet.leave(pod)
     return pod, agent
 
 
-def test_a_word_waits_while_the_next_starter_has_the_lock_and_has_not_said_so(fleet: Fleet) -> None:
-    pod, agent = left_after_a_word(fleet)
-    pod.starter = -1  # the lock is taken, and the agent has not been told
+def test_an_override_waits_while_the_next_starter_has_the_lock_and_has_not_said_hello(fleet: Fleet) -> None:
+    pod, agent = end_starter_after_override(fleet)
+    pod.starter = -1  # the lock is taken, and the agent does not know it yet
     fleet.round(pod)
     assert agent.pod_state().phase is Phase.UNKNOWN
 
@@ -288,8 +289,8 @@ def test_a_word_waits_while_the_next_starter_has_the_lock_and_has_not_said_so(fl
     assert agent.result.decision.forced
 
 
-def test_a_word_is_void_when_the_next_starter_finds_something_else(fleet: Fleet) -> None:
-    pod, agent = left_after_a_word(fleet)
+def test_an_override_is_void_when_the_next_starter_finds_something_else(fleet: Fleet) -> None:
+    pod, agent = end_starter_after_override(fleet)
     pod.log.append(99)
     fleet.begin(pod)
     fleet.report(pod)

@@ -5,14 +5,34 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from bootstrap.control.channel import MAX_LINE, Client, Connection, Server, connect, prepare_folder
+from bootstrap.control.request import Request
+from bootstrap.core.model.codec import Json
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 
 PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class EchoAnswer:
+    """The request again."""
+
+    op: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class EchoRequest(Request[EchoAnswer]):
+    """A request for itself."""
+
+    op: ClassVar[str] = "echo"
+    number: int = 0
 
 
 class Echo:
@@ -45,14 +65,14 @@ def echo(path: Path) -> Iterator[Echo]:
 def test_a_question_gets_its_answer(path: Path, echo: Echo) -> None:
     client = Client(path)
     for number in range(3):
-        assert client.ask("hello", number=number) == {"op": "hello", "number": number}
+        assert client.ask(EchoRequest(number)) == EchoAnswer("echo", number)
     client.close()
     assert echo.ended.acquire(timeout=PATIENCE_S)
 
 
 def test_several_clients_are_served_at_once(path: Path, echo: Echo) -> None:
     clients = [Client(path) for _ in range(5)]
-    assert [client.ask(str(n))["op"] for n, client in enumerate(clients)] == ["0", "1", "2", "3", "4"]
+    assert [client.ask(EchoRequest(n)).number for n, client in enumerate(clients)] == [0, 1, 2, 3, 4]
     for client in clients:
         client.close()
         assert echo.ended.acquire(timeout=PATIENCE_S)
@@ -66,7 +86,7 @@ def test_the_folder_is_made_private(path: Path, echo: Echo) -> None:
     assert echo
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingInvalidError, match="check its owner"):
         prepare_folder(tmp_path / "file" / "run")
@@ -80,12 +100,12 @@ def test_the_socket_of_an_agent_that_was_killed_is_replaced(path: Path) -> None:
         Client(path)
     server = Server(path, Echo())
     client = Client(path)
-    assert client.ask("x") == {"op": "x"}
+    assert client.ask(EchoRequest(3)) == EchoAnswer("echo", 3)
     client.close()
     server.close()
 
 
-def test_a_path_that_is_too_long_is_told_at_both_ends(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_an_error_at_both_ends(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 60) / ("y" * 60)
     with pytest.raises(SettingInvalidError, match="choose a shorter"):
         Server(path, Echo())
@@ -93,7 +113,7 @@ def test_a_path_that_is_too_long_is_told_at_both_ends(tmp_path: Path) -> None:
         Client(path)
 
 
-def test_a_folder_in_the_sockets_place_is_told(path: Path) -> None:
+def test_a_folder_in_the_sockets_place_is_an_error(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(SettingInvalidError, match="cannot listen"):
         Server(path, Echo())
@@ -123,41 +143,50 @@ def test_garbage_ends_its_own_conversation_only(line: bytes, path: Path, echo: E
         except (BrokenPipeError, ConnectionResetError):
             pass  # it did not even read to the end
     assert echo.ended.acquire(timeout=PATIENCE_S)
-    assert good.ask("still there") == {"op": "still there"}
+    assert good.ask(EchoRequest(4)) == EchoAnswer("echo", 4)
     good.close()
 
 
-def test_an_agent_that_goes_away_is_told(path: Path) -> None:
+def test_an_agent_that_goes_away_is_an_error(path: Path) -> None:
     server = Server(path, lambda connection: connection.close())
     client = Client(path)
     with pytest.raises(AgentUnreachableError, match="went away"):
-        client.ask("hello")
+        client.ask(EchoRequest())
     client.close()
     server.close()
 
 
-def test_an_answer_that_is_an_error_is_told(path: Path) -> None:
-    def refuse(connection: Connection) -> None:
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"error": "unknown request 'x'"}, r"the agent answers: unknown request 'x' \(is it of another version\?\)"),
+        ({"error": 1}, "the agent's answer to 'echo' is not understood: error: it is not a str"),
+        ({"op": "echo", "number": "1"}, "the agent's answer to 'echo' is not understood: number: it is not an int"),
+        ({}, "the agent's answer to 'echo' is not understood: op is missing"),
+    ],
+)
+def test_an_answer_of_another_version_is_an_error(path: Path, answer: Json, message: str) -> None:
+    def respond(connection: Connection) -> None:
         connection.receive()
-        connection.send({"error": "unknown request 'x'"})
+        connection.send(answer)
 
-    server = Server(path, refuse)
+    server = Server(path, respond)
     client = Client(path)
-    with pytest.raises(SettingInvalidError, match="unknown request"):
-        client.ask("x")
+    with pytest.raises(SettingInvalidError, match=message):
+        client.ask(EchoRequest())
     client.close()
     server.close()
 
 
 def test_waiting_for_an_agent_that_starts_late(path: Path) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     servers: list[Server] = []
     timer = threading.Timer(0.5, lambda: servers.append(Server(path, Echo())))
     timer.start()
-    client = connect(path, PATIENCE_S, told.append)
-    assert client.ask("x") == {"op": "x"}
-    assert len(told) == 1
-    assert f"waiting up to {PATIENCE_S:g} s" in told[0]
+    client = connect(path, PATIENCE_S, lines.append)
+    assert client.ask(EchoRequest(3)) == EchoAnswer("echo", 3)
+    assert len(lines) == 1
+    assert f"waiting up to {PATIENCE_S:g} s" in lines[0]
     client.close()
     timer.join()
     servers[0].close()
@@ -172,7 +201,7 @@ def test_waiting_for_an_agent_ends_with_the_patience(path: Path) -> None:
 
 def test_a_copy_of_the_descriptor_does_not_keep_the_other_end_waiting(path: Path, echo: Echo) -> None:
     client = Client(path)
-    client.ask("x")
+    client.ask(EchoRequest())
     copy = client.connection.sock.dup()
     client.close()
     assert echo.ended.acquire(timeout=PATIENCE_S)

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from bootstrap.control import channel
+from bootstrap.control.status_messages import Status
+from bootstrap.core.model.codec import dump
 from bootstrap.core.model.facts import Promise
-from bootstrap.entrypoints import beside_an_agent
+from bootstrap.entrypoints import start_with_agent
 from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 from bootstrap.process import supervisor
 from bootstrap.starter.session import check
@@ -124,17 +126,19 @@ class Machine:
         return self.begin("start", "--", *self.command, **more)
 
     def status(self) -> dict[str, Any]:
-        """What the agent tells; nothing while it does not answer."""
+        """What the agent answers, as JSON; nothing while it does not answer."""
         try:
             client = channel.Client(self.root / "run" / "agent.sock")
         except AgentUnreachableError:
             return {}
         try:
-            return client.ask("status")
+            answer = client.ask(Status())
         except AgentUnreachableError:
             return {}
         finally:
             client.close()
+        status: dict[str, Any] = dump(answer)
+        return status
 
     def phase(self) -> str:
         members = self.status().get("members")
@@ -453,7 +457,7 @@ def test_with_its_agent_the_data_may_lie_below_the_volume_and_nobody_must_be_qui
         return 0
 
     monkeypatch.setattr(supervisor, "run", run)
-    assert beside_an_agent(machine.command) == 0
+    assert start_with_agent(machine.command) == 0
     assert before == [True]
 
 

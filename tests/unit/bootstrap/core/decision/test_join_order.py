@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from bootstrap.control.starter_messages import AgentDecision, AwaitAnswer, DecisionKind, Order
 from bootstrap.core.decision.join_order import donors, option, turn
 from bootstrap.core.model.facts import Phase
+from bootstrap.core.model.lifecycle import Action
 from bootstrap.starter import session
 from tests.support.bootstrap.records import blank, busy, frozen, running, seen_by
 
@@ -57,17 +59,19 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "seconds"),
+    ("action", "turn", "seconds"),
     [
-        ({"action": "join", "turn": 0}, 0),
-        ({"action": "join", "turn": 2}, 2 * session.JOIN_APART_S),
-        ({"action": "join", "turn": 700}, session.TURNS * session.JOIN_APART_S),
-        ({"action": "bootstrap", "turn": 2}, 0),
-        ({"action": "join"}, 0),  # an agent of an earlier version
+        (Action.JOIN, 0, 0),
+        (Action.JOIN, 2, 2 * session.JOIN_APART_S),
+        (Action.JOIN, 700, session.TURNS * session.JOIN_APART_S),
+        (Action.BOOTSTRAP, 2, 0),
     ],
 )
-def test_a_joiner_waits_for_its_turn_and_nobody_for_ever(
-    verdict: dict[str, object], seconds: float, slept: list[float]
+def test_a_joiner_waits_for_its_turn_and_no_pod_waits_forever(
+    action: Action, turn: int, seconds: float, slept: list[float]
 ) -> None:
-    session.let_go_first(verdict)
+    decision = AgentDecision(
+        DecisionKind(action), action, "rule", "why", first=False, forced=False, adopt=False, term=0
+    )
+    session.let_go_first(AwaitAnswer(decision, Order.NONE, turn))
     assert sum(slept) == seconds

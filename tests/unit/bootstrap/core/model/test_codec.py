@@ -3,17 +3,19 @@
 import contextlib
 import copy
 import json
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.model.codec import MessageInvalidError, decode, dump, encode, load
+from bootstrap.core.model.codec import MessageInvalidError, decode, dump, encode, json_key, load
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
-from bootstrap.core.model.shapes import MAX_ORDINAL
+from bootstrap.core.model.shapes import MAX_ORDINAL, MAX_TEXT, Prose
 from tests.support.bootstrap.records import blank, disks, examples, frozen, promises, records, running
 
 whole_records = st.integers(0, 4).flatmap(lambda ordinal: records(ordinal, 5, calm=False))
@@ -181,3 +183,37 @@ def test_numbers_and_texts_are_bounded(path: tuple[str, ...], value: object) -> 
     place[path[-1]] = value
     with pytest.raises(MessageInvalidError, match=path[0]):
         load(PodState, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A value with a key that Python cannot have as a name, a text without a bound, and a time."""
+
+    data_class: DataClass = field(metadata=json_key("class"))
+    text: Prose
+    seconds: float
+    note: Prose | None = None
+
+
+def test_a_field_has_the_key_that_it_is_given() -> None:
+    value = Described(DataClass.CLEAN, "x", 1.5)
+    assert dump(value) == {"class": "CLEAN", "text": "x", "seconds": 1.5, "note": None}
+    assert decode(Described, encode(value)) == value
+    with pytest.raises(MessageInvalidError, match="class is missing"):
+        load(Described, {"data_class": "CLEAN", "text": "x", "seconds": 1.5})
+
+
+def test_prose_has_no_bound() -> None:
+    value = Described(DataClass.CLEAN, "a\nb" * MAX_TEXT, 0.0)
+    assert decode(Described, encode(value)) == value
+
+
+@pytest.mark.parametrize("seconds", [0, 7, 7.25])
+def test_a_time_may_be_a_whole_number(seconds: float) -> None:
+    assert load(Described, {"class": "CLEAN", "text": "", "seconds": seconds, "note": "y"}).seconds == seconds
+
+
+@pytest.mark.parametrize("seconds", [True, "1", None, math.nan, math.inf])
+def test_a_time_is_a_finite_number(seconds: object) -> None:
+    with pytest.raises(MessageInvalidError, match="seconds: it is not a finite number"):
+        load(Described, {"class": "CLEAN", "text": "", "seconds": seconds, "note": "y"})

@@ -1,0 +1,127 @@
+"""What a human orders by `force`, `adopt` and `discard`, and the answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from bootstrap.control.request import Request
+from bootstrap.control.starter_messages import Order
+from bootstrap.core.model.shapes import Prose
+
+
+class OverrideState(StrEnum):
+    """How far an override has come."""
+
+    PENDING = "pending"
+    """In the journal; the pods that answer are asked for their promise."""
+    TAKEN = "taken"
+    """All have promised, and the starter has the permission."""
+    PRIMARY = "primary"
+    """The new history lives."""
+    VOID = "void"
+    """It had no effect: it must be given again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideOutcome:
+    """What became of the last override in this pod."""
+
+    epoch: int = 0
+    """The epoch that it is for; 0 = none was given in this run of the agent."""
+    state: OverrideState = OverrideState.PENDING
+    """How far it has come."""
+    line: Prose = ""
+    """With PRIMARY the new history's UUID, with VOID the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedPod:
+    """One pod, for a human who is about to give an override."""
+
+    name: str
+    """The pod."""
+    line: Prose
+    """What is known of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswer:
+    """What is known of all pods, with the options that an override needs now."""
+
+    pod: str
+    """The pod that answers."""
+    epoch: int
+    """The epoch that the override must name."""
+    base: str | None
+    """The position from which the new history would begin; None where adopted data have none."""
+    members: tuple[SurveyedPod, ...]
+    """Every expected pod."""
+    unreachable: tuple[str, ...]
+    """The pods that do not answer."""
+    ahead: tuple[str, ...]
+    """The pods that answer and may hold more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideAnswer:
+    """Whether an override is accepted, or would be."""
+
+    refusal: Prose
+    """Why not; empty = it is."""
+    survey: SurveyAnswer | None = None
+    """What is known of all pods; None where the agent has not asked them in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOverride(Request[OverrideAnswer]):
+    """Start a new history in this pod, or ask what that would need."""
+
+    op: ClassVar[str] = "override"
+    epoch: int | None = None
+    """The epoch of the survey on which the human decided; None = it is only a question."""
+    without: frozenset[str] = frozenset()
+    """The pods that do not answer, by name."""
+    although_ahead: frozenset[str] = frozenset()
+    """The pods that answer and may hold more, by name."""
+    adopt: bool = False
+    """The data ran without this toolkit."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardAnswer:
+    """Whether the starter has been ordered to discard the datadir."""
+
+    refusal: Prose
+    """Why not; empty = it has."""
+    line: Prose = ""
+    """What was ordered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Request[DiscardAnswer]):
+    """Give up the datadir of a pod that holds beside a live cluster."""
+
+    op: ClassVar[str] = "discard"
+    delete: bool
+    """Remove it instead of renaming it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressAnswer:
+    """What has become of the last override and of the last discard."""
+
+    override: OverrideOutcome
+    """The override."""
+    pending_order: Order
+    """The discard that the starter has not reported on yet."""
+    failed_order: Order
+    """The discard after which the datadir was still there."""
+    decision: Prose
+    """What the agent has decided since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Request[ProgressAnswer]):
+    """Ask what has become of the last override or discard."""
+
+    op: ClassVar[str] = "progress"

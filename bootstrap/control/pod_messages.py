@@ -1,0 +1,58 @@
+"""What a pod's probes and hooks ask, and the answers; few, because a probe runs every few seconds."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bootstrap.control.request import Request
+from bootstrap.core.model.shapes import Prose
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswer:
+    """What the probes need to know."""
+
+    live: bool
+    """Whether the agent's loop runs."""
+    ready: bool
+    """Whether clients may be sent to this pod."""
+    readiness: str
+    """The same in one word, which says why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health(Request[HealthAnswer]):
+    """Ask what the probes need to know."""
+
+    op: ClassVar[str] = "health"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAnswer:
+    """Whether a pod that is to stop should stay a moment longer."""
+
+    reason: Prose
+    """Why it should stay; empty = it may stop."""
+    serving: bool
+    """Whether it has a server at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Request[LeaveAnswer]):
+    """Ask whether this pod, which is to stop, may do so now."""
+
+    op: ClassVar[str] = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class MembersAnswer:
+    """The pods that may be members."""
+
+    ordinals: frozenset[int]
+    """The ordinals that the agent expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Request[MembersAnswer]):
+    """Ask for the expected members, for my-galera.cnf."""
+
+    op: ClassVar[str] = "members"

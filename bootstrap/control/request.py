@@ -1,0 +1,45 @@
+"""What every request on the agent's socket is: a dataclass with a name, and with the type of its answer.
+
+@dataclass(frozen=True, slots=True)
+class Discard(Request[DiscardAnswer]):
+    op: ClassVar[str] = "discard"
+    delete: bool
+
+On the wire it is `{"op": "discard", "delete": true}`.  `Client.ask(Discard(delete=True))` returns a DiscardAnswer.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar, get_args
+
+from bootstrap.core.model.codec import Json, dump, load
+from bootstrap.core.model.shapes import Prose
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Request(Generic[AnswerT]):
+    """A request; its answer is of the type in brackets."""
+
+    __slots__ = ()
+
+    op: ClassVar[str]
+    """The request's name on the wire."""
+
+    def message(self) -> Json:
+        """Return the request as it is sent."""
+        fields: Json = dump(self)
+        return {"op": self.op, **fields}
+
+    def read_answer(self, message: Json) -> AnswerT:
+        """Read the answer to this request; raises MessageInvalidError."""
+        bases: tuple[Any, ...] = type(self).__orig_bases__  # type: ignore[attr-defined]  # Generic writes it
+        answer_type: type[AnswerT] = get_args(bases[0])[0]
+        return load(answer_type, message)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """The answer to a request that the agent does not know: one of the two is of another version."""
+
+    error: Prose
+    """What is wrong with it.  No other answer has this key."""

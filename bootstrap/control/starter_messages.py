@@ -1,0 +1,143 @@
+"""What a starter asks the agent, and the answers; one file, because each import delays the start of a pod."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from bootstrap.control.request import Request
+from bootstrap.core.model.disk import Disk, Position
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.shapes import Prose
+
+
+class DecisionKind(StrEnum):
+    """What a pod may do, in one word."""
+
+    WAIT = "wait"
+    JOIN = "join"
+    BOOTSTRAP = "bootstrap"
+    HOLD = "hold"
+    STOP = "stop"
+
+
+class Order(StrEnum):
+    """What a starter must do with the datadir before anything else."""
+
+    NONE = ""
+    DISCARD = "discard"
+    """Put it aside on the same volume."""
+    DELETE = "delete"
+    """Remove it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelloAnswer:
+    """What the agent knows of the volume, for the inspection of the datadir and for my-galera.cnf."""
+
+    ordinals: frozenset[int]
+    """The ordinals that the agent expects."""
+    addresses: dict[str, str]
+    """Pod -> address, as the agent has just found them: the starter need not ask DNS for them again."""
+    joining: bool
+    """A join was permitted and has not ended yet."""
+    same_boot: bool
+    """The machine has not booted since that join was permitted."""
+    initialised: bool
+    """This toolkit has created the first database on this volume."""
+    disk: Disk | None
+    """The report of an earlier starter, if it is still valid."""
+    fingerprint: str
+    """The datadir's fingerprint at that report."""
+    base: Position | None
+    """Where a new history was permitted to begin on this volume, as long as no server has shown that history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Request[HelloAnswer]):
+    """A starter has arrived and holds the volume's lock.  The agent counts on it until the connection ends."""
+
+    op: ClassVar[str] = "hello"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAnswer:
+    """The report was received; there is nothing more to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Request[ReportAnswer]):
+    """What the starter has found on the datadir; it counts for nothing without a Hello before it on this connection."""
+
+    op: ClassVar[str] = "report"
+    disk: Disk
+    """The datadir."""
+    fingerprint: str
+    """Its fingerprint: another one means that something has changed the datadir since."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDecision:
+    """What the agent has decided, as far as a starter acts on it."""
+
+    kind: DecisionKind
+    """What the decision is."""
+    action: Action | None
+    """What the starter may do now; None = nothing."""
+    rule: str
+    """The rule that decided."""
+    reason: Prose
+    """Why, in one line."""
+    first: bool
+    """With a bootstrap: this is the first start of a new cluster, with no data anywhere."""
+    forced: bool
+    """With a bootstrap: it is by an override, and begins a new history."""
+    adopt: bool
+    """With a bootstrap: the data ran without this toolkit, and need its accounts first."""
+    term: int
+    """The term of the promise that binds this pod; 0 = none does."""
+
+    @property
+    def line(self) -> str:
+        """The decision for a log."""
+        return f"{self.kind}: {self.reason} [{self.rule}]"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is decided which pod starts first: this one may start, or a promise binds it, also to another."""
+        return self.action is not None or (self.kind is DecisionKind.WAIT and self.term > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitAnswer:
+    """The decision, and what goes with it."""
+
+    decision: AgentDecision
+    """The decision."""
+    order: Order
+    """What the starter must do first."""
+    turn: int
+    """How many other pods join before this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitDecision(Request[AwaitAnswer]):
+    """Wait for a decision that differs from the last answer on this connection; some seconds later repeat that one."""
+
+    op: ClassVar[str] = "await"
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionAnswer:
+    """The permission, and what goes with it."""
+
+    decision: AgentDecision
+    """Its action is what is permitted, once; None = nothing is, any more."""
+    donors: tuple[str, ...]
+    """With a join: the pods to ask for the data before all others; none where every member is as good as any."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakePermission(Request[PermissionAnswer]):
+    """Take the permission to start, right before the server is executed."""
+
+    op: ClassVar[str] = "take"

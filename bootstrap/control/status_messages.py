@@ -1,0 +1,188 @@
+"""What people ask: `status`, `explain` and `events`; the answers are what these commands print with `-o json`.
+
+docs/schemas/ describes them.  Within a version of a schema fields may be added; none is removed or changes its meaning.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from bootstrap.control.request import Request
+from bootstrap.control.starter_messages import DecisionKind
+from bootstrap.core.model.codec import json_key
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Phase, Promise, Server
+from bootstrap.core.model.shapes import Prose, Seqno
+from bootstrap.core.status.events import Event
+
+STATUS_SCHEMA = "galera-bootstrap/status/v1"
+EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDecision:
+    """The decision of the last round."""
+
+    kind: DecisionKind
+    """What it is."""
+    action: str
+    """What this pod does now: the kind of the decision, or its phase while it is not frozen."""
+    rule: str
+    """The rule that decided."""
+    reason: Prose
+    """Why, in one line."""
+    first: bool
+    """A first start, with no data anywhere."""
+    forced: bool
+    """It is by an override."""
+    adopt: bool
+    """The override is `adopt`."""
+    term: int
+    """The term of the promise that binds this pod; 0 = none does."""
+    since: str
+    """When it was first decided so: UTC, RFC 3339, by the machine's clock."""
+    seconds: float
+    """How long ago that was."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStatus:
+    """One expected pod; if it is unknown, all that follows `answer` is None."""
+
+    name: str
+    """The pod."""
+    ordinal: int
+    """Its ordinal."""
+    answer: Prose
+    """`ok`, or `unknown: ` and the reason."""
+    phase: Phase | None = None
+    """What it does."""
+    data_class: DataClass | None = field(default=None, metadata=json_key("class"))
+    """The class of what was found on the datadir; None while a server lives."""
+    detail: Prose | None = None
+    """The sign that decided the class."""
+    uuid: str | None = None
+    """The history of the server, or of the datadir if no server lives."""
+    seqno: Seqno | None = None
+    """The position in that history; -1 = the server does not know it."""
+    server: Server | None = None
+    """What the live server reports."""
+    promise: Promise | None = None
+    """The promise that binds it now."""
+    epoch: int | None = None
+    """The term of the Primary Component of which its volume was last a member; 0 = none yet."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its agent has answered."""
+        return self.answer == "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class NewestData:
+    """The newest data, by what is known."""
+
+    names: tuple[str, ...]
+    """The pods that hold them."""
+    uuid: str
+    """The history."""
+    seqno: int
+    """The position in that history."""
+    primary: bool
+    """Whether they live in a Primary Component; else this is what is on the disks."""
+    sure: bool
+    """Whether every expected pod has answered; else one that has not may hold more."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPod:
+    """A pod that does not answer, or for which this one waits."""
+
+    name: str
+    """The pod."""
+    why: Prose
+    """What is known of it."""
+    since: str
+    """Since when: UTC, RFC 3339, by the machine's clock."""
+    seconds: float
+    """How long ago that was."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer:
+    """What the agent knows of every pod."""
+
+    schema: str
+    """The name of this answer's schema."""
+    pod: str = field(metadata=json_key("self"))
+    """The pod that answers."""
+    version: str
+    """The version of its agent."""
+    decision: StatusDecision
+    """What was decided."""
+    members: tuple[MemberStatus, ...]
+    """Every expected pod, by ordinal."""
+    ahead: NewestData | None
+    """The newest data; None if no pod that answered has data, or if the histories differ."""
+    missing: tuple[MissingPod, ...]
+    """The expected pods that do not answer."""
+    waiting: tuple[MissingPod, ...]
+    """The pods for which this one waits."""
+    join_written_bytes: int | None
+    """Bytes written to the datadir since a join was permitted; None if no join is under way."""
+    helps: Prose
+    """What a human may do now; empty if all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Request[StatusAnswer]):
+    """Ask what the agent knows of every pod."""
+
+    op: ClassVar[str] = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAnswer:
+    """One rule, and what it says now."""
+
+    rule: str
+    """Its name."""
+    about: str
+    """What it is for."""
+    answer: Prose | None
+    """Its reason, if it decides; None = it does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainAnswer(StatusAnswer):
+    """The same, and how the decision was found."""
+
+    rules: tuple[RuleAnswer, ...]
+    """The rules in their order, up to the one that decides."""
+    overrides: tuple[Prose, ...]
+    """The overrides that were given here, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explain(Request[ExplainAnswer]):
+    """Ask how the decision was found."""
+
+    op: ClassVar[str] = "explain"
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAnswer:
+    """What has happened on this pod."""
+
+    schema: str
+    """The name of this answer's schema."""
+    pod: str = field(metadata=json_key("self"))
+    """The pod that answers."""
+    events: tuple[Event, ...]
+    """The events, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events(Request[EventsAnswer]):
+    """Ask what has happened on this pod."""
+
+    op: ClassVar[str] = "events"

@@ -1,0 +1,187 @@
+"""Overrides: a real agent on a real socket, and a human at the other end."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootstrap.agent.ports import Answer
+from bootstrap.control.override_messages import (
+    Discard,
+    OverrideAnswer,
+    OverrideOutcome,
+    OverrideState,
+    Progress,
+    RequestOverride,
+)
+from bootstrap.control.starter_messages import AwaitDecision, Hello, Order, Report, TakePermission
+from bootstrap.core.model.codec import Json
+from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.facts import Fork, Override
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from tests.support.bootstrap.records import A, B, frozen, running
+from tests.unit.bootstrap.agent.test_control_handler import Office, report, send, wait_for_action, with_data
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.close()
+
+
+def force(
+    office: Office, epoch: int | None = None, without: frozenset[str] = frozenset(), ahead: frozenset[str] = frozenset()
+) -> OverrideAnswer:
+    return office.client().ask(RequestOverride(epoch, without, ahead))
+
+
+def test_a_question_changes_nothing_and_shows_what_an_override_would_need(office: Office) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 6)
+    answer = force(office)
+    survey = answer.survey
+    assert survey is not None
+    assert (answer.refusal, survey.pod, survey.epoch, survey.base) == ("", "galera-0", 1, f"{A}:5")
+    assert (survey.unreachable, survey.ahead) == (("galera-2",), ("galera-1",))
+    assert [member.name for member in survey.members] == ["galera-0", "galera-1", "galera-2"]
+    assert office.agent.durable.override is None
+    assert office.agent.durable.overrides == ()
+
+
+ONE, TWO, BOTH = frozenset({"galera-1"}), frozenset({"galera-2"}), frozenset({"galera-1", "galera-2"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (RequestOverride(2), "epoch 2 is not the next one, 1"),
+        (RequestOverride(1), "galera-2 does not answer and is not named"),
+        (RequestOverride(1, TWO), "galera-1 may hold more and is not named"),
+        (RequestOverride(1, frozenset(), ONE), "galera-2 does not answer and is not named"),
+        (RequestOverride(1, BOTH, ONE), "galera-1 is named by --without"),
+        (RequestOverride(1, TWO | {"mysql-7"}, ONE), "mysql-7 is named by --without"),
+        (RequestOverride(1, TWO, BOTH), "galera-2 is named by --although"),
+    ],
+)
+def test_an_override_that_does_not_fit_what_is_known_now_is_refused(
+    office: Office, request_: RequestOverride, why: str
+) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 6)
+    assert why in office.client().ask(request_).refusal
+    assert office.agent.durable.override is None
+    assert office.agent.durable.promise is None
+
+
+def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refuses(office: Office) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 3)
+    asked: list[Prepare] = []
+
+    def refuse(requests: dict[str, Prepare]) -> dict[str, Answer]:
+        written = office.agent.persistence.journal.read()
+        assert written is not None
+        assert written.override is not None
+        assert written.promise is not None
+        asked.extend(requests.values())
+        return {name: PrepareReply(frozen(1, 3), Refusal("no")) for name in requests}
+
+    office.agent.ports = replace(office.agent.ports, ask_promises=refuse)
+    assert force(office, 1, TWO).refusal == ""
+    outcome = wait_for_outcome(office)
+    assert (outcome.state, outcome.epoch) == (OverrideState.VOID, 1)
+    assert "refused by galera-1: no" in outcome.line
+    assert [request.candidate.override for request in asked] == [Override(1, Position(A, 5), frozenset({2}))]
+    with office.agent.changed:
+        memory = office.agent.durable
+    assert memory.override is None
+    assert "force epoch 1" in memory.overrides[0]
+    # The term has been used: the next override needs another one.
+    survey = force(office).survey
+    assert survey is not None
+    assert survey.epoch == 2
+
+
+def wait_for_outcome(office: Office) -> OverrideOutcome:
+    client = office.client()
+    while (outcome := client.ask(Progress()).override).state is OverrideState.PENDING:
+        time.sleep(0.01)
+    return outcome
+
+
+def test_an_accepted_override_leaves_a_fork_and_is_used_once(office: Office) -> None:
+    starter = office.client()
+    with_data(starter)
+    assert force(office, 1, BOTH).refusal == ""
+    while (decision := starter.ask(TakePermission()).decision).action is None:
+        pass
+    assert (decision.action, decision.forced, decision.term) == (Action.BOOTSTRAP, True, 1)
+    memory = office.agent.persistence.journal.read()
+    assert memory is not None
+    assert (memory.lineage, memory.override) == ((Fork(A, 5, 1),), None)
+    assert starter.ask(TakePermission()).decision.action is None
+    hello = office.client().ask(Hello())
+    assert hello.base == Position(A, 5)
+
+
+def test_nothing_is_forced_where_the_rules_find_an_answer(office: Office) -> None:
+    with_data(office.client(), 5)
+    office.peers |= {"galera-1": frozen(1, 3), "galera-2": frozen(2, 4)}
+    assert "it is not needed" in force(office).refusal
+
+
+def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office: Office) -> None:
+    with_data(office.client())
+    client = office.client()
+    assert "no Primary Component is known" in client.ask(Discard(delete=False)).refusal
+    office.peers["galera-1"] = running(1, 50)
+    assert "does not hold" in client.ask(Discard(delete=False)).refusal
+    office.peers["galera-2"] = running(2, 50, uuid=B)
+    assert "two clusters are alive" in client.ask(Discard(delete=False)).refusal
+    assert office.agent.orders.pending == ""
+
+
+def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:
+    starter = office.client()
+    with_data(starter, 99)
+    office.peers["galera-1"] = running(1, 50)
+    answer = office.client().ask(Discard(delete=True))
+    assert (answer.refusal, answer.line) == ("", f"discard CRASHED {A}:99, deleted")
+    memory = office.agent.persistence.journal.read()
+    assert memory is not None
+    assert memory.joining_boot_id
+    assert "discard CRASHED" in memory.overrides[0]
+    while starter.ask(AwaitDecision()).order is not Order.DELETE:
+        pass
+    assert starter.ask(TakePermission()).decision.action is None
+    report(starter, DataClass.SST_INTERRUPTED)
+    wait_for_action(starter)
+    assert starter.ask(TakePermission()).decision.action is Action.JOIN
+
+
+def test_a_discard_that_was_not_done_is_reported(office: Office) -> None:
+    starter = office.client()
+    with_data(starter, 99)
+    office.peers["galera-1"] = running(1, 50)
+    for data_class, failed in ((DataClass.CRASHED, Order.DISCARD), (DataClass.SST_INTERRUPTED, Order.NONE)):
+        assert office.client().ask(Discard(delete=False)).refusal == ""
+        starter.ask(Report(Disk(data_class, Position(A, 99) if failed else None), "print"))
+        progress = office.client().ask(Progress())
+        assert (progress.pending_order, progress.failed_order) == (Order.NONE, failed)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epoch": "1"}, {"epoch": True}, {"epoch": -1}, {"without": "galera-1"}, {"although_ahead": None}, {"adopt": 1},
+        {"without": [1]},
+    ],
+)  # fmt: skip
+def test_an_invalid_override_is_no_override(office: Office, wrong: Json) -> None:
+    with_data(office.client())
+    assert send(office.client(), {**RequestOverride(1, BOTH).message(), **wrong}) is None
+    assert office.agent.durable.override is None

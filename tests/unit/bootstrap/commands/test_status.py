@@ -1,0 +1,118 @@
+"""`status`, `explain` and `events` beside a real agent."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.paths import ROOT
+from tests.support.bootstrap.records import A
+from tests.unit.bootstrap.starter.test_session import Machine, until
+from tests.unit.bootstrap.test_cli import run
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path, replicas=2)
+    yield made
+    made.close()
+
+
+def check_schema(answer: dict[str, Any], name: str) -> None:
+    """Check that an answer fits its schema, and has no key that the schema does not know."""
+    schema = json.loads((ROOT / "docs" / "schemas" / f"{name}-v1.json").read_text())
+    for part in object_schemas(schema):
+        part["additionalProperties"] = False
+    jsonschema.Draft202012Validator(schema).validate(answer)
+
+
+def object_schemas(part: Any) -> Iterator[dict[str, Any]]:
+    """All parts of a schema that describe an object."""
+    if isinstance(part, dict):
+        if "properties" in part and part.get("type") == "object":
+            yield part
+        for inner in part.values():
+            yield from object_schemas(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from object_schemas(inner)
+
+
+def test_status_is_one_line_for_each_member(machine: Machine) -> None:
+    machine.agent()
+    done = run(machine, "status")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["MEMBER", "PHASE", "CLASS", "POSITION", "EPOCH", "CLUSTER", "STATE", "SIZE"]
+    assert lines[1].startswith("galera-0*")
+    assert lines[2].startswith("galera-1 ")
+    assert lines[3].startswith("galera-0: ")
+
+
+def test_status_and_explain_as_json_carry_their_schema(machine: Machine) -> None:
+    machine.agent()
+    for name in ("status", "explain"):
+        answer = json.loads(run(machine, name, "-o", "json").stdout)
+        assert answer["schema"] == f"galera-bootstrap/{name}/v1"
+        assert [member["name"] for member in answer["members"]] == ["galera-0", "galera-1"]
+        check_schema(answer, name)
+    check_schema(json.loads(run(machine, "events", "-o", "json").stdout), "events")
+
+
+def test_status_shows_the_pods_that_are_waited_for_and_what_a_human_may_do(machine: Machine) -> None:
+    machine.database()
+    machine.agent()
+    machine.start()
+    until(lambda: machine.status()["waiting"], "the wait")
+    status = machine.status()
+    check_schema(status, "status")
+    assert [pod["name"] for pod in (*status["waiting"], *status["missing"])] == ["galera-1", "galera-1"]
+    assert status["ahead"] == {"names": ["galera-0"], "uuid": A, "seqno": 7, "primary": False, "sure": False}
+    text = run(machine, "status").stdout
+    assert f"ahead: galera-0 on disk at {A}:7; pods that do not answer may hold more" in text
+    assert "  waits for galera-1, " in text
+    assert "missing:" not in text  # it is shown once
+    assert "to do: see why galera-1 is silent: `kubectl describe pod galera-1`; if galera-1 can never" in text
+
+
+def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:
+    machine.database()
+    agent = machine.agent()
+    machine.start()
+    path = machine.root / "data" / "meta" / "events.json"
+    until(lambda: path.exists() and "[all-heard]" in path.read_text(), "the decision on the disk")
+    agent.kill()
+    agent.wait()
+    done = run(machine, "events", "-o", "json")
+    assert "these events are from the volume" in done.stderr
+    answer = json.loads(done.stdout)
+    check_schema(answer, "events")
+    assert {"agent", "phase", "decision"} <= {event["kind"] for event in answer["events"]}
+    machine.agent()
+    numbers = [event["n"] for event in json.loads(run(machine, "events", "-o", "json").stdout)["events"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(run(machine, "events", "--kind", "agent").stdout.splitlines()) == 2
+    assert len(run(machine, "events", "--kind", "agent", "--lines", "1").stdout.splitlines()) == 1
+
+
+def test_a_damaged_event_log_is_an_event_and_stops_no_command(machine: Machine) -> None:
+    (machine.root / "data" / "meta" / "events.json").write_bytes(b"\x00" * 4096)
+    assert run(machine, "events").returncode == 17
+    machine.agent()
+    lines = run(machine, "events").stdout.splitlines()
+    assert "lost" in lines[0]
+    assert "it is damaged" in lines[0]
+
+
+def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
+    machine.database()
+    machine.agent()
+    machine.start()
+    until(lambda: machine.phase() == "frozen", "the report")
+    until(lambda: machine.status()["decision"]["rule"] == "all-heard", "the decision")
+    done = run(machine, "explain")
+    assert "=> all-heard: waiting for galera-1 (unknown: " in done.stdout
+    assert f"{A}:7" in done.stdout
