@@ -1,11 +1,10 @@
 """The agent's body: sockets, threads and the loop around its mind."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from bootstrap import __version__
 from bootstrap.agent import join_progress, probe_server
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
@@ -62,7 +61,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     )
     only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)
-    agent.recorder, agent.version = chronicle(settings, say), own_version()
+    agent.recorder, agent.version = chronicle(settings, say), __version__
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     neighbours.client.membership, neighbours.client.state = membership, agent.state
     listen(settings, membership, agent)
@@ -86,23 +85,6 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         agent.wake.clear()
         agent.round()
         rest(agent, pause(agent))
-
-
-def own_version() -> str:
-    """This program's version; empty where it was not installed as a package.
-
-    From the name of the folder that an installer leaves ("Recording installed projects", `.dist-info`): to ask
-    importlib.metadata costs a megabyte, of which nothing is needed again.
-    """
-    left = (found.name for folder in sys.path for found in Path(folder).glob("peerfinder-*.dist-info"))
-    if name := next(left, ""):
-        return name.removeprefix("peerfinder-").removesuffix(".dist-info")
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # elsewhere, as in an archive
-
-    try:
-        return version("peerfinder")
-    except PackageNotFoundError:
-        return ""
 
 
 def chronicle(settings: Settings, say: Callable[[str], None]) -> Recorder:
