@@ -24,7 +24,6 @@ from bootstrap.secret_files import read_secrets
 from bootstrap.settings import Settings
 from bootstrap.storage import atomic, event_log, lock
 from bootstrap.storage.layout import Layout
-from peerfinder.errors import PeerFinderError
 
 DECIDING_S = 0.25
 """Between two rounds while this pod waits for a decision."""
@@ -40,10 +39,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     """Run the agent for ever; raises BootstrapError for what an operator must change first."""
     secrets = read_secrets(settings.secrets_dir)
     channel.prepare_folder(settings.run_dir)
-    try:
-        directory = Directory(settings)
-    except PeerFinderError as exc:
-        raise SettingInvalidError(str(exc)) from exc
+    directory = Directory.open(settings)
     boot = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
     neighbours = Peers(directory, Client(boot, settings.exchange_port))
     world = Ports(

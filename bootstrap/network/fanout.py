@@ -32,7 +32,7 @@ ROUND_S = 4.0
 SILENT = Unknown("no answer in this round")
 
 
-SELF_UNREACHED = "nor does this pod reach itself at POD_IP"
+SELF_UNREACHED = "this pod does not reach itself at POD_IP either"
 """In front of the same, where not even this pod's own agent can be reached by the way that peers would take."""
 
 Reply = TypeVar("Reply")
@@ -100,8 +100,8 @@ class Peers:
 
     def _reach_myself(self) -> bool:
         """Whether this pod's own agent answers at the address that its peers are told; unknown is yes."""
-        address = self.directory.own_address
-        return not address or isinstance(self.client.ask_state(self.directory.pod, address), PodState)
+        own = self.directory.settings
+        return not own.pod_ip or isinstance(self.client.ask_state(own.pod, own.pod_ip), PodState)
 
     def _prepare(self, pod: str, prepare: Prepare, address: str) -> PrepareReply | Unknown:
         return self.client.ask_promise(pod, address, prepare)

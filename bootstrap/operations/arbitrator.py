@@ -19,7 +19,7 @@ from pathlib import Path
 from bootstrap.errors import ServerMissingError
 from bootstrap.mariadb import config
 from bootstrap.mariadb.pod_config import tls_files
-from bootstrap.network import members as company
+from bootstrap.network.directory import Directory
 from bootstrap.secret_files import needed
 from bootstrap.settings import Settings
 
@@ -59,7 +59,8 @@ def arbitrate(settings: Settings, say: Say, garbd: str = "garbd") -> None:
     pause, longest = PAUSE_S
     while True:
         began = time.monotonic()
-        members = company.addresses(settings, company.ordinals(settings))
+        directory = Directory.open(settings)
+        members = directory.addresses(directory.possible_ordinals())
         if members:
             say(f"one vote, no data: joining {', '.join(members)}")
             with tempfile.TemporaryDirectory(dir=settings.run_dir) as folder:

@@ -23,7 +23,7 @@ from bootstrap.core.model.facts import Server
 from bootstrap.errors import BackupFailedError, GraStateInvalidError, ServerMissingError
 from bootstrap.mariadb import client, config, pod_config
 from bootstrap.mariadb.recover import Recover
-from bootstrap.network import members
+from bootstrap.network.directory import Directory
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
 from bootstrap.secret_files import needed
@@ -91,9 +91,10 @@ def held(root: Path) -> Iterator[None]:
 
 def taken(settings: Settings, order: Order, say: Say) -> Backup:
     """Take a copy of all data and prove that it is whole."""
-    ordinals = members.ordinals(settings)
+    directory = Directory.open(settings)
+    ordinals = directory.possible_ordinals()
     data = backup_store.begin(order.root, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    cnf = written(settings, data, ordinals)
+    cnf = write_config(settings, data, directory.addresses(ordinals))
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}", "--skip-networking")
     say(f"joining {', '.join(cnf.members)} as a guest, for a copy of all data")
     reached = visit((*command, f"--wsrep_sst_donor={donors(settings, ordinals, order.sparing)}"), settings, say)
@@ -110,9 +111,9 @@ def donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -> str:
     return "".join(f"{name}," for name in names if name != sparing)
 
 
-def written(settings: Settings, data: Path, ordinals: tuple[int, ...]) -> config.Cnf:
+def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> config.Cnf:
     """Write the guest's my-galera.cnf."""
-    cnf = pod_config.cnf(settings, needed(settings.secrets_dir, "cluster-id"), members.addresses(settings, ordinals))
+    cnf = pod_config.cnf(settings, needed(settings.secrets_dir, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **NO_PART}
     cnf = replace(cnf, datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))

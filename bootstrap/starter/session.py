@@ -37,7 +37,6 @@ from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
 from bootstrap.storage import permission as permission_file
 from bootstrap.storage.layout import Layout
-from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:
     from bootstrap.mariadb.accounts import Accounts
@@ -437,9 +436,6 @@ def plain(word: str) -> str:
 
 def starter(settings: Settings, say: Say, peers: tuple[str, ...] = ()) -> Starter:
     """A starter for this pod; raises SettingInvalidError."""
-    try:
-        directory = Directory(settings)
-    except PeerFinderError as exc:
-        raise SettingInvalidError(str(exc)) from exc
+    directory = Directory.open(settings)
     secrets = read_secrets(settings.secrets_dir)
     return Starter(settings, secrets, directory, say, shown=directory.ordinals_of(peers))

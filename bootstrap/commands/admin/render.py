@@ -18,7 +18,7 @@ from bootstrap.starter.session import starter
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
     it = starter(current(), logger("render"))
-    listed = pod_config.members(it.settings, it.directory, range(it.settings.replicas))
+    listed = it.directory.members(range(it.settings.replicas))
     text = render(pod_config.cnf(it.settings, it.secrets.cluster_id, listed))
     if not diff:
         click.echo(hidden(text), nl=False)

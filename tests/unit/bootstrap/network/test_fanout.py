@@ -48,7 +48,7 @@ class Net:
 
     def neighbours(self) -> Peers:
         member = Membership("cluster", (KEY,), "galera-0", "boot-0")
-        return Peers(Directory(self.settings), Client(member, self.port))
+        return Peers(Directory.open(self.settings), Client(member, self.port))
 
     def publish(self, *names: str, **moved: str) -> None:
         shown = {name: ADDRESSES.get(name, "127.77.0.99") for name in names} | moved
@@ -190,7 +190,7 @@ def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
 def test_the_ordinals_are_those_of_this_statefulset(net: Net) -> None:
     strangers = dict.fromkeys(("other-5", "galera-x", "galera", "galera-01", "my-galera-6"), "127.77.0.60")
     net.publish("galera-0", "galera-4", **strangers)
-    assert Directory(net.settings).ordinals() == {0, 4}
+    assert Directory.open(net.settings).ordinals() == {0, 4}
 
 
 def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
