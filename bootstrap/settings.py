@@ -115,11 +115,6 @@ class Settings:
         """The server's configuration."""
         return self.config_dir / "my-galera.cnf"
 
-    @property
-    def lock(self) -> Path:
-        """The volume's lock."""
-        return self.data_root / "meta" / "lock"
-
     def cluster_name(self, cluster_id: str) -> str:
         """`wsrep_cluster_name` (32 characters): a stale address of another cluster is refused by it (R35)."""
         told = f"{self.namespace}/{self.service}/{self.set_name}/{cluster_id}"

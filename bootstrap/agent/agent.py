@@ -33,6 +33,7 @@ from bootstrap.process import boot_id
 from bootstrap.settings import Settings
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal, new_memory
+from bootstrap.storage.layout import Layout
 
 STUCK_ROUNDS = 40
 """How many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
@@ -66,7 +67,7 @@ class Agent:
         self.changed = threading.Condition(threading.RLock())
         self.wake = threading.Event()
         self.clock = itertools.count(1)
-        self.journal = Journal(self.settings.data_root / "meta")
+        self.journal = Journal(Layout(self.settings.data_root).meta)
         self.durable = PersistentState(self.cluster_id, self.settings.pod, volume_id="")
         self.journal_error = "the journal has not been opened yet"
         self.lifecycle = Lifecycle()

@@ -85,7 +85,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 def chronicle(settings: Settings, say: Callable[[str], None]) -> Recorder:
     """What this volume has seen, and from now on written down in the background."""
-    meta = settings.lock.parent
+    meta = Layout(settings.data_root).meta
     log, trouble = event_log.read(meta)
     told = Recorder(log)
     if trouble:
@@ -104,11 +104,11 @@ def only_agent(settings: Settings, say: Callable[[str], None]) -> None:
     ends after that: the next one waits, because a container that ends instead is started again later and later.
     On a volume that cannot be written no promise can be given in any case.
     """
-    meta = settings.lock.parent
+    layout = Layout(settings.data_root)
     try:
-        meta.mkdir(mode=0o700, parents=True, exist_ok=True)
-        told = f"another agent lives on this volume ({meta}): waiting for its end; two pods must not share one"
-        lock.acquire_waiting(meta / "agent.lock", None, lambda: say(told))
+        layout.meta.mkdir(mode=0o700, parents=True, exist_ok=True)
+        told = f"another agent lives on this volume ({layout.meta}): waiting for its end; two pods must not share one"
+        lock.acquire_waiting(layout.agent_lock, None, lambda: say(told))
     except (OSError, JournalUnwritableError):
         return
 
@@ -159,7 +159,7 @@ def keep_certificates_loaded(settings: Settings, password: str, say: Callable[[s
 def lock_is_free(settings: Settings) -> bool:
     """Whether nothing lives on the volume; what cannot be known is no."""
     try:
-        return lock.is_free(settings.lock)
+        return lock.is_free(Layout(settings.data_root).lock)
     except BootstrapError:
         return False
 

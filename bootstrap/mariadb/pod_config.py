@@ -10,6 +10,7 @@ from bootstrap.mariadb import config
 from bootstrap.network.directory import NONE_KNOWN, Directory
 from bootstrap.secret_files import sst_password
 from bootstrap.settings import Settings
+from bootstrap.storage.layout import Layout
 
 if TYPE_CHECKING:
     from bootstrap.mariadb.tls import Tls
@@ -19,7 +20,7 @@ def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.
     """The values of this pod's my-galera.cnf; raises SettingInvalidError where a file that it needs is not there."""
     include_dir = settings.config_dir / "conf.d"
     return config.Cnf(
-        datadir=str(settings.data_root / "data"),
+        datadir=str(Layout(settings.data_root).data),
         socket=str(settings.server_socket),
         cluster_name=settings.cluster_name(cluster_id),
         node_name=settings.pod,

@@ -59,7 +59,7 @@ def restore(settings: Settings, order: Order, say: Say) -> None:
         say(f"nothing to restore here: {settings.pod} copies everything from {settings.pod_of(order.ordinal)}")
         return
     try:
-        fd = lock.acquire_waiting(settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
+        fd = lock.acquire_waiting(Layout(settings.data_root).lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
     except VolumeBusyError:
         say("nothing is restored: a server lives on this volume")
         return

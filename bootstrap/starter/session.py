@@ -388,7 +388,7 @@ def on_start(starter: Starter) -> None:
     valid meanwhile; the agent watches the lock.
     """
     try:
-        starter.lock_fd = lock.acquire_waiting(starter.settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
+        starter.lock_fd = lock.acquire_waiting(starter.layout.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
     except VolumeBusyError:
         # Init containers run again when a pod's sandbox is made anew; `start` will look again in any case.
         starter.say("a server is alive on this volume: nothing to decide")
@@ -403,7 +403,7 @@ def start(starter: Starter, command: tuple[str, ...]) -> None:
     """Wait for the permission to start and become the server; the lock stays held across exec (R2, R19)."""
     check(command, starter.settings.cnf)
     starter.lock_fd = lock.acquire_waiting(
-        starter.settings.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")
+        starter.layout.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")
     )
     _, permission = starter.permitted(starter.take)
     starter.execute(command, permission)

@@ -10,6 +10,7 @@ from bootstrap.core.status.events import KINDS, SCHEMA
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.settings import Settings, current
 from bootstrap.storage import event_log
+from bootstrap.storage.layout import Layout
 
 TIMEOUT_S = 5.0
 """For the agent's answer: it waits for nothing, and the volume remembers most of what it would say."""
@@ -38,7 +39,7 @@ def asked(settings: Settings) -> Json:
     try:
         return channel.Client(settings.agent_socket, TIMEOUT_S).ask("events")
     except AgentUnreachableError as exc:
-        log, trouble = event_log.read(settings.lock.parent)
+        log, trouble = event_log.read(Layout(settings.data_root).meta)
         if trouble or not log:
             raise AgentUnreachableError(
                 f"{exc}; the volume's event log tells nothing, either ({trouble or 'it is empty'})"

@@ -27,7 +27,7 @@ def command(output: str) -> None:
     """
     settings = current()
     layout = Layout(settings.data_root)
-    fd = lock.acquire(settings.lock)
+    fd = lock.acquire(layout.lock)
     memory = Journal(layout.meta).read()
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
     recover = Recover(command, keep_fds=(fd,), direct=settings.upgrade_from)

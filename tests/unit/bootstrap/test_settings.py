@@ -13,6 +13,7 @@ import pytest
 from bootstrap.errors import SettingInvalidError
 from bootstrap.secret_files import Secrets, read_secrets
 from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
+from bootstrap.storage.layout import Layout
 from tests.paths import ROOT
 
 NEEDED = {"POD_NAME": "galera-2", "POD_NAMESPACE": "test"}
@@ -34,7 +35,7 @@ def test_name_and_namespace_are_enough() -> None:
     told = settings()
     assert (told.pod, told.ordinal, told.set_name, told.replicas) == ("galera-2", 2, "galera", 3)
     assert told.cnf == Path("/etc/mysql/my-galera.cnf")
-    assert told.lock == Path("/var/lib/galera/meta/lock")
+    assert Layout(told.data_root).lock == Path("/var/lib/galera/meta/lock")
     assert told.permission.parent == told.agent_socket.parent == told.run_dir
 
 
