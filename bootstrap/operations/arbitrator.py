@@ -16,10 +16,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bootstrap.errors import ServerMissingError
 from bootstrap.mariadb import config
 from bootstrap.mariadb.pod_config import tls_files
 from bootstrap.network.directory import Directory
+from bootstrap.process import child
 from bootstrap.secret_files import needed
 from bootstrap.settings import Settings
 
@@ -86,27 +86,17 @@ def command(settings: Settings, members: tuple[str, ...], garbd: str) -> tuple[s
 
 def live(argv: tuple[str, ...], folder: Path, ready: Path) -> str:
     """One life of garbd, in a folder of its own; why it has ended."""
-    try:
-        garbd = subprocess.Popen(
-            argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-    except OSError as exc:
-        raise ServerMissingError(f"cannot run {argv[0]}: {exc.strerror}; use the database's own image") from exc
+    garbd = child.start(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         return watch(garbd, ready)
     finally:
         ready.unlink(missing_ok=True)
-        garbd.terminate()
-        try:
-            garbd.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            garbd.kill()
-            garbd.wait()
+        child.stop(garbd, GRACE_S)
         if garbd.stdout is not None:
             garbd.stdout.close()
 
 
-def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
+def watch(garbd: child.Process, ready: Path) -> str:
     """Pass garbd's log on until it ends, is alone (R36), or was outside of a Primary Component for long; says which."""
     assert garbd.stdout is not None  # noqa: S101  # it was asked for
     lost: float | None = None

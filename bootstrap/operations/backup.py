@@ -8,8 +8,6 @@ It is stopped in order as soon as it is in step, and what it leaves is read once
 
 import fcntl
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +18,13 @@ from pathlib import Path
 from bootstrap.core.galera import grastate
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Server
-from bootstrap.errors import BackupFailedError, GraStateInvalidError, ServerMissingError
+from bootstrap.errors import BackupFailedError, GraStateInvalidError
 from bootstrap.mariadb import client, config, pod_config
 from bootstrap.mariadb.recover import Recover
 from bootstrap.network.directory import Directory
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
+from bootstrap.process import child
 from bootstrap.secret_files import needed
 from bootstrap.settings import Settings
 
@@ -124,10 +123,7 @@ def visit(command: tuple[str, ...], settings: Settings, say: Say) -> Server:
     """Run the server until it is in step with the others, and stop it in order; what it was in step with."""
     password = needed(settings.secrets_dir, "agent-password")
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        guest = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    except OSError as exc:
-        raise ServerMissingError(f"cannot run {command[0]}: {exc.strerror}; use the database's own image") from exc
+    guest = child.start(command)
     try:
         while guest.poll() is None:
             found = client.status(settings.server_socket, password)
@@ -139,18 +135,13 @@ def visit(command: tuple[str, ...], settings: Settings, say: Say) -> Server:
             f"the guest's server ended with status {guest.returncode} before it was in step: its log is above"
         )
     finally:
-        ended(guest)
+        stop(guest)
 
 
-def ended(guest: "subprocess.Popen[bytes]") -> None:
-    """Have the server end in order; raises BackupFailedError when it does not."""
-    guest.send_signal(signal.SIGTERM)
-    try:
-        guest.wait(GRACE_S)
-    except subprocess.TimeoutExpired as exc:
-        guest.kill()
-        guest.wait()
-        raise BackupFailedError(f"the guest's server did not end within {GRACE_S:g} s") from exc
+def stop(guest: child.Process) -> None:
+    """Stop the server in order; raises BackupFailedError when it had to be killed."""
+    if not child.stop(guest, GRACE_S):
+        raise BackupFailedError(f"the guest's server did not end within {GRACE_S:g} s")
 
 
 def position(settings: Settings, data: Path) -> Position:
