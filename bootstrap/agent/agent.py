@@ -550,7 +550,7 @@ class Agent:
         if granted is None:  # pragma: no cover  # a BOOTSTRAP verdict is made with its promise
             return verdict
         try:
-            permission.lay_down(self.settings.permission, granted.term, self.boot_id)
+            permission.write(self.settings.permission, granted.term, self.boot_id)
         except OSError as exc:
             reason = f"{self.settings.permission} cannot be written ({exc.strerror})"
             return RoundResult(Hold("permission", reason), clock=verdict.clock)

@@ -18,7 +18,7 @@ from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.status import events, probes, summary
-from bootstrap.process.boot_id import same_life
+from bootstrap.process.boot_id import is_same_boot
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -87,7 +87,7 @@ class ControlHandler:
             "ordinals": sorted(agent.expected()),
             "addresses": agent.ports.fresh_addresses(),
             "joining": bool(memory.joining_boot_id),
-            "same_boot": same_life(memory.joining_boot_id),
+            "same_boot": is_same_boot(memory.joining_boot_id),
             "initialised": memory.initialised,
             "disk": dump(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,

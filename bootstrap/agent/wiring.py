@@ -49,11 +49,11 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         last_view=lambda: last_view(settings),
         applied_position=lambda: applied(settings, secrets.agent_password),
         stop_server=lambda: client.stop(settings.server_socket, secrets.agent_password),
-        ask_states=neighbours.records,
-        ask_promises=neighbours.promises,
-        dns_ordinals=lambda: neighbours.shown,
+        ask_states=neighbours.ask_states,
+        ask_promises=neighbours.ask_promises,
+        dns_ordinals=lambda: neighbours.dns_ordinals,
         log=say,
-        fresh_addresses=neighbours.fresh,
+        fresh_addresses=neighbours.fresh_addresses,
     )
     only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)

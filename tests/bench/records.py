@@ -61,7 +61,7 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
 
 def answered(neighbours: Peers, others: list[str]) -> int:
     """How many of them have answered with a record."""
-    return sum(isinstance(reply, PodState) for reply in neighbours.records(others).values())
+    return sum(isinstance(reply, PodState) for reply in neighbours.ask_states(others).values())
 
 
 if __name__ == "__main__":

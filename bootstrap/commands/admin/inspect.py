@@ -10,7 +10,7 @@ from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.model.disk import Position
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
-from bootstrap.process.boot_id import same_life
+from bootstrap.process.boot_id import is_same_boot
 from bootstrap.settings import current
 from bootstrap.storage import lock
 from bootstrap.storage.journal import Journal
@@ -37,7 +37,7 @@ def command(output: str) -> None:
         recover,
         joining=bool(memory and memory.joining_boot_id),
         initialised=bool(memory and memory.initialised),
-        same_boot=bool(memory and same_life(memory.joining_boot_id)),
+        same_boot=bool(memory and is_same_boot(memory.joining_boot_id)),
         base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
     )
     os.close(fd)

@@ -355,7 +355,7 @@ def test_idle_connections_do_not_shut_members_out(peer: Peer) -> None:
             sock = stack.enter_context(socket.create_connection((HOST, peer.port), timeout=BOUND_S))
             sock.sendall(b"GET /v1/state HTTP/1.0\r\nX: "[: 1 + number % 25])
         assert ask(peer.port) == RECORD
-        assert len(peer.server.live) <= MAX_CONNECTIONS
+        assert len(peer.server.connections) <= MAX_CONNECTIONS
         assert ask(peer.port) == RECORD
 
 

@@ -77,7 +77,7 @@ def test_every_pod_is_asked_and_answers_for_itself(net: Net) -> None:
     net.run(1)
     net.run(2)
     expected: dict[str, PodState] = {"galera-1": frozen(1, 1), "galera-2": frozen(2, 2)}
-    assert net.neighbours().records(["galera-1", "galera-2"]) == expected
+    assert net.neighbours().ask_states(["galera-1", "galera-2"]) == expected
 
 
 def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
@@ -85,57 +85,57 @@ def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
     disk = frozen(1, 1).disk
     assert disk is not None
     prepare = Prepare(Promise(1, 0, "boot-0"), frozen(0, 9), "boot-1", disk)
-    assert net.neighbours().promises({"galera-1": prepare}) == {"galera-1": PrepareReply(frozen(1, 1), None)}
+    assert net.neighbours().ask_promises({"galera-1": prepare}) == {"galera-1": PrepareReply(frozen(1, 1), None)}
 
 
 def test_one_silent_pod_does_not_hide_the_others(net: Net) -> None:
     net.run(2)
-    replies = net.neighbours().records(["galera-1", "galera-2", "galera-7"])
+    replies = net.neighbours().ask_states(["galera-1", "galera-2", "galera-7"])
     assert "refused" in reason(replies["galera-1"])
     assert replies["galera-2"] == frozen(2, 2)
     assert reason(replies["galera-7"])
 
 
 def test_nobody_to_ask_is_no_error(net: Net) -> None:
-    assert net.neighbours().records([]) == {}
+    assert net.neighbours().ask_states([]) == {}
 
 
 def test_a_pod_that_moves_is_found_again(net: Net) -> None:
     net.run(1, "127.77.0.50")
     asks = net.neighbours()
-    assert "refused" in reason(asks.records(["galera-1"])["galera-1"])
+    assert "refused" in reason(asks.ask_states(["galera-1"])["galera-1"])
     net.publish(**{**ADDRESSES, "galera-1": "127.77.0.50"})
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
 
 
 def test_an_address_is_remembered_when_dns_fails(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "ADDRESS_S", 0.0)
     net.run(1)
     asks = net.neighbours()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
     net.knot.fail()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
     net.knot.stop()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
 
 
 def test_an_address_is_forgotten_when_dns_denies_the_name(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "ADDRESS_S", 0.0)
     net.run(1)
     asks = net.neighbours()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
     net.publish("galera-0")
-    assert reason(asks.records(["galera-1"])["galera-1"])
+    assert reason(asks.ask_states(["galera-1"])["galera-1"])
 
 
 def test_a_pod_without_an_address_is_told_with_the_cure(net: Net) -> None:
     """Whether the fault is the peer's or this pod's settings shows in this pod's own name."""
     net.publish("galera-0")
-    (one,) = net.neighbours().records(["galera-1"]).values()
+    (one,) = net.neighbours().ask_states(["galera-1"]).values()
     net.publish("galera-2")
-    (none,) = net.neighbours().records(["galera-1"]).values()
+    (none,) = net.neighbours().ask_states(["galera-1"]).values()
     net.knot.fail()
-    (silent,) = net.neighbours().records(["galera-1"]).values()
+    (silent,) = net.neighbours().ask_states(["galera-1"]).values()
 
     assert isinstance(one, Unknown)
     assert one.reason.endswith("has no address")
@@ -152,11 +152,11 @@ def test_the_port_is_named_only_where_nobody_can_be_reached_at_it(net: Net) -> N
     """Refused and dropped look different to a socket and are one to a NetworkPolicy."""
     net.settings = replace(net.settings, pod_ip=ADDRESSES["galera-0"])
     with socket.create_server((ADDRESSES["galera-2"], net.port)):  # takes the connection and says nothing
-        alone = net.neighbours().records(["galera-1", "galera-2"])
+        alone = net.neighbours().ask_states(["galera-1", "galera-2"])
         net.run(0)
-        myself = net.neighbours().records(["galera-1", "galera-2"])
+        myself = net.neighbours().ask_states(["galera-1", "galera-2"])
         net.run(1)
-        another = net.neighbours().records(["galera-1", "galera-2"])
+        another = net.neighbours().ask_states(["galera-1", "galera-2"])
 
     cure = f"{UNREACHED} {net.port}"
     assert {r.cure for r in alone.values() if isinstance(r, Unknown)} == {f"{SELF_UNREACHED}; {cure}"}
@@ -170,7 +170,7 @@ def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
     net.run(1)
     asks = net.neighbours()
     asks.client.membership = replace(asks.client.membership, keys=(b"somebody else's key",))
-    (refused,) = asks.records(["galera-1"]).values()
+    (refused,) = asks.ask_states(["galera-1"]).values()
 
     assert "our key" in reason(refused)
     assert isinstance(refused, Unknown)
@@ -180,7 +180,7 @@ def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
 def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
     net.knot.freeze()
     began = time.monotonic()
-    replies = net.neighbours().records([f"galera-{o}" for o in range(1, 40)])
+    replies = net.neighbours().ask_states([f"galera-{o}" for o in range(1, 40)])
     assert time.monotonic() - began < 20
     assert all(isinstance(reply, Unknown) for reply in replies.values())
     assert len(replies) == 39
@@ -207,11 +207,11 @@ def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
     asks = net.neighbours()
     asks.start_watching(changed)
     assert told.acquire(timeout=60)
-    assert asks.shown == {0, 1, 2}
+    assert asks.dns_ordinals == {0, 1, 2}
     net.knot.fail()
     assert not told.acquire(timeout=0.5)
-    assert asks.shown == {0, 1, 2}
+    assert asks.dns_ordinals == {0, 1, 2}
     over.set()
     net.publish("galera-0")
     assert told.acquire(timeout=60)
-    assert asks.shown == {0}
+    assert asks.dns_ordinals == {0}
