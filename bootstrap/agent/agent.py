@@ -235,7 +235,7 @@ class Agent:
             action = Action.JOIN if isinstance(decision, Join) else None
             verdict = RoundResult(decision, action, bound, began)
         self.settle(verdict)
-        self.recorder.turned(self.facts(), self.result, self.ports.log)
+        self.recorder.note_round(self.facts(), self.result, self.ports.log)
         self.stop_stuck_server(decision)
         self.turned_at = time.monotonic()
 
@@ -403,7 +403,7 @@ class Agent:
         """Log a verdict that says something new; what my own server does is told by the phase."""
         if verdict.line != self.told and verdict.decision.rule != "own-server":
             self.ports.log(verdict.line)
-            self.recorder.decided(verdict)
+            self.recorder.note_decision(verdict)
             self.told = verdict.line
 
     # What only this agent does to itself; all of it with the lock held.
@@ -626,7 +626,7 @@ class Agent:
             except JournalUnwritableError as exc:
                 return RoundResult(Hold("journal", str(exc)), clock=verdict.clock)
             self.see(self.lifecycle.took(verdict.action, verdict.promise.term if verdict.promise else 0))
-            self.recorder.permitted(verdict)
+            self.recorder.note_permission(verdict)
             if lineage.pending_fork(self.durable.lineage):
                 self.override_outcome = replace(self.override_outcome, state=OverrideState.TAKEN)
             return verdict

@@ -123,7 +123,7 @@ class ControlHandler:
             "decision": {
                 **dump_verdict(agent.result),
                 "action": self._action(),
-                **recorder.since(agent.recorder.counters.since),
+                **recorder.describe_moment(agent.recorder.counters.since),
             },
             "members": members,
             **self._overview(),
@@ -147,7 +147,7 @@ class ControlHandler:
     def _who(self, ordinal: int, why: str, times: Mapping[int, float]) -> Json:
         """A member that is missing or waited for, and since when; from this moment, if no round has counted it yet."""
         moment = times.get(ordinal, time.monotonic())
-        return {"name": self.agent.settings.pod_of(ordinal), "why": why, **recorder.since(moment)}
+        return {"name": self.agent.settings.pod_of(ordinal), "why": why, **recorder.describe_moment(moment)}
 
     def _ahead(self, found: summary.Ahead) -> Json:
         return {

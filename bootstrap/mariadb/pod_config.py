@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.mariadb import config
 from bootstrap.network.directory import NONE_KNOWN, Directory
-from bootstrap.secret_files import sst_password
+from bootstrap.secret_files import read_sst_password
 from bootstrap.settings import Settings
 from bootstrap.storage.layout import Layout
 
@@ -53,7 +53,7 @@ def sst_auth(settings: Settings) -> str:
         return ""
     from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
 
-    return f"{TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
+    return f"{TRANSFER}:{read_sst_password(settings.secrets_dir, required=True)}"
 
 
 def write(

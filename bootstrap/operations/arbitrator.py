@@ -21,7 +21,7 @@ from bootstrap.mariadb.pod_config import tls_files
 from bootstrap.network.directory import Directory
 from bootstrap.process import child
 from bootstrap.process.log import Log
-from bootstrap.secret_files import needed
+from bootstrap.secret_files import read_secret
 from bootstrap.settings import Settings
 
 NODE = "arbitrator"
@@ -78,7 +78,7 @@ def make_command(settings: Settings, members: tuple[str, ...], garbd: str) -> tu
     host = config.bracketed(settings.bind_address)
     own = (("gmcast.listen_addr", f"tcp://{host}:{config.GROUP_PORT}"), ("pc.recovery", "no"))
     options = ";".join(f"{key}={value}" for key, value in (*given, *(tls.provider_options if tls else ()), *own))
-    group = settings.cluster_name(needed(settings.secrets_dir, "cluster-id"))
+    group = settings.cluster_name(read_secret(settings.secrets_dir, "cluster-id"))
     hosts = ",".join(config.bracketed(member) for member in members)
     return (garbd, f"--name={NODE}", f"--address=gcomm://{hosts}", f"--group={group}", f"--options={options}")
 

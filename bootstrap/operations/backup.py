@@ -26,7 +26,7 @@ from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
 from bootstrap.process import child
 from bootstrap.process.log import Log
-from bootstrap.secret_files import needed
+from bootstrap.secret_files import read_secret
 from bootstrap.settings import Settings
 
 NODE = "backup"
@@ -114,7 +114,7 @@ def format_donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -
 
 def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> config.Cnf:
     """Write the guest's my-galera.cnf."""
-    cnf = pod_config.cnf(settings, needed(settings.secrets_dir, "cluster-id"), members)
+    cnf = pod_config.cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **GUEST_OPTIONS}
     cnf = replace(cnf, datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
@@ -123,7 +123,7 @@ def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> co
 
 def run_guest(command: tuple[str, ...], settings: Settings, log: Log) -> Server:
     """Run the server until it has caught up with the others, and stop it in order; returns its last status."""
-    password = needed(settings.secrets_dir, "agent-password")
+    password = read_secret(settings.secrets_dir, "agent-password")
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     guest = child.start(command)
     try:

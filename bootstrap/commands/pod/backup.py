@@ -6,7 +6,7 @@ import click
 
 from bootstrap.operations.backup import Order, backup
 from bootstrap.process.log import die_by_signal, logger
-from bootstrap.settings import of_the_set
+from bootstrap.settings import settings_for_set
 
 
 @click.command()
@@ -24,4 +24,4 @@ def command(*, to: Path, keep: int, of: str, sparing: str | None) -> None:
     Nothing of an earlier backup is touched before the new one is complete.
     """
     die_by_signal()
-    backup(of_the_set(of), Order(to, keep, f"{of}-0" if sparing is None else sparing), logger("backup"))
+    backup(settings_for_set(of), Order(to, keep, f"{of}-0" if sparing is None else sparing), logger("backup"))
