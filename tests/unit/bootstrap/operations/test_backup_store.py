@@ -106,10 +106,10 @@ def test_a_link_is_no_part_of_a_backup(tmp_path: Path) -> None:
 
 
 def test_the_list_says_what_it_is(tmp_path: Path) -> None:
-    told = json.loads((make(tmp_path, "20261126T031700Z").folder / backup_store.LIST).read_text())
+    content = json.loads((make(tmp_path, "20261126T031700Z").folder / backup_store.LIST).read_text())
 
-    assert told["schema"] == "galera-bootstrap/backup/v1"
-    assert (told["uuid"], told["seqno"]) == (HISTORY, 512)
+    assert content["schema"] == "galera-bootstrap/backup/v1"
+    assert (content["uuid"], content["seqno"]) == (HISTORY, 512)
 
 
 CLEAN = Disk(DataClass.CLEAN, THERE, safe_to_bootstrap=True)

@@ -172,10 +172,10 @@ def test_tools_that_do_not_run_here_leave_the_old_ones_in_place(
 def test_a_folder_in_a_command_s_place_is_one_clear_line(tools: Path, work_dir: Path) -> None:
     (work_dir / "peer-finder").mkdir()
 
-    with pytest.raises(InstallFailedError, match="peer-finder") as told:
+    with pytest.raises(InstallFailedError, match="peer-finder") as raised:
         install(tools, work_dir, "1.0", print)
 
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_release_that_cannot_be_read_is_replaced(
@@ -211,13 +211,13 @@ def test_an_install_that_waits_for_another_says_so(
     (work_dir / "galera-tools").mkdir()
     fd = os.open(work_dir / "galera-tools", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    said: list[str] = []
+    logged: list[str] = []
     try:
         with pytest.raises(InstallFailedError, match="another install"):
-            install(tools, work_dir, "1.0", said.append)
+            install(tools, work_dir, "1.0", logged.append)
     finally:
         os.close(fd)
-    assert len(said) == 1
+    assert len(logged) == 1
 
 
 @pytest.mark.parametrize("call", ["./on-start.sh", "sh on-start.sh"])

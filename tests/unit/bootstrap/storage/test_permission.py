@@ -36,7 +36,7 @@ def test_of_another_term_it_is_used_up_and_starts_nothing(term: int, path: Path)
     assert not path.exists()
 
 
-def test_of_another_life_of_the_machine_it_starts_nothing(path: Path) -> None:
+def test_of_another_boot_of_the_machine_it_starts_nothing(path: Path) -> None:
     path.write_bytes(encode({"term": 4, "boot_id": "life", "kernel_boot_id": "before-the-reboot"}))
     with pytest.raises(SettingInvalidError, match="not the one that was granted"):
         permission.consume(path, 4)
@@ -62,8 +62,8 @@ def test_the_life_of_the_machine_has_a_name() -> None:
     assert boot_id.kernel_boot_id() == boot_id.kernel_boot_id() != ""
 
 
-def test_a_life_of_the_machine_that_cannot_be_told_is_not_the_same_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state transfer that was not durable before a power cut must not count because nobody knows of the power cut."""
+def test_a_boot_of_the_machine_that_is_unknown_is_not_the_same_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state transfer that was not durable before a power cut must not count because the power cut is unknown."""
     known = boot_id.kernel_boot_id()
     assert boot_id.is_same_boot(known)
     assert not boot_id.is_same_boot("another")
