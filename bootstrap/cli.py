@@ -4,6 +4,7 @@ import importlib
 
 import click
 
+from bootstrap import __version__
 from peerfinder.imports import imports_stay
 
 COMMANDS = {
@@ -60,7 +61,7 @@ class Lazy(click.Group):
 
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="peerfinder")
+@click.version_option(__version__)
 def group() -> None:
     """Decide whether a MariaDB Galera pod bootstraps, joins, waits or holds.
 

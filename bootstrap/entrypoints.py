@@ -55,8 +55,9 @@ def start_with_agent(server: tuple[str, ...]) -> int:
         from bootstrap.process import supervisor  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.storage import lock  # noqa: PLC0415
+        from bootstrap.storage.layout import Layout  # noqa: PLC0415
 
-    lock.make_folder(current().lock.parent, parents=True)
+    lock.make_folder(Layout(current().data_root).meta, parents=True)
     me = own_command()
     return supervisor.run((*me, "agent"), (*me, "start", "--", *server), logger("start"))
 

@@ -1,21 +1,21 @@
-"""The errors of this package, one class for each case in which a human would do something else."""
+"""The errors of this package: one class for each different thing that a human must do."""
 
 
 class BootstrapError(Exception):
     """Superclass of all errors of this package; never raised directly."""
 
     exit_code = 1
-    """The exit code of a command that ends with this error; the table is in docs/exit-codes.md."""
+    """The exit code of a command that ends with this error; docs/exit-codes.md has the table."""
 
 
 class GraStateInvalidError(BootstrapError):
-    """grastate.dat is there and is not what Galera writes."""
+    """grastate.dat is not in the form that Galera writes."""
 
     exit_code = 10
 
 
 class GvwStateInvalidError(BootstrapError):
-    """gvwstate.dat is there and is not what Galera writes."""
+    """gvwstate.dat is not in the form that Galera writes."""
 
     exit_code = 10
 
@@ -27,43 +27,43 @@ class RecoverFailedError(BootstrapError):
 
 
 class ServerMissingError(BootstrapError):
-    """mariadbd or another program of the database image is not there."""
+    """A program of the database image, such as mariadbd, is missing."""
 
     exit_code = 12
 
 
 class InitialisationFailedError(BootstrapError):
-    """The first database, or the accounts in adopted data, could not be made; no server was started."""
+    """The first database, or the accounts in adopted data, could not be created; no server was started."""
 
     exit_code = 13
 
 
 class ConfigNotWrittenError(BootstrapError):
-    """my-galera.cnf could not be replaced; the old file is still whole."""
+    """my-galera.cnf could not be replaced; the old file is intact."""
 
     exit_code = 14
 
 
 class SettingInvalidError(BootstrapError):
-    """A setting or a secret is missing or is not acceptable."""
+    """A setting, a secret or an argument is not acceptable, or a permission is not the one that was granted."""
 
     exit_code = 15
 
 
 class JournalUnwritableError(BootstrapError):
-    """The journal could not be made durable: no promise may be given, no start permitted."""
+    """The journal could not be made durable: the agent gives no promise and permits no start."""
 
     exit_code = 16
 
 
 class JournalInvalidError(BootstrapError):
-    """A file of the journal is there and cannot be read: what it said is unknown."""
+    """A file of the journal exists and cannot be read or understood: its content is unknown."""
 
     exit_code = 16
 
 
 class AgentUnreachableError(BootstrapError):
-    """The agent's socket does not answer."""
+    """The agent does not answer on its socket."""
 
     exit_code = 17
 
@@ -81,7 +81,7 @@ class VolumeBusyError(BootstrapError):
 
 
 class InstallFailedError(BootstrapError):
-    """The tools could not be copied into the work-dir; what was installed before still works."""
+    """The tools could not be copied into the work-dir; the ones that were there before still work."""
 
     exit_code = 20
 
@@ -93,7 +93,7 @@ class OverrideRefusedError(BootstrapError):
 
 
 class OverrideVoidError(BootstrapError):
-    """The override was accepted and did not lead to a Primary Component: it must be given again."""
+    """The override was accepted and then became void without a Primary Component: it must be given again."""
 
     exit_code = 22
 
@@ -105,12 +105,12 @@ class BackupFailedError(BootstrapError):
 
 
 class BackupInvalidError(BootstrapError):
-    """A backup is not there, or is not what it was when it was made."""
+    """A backup is missing, or has changed since it was made."""
 
     exit_code = 24
 
 
 class RestoreRefusedError(BootstrapError):
-    """A backup is not restored here: data are there, on this volume or on another one."""
+    """The backup is not restored: there are data on this volume or on another one."""
 
     exit_code = 25

@@ -1,4 +1,4 @@
-"""The files of the Secret, read once; never shown."""
+"""The files of the Secret, read once and never shown."""
 
 import re
 from dataclasses import dataclass
@@ -16,59 +16,59 @@ class Secrets:
     cluster_id: str
     """`cluster-id`: names the cluster; generated once."""
     keys: tuple[bytes, ...]
-    """`exchange-key`, then `exchange-key-previous` while it is rotated."""
+    """`exchange-key`, then `exchange-key-previous` while the key is rotated."""
     agent_password: str
-    """`agent-password`: of the account that reads the server's status."""
+    """`agent-password`: of the account with which the agent reads the server's status."""
     root_password: str
-    """`root-password`: given to root@localhost by the first initialisation."""
+    """`root-password`: of root@localhost, set by the first initialisation."""
     user: str | None = None
-    """`user`: an application's account to create at the first initialisation."""
+    """`user`: an application's account, created by the first initialisation."""
     password: str | None = None
     """`password`: of that account."""
     database: str | None = None
     """`database`: its database."""
     sst_password: str | None = None
-    """`sst-password`: of the account that mariadb-backup reads a donor with."""
+    """`sst-password`: of the account with which mariadb-backup reads a donor."""
 
     def __repr__(self) -> str:
-        """Never show a secret."""
+        """Show no secret."""
         return "Secrets(...)"
 
 
 def read_secrets(folder: Path) -> Secrets:
     """Read the Secret's files; a final newline is not part of a secret.  Raises SettingInvalidError."""
-    previous = _secret(folder, "exchange-key-previous", required=False)
-    keys = [_secret(folder, "exchange-key"), *([previous] if previous else [])]
+    previous = _read(folder, "exchange-key-previous", required=False)
+    keys = [_read(folder, "exchange-key"), *([previous] if previous else [])]
     if any(len(key) < 16 for key in keys):
         raise SettingInvalidError(f"{folder}/exchange-key is shorter than 16 characters: generate a random one")
     return Secrets(
-        cluster_id=_secret(folder, "cluster-id"),
+        cluster_id=_read(folder, "cluster-id"),
         keys=tuple(key.encode() for key in keys),
-        agent_password=_secret(folder, "agent-password"),
-        root_password=_secret(folder, "root-password"),
-        user=_secret(folder, "user", required=False) or None,
-        password=_secret(folder, "password", required=False) or None,
-        database=_secret(folder, "database", required=False) or None,
-        sst_password=sst_password(folder, required=False),
+        agent_password=_read(folder, "agent-password"),
+        root_password=_read(folder, "root-password"),
+        user=_read(folder, "user", required=False) or None,
+        password=_read(folder, "password", required=False) or None,
+        database=_read(folder, "database", required=False) or None,
+        sst_password=read_sst_password(folder, required=False),
     )
 
 
-def sst_password(folder: Path, *, required: bool) -> str | None:
-    """The password that stands in my-galera.cnf for mariadb-backup's transfers; raises SettingInvalidError."""
-    value = _secret(folder, "sst-password", required=required)
+def read_sst_password(folder: Path, *, required: bool) -> str | None:
+    """Read the password of mariadb-backup's transfers, for my-galera.cnf; raises SettingInvalidError."""
+    value = _read(folder, "sst-password", required=required)
     if value and not SST_PASSWORD.fullmatch(value):
         raise SettingInvalidError(
-            f"the secret {folder}/sst-password stands in an option file: use 16 to 80 of A-Z a-z 0-9 . _ -"
+            f"the secret {folder}/sst-password is written into an option file: use 16 to 80 of A-Z a-z 0-9 . _ -"
         )
     return value or None
 
 
-def needed(folder: Path, name: str) -> str:
-    """One secret, for those who are given no others; raises SettingInvalidError."""
-    return _secret(folder, name)
+def read_secret(folder: Path, name: str) -> str:
+    """Read one required secret, in a pod that has no others; raises SettingInvalidError."""
+    return _read(folder, name)
 
 
-def _secret(folder: Path, name: str, *, required: bool = True) -> str:
+def _read(folder: Path, name: str, *, required: bool = True) -> str:
     path = folder / name
     try:
         value = path.read_text().removesuffix("\n").removesuffix("\r")
@@ -80,5 +80,5 @@ def _secret(folder: Path, name: str, *, required: bool = True) -> str:
     if required and not value:
         raise SettingInvalidError(f"the secret {path} is missing or empty: fill in the key of the Secret")
     if not value.isprintable():
-        raise SettingInvalidError(f"the secret {path} holds control characters: write it without line breaks")
+        raise SettingInvalidError(f"the secret {path} contains control characters: write it without line breaks")
     return value

@@ -1,6 +1,6 @@
-"""The settings of a pod as one frozen value, read once from the environment and from the Secret's files.
+"""The settings of a pod as one frozen value, read once from the environment.
 
-Nothing else in this package looks at the environment.
+No other module of this package reads settings from the environment.
 """
 
 import os
@@ -24,35 +24,47 @@ SST_METHODS = ("rsync", "mariabackup")
 
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
-    "REPLICAS": ("3", "the least number of expected pods; keep it at the StatefulSet's replicas"),
-    "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; `force` says when to raise it"),
-    "LAST_ONE_OUT": ("no", "yes: a pod that stopped as the only member starts without hearing from the others"),
+    "REPLICAS": ("3", "the minimum number of expected pods; keep it equal to the StatefulSet's replicas"),
+    "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; raise it after `force`"),
+    "LAST_ONE_OUT": (
+        "no",
+        "yes: a pod that stopped in order as the only member starts without the others' answers",
+    ),
     "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
     "NAMESERVER": ("", "HOST[:PORT] of the name server; default: from /etc/resolv.conf"),
-    "DATA_ROOT": ("/var/lib/galera", "the volume, with data/ and meta/ in it"),
-    "RUN_DIR": ("/run/galera", "sockets and the one-shot permission; as long-lived as the pod"),
-    "CONFIG_DIR": ("/etc/mysql", "where my-galera.cnf is written; conf.d/*.cnf in it is yours"),
+    "DATA_ROOT": ("/var/lib/galera", "the volume: data/ and meta/ are created in it"),
+    "RUN_DIR": ("/run/galera", "sockets and the one-shot permission; an emptyDir"),
+    "CONFIG_DIR": ("/etc/mysql", "my-galera.cnf is written there; conf.d/*.cnf in it is yours and is read before ours"),
     "SECRETS_DIR": ("/etc/galera-secrets", "the files of the Secret"),
     "BIND_ADDRESS": ("0.0.0.0", "where the agent and the server listen"),  # noqa: S104  # a pod's own network
-    "EXCHANGE_PORT": ("4569", "the port of the records between agents"),
+    "EXCHANGE_PORT": ("4569", "the port for the records between agents"),
     "HEALTH_PORT": ("8080", "the port of probes and metrics, open to all and read-only; 0 = none"),
-    "METRICS": ("basic", "what /metrics tells whoever reaches the port: basic, or full with uuids, positions, names"),
-    "ADDRESS_TYPE": ("DNS", "DNS or IP: how the members stand in wsrep_cluster_address"),
-    "MARIADBD": ("mariadbd", "the server's program"),
-    "SERVER_USER": ("", "the account that a server started by root changes to; root alone is refused by mariadbd"),
+    "METRICS": ("basic", "what /metrics shows to every client: basic, or full with uuids, positions, rules and names"),
+    "ADDRESS_TYPE": ("DNS", "DNS or IP: how members are written in wsrep_cluster_address"),
+    "MARIADBD": ("mariadbd", "the server's program, for recovery and the first initialisation"),
+    "SERVER_USER": ("", "the account that a server started by root changes to"),
     "PROVIDER": ("/usr/lib/galera/libgalera_smm.so", "the Galera library"),
-    "PROVIDER_OPTIONS": ("", "more wsrep_provider_options, key=value;key=value"),
+    "PROVIDER_OPTIONS": (
+        "",
+        "more wsrep_provider_options, key=value;key=value; none may switch quorum off",
+    ),
     "SST_METHOD": ("rsync", "rsync or mariabackup: how a member without usable data gets all of them"),
-    "TLS_DIR": ("", "tls.crt, tls.key and ca.crt for clients, replication and state transfers; default: no TLS"),
-    "UPGRADE_FROM": ("", "MAJOR.MINOR of data that this server may open over series in between, after a stop of all"),
-    "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut, by documented choice"),
+    "TLS_DIR": (
+        "",
+        "a folder with tls.crt, tls.key and ca.crt: TLS for clients, replication and state transfers",
+    ),
+    "UPGRADE_FROM": (
+        "",
+        "MAJOR.MINOR of data that a much newer server may open, after a stop of all members",
+    ),
+    "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut"),
 }
-"""Name without prefix -> default and meaning; the help of every command is made from this."""
+"""Name without prefix -> default and meaning; docs/settings.md has the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a pod is told about itself; the fields are explained in DEFAULTS."""
+    """The settings of one pod; DEFAULTS explains the fields."""
 
     pod: str
     namespace: str
@@ -115,45 +127,40 @@ class Settings:
         """The server's configuration."""
         return self.config_dir / "my-galera.cnf"
 
-    @property
-    def lock(self) -> Path:
-        """The volume's lock."""
-        return self.data_root / "meta" / "lock"
-
     def cluster_name(self, cluster_id: str) -> str:
-        """`wsrep_cluster_name` (32 characters): a stale address of another cluster is refused by it (R35)."""
-        told = f"{self.namespace}/{self.service}/{self.set_name}/{cluster_id}"
-        return f"{self.set_name[:19]}-{sha256(told.encode()).hexdigest()[:12]}"
+        """`wsrep_cluster_name` (32 characters): a member of another cluster at an old address is refused (R35)."""
+        cluster = f"{self.namespace}/{self.service}/{self.set_name}/{cluster_id}"
+        return f"{self.set_name[:19]}-{sha256(cluster.encode()).hexdigest()[:12]}"
 
 
 def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
-    """Read the settings; raises SettingInvalidError with every complaint at once."""
-    told = {name: env.get(f"{PREFIX}{name}", "").strip() or default for name, (default, _) in DEFAULTS.items()}
+    """Read the settings; raises SettingInvalidError with all complaints at once."""
+    values = {name: env.get(f"{PREFIX}{name}", "").strip() or default for name, (default, _) in DEFAULTS.items()}
     pod = env.get("POD_NAME", "").strip() or hostname
     complaints = [
-        *_unknown(env),
+        *_check_names(env),
         *(
             []
             if POD_NAME.fullmatch(pod)
             else [f"POD_NAME {pod!r} is not a StatefulSet's pod name (set it, or the hostname)"]
         ),
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
-        *_number(told, "REPLICAS", 1, MAX_ORDINAL),
-        *_number(told, "MIN_EPOCH", 0, 999_999_999),
-        *_number(told, "EXCHANGE_PORT", 1, 65535),
-        *_number(told, "HEALTH_PORT", 0, 65535),
-        *_different(told, "HEALTH_PORT", "EXCHANGE_PORT"),
-        *_choice(told, "LAST_ONE_OUT", "no", "yes"),
-        *_choice(told, "METRICS", "basic", "full"),
-        *_choice(told, "ADDRESS_TYPE", "DNS", "IP"),
-        *_choice(told, "SST_METHOD", *SST_METHODS),
-        *_plain_transfer(told),
-        *_series(told, "UPGRADE_FROM"),
-        *_absolute(told, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"),
-        *_choice(told, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
+        *_check_number(values, "REPLICAS", 1, MAX_ORDINAL),
+        *_check_number(values, "MIN_EPOCH", 0, 999_999_999),
+        *_check_number(values, "EXCHANGE_PORT", 1, 65535),
+        *_check_number(values, "HEALTH_PORT", 0, 65535),
+        *_check_different(values, "HEALTH_PORT", "EXCHANGE_PORT"),
+        *_check_choice(values, "LAST_ONE_OUT", "no", "yes"),
+        *_check_choice(values, "METRICS", "basic", "full"),
+        *_check_choice(values, "ADDRESS_TYPE", "DNS", "IP"),
+        *_check_choice(values, "SST_METHOD", *SST_METHODS),
+        *_check_encryption(values),
+        *_check_series(values, "UPGRADE_FROM"),
+        *_check_absolute(values, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"),
+        *_check_choice(values, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
     try:
-        options = _provider_options(told["PROVIDER_OPTIONS"])
+        options = _parse_provider_options(values["PROVIDER_OPTIONS"])
     except SettingInvalidError as exc:
         complaints.append(str(exc))
     if complaints:
@@ -162,67 +169,67 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         pod=pod,
         namespace=env["POD_NAMESPACE"].strip(),
         pod_ip=env.get("POD_IP", "").strip(),
-        service=told["SERVICE"],
-        replicas=int(told["REPLICAS"]),
-        min_epoch=int(told["MIN_EPOCH"]),
-        last_one_out=told["LAST_ONE_OUT"] == "yes",
-        domain=told["DOMAIN"],
-        nameserver=told["NAMESERVER"],
-        data_root=Path(told["DATA_ROOT"]),
-        run_dir=Path(told["RUN_DIR"]),
-        config_dir=Path(told["CONFIG_DIR"]),
-        secrets_dir=Path(told["SECRETS_DIR"]),
-        bind_address=told["BIND_ADDRESS"],
-        exchange_port=int(told["EXCHANGE_PORT"]),
-        health_port=int(told["HEALTH_PORT"]),
-        metrics=told["METRICS"],
-        address_type=told["ADDRESS_TYPE"],
-        mariadbd=told["MARIADBD"],
-        server_user=told["SERVER_USER"],
-        provider=told["PROVIDER"],
+        service=values["SERVICE"],
+        replicas=int(values["REPLICAS"]),
+        min_epoch=int(values["MIN_EPOCH"]),
+        last_one_out=values["LAST_ONE_OUT"] == "yes",
+        domain=values["DOMAIN"],
+        nameserver=values["NAMESERVER"],
+        data_root=Path(values["DATA_ROOT"]),
+        run_dir=Path(values["RUN_DIR"]),
+        config_dir=Path(values["CONFIG_DIR"]),
+        secrets_dir=Path(values["SECRETS_DIR"]),
+        bind_address=values["BIND_ADDRESS"],
+        exchange_port=int(values["EXCHANGE_PORT"]),
+        health_port=int(values["HEALTH_PORT"]),
+        metrics=values["METRICS"],
+        address_type=values["ADDRESS_TYPE"],
+        mariadbd=values["MARIADBD"],
+        server_user=values["SERVER_USER"],
+        provider=values["PROVIDER"],
         provider_options=options,
-        sst_method=told["SST_METHOD"],
-        tls_dir=Path(told["TLS_DIR"]) if told["TLS_DIR"] else None,
-        upgrade_from=series(f"{told['UPGRADE_FROM']}.0"),
-        flush_log_at_trx_commit=told["FLUSH_LOG_AT_TRX_COMMIT"],
+        sst_method=values["SST_METHOD"],
+        tls_dir=Path(values["TLS_DIR"]) if values["TLS_DIR"] else None,
+        upgrade_from=series(f"{values['UPGRADE_FROM']}.0"),
+        flush_log_at_trx_commit=values["FLUSH_LOG_AT_TRX_COMMIT"],
     )
 
 
-def _unknown(env: Mapping[str, str]) -> list[str]:
+def _check_names(env: Mapping[str, str]) -> list[str]:
     names = sorted(name for name in env if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in DEFAULTS)
     return [f"{name} is not a setting" for name in names]
 
 
-def _number(told: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
-    value = told[name]
-    good = value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most
-    return [] if good else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
+def _check_number(values: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
+    value = values[name]
+    valid = value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most
+    return [] if valid else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
 
 
-def _different(told: Mapping[str, str], name: str, other: str) -> list[str]:
-    return [f"{PREFIX}{name} and {PREFIX}{other} are both {told[name]}"] if told[name] == told[other] else []
+def _check_different(values: Mapping[str, str], name: str, other: str) -> list[str]:
+    return [f"{PREFIX}{name} and {PREFIX}{other} are both {values[name]}"] if values[name] == values[other] else []
 
 
-def _plain_transfer(told: Mapping[str, str]) -> list[str]:
-    """The image has no stunnel, without which rsync would send all data in the clear beside an encrypted cluster."""
-    if told["TLS_DIR"] and told["SST_METHOD"] == "rsync":
-        return [f"{PREFIX}TLS_DIR needs {PREFIX}SST_METHOD=mariabackup: rsync sends in the clear"]
+def _check_encryption(values: Mapping[str, str]) -> list[str]:
+    """Refuse rsync with TLS: without stunnel, which the image has not, it would send all data unencrypted."""
+    if values["TLS_DIR"] and values["SST_METHOD"] == "rsync":
+        return [f"{PREFIX}TLS_DIR needs {PREFIX}SST_METHOD=mariabackup: rsync sends unencrypted"]
     return []
 
 
-def _series(told: Mapping[str, str], name: str) -> list[str]:
-    good = not told[name] or re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", told[name])
-    return [] if good else [f"{PREFIX}{name} {told[name]!r} is not a major version as 10.11"]
+def _check_series(values: Mapping[str, str], name: str) -> list[str]:
+    valid = not values[name] or re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", values[name])
+    return [] if valid else [f"{PREFIX}{name} {values[name]!r} is not a major version like 10.11"]
 
 
-def _absolute(told: Mapping[str, str], *names: str) -> list[str]:
-    """The server would look for another folder under a relative name than this toolkit: each has its own base."""
-    relative = [name for name in names if told[name] and not told[name].startswith("/")]
-    return [f"{PREFIX}{name} {told[name]!r} does not begin with /" for name in relative]
+def _check_absolute(values: Mapping[str, str], *names: str) -> list[str]:
+    """Refuse relative names: the server and this toolkit resolve them from different folders."""
+    relative = [name for name in names if values[name] and not values[name].startswith("/")]
+    return [f"{PREFIX}{name} {values[name]!r} does not begin with /" for name in relative]
 
 
-def _choice(told: Mapping[str, str], name: str, *choices: str) -> list[str]:
-    return [] if told[name] in choices else [f"{PREFIX}{name} {told[name]!r} is not one of {', '.join(choices)}"]
+def _check_choice(values: Mapping[str, str], name: str, *choices: str) -> list[str]:
+    return [] if values[name] in choices else [f"{PREFIX}{name} {values[name]!r} is not one of {', '.join(choices)}"]
 
 
 PROVIDER_OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z0-9_.:/,+-]*)")
@@ -230,11 +237,11 @@ PROVIDER_OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z
 FORBIDDEN = re.compile(
     r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|weight)|gmcast\.(listen_addr|group)|ist\.recv_.*|base_.*"
 )
-"""Provider options that found a second cluster, switch quorum off, weigh members, or are this toolkit's to set."""
+"""Provider options that start a second cluster, switch quorum off, weight members, or are set by this toolkit."""
 
 
-def _provider_options(text: str) -> tuple[tuple[str, str], ...]:
-    """The options of a setting; members that weigh more than others would make a count of them worthless (R37)."""
+def _parse_provider_options(text: str) -> tuple[tuple[str, str], ...]:
+    """Parse the setting; weights are refused, because then a count of members proves no quorum (R37)."""
     options = []
     for part in filter(None, map(str.strip, text.split(";"))):
         match = PROVIDER_OPTION.fullmatch(part)
@@ -245,13 +252,13 @@ def _provider_options(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def current() -> Settings:
-    """The settings of this process; raises SettingInvalidError."""
+    """Read the settings of this process; raises SettingInvalidError."""
     return from_environment(os.environ, os.uname().nodename)
 
 
-def of_the_set(name: str) -> Settings:
-    """The settings of a pod that is no member of the StatefulSet of that name, but works for it.
+def settings_for_set(name: str) -> Settings:
+    """Read the settings of a pod that is not a member of the StatefulSet of that name, but works for it.
 
-    They are those of the member with the lowest ordinal, where a pod's name counts.  Raises SettingInvalidError.
+    Where a pod's name matters, they are those of the member with the lowest ordinal.  Raises SettingInvalidError.
     """
     return from_environment({**os.environ, "POD_NAME": f"{name}-0"}, "")

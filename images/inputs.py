@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,9 +75,11 @@ class Origin:
 
 
 def version() -> str:
-    """The project's version."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return str(project["version"])
+    """The project's version; raises BuildError where it has none."""
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "bootstrap" / "__init__.py").read_text(), re.MULTILINE)
+    if not found:
+        raise BuildError("bootstrap/__init__.py has no __version__")
+    return found[1]
 
 
 def sources(recipe: Recipe) -> tuple[str, ...]:

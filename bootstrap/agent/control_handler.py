@@ -52,7 +52,7 @@ from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Unknown
 from bootstrap.core.status import events, probes, summary
-from bootstrap.process.boot_id import same_life
+from bootstrap.process.boot_id import is_same_boot
 
 PATIENCE_S = 5.0
 """How long a request for a decision waits for a new one; then the same one is sent again."""
@@ -146,7 +146,7 @@ class ControlHandler:
             ordinals=agent.expected(),
             addresses=agent.ports.fresh_addresses(),
             joining=bool(memory.joining_boot_id),
-            same_boot=same_life(memory.joining_boot_id),
+            same_boot=is_same_boot(memory.joining_boot_id),
             initialised=memory.initialised,
             disk=pod.disk,
             fingerprint=pod.fingerprint,
@@ -242,7 +242,7 @@ class ControlHandler:
     def _status_decision(self) -> StatusDecision:
         agent, result = self.agent, self.agent.result
         decision, phase = starter_decision(result), agent.lifecycle.phase
-        since, seconds = recorder.since(agent.recorder.counters.since)
+        since, seconds = recorder.describe_moment(agent.recorder.counters.since)
         return StatusDecision(
             kind=decision.kind,
             action=decision.kind if phase is Phase.FROZEN else phase,
@@ -286,7 +286,7 @@ class ControlHandler:
     def _missing(self, ordinal: int, why: str, times: Mapping[int, float]) -> MissingPod:
         """A pod that is missing or waited for, and since when; from this moment on, if no round has counted it yet."""
         moment = times.get(ordinal, time.monotonic())
-        return MissingPod(self.agent.settings.pod_of(ordinal), why, *recorder.since(moment))
+        return MissingPod(self.agent.settings.pod_of(ordinal), why, *recorder.describe_moment(moment))
 
 
 def starter_decision(result: RoundResult) -> AgentDecision:

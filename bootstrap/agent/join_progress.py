@@ -1,43 +1,76 @@
-"""Looks now and then at how far a join has come, in a thread of its own: a slow disk must hold nobody up."""
+"""How far a join has come: the bytes that a state transfer has brought, read from the datadir now and then.
 
+The joiner's server answers nothing meanwhile.  rsync writes in place, into files that have their full length from the
+start, and does not set their times: so this counts what is allocated to files that were written since the join began.
+It runs in a thread of its own, because a slow disk must not delay a decision.
+"""
+
+import os
 import threading
 import time
+from pathlib import Path
 
-from bootstrap.agent import transfer_size
 from bootstrap.agent.agent import Agent
 from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.storage.layout import Layout
 
 PAUSE_S = 5.0
-"""Between two looks."""
+"""Between two measurements."""
 
 SHARE = 20
-"""A look at a datadir of many files may take this part of the time at most."""
+"""Measuring a datadir of many files may take at most one part in this many of the time."""
 
 
 def watch(agent: Agent) -> None:
-    """Begin to watch."""
-    threading.Thread(target=_watch, args=[agent], name="progress", daemon=True).start()
+    """Begin to measure, in the background."""
+    threading.Thread(target=_measure_forever, args=[agent], name="progress", daemon=True).start()
 
 
-def _watch(agent: Agent) -> None:
+def _measure_forever(agent: Agent) -> None:
     while True:
         began = time.monotonic()
-        look(agent)
+        measure(agent)
         time.sleep(max(PAUSE_S, SHARE * (time.monotonic() - began)))
 
 
-def look(agent: Agent) -> None:
-    """Count what has come since the join was permitted; nothing, where none is under way."""
-    chronicle = agent.recorder
-    chronicle.bytes_received = (
-        transfer_size.bytes_since(agent.settings.data_root / "data", chronicle.joined) if joins(agent) else None
-    )
+def measure(agent: Agent) -> None:
+    """Record how many bytes have come since the join was permitted; None where no join is under way."""
+    recorder = agent.recorder
+    data = Layout(agent.settings.data_root).data
+    recorder.bytes_received = bytes_since(data, recorder.joined) if is_joining(agent) else None
 
 
-def joins(agent: Agent) -> bool:
+def is_joining(agent: Agent) -> bool:
     """Whether a server lives that was permitted to join and has not been seen Synced since."""
-    return bool(agent.durable.joining_boot_id) and _alive(agent.lifecycle)
+    return bool(agent.durable.joining_boot_id) and _is_alive(agent.lifecycle)
 
 
-def _alive(pod: Lifecycle) -> bool:
+def _is_alive(pod: Lifecycle) -> bool:
     return pod.held and (pod.taken is not None or not pod.starter)
+
+
+def bytes_since(folder: Path, moment: float) -> int:
+    """Bytes allocated to files below the folder that were written at or after the moment, seconds since the epoch.
+
+    Files that vanish meanwhile, as a server's temporary files do, count as nothing.
+    """
+    total, left = 0, [os.fspath(folder)]
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    total += _size(entry, moment, left)
+        except OSError:
+            continue
+    return total
+
+
+def _size(entry: "os.DirEntry[str]", moment: float, folders: list[str]) -> int:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.path)
+            return 0
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return 0
+    return status.st_blocks * 512 if status.st_mtime >= moment else 0

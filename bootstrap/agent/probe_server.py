@@ -1,7 +1,7 @@
 """The port for the kubelet's probes and for Prometheus: HTTP, read-only, without authentication.
 
-Every answer is made of what the agent knows already: it waits for nobody, so that a probe costs nothing and cannot be
-used to load the database.  Nothing in it is a name, a uuid, an address or a position, unless the settings ask for it.
+Every answer is made from what the agent already knows: it waits for nothing, so a probe costs little and cannot be used
+to load the database.  An answer has no name, uuid, address or position in it, unless the settings ask for it.
 """
 
 import contextlib
@@ -9,43 +9,47 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from bootstrap.core.status import probes
-from bootstrap.core.status.metrics import metrics as text
+from bootstrap.core.status.metrics import metrics
 from bootstrap.core.status.probes import ProbeView, Readiness
-from bootstrap.network.http_server import Bounded, OneRequest
+from bootstrap.network.http_server import BoundedServer, OneRequestHandler
 
 MAX_CONNECTIONS = 32
-"""At once; a probe needs milliseconds."""
+"""At a time; a probe needs milliseconds."""
 
 PLAIN = "text/plain; charset=utf-8"
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-"""Prometheus' text exposition format."""
+"""The text exposition format of Prometheus."""
 
 Answer = tuple[int, str, str]
 """Status, type and text."""
 
 
-def livez(view: ProbeView) -> Answer:
-    """Whether the agent lives; never about the server."""
+def answer_livez(view: ProbeView) -> Answer:
+    """Say whether the agent works; never about the server."""
     return (200, PLAIN, "live\n") if probes.is_alive(view) else (503, PLAIN, "stuck\n")
 
 
-def readyz(view: ProbeView) -> Answer:
-    """Whether clients may be sent to the server."""
-    word = probes.find_readiness(view)
-    return 200 if word is Readiness.READY else 503, PLAIN, f"{word}\n"
+def answer_readyz(view: ProbeView) -> Answer:
+    """Say whether clients may be sent to the server."""
+    readiness = probes.find_readiness(view)
+    return 200 if readiness is Readiness.READY else 503, PLAIN, f"{readiness}\n"
 
 
-def metrics(view: ProbeView) -> Answer:
-    """For Prometheus."""
-    return 200, PROMETHEUS, text(view)
+def answer_metrics(view: ProbeView) -> Answer:
+    """Answer Prometheus."""
+    return 200, PROMETHEUS, metrics(view)
 
 
-PATHS: dict[str, Callable[[ProbeView], Answer]] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
+PATHS: dict[str, Callable[[ProbeView], Answer]] = {
+    "/livez": answer_livez,
+    "/readyz": answer_readyz,
+    "/metrics": answer_metrics,
+}
 
 
-class Server(Bounded):
-    """Answers whoever can reach the port."""
+class Server(BoundedServer):
+    """Answers every client that can reach the port."""
 
     def __init__(self, address: tuple[str, int], view: Callable[[], ProbeView]) -> None:
         """Listen at once; `view` is called from other threads and must not block.  Raises OSError."""
@@ -54,9 +58,9 @@ class Server(Bounded):
 
 
 def listen(address: str, port: int, view: Callable[[], ProbeView]) -> Server:
-    """A server at this address; 0.0.0.0 means the addresses of IPv6, too, where there are any.  Raises OSError.
+    """Listen at this address; 0.0.0.0 includes the addresses of IPv6 where there are any.  Raises OSError.
 
-    The kubelet probes the pod's first address, and that is of either family.
+    The kubelet probes the pod's first address, which may be of either family.
     """
     if address == "0.0.0.0":  # noqa: S104  # the setting's default: a pod's own network
         with contextlib.suppress(OSError):
@@ -64,8 +68,8 @@ def listen(address: str, port: int, view: Callable[[], ProbeView]) -> Server:
     return Server((address, port), view)
 
 
-class Handler(OneRequest):
-    """Read-only."""
+class Handler(OneRequestHandler):
+    """Answers GET and HEAD."""
 
     server: Server
 
@@ -74,16 +78,16 @@ class Handler(OneRequest):
         self._answer(body=True)
 
     def do_HEAD(self) -> None:  # noqa: N802  # http.server's name
-        """Answer with the same status and headers."""
+        """Answer with the same status and headers, without the text."""
         self._answer(body=False)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """A request that is not understood; the base class would repeat it in a page of HTML."""
+        """Refuse a request; the base class would repeat it in a page of HTML."""
         self._send((code, PLAIN, ""), body=False)
 
     def _answer(self, *, body: bool) -> None:
-        path = PATHS.get(self.path.partition("?")[0])
-        self._send(path(self.server.view()) if path else (HTTPStatus.NOT_FOUND, PLAIN, ""), body=body)
+        answer = PATHS.get(self.path.partition("?")[0])
+        self._send(answer(self.server.view()) if answer else (HTTPStatus.NOT_FOUND, PLAIN, ""), body=body)
 
     def _send(self, answer: Answer, *, body: bool) -> None:
         status, kind, text = answer

@@ -147,7 +147,7 @@ def write_permission(agent: Agent, result: RoundResult) -> RoundResult:
     if granted is None:  # pragma: no cover  # a result to bootstrap is made with its promise
         return result
     try:
-        permission.lay_down(agent.settings.permission, granted.term, agent.boot_id)
+        permission.write(agent.settings.permission, granted.term, agent.boot_id)
     except OSError as exc:
         reason = f"{agent.settings.permission} cannot be written ({exc.strerror})"
         return RoundResult(Hold("permission", reason), clock=result.clock)
@@ -158,4 +158,4 @@ def announce(agent: Agent, result: RoundResult) -> None:
     """Log a result that says something new; what the own server does is logged as a phase."""
     is_news = result.decision.rule != "own-server"
     if is_news and agent.announcer.say_when_changed("decision", result.line):
-        agent.recorder.decided(result)
+        agent.recorder.note_decision(result)

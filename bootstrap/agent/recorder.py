@@ -1,7 +1,7 @@
-"""What an agent remembers for humans: counts, times and events.
+"""What an agent records for humans: counts, times and events.
 
-Nothing here waits for a disk or raises for an expected fault, so that it is never in the way of a decision; events are
-written by `eventlog` in the background.  The counts of a life begin with it; the events are those of the volume.
+It never delays a decision: nothing here waits for a disk, and an expected fault raises no error; `event_log` writes the
+events in the background.  The counts are those of this run of the agent; the events are those of the volume.
 """
 
 import threading
@@ -17,71 +17,72 @@ from bootstrap.core.model.text import one_line
 from bootstrap.core.status import summary
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.events import Event, bounded
+from bootstrap.process.log import Log
 
 
 @dataclass
 class Recorder:
-    """One agent's; events may be told by any thread."""
+    """The records of one agent; any thread may add events."""
 
     log: tuple[Event, ...] = ()
     """The events of this volume, the oldest first."""
     counters: Counters = field(default_factory=lambda: Counters(since=time.monotonic()))
-    """The counts of this life, replaced whole."""
+    """The counts of this run of the agent, replaced whole."""
     changed: Callable[[], None] = lambda: None
-    """Called after each event; it must not wait."""
+    """Called after each event; must not wait."""
     bytes_received: int | None = None
     """Bytes that came to the datadir since a join was permitted; None where no join is open."""
     joined: float = field(default_factory=time.time)
-    """When the last join was permitted, by the machine's clock, as files have it; at first the life's begin."""
+    """When the last join was permitted, by the machine's clock, like files' times; at first the start of this run."""
 
     def __post_init__(self) -> None:
-        """Begin with the number after the last one."""
+        """Make the lock, and begin without a server."""
         self._lock = threading.Lock()
         self._server = "no server answers"
 
     def note(self, kind: str, text: str) -> None:
-        """Tell an event."""
+        """Add an event."""
         with self._lock:
             last = self.log[-1].n if self.log else 0
-            self.log = bounded([*self.log, Event(last + 1, _utc(), kind, one_line(text))])
+            self.log = bounded([*self.log, Event(last + 1, _now(), kind, one_line(text))])
         self.changed()
 
-    def decided(self, verdict: RoundResult) -> None:
-        """Tell a decision that says something new."""
+    def note_decision(self, verdict: RoundResult) -> None:
+        """Add an event for a decision whose line is new."""
         self.note("hold" if isinstance(verdict.decision, Hold) else "decision", verdict.line)
 
-    def permitted(self, verdict: RoundResult) -> None:
-        """Tell that a starter has taken its permission."""
+    def note_permission(self, verdict: RoundResult) -> None:
+        """Add an event for a permission that a starter has taken."""
         self.note(verdict.word, verdict.line)
         self.joined = time.time()
 
-    def turned(self, facts: Facts, verdict: RoundResult, say: Callable[[str], None]) -> None:
-        """A round has ended: count it, and tell what is new of peers and of the server."""
+    def note_round(self, facts: Facts, verdict: RoundResult, log: Log) -> None:
+        """Count a round that has ended, and add events for what is new of peers and of the server."""
         try:
-            self._turned(facts, verdict)
-        except Exception as exc:  # noqa: BLE001  # a fault in what is told to humans must not stop who decides
-            say(f"this round is not counted: {exc!r}")
+            self._count_round(facts, verdict)
+        except Exception as exc:  # noqa: BLE001  # a fault in records for humans must not stop decisions
+            log(f"this round is not counted: {exc!r}")
 
-    def _turned(self, facts: Facts, verdict: RoundResult) -> None:
+    def _count_round(self, facts: Facts, verdict: RoundResult) -> None:
         answers = {r.ordinal for r in facts.answers}
         waits = frozenset(summary.awaited(facts, verdict.decision))
-        heard = {ordinal: not isinstance(peer, Unknown) for ordinal, peer in facts.peers.items()}
+        answered = {ordinal: not isinstance(peer, Unknown) for ordinal, peer in facts.peers.items()}
         now, before = time.monotonic(), self.counters
         self.counters = restrict_to(
-            add_round(before, Round(now, verdict.metric_kind, verdict.decision.rule, waits, heard)), facts.expected
+            add_round(before, Round(now, verdict.metric_kind, verdict.decision.rule, waits, answered)), facts.expected
         )
         for ordinal in sorted(self.counters.silent.keys() - before.silent.keys() & before.asked.keys()):
             self.note("peer", f"{pod_name(facts, ordinal)} does not answer: {_reason(facts, ordinal)}")
         for ordinal in sorted(before.silent.keys() & answers):
             self.note("peer", f"{pod_name(facts, ordinal)} answers after {now - before.silent[ordinal]:.0f} s")
-        told = _line(facts.own.server)
-        if told != self._server:
-            self._server = told
-            self.note("server", told if facts.own.server else f"{told}, this pod is {facts.own.phase}")
+        line = _describe(facts.own.server)
+        if line != self._server:
+            self._server = line
+            self.note("server", line if facts.own.server else f"{line}, this pod is {facts.own.phase}")
 
 
-def _line(server: Server | None) -> str:
-    """What a server says of itself, without what changes with every commit."""
+def _describe(server: Server | None) -> str:
+    """Describe a server, without what changes with every commit."""
     if server is None:
         return "no server answers"
     return f"{server.local_state}, {server.cluster_status} with {server.size} members, history {server.uuid}"
@@ -92,15 +93,15 @@ def _reason(facts: Facts, ordinal: int) -> str:
     return peer.reason if isinstance(peer, Unknown) else ""
 
 
-def _utc() -> str:
-    return _text(datetime.now(UTC))
+def _now() -> str:
+    return _format_time(datetime.now(UTC))
 
 
-def _text(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def since(moment: float) -> tuple[str, float]:
+def describe_moment(moment: float) -> tuple[str, float]:
     """A moment of the monotonic clock for humans: the time in UTC, and how many seconds ago that was."""
     seconds = max(0.0, time.monotonic() - moment)
-    return _text(datetime.now(UTC) - timedelta(seconds=seconds)), round(seconds, 1)
+    return _format_time(datetime.now(UTC) - timedelta(seconds=seconds)), round(seconds, 1)

@@ -46,7 +46,7 @@ def run_round(agent: Agent) -> None:
         action = Action.JOIN if isinstance(decision, Join) else None
         result = RoundResult(decision, action, bound, clock)
     promises.publish(agent, result)
-    agent.recorder.turned(agent.facts(), agent.result, agent.ports.log)
+    agent.recorder.note_round(agent.facts(), agent.result, agent.ports.log)
     stop_stuck_server(agent, decision)
     agent.pulse.looped_at = time.monotonic()
 

@@ -88,7 +88,7 @@ def take(agent: Agent, starter: int, timeout: float) -> RoundResult:
         except JournalUnwritableError as exc:
             return RoundResult(Hold("journal", str(exc)), clock=result.clock)
         agent.update_lifecycle(agent.lifecycle.took(result.action, result.promise.term if result.promise else 0))
-        agent.recorder.permitted(result)
+        agent.recorder.note_permission(result)
         if lineage.pending_fork(agent.durable.lineage):
             agent.orders.outcome = replace(agent.orders.outcome, state=OverrideState.TAKEN)
         return result

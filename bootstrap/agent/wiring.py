@@ -1,12 +1,11 @@
 """The agent's body: sockets, threads and the loop around its mind."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
+from bootstrap import __version__
 from bootstrap.agent import join_progress, probe_server, probe_view, promises
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
@@ -27,7 +26,6 @@ from bootstrap.secret_files import read_secrets
 from bootstrap.settings import Settings
 from bootstrap.storage import atomic, event_log, lock
 from bootstrap.storage.layout import Layout
-from peerfinder.errors import PeerFinderError
 
 DECIDING_S = 0.25
 """Between two rounds while this pod waits for a decision."""
@@ -43,10 +41,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     """Run the agent for ever; raises BootstrapError for what an operator must change first."""
     secrets = read_secrets(settings.secrets_dir)
     channel.prepare_folder(settings.run_dir)
-    try:
-        directory = Directory(settings)
-    except PeerFinderError as exc:
-        raise SettingInvalidError(str(exc)) from exc
+    directory = Directory.open(settings)
     boot = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
     neighbours = Peers(directory, Client(boot, settings.exchange_port))
     world = Ports(
@@ -56,15 +51,15 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         last_view=lambda: last_view(settings),
         applied_position=lambda: applied(settings, secrets.agent_password),
         stop_server=lambda: client.stop(settings.server_socket, secrets.agent_password),
-        ask_states=neighbours.records,
-        ask_promises=neighbours.promises,
-        dns_ordinals=lambda: neighbours.shown,
+        ask_states=neighbours.ask_states,
+        ask_promises=neighbours.ask_promises,
+        dns_ordinals=lambda: neighbours.dns_ordinals,
         log=say,
-        fresh_addresses=neighbours.fresh,
+        fresh_addresses=neighbours.fresh_addresses,
     )
     only_agent(settings, say)
     agent = Agent(settings, secrets.cluster_id, world)
-    agent.recorder, agent.version = chronicle(settings, say), own_version()
+    agent.recorder, agent.version = chronicle(settings, say), __version__
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     neighbours.client.membership, neighbours.client.state = membership, agent.news
     listen(settings, membership, agent)
@@ -90,26 +85,9 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         rest(agent, pause(agent))
 
 
-def own_version() -> str:
-    """This program's version; empty where it was not installed as a package.
-
-    From the name of the folder that an installer leaves ("Recording installed projects", `.dist-info`): to ask
-    importlib.metadata costs a megabyte, of which nothing is needed again.
-    """
-    left = (found.name for folder in sys.path for found in Path(folder).glob("peerfinder-*.dist-info"))
-    if name := next(left, ""):
-        return name.removeprefix("peerfinder-").removesuffix(".dist-info")
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # elsewhere, as in an archive
-
-    try:
-        return version("peerfinder")
-    except PackageNotFoundError:
-        return ""
-
-
 def chronicle(settings: Settings, say: Callable[[str], None]) -> Recorder:
     """What this volume has seen, and from now on written down in the background."""
-    meta = settings.lock.parent
+    meta = Layout(settings.data_root).meta
     log, trouble = event_log.read(meta)
     told = Recorder(log)
     if trouble:
@@ -128,11 +106,11 @@ def only_agent(settings: Settings, say: Callable[[str], None]) -> None:
     ends after that: the next one waits, because a container that ends instead is started again later and later.
     On a volume that cannot be written no promise can be given in any case.
     """
-    meta = settings.lock.parent
+    layout = Layout(settings.data_root)
     try:
-        meta.mkdir(mode=0o700, parents=True, exist_ok=True)
-        told = f"another agent lives on this volume ({meta}): waiting for its end; two pods must not share one"
-        lock.acquire_waiting(meta / "agent.lock", None, lambda: say(told))
+        layout.meta.mkdir(mode=0o700, parents=True, exist_ok=True)
+        told = f"another agent lives on this volume ({layout.meta}): waiting for its end; two pods must not share one"
+        lock.acquire_waiting(layout.agent_lock, None, lambda: say(told))
     except (OSError, JournalUnwritableError):
         return
 
@@ -184,7 +162,7 @@ def keep_certificates_loaded(settings: Settings, password: str, say: Callable[[s
 def lock_is_free(settings: Settings) -> bool:
     """Whether nothing lives on the volume; what cannot be known is no."""
     try:
-        return lock.is_free(settings.lock)
+        return lock.is_free(Layout(settings.data_root).lock)
     except BootstrapError:
         return False
 

@@ -7,13 +7,13 @@ takes the agent's permission).  A kill at any point leaves the datadir EMPTY: a 
 import os
 import re
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.errors import InitialisationFailedError, ServerMissingError
+from bootstrap.errors import InitialisationFailedError
 from bootstrap.mariadb.accounts import Accounts, adoption_sql, sql
+from bootstrap.process import child
 from bootstrap.storage import atomic
 
 if TYPE_CHECKING:
@@ -104,29 +104,12 @@ def _start_afresh(layout: "Layout") -> None:
 def _run(command: tuple[str, ...], text: str, tmp: Path, keep_fds: tuple[int, ...]) -> None:
     """Run one program to its end; it dies with this call, whatever ends it."""
     env = {**os.environ, "TMPDIR": str(tmp)}  # /tmp may be read-only in a pod
-    try:
-        program = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=env,
-            pass_fds=keep_fds,
-            process_group=0,
+    # A group of its own: the script and the server that it starts.
+    done = child.run(command, text, stderr=subprocess.STDOUT, env=env, keep_fds=keep_fds, own_group=True)
+    if done.status != 0:
+        raise InitialisationFailedError(
+            f"{Path(command[0]).name} ended with status {done.status}: {_complaint(done.output)}"
         )
-    except OSError as error:
-        raise ServerMissingError(
-            f"cannot run {command[0]}: {error.strerror}; this needs the database's own image"
-        ) from error
-    with program:
-        try:
-            output, _ = program.communicate(text.encode())
-        except BaseException:
-            os.killpg(program.pid, signal.SIGKILL)  # the script and the server that it started
-            raise
-    if program.returncode != 0:
-        said = _complaint(output.decode(errors="replace"))
-        raise InitialisationFailedError(f"{Path(command[0]).name} ended with status {program.returncode}: {said}")
 
 
 def _complaint(output: str) -> str:

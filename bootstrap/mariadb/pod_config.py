@@ -4,44 +4,23 @@ Used by `on-start`, `start`, `on-change` and the agent alike, so that all of the
 """
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bootstrap.core.model.facts import Unknown
 from bootstrap.mariadb import config
-from bootstrap.network.directory import Directory
-from bootstrap.secret_files import sst_password
+from bootstrap.network.directory import NONE_KNOWN, Directory
+from bootstrap.secret_files import read_sst_password
 from bootstrap.settings import Settings
+from bootstrap.storage.layout import Layout
 
 if TYPE_CHECKING:
     from bootstrap.mariadb.tls import Tls
-
-
-NOBODY: Mapping[str, str] = MappingProxyType({})
-
-
-def members(
-    settings: Settings, directory: Directory, ordinals: Iterable[int], told: Mapping[str, str] = NOBODY
-) -> tuple[str, ...]:
-    """The members for `wsrep_cluster_address`, this pod always among them, in the order of the ordinals.
-
-    As names, each on its own: Galera uses only one address of a name.  As addresses where the server cannot resolve
-    names (`ADDRESS_TYPE=IP`); a pod that has none yet is left out then, and joins by connecting itself.
-    `told` are addresses that the agent has just looked up, by pod.
-    """
-    pods = [settings.pod_of(o) for o in sorted({*ordinals, settings.ordinal})]
-    if settings.address_type == "DNS":
-        return tuple(directory.names.pod_fqdn(pod) for pod in pods)
-    known = {**told, settings.pod: settings.pod_ip}
-    found = [known.get(pod) or directory.address(pod) for pod in pods]
-    return tuple(address for address in found if not isinstance(address, Unknown))
 
 
 def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
     """The values of this pod's my-galera.cnf; raises SettingInvalidError where a file that it needs is not there."""
     include_dir = settings.config_dir / "conf.d"
     return config.Cnf(
-        datadir=str(settings.data_root / "data"),
+        datadir=str(Layout(settings.data_root).data),
         socket=str(settings.server_socket),
         cluster_name=settings.cluster_name(cluster_id),
         node_name=settings.pod,
@@ -74,7 +53,7 @@ def sst_auth(settings: Settings) -> str:
         return ""
     from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
 
-    return f"{TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
+    return f"{TRANSFER}:{read_sst_password(settings.secrets_dir, required=True)}"
 
 
 def write(
@@ -82,8 +61,7 @@ def write(
     cluster_id: str,
     directory: Directory,
     ordinals: Iterable[int],
-    told: Mapping[str, str] = NOBODY,
+    told: Mapping[str, str] = NONE_KNOWN,
 ) -> bool:
     """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
-    listed = members(settings, directory, ordinals, told)
-    return config.update(settings.cnf, cnf(settings, cluster_id, listed))
+    return config.update(settings.cnf, cnf(settings, cluster_id, directory.members(ordinals, told)))

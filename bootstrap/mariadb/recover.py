@@ -10,7 +10,8 @@ from pathlib import Path
 from bootstrap.core.galera import recovery_log
 from bootstrap.core.galera.server_version import Series
 from bootstrap.core.model.disk import Position
-from bootstrap.errors import RecoverFailedError, ServerMissingError
+from bootstrap.errors import RecoverFailedError
+from bootstrap.process import child
 
 
 @dataclass(slots=True)
@@ -65,38 +66,16 @@ class Recover:
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
         """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
         try:
-            server = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=self.keep_fds,
-            )
-        except OSError as error:
-            raise missing(command[0], error) from error
-        with server:
-            try:
-                _, log = server.communicate(timeout=self.timeout)
-            except subprocess.TimeoutExpired as error:
-                server.kill()
-                raise RecoverFailedError(f"mariadbd --wsrep-recover took over {self.timeout} s") from error
-            except BaseException:
-                server.kill()
-                raise
-        return server.returncode, log.decode(errors="replace")
+            server = child.run(command, stdout=subprocess.DEVNULL, keep_fds=self.keep_fds, timeout=self.timeout)
+        except subprocess.TimeoutExpired as error:
+            raise RecoverFailedError(f"mariadbd --wsrep-recover took over {self.timeout} s") from error
+        return server.status, server.errors
 
 
 def told_by(command: tuple[str, ...]) -> str:
     """What a server prints and ends; empty where it does not.  Raises ServerMissingError."""
     try:
-        told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+        server = child.run(command, timeout=60)
     except subprocess.TimeoutExpired:
         return ""
-    except OSError as error:
-        raise missing(command[0], error) from error
-    return told.stdout.decode(errors="replace").strip() if told.returncode == 0 else ""
-
-
-def missing(program: str, error: OSError) -> ServerMissingError:
-    """What to say when there is no server to run."""
-    return ServerMissingError(f"cannot run {program}: {error.strerror}; this needs the database's own image")
+    return server.output.strip() if server.status == 0 else ""

@@ -1,1 +1,1 @@
-"""I/O: the other pods: their addresses by DNS, authenticated requests over HTTP."""
+"""I/O: the other pods: their addresses by DNS, and authenticated requests over HTTP."""

@@ -1,8 +1,8 @@
-"""The HMAC over a message between two agents: who sent it to whom, in answer to what.
+"""The HMAC over a message between two agents: its sender, its receiver, and the request that it answers.
 
-Every part is written with its length before it, so that no two different messages have the same text under the HMAC.
-The direction is part of it, so that a request cannot be reflected as an answer; the answer repeats the asker's
-nonce, so that neither a replayed nor a redirected answer counts.  Two keys are accepted while a key is being rotated.
+The length of every part is written before it, so two different messages never have the same text under the HMAC.
+The direction is part of it, so a request cannot be sent back as an answer; an answer repeats the nonce of its request,
+so neither a replayed nor a redirected answer counts.  Two keys are accepted while a key is being rotated.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ PROTOCOL = "galera-bootstrap/1"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """All that the HMAC covers."""
+    """Everything that the HMAC covers."""
 
     direction: str
     """`request` or `answer`."""
@@ -24,28 +24,28 @@ class Message:
     cluster_id: str
     """The cluster that both belong to."""
     sender: str
-    """The sending pod and the life of its agent, `pod/boot_id`."""
+    """The sending pod and the life of its agent: `pod/boot_id`."""
     receiver: str
-    """The receiving pod; in an answer the asker as it named itself."""
+    """The receiving pod; in an answer the sender of the request."""
     nonce: str
-    """Random, chosen by the asker for this one exchange."""
+    """Random, chosen by the sender of the request for this one exchange."""
     body: bytes
-    """What is said."""
+    """The content."""
 
     def seal(self, key: bytes) -> str:
-        """The HMAC-SHA256 in hexadecimal; another cluster's message has another one (R35)."""
-        words = (PROTOCOL, self.direction, self.target, self.cluster_id, self.sender, self.receiver, self.nonce)
+        """Compute the HMAC-SHA256, in hexadecimal; a message of another cluster has another one (R35)."""
+        head = (PROTOCOL, self.direction, self.target, self.cluster_id, self.sender, self.receiver, self.nonce)
         mac = hmac.new(key, digestmod=hashlib.sha256)
-        for part in (*(word.encode() for word in words), self.body):
+        for part in (*(part.encode() for part in head), self.body):
             mac.update(len(part).to_bytes(8, "big"))
             mac.update(part)
         return mac.hexdigest()
 
-    def verified(self, keys: tuple[bytes, ...], seal: str) -> bool:
-        """Whether one of the keys made this seal; takes the same time for every wrong one."""
+    def is_sealed(self, keys: tuple[bytes, ...], seal: str) -> bool:
+        """Whether one of the keys made this seal; every wrong seal takes the same time."""
         given = seal.encode(errors="replace")
         return sum(hmac.compare_digest(self.seal(key).encode(), given) for key in keys) > 0
 
     def answer(self, sender: str, body: bytes) -> "Message":
-        """The message that answers this request."""
+        """Make the message that answers this request."""
         return replace(self, direction="answer", sender=sender, receiver=self.sender, body=body)

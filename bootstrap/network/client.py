@@ -1,7 +1,7 @@
-"""Records and requests for promises between agents: HTTP/1.1, JSON, sealed with an HMAC in both directions.
+"""Asks other agents for their state and for promises: HTTP/1.1, JSON, sealed with an HMAC in both directions.
 
-Knows how a message travels and who may send one; nothing of what it means for a decision.
-Everything that goes wrong on the way is an `Unknown` with its reason: refused, silent, too long, wrongly sealed.
+Knows how a message travels and who may send one, but not what it means for a decision.
+Every fault on the way becomes an `Unknown` with its reason: refused, silent, too long, wrongly sealed.
 """
 
 import secrets
@@ -18,11 +18,11 @@ from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
 from bootstrap.network.auth import Message
-from bootstrap.network.http_server import shut
+from bootstrap.network.http_server import cut
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply
 
 UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
-"""The cure where no agent has said a word, with the port's number behind it (R41)."""
+"""The cure where no agent has answered at all, followed by the port's number (R41)."""
 
 
 class Client:
@@ -32,25 +32,25 @@ class Client:
         self.membership = membership
         self.port = port
         self.state: Callable[[], str] = lambda: ""
-        """What its own agent is, in a word that others may be waiting for."""
+        """Returns the state of the own agent that peers may be waiting for; empty = none."""
 
     @property
-    def unreached(self) -> str:
-        """The cure that stands with every `Unknown` of a peer from which nothing came at all."""
+    def port_cure(self) -> str:
+        """The cure of every `Unknown` of a peer from which nothing came at all."""
         return f"{UNREACHED} {self.port}"
 
     def ask_state(self, pod: str, address: str) -> PodState | Unknown:
         """Ask a pod for its state."""
         reply = self._exchange("GET", STATE, pod, address, b"")
-        return reply if isinstance(reply, Unknown) else _checked(pod, reply, PodState)
+        return reply if isinstance(reply, Unknown) else _parse(pod, reply, PodState)
 
     def ask_promise(self, pod: str, address: str, prepare: Prepare) -> PrepareReply | Unknown:
         """Ask a pod to promise."""
         reply = self._exchange("POST", PREPARE, pod, address, encode(prepare))
-        return reply if isinstance(reply, Unknown) else _checked(pod, reply, PrepareReply)
+        return reply if isinstance(reply, Unknown) else _parse(pod, reply, PrepareReply)
 
     def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
-        """Ask with the newest key, then the previous one: a pod that was not restarted yet knows only that (R34)."""
+        """Ask with the newest key, then with the previous one: a pod not restarted yet knows only that (R34)."""
         reply: bytes | Unknown = FORBIDDEN
         for key in self.membership.keys:
             reply = self._ask(key, f"{method} {path}", pod, address, body)
@@ -67,14 +67,14 @@ class Client:
             headers["State"] = state
         answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
         if isinstance(answer, Unknown):
-            return replace(answer, cure=self.unreached)
+            return replace(answer, cure=self.port_cure)
         response, raw = answer
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN
         if response.status != HTTPStatus.OK:
             return Unknown(f"it answers {response.status} {one_line(response.reason)[:40]}")
         sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
-        if len(raw) > MAX_BODY or not request.answer(sender, raw).verified(me.keys, seal):
+        if len(raw) > MAX_BODY or not request.answer(sender, raw).is_sealed(me.keys, seal):
             return Unknown("its answer is not sealed with our key and cluster id")
         if sender.partition("/")[0] != pod:
             return Unknown(f"{sender.partition('/')[0]} answers in its place")
@@ -87,16 +87,16 @@ FORBIDDEN = Unknown("it does not accept our key or our cluster id")
 def _fetch(
     connection: HTTPConnection, target: str, body: bytes, headers: dict[str, str]
 ) -> tuple[HTTPResponse, bytes] | Unknown:
-    """One request and its whole answer, within the deadline.
+    """Send one request and read its whole answer, within the deadline.
 
-    A peer that sends a byte now and then stays below every timeout of the socket; a timer cuts the socket.  (Not the
-    connection's: while an answer without keep-alive is read, http.client has already let go of it.)
+    A peer that sends a byte now and then stays below every timeout of the socket, so a timer cuts the socket.  (Not the
+    connection: while an answer without keep-alive is read, http.client no longer holds its socket.)
     """
     began, late = time.monotonic(), threading.Event()
     timer = threading.Timer(0, lambda: None)
     try:
         connection.connect()
-        timer = threading.Timer(DEADLINE_S - (time.monotonic() - began), _cut, [connection.sock, late])
+        timer = threading.Timer(DEADLINE_S - (time.monotonic() - began), _cut_late, [connection.sock, late])
         timer.daemon = True
         timer.start()
         method, _, path = target.partition(" ")
@@ -104,7 +104,7 @@ def _fetch(
         response = connection.getresponse()
         raw = response.read(MAX_BODY + 1)
     except (OSError, HTTPException, ValueError) as exc:
-        return SLOW if late.is_set() else Unknown(_why(exc))
+        return SLOW if late.is_set() else Unknown(_explain(exc))
     finally:
         timer.cancel()
         connection.close()
@@ -114,27 +114,27 @@ def _fetch(
 SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s")
 
 
-def _checked(pod: str, raw: bytes, kind: type[Reply]) -> Reply | Unknown:
+def _parse(pod: str, raw: bytes, kind: type[Reply]) -> Reply | Unknown:
     try:
         reply = decode(kind, raw)
     except MessageInvalidError as exc:
         return Unknown(f"its answer is not understood: {exc}")
     state = reply if isinstance(reply, PodState) else reply.state
-    # A pod speaks for itself only: its name ends in its ordinal.
+    # A pod answers only for itself, and its name ends in its ordinal.
     if state.pod != pod or not pod.endswith(f"-{state.ordinal}"):
         return Unknown(f"it answers as {state.pod}")
     return reply
 
 
-def _why(exc: Exception) -> str:
+def _explain(exc: Exception) -> str:
     if isinstance(exc, TimeoutError):
         return f"silent for {DEADLINE_S:g} s"
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror.lower()
-    # Whoever has the address may have said this, and it goes to logs and terminals.
+    # This text may come from any program at that address, and it goes to logs and terminals.
     return one_line(str(exc))[:80].strip() or type(exc).__name__
 
 
-def _cut(sock: socket.socket, late: threading.Event) -> None:
+def _cut_late(sock: socket.socket, late: threading.Event) -> None:
     late.set()
-    shut(sock)
+    cut(sock)

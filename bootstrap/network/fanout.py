@@ -1,9 +1,9 @@
-"""The way from a peer's name to its agent: addresses by DNS, all peers asked at once, each within one deadline.
+"""Asks all peers at once: finds their addresses by DNS, and waits for all answers within one deadline.
 
-Addresses are remembered when DNS fails: what answers there proves who it is by the seal of its record.
+Addresses are remembered for when DNS fails: the seal of an answer proves which pod it comes from.
 """
 
-import hmac  # noqa: F401  # dnspython, which comes later, wants it: here it does without OpenSSL where `lean` says so
+import hmac  # noqa: F401  # dnspython imports it later: here it does without OpenSSL where `peerfinder.imports` says so
 import threading
 import time
 from collections.abc import Callable
@@ -21,61 +21,61 @@ if TYPE_CHECKING:
 
 
 ADDRESS_S = 5.0
-"""How long an address that works is used before it is looked up again; the TTL of CoreDNS."""
+"""Seconds for which an address that works is used before it is looked up again; the TTL of CoreDNS."""
 
 WATCH_S = 5.0
-"""Between two looks at the Service's SRV records."""
+"""Seconds between two lookups of the Service's SRV records."""
 
 ROUND_S = 4.0
-"""For all peers together: however many names DNS shows, a decision must not wait for them one after the other."""
+"""Seconds for all peers together: a decision must not wait for one after the other, however many names DNS shows."""
 
 SILENT = Unknown("no answer in this round")
 
 
-SELF_UNREACHED = "nor does this pod reach itself at POD_IP"
-"""In front of the same, where not even this pod's own agent can be reached by the way that peers would take."""
+SELF_UNREACHED = "this pod does not reach itself at POD_IP either"
+"""Stands before `UNREACHED` where not even this pod's own agent can be reached in the way that peers use."""
 
 Reply = TypeVar("Reply")
 
 
 @dataclass
 class Peers:
-    """Asks the other pods' agents."""
+    """Asks the agents of the other pods."""
 
     directory: Directory
     client: "Client"
     addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
-    shown: frozenset[int] = frozenset()
+    dns_ordinals: frozenset[int] = frozenset()
     """The ordinals that DNS last showed."""
 
     def __post_init__(self) -> None:
-        """A thread for every peer that may be silent; a set is small."""
+        """Make a thread for every peer that may be silent; a set is small."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # a starter, which asks no peers, needs none
 
         self.threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="peer")
 
-    def fresh(self) -> dict[str, str]:
-        """The addresses that were looked up just now, by pod."""
+    def fresh_addresses(self) -> dict[str, str]:
+        """The addresses that were looked up a moment ago, by pod."""
         now = time.monotonic()
         return {pod: address for pod, (address, until) in self.addresses.copy().items() if now < until}
 
-    def records(self, pods: list[str]) -> dict[str, PodState | Unknown]:
-        """Ask these pods for their records."""
-        return self._told_of_port(self._all({pod: partial(self.client.ask_state, pod) for pod in pods}))
+    def ask_states(self, pods: list[str]) -> dict[str, PodState | Unknown]:
+        """Ask these pods for their states."""
+        return self._explain_unreached(self._ask_all({pod: partial(self.client.ask_state, pod) for pod in pods}))
 
-    def promises(self, asked: dict[str, Prepare]) -> dict[str, PrepareReply | Unknown]:
+    def ask_promises(self, asked: dict[str, Prepare]) -> dict[str, PrepareReply | Unknown]:
         """Ask these pods to promise."""
-        return self._all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
+        return self._ask_all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Look at the Service's SRV records for ever; a failed look changes nothing."""
+        """Look up the Service's SRV records forever; a failed lookup changes nothing."""
         while True:
             try:
-                shown = self.directory.ordinals()
+                found = self.directory.ordinals()
             except (PeerFinderError, OSError, ValueError):
-                shown = self.shown
-            if shown != self.shown:
-                self.shown = shown
+                found = self.dns_ordinals
+            if found != self.dns_ordinals:
+                self.dns_ordinals = found
                 changed()
             time.sleep(WATCH_S)
 
@@ -83,39 +83,39 @@ class Peers:
         """Watch in the background."""
         threading.Thread(target=self.watch, args=[changed], name="watch", daemon=True).start()
 
-    def _told_of_port(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
-        """Name the port only where nobody can be reached at it, not even by this pod itself (R41).
+    def _explain_unreached(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
+        """Name the port only where no peer can be reached at it; also say whether this pod itself can (R41).
 
-        One pod that is off looks like one that a policy shuts out; all at once are a closed port, or not there yet.
+        One pod that is off looks like one that a policy blocks; if all are silent, the port is closed or no pod is up.
         """
-        port = self.client.unreached
-        shut = {pod: reply for pod, reply in replies.items() if isinstance(reply, Unknown) and reply.cure == port}
-        if not shut:
+        port = self.client.port_cure
+        unreached = {pod: reply for pod, reply in replies.items() if isinstance(reply, Unknown) and reply.cure == port}
+        if not unreached:
             return replies
         if any(isinstance(reply, PodState) for reply in replies.values()):
             cure = ""
         else:
-            cure = port if self._reach_myself() else f"{SELF_UNREACHED}; {port}"
-        return replies | {pod: replace(reply, cure=cure) for pod, reply in shut.items()}
+            cure = port if self._reaches_itself() else f"{SELF_UNREACHED}; {port}"
+        return replies | {pod: replace(reply, cure=cure) for pod, reply in unreached.items()}
 
-    def _reach_myself(self) -> bool:
-        """Whether this pod's own agent answers at the address that its peers are told; unknown is yes."""
-        address = self.directory.own_address
-        return not address or isinstance(self.client.ask_state(self.directory.pod, address), PodState)
+    def _reaches_itself(self) -> bool:
+        """Whether this pod's own agent answers at the address that its peers use; unknown counts as yes."""
+        own = self.directory.settings
+        return not own.pod_ip or isinstance(self.client.ask_state(own.pod, own.pod_ip), PodState)
 
     def _prepare(self, pod: str, prepare: Prepare, address: str) -> PrepareReply | Unknown:
         return self.client.ask_promise(pod, address, prepare)
 
-    def _all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
+    def _ask_all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
         from concurrent.futures import wait  # noqa: PLC0415  # see above
 
-        asked = {pod: self.threads.submit(partial(self._one, pod, question)) for pod, question in questions.items()}
+        asked = {pod: self.threads.submit(partial(self._ask_one, pod, question)) for pod, question in questions.items()}
         done, late = wait(asked.values(), timeout=ROUND_S)
         for future in late:
-            future.cancel()  # one that has begun ends by its own deadline
+            future.cancel()  # one that runs already ends by its own deadline
         return {pod: future.result() if future in done else SILENT for pod, future in asked.items()}
 
-    def _one(self, pod: str, question: Callable[[str], Reply | Unknown]) -> Reply | Unknown:
+    def _ask_one(self, pod: str, question: Callable[[str], Reply | Unknown]) -> Reply | Unknown:
         address = self._address(pod)
         if isinstance(address, Unknown):
             return address

@@ -1,4 +1,4 @@
-"""What travels between two agents: paths, limits, and what makes an agent a member."""
+"""What two agents agree on: paths, limits, and what makes an agent a member."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,21 +19,21 @@ MAX_BODY = 256 * 1024
 
 
 MAX_HEAD = 8192
-"""Bytes of a request line and its headers; a member's are below 1 kB."""
+"""Bytes of a request line and its headers; those of a member are below 1 kB."""
 
 
 DEADLINE_S = 2.0
-"""For one whole exchange with one peer."""
+"""Seconds for one whole exchange with one peer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What makes an agent one of the cluster."""
+    """What makes an agent a member of the cluster."""
 
     cluster_id: str
-    """Generated with the Secret; another cluster has another one."""
+    """Generated with the Secret; each cluster has its own."""
     keys: tuple[bytes, ...]
-    """The key to seal with, then keys that are accepted besides while one is being rotated."""
+    """The key to seal with, then keys that are also accepted while one is being rotated."""
     pod: str
     """The agent's own pod."""
     boot_id: str

@@ -1,4 +1,4 @@
-"""Answers other agents over HTTP: verified requests only."""
+"""Answers other agents over HTTP, if their requests are sealed."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.text import one_line
 from bootstrap.network.auth import Message
-from bootstrap.network.http_server import Bounded, OneRequest
+from bootstrap.network.http_server import BoundedServer, OneRequestHandler
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, PREPARE, STATE, Membership
 
 MAX_CONNECTIONS = 64
-"""At once; for one more the oldest is cut: a member needs milliseconds, and who only holds on must not shut it out."""
+"""At a time; for one more the oldest is cut: a member needs milliseconds, and an idle client must not block it."""
 
 
-class Server(Bounded):
+class Server(BoundedServer):
     """Answers other agents."""
 
     def __init__(
@@ -25,7 +25,7 @@ class Server(Bounded):
         promise: Callable[[Prepare], Refusal | None],
         noticed: Callable[[str, str], None] = lambda _sender, _state: None,
     ) -> None:
-        """Listen at once.  The functions are called from other threads; `noticed` gets the asker and its state."""
+        """Listen at once.  The functions are called from other threads; `noticed` gets each sender and its state."""
         self.membership = membership
         self.noticed = noticed
         self.own_state = own_state
@@ -33,33 +33,33 @@ class Server(Bounded):
         super().__init__(address, Handler, MAX_CONNECTIONS)
 
     def reply_to(self, request: Message) -> PodState | PrepareReply | None:
-        """The answer to a verified request; None when there is no such path.  Raises MessageInvalidError."""
+        """Answer a sealed request; None if there is no such path.  Raises MessageInvalidError."""
         if request.target == f"GET {STATE}":
             return self.own_state()
         if request.target == f"POST {PREPARE}":
             prepare = decode(Prepare, request.body)
             candidate, promise = prepare.candidate, prepare.promise
-            itself = candidate.ordinal == promise.candidate and candidate.pod.endswith(f"-{candidate.ordinal}")
-            if request.sender != f"{candidate.pod}/{promise.boot_id}" or not itself:
+            is_own = candidate.ordinal == promise.candidate and candidate.pod.endswith(f"-{candidate.ordinal}")
+            if request.sender != f"{candidate.pod}/{promise.boot_id}" or not is_own:
                 raise MessageInvalidError("a pod can ask for a promise for itself only")
             refusal = self.promise(prepare)
             return PrepareReply(self.own_state(), refusal and Refusal(one_line(refusal.reason)))
         return None
 
 
-class Handler(OneRequest):
+class Handler(OneRequestHandler):
     """Verify, answer, close."""
 
     server: Server
     timeout = DEADLINE_S
-    most = MAX_HEAD + MAX_BODY
+    max_bytes = MAX_HEAD + MAX_BODY
 
     def do_GET(self) -> None:  # noqa: N802  # http.server's name
         """Answer a request without a body."""
         self._answer(b"")
 
     def do_POST(self) -> None:  # noqa: N802  # http.server's name
-        """Answer a request with a bounded body."""
+        """Answer a request with a body of limited length."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > MAX_BODY:
             self._refuse(413)
@@ -70,10 +70,10 @@ class Handler(OneRequest):
         me = self.server.membership
         sender, nonce = self.headers.get("Sender", ""), self.headers.get("Nonce", "")
         request = Message("request", f"{self.command} {self.path}", me.cluster_id, sender, me.pod, nonce, body)
-        if not request.verified(me.keys, self.headers.get("Seal", "")):
+        if not request.is_sealed(me.keys, self.headers.get("Seal", "")):
             self._refuse(403)
             return
-        # Not under the seal, which an agent of an earlier version would not understand: a hint, and nobody believes it.
+        # The seal does not cover it, because an agent of an earlier version would not accept that: it is only a hint.
         self.server.noticed(sender, self.headers.get("State", ""))
         try:
             reply = self.server.reply_to(request)
@@ -92,9 +92,9 @@ class Handler(OneRequest):
         self.wfile.write(raw)
 
     def _key(self, request: Message) -> bytes:
-        """The key that the asker sealed with: while keys are rotated it may not have ours yet."""
+        """The key of the request's seal: while keys are rotated, its sender may not have our newest one yet."""
         seal = self.headers.get("Seal", "")
-        return next(key for key in self.server.membership.keys if request.verified((key,), seal))
+        return next(key for key in self.server.membership.keys if request.is_sealed((key,), seal))
 
     def _refuse(self, status: int) -> None:
         self.send_response(status)

@@ -1,9 +1,10 @@
 """The arbitrator: Galera's garbd, a vote without data, for a cluster of two.
 
-It never founds anything: its list of members is never empty, and it keeps no view (`pc.recovery`), so alone it waits.
-garbd resolves names once and then tries old addresses for ever, while pods that come back have new ones; so one that
-has lost the Primary Component is started again with what DNS says by then.  One that is left alone in it is, too, and
-at once: the members recover without it (R36), and theirs would be a second Primary Component beside its own.
+It never starts a cluster: its list of members is never empty, and it keeps no view (`pc.recovery`), so alone it waits.
+garbd resolves names once and then tries the old addresses forever, but pods that come back have new ones.  So a garbd
+that has lost the Primary Component is restarted, with the addresses that DNS has then.  A garbd that is left alone in
+the Primary Component is restarted, too, and at once: the members recover without it (R36), and theirs would be a second
+Primary Component beside its own.
 """
 
 import os
@@ -12,102 +13,91 @@ import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bootstrap.errors import ServerMissingError
 from bootstrap.mariadb import config
 from bootstrap.mariadb.pod_config import tls_files
-from bootstrap.network import members as company
-from bootstrap.secret_files import needed
+from bootstrap.network.directory import Directory
+from bootstrap.process import child
+from bootstrap.process.log import Log
+from bootstrap.secret_files import read_secret
 from bootstrap.settings import Settings
 
 NODE = "arbitrator"
 """The name of its node in the servers' logs."""
 
 LOST_S = 15.0
-"""After how long outside of a Primary Component garbd is started anew; a partition that heals is over sooner."""
+"""After so many seconds outside of a Primary Component garbd is restarted; a partition that heals ends sooner."""
 
 PAUSE_S = (1.0, 10.0)
-"""Between two lives of garbd, the first and the longest: while there is no member, each life ends at once."""
+"""Seconds between two runs of garbd, the first and the longest pause: without a member each run ends at once."""
 
 GRACE_S = 10.0
-"""How long garbd may take to say good-bye."""
+"""Seconds that garbd may take to leave in order."""
 
 OPTION = re.compile(r"(evs|gmcast|pc|protonet|socket)\.")
-"""What garbd knows of a provider's options; others end it (garbd, "Unrecognized parameter")."""
+"""The provider options that garbd knows; others end it (garbd, "Unrecognized parameter")."""
 
 VIEW = re.compile(rb"view\(view_id\((NON_)?PRIM,|view\(\(empty\)\)")
 """A line of garbd's log about a new view."""
 
 ALONE = re.compile(rb"New COMPONENT: primary = yes,.* memb_num = 1\b")
-"""The line when all others have left in order: then a vote without data is the whole Primary Component."""
+"""The line when all others have left in order: now a vote without data is the whole Primary Component."""
 
 READY = "primary"
-"""A file of the run folder that is there while the arbitrator is in a Primary Component: for a readiness probe."""
-
-Say = Callable[[str], None]
+"""A file of the run folder that exists while the arbitrator is in a Primary Component: for a readiness probe."""
 
 
-def arbitrate(settings: Settings, say: Say, garbd: str = "garbd") -> None:
-    """Be the arbitrator, for ever (R36); raises ServerMissingError, SettingInvalidError."""
+def arbitrate(settings: Settings, log: Log, garbd: str = "garbd") -> None:
+    """Run garbd, again and again (R36); raises ServerMissingError, SettingInvalidError."""
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     ready = settings.run_dir / READY
-    # Left by one that was killed.
+    # A killed arbitrator leaves it behind.
     ready.unlink(missing_ok=True)
     pause, longest = PAUSE_S
     while True:
         began = time.monotonic()
-        members = company.addresses(settings, company.ordinals(settings))
+        directory = Directory.open(settings)
+        members = directory.addresses(directory.possible_ordinals())
         if members:
-            say(f"one vote, no data: joining {', '.join(members)}")
+            log(f"one vote, no data: joining {', '.join(members)}")
             with tempfile.TemporaryDirectory(dir=settings.run_dir) as folder:
-                say(live(command(settings, members, garbd), Path(folder), ready))
+                log(run_garbd(make_command(settings, members, garbd), Path(folder), ready))
         else:
-            say("no member has an address yet")
+            log("no member has an address yet")
         lasted = time.monotonic() - began > LOST_S
         pause = PAUSE_S[0] if lasted else min(2 * pause, longest)
         time.sleep(pause)
 
 
-def command(settings: Settings, members: tuple[str, ...], garbd: str) -> tuple[str, ...]:
-    """Garbd's arguments; nothing in them is secret.  Raises SettingInvalidError."""
-    told = [(key, value) for key, value in settings.provider_options if OPTION.match(key)]
+def make_command(settings: Settings, members: tuple[str, ...], garbd: str) -> tuple[str, ...]:
+    """Make garbd's arguments; they contain no secret.  Raises SettingInvalidError."""
+    given = [(key, value) for key, value in settings.provider_options if OPTION.match(key)]
     tls = tls_files(settings)
     host = config.bracketed(settings.bind_address)
     own = (("gmcast.listen_addr", f"tcp://{host}:{config.GROUP_PORT}"), ("pc.recovery", "no"))
-    options = ";".join(f"{key}={value}" for key, value in (*told, *(tls.provider_options if tls else ()), *own))
-    group = settings.cluster_name(needed(settings.secrets_dir, "cluster-id"))
-    listed = ",".join(config.bracketed(member) for member in members)
-    return (garbd, f"--name={NODE}", f"--address=gcomm://{listed}", f"--group={group}", f"--options={options}")
+    options = ";".join(f"{key}={value}" for key, value in (*given, *(tls.provider_options if tls else ()), *own))
+    group = settings.cluster_name(read_secret(settings.secrets_dir, "cluster-id"))
+    hosts = ",".join(config.bracketed(member) for member in members)
+    return (garbd, f"--name={NODE}", f"--address=gcomm://{hosts}", f"--group={group}", f"--options={options}")
 
 
-def live(argv: tuple[str, ...], folder: Path, ready: Path) -> str:
-    """One life of garbd, in a folder of its own; why it has ended."""
-    try:
-        garbd = subprocess.Popen(
-            argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-    except OSError as exc:
-        raise ServerMissingError(f"cannot run {argv[0]}: {exc.strerror}; use the database's own image") from exc
+def run_garbd(argv: tuple[str, ...], folder: Path, ready: Path) -> str:
+    """Run garbd once, in a folder of its own; returns why it has ended."""
+    garbd = child.start(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         return watch(garbd, ready)
     finally:
         ready.unlink(missing_ok=True)
-        garbd.terminate()
-        try:
-            garbd.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            garbd.kill()
-            garbd.wait()
+        child.stop(garbd, GRACE_S)
         if garbd.stdout is not None:
             garbd.stdout.close()
 
 
-def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
-    """Pass garbd's log on until it ends, is alone (R36), or was outside of a Primary Component for long; says which."""
-    assert garbd.stdout is not None  # noqa: S101  # it was asked for
+def watch(garbd: child.Process, ready: Path) -> str:
+    """Pass garbd's log on until it ends, is alone (R36), or has been outside of a Primary Component too long; why."""
+    assert garbd.stdout is not None  # noqa: S101  # run_garbd asks for it
     lost: float | None = None
     rest = b""
     with selectors.DefaultSelector() as selector:
@@ -117,19 +107,19 @@ def watch(garbd: "subprocess.Popen[bytes]", ready: Path) -> str:
                 continue
             chunk = os.read(garbd.stdout.fileno(), 65536)
             if not chunk:
-                return f"garbd has ended with status {garbd.wait()}; it is started again"
+                return f"garbd has ended with status {garbd.wait()}; it is restarted"
             with suppress(OSError):  # a log that cannot be written must not cost the vote
                 os.write(2, chunk)
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                lost = seen(line, ready, lost)
+                lost = read_line(line, ready, lost)
             if any(map(ALONE.search, lines)):
-                return "everybody with data has left: garbd is started again, with what DNS says by then"
-    return f"no Primary Component for {LOST_S:g} s: garbd is started again, with what DNS says now"
+                return "all members with data have left: garbd is restarted, with the addresses that DNS has then"
+    return f"no Primary Component for {LOST_S:g} s: garbd is restarted, with the addresses that DNS has now"
 
 
-def seen(line: bytes, ready: Path, lost: float | None) -> float | None:
-    """Since when there is no Primary Component, after this line of the log; None while there is one, or before."""
+def read_line(line: bytes, ready: Path, lost: float | None) -> float | None:
+    """Read a line of the log: since when there is no Primary Component; None while there is one or before."""
     found = VIEW.search(line)
     if not found:
         return lost

@@ -1,7 +1,7 @@
-"""Backups in a folder: each a whole datadir of a server that was stopped in order, with a list of all its files.
+"""Backups in a folder: each is the whole datadir of a server that was stopped in order, with a list of all its files.
 
-A backup is made in `NAME.part` and gets its name when it is complete and durable; what has no name of its own is none.
-Knows files and their sums; neither who makes the data nor who restores them.
+A backup is made in `NAME.part` and gets its name when it is complete and durable; a `.part` is not a backup.
+Knows files and their checksums; not how the data are made or restored.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from bootstrap.storage import atomic
 SCHEMA = "galera-bootstrap/backup/v1"
 
 NAME = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
-"""When it was begun, in UTC: names sort as times do, and that is for humans and for `keep`; no decision looks at it."""
+"""When it was begun, in UTC.  Names sort like times, for humans and for `keep`; no decision depends on them."""
 
 LIST = "backup.json"
 """Beside `data/` in the folder of a backup."""
 
 NOT_KEPT = ("galera.cache", "gvwstate.dat", "ib_buffer_pool", "sst_in_progress", "wsrep_sst.pid")
-"""Of a datadir: the write-set cache, the view and what is rebuilt; they would be wrong or useless in another life."""
+"""Files of a datadir that are left out, because a restore cannot use them: write-set cache, view, rebuilt files."""
 
 _CHUNK = 1024 * 1024
 
@@ -37,57 +37,57 @@ class Backup:
 
     folder: Path
     position: Position
-    """Where in which history the data are."""
+    """The position of the data."""
     server: str
-    """The text of `mariadbd --version` of the server that wrote them."""
+    """What `mariadbd --version` prints, of the server that wrote the data."""
     files: dict[str, tuple[int, str]]
     """Path in `data/` -> size and SHA-256."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The backup's name."""
         return self.folder.name
 
     @property
     def data(self) -> Path:
-        """Its datadir."""
+        """The backup's datadir."""
         return self.folder / "data"
 
     @property
     def size(self) -> int:
-        """Bytes of all its files."""
+        """Bytes of all files."""
         return sum(size for size, _ in self.files.values())
 
 
-def names(root: Path) -> list[str]:
-    """The complete backups, the oldest first.  Raises OSError."""
+def list_names(root: Path) -> list[str]:
+    """List the complete backups, the oldest first.  Raises OSError."""
     return sorted(path.name for path in root.iterdir() if NAME.fullmatch(path.name) and (path / LIST).is_file())
 
 
 def read(root: Path, name: str) -> Backup:
-    """The backup of that name, or the newest one for `latest`; raises BackupInvalidError."""
+    """Read the backup of that name, or the newest one for `latest`; raises BackupInvalidError."""
     try:
-        there = names(root)
+        found = list_names(root)
     except OSError as exc:
         raise BackupInvalidError(f"{root} cannot be read ({exc.strerror}): mount the volume of the backups") from exc
-    if name == "latest" and there:
-        name = there[-1]
-    if name not in there:
-        raise BackupInvalidError(f"{root} has no backup {name}: there are {', '.join(there) or 'none'}")
+    if name == "latest" and found:
+        name = found[-1]
+    if name not in found:
+        raise BackupInvalidError(f"{root} has no backup {name}: there are {', '.join(found) or 'none'}")
     path = root / name / LIST
     try:
-        told = json.loads(path.read_bytes())
-        if told["schema"] != SCHEMA:
-            raise ValueError("another schema")  # noqa: TRY301  # one line for all that is wrong with it
-        listed = {str(file): (int(size), str(digest)) for file, (size, digest) in told["files"].items()}
-        position = Position(str(told["uuid"]), int(told["seqno"]))
-        return Backup(root / name, position, str(told["server"]), listed)
+        content = json.loads(path.read_bytes())
+        if content["schema"] != SCHEMA:
+            raise ValueError("another schema")  # noqa: TRY301  # one message for every fault
+        listed = {str(file): (int(size), str(digest)) for file, (size, digest) in content["files"].items()}
+        position = Position(str(content["uuid"]), int(content["seqno"]))
+        return Backup(root / name, position, str(content["server"]), listed)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise BackupInvalidError(f"{path} cannot be understood ({exc}): take another backup") from exc
 
 
 def begin(root: Path, name: str) -> Path:
-    """The empty datadir of a new backup; what earlier ones left unfinished is removed.  Raises OSError."""
+    """Make the empty datadir of a new backup, and remove unfinished earlier ones.  Raises OSError."""
     for left in root.glob("*.part"):
         shutil.rmtree(left)
     data = root / f"{name}.part" / "data"
@@ -96,9 +96,9 @@ def begin(root: Path, name: str) -> Path:
 
 
 def finish(data: Path, position: Position, server: str) -> Backup:
-    """Make the data a backup: durable, with its list, under its own name.  Raises OSError, BackupInvalidError."""
+    """Turn the data into a backup: durable, with its list, under its name.  Raises OSError, BackupInvalidError."""
     if position.uuid == NIL_UUID or position.seqno < 0:
-        raise BackupInvalidError(f"the position {position} is none")
+        raise BackupInvalidError(f"{position} is not a known position")
     part = data.parent
     for name in NOT_KEPT:
         (data / name).unlink(missing_ok=True)
@@ -108,19 +108,19 @@ def finish(data: Path, position: Position, server: str) -> Backup:
             listed[str(path.relative_to(data))] = (path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
             os.fsync(file.fileno())
     sync_folders(data)
-    told = {"schema": SCHEMA, "uuid": position.uuid, "seqno": position.seqno, "server": server, "files": listed}
-    atomic.replace(part / LIST, json.dumps(told, indent=1).encode())
+    content = {"schema": SCHEMA, "uuid": position.uuid, "seqno": position.seqno, "server": server, "files": listed}
+    atomic.replace(part / LIST, json.dumps(content, indent=1).encode())
     done = part.with_suffix("")
     part.rename(done)
     atomic.sync_folder(done.parent)
     return Backup(done, position, server, listed)
 
 
-def forget(root: Path, keep: int) -> list[str]:
-    """Remove all complete backups but the newest ones; their names.  Raises OSError."""
-    old = names(root)[:-keep]
+def prune(root: Path, keep: int) -> list[str]:
+    """Remove all complete backups except the newest ones; returns their names.  Raises OSError."""
+    old = list_names(root)[:-keep]
     for name in old:
-        # Without its name first: a removal that is cut short must not leave half a backup that looks like one.
+        # Rename it first: an interrupted removal must not leave half a backup that looks complete.
         part = root / f"{name}.part"
         (root / name).rename(part)
         atomic.sync_folder(root)
@@ -129,22 +129,24 @@ def forget(root: Path, keep: int) -> list[str]:
 
 
 def copy(backup: Backup, to: Path) -> None:
-    """Copy the data of a backup, durably, and compare all with its list.  Raises BackupInvalidError, OSError."""
+    """Copy the data of a backup, durably, and compare them with its list.  Raises BackupInvalidError, OSError."""
     found = {str(path.relative_to(backup.data)) for path in walk(backup.data)}
     if found != backup.files.keys():
-        odd = sorted(found ^ backup.files.keys())
-        raise BackupInvalidError(f"{backup.folder} and its list differ by {', '.join(odd[:3])}: take another backup")
+        different = sorted(found ^ backup.files.keys())
+        raise BackupInvalidError(
+            f"{backup.folder} and its list differ by {', '.join(different[:3])}: take another backup"
+        )
     to.mkdir(mode=0o700)
     for folder in sorted(path for path in backup.data.rglob("*") if path.is_dir()):
         (to / folder.relative_to(backup.data)).mkdir(mode=0o700)
     for name, (size, digest) in backup.files.items():
-        if _copied(backup.data / name, to / name) != (size, digest):
+        if _copy_file(backup.data / name, to / name) != (size, digest):
             raise BackupInvalidError(f"{backup.data / name} has changed since it was made: take another backup")
     sync_folders(to)
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Every plain file below the folder; raises BackupInvalidError for what is neither that nor a folder."""
+    """Yield every plain file below the folder; raises BackupInvalidError for anything but files and folders."""
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise BackupInvalidError(f"{path} is neither a file nor a folder: it cannot be part of a backup")
@@ -153,13 +155,13 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def sync_folders(folder: Path) -> None:
-    """Make the names in this folder and in all below durable.  Raises OSError."""
+    """Make the names in this folder and in all folders below it durable.  Raises OSError."""
     for root, _, _ in os.walk(folder, topdown=False):
         atomic.sync_folder(Path(root))
 
 
-def _copied(source: Path, target: Path) -> tuple[int, str]:
-    """Copy one file; its size and sum, of what was read."""
+def _copy_file(source: Path, target: Path) -> tuple[int, str]:
+    """Copy one file; returns size and checksum of what was read."""
     digest, size = hashlib.sha256(), 0
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
     with source.open("rb") as reader, os.fdopen(fd, "wb") as writer:

@@ -1,14 +1,13 @@
-"""A backup becomes the datadir of an empty volume, whole or not at all, and only where there is no cluster to lose.
+"""Restores a backup to an empty volume, completely or not at all, and only where there is no cluster to lose.
 
-Made in `data.tmp` and renamed, as a first database is; a kill at any moment leaves the volume empty.
-Nothing is started here: the mark beside the journal has the data start a new history (`restored`), and all others copy
-them by a full state transfer.
+The data are copied to `data.tmp` and renamed, like a first database; a kill at any moment leaves the volume empty.
+Nothing is started here: because of the marker beside the journal the data start a new history (`restored`), and all
+other pods copy them by a full state transfer.
 """
 
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,124 +22,123 @@ from bootstrap.errors import AgentUnreachableError, RestoreRefusedError, VolumeB
 from bootstrap.mariadb.recover import Recover
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
+from bootstrap.process.log import Log
 from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
 from bootstrap.storage.layout import Layout
 
 LOCK_PATIENCE_S = 2.0
-"""How long to wait for what has just ended on this volume."""
+"""Seconds to wait for a process that is just ending on this volume."""
 
 AGENT_PATIENCE_S = 60.0
-"""How long an agent may be away."""
+"""Seconds for which the agent may not answer."""
 
-LOOK_S = 1.0
-"""Between two looks at the other pods."""
-
-Say = Callable[[str], None]
+POLL_S = 1.0
+"""Seconds between two queries about the other pods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be restored."""
+    """What to restore, and where."""
 
     root: Path
     """The folder of the backups."""
     name: str
-    """The backup's, or `latest`."""
+    """The backup's name, or `latest`."""
     ordinal: int
-    """The pod that gets it; all others copy from that one."""
+    """The ordinal of the pod that gets it; all others copy from that one."""
 
 
-def restore(settings: Settings, order: Order, say: Say) -> None:
-    """Put the backup on this pod's volume if that is this pod's part and the volume is empty.
+def restore(settings: Settings, order: Order, log: Log) -> None:
+    """Put the backup on this pod's volume if this is the chosen pod and the volume is empty.
 
     Raises RestoreRefusedError where data are in the way, BackupInvalidError, JournalUnwritableError.
     """
     if settings.ordinal != order.ordinal:
-        say(f"nothing to restore here: {settings.pod} copies everything from {settings.pod_of(order.ordinal)}")
+        log(f"nothing to restore here: {settings.pod} copies everything from {settings.pod_of(order.ordinal)}")
         return
     try:
-        fd = lock.acquire_waiting(settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
+        fd = lock.acquire_waiting(Layout(settings.data_root).lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
     except VolumeBusyError:
-        say("nothing is restored: a server lives on this volume")
+        log("nothing is restored: a server lives on this volume")
         return
     try:
-        _under_lock(settings, order, say)
+        _under_lock(settings, order, log)
     except OSError as exc:
         raise RestoreRefusedError(f"the backup cannot be restored: {exc.strerror} ({exc.filename})") from exc
     finally:
         os.close(fd)
 
 
-def _under_lock(settings: Settings, order: Order, say: Say) -> None:
+def _under_lock(settings: Settings, order: Order, log: Log) -> None:
     layout = Layout(settings.data_root)
-    if there := _names(layout.data):
-        _explain(layout, order, there, say)
+    if found := _names(layout.data):
+        _explain(layout, order, found, log)
         return
     backup = backup_store.read(order.root, order.name)
-    readable(backup, Recover((settings.mariadbd,)))
-    if alive := wait_for_empty(settings, say):
-        say(f"nothing is restored: {alive} is Primary, and this pod gets its data from there")
+    check_readable(backup, Recover((settings.mariadbd,)))
+    if alive := wait_for_empty(settings, log):
+        log(f"nothing is restored: {alive} is Primary, and this pod gets its data from there")
         return
-    say(f"restoring {backup.name}: {backup.position}, {backup.size} bytes")
+    log(f"restoring {backup.name}: {backup.position}, {backup.size} bytes")
     if layout.data_tmp.exists():
         shutil.rmtree(layout.data_tmp)
     backup_store.copy(backup, layout.data_tmp)
-    # Before the data have their name: they must never be taken for a member's.
+    # Before the rename: the data must never be mistaken for those of a member.
     restore_marker.write(layout.meta, Restored(backup.name, backup.position))
     provenance.note(layout.meta, backup.server)
     if layout.data.exists():
         layout.data.rmdir()
     layout.data_tmp.rename(layout.data)
     atomic.sync_folder(layout.data_root)
-    say(f"{backup.name} is restored and whole; it will start a new history")
+    log(f"{backup.name} is restored completely; it will start a new history")
 
 
-def _explain(layout: Layout, order: Order, there: list[str], say: Say) -> None:
-    """Say why nothing is restored over data; raises RestoreRefusedError unless they came from this very backup."""
+def _explain(layout: Layout, order: Order, found: list[str], log: Log) -> None:
+    """Log why nothing is restored over data; raises RestoreRefusedError unless they came from this same backup."""
     mark = restore_marker.read(layout.meta)
     if mark is not None and order.name in (mark.name, "latest"):
-        say(f"nothing to do: the backup {mark.name} was restored here before, and what is here came of it")
+        log(f"nothing to do: the backup {mark.name} was restored here before, and the data here come from it")
         return
     raise RestoreRefusedError(
-        f"NOT RESTORED: {layout.data} has data ({', '.join(there[:3])}), and nothing is ever restored over data; "
+        f"NOT RESTORED: {layout.data} has data ({', '.join(found[:3])}), and a restore never replaces data; "
         "delete the claims of all pods first, or take the component restore out of the manifests to go on with these"
     )
 
 
-def readable(backup: Backup, recover: Recover) -> None:
-    """Refuse what this image's server may not open; raises RestoreRefusedError."""
+def check_readable(backup: Backup, recover: Recover) -> None:
+    """Check that this image's server may open the backup; raises RestoreRefusedError."""
     wrote = server_version.series(backup.server)
     why = server_version.obstacle(wrote, server_version.series(recover.version()), stopped=True) if wrote else ""
     if why:
         raise RestoreRefusedError(f"NOT RESTORED: {backup.name} was {why}")
 
 
-def wait_for_empty(settings: Settings, say: Say) -> str:
-    """Wait until all other pods have told that they are empty; the name of one that is Primary instead, if one is.
+def wait_for_empty(settings: Settings, log: Log) -> str:
+    """Wait until all other pods have reported that they are empty; returns the name of one that is Primary, if any.
 
-    Raises RestoreRefusedError when one has data: what they are worth is for a human to say, before anything is written.
+    Raises RestoreRefusedError when one has data: a human must decide about those data before anything is written.
     """
-    told = ""
+    logged = ""
     while True:
-        others = [one for one in _members(settings, say) if one.name != settings.pod]
+        others = [one for one in _ask_members(settings, log) if one.name != settings.pod]
         if primary := [one.name for one in others if one.server and one.server.cluster_status == "Primary"]:
             return primary[0]
-        if waiting := [f"{one.name} ({why})" for one in others if (why := _not_empty(one))]:
+        if waiting := [f"{one.name} ({why})" for one in others if (why := _why_not_empty(one))]:
             line = f"waiting for {', '.join(waiting)}: a backup is restored when all other pods are there and empty"
         elif others or settings.replicas == 1:
             return ""
         else:
-            line = "waiting for the agent to hear of the other pods"
-        if line != told:
-            say(line)
-            told = line
-        time.sleep(LOOK_S)
+            line = "waiting until the agent knows the other pods"
+        if line != logged:
+            log(line)
+            logged = line
+        time.sleep(POLL_S)
 
 
-def _members(settings: Settings, say: Say) -> tuple[MemberStatus, ...]:
+def _ask_members(settings: Settings, log: Log) -> tuple[MemberStatus, ...]:
     """What the agent knows of every pod; nothing while it restarts."""
-    client = channel.connect(settings.agent_socket, AGENT_PATIENCE_S, say)
+    client = channel.connect(settings.agent_socket, AGENT_PATIENCE_S, log)
     try:
         return client.ask(Status()).members
     except AgentUnreachableError:
@@ -149,7 +147,7 @@ def _members(settings: Settings, say: Say) -> tuple[MemberStatus, ...]:
         client.close()
 
 
-def _not_empty(member: MemberStatus) -> str:
+def _why_not_empty(member: MemberStatus) -> str:
     """Why this pod does not count as empty yet; raises RestoreRefusedError when it has data."""
     if not member.is_known:
         return member.answer
@@ -159,7 +157,7 @@ def _not_empty(member: MemberStatus) -> str:
     if found is not DataClass.EMPTY:
         raise RestoreRefusedError(
             f"NOT RESTORED: the datadir of {member.name} is {found}, and a restore starts a new history; delete the "
-            "claims of all pods first, or take the component restore out of the manifests to go on with what is there"
+            "claims of all pods first, or take the component restore out of the manifests to go on with these"
         )
     return ""
 

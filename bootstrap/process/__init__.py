@@ -1,1 +1,1 @@
-"""This process: what it imports, its log, its signals and children; knows nothing of Galera."""
+"""This process: its log, its signals and its children; knows nothing of Galera."""

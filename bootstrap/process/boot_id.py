@@ -1,23 +1,23 @@
-"""The life of the machine: what has survived its end was durable."""
+"""Which boot of the machine this is: what has survived a reboot was durable."""
 
 import os
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Random for each life of the kernel (random(4))."""
+"""Random for each boot of the kernel (random(4))."""
 
 
 def kernel_boot_id() -> str:
-    """The life of the machine; the machine's name where its life cannot be told."""
-    return _told_life() or os.uname().nodename
+    """The id of this boot of the machine; the machine's name where the id cannot be read."""
+    return _read_boot_id() or os.uname().nodename
 
 
-def same_life(told: str) -> bool:
-    """Whether it is certain that the machine has not gone down since this was its life."""
-    return bool(told) and told == _told_life()
+def is_same_boot(boot_id: str) -> bool:
+    """Whether it is certain that the machine has not rebooted since it had this id."""
+    return bool(boot_id) and boot_id == _read_boot_id()
 
 
-def _told_life() -> str:
+def _read_boot_id() -> str:
     try:
         return BOOT_ID.read_text().strip()
     except OSError:

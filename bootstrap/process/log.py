@@ -1,4 +1,4 @@
-"""One line to stderr for each transition, and a clean end by a signal."""
+"""One line on stderr for each transition, and a clean end at a signal."""
 
 import os
 import signal
@@ -10,40 +10,43 @@ from io import UnsupportedOperation
 from types import FrameType
 from typing import NoReturn
 
+Log = Callable[[str], None]
+"""Writes one line of the log."""
 
-def logger(who: str) -> Callable[[str], None]:
-    """Lines `<time in UTC> <who>: <fact and reason>`; control characters in them are escaped.
 
-    A line that cannot be written, to a full disk or to nobody, is lost: who decides must not end by that.
+def logger(program: str) -> Log:
+    """Make a log with lines `<time in UTC> <program>: <fact and reason>`; control characters in them are escaped.
+
+    A line that cannot be written, because the disk is full or stderr is closed, is lost: it must not end an agent.
     """
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-        show(f"{now} {who}: {plain}\n")
+        write(f"{now} {program}: {plain}\n")
 
-    return say
+    return log
 
 
-def show(text: str) -> None:
-    """Write to stderr, past Python's buffer: what stays in that fails once more at the end, and is the exit code."""
+def write(text: str) -> None:
+    """Write to stderr without Python's buffer: text left in it would fail again at exit and change the exit code."""
     if sys.stderr is None:
         return
     with suppress(OSError, ValueError):
         try:
             fd = sys.stderr.fileno()
-        except (AttributeError, UnsupportedOperation):  # a test's stand-in
+        except (AttributeError, UnsupportedOperation):  # a test's replacement for stderr
             sys.stderr.write(text)
         else:
             os.write(fd, text.encode(errors="backslashreplace"))
 
 
 def die_by_signal() -> None:
-    """End with 128+n on a signal; as PID 1 the kernel would otherwise ignore it (kill(2), NOTES)."""
+    """End with 128+n at a signal; for a PID 1 the kernel would otherwise ignore it (kill(2), NOTES)."""
     stopping = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
-        for other in stopping:  # an impatient second one must not end in a traceback
+        for other in stopping:  # a second signal must not end in a traceback
             signal.signal(other, signal.SIG_IGN)
         raise SystemExit(128 + number)
 

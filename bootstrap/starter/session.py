@@ -47,7 +47,6 @@ from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
 from bootstrap.storage import permission as permission_file
 from bootstrap.storage.layout import Layout
-from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:
     from bootstrap.mariadb.accounts import Accounts
@@ -373,7 +372,7 @@ def on_start(starter: Starter) -> None:
     valid meanwhile; the agent watches the lock.
     """
     try:
-        starter.lock_fd = lock.acquire_waiting(starter.settings.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
+        starter.lock_fd = lock.acquire_waiting(starter.layout.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
     except VolumeBusyError:
         # Init containers run again when a pod's sandbox is made anew; `start` will look again in any case.
         starter.say("a server is alive on this volume: nothing to decide")
@@ -388,7 +387,7 @@ def start(starter: Starter, command: tuple[str, ...]) -> None:
     """Wait for the permission to start and become the server; the lock stays held across exec (R2, R19)."""
     check(command, starter.settings.cnf)
     starter.lock_fd = lock.acquire_waiting(
-        starter.settings.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")
+        starter.layout.lock, None, lambda: starter.say("waiting for what is alive on this volume to end")
     )
     _, permission = starter.permitted(starter.take)
     starter.execute(command, permission)
@@ -421,9 +420,6 @@ def plain(word: str) -> str:
 
 def starter(settings: Settings, say: Say, peers: tuple[str, ...] = ()) -> Starter:
     """A starter for this pod; raises SettingInvalidError."""
-    try:
-        directory = Directory(settings)
-    except PeerFinderError as exc:
-        raise SettingInvalidError(str(exc)) from exc
+    directory = Directory.open(settings)
     secrets = read_secrets(settings.secrets_dir)
     return Starter(settings, secrets, directory, say, shown=directory.ordinals_of(peers))

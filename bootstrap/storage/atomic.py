@@ -1,7 +1,7 @@
 """Replace a file so that a reader, or the next start after a crash, sees the old content or the new, never a mixture.
 
-A plain tool that knows nothing of Galera.  The order is: a file of its own name in the same folder, fsync, rename,
-fsync of the folder; without the last step a power loss may bring the old content back (rename(2), fsync(2)).
+Knows nothing of Galera.  The order is: a file of its own name in the same folder, fsync, rename, fsync of the folder;
+without the last step a power cut may bring the old content back (rename(2), fsync(2)).
 """
 
 import contextlib
@@ -12,10 +12,10 @@ from pathlib import Path
 def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put the data at the path durably, with these permissions; a symlink there is replaced, not followed.
 
-    Raises OSError.  Up to the rename the old file is whole and the temporary one is removed again; if only the last
-    fsync fails the new file is in place, and whether it survives a power loss is unknown.
+    Raises OSError.  If a step up to the rename fails, the old file stays whole and the temporary one is removed.  If
+    only the last fsync fails, the new file is in place, and it is unknown whether it survives a power cut.
     """
-    import tempfile  # noqa: PLC0415  # dear, and most starts replace nothing
+    import tempfile  # noqa: PLC0415  # expensive, and most starts replace nothing
 
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
@@ -34,7 +34,7 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 def sync_volume(path: Path) -> None:
     """Make everything on the file system of this folder durable (syncfs(2)).  Raises OSError."""
-    import ctypes  # noqa: PLC0415  # dear, and seldom needed
+    import ctypes  # noqa: PLC0415  # expensive, and rarely needed
 
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

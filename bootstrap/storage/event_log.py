@@ -1,8 +1,8 @@
 """The event log on the volume: one file beside the journal, replaced whole, written in the background.
 
-It is never in the way of a decision: who tells an event waits for nothing, and a disk that is full, slow or read-only
-costs events and is told, no more.  The journal itself is another file: what it must remember is durable before anybody
-acts on it, an event within a second.
+It never delays a decision: adding an event waits for nothing, and a disk that is full, slow or read-only only costs
+events, which is logged.  The journal is another file: its content is durable before the agent acts on it, an event
+within a second.
 """
 
 import contextlib
@@ -11,21 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.core.status.events import Event, LogInvalidError, dump, load
+from bootstrap.process.log import Log
 from bootstrap.storage import atomic
 
 NAME = "events.json"
 
 PAUSE_S = 1.0
-"""Between two writes: a flapping network must not wear a disk out."""
+"""Seconds between two writes: a flapping network must not wear a disk out."""
 
 LARGEST = 4 * 1024 * 1024
-"""Bytes; ours are below a tenth of it, so what is larger is not ours."""
+"""Bytes; our files are below a tenth of it, so a larger file is not ours."""
 
 Source = Callable[[], tuple[Event, ...]]
 
 
 def read(meta: Path) -> tuple[tuple[Event, ...], str]:
-    """The events of an earlier life, and why they are unknown where they are; no file is an empty log."""
+    """Read the events of earlier runs; also returns why they are unknown, if so.  Without a file the log is empty."""
     try:
         with (meta / NAME).open("rb") as file:
             raw = file.read(LARGEST + 1)
@@ -40,36 +41,36 @@ def read(meta: Path) -> tuple[tuple[Event, ...], str]:
         return (), f"it is damaged ({exc})"
 
 
-def write(meta: Path, log: tuple[Event, ...]) -> str:
-    """Put the log on the disk; returns why that failed, or nothing.  The folder is the journal's to make."""
+def write(meta: Path, events: tuple[Event, ...]) -> str:
+    """Write the log to the disk; returns why that failed, or ''.  The journal makes the folder."""
     try:
-        atomic.replace(meta / NAME, dump(log))
+        atomic.replace(meta / NAME, dump(events))
     except OSError as exc:
         return f"the event log {meta / NAME} cannot be written ({exc.strerror})"
     return ""
 
 
 class Writer:
-    """Writes what there is, whenever there is more, in a thread of its own."""
+    """Writes the log whenever it has more events, in a thread of its own."""
 
-    def __init__(self, meta: Path, source: Source, say: Callable[[str], None]) -> None:
+    def __init__(self, meta: Path, source: Source, log: Log) -> None:
         self.meta = meta
         self.source = source
-        self.say = say
+        self.log = log
         self.more = threading.Event()
         self.over = threading.Event()
         self.failure = ""
         self.thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self) -> None:
-        """Begin; only one agent lives on a volume, so what a killed one has left half-written is nobody's."""
+        """Begin, and remove what a killed agent has left half-written: only one agent lives on a volume."""
         for left in self.meta.glob(f".{NAME}.*.tmp"):
             with contextlib.suppress(OSError):
                 left.unlink()
         self.thread.start()
 
     def stop(self) -> None:
-        """End; what was told by now is written."""
+        """End, after all events so far are written."""
         self.over.set()
         self.more.set()
         self.thread.join()
@@ -77,17 +78,17 @@ class Writer:
     def _run(self) -> None:
         written: tuple[Event, ...] = ()
         while not self.over.is_set() or self.more.is_set():
-            # Also without news, for what could not be written the last time.
+            # After a failed write, also try again without new events.
             self.more.wait(None if not self.failure else PAUSE_S)
             self.more.clear()
-            log = self.source()
-            if log != written or self.failure:
-                written = self._write(log)
+            events = self.source()
+            if events != written or self.failure:
+                written = self._write(events)
             self.over.wait(PAUSE_S)
 
-    def _write(self, log: tuple[Event, ...]) -> tuple[Event, ...]:
-        failure = write(self.meta, log)
+    def _write(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        failure = write(self.meta, events)
         if failure != self.failure:
-            self.say(failure or "the event log is written again")
+            self.log(failure or "the event log is written again")
             self.failure = failure
-        return log
+        return events

@@ -1,7 +1,7 @@
-"""What this volume must remember over crashes: one file, `meta/journal.json`, replaced whole and made durable.
+"""What this volume must remember across crashes: one file, `meta/journal.json`, replaced whole and made durable.
 
-It stands beside the datadir, because a state transfer wipes the datadir, and on the same volume, because it must share
-the fate of the data.  Only the agent writes it.  One file, so that what is read after a crash is one consistent state.
+It lies beside the datadir, because a state transfer wipes the datadir, and on the same volume, because it must be lost
+with the data and only with them.  Only the agent writes it.  It is one file, so a crash leaves one consistent state.
 A file that is there and cannot be read is an error, never an empty journal: a promise may have been in it.
 """
 
@@ -23,24 +23,24 @@ class Journal:
 
     def __init__(self, meta: Path) -> None:
         self.path = meta / "journal.json"
-        self.rooted = False
-        """Whether the folder itself is durable: what is written into a folder that a power cut takes is gone, too."""
+        self.folder_is_durable = False
+        """Whether the folder's own name is durable: a power cut that takes the folder takes its files, too."""
 
     def write(self, state: PersistentState) -> PersistentState:
         """Make the state durable and return it (R39); raises JournalUnwritableError."""
         content = {"version": VERSION, **dump(state)}
         try:
-            # What could not be read back would leave a volume that only an editor can repair.
+            # A journal that cannot be read back could only be repaired with an editor.
             load(PersistentState, content)
         except MessageInvalidError as exc:
             raise JournalUnwritableError(f"the journal {self.path} is not written: {exc}") from exc
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self.rooted:
-                # Whoever made it: a starter that took the lock may have been the first.
+            if not self.folder_is_durable:
+                # Also where it was there already: a starter that took the lock may have made it.
                 atomic.sync_folder(self.path.parent.parent)
-                self.remove_remains()
-                self.rooted = True
+                self.remove_temporary_files()
+                self.folder_is_durable = True
             atomic.replace(self.path, json.dumps(content, indent=1).encode())
         except OSError as exc:
             raise JournalUnwritableError(
@@ -48,13 +48,13 @@ class Journal:
             ) from exc
         return state
 
-    def remove_remains(self) -> None:
+    def remove_temporary_files(self) -> None:
         """Remove what a killed agent has left half-written; only one agent lives on a volume."""
         for left in self.path.parent.glob(f".{self.path.name}.*.tmp"):
             left.unlink(missing_ok=True)
 
     def read(self) -> PersistentState | None:
-        """Read the journal; None when there is none yet.  Raises JournalInvalidError."""
+        """Read the journal; None if there is none yet.  Raises JournalInvalidError."""
         try:
             raw = self.path.read_bytes()
         except FileNotFoundError:
@@ -70,14 +70,14 @@ class Journal:
 
 
 def new_memory(cluster_id: str, pod: str) -> PersistentState:
-    """The memory of a volume that has none yet."""
+    """The state of a volume that has no journal yet."""
     return PersistentState(cluster_id, pod, volume_id=secrets.token_hex(8))
 
 
 def _load(value: object) -> PersistentState:
     if not isinstance(value, dict) or value.get("version") != VERSION:
         raise ValueError("unknown version")
-    # What an older program does not know may be a promise of a new kind: it must not go on without it.
+    # A key that this program does not know may be a promise of a new kind: it must not continue without it.
     if unknown := sorted(value.keys() - {"version", *(field.name for field in fields(PersistentState))}):
         raise ValueError(f"unknown key {unknown[0][:40]!r}")
     return load(PersistentState, value)

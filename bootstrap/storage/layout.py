@@ -1,4 +1,4 @@
-"""Where things are on a pod's volume."""
+"""Where everything is on a pod's volume."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are on the volume."""
+    """The paths on a volume."""
 
     data_root: Path
     """The volume."""
@@ -18,13 +18,23 @@ class Layout:
 
     @property
     def data_tmp(self) -> Path:
-        """A first initialisation under way; never a datadir."""
+        """A first initialisation or a restore under way; never a datadir."""
         return self.data_root / "data.tmp"
 
     @property
     def meta(self) -> Path:
-        """The journal and the lock: beside the datadir, because a state transfer wipes the datadir."""
+        """The journal and the locks: beside the datadir, because a state transfer wipes the datadir."""
         return self.data_root / "meta"
+
+    @property
+    def lock(self) -> Path:
+        """The volume's lock, held by what may run a server here."""
+        return self.meta / "lock"
+
+    @property
+    def agent_lock(self) -> Path:
+        """Held by the volume's only agent."""
+        return self.meta / "agent.lock"
 
     @property
     def grastate(self) -> Path:

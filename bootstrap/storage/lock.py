@@ -1,8 +1,8 @@
 """The volume's lock: an flock on `meta/lock` that says whether anything lives on this volume.
 
 The descriptor is inheritable and stays open across exec into mariadbd, and the scripts that mariadbd starts for a
-state transfer inherit it too.  So "is a server, a starter or a writer of a state transfer alive here?" is answered by
-the kernel, never by a pid file.  Knows nothing of what the holders do.
+state transfer inherit it, too.  So the kernel answers whether a server, a starter or a state transfer is alive here;
+a pid file could be wrong.  Knows nothing of what the holders do.
 """
 
 import fcntl
@@ -23,16 +23,16 @@ _WAIT_PAUSE = 0.1
 def acquire(path: Path) -> int:
     """Take the lock and return its descriptor; exec and children keep it, and closing it everywhere releases it (R19).
 
-    Makes the folder, but not the volume: a starter may be earlier than the agent, and without a volume it must not
-    found a database in its container's own layer.
-    Raises VolumeBusyError when somebody else holds it, JournalUnwritableError when the file cannot be opened.
+    Makes the folder, but not the volume: a starter may run before the agent, and without a volume it must not create a
+    database in its container's own layer.
+    Raises VolumeBusyError when another process holds it, JournalUnwritableError when the file cannot be opened.
     """
     make_folder(path.parent)
     for attempt in range(_PROBE_TRIES):
         if attempt:
             time.sleep(_PROBE_PAUSE)
         fd = _open(path, os.O_RDWR | os.O_CREAT)
-        if _locked(fd, path):
+        if _try_to_lock(fd, path):
             os.set_inheritable(fd, True)  # noqa: FBT003 - positional only
             return fd
         os.close(fd)
@@ -45,8 +45,8 @@ def acquire(path: Path) -> int:
 def acquire_waiting(path: Path, deadline: float | None, on_wait: Callable[[], None]) -> int:
     """Take the lock, waiting for its holder until the deadline (seconds of time.monotonic; None = without limit).
 
-    `on_wait` is called once, when it turns out that there is somebody to wait for.  The wait is normal: after a kill of
-    mariadbd the scripts of a state transfer hold the lock for another second or more.
+    `on_wait` is called once, when the first try finds the lock held.  A wait is normal: after mariadbd was killed, the
+    scripts of a state transfer hold the lock for another second or more.
     Raises VolumeBusyError at the deadline, JournalUnwritableError as `acquire` does.
     """
     waiting = False
@@ -63,10 +63,10 @@ def acquire_waiting(path: Path, deadline: float | None, on_wait: Callable[[], No
 
 
 def is_free(path: Path) -> bool:
-    """Say whether nobody holds the lock; a lock file that does not exist was never held.
+    """Whether no process holds the lock; a lock file that does not exist was never held.
 
-    Probes with a shared lock, so that probes do not see each other, and drops it at once.
-    Raises JournalUnwritableError when it cannot be known.
+    Tries a shared lock, so that two probes do not see each other, and releases it at once.
+    Raises JournalUnwritableError when the file cannot be opened.
     """
     try:
         fd = _open(path, os.O_RDONLY)
@@ -84,7 +84,7 @@ def is_free(path: Path) -> bool:
 
 
 def make_folder(folder: Path, *, parents: bool = False) -> None:
-    """Make the lock's folder, and what it lies in if that is wanted; raises JournalUnwritableError."""
+    """Make the lock's folder, with `parents` also those above it; raises JournalUnwritableError."""
     try:
         folder.mkdir(mode=0o700, parents=parents, exist_ok=True)
     except OSError as error:
@@ -94,7 +94,7 @@ def make_folder(folder: Path, *, parents: bool = False) -> None:
 
 
 def _open(path: Path, flags: int) -> int:
-    """Open the lock file itself, never what a symlink points at: that would be another volume's lock, or none."""
+    """Open the lock file itself, never the target of a symlink: that could be another volume's lock, or no lock."""
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -103,8 +103,8 @@ def _open(path: Path, flags: int) -> int:
         ) from error
 
 
-def _locked(fd: int, path: Path) -> bool:
-    """Try to lock; a lock on a file that has since been replaced under its name protects nothing."""
+def _try_to_lock(fd: int, path: Path) -> bool:
+    """Try to lock; a lock on a file that was replaced under its name since then protects nothing."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(fd), path.lstat())

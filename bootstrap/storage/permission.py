@@ -1,7 +1,8 @@
-"""The one-shot permission to bootstrap: a file in the run folder, bound to a term and to lives, used up by a rename.
+"""The one-shot permission to bootstrap: a file in the run folder, used up by a rename.
 
-An init container does not run again when only the server's container restarts, and a node's reboot keeps the run
-folder: what lies there from before must never start a second cluster.
+It names the term, the life of the agent and the boot of the machine.  An init container does not run again when only
+the server's container restarts, and a node's reboot keeps the run folder: an old permission that still lies there must
+never start a second cluster.
 """
 
 import contextlib
@@ -24,22 +25,22 @@ class Permission:
     boot_id: Token
     """The life of the agent that permits it."""
     kernel_boot_id: Token
-    """The life of the machine that it holds in."""
+    """The boot of the machine that it is valid in."""
 
 
-def lay_down(path: Path, term: int, boot_id: str) -> None:
-    """Write the permission for this term, by this life of the agent, in this life of the machine; raises OSError."""
+def write(path: Path, term: int, boot_id: str) -> None:
+    """Write the permission for this term, by this life of the agent, in this boot of the machine; raises OSError."""
     atomic.replace(path, encode(Permission(term, boot_id, kernel_boot_id())))
 
 
 def void(path: Path) -> None:
-    """Take the permission back; one that cannot be removed is worthless all the same, because its term is over."""
+    """Take the permission back; one that cannot be removed is still worthless, because its term is over."""
     with contextlib.suppress(OSError):
         path.unlink()
 
 
 def consume(path: Path, term: int) -> None:
-    """Use the permission up (R2); raises SettingInvalidError when it is not the one that was granted."""
+    """Use the permission up (R2); raises SettingInvalidError if it is not the one that was granted."""
     used = path.with_suffix(".used")
     try:
         path.rename(used)

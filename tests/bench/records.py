@@ -43,7 +43,7 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
     settings = current()
     secrets = read_secrets(settings.secrets_dir)
     client = Client(Membership(secrets.cluster_id, secrets.keys, settings.pod, "bench"), settings.exchange_port)
-    neighbours = Peers(Directory(settings), client)
+    neighbours = Peers(Directory.open(settings), client)
     others = [settings.pod_of(ordinal) for ordinal in range(1, MEMBERS)]
     end = time.monotonic() + PATIENCE_S
     while answered(neighbours, others) < len(others) and time.monotonic() < end:
@@ -61,7 +61,7 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
 
 def answered(neighbours: Peers, others: list[str]) -> int:
     """How many of them have answered with a record."""
-    return sum(isinstance(reply, PodState) for reply in neighbours.records(others).values())
+    return sum(isinstance(reply, PodState) for reply in neighbours.ask_states(others).values())
 
 
 if __name__ == "__main__":

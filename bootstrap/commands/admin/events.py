@@ -12,6 +12,7 @@ from bootstrap.core.status.events import KINDS, SCHEMA
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.settings import Settings, current
 from bootstrap.storage import event_log
+from bootstrap.storage.layout import Layout
 
 TIMEOUT_S = 5.0
 """For the agent's answer: the agent waits for nothing, and the volume has most of what it would answer."""
@@ -45,7 +46,7 @@ def ask_for_events(settings: Settings) -> EventsAnswer:
     try:
         return channel.Client(settings.agent_socket, TIMEOUT_S).ask(Events())
     except AgentUnreachableError as exc:
-        log, trouble = event_log.read(settings.lock.parent)
+        log, trouble = event_log.read(Layout(settings.data_root).meta)
         if trouble or not log:
             raise AgentUnreachableError(
                 f"{exc}; the volume's event log cannot be read either ({trouble or 'it is empty'})"

@@ -10,7 +10,7 @@ from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.model.disk import Position
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
-from bootstrap.process.boot_id import same_life
+from bootstrap.process.boot_id import is_same_boot
 from bootstrap.settings import current
 from bootstrap.storage import lock
 from bootstrap.storage.journal import Journal
@@ -27,7 +27,7 @@ def command(output: str) -> None:
     """
     settings = current()
     layout = Layout(settings.data_root)
-    fd = lock.acquire(settings.lock)
+    fd = lock.acquire(layout.lock)
     memory = Journal(layout.meta).read()
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
     recover = Recover(command, keep_fds=(fd,), direct=settings.upgrade_from)
@@ -37,7 +37,7 @@ def command(output: str) -> None:
         recover,
         joining=bool(memory and memory.joining_boot_id),
         initialised=bool(memory and memory.initialised),
-        same_boot=bool(memory and same_life(memory.joining_boot_id)),
+        same_boot=bool(memory and is_same_boot(memory.joining_boot_id)),
         base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
     )
     os.close(fd)

@@ -20,7 +20,7 @@ from bootstrap.starter.session import starter
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
     pod = starter(current(), logger("render"))
-    members = pod_config.members(pod.settings, pod.directory, range(pod.settings.replicas))
+    members = pod.directory.members(range(pod.settings.replicas))
     text = render(pod_config.cnf(pod.settings, pod.secrets.cluster_id, members))
     if not diff:
         click.echo(hide_password(text), nl=False)

@@ -4,7 +4,7 @@ import click
 
 from bootstrap.operations.arbitrator import arbitrate
 from bootstrap.process.log import die_by_signal, logger
-from bootstrap.settings import of_the_set
+from bootstrap.settings import settings_for_set
 
 
 @click.command()
@@ -15,4 +15,4 @@ def command(*, of: str) -> None:
     It runs garbd, which must be in the image, and needs of the Secret only `cluster-id`.
     """
     die_by_signal()
-    arbitrate(of_the_set(of), logger("arbitrator"))
+    arbitrate(settings_for_set(of), logger("arbitrator"))

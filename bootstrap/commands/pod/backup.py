@@ -6,7 +6,7 @@ import click
 
 from bootstrap.operations.backup import Order, backup
 from bootstrap.process.log import die_by_signal, logger
-from bootstrap.settings import of_the_set
+from bootstrap.settings import settings_for_set
 
 
 @click.command()
@@ -26,4 +26,4 @@ def command(*, to: Path, keep: int, of: str, sparing: str | None) -> None:
     Earlier backups are not touched before the new one is complete.
     """
     die_by_signal()
-    backup(of_the_set(of), Order(to, keep, f"{of}-0" if sparing is None else sparing), logger("backup"))
+    backup(settings_for_set(of), Order(to, keep, f"{of}-0" if sparing is None else sparing), logger("backup"))

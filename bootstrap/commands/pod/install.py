@@ -1,11 +1,11 @@
 """`galera-bootstrap install`: the init container that copies the tools into the pod."""
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
+from bootstrap import __version__
 from bootstrap.errors import InstallFailedError
 from bootstrap.operations.install import install, prepare_config
 from bootstrap.process.log import die_by_signal, logger
@@ -23,7 +23,7 @@ def command(*, work_dir: Path, config: Path | None, tools: Path | None) -> None:
     """Copy peer-finder and galera-bootstrap into a volume; from there they run in any image of the pod."""
     die_by_signal()
     say = logger("install")
-    release = install((tools or own_tools()).absolute(), work_dir.absolute(), version("peerfinder"), say)
+    release = install((tools or own_tools()).absolute(), work_dir.absolute(), __version__, say)
     say(f"{work_dir} has the tools of {release.name}")
     if config is not None:
         prepare_config(config.absolute())

@@ -2,11 +2,11 @@
 
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
 
+from bootstrap import __version__
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import config
 from bootstrap.secret_files import read_secrets
@@ -31,13 +31,11 @@ from tests.support.manifests.built import (
     template,
 )
 
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-
 POD = {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "POD_IP": "status.podIP"}
 """Variable -> the pod's field that it is."""
 
 OURS = {
-    name: f"localhost/{name}:{VERSION}"
+    name: f"localhost/{name}:{__version__}"
     for name in ("galera-install", "mysql-galera", "haproxy")
     if (ROOT / "images" / name).is_dir()
 }
@@ -250,7 +248,7 @@ def test_every_selector_selects_pods(documents_of: Built, name: str) -> None:
 def test_a_claim_says_nothing_that_changes_with_a_version(documents_of: Built, name: str) -> None:
     """The API refuses a change of a claim's template."""
     for claim in stateful_set(documents_of(name))["spec"].get("volumeClaimTemplates", ()):
-        assert VERSION not in str(claim)
+        assert __version__ not in str(claim)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -273,8 +271,8 @@ def test_the_images_are_those_of_this_version(documents_of: Built, name: str) ->
 def test_the_versions_are_the_projects(documents_of: Built, name: str) -> None:
     found = stateful_set(documents_of(name))
 
-    assert found["metadata"]["labels"]["app.kubernetes.io/version"] == VERSION
-    assert found["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] == VERSION
+    assert found["metadata"]["labels"]["app.kubernetes.io/version"] == __version__
+    assert found["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] == __version__
 
 
 def test_tools_and_databases_are_in_their_images(base: Documents) -> None:

@@ -26,10 +26,11 @@ LABEL base.name="${BASE_NAME}" base.digest="${BASE_DIGEST}"
 """
 
 FILES = {
-    "pyproject.toml": '[project]\nversion = "1.2.3"\n',
+    "pyproject.toml": '[project]\ndynamic = ["version"]\n',
     "README.md": "small\n",
     "LICENSE": "none\n",
     "peerfinder/peers.py": "# peers\n",
+    "bootstrap/__init__.py": '__version__ = "1.2.3"\n',
     "bootstrap/agent.py": "# agent\n",
     "images/galera-install/Dockerfile": f"ARG BASE\nFROM ${{BASE}}\nCOPY . /context\nUSER 65532:65532\n{LABELS}",
     "images/mysql-galera/Dockerfile": (

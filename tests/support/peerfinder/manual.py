@@ -5,12 +5,12 @@
 
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 
 import click
 
+from bootstrap import __version__
 from peerfinder.cli import COMMANDS
 from peerfinder.flags import FLAGS
 from tests.paths import ROOT
@@ -92,11 +92,10 @@ def format_command(name: str) -> Iterator[str]:
 
 def make_page() -> str:
     """Write the page."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     commands = " | ".join(f"\\fB{name}\\fR" for name in COMMANDS)
     lines = [
         '.\\" Made by `make man`.',
-        f'.TH PEER\\-FINDER 1 "" "peer\\-finder {version}" "User Commands"',
+        f'.TH PEER\\-FINDER 1 "" "peer\\-finder {__version__}" "User Commands"',
         *(".SH NAME", "peer\\-finder \\- find the peers of a pod and run hooks with them"),
         *(".SH SYNOPSIS", "\\fBpeer\\-finder\\fR \\fB\\-service\\fR=\\fINAME\\fR [\\fB\\-on\\-start\\fR=\\fITEXT\\fR]"),
         *("[\\fB\\-on\\-change\\fR=\\fITEXT\\fR] [\\fIFLAGS\\fR]", ".br"),

@@ -131,7 +131,7 @@ def test_both_leave_in_order_and_come_back_to_no_second_primary_component(cluste
     two_and_a_vote(cluster.lab)
 
     whole(cluster)
-    assert "everybody with data has left" in garbd.said()
+    assert "all members with data have left" in garbd.said()
     assert cluster.all_bootstraps == 2
 
 

@@ -125,6 +125,7 @@ def test_the_context_holds_what_the_image_is_made_of_and_nothing_else(small: Sma
     assert sorted(str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()) == [
         "LICENSE",
         "README.md",
+        "bootstrap/__init__.py",
         "bootstrap/agent.py",
         "images/galera-install/Dockerfile",
         "peerfinder/peers.py",

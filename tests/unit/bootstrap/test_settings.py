@@ -13,14 +13,15 @@ import pytest
 from bootstrap.errors import SettingInvalidError
 from bootstrap.secret_files import Secrets, read_secrets
 from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
+from bootstrap.storage.layout import Layout
 from tests.paths import ROOT
 
 NEEDED = {"POD_NAME": "galera-2", "POD_NAMESPACE": "test"}
 
 
 def settings(**changes: str) -> Settings:
-    told = {name if name.startswith("POD_") else f"{PREFIX}{name}": value for name, value in changes.items()}
-    return from_environment({**NEEDED, **told}, "host-0")
+    changed = {name if name.startswith("POD_") else f"{PREFIX}{name}": value for name, value in changes.items()}
+    return from_environment({**NEEDED, **changed}, "host-0")
 
 
 def complaint(env: dict[str, str]) -> str:
@@ -31,11 +32,11 @@ def complaint(env: dict[str, str]) -> str:
 
 
 def test_name_and_namespace_are_enough() -> None:
-    told = settings()
-    assert (told.pod, told.ordinal, told.set_name, told.replicas) == ("galera-2", 2, "galera", 3)
-    assert told.cnf == Path("/etc/mysql/my-galera.cnf")
-    assert told.lock == Path("/var/lib/galera/meta/lock")
-    assert told.permission.parent == told.agent_socket.parent == told.run_dir
+    found = settings()
+    assert (found.pod, found.ordinal, found.set_name, found.replicas) == ("galera-2", 2, "galera", 3)
+    assert found.cnf == Path("/etc/mysql/my-galera.cnf")
+    assert Layout(found.data_root).lock == Path("/var/lib/galera/meta/lock")
+    assert found.permission.parent == found.agent_socket.parent == found.run_dir
 
 
 def test_an_empty_value_is_the_default() -> None:
@@ -49,9 +50,9 @@ def test_the_hostname_stands_in_for_the_name() -> None:
 def test_every_complaint_comes_at_once() -> None:
     names = {"REPLICAS": "0", "EXCHANGE_PORT": "http", "ADDRESS_TYPE": "dns", "FLUSH_LOG_AT_TRX_COMMIT": "on"}
     env = {f"{PREFIX}{name}": value for name, value in names.items()}
-    told = complaint({**env, "POD_NAME": "no ordinal", f"{PREFIX}PROVIDER_OPTIONS": "pc.bootstrap=1"})
+    text = complaint({**env, "POD_NAME": "no ordinal", f"{PREFIX}PROVIDER_OPTIONS": "pc.bootstrap=1"})
     for name in (*names, "POD_NAME", "POD_NAMESPACE", "PROVIDER_OPTIONS"):
-        assert name in told
+        assert name in text
 
 
 @pytest.mark.parametrize("name", ["DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"])
@@ -61,8 +62,8 @@ def test_a_folder_is_where_it_is_for_everybody(name: str) -> None:
 
 
 def test_tls_is_never_beside_a_transfer_in_the_clear() -> None:
-    told = complaint({**NEEDED, f"{PREFIX}TLS_DIR": "/etc/galera-tls"})
-    assert "TLS_DIR needs GALERA_BOOTSTRAP_SST_METHOD=mariabackup" in told
+    text = complaint({**NEEDED, f"{PREFIX}TLS_DIR": "/etc/galera-tls"})
+    assert "TLS_DIR needs GALERA_BOOTSTRAP_SST_METHOD=mariabackup" in text
     assert settings(TLS_DIR="/etc/galera-tls", SST_METHOD="mariabackup").tls_dir == Path("/etc/galera-tls")
     assert settings().tls_dir is None
 
@@ -92,8 +93,8 @@ def test_the_port_of_probes_is_a_port_or_0(value: str) -> None:
 
 
 def test_two_servers_cannot_have_one_port() -> None:
-    told = complaint({**NEEDED, f"{PREFIX}EXCHANGE_PORT": "8080"})
-    assert told == f"{PREFIX}HEALTH_PORT and {PREFIX}EXCHANGE_PORT are both 8080"
+    text = complaint({**NEEDED, f"{PREFIX}EXCHANGE_PORT": "8080"})
+    assert text == f"{PREFIX}HEALTH_PORT and {PREFIX}EXCHANGE_PORT are both 8080"
 
 
 FORBIDDEN_OPTIONS = [
@@ -112,15 +113,15 @@ def test_a_provider_option_that_could_found_a_cluster_is_refused(text: str) -> N
 
 
 def test_other_provider_options_are_taken() -> None:
-    told = settings(PROVIDER_OPTIONS=" gcache.size=1G ; evs.suspect_timeout = PT5S;; socket.ssl_key=/etc/k.pem ")
+    found = settings(PROVIDER_OPTIONS=" gcache.size=1G ; evs.suspect_timeout = PT5S;; socket.ssl_key=/etc/k.pem ")
     expected = (("gcache.size", "1G"), ("evs.suspect_timeout", "PT5S"), ("socket.ssl_key", "/etc/k.pem"))
-    assert told.provider_options == expected
+    assert found.provider_options == expected
 
 
 def test_the_clusters_name_is_short_and_differs_for_whatever_differs() -> None:
-    told = settings(POD_NAME=f"{'long-' * 10}x-0")
+    found = settings(POD_NAME=f"{'long-' * 10}x-0")
     names = {
-        told.cluster_name("a"), told.cluster_name("b"), settings().cluster_name("a"),
+        found.cluster_name("a"), found.cluster_name("b"), settings().cluster_name("a"),
         settings(SERVICE="other").cluster_name("a"), settings(POD_NAMESPACE="other").cluster_name("a"),
     }  # fmt: skip
     assert len(names) == 5
@@ -155,23 +156,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refused(folder: Path) -> str:
-    with pytest.raises(SettingInvalidError) as told:
+    with pytest.raises(SettingInvalidError) as raised:
         read_secrets(folder)
-    assert "hush" not in str(told.value)
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "hush" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
 
 
 def test_the_four_files_are_enough(folder: Path) -> None:
-    told = read_secrets(folder)
-    assert told == Secrets("c0ffee", (b"0123456789abcdef-hush",), "agent-hush", "root-hush")
+    found = read_secrets(folder)
+    assert found == Secrets("c0ffee", (b"0123456789abcdef-hush",), "agent-hush", "root-hush")
 
 
 def test_a_final_newline_is_not_part_of_a_secret(folder: Path) -> None:
     (folder / "root-password").write_text("root-hush\n")
     (folder / "agent-password").write_bytes(b"agent-hush\r\n")
-    told = read_secrets(folder)
-    assert (told.root_password, told.agent_password) == ("root-hush", "agent-hush")
+    found = read_secrets(folder)
+    assert (found.root_password, found.agent_password) == ("root-hush", "agent-hush")
 
 
 def test_a_previous_key_is_accepted_besides(folder: Path) -> None:
@@ -238,7 +239,7 @@ def test_a_short_key_is_refused_without_being_shown(name: str, folder: Path) -> 
 def test_no_secret_is_shown(folder: Path) -> None:
     for name in ("user", "password", "database"):
         (folder / name).write_text(f"{name}-hush")
-    told = read_secrets(folder)
-    assert (told.user, told.password, told.database) == ("user-hush", "password-hush", "database-hush")
-    for text in (repr(told), str(told), f"{told}", repr([told])):
+    found = read_secrets(folder)
+    assert (found.user, found.password, found.database) == ("user-hush", "password-hush", "database-hush")
+    for text in (repr(found), str(found), f"{found}", repr([found])):
         assert "hush" not in text

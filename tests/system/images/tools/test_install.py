@@ -144,7 +144,7 @@ def test_killed_at_any_moment_it_leaves_tools_that_run_or_none(tools: Path, tmp_
     assert killed > 5
 
     release = install_module.install(tools, work_dir, "1", print)
-    assert install_module.digest_of(release) == install_module.digest_of(tools)
+    assert install_module.compute_digest(release) == install_module.compute_digest(tools)
     assert [path.name for path in work_dir.rglob("*") if path.name.startswith(install_module.STAGING)] == []
 
 

@@ -20,12 +20,12 @@ from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView
-from bootstrap.network.http_server import OneRequest
+from bootstrap.network.http_server import OneRequestHandler
 from tests.unit.bootstrap.agent.test_control_handler import Office
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 
 HOST = "127.0.0.1"
-DEADLINE_S, MAX_HEAD = OneRequest.timeout, OneRequest.most
+DEADLINE_S, MAX_HEAD = OneRequestHandler.timeout, OneRequestHandler.max_bytes
 SOON_S = 3.0
 """What docs/probes.md lets a kubelet wait for an answer (timeoutSeconds)."""
 
@@ -240,11 +240,11 @@ def test_a_thousand_connections_do_not_shut_a_probe_out(port: Port) -> None:
                 sock.sendall(b"GET /livez HTTP/1.1\r\nX"[: number % 24])
             if number % 100 == 99:
                 assert port.ask("/readyz")[0] == 200
-                most = max(most, len(port.server.live))
+                most = max(most, len(port.server.connections))
         assert most <= MAX_CONNECTIONS
         for _ in range(5):
             assert port.ask("/livez")[0] == 200
-    until(lambda: not port.server.live and threads() == 0, 60)
+    until(lambda: not port.server.connections and threads() == 0, 60)
 
 
 def test_clients_that_keep_coming_and_dripping_do_not_shut_a_probe_out(port: Port) -> None:

@@ -36,24 +36,24 @@ def fqdn(*ordinals: int) -> list[str]:
 )
 def test_members_as_names_need_no_name_server(ordinals: set[int], names: list[str], tmp_path: Path) -> None:
     of = settings(tmp_path)
-    assert pod_config.write(of, "cluster", Directory(of), ordinals)
+    assert pod_config.write(of, "cluster", Directory.open(of), ordinals)
     assert listed(of) == names
 
 
 def test_what_has_not_changed_is_not_written(tmp_path: Path) -> None:
     of = settings(tmp_path)
-    assert pod_config.write(of, "cluster", Directory(of), {0, 1})
-    assert not pod_config.write(of, "cluster", Directory(of), {1, 0})
-    assert pod_config.write(of, "cluster", Directory(of), {2})
+    assert pod_config.write(of, "cluster", Directory.open(of), {0, 1})
+    assert not pod_config.write(of, "cluster", Directory.open(of), {1, 0})
+    assert pod_config.write(of, "cluster", Directory.open(of), {2})
     assert listed(of) == fqdn(1, 2)
 
 
 def test_the_users_folder_is_included_where_it_is(tmp_path: Path) -> None:
     of = settings(tmp_path)
-    pod_config.write(of, "cluster", Directory(of), {0})
+    pod_config.write(of, "cluster", Directory.open(of), {0})
     assert "!includedir" not in of.cnf.read_text()
     (of.config_dir / "conf.d").mkdir()
-    assert pod_config.write(of, "cluster", Directory(of), {0})
+    assert pod_config.write(of, "cluster", Directory.open(of), {0})
     assert f"!includedir {of.config_dir}/conf.d\n" in of.cnf.read_text()
 
 
@@ -61,15 +61,15 @@ def test_mariabackup_needs_its_password_and_says_so(tmp_path: Path) -> None:
     of = settings(tmp_path, sst_method="mariabackup")
     of.secrets_dir.mkdir(parents=True)
     with pytest.raises(SettingInvalidError, match="sst-password is missing or empty"):
-        pod_config.write(of, "cluster", Directory(of), {0})
+        pod_config.write(of, "cluster", Directory.open(of), {0})
     (of.secrets_dir / "sst-password").write_text("quote'quote'quote")
     with pytest.raises(SettingInvalidError, match="use 16 to 80 of") as refused:
-        pod_config.write(of, "cluster", Directory(of), {0})
+        pod_config.write(of, "cluster", Directory.open(of), {0})
     assert "quote'" not in str(refused.value)
     assert not of.cnf.exists()
 
     (of.secrets_dir / "sst-password").write_text("0123456789abcdef\n")
-    pod_config.write(of, "cluster", Directory(of), {0})
+    pod_config.write(of, "cluster", Directory.open(of), {0})
     assert 'wsrep_sst_auth = "galera_sst:0123456789abcdef"' in of.cnf.read_text()
     assert of.cnf.stat().st_mode & 0o007 == 0
 
@@ -77,7 +77,7 @@ def test_mariabackup_needs_its_password_and_says_so(tmp_path: Path) -> None:
 def test_files_of_tls_that_are_missing_end_it_with_one_line(tmp_path: Path) -> None:
     of = settings(tmp_path, sst_method="rsync", tls_dir=tmp_path / "tls")
     with pytest.raises(SettingInvalidError, match=r"tls\.crt cannot be read"):
-        pod_config.write(of, "cluster", Directory(of), {0})
+        pod_config.write(of, "cluster", Directory.open(of), {0})
     assert not of.cnf.exists()
 
 
@@ -86,20 +86,20 @@ def test_members_as_addresses_leave_out_who_has_none_yet(tmp_path: Path) -> None
     with Knot(tmp_path / "knot") as knot:
         knot.publish(pods("galera", {"galera-0": "127.0.1.1", "galera-1": "127.0.1.2"}, namespace="test"))
         of = settings(tmp_path, knot.nameserver, address_type="IP")
-        pod_config.write(of, "cluster", Directory(of), {0, 1, 2})
+        pod_config.write(of, "cluster", Directory.open(of), {0, 1, 2})
         assert listed(of) == ["127.0.1.1", "127.0.1.2"]
 
 
 def test_this_pods_address_needs_no_name_server(tmp_path: Path) -> None:
     of = settings(tmp_path, address_type="IP", pod_ip="127.0.1.9")
-    pod_config.write(of, "cluster", Directory(of), {0, 1, 2})
+    pod_config.write(of, "cluster", Directory.open(of), {0, 1, 2})
     assert listed(of) == ["127.0.1.9"]
 
 
 def test_addresses_that_the_agent_has_just_looked_up_need_no_name_server(tmp_path: Path) -> None:
     of = settings(tmp_path, address_type="IP", pod_ip="127.0.1.9")
     told = {"galera-0": "127.0.1.8", "galera-1": "127.0.1.7", "galera-5": "127.0.1.6"}
-    pod_config.write(of, "cluster", Directory(of), {0, 1, 2}, told)
+    pod_config.write(of, "cluster", Directory.open(of), {0, 1, 2}, told)
     # This pod knows its own, and nobody else than the members is in the list.
     assert listed(of) == ["127.0.1.8", "127.0.1.9"]
 
@@ -107,5 +107,5 @@ def test_addresses_that_the_agent_has_just_looked_up_need_no_name_server(tmp_pat
 def test_no_address_at_all_is_an_error_and_never_an_empty_list(tmp_path: Path) -> None:
     of = settings(tmp_path, address_type="IP")
     with pytest.raises(SettingInvalidError, match="refusing to write a bare gcomm://"):
-        pod_config.write(of, "cluster", Directory(of), {0, 1, 2})
+        pod_config.write(of, "cluster", Directory.open(of), {0, 1, 2})
     assert not of.cnf.exists()

@@ -19,14 +19,14 @@ messages = st.builds(Message, words, words, words, words, words, words, st.binar
 @examples(100)
 @given(messages, st.binary(min_size=1, max_size=20))
 def test_a_sealed_message_verifies(message: Message, key: bytes) -> None:
-    assert message.verified((key,), message.seal(key))
+    assert message.is_sealed((key,), message.seal(key))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Message)])
 def test_a_message_with_another_value_here_does_not_verify(name: str) -> None:
     other = b"other" if name == "body" else "other"
     changed = replace(MESSAGE, **{name: other})  # type: ignore[arg-type]
-    assert not changed.verified((KEY,), MESSAGE.seal(KEY))
+    assert not changed.is_sealed((KEY,), MESSAGE.seal(KEY))
 
 
 @examples(300)
@@ -51,23 +51,23 @@ def test_the_same_octets_split_in_two_ways_have_different_seals(text: str, data:
 
 def test_while_a_key_is_rotated_both_are_accepted_and_no_third() -> None:
     for keys in ((KEY, OLD), (OLD, KEY)):
-        assert MESSAGE.verified(keys, MESSAGE.seal(KEY))
-        assert MESSAGE.verified(keys, MESSAGE.seal(OLD))
-        assert not MESSAGE.verified(keys, MESSAGE.seal(b"a third key"))
-    assert not MESSAGE.verified((KEY,), MESSAGE.seal(OLD))
+        assert MESSAGE.is_sealed(keys, MESSAGE.seal(KEY))
+        assert MESSAGE.is_sealed(keys, MESSAGE.seal(OLD))
+        assert not MESSAGE.is_sealed(keys, MESSAGE.seal(b"a third key"))
+    assert not MESSAGE.is_sealed((KEY,), MESSAGE.seal(OLD))
 
 
 @pytest.mark.parametrize("seal", ["", "0", "é" * 64, "\ud800", MESSAGE.seal(KEY)[:-1], MESSAGE.seal(KEY).upper() + " "])
 def test_no_text_but_the_seal_verifies(seal: str) -> None:
-    assert not MESSAGE.verified((KEY,), seal)
+    assert not MESSAGE.is_sealed((KEY,), seal)
 
 
 def test_without_a_key_nothing_verifies() -> None:
-    assert not MESSAGE.verified((), MESSAGE.seal(KEY))
+    assert not MESSAGE.is_sealed((), MESSAGE.seal(KEY))
 
 
 def test_an_answer_is_bound_to_its_request() -> None:
     answer = MESSAGE.answer("galera-1/bb", b"record")
     assert (answer.direction, answer.receiver, answer.nonce) == ("answer", "galera-0/aa", "nonce")
     assert answer.seal(KEY) != replace(MESSAGE, nonce="another").answer("galera-1/bb", b"record").seal(KEY)
-    assert not answer.verified((KEY,), MESSAGE.seal(KEY))
+    assert not answer.is_sealed((KEY,), MESSAGE.seal(KEY))

@@ -1,4 +1,4 @@
-"""Records and promises over real sockets: what is told, to whom, and what every kind of bad peer comes to."""
+"""States and promises over real sockets: what is sent to which pod, and how every kind of bad peer is answered."""
 
 import contextlib
 import socket
@@ -33,11 +33,13 @@ def member(pod: str = "galera-0", *, keys: tuple[bytes, ...] = (NEW,), cluster_i
 class Peer:
     """A real server of galera-1."""
 
-    def __init__(self, membership: Membership, told: PodState = RECORD) -> None:
+    def __init__(self, membership: Membership, state: PodState = RECORD) -> None:
         self.asked: list[Prepare] = []
         self.refusal: Refusal | None = None
         self.noticed: list[tuple[str, str]] = []
-        self.server = Server((HOST, 0), membership, lambda: told, self.prepare, lambda *who: self.noticed.append(who))
+        self.server = Server(
+            (HOST, 0), membership, lambda: state, self.prepare, lambda *sender: self.noticed.append(sender)
+        )
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True)
 
     def prepare(self, prepare: Prepare) -> Refusal | None:
@@ -88,7 +90,7 @@ def test_a_request_for_a_promise_arrives_whole_and_is_answered_with_the_record_a
     assert peer.asked == [prepare]
 
 
-def test_who_asks_says_what_it_has_become(peer: Peer) -> None:
+def test_a_request_carries_the_state_of_its_sender(peer: Peer) -> None:
     client = Client(member(), peer.port)
     client.ask_state("galera-1", HOST)
     client.state = lambda: "frozen"
@@ -102,14 +104,14 @@ def test_a_refusal_comes_back_with_its_reason(peer: Peer) -> None:
     assert Client(member(), peer.port).ask_promise("galera-1", HOST, asks_for()) == PrepareReply(RECORD, peer.refusal)
 
 
-def test_nobody_listens() -> None:
+def test_a_closed_port_is_a_refused_connection() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
     assert "refused" in reason(ask(port))
 
 
 STRANGERS = {
-    "another key": member(keys=(b"somebody else's key",)),
+    "another key": member(keys=(b"another cluster's key",)),
     "another cluster": member(cluster_id="other"),
 }
 
@@ -224,7 +226,7 @@ def says(answer: bytes) -> Behave:
 BAD_PEERS: dict[str, tuple[Behave, str]] = {
     "accepts and never answers": (silent, "2 s"),
     "drips a header": (drips(b"HTTP/1.0 200 OK\r\nSender: "), "no whole answer within 2 s"),
-    "drips a body of a told length": (drips(b"HTTP/1.0 200 OK\r\nContent-Length: 5000\r\n\r\n"), "no whole answer"),
+    "drips a body of a declared length": (drips(b"HTTP/1.0 200 OK\r\nContent-Length: 5000\r\n\r\n"), "no whole answer"),
     "drips a body without end": (drips(b"HTTP/1.0 200 OK\r\n\r\n"), "no whole answer within 2 s"),
     "sends 10 MB": (floods, "not sealed"),
     "sends garbage": (says(b"\x00\xff" * 500 + b"\n"), ""),
@@ -243,12 +245,12 @@ BAD_PEERS: dict[str, tuple[Behave, str]] = {
 def test_is_unknown_in_bounded_time_with_a_reason(behave: Behave, why: str) -> None:
     with bad_peer(behave) as port:
         began = time.monotonic()
-        told = reason(ask(port))
+        found = reason(ask(port))
         assert time.monotonic() - began < BOUND_S
-        assert why in told
-        assert told
-        assert told.isprintable(), "it goes to logs and terminals"
-        assert len(told) < 200
+        assert why in found
+        assert found
+        assert found.isprintable(), "it goes to logs and terminals"
+        assert len(found) < 200
 
 
 def sealed_answer(request: bytes, *, pod: str = "galera-1", nonce: str = "") -> bytes:
@@ -332,12 +334,12 @@ def sealed_post(path: str, body: bytes) -> bytes:
     return head.encode() + b"\r\n\r\n" + body
 
 
-def test_a_member_that_asks_for_what_there_is_not_is_told(peer: Peer) -> None:
+def test_a_member_that_asks_for_an_unknown_path_gets_404(peer: Peer) -> None:
     assert b"404" in raw(peer.port, sealed_post("/v1/other", b"{}")).splitlines()[0]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", b"[" * 100_000, b'{"promise": 1}'])
-def test_a_member_that_asks_nonsense_is_told(body: bytes, peer: Peer) -> None:
+def test_a_member_that_sends_nonsense_gets_400(body: bytes, peer: Peer) -> None:
     assert b"400" in raw(peer.port, sealed_post("/v1/prepare", body)).splitlines()[0]
     assert peer.asked == []
 
@@ -355,7 +357,7 @@ def test_idle_connections_do_not_shut_members_out(peer: Peer) -> None:
             sock = stack.enter_context(socket.create_connection((HOST, peer.port), timeout=BOUND_S))
             sock.sendall(b"GET /v1/state HTTP/1.0\r\nX: "[: 1 + number % 25])
         assert ask(peer.port) == RECORD
-        assert len(peer.server.live) <= MAX_CONNECTIONS
+        assert len(peer.server.connections) <= MAX_CONNECTIONS
         assert ask(peer.port) == RECORD
 
 

@@ -46,9 +46,9 @@ class Net:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         self.servers.append(server)
 
-    def neighbours(self) -> Peers:
+    def peers(self) -> Peers:
         member = Membership("cluster", (KEY,), "galera-0", "boot-0")
-        return Peers(Directory(self.settings), Client(member, self.port))
+        return Peers(Directory.open(self.settings), Client(member, self.port))
 
     def publish(self, *names: str, **moved: str) -> None:
         shown = {name: ADDRESSES.get(name, "127.77.0.99") for name in names} | moved
@@ -77,7 +77,7 @@ def test_every_pod_is_asked_and_answers_for_itself(net: Net) -> None:
     net.run(1)
     net.run(2)
     expected: dict[str, PodState] = {"galera-1": frozen(1, 1), "galera-2": frozen(2, 2)}
-    assert net.neighbours().records(["galera-1", "galera-2"]) == expected
+    assert net.peers().ask_states(["galera-1", "galera-2"]) == expected
 
 
 def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
@@ -85,57 +85,57 @@ def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
     disk = frozen(1, 1).disk
     assert disk is not None
     prepare = Prepare(Promise(1, 0, "boot-0"), frozen(0, 9), "boot-1", disk)
-    assert net.neighbours().promises({"galera-1": prepare}) == {"galera-1": PrepareReply(frozen(1, 1), None)}
+    assert net.peers().ask_promises({"galera-1": prepare}) == {"galera-1": PrepareReply(frozen(1, 1), None)}
 
 
 def test_one_silent_pod_does_not_hide_the_others(net: Net) -> None:
     net.run(2)
-    replies = net.neighbours().records(["galera-1", "galera-2", "galera-7"])
+    replies = net.peers().ask_states(["galera-1", "galera-2", "galera-7"])
     assert "refused" in reason(replies["galera-1"])
     assert replies["galera-2"] == frozen(2, 2)
     assert reason(replies["galera-7"])
 
 
-def test_nobody_to_ask_is_no_error(net: Net) -> None:
-    assert net.neighbours().records([]) == {}
+def test_no_peer_to_ask_is_no_error(net: Net) -> None:
+    assert net.peers().ask_states([]) == {}
 
 
 def test_a_pod_that_moves_is_found_again(net: Net) -> None:
     net.run(1, "127.77.0.50")
-    asks = net.neighbours()
-    assert "refused" in reason(asks.records(["galera-1"])["galera-1"])
+    asks = net.peers()
+    assert "refused" in reason(asks.ask_states(["galera-1"])["galera-1"])
     net.publish(**{**ADDRESSES, "galera-1": "127.77.0.50"})
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
 
 
 def test_an_address_is_remembered_when_dns_fails(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "ADDRESS_S", 0.0)
     net.run(1)
-    asks = net.neighbours()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    asks = net.peers()
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
     net.knot.fail()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
     net.knot.stop()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
 
 
 def test_an_address_is_forgotten_when_dns_denies_the_name(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "ADDRESS_S", 0.0)
     net.run(1)
-    asks = net.neighbours()
-    assert asks.records(["galera-1"])["galera-1"] == frozen(1, 1)
+    asks = net.peers()
+    assert asks.ask_states(["galera-1"])["galera-1"] == frozen(1, 1)
     net.publish("galera-0")
-    assert reason(asks.records(["galera-1"])["galera-1"])
+    assert reason(asks.ask_states(["galera-1"])["galera-1"])
 
 
-def test_a_pod_without_an_address_is_told_with_the_cure(net: Net) -> None:
+def test_a_pod_without_an_address_is_reported_with_the_cure(net: Net) -> None:
     """Whether the fault is the peer's or this pod's settings shows in this pod's own name."""
     net.publish("galera-0")
-    (one,) = net.neighbours().records(["galera-1"]).values()
+    (one,) = net.peers().ask_states(["galera-1"]).values()
     net.publish("galera-2")
-    (none,) = net.neighbours().records(["galera-1"]).values()
+    (none,) = net.peers().ask_states(["galera-1"]).values()
     net.knot.fail()
-    (silent,) = net.neighbours().records(["galera-1"]).values()
+    (silent,) = net.peers().ask_states(["galera-1"]).values()
 
     assert isinstance(one, Unknown)
     assert one.reason.endswith("has no address")
@@ -148,15 +148,15 @@ def test_a_pod_without_an_address_is_told_with_the_cure(net: Net) -> None:
     assert silent.cure == ""
 
 
-def test_the_port_is_named_only_where_nobody_can_be_reached_at_it(net: Net) -> None:
+def test_the_port_is_named_only_where_no_peer_can_be_reached_at_it(net: Net) -> None:
     """Refused and dropped look different to a socket and are one to a NetworkPolicy."""
     net.settings = replace(net.settings, pod_ip=ADDRESSES["galera-0"])
     with socket.create_server((ADDRESSES["galera-2"], net.port)):  # takes the connection and says nothing
-        alone = net.neighbours().records(["galera-1", "galera-2"])
+        alone = net.peers().ask_states(["galera-1", "galera-2"])
         net.run(0)
-        myself = net.neighbours().records(["galera-1", "galera-2"])
+        myself = net.peers().ask_states(["galera-1", "galera-2"])
         net.run(1)
-        another = net.neighbours().records(["galera-1", "galera-2"])
+        another = net.peers().ask_states(["galera-1", "galera-2"])
 
     cure = f"{UNREACHED} {net.port}"
     assert {r.cure for r in alone.values() if isinstance(r, Unknown)} == {f"{SELF_UNREACHED}; {cure}"}
@@ -168,9 +168,9 @@ def test_the_port_is_named_only_where_nobody_can_be_reached_at_it(net: Net) -> N
 
 def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
     net.run(1)
-    asks = net.neighbours()
-    asks.client.membership = replace(asks.client.membership, keys=(b"somebody else's key",))
-    (refused,) = asks.records(["galera-1"]).values()
+    asks = net.peers()
+    asks.client.membership = replace(asks.client.membership, keys=(b"another cluster's key",))
+    (refused,) = asks.ask_states(["galera-1"]).values()
 
     assert "our key" in reason(refused)
     assert isinstance(refused, Unknown)
@@ -180,7 +180,7 @@ def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
 def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
     net.knot.freeze()
     began = time.monotonic()
-    replies = net.neighbours().records([f"galera-{o}" for o in range(1, 40)])
+    replies = net.peers().ask_states([f"galera-{o}" for o in range(1, 40)])
     assert time.monotonic() - began < 20
     assert all(isinstance(reply, Unknown) for reply in replies.values())
     assert len(replies) == 39
@@ -190,28 +190,28 @@ def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
 def test_the_ordinals_are_those_of_this_statefulset(net: Net) -> None:
     strangers = dict.fromkeys(("other-5", "galera-x", "galera", "galera-01", "my-galera-6"), "127.77.0.60")
     net.publish("galera-0", "galera-4", **strangers)
-    assert Directory(net.settings).ordinals() == {0, 4}
+    assert Directory.open(net.settings).ordinals() == {0, 4}
 
 
-def test_a_change_of_the_service_is_told_and_a_failed_look_changes_nothing(
+def test_a_change_of_the_service_is_reported_and_a_failed_lookup_changes_nothing(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fanout, "WATCH_S", 0.05)
-    told, over = threading.Semaphore(0), threading.Event()
+    changes, over = threading.Semaphore(0), threading.Event()
 
     def changed() -> None:
-        told.release()
+        changes.release()
         if over.is_set():
             threading.Event().wait()  # for ever: it would look on in the tests after this one
 
-    asks = net.neighbours()
+    asks = net.peers()
     asks.start_watching(changed)
-    assert told.acquire(timeout=60)
-    assert asks.shown == {0, 1, 2}
+    assert changes.acquire(timeout=60)
+    assert asks.dns_ordinals == {0, 1, 2}
     net.knot.fail()
-    assert not told.acquire(timeout=0.5)
-    assert asks.shown == {0, 1, 2}
+    assert not changes.acquire(timeout=0.5)
+    assert asks.dns_ordinals == {0, 1, 2}
     over.set()
     net.publish("galera-0")
-    assert told.acquire(timeout=60)
-    assert asks.shown == {0}
+    assert changes.acquire(timeout=60)
+    assert asks.dns_ordinals == {0}

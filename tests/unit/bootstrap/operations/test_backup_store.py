@@ -37,7 +37,7 @@ def test_what_was_finished_is_read_again(tmp_path: Path) -> None:
 def test_what_was_not_finished_is_no_backup_and_is_removed_by_the_next_one(tmp_path: Path) -> None:
     (backup_store.begin(tmp_path, "20261126T031700Z") / "ibdata1").touch()
 
-    assert backup_store.names(tmp_path) == []
+    assert backup_store.list_names(tmp_path) == []
     with pytest.raises(BackupInvalidError, match="has no backup latest: there are none"):
         backup_store.read(tmp_path, "latest")
     make(tmp_path, "20261127T031700Z")
@@ -48,7 +48,7 @@ def test_what_was_not_finished_is_no_backup_and_is_removed_by_the_next_one(tmp_p
 def test_data_without_a_position_are_no_backup(tmp_path: Path, position: Position) -> None:
     with pytest.raises(BackupInvalidError):
         make(tmp_path, "20261126T031700Z", position)
-    assert backup_store.names(tmp_path) == []
+    assert backup_store.list_names(tmp_path) == []
 
 
 def test_the_newest_ones_stay(tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def test_the_newest_ones_stay(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     (tmp_path / "notes").touch()
 
-    assert backup_store.forget(tmp_path, 2) == ["20261124T031700Z"]
-    assert backup_store.forget(tmp_path, 2) == []
-    assert backup_store.names(tmp_path) == ["20261125T031700Z", "20261126T031700Z"]
+    assert backup_store.prune(tmp_path, 2) == ["20261124T031700Z"]
+    assert backup_store.prune(tmp_path, 2) == []
+    assert backup_store.list_names(tmp_path) == ["20261125T031700Z", "20261126T031700Z"]
     assert (tmp_path / "notes").exists()
 
 
@@ -106,10 +106,10 @@ def test_a_link_is_no_part_of_a_backup(tmp_path: Path) -> None:
 
 
 def test_the_list_says_what_it_is(tmp_path: Path) -> None:
-    told = json.loads((make(tmp_path, "20261126T031700Z").folder / backup_store.LIST).read_text())
+    content = json.loads((make(tmp_path, "20261126T031700Z").folder / backup_store.LIST).read_text())
 
-    assert told["schema"] == "galera-bootstrap/backup/v1"
-    assert (told["uuid"], told["seqno"]) == (HISTORY, 512)
+    assert content["schema"] == "galera-bootstrap/backup/v1"
+    assert (content["uuid"], content["seqno"]) == (HISTORY, 512)
 
 
 CLEAN = Disk(DataClass.CLEAN, THERE, safe_to_bootstrap=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import InstallFailedError
-from bootstrap.operations.install import COMMANDS, digest_of, install, prepare_config, shipped
+from bootstrap.operations.install import COMMANDS, compute_digest, install, prepare_config, read_shipped
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_damaged_release_is_replaced(tools: Path, work_dir: Path, harm: str) -
 
     install(tools, work_dir, "1.0", print)
 
-    assert digest_of(release) == digest_of(tools)
+    assert compute_digest(release) == compute_digest(tools)
     assert releases(work_dir) == {release.name}
 
 
@@ -172,10 +172,10 @@ def test_tools_that_do_not_run_here_leave_the_old_ones_in_place(
 def test_a_folder_in_a_command_s_place_is_one_clear_line(tools: Path, work_dir: Path) -> None:
     (work_dir / "peer-finder").mkdir()
 
-    with pytest.raises(InstallFailedError, match="peer-finder") as told:
+    with pytest.raises(InstallFailedError, match="peer-finder") as raised:
         install(tools, work_dir, "1.0", print)
 
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_release_that_cannot_be_read_is_replaced(
@@ -193,7 +193,7 @@ def test_a_release_that_cannot_be_read_is_replaced(
 
     monkeypatch.setattr(Path, "read_bytes", reading)
 
-    assert digest_of(install(tools, work_dir, "1.0", print)) == digest_of(tools)
+    assert compute_digest(install(tools, work_dir, "1.0", print)) == compute_digest(tools)
 
 
 def test_a_link_in_place_of_the_releases_is_not_followed(tools: Path, work_dir: Path, tmp_path: Path) -> None:
@@ -211,13 +211,13 @@ def test_an_install_that_waits_for_another_says_so(
     (work_dir / "galera-tools").mkdir()
     fd = os.open(work_dir / "galera-tools", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    said: list[str] = []
+    logged: list[str] = []
     try:
         with pytest.raises(InstallFailedError, match="another install"):
-            install(tools, work_dir, "1.0", said.append)
+            install(tools, work_dir, "1.0", logged.append)
     finally:
         os.close(fd)
-    assert len(said) == 1
+    assert len(logged) == 1
 
 
 @pytest.mark.parametrize("call", ["./on-start.sh", "sh on-start.sh"])
@@ -237,7 +237,7 @@ def test_a_config_folder_gets_conf_d_and_a_file_that_starts_nothing(tmp_path: Pa
     prepare_config(tmp_path)
 
     assert (tmp_path / "conf.d").is_dir()
-    assert (tmp_path / "my-galera.cnf").read_bytes() == shipped("my-galera.cnf")
+    assert (tmp_path / "my-galera.cnf").read_bytes() == read_shipped("my-galera.cnf")
     assert stat.S_IMODE((tmp_path / "my-galera.cnf").stat().st_mode) == 0o644
 
 

@@ -20,7 +20,7 @@ def test_a_line_stays_one_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("where", ["/dev/full", "a closed pipe", "nowhere"])
-def test_a_log_that_cannot_be_written_stops_nobody(where: str) -> None:
+def test_a_log_that_cannot_be_written_stops_no_program(where: str) -> None:
     """The disk of the log is full, its reader has died, or there never was one."""
     redirect = {"/dev/full": "2>/dev/full", "nowhere": "2>&-"}.get(where, "2>&1 1>&3 | true")
     talk = f'sleep 0.5; {sys.executable} -c "$TALKS" {redirect}'

@@ -103,12 +103,12 @@ def test_an_agent_that_cannot_be_started_does_not_take_the_server_with_it(tmp_pa
     words = (sys.executable, "-c", code, str(missing), f"until [ -e {over} ]; do sleep 0.1; done; exit 3")
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = [process.stdout.readline() for _ in range(2)]  # it tries again
+        lines = [process.stdout.readline() for _ in range(2)]  # it tries again
         over.touch()
         process.communicate(timeout=60)
 
     assert process.returncode == 3
-    assert all("the agent cannot be started (No such file or directory" in line for line in told)
+    assert all("the agent cannot be started (No such file or directory" in line for line in lines)
 
 
 def test_an_agent_that_hangs_does_not_keep_the_container_up(notes: tuple[Path, Path]) -> None:

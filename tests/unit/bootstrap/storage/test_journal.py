@@ -85,9 +85,9 @@ def test_what_killed_agents_have_left_half_written_does_not_pile_up(journal: Jou
     assert sorted(path.name for path in journal.path.parent.iterdir()) == [".events.json.cccc.tmp", "journal.json"]
 
 
-def test_what_operators_have_said_is_remembered(journal: Journal) -> None:
-    word = Override(5, Position(U, 7), frozenset({2}), frozenset({1}))
-    memory = replace(FULL, lineage=(Fork(U, 7, 5), Fork(T, -1, 2, U)), override=word, overrides=("said",))
+def test_overrides_are_remembered(journal: Journal) -> None:
+    override = Override(5, Position(U, 7), frozenset({2}), frozenset({1}))
+    memory = replace(FULL, lineage=(Fork(U, 7, 5), Fork(T, -1, 2, U)), override=override, overrides=("forced",))
     assert journal.write(memory) == memory
     assert journal.read() == memory
 
@@ -107,7 +107,7 @@ def test_every_volume_has_an_id_of_its_own() -> None:
 
 DAMAGED: dict[str, bytes] = {
     "empty": b"", "zeros": b"\0" * 4096, "half": b'{"version": 1, "clus', "not JSON": b"hello", "a list": b"[]",
-    "a word": b'"x"', "a number": b"1", "null": b"null", "nothing in it": b"{}", "not text": b"\xff\xfe\xfd",
+    "a text": b'"x"', "a number": b"1", "null": b"null", "nothing in it": b"{}", "not text": b"\xff\xfe\xfd",
     "nested without end": b"[" * 200_000,
 }  # fmt: skip
 
@@ -116,16 +116,16 @@ DAMAGED: dict[str, bytes] = {
 def test_a_damaged_journal_is_an_error_and_never_an_empty_one(raw: bytes, journal: Journal) -> None:
     journal.path.parent.mkdir()
     journal.path.write_bytes(raw)
-    with pytest.raises(JournalInvalidError, match="is damaged") as told:
+    with pytest.raises(JournalInvalidError, match="is damaged") as raised:
         journal.read()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert journal.path.read_bytes() == raw
 
 
 def stored(journal: Journal) -> dict[str, Any]:
     journal.write(FULL)
-    told: dict[str, Any] = json.loads(journal.path.read_bytes())
-    return told
+    content: dict[str, Any] = json.loads(journal.path.read_bytes())
+    return content
 
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -136,21 +136,21 @@ WRONG: dict[str, dict[str, Any]] = {
     "a term that is no number": {"highest_term": None},
     "a flag that is none": {"initialised": "yes"},
     "a mark that is none": {"joining_boot_id": True},
-    "a promise that is a word": {"promise": "galera-1"},
+    "a promise that is text": {"promise": "galera-1"},
     "a promise that is a list": {"promise": []},
     "an empty promise": {"promise": {}},
     "a promise without its term": {"promise": {"candidate": 1, "boot_id": "x"}},
-    "a promise to nobody": {"promise": {"term": 1, "candidate": None, "boot_id": "x"}},
+    "a promise to no pod": {"promise": {"term": 1, "candidate": None, "boot_id": "x"}},
     "a promise whose term is text": {"promise": {"term": "1", "candidate": 1, "boot_id": "x"}},
     "volumes that are none": {"volumes": 1},
     "volumes without ids": {"volumes": [1, 2]},
     "volumes of no ordinal": {"volumes": [["x", "a"]]},
     "forks that are none": {"lineage": [1]},
     "a fork without its parent": {"lineage": [{"seqno": 1, "epoch": 1, "uuid": ""}]},
-    "a word that is text": {"override": "force"},
+    "an override that is text": {"override": "force"},
     "an epoch beyond 64 bits": {"epoch": 2**63},
     "a line that writes to a terminal": {"overrides": ["\x1b[2J"]},
-    "a word without its epoch": {"override": {"base": None, "unreachable": [], "accepted_ahead": [], "adopt": False}},
+    "one without its epoch": {"override": {"base": None, "unreachable": [], "accepted_ahead": [], "adopt": False}},
 }
 
 
@@ -163,9 +163,9 @@ def test_a_journal_with_a_wrong_value_is_an_error(changes: dict[str, Any], journ
 
 @pytest.mark.parametrize("name", ["version", "cluster_id", "pod", "volume_id", "promise", "volumes"])
 def test_a_journal_without_a_value_that_it_always_has_is_an_error(name: str, journal: Journal) -> None:
-    told = stored(journal)
-    del told[name]
-    journal.path.write_text(json.dumps(told))
+    content = stored(journal)
+    del content[name]
+    journal.path.write_text(json.dumps(content))
     with pytest.raises(JournalInvalidError):
         journal.read()
 
@@ -178,7 +178,7 @@ def test_a_journal_that_cannot_be_opened_is_an_error(journal: Journal) -> None:
         journal.write(FULL)
 
 
-def test_a_volume_that_is_not_there_is_told_when_writing(tmp_path: Path) -> None:
+def test_a_missing_volume_is_reported_when_writing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalUnwritableError):
         Journal(tmp_path / "file" / "meta").write(FULL)

@@ -165,7 +165,7 @@ def test_the_folder_is_made_on_a_fresh_volume(tmp_path: Path) -> None:
     assert (tmp_path / "meta").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_missing_volume_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_volume_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(JournalUnwritableError, match=r"^cannot make .*: No such file or directory; mount [^\n]*$"):
         lock.acquire(tmp_path / "no-volume" / "meta" / "lock")
 
@@ -182,12 +182,12 @@ def test_a_lock_file_replaced_under_its_name_does_not_count(tmp_path: Path) -> N
 
 
 def test_a_lock_file_replaced_between_opening_and_locking_does_not_count(tmp_path: Path) -> None:
-    """What was opened is locked by nobody else, and is not what the next one will open."""
+    """The file that was opened is not locked, but the next process will open another one."""
     path = tmp_path / "lock"
     os.close(lock.acquire(path))
     fd = os.open(path, os.O_RDWR)
     path.unlink()
-    assert not lock._locked(fd, path)
+    assert not lock._try_to_lock(fd, path)
     path.touch()
-    assert not lock._locked(fd, path)
+    assert not lock._try_to_lock(fd, path)
     os.close(fd)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.agent import transfer_size
+from bootstrap.agent import join_progress
 from bootstrap.agent.recorder import Recorder
 from bootstrap.control.channel import MAX_LINE
 from bootstrap.core.model import text
@@ -252,5 +252,5 @@ def test_what_has_come_to_a_datadir_is_what_was_written_since(tmp_path: Path) ->
     (tmp_path / "sparse").touch()
     os.truncate(tmp_path / "sparse", 2**40)  # as rsync makes it, before its bytes come
     (tmp_path / "link").symlink_to("/")
-    assert 1024 * 1024 <= transfer_size.bytes_since(tmp_path, 2000) < 2 * 1024 * 1024
-    assert transfer_size.bytes_since(tmp_path / "nothing", 0) == 0
+    assert 1024 * 1024 <= join_progress.bytes_since(tmp_path, 2000) < 2 * 1024 * 1024
+    assert join_progress.bytes_since(tmp_path / "nothing", 0) == 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.agent.recorder import Recorder, since
+from bootstrap.agent.recorder import Recorder, describe_moment
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold, RoundResult, Wait
 from bootstrap.core.model.disk import Position
@@ -32,8 +32,8 @@ def test_every_cluster_can_be_told_of(cluster: list[PodState], silent: frozenset
         assert helps(facts, decision)
     chronicle = Recorder()
     faults: list[str] = []
-    chronicle.turned(facts, RoundResult(decision), faults.append)
-    chronicle.turned(facts, RoundResult(decision), faults.append)
+    chronicle.note_round(facts, RoundResult(decision), faults.append)
+    chronicle.note_round(facts, RoundResult(decision), faults.append)
     assert faults == []
 
 
@@ -111,7 +111,7 @@ def test_who_is_expected_no_longer_leaves_no_count_behind() -> None:
 
 
 def test_a_moment_is_shown_in_utc_and_in_seconds() -> None:
-    time, seconds = since(0.0)
+    time, seconds = describe_moment(0.0)
     assert time.endswith("Z")
     assert isinstance(seconds, float)
     assert seconds >= 0
@@ -123,7 +123,7 @@ def test_a_moment_is_shown_in_utc_and_in_seconds() -> None:
 def rounds(*views: Facts) -> list[tuple[str, str]]:
     chronicle, faults = Recorder(), list[str]()
     for facts in views:
-        chronicle.turned(facts, RoundResult(decide(facts)), faults.append)
+        chronicle.note_round(facts, RoundResult(decide(facts)), faults.append)
     assert faults == []
     return [(event.kind, event.text) for event in chronicle.log]
 
@@ -152,6 +152,6 @@ def test_a_fault_in_what_is_told_stops_nobody() -> None:
     facts = seen_by(frozen(0), 1)
     broken = replace(facts, peers={1: Unknown(7)})  # type: ignore[arg-type]
     object.__setattr__(broken, "own", None)
-    Recorder().turned(broken, RoundResult(Wait("all-heard", "x")), said.append)
+    Recorder().note_round(broken, RoundResult(Wait("all-heard", "x")), said.append)
     assert len(said) == 1
     assert said[0].startswith("this round is not counted: ")
