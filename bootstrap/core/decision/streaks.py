@@ -1,0 +1,76 @@
+"""For how many rounds in a row something has been so: a change of view may look like a fault for a moment.  Pure.
+
+Some rules wait for what may never happen, and some signs mean something only if they last.  Rounds are counted instead
+of seconds, because no decision looks at a clock.
+"""
+
+from dataclasses import dataclass, replace
+
+from bootstrap.core.decision.decisions import Decision, Stop
+from bootstrap.core.model.facts import Server
+
+STUCK_ROUNDS = 40
+"""For how many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
+
+STUCK_ALONE_ROUNDS = 8
+"""The same where no other server could bring it back, as after a failed state transfer: two seconds or more."""
+
+DEAD_MEMBER_ROUNDS = 80
+"""After so many rounds a dead server is no longer counted as a member: Galera counts it for 15 s at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streaks:
+    """The counts of one run of an agent."""
+
+    stuck_rounds: int = 0
+    """For how many rounds the decision has been to stop the own server."""
+    extra_member_rounds: int = 0
+    """For how many rounds the own server has had more members than there are pods that may have a server."""
+    lost_quorum_rounds: int = 0
+    """For how many rounds this pod has waited for a Primary Component to notice that it has lost its quorum."""
+
+    @property
+    def has_waited_for_quorum_loss(self) -> bool:
+        """Whether a Primary Component has had enough time to notice that it has lost its quorum; some never do."""
+        return self.lost_quorum_rounds >= DEAD_MEMBER_ROUNDS
+
+    @property
+    def has_foreign_members(self) -> bool:
+        """Whether there have been too many members for long enough: some of them are no pods of this set (R36)."""
+        return self.extra_member_rounds >= DEAD_MEMBER_ROUNDS
+
+    def is_stuck_long_enough(self, decision: Decision) -> bool:
+        """Whether the own server must be stopped now; a change of view passes through non-Primary, too."""
+        needed = STUCK_ALONE_ROUNDS if isinstance(decision, Stop) and decision.alone else STUCK_ROUNDS
+        return isinstance(decision, Stop) and self.stuck_rounds >= needed
+
+
+def after_decision(streaks: Streaks, decision: Decision) -> Streaks:
+    """Count what this round has decided.
+
+    A decision to join leaves the wait for a lost quorum as it is: it may follow from that wait, and would undo itself.
+    """
+    lost_quorum = 0
+    if decision.rule == "quorum":
+        lost_quorum = streaks.lost_quorum_rounds + 1
+    elif decision.rule == "join":
+        lost_quorum = streaks.lost_quorum_rounds
+    stuck = streaks.stuck_rounds + 1 if isinstance(decision, Stop) else 0
+    return replace(streaks, lost_quorum_rounds=lost_quorum, stuck_rounds=stuck)
+
+
+def after_stop(streaks: Streaks) -> Streaks:
+    """The server was asked to stop: it gets the whole time again before it is asked once more."""
+    return replace(streaks, stuck_rounds=0)
+
+
+def after_members(streaks: Streaks, server: Server | None, others_maybe_alive: int) -> Streaks:
+    """Count whether the own server has more members than this pod and the others that may have a server.
+
+    `server` is the own server while it is in a Primary Component; without one the count stays as it is.
+    """
+    if server is None:
+        return streaks
+    has_extra = server.size > 1 + others_maybe_alive
+    return replace(streaks, extra_member_rounds=streaks.extra_member_rounds + 1 if has_extra else 0)
