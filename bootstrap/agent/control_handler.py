@@ -103,14 +103,14 @@ class ControlHandler:
 
     def _turn(self) -> int:
         with self.agent.changed:
-            return join_order.turn(self.agent.facts())
+            return join_order.count_earlier_joiners(self.agent.facts())
 
     def _take(self, starter: int) -> Json:
         if not starter:
             return dump_verdict(replace(self.agent.result, action=None))
         verdict = dump_verdict(self.agent.take(starter, TAKE_S))
         with self.agent.changed:
-            return {**verdict, "donors": join_order.donors(self.agent.facts())}
+            return {**verdict, "donors": join_order.choose_donors(self.agent.facts())}
 
     def _status(self) -> Json:
         agent = self.agent
@@ -134,14 +134,14 @@ class ControlHandler:
         agent, tally = self.agent, self.agent.recorder.counters
         with agent.changed:
             facts, decision = agent.facts(), agent.result.decision
-        found = summary.ahead(facts)
-        silent, awaited = summary.missing(facts), summary.awaited(facts, decision)
+        found = summary.find_ahead(facts)
+        silent, awaited = summary.find_missing(facts), summary.find_awaited(facts, decision)
         return {
             "ahead": self._ahead(found) if found else None,
             "missing": [self._who(o, why, tally.silent) for o, why in silent.items()],
             "waiting": [self._who(o, why, tally.awaited) for o, why in awaited.items()],
             "join_written_bytes": agent.recorder.bytes_received,
-            "helps": summary.helps(facts, decision),
+            "helps": summary.suggest(facts, decision),
         }
 
     def _who(self, ordinal: int, why: str, times: Mapping[int, float]) -> Json:
@@ -196,7 +196,7 @@ class ControlHandler:
     def _leave(self) -> Json:
         """Whether this pod, which is to stop, should stay a moment longer, and whether it has a server at all."""
         with self.agent.changed:
-            reason = drain.reason(self.agent.facts())
+            reason = drain.why_stay(self.agent.facts())
         if reason != self._staying:
             self._staying = reason
             self.agent.ports.log(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
@@ -209,8 +209,7 @@ class ControlHandler:
         rules: list[Json] = []
         for rule in RULES:
             decision = rule.answer(facts)
-            about = (rule.answer.__doc__ or "").partition("\n")[0]
-            rules.append({"rule": rule.name, "about": about, "answer": decision.reason if decision else None})
+            rules.append({"rule": rule.name, "about": rule.about, "answer": decision.reason if decision else None})
             if decision is not None:
                 break
         return {

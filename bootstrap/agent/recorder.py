@@ -16,7 +16,7 @@ from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.model.text import one_line
 from bootstrap.core.status import summary
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
-from bootstrap.core.status.events import Event, bounded
+from bootstrap.core.status.events import Event, keep_newest
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Recorder:
         """Tell an event."""
         with self._lock:
             last = self.log[-1].n if self.log else 0
-            self.log = bounded([*self.log, Event(last + 1, _utc(), kind, one_line(text))])
+            self.log = keep_newest([*self.log, Event(last + 1, _utc(), kind, one_line(text))])
         self.changed()
 
     def decided(self, verdict: RoundResult) -> None:
@@ -64,7 +64,7 @@ class Recorder:
 
     def _turned(self, facts: Facts, verdict: RoundResult) -> None:
         answers = {r.ordinal for r in facts.answers}
-        waits = frozenset(summary.awaited(facts, verdict.decision))
+        waits = frozenset(summary.find_awaited(facts, verdict.decision))
         heard = {ordinal: not isinstance(peer, Unknown) for ordinal, peer in facts.peers.items()}
         now, before = time.monotonic(), self.counters
         self.counters = restrict_to(

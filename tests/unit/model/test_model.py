@@ -101,7 +101,7 @@ def forks_of_the_first(records: Iterable[PodState]) -> tuple[Fork, ...]:
 def looking_at_no_data(patch: Patch) -> None:
     """Neither the survey nor those who are asked for a promise; either alone is enough."""
     patch.setattr(override, "may_be_ahead", lambda *_: False)
-    patch.setattr(election, "ahead", lambda *_: False)
+    patch.setattr(election, "is_ahead", lambda *_: False)
 
 
 def no_objection(facts: Facts) -> str:

@@ -85,11 +85,11 @@ def always(answer: object) -> Callable[..., object]:
 
 
 def has_a_mark(patch: Patch) -> None:
-    patch.setattr(quorum, "reached", always(True))
+    patch.setattr(quorum, "has_reached_view", always(True))
 
 
 def are_few(patch: Patch) -> None:
-    patch.setattr(quorum, "outnumbered", always(False))
+    patch.setattr(quorum, "may_be_outnumbered", always(False))
 
 
 @pytest.mark.parametrize(

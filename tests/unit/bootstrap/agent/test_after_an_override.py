@@ -19,7 +19,7 @@ from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import JournalUnwritableError
 from tests.support.bootstrap.fleet import Fleet, Pod
-from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, spoken
+from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, with_override
 from tests.unit.bootstrap.agent.test_agent import agent_of, alive, restart, rounds, waiting
 
 CRASHED = DataClass.CRASHED
@@ -150,7 +150,7 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
 
 
 def test_nobody_promises_by_a_word_before_it_has_itself_asked_whom_the_word_gives_up() -> None:
-    winner = seen_by(spoken(frozen(1, 9), 2), frozen(0, 5), 2)
+    winner = seen_by(with_override(frozen(1, 9), 2), frozen(0, 5), 2)
     assert ask(seen_by(frozen(0, 5), winner.own, 2), winner) == Promise(9, 1, "boot-1")
     answer = ask(seen_by(frozen(0, 5), winner.own), winner)
     assert isinstance(answer, Refusal)
