@@ -100,7 +100,7 @@ def force(fleet: Fleet, pod: Pod) -> None:
         fleet.report(other)
     rounds(fleet, 2)
     fleet.force(pod)
-    assert fleet.said
+    assert fleet.overrides_given
     rounds(fleet, 2)
 
 
