@@ -103,14 +103,14 @@ class ControlHandler:
 
     def _turn(self) -> int:
         with self.agent.changed:
-            return join_order.count_earlier_joiners(self.agent.facts())
+            return join_order.turn(self.agent.facts())
 
     def _take(self, starter: int) -> Json:
         if not starter:
             return dump_verdict(replace(self.agent.result, action=None))
         verdict = dump_verdict(self.agent.take(starter, TAKE_S))
         with self.agent.changed:
-            return {**verdict, "donors": join_order.choose_donors(self.agent.facts())}
+            return {**verdict, "donors": join_order.donors(self.agent.facts())}
 
     def _status(self) -> Json:
         agent = self.agent

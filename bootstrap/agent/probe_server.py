@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from bootstrap.core.status import probes
-from bootstrap.core.status.metrics import render_metrics
+from bootstrap.core.status.metrics import metrics as text
 from bootstrap.core.status.probes import ProbeView, Readiness
 from bootstrap.network.http_server import Bounded, OneRequest
 
@@ -38,7 +38,7 @@ def readyz(view: ProbeView) -> Answer:
 
 def metrics(view: ProbeView) -> Answer:
     """For Prometheus."""
-    return 200, PROMETHEUS, render_metrics(view)
+    return 200, PROMETHEUS, text(view)
 
 
 PATHS: dict[str, Callable[[ProbeView], Answer]] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}

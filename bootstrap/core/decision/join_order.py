@@ -1,6 +1,6 @@
-"""How several pods that join at once stay out of each other's way: in which order they join, and from which donors.
+"""How several pods that join at once keep out of each other's way: whom one lets go first, and who gives it its data.
 
-Pure.  A join is right without any of this, but Galera would fail more often and would have to try again.
+Pure.  Nothing here is needed for a join to be right; it makes one that Galera may fail at, and try again, seldom.
 """
 
 import re
@@ -12,23 +12,22 @@ _DONOR = re.compile(r"--(?:(?:loose|enable)-)*wsrep-sst-donor")
 """The user's own choice of a donor, as `mariadbd --print-defaults` has it, with - for _."""
 
 
-def count_earlier_joiners(facts: Facts) -> int:
-    """Count the pods of lower ordinals that may be about to join, or are joining."""
-    joiners = (peer for peer in facts.answers if peer.phase in (Phase.FROZEN, Phase.JOINING))
-    return sum(peer.ordinal < facts.own.ordinal for peer in joiners)
+def turn(facts: Facts) -> int:
+    """How many pods of lower ordinals may be about to join, or are joining."""
+    waiting = (r for r in facts.answers if r.phase in (Phase.FROZEN, Phase.JOINING))
+    return sum(r.ordinal < facts.own.ordinal for r in waiting)
 
 
-def choose_donors(facts: Facts) -> tuple[str, ...]:
-    """Choose the members that are asked for the data before all others; none if all are equally good.
+def donors(facts: Facts) -> tuple[str, ...]:
+    """The members to be asked for the data before all others; none where every member is as good as any.
 
-    A member that joined at the same time as others may lack a change of the group in what it keeps for them (its
-    gcache).  A joiner that asks such a member ends with "IST didn't contain all write sets" and must start again.
-    If no other pod joins, none is chosen: the first one named would be the donor of every joiner, and clients may write
-    to it.
+    One that has joined while others did may lack a change of the group in what it keeps for others (its gcache): who
+    asks it ends with "IST didn't contain all write sets", and its server must be started once more.  Where nobody else
+    joins nothing is said: the one named first would be everybody's donor, and may be where clients write.
     """
-    members = [peer for peer in facts.answers if peer.primary_server or peer.phase is Phase.JOINING]
-    complete = [p.pod for p in members if p.primary_server and p.primary_server.has_complete_data and not p.joining]
-    return tuple(complete) if len(complete) < len(members) else ()
+    members = [r for r in facts.answers if r.primary_server or r.phase is Phase.JOINING]
+    whole = [r.pod for r in members if r.primary_server and r.primary_server.has_complete_data and not r.joining]
+    return tuple(whole) if len(whole) < len(members) else ()
 
 
 def option(donors: Iterable[str], arguments: str) -> str:

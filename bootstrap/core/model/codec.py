@@ -1,9 +1,9 @@
 """Values as JSON, and back: driven by the fields of the dataclasses, so that no field can be forgotten.
 
-`dump` makes JSON values of any value of `core/model`; `load` reads them back, and refuses the whole message if any part
-has the wrong shape.  A key is a field's name.  Numbers are bounded (0 to 2^63-1 unless the field has another shape),
-texts are printable and at most MAX_TEXT long, and `shapes` narrows both.  Unknown keys are ignored, so that an agent
-understands the answer of a newer one; a missing key makes the message invalid.
+`dump` makes JSON values of any value of `core/model`; `load` reads them back and refuses whole what is not of the right
+shape.  A key is a field's name.  Numbers are bounded (0 to 2^63-1 unless the field says otherwise), texts are printable
+and at most MAX_TEXT long, and `shapes` narrows both.  Unknown keys are ignored, so that an agent understands the answer
+of a newer one; a missing key makes the message invalid.
 """
 
 import json
@@ -60,7 +60,7 @@ def decode(kind: type[T], raw: bytes) -> T:
 
 @cache
 def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's forms
-    """How to read a value of this type; made once for each type."""
+    """How to read a value of this type; made once for each."""
     if is_dataclass(kind):
         return _object(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -143,14 +143,14 @@ def _shaped(kind: type, shape: Range | Pattern) -> Load:
     def load_text(value: object) -> object:
         text = plain(value)
         if not shape.regex.fullmatch(text):
-            raise MessageInvalidError(f"{text[:40]!r} does not have the right shape")
+            raise MessageInvalidError(f"{text[:40]!r} is not of its shape")
         return text
 
     return load_text
 
 
 def _plain(kind: type) -> Load:
-    """A number, a text, or a value that must only have the right type."""
+    """A number or a text, or what needs no more than the right type."""
     if kind is int:
         return lambda value: _number(value, Range(0, INT64_MAX))
     if kind is str:

@@ -16,7 +16,7 @@ KINDS = ("none", "wait", "join", "bootstrap", "hold", "stop")
 """The kinds of decision; none = a server lives, there is nothing to decide."""
 
 
-def render_metrics(view: ProbeView) -> str:
+def metrics(view: ProbeView) -> str:
     """The metrics in Prometheus' text format."""
     families = basic_metrics(view)
     if view.details is not None:

@@ -165,7 +165,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "a former member was killed in a state transfer of a permitted join -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), blank(1, D.SST_INTERRUPTED, was_synced=True, joining=True), frozen(2)),
         Bootstrap, "all-heard"),
-    "a newcomer's empty volume that nobody has seen -> go on": (
+    "a newcomer's empty volume that no pod has seen -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES[:2]), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "a newcomer that was seen empty and still is -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "all-heard"),
@@ -228,7 +228,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(with_override(frozen(0), 2), frozen(1, 11), 2), Wait, "override"),
     "a pod is ahead and was named -> bootstrap": (
         seen_by(with_override(frozen(0), 2, accepted_ahead=(1,)), frozen(1, 11), 2), Bootstrap, "override"),
-    "a pod that nobody can read was not named -> the override is void": (
+    "a pod that cannot be read was not named -> the override is void": (
         seen_by(with_override(frozen(0), 2), blank(1, D.UNKNOWN), 2), Wait, "override"),
     "a non-Primary server lives -> the override is void": (
         seen_by(with_override(frozen(0), 2), running(1, status="non-Primary"), 2), Wait, "override"),

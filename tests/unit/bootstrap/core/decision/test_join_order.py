@@ -1,38 +1,38 @@
-"""How several joiners stay out of each other's way."""
+"""How several joiners keep out of each other's way."""
 
 import time
 
 import pytest
 
-from bootstrap.core.decision.join_order import choose_donors, count_earlier_joiners, option
+from bootstrap.core.decision.join_order import donors, option, turn
 from bootstrap.core.model.facts import Phase
 from bootstrap.starter import session
 from tests.support.bootstrap.records import blank, busy, frozen, running, seen_by
 
 
-def test_lower_ordinals_that_join_or_are_about_to_join_go_first() -> None:
-    assert count_earlier_joiners(seen_by(frozen(2), frozen(1), running(0))) == 1
-    assert count_earlier_joiners(seen_by(frozen(2), busy(1, Phase.JOINING), frozen(0))) == 2
-    assert count_earlier_joiners(seen_by(blank(1), frozen(2), running(0))) == 0
+def test_lower_ordinals_that_are_to_join_or_join_go_first() -> None:
+    assert turn(seen_by(frozen(2), frozen(1), running(0))) == 1
+    assert turn(seen_by(frozen(2), busy(1, Phase.JOINING), frozen(0))) == 2
+    assert turn(seen_by(blank(1), frozen(2), running(0))) == 0
 
 
 @pytest.mark.parametrize("other", [1, busy(1, Phase.RECOVERING), busy(1, Phase.BOOTSTRAPPING), running(1)])
-def test_a_pod_that_does_not_join_does_not_go_first(other: object) -> None:
-    assert count_earlier_joiners(seen_by(frozen(2), other, running(0))) == 0  # type: ignore[arg-type]  # one of two kinds
+def test_nobody_lets_a_pod_go_first_that_is_not_to_join(other: object) -> None:
+    assert turn(seen_by(frozen(2), other, running(0))) == 0  # type: ignore[arg-type]  # one of two kinds
 
 
-def test_the_donors_are_members_that_did_not_join_at_the_same_time() -> None:
-    assert choose_donors(seen_by(frozen(2), busy(1, Phase.JOINING), running(0))) == ("galera-0",)
-    assert choose_donors(seen_by(frozen(2), running(1, joining=True), running(0))) == ("galera-0",)
-    assert choose_donors(seen_by(frozen(2), running(1, state="Joined"), running(0))) == ("galera-0",)
+def test_the_data_are_asked_of_who_did_not_join_at_the_same_time() -> None:
+    assert donors(seen_by(frozen(2), busy(1, Phase.JOINING), running(0))) == ("galera-0",)
+    assert donors(seen_by(frozen(2), running(1, joining=True), running(0))) == ("galera-0",)
+    assert donors(seen_by(frozen(2), running(1, state="Joined"), running(0))) == ("galera-0",)
 
 
-def test_where_no_other_pod_joins_all_members_are_equally_good() -> None:
-    """Else the member of the lowest ordinal, to which clients write, would be the donor of every joiner."""
-    assert choose_donors(seen_by(frozen(2), running(1), running(0))) == ()
-    assert choose_donors(seen_by(frozen(2), 1, running(0))) == ()
-    assert choose_donors(seen_by(frozen(1), running(0), frozen(2))) == ()
-    assert choose_donors(seen_by(frozen(2), running(1, status="non-Primary"), running(0))) == ()
+def test_where_nobody_else_joins_every_member_is_as_good_as_any() -> None:
+    """Or the member of the lowest ordinal, where clients write, would be everybody's donor."""
+    assert donors(seen_by(frozen(2), running(1), running(0))) == ()
+    assert donors(seen_by(frozen(2), 1, running(0))) == ()
+    assert donors(seen_by(frozen(1), running(0), frozen(2))) == ()
+    assert donors(seen_by(frozen(2), running(1, status="non-Primary"), running(0))) == ()
 
 
 def test_other_members_will_do_where_none_of_them_can() -> None:

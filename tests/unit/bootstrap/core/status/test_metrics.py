@@ -14,7 +14,7 @@ from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Phase, PodState
 from bootstrap.core.model.lifecycle import Action, Lifecycle
 from bootstrap.core.status.counters import Counters
-from bootstrap.core.status.metrics import KINDS, render_metrics
+from bootstrap.core.status.metrics import KINDS, metrics
 from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness
 from bootstrap.core.status.prometheus import Family, gauge, render, state_set
 from tests.paths import ROOT
@@ -44,7 +44,7 @@ WAITING = Lifecycle(starter=True, disk=Disk(DataClass.CRASHED, Position(A, 2**60
 
 def samples(of: ProbeView) -> Iterator[tuple[str, dict[str, str], str]]:
     """Name, labels and value, as Prometheus reads them; the value as text, since a large one is no float."""
-    text = render_metrics(of)
+    text = metrics(of)
     values = [line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")]
     read = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     assert len(values) == len(read)
@@ -59,7 +59,7 @@ def full(**changes: object) -> ProbeView:
 
 def gauges(of: ProbeView) -> dict[str, str]:
     """The gauges as a reader of the text format understands them."""
-    lines = [line for line in render_metrics(of).splitlines() if not line.startswith("#")]
+    lines = [line for line in metrics(of).splitlines() if not line.startswith("#")]
     return dict(line.removeprefix("galera_bootstrap_").rsplit(" ", 1) for line in lines)
 
 
@@ -97,11 +97,11 @@ def test_exactly_one_kind_of_decision_is_1(verdict: RoundResult, kind: str) -> N
 
 
 def test_every_gauge_has_a_help_and_a_type() -> None:
-    lines = render_metrics(view()).splitlines()
+    lines = metrics(view()).splitlines()
     found = {re.split("[{ ]", line)[0] for line in lines if not line.startswith("#")}
     for what in ("HELP", "TYPE"):
         assert {line.split()[2] for line in lines if line.startswith(f"# {what} ")} == found
-    assert render_metrics(view()).endswith("\n")
+    assert metrics(view()).endswith("\n")
 
 
 @given(clusters())
@@ -109,7 +109,7 @@ def test_every_gauge_has_a_help_and_a_type() -> None:
 def test_the_metrics_without_names_have_none(cluster: list[PodState]) -> None:
     own, *others = cluster
     of = view(own.server or SYNCED, *others)
-    found = f"{find_readiness(of)} {render_metrics(of)}"
+    found = f"{find_readiness(of)} {metrics(of)}"
     for secret in (A, B, "galera-", "boot-", "volume-"):
         assert secret not in found
     assert not re.search(r"[0-9a-f]{8}-", found)
