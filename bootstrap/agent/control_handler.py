@@ -3,7 +3,6 @@
 Reads requests, calls the agent, and writes the answers; decides nothing.
 """
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,7 +44,7 @@ from bootstrap.control.status_messages import (
     StatusDecision,
 )
 from bootstrap.core.decision import drain, join_order
-from bootstrap.core.decision.decide import RULES, Rule
+from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump, load
@@ -68,9 +67,6 @@ REQUESTS: dict[str, type[Request[Any]]] = {
     )
 }  # fmt: skip
 """What may be asked, by the request's name on the wire."""
-
-RACE_NUMBERS = re.compile(r" ?\(R\d[^)]*\)")
-"""Numbers of docs/races.md in a docstring: they are for developers."""
 
 
 def read_request(message: Json) -> Request[Any] | None:
@@ -181,7 +177,7 @@ class ControlHandler:
 
     def _leave(self) -> LeaveAnswer:
         with self.agent.changed:
-            reason = drain.reason(self.agent.facts())
+            reason = drain.why_stay(self.agent.facts())
         if reason != self._reason_to_stay:
             self._reason_to_stay = reason
             self.agent.ports.log(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
@@ -200,7 +196,7 @@ class ControlHandler:
         rules = []
         for rule in RULES:
             decision = rule.answer(facts)
-            rules.append(RuleAnswer(rule.name, describe_rule(rule), decision.reason if decision else None))
+            rules.append(RuleAnswer(rule.name, rule.about, decision.reason if decision else None))
             if decision is not None:
                 break
         status = self._status()
@@ -225,7 +221,7 @@ class ControlHandler:
         members = [self._member(o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())]
         with agent.changed:
             facts, decision = agent.facts(), agent.result.decision
-        missing, awaited = summary.missing(facts), summary.awaited(facts, decision)
+        missing, awaited = summary.find_missing(facts), summary.find_awaited(facts, decision)
         return StatusAnswer(
             schema=STATUS_SCHEMA,
             pod=own.pod,
@@ -236,7 +232,7 @@ class ControlHandler:
             missing=tuple(self._missing(o, why, counters.silent) for o, why in missing.items()),
             waiting=tuple(self._missing(o, why, counters.awaited) for o, why in awaited.items()),
             join_written_bytes=agent.recorder.bytes_received,
-            helps=summary.helps(facts, decision),
+            helps=summary.suggest(facts, decision),
         )
 
     def _status_decision(self) -> StatusDecision:
@@ -277,7 +273,7 @@ class ControlHandler:
         )
 
     def _newest_data(self, facts: Facts) -> NewestData | None:
-        found = summary.ahead(facts)
+        found = summary.find_ahead(facts)
         if found is None:
             return None
         names = tuple(self.agent.settings.pod_of(o) for o in found.ordinals)
@@ -308,8 +304,3 @@ def pending_base(forks: lineage.Forks) -> Position | None:
     """Where a new history was permitted to begin that no server has shown yet."""
     fork = lineage.pending_fork(forks)
     return Position(fork.parent, fork.seqno) if fork and fork.parent else None
-
-
-def describe_rule(rule: Rule) -> str:
-    """Return what a rule is for, in one line."""
-    return RACE_NUMBERS.sub("", (rule.answer.__doc__ or "").partition("\n")[0])

@@ -16,7 +16,7 @@ from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.model.text import one_line
 from bootstrap.core.status import summary
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
-from bootstrap.core.status.events import Event, bounded
+from bootstrap.core.status.events import Event, keep_newest
 from bootstrap.process.log import Log
 
 
@@ -44,7 +44,7 @@ class Recorder:
         """Add an event."""
         with self._lock:
             last = self.log[-1].n if self.log else 0
-            self.log = bounded([*self.log, Event(last + 1, _now(), kind, one_line(text))])
+            self.log = keep_newest([*self.log, Event(last + 1, _now(), kind, one_line(text))])
         self.changed()
 
     def note_decision(self, verdict: RoundResult) -> None:
@@ -65,7 +65,7 @@ class Recorder:
 
     def _count_round(self, facts: Facts, verdict: RoundResult) -> None:
         answers = {r.ordinal for r in facts.answers}
-        waits = frozenset(summary.awaited(facts, verdict.decision))
+        waits = frozenset(summary.find_awaited(facts, verdict.decision))
         answered = {ordinal: not isinstance(peer, Unknown) for ordinal, peer in facts.peers.items()}
         now, before = time.monotonic(), self.counters
         self.counters = restrict_to(

@@ -1,4 +1,4 @@
-"""Going through the states: all of them up to a depth, or at random; and the way back when something is wrong."""
+"""Go through the states: all of them up to a depth, or at random; and find the trace to a violation."""
 
 import random
 from collections import deque
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from tests.model import galera, mind, operators
+from tests.model import galera, humans, mind
 from tests.model.galera import InvariantError
 from tests.model.state import Node, State
-from tests.model.steps import Step, ask_on, begin_round, coming_up, starter_missing, steps
+from tests.model.steps import Step, ask_next, begin_round, is_coming_up, is_starter_missing, steps
 
 Place = TypeVar("Place")
 
@@ -18,41 +18,41 @@ BAD_LUCK = 0.1
 """How often a random walk takes any step, faults among them."""
 
 PATIENCE = 400
-"""Steps of each pod within which everything must be well again, once nothing goes wrong any more."""
+"""Steps of each pod within which all must be Primary again, once nothing goes wrong any more."""
 
 
 @dataclass
 class Report:
-    """What an exploration came to."""
+    """The result of an exploration."""
 
     states: int = 0
     """Different states; of random walks, steps."""
     depth: int = 0
     bootstraps: int = 0
-    """How many of them were bootstraps: a model in which nothing starts proves nothing."""
+    """How many steps were bootstraps: a model in which nothing starts proves nothing."""
     forced: int = 0
-    """How many were by an operator's word."""
+    """How many bootstraps were by an override."""
     recovered: int = 0
-    """From how many states everything was well again by itself."""
+    """From how many states all pods became Primary again by themselves."""
     violation: str = ""
     trace: tuple[str, ...] = field(default=())
 
     def count(self, before: State, after: State) -> None:
-        """What this step was."""
+        """Count this step if it was a bootstrap."""
         if len(after.started) > len(before.started):
             self.bootstraps += 1
             self.forced += any(n.forking for n in after.nodes if n.server == "bootstrapping")
 
     def __str__(self) -> str:
         bootstraps = f"{self.bootstraps} bootstraps ({self.forced} forced)"
-        told = f"{self.states} states, depth {self.depth}, {bootstraps}, {self.recovered} recoveries"
-        return "\n  ".join((told, *self.trace, self.violation)) if self.violation else told
+        line = f"{self.states} states, depth {self.depth}, {bootstraps}, {self.recovered} recoveries"
+        return "\n  ".join((line, *self.trace, self.violation)) if self.violation else line
 
 
-def exhaustively(first: State, depth: int, *, recover_each: int = 499, most: int = 10_000_000) -> Report:
+def explore_all(first: State, depth: int, *, recover_each: int = 499, most: int = 10_000_000) -> Report:
     """All states within so many steps; the trace to a violation is a shortest one.
 
-    Every `recover_each`th state must become well by itself.
+    Every `recover_each`th state must recover by itself.
     """
     report = Report()
     came: dict[State, tuple[State, str] | None] = {first: None}
@@ -65,10 +65,10 @@ def exhaustively(first: State, depth: int, *, recover_each: int = 499, most: int
                     after = step.do(state)
                     check(after)
                     if len(came) % recover_each == 0 and after not in came:
-                        report.recovered += recovered(after)
+                        report.recovered += recovers(after)
                 except InvariantError as exc:
                     report.violation, report.states = str(exc), len(came)
-                    report.trace = (*back(came, state), step.name)
+                    report.trace = (*trace_to(came, state), step.name)
                     return report
                 if after not in came:
                     came[after] = (state, step.name)
@@ -82,7 +82,7 @@ def exhaustively(first: State, depth: int, *, recover_each: int = 499, most: int
 
 
 class Turn(NamedTuple):
-    """Where the scheduler stands that lets one pod after the other go on."""
+    """The position of the scheduler, which lets one pod after the other go on."""
 
     state: State
     ordinal: int = 0
@@ -92,7 +92,7 @@ class Turn(NamedTuple):
     """How often something else may still happen."""
 
 
-def with_deviations(first: State, deviations: int, *, recover_each: int = 499) -> Report:
+def explore_deviations(first: State, deviations: int, *, recover_each: int = 499) -> Report:
     """All runs of the well-behaved scheduler with so many deviations from it, wherever they fall.
 
     A deviation is any other step: a fault, or something that happens earlier than in its turn.  So executions of any
@@ -109,10 +109,10 @@ def with_deviations(first: State, deviations: int, *, recover_each: int = 499) -
                 after = step()
                 check(after.state)
                 if len(came) % recover_each == 0 and after not in came:
-                    report.recovered += recovered(after.state)
+                    report.recovered += recovers(after.state)
             except InvariantError as exc:
                 report.violation, report.states = str(exc), len(came)
-                report.trace = (*back(came, turn), name)
+                report.trace = (*trace_to(came, turn), name)
                 return report
             if after not in came:
                 came[after] = (turn, name)
@@ -123,7 +123,7 @@ def with_deviations(first: State, deviations: int, *, recover_each: int = 499) -
 
 
 def next_turns(turn: Turn) -> Iterator[tuple[str, Callable[[], Turn]]]:
-    """The scheduler's own next step, and all others as long as they are allowed."""
+    """The scheduler's own next step, and all others while deviations are left."""
     state, ordinal = turn.state, turn.ordinal
     due = due_step(state, state.nodes[ordinal], began=turn.began)
     if due is None:
@@ -138,7 +138,7 @@ def next_turns(turn: Turn) -> Iterator[tuple[str, Callable[[], Turn]]]:
 
 
 def deviate(turn: Turn, step: Step) -> Turn:
-    """Something else happens."""
+    """Let something else happen."""
     return turn._replace(state=step.do(turn.state), deviations=turn.deviations - 1)
 
 
@@ -146,43 +146,43 @@ def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[S
     """What this pod does next while nothing goes wrong; None when it has nothing to do in this turn."""
     seeking = node.server in ("joining", "transferring")
     if seeking and not galera.donors(state, node.ordinal):
-        return "server finds nobody and ends", galera.kill
+        return "server finds no member and ends", galera.kill
     if began and node.asking is None and not node.outbox:
-        return None if not (found := moves(state, node)) else found
-    found = moves(state, node)
+        return None if not (found := next_move(state, node)) else found
+    found = next_move(state, node)
     return found or ("begins a round", begin_round)
 
 
-def moves(state: State, node: Node) -> tuple[str, Callable[[State, int], State]] | None:
-    """What this pod does before it looks around again."""
-    if starter_missing(node):
+def next_move(state: State, node: Node) -> tuple[str, Callable[[State, int], State]] | None:
+    """What this pod does before its next round."""
+    if is_starter_missing(node):
         return "starter reports", mind.arrive
     if node.outbox:
         return "sends a request", mind.send
     if node.asking is not None:
-        return "asks on", ask_on
-    if node.errand:
+        return "asks on", ask_next
+    if node.ordered:
         return "puts its datadir aside", mind.put_aside
-    if node.hands is not None:
+    if node.taken is not None:
         return "becomes the server", galera.execute
     if mind.can_take(node):
         return "takes its permission", mind.take
-    if coming_up(state, node):
-        return "server comes up", galera.up
-    if galera.to_write(state, node):
-        return "writes its view", galera.write
+    if is_coming_up(state, node):
+        return "server comes up", galera.come_up
+    if galera.has_view_to_write(state, node):
+        return "writes its view", galera.write_view
     if node.server == "Primary" and node.log != state.components[node.component].log:
-        return "catches up", galera.caught_up
+        return "catches up", galera.catch_up
     return None
 
 
-def at_random(first: State, seed: int, walks: int, length: int) -> Report:
-    """Seeded walks; what leads somewhere is more likely than a fault."""
+def walk_randomly(first: State, seed: int, walks: int, length: int) -> Report:
+    """Walk by a seed; progress is more likely than a fault."""
     luck, report = random.Random(seed), Report(depth=length)
     for _ in range(walks):
         state, trace = first, []
         for _ in range(length):
-            step = chosen(luck, state)
+            step = choose(luck, state)
             trace.append(step.name)
             try:
                 after = step.do(state)
@@ -194,21 +194,21 @@ def at_random(first: State, seed: int, walks: int, length: int) -> Report:
             report.count(state, after)
             state = after
         try:
-            report.recovered += recovered(state)
+            report.recovered += recovers(state)
         except InvariantError as exc:
             report.violation, report.trace = str(exc), tuple(trace)
             return report
     return report
 
 
-def chosen(luck: random.Random, state: State) -> Step:
-    """Mostly something that leads somewhere."""
+def choose(luck: random.Random, state: State) -> Step:
+    """Choose a step, mostly progress."""
     found = list(steps(state))
     good = [step for step in found if not step.fault]
     return luck.choice(found if luck.random() < BAD_LUCK or not good else good)
 
 
-def back(came: Mapping[Place, tuple[Place, str] | None], place: Place) -> tuple[str, ...]:
+def trace_to(came: Mapping[Place, tuple[Place, str] | None], place: Place) -> tuple[str, ...]:
     """The steps that led to a state."""
     names: list[str] = []
     while (before := came[place]) is not None:
@@ -218,27 +218,27 @@ def back(came: Mapping[Place, tuple[Place, str] | None], place: Place) -> tuple[
 
 
 def check(state: State) -> None:
-    """What must hold in every state."""
+    """Check what must hold in every state."""
     primaries = {n.component for n in state.nodes if n.server == "Primary"}
     if len(primaries) > 1:
         raise InvariantError("two Primary Components")
 
 
-def recovered(state: State) -> bool:
-    """Whether all are well again by themselves (I5); False where a human is needed.  Raises InvariantError."""
-    turn = Turn(galera.regrouped(state._replace(isolated=frozenset(), late=(), faults=0, writes=0)))
+def recovers(state: State) -> bool:
+    """Whether all pods become Primary again by themselves (I5); False if a human is needed.  Raises InvariantError."""
+    turn = Turn(galera.regroup(state._replace(isolated=frozenset(), late=(), faults=0, writes=0)))
     for _ in range(PATIENCE * len(state.nodes)):
         _, step = next(next_turns(turn))
         turn = step()
-        if state.said:
-            turn = turn._replace(state=operators.clear(turn.state, turn.ordinal))
+        if state.overrides_given:
+            turn = turn._replace(state=humans.discard_where_held(turn.state, turn.ordinal))
         check(turn.state)
         nodes = turn.state.nodes
         if all(n.server == "Primary" for n in nodes):
             if gone := turn.state.acknowledged - set(turn.state.components[nodes[0].component].log):
                 raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
             return True
-    rules = {n.verdict.rule for n in turn.state.nodes}
+    rules = {n.result.rule for n in turn.state.nodes}
     if state.lost or rules & {"doubtful-transfer", "no-candidate"}:
         return False
-    raise InvariantError(f"not well by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")
+    raise InvariantError(f"does not recover by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")

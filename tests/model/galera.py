@@ -1,7 +1,7 @@
 """An abstract Galera: servers that start, join, commit, split, merge and die, and what is on their disks then.
 
-Quorum as in gcomm (pc_proto.cpp), all weights 1: more than half of the last Primary view go on, who leaves in order
-does not count, and a component that was split is Primary again when all of its last view are back.
+Quorum as in gcomm (pc_proto.cpp), all weights 1: more than half of the last Primary view go on, a member that
+leaves in order does not count, and a component that was split is Primary again when all of its last view are back.
 """
 
 from dataclasses import replace
@@ -11,9 +11,9 @@ from bootstrap.core.model.disk import DataClass, View
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.predicates import STARTABLE
-from tests.model.state import ALIVE, HISTORY, Component, Node, State, Verdict, comes_from
+from tests.model.state import ALIVE, HISTORY, Component, Node, Result, State, descends_from
 
-NOBODY = -1
+NO_MEMBER = -1
 
 
 class InvariantError(AssertionError):
@@ -23,50 +23,51 @@ class InvariantError(AssertionError):
 def execute(state: State, ordinal: int) -> State:
     """The starter becomes the server."""
     node = state.nodes[ordinal]
-    verdict = node.hands
-    assert verdict is not None
-    if verdict.action is Action.BOOTSTRAP:
-        term = verdict.promise.term if verdict.promise else 0
+    result = node.taken
+    assert result is not None
+    if result.action is Action.BOOTSTRAP:
+        term = result.promise.term if result.promise else 0
         if node.permission != term:  # consumed, or void: the starter ends
-            return starter_gone(state, ordinal)
-        check_bootstrap(state, node, term, verdict)
-        data = DataClass.INITIALIZED if verdict.first else node.data
-        if verdict.forced:
+            return end_starter(state, ordinal)
+        check_bootstrap(state, node, term, result)
+        data = DataClass.INITIALIZED if result.first else node.data
+        if result.forced:
             data, state = DataClass.DDL_CRASH, state._replace(acknowledged=state.acknowledged & set(node.log))
-        kept = None if verdict.forced or verdict.first else node.view
+        kept = None if result.forced or result.first else node.view
         node = node._replace(server="bootstrapping", permission=0, data=data, view=kept)
         state = state._replace(started=(*state.started, term))
     else:
         node = node._replace(server="joining", view=None)
-    node = node._replace(forking=verdict.forced, lives=node.lives + 1)
-    return starter_gone(state.put(node), ordinal)
+    node = node._replace(forking=result.forced, lives=node.lives + 1)
+    return end_starter(state.put(node), ordinal)
 
 
-def starter_gone(state: State, ordinal: int) -> State:
-    """Its connection ends: it has become the server, or it is dead."""
+def end_starter(state: State, ordinal: int) -> State:
+    """The starter's connection ends: it has become the server, or it is dead."""
     node = state.nodes[ordinal]
     held = bool(node.server)
     pod = node.pod.left(held=held) if node.starter else node.pod
-    return state.put(node._replace(starter=False, hands=None, errand=False, pod=pod))
+    return state.put(node._replace(starter=False, taken=None, ordered=False, pod=pod))
 
 
-def check_bootstrap(state: State, node: Node, term: int, verdict: Verdict) -> None:
-    """What must hold at the moment of every bootstrap (I1, I2); an operator's word excuses those whom it names."""
-    if term in state.started and not (verdict.forced and state.said > 1):  # two words on two sides may share a term
+def check_bootstrap(state: State, node: Node, term: int, result: Result) -> None:
+    """Check what must hold at every bootstrap (I1, I2); an override excuses the pods that it names."""
+    shares_term = result.forced and state.overrides_given > 1  # two overrides on two sides may
+    if term in state.started and not shares_term:
         raise InvariantError(f"term {term} bootstraps twice")
-    # By proof P1 a server may be left that nobody hears, which is outside and has to join whoever is Primary.
-    beyond = ("joining", "transferring", "non-Primary") if verdict.rule == "last-view" else ()
+    # By `last-view` a non-Primary server may be left that is unreachable, and that has to join the next Primary.
+    beyond = ("joining", "transferring", "non-Primary") if result.rule == "last-view" else ()
     others = [n for n in state.nodes if n is not node and n.server]
-    # Not heard when that was decided: in the moment before the start the network may be well again.
-    heard = {r.ordinal for r in node.peers if isinstance(r, PodState)}
-    if alive := [n.name for n in others if n.server not in beyond or n.ordinal in heard]:
+    # Unreachable when that was decided: the network may be well again in the moment before the start.
+    answered = {peer.ordinal for peer in node.peers if isinstance(peer, PodState)}
+    if alive := [n.name for n in others if n.server not in beyond or n.ordinal in answered]:
         raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
     for other in state.nodes:
-        left = node.uuid != other.uuid and comes_from(state, node.uuid, other.uuid)  # what is beyond a fork
-        named = verdict.forced and other.ordinal in verdict.named
+        left = node.uuid != other.uuid and descends_from(state, node.uuid, other.uuid)  # what is beyond a fork
+        named = result.forced and other.ordinal in result.named
         if other.log != node.log[: len(other.log)] and not left and not named:
             raise InvariantError(f"{node.name} bootstraps with {node.log}, {other.name} holds {other.log}")
-    if (gone := state.acknowledged - set(node.log)) and not (verdict.forced and (verdict.named or state.lost)):
+    if (gone := state.acknowledged - set(node.log)) and not (result.forced and (result.named or state.lost)):
         raise InvariantError(f"{node.name} bootstraps without the acknowledged commits {sorted(gone)}")
 
 
@@ -78,7 +79,7 @@ def donors(state: State, ordinal: int) -> list[int]:
     return sorted(found)
 
 
-def up(state: State, ordinal: int) -> State:
+def come_up(state: State, ordinal: int) -> State:
     """The next step on a server's way to Synced."""
     node = state.nodes[ordinal]
     if node.server == "bootstrapping":
@@ -109,34 +110,34 @@ def with_component(state: State, number: int, **changes: Any) -> State:
 
 
 def agree(state: State, number: int, view: frozenset[int]) -> State:
-    """Another Primary view is agreed on; each of its members has to write it down before anything is ordered in it."""
+    """Agree on another Primary view; each of its members must write it before anything is ordered in it."""
     turn = state.components[number].turn + 1
     return with_component(state, number, view=view, primary=True, turn=turn, installing=bool(view))
 
 
-def current(state: State, node: Node) -> View:
+def current_view(state: State, node: Node) -> View:
     """The view of a member's component, as it writes it."""
     component = state.components[node.component]
     members = tuple(state.nodes[o].gcomm for o in sorted(component.view))
     return View(node.gcomm, f"component-{node.component}", component.turn, bootstrap=False, members=members)
 
 
-def to_write(state: State, node: Node) -> bool:
+def has_view_to_write(state: State, node: Node) -> bool:
     """Whether a member has not written its view yet."""
     if node.server != "Primary" or not state.components[node.component].installing:
         return False
-    return node.ordinal in state.components[node.component].view and node.view != current(state, node)
+    return node.ordinal in state.components[node.component].view and node.view != current_view(state, node)
 
 
-def write(state: State, ordinal: int) -> State:
-    """A member writes the view; with the last one's the change is ordered, and nobody has applied it yet."""
+def write_view(state: State, ordinal: int) -> State:
+    """A member writes the view; after the last one the change is ordered, and no member has applied it yet."""
     node = state.nodes[ordinal]
-    state = state.put(node._replace(view=current(state, node)))
+    state = state.put(node._replace(view=current_view(state, node)))
     number = node.component
     members = [n for n in state.nodes if n.component == number and n.server == "Primary"]
-    if any(to_write(state, n) for n in members):
+    if any(has_view_to_write(state, n) for n in members):
         return state
-    return order(with_component(state, number, installing=False), number, to=NOBODY)
+    return order(with_component(state, number, installing=False), number, to=NO_MEMBER)
 
 
 def order(state: State, number: int, *, to: int | None = None) -> State:
@@ -157,7 +158,7 @@ def commit(state: State, ordinal: int, *, alone: bool) -> State:
     return state._replace(acknowledged=state.acknowledged | {state.commits}, writes=state.writes - 1)
 
 
-def caught_up(state: State, ordinal: int) -> State:
+def catch_up(state: State, ordinal: int) -> State:
     """A member applies what it lags behind."""
     node = state.nodes[ordinal]
     return state.put(node._replace(log=state.components[node.component].log))
@@ -172,14 +173,14 @@ def stop(state: State, ordinal: int) -> State:
     if node.ordinal in component.view:
         node = node._replace(log=component.log)
         others = [n.ordinal for n in state.nodes if n.component == node.component and n is not state.nodes[ordinal]]
-        heard = component.primary or all(state.connected(ordinal, other) for other in others)
-        left = component.view - {ordinal} if heard else component.view
+        others_know = component.primary or all(state.connected(ordinal, other) for other in others)
+        left = component.view - {ordinal} if others_know else component.view
         state = (
             agree(state, node.component, left)
             if component.primary
             else with_component(state, node.component, view=left)
         )
-    return ended(state.put(node._replace(data=DataClass.CLEAN, view=None)), ordinal)
+    return end_server(state.put(node._replace(data=DataClass.CLEAN, view=None)), ordinal)
 
 
 def kill(state: State, ordinal: int, *, in_ddl: bool = False) -> State:
@@ -187,26 +188,26 @@ def kill(state: State, ordinal: int, *, in_ddl: bool = False) -> State:
     node = state.nodes[ordinal]
     if in_ddl and node.data is DataClass.CRASHED:
         state = state.put(node._replace(data=DataClass.DDL_CRASH))
-    return ended(state, ordinal)
+    return end_server(state, ordinal)
 
 
-def ended(state: State, ordinal: int) -> State:
-    """A server is gone: the rest of its component counts."""
+def end_server(state: State, ordinal: int) -> State:
+    """The server is gone: the rest of its component counts its members."""
     node = state.nodes[ordinal]
     number = node.component
     state = state.put(node._replace(server="", component=-1))
-    return quorum(state, number) if number >= 0 else state
+    return apply_quorum(state, number) if number >= 0 else state
 
 
-def regrouped(state: State) -> State:
-    """The network has changed."""
+def regroup(state: State) -> State:
+    """Find out again which members go on, after the network has changed."""
     for number in sorted({n.component for n in state.nodes if n.component >= 0}):
-        state = quorum(state, number)
+        state = apply_quorum(state, number)
     return state
 
 
-def quorum(state: State, number: int) -> State:
-    """Which of the members that live go on as Primary."""
+def apply_quorum(state: State, number: int) -> State:
+    """Let those live members go on as Primary that have the quorum."""
     component = state.components[number]
     alive = {n.ordinal for n in state.nodes if n.component == number}
     groups = [alive - state.isolated, *({o} for o in sorted(alive & state.isolated))]
@@ -221,10 +222,10 @@ def quorum(state: State, number: int) -> State:
 
 
 def forget_volume(node: Node, number: int) -> Node:
-    """An empty volume in its place."""
-    memory = replace(node.memory, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
+    """Put an empty volume in the place of the old one."""
+    durable = replace(node.durable, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
                      joining_boot_id="", history_uuid="",
                      epoch=0, promise=None, highest_term=0, volumes=(), lineage=(),
                      override=None, view_checkpoint=None, lost_view=None,
                      joined_epoch=0)  # fmt: skip
-    return node._replace(log=(), data=DataClass.EMPTY, memory=memory, uuid=HISTORY, base=0, view=None)
+    return node._replace(log=(), data=DataClass.EMPTY, durable=durable, uuid=HISTORY, base=0, view=None)

@@ -1,6 +1,6 @@
 """The state of a whole cluster as one value: pods, servers, and what is on the wire.
 
-Everything is immutable and hashable, so that states can be compared, kept and gone back to.
+Everything is immutable and hashable, so that states can be compared and kept, and so that a run can return to one.
 """
 
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.predicates import STARTABLE
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
-"""The first history of a model's cluster; others begin by an operator's word."""
+"""The first history of a model's cluster; others begin by an override."""
 
 ALIVE = ("Primary", "non-Primary")
-"""What a server is that answers."""
+"""The states of a server that answers."""
 
 Answer = PodState | Unknown
 
 
-class Verdict(NamedTuple):
-    """What a round of an agent came to, as far as a starter can act on it."""
+class Result(NamedTuple):
+    """The result of a round of an agent, as far as a starter can act on it."""
 
     rule: str
     action: Action | None = None
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     first: bool = False
     forced: bool = False
     named: frozenset[int] = frozenset()
-    """Whom the operator's word gives up."""
+    """The ordinals that the override gives up."""
 
 
 class Component(NamedTuple):
@@ -43,11 +43,11 @@ class Component(NamedTuple):
     primary: bool = True
     uuid: str = HISTORY
     base: int = 0
-    """How many commits there were before this history began: its seqnos begin anew."""
+    """How many commits there were before this history began: its seqnos begin again."""
     turn: int = 0
     """The number of the view."""
     installing: bool = False
-    """The view is agreed on, and not all of its members have written it down: nothing is ordered in it yet."""
+    """The view is agreed on, and not all of its members have written it: nothing is ordered in it yet."""
 
 
 class Node(NamedTuple):
@@ -55,12 +55,12 @@ class Node(NamedTuple):
 
     ordinal: int
     # On the volume.
-    memory: PersistentState
+    durable: PersistentState
     log: tuple[int, ...] = ()
     """The commits on the disk."""
     data: DataClass = DataClass.EMPTY
     kernel: int = 0
-    """The life of the machine in which a join was last permitted."""
+    """The boot of the machine in which a join was last permitted."""
     uuid: str = HISTORY
     base: int = 0
     """As in its component."""
@@ -71,10 +71,10 @@ class Node(NamedTuple):
     """The term of the permission that lies there; 0 = none."""
     # The starter.
     starter: bool = False
-    hands: Verdict | None = None
+    taken: Result | None = None
     """What the starter has taken and not executed yet."""
-    errand: bool = False
-    """An operator has ordered to put the datadir aside."""
+    ordered: bool = False
+    """A human has ordered to put the datadir aside."""
     # The server.
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
@@ -94,7 +94,7 @@ class Node(NamedTuple):
     """That round began after the promise that binds this pod was made."""
     outbox: tuple[tuple[int, Prepare], ...] = ()
     """Requests for promises that are to be sent in this round."""
-    verdict: Verdict = Verdict("start")
+    result: Result = Result("start")
 
     @property
     def held(self) -> bool:
@@ -107,7 +107,7 @@ class Node(NamedTuple):
 
     @property
     def gcomm(self) -> str:
-        """The gcomm uuid of this life of its server."""
+        """The gcomm uuid of this run of its server."""
         return f"{self.ordinal}.{self.lives}"
 
     @property
@@ -121,7 +121,7 @@ class State(NamedTuple):
     nodes: tuple[Node, ...]
     components: tuple[Component, ...] = ()
     isolated: frozenset[int] = frozenset()
-    """Whom nobody hears, neither agent nor server."""
+    """The pods that are unreachable, both agent and server."""
     late: tuple[tuple[int, Prepare], ...] = ()
     """Requests that were delayed or repeated on the way, with their receivers."""
     kernel: int = 0
@@ -136,66 +136,66 @@ class State(NamedTuple):
     """How many things may still go wrong."""
     writes: int = 0
     """How many commits clients may still make."""
-    words: int = 0
-    """How often operators may still speak."""
-    said: int = 0
-    """How often they have."""
+    overrides_left: int = 0
+    """How many overrides may still be given."""
+    overrides_given: int = 0
+    """How many overrides were given."""
     grow: int = 0
     """How many pods may still be added."""
     origins: tuple[tuple[str, str], ...] = ()
     """(history, the one that it was forked from), as it really was."""
 
     def put(self, *nodes: Node) -> "State":
-        """The same with these nodes."""
+        """The same state with these nodes."""
         fresh = list(self.nodes)
         for node in nodes:
             fresh[node.ordinal] = node
         return self._replace(nodes=tuple(fresh))
 
     def connected(self, one: int, other: int) -> bool:
-        """Whether these two hear each other."""
+        """Whether these two reach each other."""
         return not {one, other} & self.isolated
 
 
-def comes_from(state: State, new: str, old: str) -> bool:
-    """Whether words lead from the one history to the other."""
+def descends_from(state: State, new: str, old: str) -> bool:
+    """Whether overrides lead from the old history to the new one."""
     origins = dict(state.origins)
     while new != old and new in origins:
         new = origins[new]
     return new == old
 
 
-def record(node: Node, count: int) -> PodState:
-    """What an agent says of its pod, as `Agent.record` has it."""
-    memory, pod = node.memory, node.pod
-    bound, word = memory.promise, memory.override
-    mine = bound and (bound.candidate, bound.boot_id) == (node.ordinal, node.boot_id)
-    open_ = mine and bound and bound.term > pod.abandoned_term
+def pod_state(node: Node, count: int) -> PodState:
+    """What an agent reports of its pod, as `Agent.pod_state` has it."""
+    durable, pod = node.durable, node.pod
+    bound, override = durable.promise, durable.override
+    is_mine = bound and (bound.candidate, bound.boot_id) == (node.ordinal, node.boot_id)
+    is_open = is_mine and bound and bound.term > pod.abandoned_term
     return PodState(
         pod=node.name,
         ordinal=node.ordinal,
         boot_id=node.boot_id,
-        volume_id=memory.volume_id,
+        volume_id=durable.volume_id,
         phase=pod.phase,
         disk=pod.disk,
         server=pod.server,
-        joining=bool(memory.joining_boot_id),
-        was_synced=bool(memory.history_uuid),
-        epoch=memory.epoch,
+        joining=bool(durable.joining_boot_id),
+        was_synced=bool(durable.history_uuid),
+        epoch=durable.epoch,
         abandoned_term=pod.abandoned_term,
-        promise=memory.promise,
-        expected=frozenset(range(count)) | {ordinal for ordinal, _ in memory.volumes},
-        volumes=memory.volumes,
-        lineage=memory.lineage,
-        override=word if word and bound and open_ and bound.term == word.epoch else None,
-        view_checkpoint=memory.view_checkpoint,
+        promise=durable.promise,
+        expected=frozenset(range(count)) | {ordinal for ordinal, _ in durable.volumes},
+        volumes=durable.volumes,
+        lineage=durable.lineage,
+        override=override if override and bound and is_open and bound.term == override.epoch else None,
+        view_checkpoint=durable.view_checkpoint,
     )
 
 
 def disk(node: Node, kernel: int) -> Disk:
-    """What a starter finds: a join that was open when the machine went down may have left less than it seems."""
+    """What a starter finds: a join that was open when the machine went down may have left fewer data than it seems."""
     position = Position(node.uuid, len(node.log) - node.base) if node.log else None
-    if node.memory.joining_boot_id and node.kernel != kernel and node.data in STARTABLE:
+    if node.durable.joining_boot_id and node.kernel != kernel and node.data in STARTABLE:
         return Disk(DataClass.SST_INTERRUPTED, position, transfer_may_be_complete=True, view=node.view)
     return Disk(node.data, position if node.data in STARTABLE else None, view=node.view)
 
@@ -217,7 +217,7 @@ def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> St
     nodes = []
     for ordinal in range(count):
         others = tuple(v for v in volumes if v[0] != ordinal)
-        memory = PersistentState(
+        durable = PersistentState(
             "cluster",
             f"galera-{ordinal}",
             f"volume-{ordinal}",
@@ -228,5 +228,5 @@ def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> St
             volumes=others,
         )
         short = log[: len(log) - behind] if ordinal == count - 1 else log
-        nodes.append(Node(ordinal, memory, short, DataClass.CRASHED, pod=Lifecycle(abandoned_term=1)))
+        nodes.append(Node(ordinal, durable, short, DataClass.CRASHED, pod=Lifecycle(abandoned_term=1)))
     return State(tuple(nodes), commits=3, acknowledged=frozenset(log), started=(1,), faults=faults, writes=writes)

@@ -1,10 +1,10 @@
-"""All that can happen next in a state, each with a name that a trace can be read by."""
+"""All that can happen next in a state, each with a name for the trace."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from tests.model import galera, mind, operators
+from tests.model import galera, humans, mind
 from tests.model.state import Node, State
 
 
@@ -18,7 +18,7 @@ class Step(NamedTuple):
 
 
 def steps(state: State) -> Iterator[Step]:
-    """Whatever may happen, good or bad."""
+    """All that may happen, good or bad."""
     for node in state.nodes:
         for what, do in progress(state, node):
             yield Step(f"{node.name} {what}", partial(do, ordinal=node.ordinal))
@@ -27,76 +27,76 @@ def steps(state: State) -> Iterator[Step]:
     if state.faults:
         for node in state.nodes:
             for what, do in faults(state, node):
-                yield Step(f"{node.name} {what}", partial(costly, do, ordinal=node.ordinal), fault=True)
+                yield Step(f"{node.name} {what}", partial(use_fault, do, ordinal=node.ordinal), fault=True)
         yield Step("power cut", power_cut, fault=True)
-    yield from spoken(state)
+    yield from human_steps(state)
 
 
-def spoken(state: State) -> Iterator[Step]:
-    """What operators may do; a word that would be refused changes nothing."""
+def human_steps(state: State) -> Iterator[Step]:
+    """What humans may do; an override that would be refused changes nothing."""
     for node in state.nodes:
-        if not state.words or not operators.may_speak(node):
+        if not state.overrides_left or not humans.may_order(node):
             continue
-        for what, do in (("is forced", operators.force), ("is discarded", operators.discard)):
+        for what, do in (("is forced", humans.force), ("is discarded", humans.discard)):
             if (after := do(state, node.ordinal)) is not None:
                 yield Step(f"{node.name} {what}", partial(lambda _, then: then, then=after), fault=True)
     if state.grow:
-        yield Step("a pod is added", operators.add_pod)
+        yield Step("a pod is added", humans.add_pod)
 
 
 def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
-    """What leads somewhere."""
+    """The steps that lead somewhere."""
     yield from starting(node)
     if node.outbox:
         yield "sends a request", mind.send
     elif node.asking is None:
         yield "begins a round", begin_round
     else:
-        yield "asks on", ask_on
-    if coming_up(state, node):
-        yield "server comes up", galera.up
-    if galera.to_write(state, node):
-        yield "writes its view", galera.write
+        yield "asks on", ask_next
+    if is_coming_up(state, node):
+        yield "server comes up", galera.come_up
+    if galera.has_view_to_write(state, node):
+        yield "writes its view", galera.write_view
     if node.server == "Primary" and node.log != state.components[node.component].log:
-        yield "catches up", galera.caught_up
+        yield "catches up", galera.catch_up
     if can_commit(state, node):
         yield "commits, the others lag", partial(galera.commit, alone=True)
         yield "commits", partial(galera.commit, alone=False)
     if node.ordinal in state.isolated:
-        yield "is heard again", heal
+        yield "is reachable again", heal
 
 
 def can_commit(state: State, node: Node) -> bool:
     """Whether a client may get an acknowledgement here: its agent has seen it Synced, in a view that all know."""
-    primary = node.server == "Primary" and not node.memory.joining_boot_id
+    primary = node.server == "Primary" and not node.durable.joining_boot_id
     return primary and bool(state.writes) and not state.components[node.component].installing
 
 
 def starting(node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
     """What the starter does next."""
-    if starter_missing(node):
+    if is_starter_missing(node):
         yield "starter reports", mind.arrive
     if mind.can_take(node):
         yield "takes its permission", mind.take
-    if node.errand:
+    if node.ordered:
         yield "puts its datadir aside", mind.put_aside
-    if node.hands is not None:
+    if node.taken is not None:
         yield "becomes the server", galera.execute
 
 
 def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
-    """What goes wrong."""
+    """The faults that may happen to this pod."""
     if node.server:
         yield "server is killed", galera.kill
         if node.server == "Primary":
             yield "server is killed in a DDL", partial(galera.kill, in_ddl=True)
             yield "server is stopped", galera.stop
     if node.starter:
-        yield "starter ends", galera.starter_gone
+        yield "starter ends", galera.end_starter
     yield "agent is killed", kill_agent
     yield "pod is killed", mind.kill_pod
     if node.ordinal not in state.isolated:
-        yield "is not heard", isolate
+        yield "becomes unreachable", isolate
     if node.outbox:
         yield "request is lost", partial(mind.send, lost=True)
         yield "answer is lost", partial(mind.send, deaf=True)
@@ -106,19 +106,19 @@ def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]
         yield "volume is lost", lose_volume
 
 
-def costly(step: Callable[..., State], state: State, ordinal: int) -> State:
-    """A step that uses up one of the faults."""
+def use_fault(step: Callable[..., State], state: State, ordinal: int) -> State:
+    """Take a step that uses up one of the faults."""
     after = step(state, ordinal=ordinal)
     return after._replace(faults=after.faults - 1)
 
 
-def starter_missing(node: Node) -> bool:
-    """Whether a starter is to report: there is none, or it has lost its agent."""
-    return not node.server and node.hands is None and not node.pod.starter
+def is_starter_missing(node: Node) -> bool:
+    """Whether a starter must report: there is none, or it has lost its agent."""
+    return not node.server and node.taken is None and not node.pod.starter
 
 
-def coming_up(state: State, node: Node) -> bool:
-    """Whether a server is on its way, or outside, and finds what it needs."""
+def is_coming_up(state: State, node: Node) -> bool:
+    """Whether a server that starts, or is non-Primary, finds what it needs."""
     seeking = ("joining", "transferring", "non-Primary")
     joins = node.server in seeking and galera.donors(state, node.ordinal)
     return node.server == "bootstrapping" or bool(joins)
@@ -126,11 +126,11 @@ def coming_up(state: State, node: Node) -> bool:
 
 def begin_round(state: State, ordinal: int) -> State:
     """Look at the own pod, and ask the first peer."""
-    return ask_on(mind.observe(state, ordinal), ordinal)
+    return ask_next(mind.observe(state, ordinal), ordinal)
 
 
-def ask_on(state: State, ordinal: int) -> State:
-    """Ask the next peer; when it was the last one, decide."""
+def ask_next(state: State, ordinal: int) -> State:
+    """Ask the next peer; after the last one, decide."""
     state = mind.ask(state, ordinal)
     asking = state.nodes[ordinal].asking
     whole = asking is not None and len(asking) == len(state.nodes) - 1
@@ -138,15 +138,15 @@ def ask_on(state: State, ordinal: int) -> State:
 
 
 def arrive_late(state: State, place: int) -> State:
-    """A delayed or repeated request arrives, whoever has died since."""
+    """A delayed or repeated request arrives, whatever has died since."""
     target, prepare = state.late[place]
     state = state._replace(late=state.late[:place] + state.late[place + 1 :])
     return mind.receive(state, target, prepare)[0]
 
 
 def kill_agent(state: State, ordinal: int) -> State:
-    """The starter, if there is one, outlives it."""
-    return state.put(mind.new_life(state.nodes[ordinal]))
+    """The agent is killed; the starter, if there is one, outlives it."""
+    return state.put(mind.restart_agent(state.nodes[ordinal]))
 
 
 def lose_volume(state: State, ordinal: int) -> State:
@@ -157,16 +157,16 @@ def lose_volume(state: State, ordinal: int) -> State:
 
 
 def power_cut(state: State) -> State:
-    """All pods and their machines."""
-    dead = (mind.new_life(n._replace(starter=False, hands=None, server="", component=-1)) for n in state.nodes)
+    """All pods and their machines lose power."""
+    dead = (mind.restart_agent(n._replace(starter=False, taken=None, server="", component=-1)) for n in state.nodes)
     return state.put(*dead)._replace(kernel=state.kernel + 1, faults=state.faults - 1, late=())
 
 
 def isolate(state: State, ordinal: int) -> State:
-    """Nobody hears this pod."""
-    return galera.regrouped(state._replace(isolated=state.isolated | {ordinal}))
+    """This pod becomes unreachable."""
+    return galera.regroup(state._replace(isolated=state.isolated | {ordinal}))
 
 
 def heal(state: State, ordinal: int) -> State:
-    """It is heard again."""
-    return galera.regrouped(state._replace(isolated=state.isolated - {ordinal}))
+    """It is reachable again."""
+    return galera.regroup(state._replace(isolated=state.isolated - {ordinal}))

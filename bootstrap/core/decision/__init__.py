@@ -1,1 +1,1 @@
-"""Pure: the rules, the quorum proofs, the election, the operator's override."""
+"""Pure: the rules, the quorum proofs, the election, the override."""

@@ -1,14 +1,16 @@
-"""What a pod may do: bootstrap, join, wait, hold or stop, and what one round of the agent came to."""
+"""What a pod may do: bootstrap, join, wait, hold or stop; what a rule is; and the result of one round of the agent."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from bootstrap.core.model.facts import Promise
+from bootstrap.core.model.facts import Facts, Promise
 from bootstrap.core.model.lifecycle import Action
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """This pod is the one to start the cluster, once all expected pods have promised."""
+    """This pod is the candidate: it starts the cluster once all expected pods have promised."""
 
     rule: str
     """The rule that decided."""
@@ -17,7 +19,7 @@ class Bootstrap:
     first: bool = False
     """Whether this is the first start of a new cluster, with no data anywhere."""
     forced: bool = False
-    """Whether it is by an operator's word, and so begins a new history."""
+    """Whether an override orders it, so that it begins a new history."""
     adopt: bool = False
     """Whether these data ran without this toolkit, and need its accounts first."""
 
@@ -39,12 +41,12 @@ class Wait:
     rule: str
     """The rule that decided."""
     reason: str
-    """For whom or what, in one line."""
+    """What this pod waits for, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Will not resolve by itself: a human must look."""
+    """The situation will not resolve by itself: a human must look."""
 
     rule: str
     """The rule that decided."""
@@ -54,7 +56,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """My live server is outside a Primary Component and will stay so: stop it, so that its disk counts."""
+    """My live server is non-Primary and will stay so: it must stop, so that its disk counts."""
 
     rule: str
     """The rule that decided."""
@@ -67,31 +69,42 @@ class Stop:
 Decision = Bootstrap | Join | Wait | Hold | Stop
 
 
+class Rule(NamedTuple):
+    """One rule of the list in `decide`."""
+
+    name: str
+    """Its name in the list; the decision may carry the name of a more precise reason."""
+    about: str
+    """What it decides, in one sentence for humans."""
+    answer: Callable[[Facts], Decision | None]
+    """The rule itself; None = it has no answer, the next one is tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoundResult:
-    """What one round came to."""
+    """The result of one round."""
 
     decision: Decision
-    """By the rules; a Bootstrap whose promises are not all in is told as a Wait."""
+    """By the rules; a Bootstrap whose promises are not all there is shown as a Wait."""
     action: Action | None = None
-    """What a starter may do by it; None = wait."""
+    """What a starter may do now; None = it must wait."""
     promise: Promise | None = None
-    """The promise that bound this pod then; bound otherwise since, the verdict is void."""
+    """The promise that bound this pod then; if another one binds it now, this result is void."""
     clock: int = 0
     """The logical time at which the round began to look."""
 
     @property
     def word(self) -> str:
-        """The verdict in one word."""
+        """The kind of decision, in one word."""
         return self.action.value if self.action else type(self.decision).__name__.lower()
 
     @property
     def metric_kind(self) -> str:
-        """The same, and "none" while a server lives: then there is nothing to decide."""
+        """The same, or "none" while a server lives: then there is nothing to decide."""
         return "none" if self.decision.rule == "own-server" else self.word
 
     @property
     def line(self) -> str:
-        """The verdict for a log."""
+        """The result for a log."""
         term = f" in term {self.promise.term}" if self.action is Action.BOOTSTRAP and self.promise else ""
         return f"{self.word}{term}: {self.decision.reason} [{self.decision.rule}]"

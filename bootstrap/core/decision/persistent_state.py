@@ -1,6 +1,6 @@
-"""What a volume remembers over crashes, and how it is learnt: from a round, from a disk, by a permission.  Pure.
+"""What a volume remembers over crashes, and how that changes: by a round, by an inspection, by a permission.  Pure.
 
-`journal` makes it durable; the model checker drives these functions as the agent does.
+`storage.journal` makes it durable; the model checker drives these functions as the agent does.
 """
 
 from collections.abc import Sequence
@@ -26,17 +26,17 @@ class PersistentState:
     pod: PodName
     """The pod that it belongs to."""
     volume_id: Token
-    """Random, made with the journal: tells a replaced volume from the one that was there before."""
+    """Random, made with the journal: distinguishes a replaced volume from the one that was there before."""
     initialised: bool = False
     """This toolkit has created, or was creating, the first database on this volume."""
     joining_boot_id: Token = ""
-    """A join was permitted in this life of the machine, and Synced has not been seen since; empty = no join is open."""
+    """The boot of the machine in which a join was permitted, until Synced is seen; empty = no join is open."""
     history_uuid: UuidOrNone = ""
     """The history that this volume was last a Synced member of; empty = none yet."""
     epoch: int = 0
     """The term in which that history's Primary Component was bootstrapped."""
     joined_epoch: int = 0
-    """The epoch of the Primary Component under which a join was permitted last: whoever told it may be gone by then."""
+    """The epoch of the Primary Component that a join was last permitted to; the pod that reported it may be gone."""
     promise: Promise | None = None
     """The promise that binds this pod."""
     highest_term: int = 0
@@ -46,7 +46,7 @@ class PersistentState:
     lineage: tuple[Fork, ...] = ()
     """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""
     override: Override | None = None
-    """The operator's word under which this pod stands for election; worth nothing without the promise beside it."""
+    """The override under which this pod is the candidate; it counts only together with the promise beside it."""
     view_checkpoint: ViewCheckpoint | None = None
     """How far this volume had certainly come in the newest view that it was seen in."""
     has_foreign_members: bool = False
@@ -54,123 +54,127 @@ class PersistentState:
     lost_view: LostView | None = None
     """The view that these data have lost by a stop or a join; None once a Primary was seen here, or may bootstrap."""
     overrides: tuple[str, ...] = ()
-    """What operators have decided here, a line each, for humans."""
+    """The overrides that were given here, a line each, for humans."""
 
 
 def after_round(
-    memory: PersistentState, own: PodState, heard: Sequence[PodState], *, durable: bool, awaited: frozenset[int]
+    state: PersistentState, own: PodState, answers: Sequence[PodState], *, durable: bool, awaited: frozenset[int]
 ) -> PersistentState:
-    """What a round teaches: in a Primary Component its epoch, its history and its members' volumes.
+    """Learn from a round: in a Primary Component, its epoch, its history and its members' volumes.
 
-    `durable` says that what a state transfer wrote is; `awaited` are those whom the settings and DNS name.
+    `answers` are those of the peers.  `durable`: what a state transfer wrote is durable.  `awaited` are the ordinals
+    that the settings and DNS name.
     """
     server = own.primary_server
     if server is None:
-        return replace(memory, volumes=add_founders(memory, [r for r in heard if r.primary_server]))
-    memory = replace(memory, lost_view=None)
+        return replace(state, volumes=add_founders(state, [peer for peer in answers if peer.primary_server]))
+    state = replace(state, lost_view=None)
     settled = server.has_complete_data and durable
-    volumes = {r.ordinal: r.volume_id for r in heard if r.volume_id}
-    if not (settled and memory.history_uuid and memory.history_uuid != server.uuid):
-        # Else it is another history, by an operator's word: who was seen in the one before was given up, or comes.
-        volumes = dict(memory.volumes) | volumes
-    away = scaled_away(memory, server, heard, awaited)
+    volumes = {peer.ordinal: peer.volume_id for peer in answers if peer.volume_id}
+    if not (settled and state.history_uuid and state.history_uuid != server.uuid):
+        # Else an override has begun another history: pods that were seen in the one before were given up, or come back.
+        volumes = dict(state.volumes) | volumes
+    away = find_scaled_away(state, server, answers, awaited)
     members = tuple(sorted((o, v) for o, v in volumes.items() if o not in away))
     if not settled:
-        return replace(memory, volumes=members)
+        return replace(state, volumes=members)
     # What is on this disk now is this history, of this epoch, of this origin and of these members.
     forks = lineage.ancestry(
-        (*lineage.resolve_pending(memory.lineage, server.uuid), *forks_of_primaries(heard)), server.uuid
+        (*lineage.resolve_pending(state.lineage, server.uuid), *forks_of_primaries(answers)), server.uuid
     )
-    epoch = current_epoch(memory, own.ordinal, server, heard)
-    return replace(memory, epoch=epoch, history_uuid=server.uuid, joining_boot_id="", lineage=forks, volumes=members)
+    epoch = current_epoch(state, own.ordinal, server, answers)
+    return replace(state, epoch=epoch, history_uuid=server.uuid, joining_boot_id="", lineage=forks, volumes=members)
 
 
-def add_founders(memory: PersistentState, founders: Sequence[PodState]) -> Volumes:
+def add_founders(state: PersistentState, founders: Sequence[PodState]) -> Volumes:
     """The volumes to remember when these pods start, or have started, a cluster that this volume was never in.
 
-    Before anybody has joined, nobody else knows that there ever were data: if the founder's volume is lost with its
+    Before any pod has joined, no other pod knows that there ever were data.  If the founder's volume is lost with its
     first commits, empty datadirs must not pass for a first start (R7, R11).
     """
-    if memory.history_uuid:
-        return memory.volumes
-    volumes = {r.ordinal: r.volume_id for r in founders if r.volume_id}
-    return tuple(sorted((dict(memory.volumes) | volumes).items()))
+    if state.history_uuid:
+        return state.volumes
+    volumes = {pod.ordinal: pod.volume_id for pod in founders if pod.volume_id}
+    return tuple(sorted((dict(state.volumes) | volumes).items()))
 
 
-def scaled_away(
-    memory: PersistentState, server: Server, heard: Sequence[PodState], awaited: frozenset[int]
+def find_scaled_away(
+    state: PersistentState, server: Server, answers: Sequence[PodState], awaited: frozenset[int]
 ) -> frozenset[int]:
     """The ordinals that need not be awaited in a later outage (R13, R15, R36).
 
-    Beyond the configured replicas, without a record in DNS and without an answer; but what makes it safe is none
-    of these: all members of this live Primary Component are known by name, so those are not among them, and all
-    that their disks hold is in it.  Who joins again answers again, and is remembered again.
+    They are beyond the configured replicas, without a record in DNS and without an answer.  But none of that makes it
+    safe.  It is safe because all members of this live Primary Component are known by name, so these pods are not among
+    them, and all that their disks hold is in it.  A pod that joins again answers again, and is remembered again.
     """
-    members = [r for r in heard if r.primary_server and r.primary_server.uuid == server.uuid]
+    members = [peer for peer in answers if peer.primary_server and peer.primary_server.uuid == server.uuid]
     if not server.has_complete_data or server.size != len(members) + 1:
         return frozenset()
-    return frozenset(o for o, _ in memory.volumes) - awaited - {r.ordinal for r in heard}
+    return frozenset(o for o, _ in state.volumes) - awaited - {peer.ordinal for peer in answers}
 
 
-def current_epoch(memory: PersistentState, ordinal: int, server: Server, heard: Sequence[PodState]) -> int:
+def current_epoch(state: PersistentState, ordinal: int, server: Server, answers: Sequence[PodState]) -> int:
     """The epoch of the Primary Component that this pod is in: the highest that its members or this volume know."""
-    epochs = [memory.epoch, *(r.epoch for r in heard if r.primary_server and r.primary_server.uuid == server.uuid)]
-    if memory.joining_boot_id:
-        epochs.append(memory.joined_epoch)
-    # Bound to myself and Primary: the server was started under that promise, maybe permitted by an earlier life.
-    if memory.promise is not None and memory.promise.candidate == ordinal:
-        epochs.append(memory.promise.term)
+    members = (peer for peer in answers if peer.primary_server and peer.primary_server.uuid == server.uuid)
+    epochs = [state.epoch, *(peer.epoch for peer in members)]
+    if state.joining_boot_id:
+        epochs.append(state.joined_epoch)
+    # Bound to itself and Primary: its server was started under that promise, maybe permitted by an earlier run.
+    if state.promise is not None and state.promise.candidate == ordinal:
+        epochs.append(state.promise.term)
     return max(epochs)
 
 
-def forks_of_primaries(heard: Sequence[PodState]) -> lineage.Forks:
-    """The forks that led to the histories of those who are Primary now, as they tell them."""
-    alive = [(r.lineage, r.primary_server.uuid) for r in heard if r.primary_server]
+def forks_of_primaries(answers: Sequence[PodState]) -> lineage.Forks:
+    """The forks that led to the histories of the peers that are Primary now, as these report them."""
+    alive = [(peer.lineage, peer.primary_server.uuid) for peer in answers if peer.primary_server]
     return tuple(dict.fromkeys(fork for forks, uuid in alive for fork in lineage.ancestry(forks, uuid)))
 
 
-def after_inspection(memory: PersistentState, disk: Disk) -> PersistentState:
-    """A new history was permitted, and whoever saw what came of it has died: the disk itself tells."""
-    forked = lineage.pending_fork(memory.lineage)
+def after_inspection(state: PersistentState, disk: Disk) -> PersistentState:
+    """Learn from the disk whether a permitted new history has begun, since the run that saw it may have ended."""
+    forked = lineage.pending_fork(state.lineage)
     if forked is None or disk.position is None or disk.data_class not in STARTABLE:
-        return memory
+        return state
     uuid = disk.position.uuid
-    memory = replace(memory, lineage=lineage.resolve_pending(memory.lineage, uuid))
+    state = replace(state, lineage=lineage.resolve_pending(state.lineage, uuid))
     if uuid == forked.parent:
-        return memory
-    return replace(memory, history_uuid=uuid, epoch=max(memory.epoch, forked.epoch), volumes=())
+        return state
+    return replace(state, history_uuid=uuid, epoch=max(state.epoch, forked.epoch), volumes=())
 
 
 def before_join(
-    memory: PersistentState, disk: Disk | None, heard: Sequence[PodState], *, life: str, epoch: int
+    state: PersistentState, disk: Disk | None, answers: Sequence[PodState], *, life: str, epoch: int
 ) -> PersistentState:
-    """What must be remembered before a starter may join: until Synced is seen, the disk may be in a state transfer.
+    """What must be durable before a starter may join: until Synced is seen, the disk may be in a state transfer.
 
-    `life` is that of the machine, `epoch` that of the Primary Component.  A fork that came to nothing ends with this.
+    `life` is the boot of the machine, `epoch` that of the Primary Component.  A fork that never began ends with this.
     """
     # The disk may be of the joined history, and only the disk, before the journal is written again at Synced.
-    forks = tuple(dict.fromkeys((*_seen(memory), *forks_of_primaries(heard))))
-    left = quorum.lost_by_join(disk)
-    return replace(memory, joining_boot_id=life, joined_epoch=epoch, lineage=forks, override=None, lost_view=left)
+    forks = tuple(dict.fromkeys((*_named_forks(state), *forks_of_primaries(answers))))
+    lost = quorum.lost_by_join(disk)
+    return replace(state, joining_boot_id=life, joined_epoch=epoch, lineage=forks, override=None, lost_view=lost)
 
 
-def before_bootstrap(memory: PersistentState, *, first: bool, forced: bool) -> PersistentState:
-    """What must be remembered before a starter may bootstrap; the operator's word is used up by it."""
-    # A winner's disk stands for itself: with an old mark on it a power cut would make it worthless.
-    forks, initialised = _forks_to_start(memory, forced=forced), memory.initialised or first
-    memory = replace(memory, joining_boot_id="", joined_epoch=0, lost_view=None)
-    return replace(memory, initialised=initialised, lineage=forks, override=None)
+def before_bootstrap(state: PersistentState, *, first: bool, forced: bool) -> PersistentState:
+    """What must be durable before a starter may bootstrap; this uses the override up."""
+    # A candidate's disk stands for itself: if its join stayed open, a power cut would make the disk worthless.
+    forks, initialised = _forks_to_start(state, forced=forced), state.initialised or first
+    state = replace(state, joining_boot_id="", joined_epoch=0, lost_view=None)
+    return replace(state, initialised=initialised, lineage=forks, override=None)
 
 
-def _forks_to_start(memory: PersistentState, *, forced: bool) -> lineage.Forks:
-    """The new history of a forced start has no name yet: its server makes one."""
-    word = memory.override
-    if word is None or not forced:
-        return _seen(memory)
-    if word.base is None:
-        return (Fork("", UNKNOWN_SEQNO, word.epoch),)
-    return (*lineage.ancestry(_seen(memory), word.base.uuid), Fork(word.base.uuid, word.base.seqno, word.epoch))
+def _forks_to_start(state: PersistentState, *, forced: bool) -> lineage.Forks:
+    """The forks with the new one of a forced start, which has no uuid yet: its server makes one."""
+    override = state.override
+    if override is None or not forced:
+        return _named_forks(state)
+    if override.base is None:
+        return (Fork("", UNKNOWN_SEQNO, override.epoch),)
+    fork = Fork(override.base.uuid, override.base.seqno, override.epoch)
+    return (*lineage.ancestry(_named_forks(state), override.base.uuid), fork)
 
 
-def _seen(memory: PersistentState) -> lineage.Forks:
-    return tuple(fork for fork in memory.lineage if fork.uuid)
+def _named_forks(state: PersistentState) -> lineage.Forks:
+    """The forks whose new history has been seen, without a pending one."""
+    return tuple(fork for fork in state.lineage if fork.uuid)

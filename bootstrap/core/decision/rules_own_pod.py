@@ -11,11 +11,11 @@ from bootstrap.core.model.predicates import (
 
 
 def stop_stuck_server(facts: Facts) -> Decision | None:
-    """A live non-Primary server beside dead ones waits for ever: it must stop for the proof of a full outage (R17).
+    """Stop a live non-Primary server beside dead ones: a proof of a full outage needs its disk (R17).
 
-    It can commit nothing, and its last position goes to disk.  Galera forms a Primary Component again by itself only
-    if all members of the last one are back, and those that are frozen will not start before this is decided.  Whom a
-    proof will cover once it has stopped need not be heard.
+    It would wait without limit.  It can commit nothing, and its last position goes to disk.  Galera forms a Primary
+    Component again by itself only if all members of the last one are back, and those that are frozen do not start
+    before this is decided.  Pods that a proof will excuse once this server has stopped need not answer.
     """
     if is_non_primary(facts.own) and facts.own.server and facts.own.server.cluster_status == "Disconnected":
         return Stop("stuck-server", "my server has lost its group and will not connect again by itself", alone=True)
@@ -23,10 +23,10 @@ def stop_stuck_server(facts: Facts) -> Decision | None:
     if not is_non_primary(facts.own):
         return None
     if not all(
-        isinstance(r, PodState) and (is_non_primary(r) or is_frozen(r)) for r in others
-    ) and not quorum.once_stopped(facts):
+        isinstance(peer, PodState) and (is_non_primary(peer) or is_frozen(peer)) for peer in others
+    ) and not quorum.is_proven_once_stopped(facts):
         return None
-    dead = [r.pod for r in facts.answers if is_frozen(r)]
+    dead = [peer.pod for peer in facts.answers if is_frozen(peer)]
     if not dead:
         return None
     reason = f"my server is not in a Primary Component and {', '.join(dead)} died"
@@ -35,7 +35,7 @@ def stop_stuck_server(facts: Facts) -> Decision | None:
 
 
 def wait_for_own_server(facts: Facts) -> Decision | None:
-    """While something lives on my own volume there is nothing to decide."""
+    """Decide nothing while something lives on this pod's volume."""
     if facts.own.has_no_server:
         return None
     if facts.own.phase is Phase.UNKNOWN:
@@ -44,7 +44,7 @@ def wait_for_own_server(facts: Facts) -> Decision | None:
 
 
 def wait_for_own_disk(facts: Facts) -> Decision | None:
-    """A datadir that was not read, or could not be, decides nothing (R25, R32, R35)."""
+    """Wait until the datadir has been read, and hold if its position is not known (R25, R32, R35)."""
     disk = facts.own.disk
     if disk is None or facts.own.phase is not Phase.FROZEN:
         return Wait("own-disk", "the datadir has not been read yet")

@@ -1,1 +1,1 @@
-"""Pure values: a disk, a server, a pod, a peer; unknown is a value."""
+"""Pure values: a disk, a server, a pod, a peer; "unknown" is a value, too."""

@@ -1,4 +1,4 @@
-"""Values of a datadir: where it is in which history, in which view its server was, and in what condition it is."""
+"""Values of a datadir: its position in which history, the view that its server was in, and its condition."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,7 +34,7 @@ class View:
     """
 
     my_uuid: Token
-    """This node's gcomm uuid; gcomm's uuids are of one life of a node, not of the cluster."""
+    """This node's gcomm uuid; gcomm's uuids are of one run of a node, not of the cluster."""
     view_uuid: Token
     """The gcomm uuid of the view's representative."""
     view_seq: int
@@ -46,35 +46,35 @@ class View:
 
     @property
     def name(self) -> str:
-        """What is the same at all of its members, and at no other view."""
+        """The same at all of its members, and different for every other view."""
         return f"{self.view_uuid}:{self.view_seq}"
 
 
 @dataclass(frozen=True, slots=True)
 class ViewCheckpoint:
-    """A durable note: in this view, this member had applied its history up to here, the view's own change included."""
+    """A durable note: in this view this member had applied its history up to here, including the view's own change."""
 
     view: Token
     """The view's name."""
     position: Position
-    """At or after the seqno of the view's configuration change; whoever left before it has nothing beyond."""
+    """At or after the seqno of the view's configuration change; a member that left before it has nothing beyond."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostView:
     """The view that a disk has lost although its data were in no later one.
 
-    Galera removes it at a stop in order, as when the agent stops a server that is outside of a Primary Component, and a
-    join is begun without it.  If the server has taken part in another view since, its position tells: each change of a
-    Primary view takes a seqno (galera gcs_group.cpp, `gcs_group_act_conf`).
+    Galera removes it at a stop in order, as when the agent stops a non-Primary server, and a join begins without it.
+    If the server has taken part in another view since, its position shows that: each change of a Primary view takes a
+    seqno (galera gcs_group.cpp, `gcs_group_act_conf`).
     """
 
     view: View
     """The last Primary view of these data."""
     position: Position
-    """What they held; the disk must be just there."""
+    """What they held; the disk must be at exactly this position."""
     join_attempted: bool = False
-    """A join was permitted since: it may have had a vote in a later view, as a newcomer without data."""
+    """A join was permitted since: this pod may have had a vote in a later view, as a newcomer without data."""
 
 
 class DataClass(StrEnum):
@@ -85,7 +85,7 @@ class DataClass(StrEnum):
     INITIALIZED = "INITIALIZED"
     """A database that this toolkit created and that no cluster has written to yet."""
     SST_INTERRUPTED = "SST_INTERRUPTED"
-    """A state transfer began and did not end: the files may look whole and are not."""
+    """A state transfer began and did not end: the files may look complete and are not."""
     CLEAN = "CLEAN"
     """Stopped in order: grastate.dat and InnoDB agree on the position."""
     CRASHED = "CRASHED"
@@ -101,7 +101,7 @@ class DataClass(StrEnum):
     FOREIGN = "FOREIGN"
     """The volume belongs to another cluster or ordinal."""
     UNKNOWN = "UNKNOWN"
-    """The position could not be found out."""
+    """The position could not be determined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,14 @@ class Disk:
     data_class: DataClass
     """Its condition."""
     position: Position | None = None
-    """What it holds; None where there is nothing or it is not known (the class tells which)."""
+    """What it holds; None if there is nothing or it is not known (the class shows which)."""
     safe_to_bootstrap: bool = False
-    """The flag in grastate.dat, only where uuid and seqno stand beside it (a hint, never a proof)."""
+    """The flag in grastate.dat, only if uuid and seqno stand beside it (a hint, never a proof)."""
     detail: str = ""
-    """One clause for humans: the sign that decided the class."""
+    """One clause for humans: what decided the class."""
     transfer_may_be_complete: bool = False
     """Only with SST_INTERRUPTED: the transfer may have ended, and commits may have followed it up to the position."""
     view: View | None = None
-    """The last Primary view of its server; None after a stop in order, which removes it, and where there was none."""
+    """The last Primary view of its server; None after a stop in order, which removes it, or if there was none."""
     join_attempted: bool = False
-    """Only with a view: a join was begun since, and has come to nothing."""
+    """Only with a view: a join was begun since, and was abandoned."""

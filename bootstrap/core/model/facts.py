@@ -1,6 +1,6 @@
-"""What has been observed of a disk, a server and a peer; what is not known is a value of its own.
+"""What has been observed of a server and of the pods; what is not known is a value of its own.
 
-Pure values without behaviour beyond small questions about themselves.  Nothing here reads a file, a clock or a socket.
+Pure values that only answer small questions about themselves.  Nothing here reads a file, a clock or a socket.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Phase(StrEnum):
     FROZEN = "frozen"
     """No server, and none will be started before this agent has decided."""
     BOOTSTRAPPING = "bootstrapping"
-    """The permission to bootstrap has been taken; the server is not Primary yet."""
+    """A starter has taken the permission to bootstrap; the server is not Primary yet."""
     JOINING = "joining"
-    """The permission to join has been taken; the server does not answer yet."""
+    """A starter has taken the permission to join; the server does not answer yet."""
     RUNNING = "running"
     """A server is alive and answers."""
     UNKNOWN = "unknown"
-    """Something is alive on the volume and cannot be asked."""
+    """Something is alive on the volume and does not answer."""
 
 
 ABSENT = frozenset({Phase.STARTING, Phase.RECOVERING, Phase.FROZEN})
@@ -35,7 +35,7 @@ ABSENT = frozenset({Phase.STARTING, Phase.RECOVERING, Phase.FROZEN})
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a live server says of itself (`SHOW GLOBAL STATUS LIKE 'wsrep_%'`)."""
+    """What a live server reports of itself (`SHOW GLOBAL STATUS LIKE 'wsrep_%'`)."""
 
     cluster_status: str
     """`wsrep_cluster_status`: Primary, non-Primary or Disconnected."""
@@ -44,107 +44,107 @@ class Server:
     uuid: Uuid
     """`wsrep_cluster_state_uuid`."""
     last_committed: Seqno
-    """`wsrep_last_committed`; -1 when the server does not know."""
+    """`wsrep_last_committed`; -1 if the server does not know it."""
     size: int
     """`wsrep_cluster_size`."""
     view: View | None = None
-    """The last Primary view that it has written, where it is outside of one now."""
+    """The last Primary view that it has written, if it is non-Primary now."""
 
     @property
     def position(self) -> Position | None:
-        """What it has committed, as far as it knows that itself."""
+        """What it has committed; None if it does not know that itself."""
         known = self.uuid != NIL_UUID and self.last_committed != UNKNOWN_SEQNO
         return Position(self.uuid, self.last_committed) if known else None
 
     @property
     def has_complete_data(self) -> bool:
-        """Whether its data are whole, as a Synced member's or a donor's are."""
+        """Whether its data are complete, as a Synced member's or a donor's are."""
         return self.local_state in ("Synced", "Donor/Desynced")
 
     @property
     def is_primary(self) -> bool:
-        """Whether it is in a Primary Component with a history that has a name."""
+        """Whether it is in a Primary Component whose history has a uuid."""
         return self.cluster_status == "Primary" and self.uuid != NIL_UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The durable word of a pod: nobody but this winner, in this life of its agent, may bootstrap."""
+    """The durable statement of a pod: only this candidate, in this run of its agent, may bootstrap."""
 
     term: int
     """Rises with every attempt; a Primary Component carries the term of its bootstrap as its epoch."""
     candidate: Ordinal
     """The ordinal that may bootstrap."""
     boot_id: Token
-    """The life of the winner's agent that asked."""
+    """The run of the candidate's agent that asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Where an operator's word began a new history."""
+    """Where an override began a new history."""
 
     parent: UuidOrNone
-    """The history that it was forked from; empty where that has no name, as of adopted data."""
+    """The history that it was forked from; empty if that has no uuid, as with adopted data."""
     seqno: Seqno
     """The last write set of the parent that the new history contains."""
     epoch: int
     """The term in which the new history's first Primary Component was bootstrapped."""
     uuid: UuidOrNone = ""
-    """The new history; empty until its server has told it."""
+    """The new history; empty until its server has reported it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """An operator's word: this pod starts a new history from its data, without those that nobody heard."""
+    """A human's order: this pod starts a new history from its data, without the unreachable pods."""
 
     epoch: int
-    """The term that it is for; it lives no longer than this pod's candidacy in that term."""
+    """The term that it is for; it ends with this pod's candidacy in that term."""
     base: Position | None
-    """What this pod's disk holds: the new history's start; None where adopted data have no position."""
+    """What this pod's disk holds, the new history's start; None if adopted data have no position."""
     unreachable: frozenset[Ordinal] = frozenset()
     """The ordinals that did not answer: what only they hold is given up."""
     accepted_ahead: frozenset[Ordinal] = frozenset()
-    """The ordinals that answered and may hold more: given up by name."""
+    """The ordinals that answered and may hold more: what only they hold is given up, too."""
     adopt: bool = False
     """The data ran without this toolkit: accounts must be made in them first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """What one agent says of its own pod."""
+    """What one agent reports of its own pod."""
 
     pod: PodName
     """The pod's name."""
     ordinal: Ordinal
     """Its ordinal in the StatefulSet."""
     boot_id: Token
-    """Random for each life of the agent."""
+    """Random for each run of the agent."""
     volume_id: Token
     """Random for each volume; a replaced volume has another one."""
     phase: Phase
     """What the pod is doing."""
     disk: Disk | None = None
-    """What was found on the datadir; None while a server runs or before it was read."""
+    """What was found on the datadir; None while a server runs, or before the datadir was read."""
     server: Server | None = None
-    """What the live server says; None when there is none or it does not answer."""
+    """What the live server reports; None if there is none or it does not answer."""
     joining: bool = False
-    """A join was permitted under a live Primary Component that held all this disk held, and has not ended yet."""
+    """A join was permitted, and has not ended yet; the live Primary Component held everything that this disk held."""
     was_synced: bool = False
     """This volume has been a Synced member of a cluster."""
     epoch: int = 0
     """The term of the Primary Component that this volume was last a Synced member of; 0 = none yet."""
     abandoned_term: int = 0
-    """The highest term under which this life of the agent will not bootstrap (any more)."""
+    """The highest term under which this run of the agent will not bootstrap (any more)."""
     promise: Promise | None = None
     """The promise that binds this pod now."""
     expected: frozenset[Ordinal] = frozenset()
-    """The ordinals that this pod expects by its own knowledge; what it heard from others is not repeated."""
+    """The ordinals that this pod expects by its own knowledge; what others have reported is not repeated."""
     volumes: tuple[tuple[Ordinal, Token], ...] = ()
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
     lineage: tuple[Fork, ...] = ()
-    """The forks that led to the history on this disk, the oldest first, and to one that it was let join since."""
+    """The forks that led to the history on this disk, the oldest first, and to one that it may have joined since."""
     override: Override | None = None
-    """The operator's word under which this pod stands for election."""
+    """The override under which this pod is the candidate."""
     view_checkpoint: ViewCheckpoint | None = None
     """How far this volume had certainly come in the newest view that it was seen in."""
     has_foreign_members: bool = False
@@ -163,12 +163,12 @@ class PodState:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A peer of which nothing is known."""
+    """A peer that has not answered, or not with a valid answer."""
 
     reason: str
     """Why not, for humans: silence, refused, a wrong key, another version."""
     cure: str = ""
-    """What to look at, where the reason tells it; the same for all peers with this reason."""
+    """What to look at, if the reason shows it; the same for all peers with this reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,29 +178,29 @@ class Facts:
     own: PodState
     """This pod."""
     peers: dict[int, PodState | Unknown]
-    """The other expected ordinals; an ordinal that is not in here is unknown."""
+    """The other expected ordinals; an ordinal that is not in it is unknown."""
     min_epoch: int = 0
-    """Data of an older epoch than this bootstrap nothing (MIN_EPOCH)."""
+    """Data of an older epoch than this do not start a cluster (MIN_EPOCH)."""
     last_one_out: bool = False
-    """Whether a pod that stopped as the only member may start without hearing from the others (proof P2)."""
+    """Whether a pod that stopped as the only member may start without the others' answers (`last-one-out`)."""
     waited_for_quorum_loss: bool = False
-    """Whether a Primary Component that should have lost its quorum has been waited for long enough."""
+    """Whether this pod has waited long enough for a Primary Component to notice that it has lost its quorum."""
 
     @property
     def expected(self) -> frozenset[int]:
-        """The ordinals that must be heard: those that anybody who answered expects, and those asked."""
-        known = [self.own, *self.answers]
-        return frozenset({r.ordinal for r in known} | self.peers.keys()).union(*(r.expected for r in known))
+        """The ordinals that must answer: those that have been asked, and those that any pod that answered expects."""
+        known = self.states
+        return frozenset({pod.ordinal for pod in known} | self.peers.keys()).union(*(pod.expected for pod in known))
 
     @property
     def answers(self) -> list[PodState]:
         """The peers that answered, by ordinal."""
-        return [r for _, r in sorted(self.peers.items()) if isinstance(r, PodState)]
+        return [peer for _, peer in sorted(self.peers.items()) if isinstance(peer, PodState)]
 
     @property
     def states(self) -> list[PodState]:
         """This pod and the peers that answered, by ordinal."""
-        return sorted([self.own, *self.answers], key=lambda r: r.ordinal)
+        return sorted([self.own, *self.answers], key=lambda pod: pod.ordinal)
 
     def peer(self, ordinal: int) -> PodState | Unknown:
         """What is known of an ordinal."""

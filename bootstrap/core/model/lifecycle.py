@@ -1,7 +1,7 @@
-"""The life of one pod as its agent follows it: who holds the volume's lock, what was reported, what was permitted.
+"""The life of one pod as its agent follows it: what holds the volume's lock, what was reported, what was permitted.
 
-A pure value with its transitions.  What matters most is that `FROZEN` is never claimed on a guess: a lock that is held
-by something that did not report, or a report from before a server ran, leads to `UNKNOWN` or `STARTING`.
+A pure value with its transitions.  What matters most is that `FROZEN` is never a guess: a lock that is held by
+something that did not report, or a report from before a server ran, leads to `UNKNOWN` or `STARTING`.
 """
 
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ class Lifecycle:
     starter: bool = False
     """A starter is connected; it holds the volume's lock and starts nothing without a permission."""
     held: bool = True
-    """Something holds the volume's lock; until it was probed, that must be assumed."""
+    """Something holds the volume's lock; that must be assumed until the lock has been probed."""
     disk: Disk | None = None
-    """The report on the datadir, valid until something else gets to write to it."""
+    """The report on the datadir, valid until something else may write to it."""
     fingerprint: str = ""
     """The datadir's fingerprint when it was reported."""
     taken: Action | None = None
@@ -35,9 +35,9 @@ class Lifecycle:
     term: int = 0
     """The term of a taken permission to bootstrap."""
     server: Server | None = None
-    """What the live server says."""
+    """What the live server reports."""
     abandoned_term: int = 0
-    """The highest term that this life of the agent will not bootstrap under (any more)."""
+    """The highest term under which this run of the agent will not bootstrap (any more)."""
 
     @property
     def phase(self) -> Phase:
@@ -53,7 +53,7 @@ class Lifecycle:
         return Phase.FROZEN if self.disk else Phase.STARTING
 
     def arrived(self) -> "Lifecycle":
-        """A starter has connected, with the lock in its hands: whatever ran before has ended."""
+        """A starter has connected, and holds the lock: what ran before has ended."""
         return replace(self._after_server(), starter=True, held=True)
 
     def reported(self, disk: Disk, fingerprint: str) -> "Lifecycle":
@@ -61,30 +61,30 @@ class Lifecycle:
         return replace(self, disk=disk, fingerprint=fingerprint)
 
     def took(self, action: Action, term: int = 0) -> "Lifecycle":
-        """The starter has taken its permission and is about to execute the server; the report ends with that."""
+        """The starter has taken its permission and is about to execute the server; the report is void now."""
         return replace(self, taken=action, term=term, disk=None, fingerprint="")
 
     def left(self, *, held: bool) -> "Lifecycle":
-        """The starter's connection has ended; `held` says whether the lock outlived it."""
+        """The starter's connection has ended; `held`: the lock is still held."""
         return replace(self, starter=False).observed(held=held, server=None)
 
     def observed(self, *, held: bool, server: Server | None) -> "Lifecycle":
-        """The lock was probed and, if it is held, the server asked."""
+        """The lock was probed and, if it is held, the server was asked."""
         if self.starter:
             return self
         if not held:
             return replace(self._after_server(), held=False)
         if self.taken is None:
-            # Something that never reported lives on the volume: what was read before means nothing any more.
+            # Something that never reported lives on the volume: what was read before is no longer valid.
             return replace(self, held=True, server=server, disk=None, fingerprint="")
         return replace(self, held=True, server=server)
 
     def abandon(self, term: int) -> "Lifecycle":
-        """Give a term up: this life of the agent will not bootstrap under it."""
+        """Give a term up: this run of the agent will not bootstrap under it."""
         return replace(self, abandoned_term=max(self.abandoned_term, term))
 
     def _after_server(self) -> "Lifecycle":
-        """The lock is free or in a starter's hands: a taken permission is over, and so is its term."""
+        """The lock is free or held by a starter: a taken permission is over, and so is its term."""
         if self.taken is None:
             return replace(self, server=None)
         return replace(self, server=None, taken=None, term=0, disk=None, fingerprint="").abandon(self.term)

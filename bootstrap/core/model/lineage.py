@@ -1,8 +1,8 @@
-"""Which history contains which: the forks that operators have made by their word.  Pure.
+"""Which history contains which: the forks that overrides have made.  Pure.
 
-A forced start gives the data a new uuid, because Galera lets a node that is ahead join in silence under the same one.
-What connects the new history with the old one is a fork: it contains the old one up to the fork's seqno, whatever its
-own numbers are, and nothing after it.  Every member of a history carries the forks that led to it.
+A forced start gives the data a new uuid, because Galera lets a node that is ahead join silently under the same one.
+A fork connects the new history with the old one: the new history contains the old one up to the fork's seqno, whatever
+its own numbers are, and nothing after it.  Every member of a history carries the forks that led to it.
 """
 
 from collections.abc import Iterable
@@ -16,29 +16,29 @@ Forks = tuple[Fork, ...]
 
 
 def ancestry(forks: Iterable[Fork], uuid: str) -> Forks:
-    """The forks that led to this history, the oldest first; two stories of one history's origin are none."""
+    """The forks that led to this history, the oldest first; two different origins of one history count as none."""
     origins: dict[str, Fork | None] = {}
     for fork in forks:
         if fork.uuid:
             origins[fork.uuid] = fork if origins.get(fork.uuid, fork) == fork else None
     chain: list[Fork] = []
-    while (origin := origins.pop(uuid, None)) is not None:  # popped: a circle ends where it began
+    while (origin := origins.pop(uuid, None)) is not None:  # pop: a circle ends where it began
         chain.insert(0, origin)
         uuid = origin.parent
     return tuple(chain)
 
 
 def reach(forks: Iterable[Fork], now: Position, uuid: str) -> int | None:
-    """Up to which seqno of the history `uuid` everything is contained at `now`; None = nothing says that any is."""
+    """The seqno up to which the history `uuid` is contained at `now`; None = nothing shows that any of it is."""
     if now.uuid == uuid:
         return now.seqno
     limits = {fork.parent: fork.seqno for fork in ancestry(forks, now.uuid)}
     return limits.get(uuid)
 
 
-def forks_known_to(records: Iterable[PodState]) -> Forks:
-    """What all of these tell: a joiner that was killed before its journal was written does not know its origin."""
-    return tuple(fork for record in records for fork in record.lineage)
+def forks_known_to(pods: Iterable[PodState]) -> Forks:
+    """The forks that any of these pods reports: a joiner that was killed early does not know its own origin."""
+    return tuple(fork for pod in pods for fork in pod.lineage)
 
 
 def contains(forks: Iterable[Fork], now: Position, other: Position) -> bool:
@@ -52,28 +52,28 @@ def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
     return reach(forks, now, other.uuid) is not None
 
 
-def leading_history(records: Iterable[PodState]) -> str | None:
-    """The one history that supersedes all others on these candidates' disks; None when there is none such."""
-    holders = [(record, position) for record in records if (position := bootstrap_position(record))]
-    told = forks_known_to(record for record, _ in holders)
-    leaders = {now.uuid for _, now in holders if all(supersedes(told, now, other) for _, other in holders)}
+def leading_history(pods: Iterable[PodState]) -> str | None:
+    """The one history that supersedes all others on the startable disks of these pods; None if there is none."""
+    holders = [(pod, position) for pod in pods if (position := bootstrap_position(pod))]
+    forks = forks_known_to(pod for pod, _ in holders)
+    leaders = {now.uuid for _, now in holders if all(supersedes(forks, now, other) for _, other in holders)}
     return leaders.pop() if len(leaders) == 1 else None
 
 
-def most_advanced(records: Iterable[PodState]) -> PodState:
-    """The candidate of the leading history with the highest seqno; at least one must exist.
+def most_advanced(pods: Iterable[PodState]) -> PodState:
+    """The pod of the leading history with the highest seqno; at least one must exist.
 
-    Ties by class, by the flag in grastate.dat, which is no more than a hint, by ordinal (R14, R26).
+    Ties are broken by class, then by the flag in grastate.dat, which is only a hint, then by ordinal (R14, R26).
     """
-    records = list(records)
+    pods = list(pods)
 
-    def rank(record: PodState) -> tuple[int, int, bool, int]:
-        disk, position = disk_of(record), bootstrap_position(record)
+    def rank(pod: PodState) -> tuple[int, int, bool, int]:
+        disk, position = disk_of(pod), bootstrap_position(pod)
         seqno = position.seqno if position else UNKNOWN_SEQNO
-        return (-seqno, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, record.ordinal)
+        return (-seqno, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, pod.ordinal)
 
-    uuid = leading_history(records)
-    return min((r for r in records if (p := bootstrap_position(r)) and p.uuid == uuid), key=rank)
+    uuid = leading_history(pods)
+    return min((pod for pod in pods if (p := bootstrap_position(pod)) and p.uuid == uuid), key=rank)
 
 
 def pending_fork(forks: Forks) -> Fork | None:
@@ -82,5 +82,5 @@ def pending_fork(forks: Forks) -> Fork | None:
 
 
 def resolve_pending(forks: Forks, uuid: str) -> Forks:
-    """The forks once the data turn out to be of this history: a pending fork has happened, or has come to nothing."""
+    """The forks once the data are known to be of this history: a pending fork has begun it, or has never happened."""
     return tuple(replace(f, uuid=f.uuid or uuid) for f in forks if f.uuid or f.parent != uuid)

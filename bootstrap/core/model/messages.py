@@ -1,4 +1,4 @@
-"""The messages of an election: a request for a promise, and a refusal."""
+"""The messages of an election: a request for a promise, a refusal, and the reply."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from bootstrap.core.model.shapes import Token
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """A pod asks another one to promise."""
+    """A candidate asks another pod for a promise."""
 
     promise: Promise
     """What is asked for."""
     candidate: PodState
-    """The asking pod, as it knows itself."""
+    """The candidate's own state."""
     boot_id: Token
-    """The life of the asked agent that the asking pod decided by."""
+    """The run of the asked agent on which the candidate has based its decision."""
     disk: Disk
-    """The asked pod's disk, as the asking pod decided by."""
+    """The asked pod's disk on which the candidate has based its decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Refusal:
     """Why a promise is not given."""
 
     reason: str
-    """One line for the log of the asking pod."""
+    """One line for the candidate's log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""What one pod's record says by itself: what its disk stands for, whether it is frozen, outside, or Primary.
+"""Questions about one pod: what its disk may start with, whether it is frozen, non-Primary, or Primary.
 
-Pure questions that the rules (`decide`), the promise (`promise`) and the operator's word (`word`) share.
+Pure; the rules (`decide`), the promise (`election`) and the override (`override`) share them.
 """
 
 from collections.abc import Iterable
@@ -23,39 +23,39 @@ BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})
 """The classes that hold no usable data; what was there before, if anything, is gone."""
 
 
-def disk_of(record: PodState) -> Disk:
-    """The disk of a record, as UNKNOWN where it was not read."""
-    return record.disk or Disk(DataClass.UNKNOWN)
+def disk_of(pod: PodState) -> Disk:
+    """The disk of this pod; of the class UNKNOWN if it was not read."""
+    return pod.disk or Disk(DataClass.UNKNOWN)
 
 
-def bootstrap_position(record: PodState) -> Position | None:
+def bootstrap_position(pod: PodState) -> Position | None:
     """The position with which this pod may start the cluster, if it may (R23: never after an interrupted SST)."""
-    disk = disk_of(record)
+    disk = disk_of(pod)
     return disk.position if disk.data_class in STARTABLE else None
 
 
-def position_to_keep(record: PodState) -> Position | None:
-    """The position that this disk must not lose: a candidate's, or that of a transfer that may have ended."""
-    return disk_of(record).position if may_hold_complete_transfer(record) else bootstrap_position(record)
+def position_to_keep(pod: PodState) -> Position | None:
+    """The position that this disk must not lose: that of a startable disk, or of a transfer that may have ended."""
+    return disk_of(pod).position if may_hold_complete_transfer(pod) else bootstrap_position(pod)
 
 
-def may_hold_complete_transfer(record: PodState) -> bool:
+def may_hold_complete_transfer(pod: PodState) -> bool:
     """Whether a state transfer here may have ended, with commits after it."""
-    return disk_of(record).transfer_may_be_complete
+    return disk_of(pod).transfer_may_be_complete
 
 
-def is_non_primary(record: PodState) -> bool:
-    """Whether a live server says that it is outside a Primary Component."""
-    return record.phase is Phase.RUNNING and record.server is not None and not record.server.is_primary
+def is_non_primary(pod: PodState) -> bool:
+    """Whether a live server reports that it is not in a Primary Component."""
+    return pod.phase is Phase.RUNNING and pod.server is not None and not pod.server.is_primary
 
 
-def is_frozen(record: PodState) -> bool:
+def is_frozen(pod: PodState) -> bool:
     """Whether this pod is frozen with a position that counts."""
-    return why_not_counted(record) is None
+    return why_not_counted(pod) is None
 
 
 def why_not_counted(peer: PodState | Unknown) -> str | None:
-    """Say why this peer keeps proof P3 from holding, or None when it does not; whoever works answers so (R42)."""
+    """Why this peer does not count for `all-heard`; None = it does.  A busy agent answers with its phase (R42)."""
     if isinstance(peer, Unknown):
         return f"unknown: {peer.reason}"
     if peer.server is not None and peer.phase is Phase.RUNNING:
@@ -68,31 +68,33 @@ def why_not_counted(peer: PodState | Unknown) -> str | None:
 
 
 def primaries(facts: Facts) -> dict[int, Server]:
-    """The peers that live in a Primary Component."""
-    return {r.ordinal: server for r in facts.answers if (server := r.primary_server)}
+    """The servers of the peers that are in a Primary Component."""
+    return {peer.ordinal: server for peer in facts.answers if (server := peer.primary_server)}
 
 
-def replaced(facts: Facts) -> frozenset[int]:
-    """The ordinals of which anybody remembers another volume than the one that answers."""
-    volumes = {r.ordinal: r.volume_id for r in facts.states}
-    return frozenset(o for r in facts.states for o, volume in r.volumes if volumes.get(o, volume) != volume)
+def pods_with_replaced_volume(facts: Facts) -> frozenset[int]:
+    """The ordinals of which any pod remembers another volume than the one that is there now."""
+    volumes = {pod.ordinal: pod.volume_id for pod in facts.states}
+    return frozenset(o for pod in facts.states for o, volume in pod.volumes if volumes.get(o, volume) != volume)
 
 
-def epoch_of(record: PodState, records: Iterable[PodState]) -> int:
-    """The epoch of the data on this disk, as far as these records tell.
+def epoch_of(pod: PodState, pods: Iterable[PodState]) -> int:
+    """The epoch of the data on this disk, as far as these pods know it.
 
-    The journal of a joiner that was killed before it was seen Synced knows an older one than it was let join.
+    If a joiner was killed before it was seen Synced, its journal has an older epoch than that of the cluster it joined.
     """
-    mine = bootstrap_position(record)
+    mine = bootstrap_position(pod)
     known = [
-        r.epoch for r in records if record.joining and mine and (c := bootstrap_position(r)) and c.uuid == mine.uuid
+        other.epoch
+        for other in pods
+        if pod.joining and mine and (theirs := bootstrap_position(other)) and theirs.uuid == mine.uuid
     ]
-    return max([record.epoch, *known])
+    return max([pod.epoch, *known])
 
 
-def position_text(record: PodState) -> str:
+def position_text(pod: PodState) -> str:
     """The position of a disk for humans."""
-    return str(disk_of(record).position or "its position is unknown")
+    return str(disk_of(pod).position or "its position is unknown")
 
 
 def pod_name(facts: Facts, ordinal: int) -> str:

@@ -1,4 +1,4 @@
-"""Shapes of numbers and texts that come from elsewhere: `codec` checks them, for type checkers they are int and str.
+"""Shapes of numbers and texts that come from outside: `codec` checks them; to type checkers they are int and str.
 
 ordinal: Ordinal        # an int from 0 to 999
 uuid: Uuid              # a str of 36 characters
@@ -11,7 +11,7 @@ from typing import Annotated
 INT64_MAX = 2**63 - 1
 
 MAX_ORDINAL = 999
-"""No StatefulSet of databases is larger; a pod that claims more would make all others wait for it forever."""
+"""No StatefulSet of databases is larger; a higher ordinal in a message would make all pods wait for it forever."""
 
 MAX_TEXT = 1024
 """Characters of a text without a shape of its own."""
@@ -38,7 +38,7 @@ class Unbounded:
 
 
 Count = Annotated[int, Range(0, INT64_MAX)]
-"""What a plain `int` field means, too: terms, epochs, sizes."""
+"""A plain `int` field has the same bounds: terms, epochs, sizes."""
 
 Ordinal = Annotated[int, Range(0, MAX_ORDINAL)]
 """The ordinal of a pod in its StatefulSet."""

@@ -1,1 +1,1 @@
-"""Pure: what the kubelet, Prometheus and humans are told; no decision reads any of it."""
+"""Pure: what the kubelet, Prometheus and humans see; no decision reads any of it."""

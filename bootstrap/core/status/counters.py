@@ -1,6 +1,6 @@
 """Since when and how often: what an agent counts for humans and for Prometheus.
 
-Pure: one value, replaced at each round.  Times are those of a monotonic clock, in seconds; no decision looks at any.
+Pure: one value, replaced in each round.  Times are those of a monotonic clock, in seconds; no decision looks at them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,64 +12,64 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """The counts of one life of an agent."""
+    """The counts of one run of an agent."""
 
     kind: str = "wait"
-    """What the last round came to, in one word."""
+    """The last decision, in one word."""
     rule: str = "start"
     """The rule that decided."""
     since: float = 0.0
-    """When this rule began to decide so, without another one in between."""
+    """When this rule began to decide so, without another decision in between."""
     decisions: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """(kind, rule) -> how often a round has come to it when the one before had not."""
+    """(kind, rule) -> how often the decision has changed to it."""
     awaited: Mapping[int, float] = field(default_factory=dict)
     """Ordinal -> since when this pod waits for it."""
     silent: Mapping[int, float] = field(default_factory=dict)
     """Ordinal -> since when it does not answer."""
     asked: Mapping[int, int] = field(default_factory=dict)
-    """Ordinal -> how often its agent was asked for a record."""
+    """Ordinal -> how often its agent was asked for its state."""
     failures: Mapping[int, int] = field(default_factory=dict)
-    """Ordinal -> how often nothing came that counts."""
+    """Ordinal -> how often there was no valid answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round of the agent came to."""
+    """The result of one round of the agent."""
 
     now: float
     """When it ended."""
     kind: str
-    """Its verdict in one word."""
+    """Its decision in one word."""
     rule: str
     """The rule that decided."""
     awaited: frozenset[int]
-    """Who is waited for."""
-    heard: Mapping[int, bool]
-    """Ordinal of each pod that was asked -> whether its answer counts."""
+    """The ordinals that this pod waits for."""
+    answered: Mapping[int, bool]
+    """Ordinal of each pod that was asked -> whether its answer was valid."""
 
 
-def add_round(tally: Counters, this: Round) -> Counters:
-    """The counts after one more round."""
-    same = (this.kind, this.rule) == (tally.kind, tally.rule) and tally.decisions
+def add_round(counters: Counters, this: Round) -> Counters:
+    """Count one more round."""
+    same = (this.kind, this.rule) == (counters.kind, counters.rule) and counters.decisions
     return Counters(
         kind=this.kind,
         rule=this.rule,
-        since=tally.since if same else this.now,
-        decisions=tally.decisions if same else _more(tally.decisions, [(this.kind, this.rule)]),
-        awaited=_carried(tally.awaited, this.awaited, this.now),
-        silent=_carried(tally.silent, (o for o, heard in this.heard.items() if not heard), this.now),
-        asked=_more(tally.asked, this.heard),
-        failures=_more(tally.failures, (o for o, heard in this.heard.items() if not heard)),
+        since=counters.since if same else this.now,
+        decisions=counters.decisions if same else _more(counters.decisions, [(this.kind, this.rule)]),
+        awaited=_carried(counters.awaited, this.awaited, this.now),
+        silent=_carried(counters.silent, (o for o, valid in this.answered.items() if not valid), this.now),
+        asked=_more(counters.asked, this.answered),
+        failures=_more(counters.failures, (o for o, valid in this.answered.items() if not valid)),
     )
 
 
-def restrict_to(tally: Counters, expected: Iterable[int]) -> Counters:
-    """Without those who are expected no longer: a set that was scaled leaves no series behind."""
+def restrict_to(counters: Counters, expected: Iterable[int]) -> Counters:
+    """Drop the counts of pods that are no longer expected: a set that was scaled down leaves no series behind."""
     known = frozenset(expected)
     return replace(
-        tally,
-        asked={o: n for o, n in tally.asked.items() if o in known},
-        failures={o: n for o, n in tally.failures.items() if o in known},
+        counters,
+        asked={o: n for o, n in counters.asked.items() if o in known},
+        failures={o: n for o, n in counters.failures.items() if o in known},
     )
 
 

@@ -1,6 +1,6 @@
 """What has happened on this pod, one event a line: a bounded list, and its form on disk.
 
-Pure.  For humans and their tools only: no decision ever looks at an event, and a log that is lost loses nothing else.
+Pure.  For humans and their tools only: no decision ever looks at an event, and if the log is lost, nothing else is.
 Events of rare kinds are not pushed out by those that a flapping network makes by the hundred.
 """
 
@@ -13,33 +13,32 @@ from bootstrap.core.model.text import one_line
 VERSION = 1
 
 SCHEMA = "galera-bootstrap/events/v1"
-"""Of the log as the command tells it."""
+"""The schema of the log as the command prints it."""
 
 KEPT = 200
-"""Events kept of the frequent kinds, all together."""
+"""How many events of all frequent kinds together are kept."""
 
 KEPT_RARE = 30
-"""Events kept of each rare kind: a server that dies at every start must not push an operator's word out."""
-
+"""How many events of each rare kind are kept: a server that dies at every start must not push an override out."""
 
 FREQUENT = frozenset({"decision", "phase", "peer", "server", "promise"})
 """The kinds that can come by the hundred."""
 
 KINDS = {
-    "agent": "an agent has begun its life",
+    "agent": "an agent has started",
     "phase": "what the pod does has changed",
-    "decision": "another rule decides, or it decides otherwise",
-    "hold": "the same, and a human must act",
-    "promise": "a promise was made or given up",
+    "decision": "another rule decides, or the rule decides differently",
+    "hold": "the decision is to hold: a human must act",
+    "promise": "a promise was made, was given up, or no longer binds",
     "join": "the permission to join was taken",
     "bootstrap": "the permission to bootstrap was taken",
-    "server": "what the server says of itself has changed",
-    "stop": "the agent has told a server to stop that could commit nothing any more",
-    "override": "a human has decided something, or such a decision has taken effect",
-    "peer": "a peer answers again, or no longer",
-    "lost": "events could not be kept",
+    "server": "the state that the server reports has changed",
+    "stop": "the agent has ordered a server to stop that could not commit any more",
+    "override": "an override was given, or was carried out",
+    "peer": "a peer answers again, or no longer answers",
+    "lost": "the earlier events could not be read",
 }
-"""Kind -> what it tells."""
+"""Kind -> what has happened."""
 
 
 class LogInvalidError(ValueError):
@@ -48,20 +47,20 @@ class LogInvalidError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened."""
+    """Something that has happened."""
 
     n: int
     """Rises by one with every event of this volume: a gap shows what was pushed out."""
     time: str
-    """UTC, RFC 3339, by the machine's clock of then; the order is that of `n`."""
+    """UTC, RFC 3339, by the machine's clock at that moment; the order is that of `n`."""
     kind: str
     """One of KINDS."""
     text: str
-    """What, and why."""
+    """What has happened, and why."""
 
 
-def bounded(log: Iterable[Event]) -> tuple[Event, ...]:
-    """The newest ones of each sort, in their order."""
+def keep_newest(log: Iterable[Event]) -> tuple[Event, ...]:
+    """The newest events of the frequent kinds and of each rare kind, in their order."""
     events = sorted(log, key=lambda event: event.n)
     rare = KINDS.keys() - FREQUENT
     kept = [event for event in events if event.kind not in rare][-KEPT:]
@@ -71,24 +70,24 @@ def bounded(log: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def dump(log: Iterable[Event]) -> bytes:
-    """The log as it stands on the disk: JSON, an event a line."""
+    """The log as it is on the disk: JSON, an event a line."""
     lines = ",\n".join(json.dumps(asdict(event), ensure_ascii=False) for event in log)
     return f'{{"version": {VERSION}, "events": [\n{lines}\n]}}\n'.encode()
 
 
 def load(raw: bytes) -> tuple[Event, ...]:
-    """Read a log; raises LogInvalidError for what is none."""
+    """Read a log; raises LogInvalidError if the text is not one."""
     try:
-        told = json.loads(raw)
-        if told["version"] != VERSION:
-            raise LogInvalidError(f"version {told['version']!r}")
-        return bounded(_event(one) for one in told["events"])
+        document = json.loads(raw)
+        if document["version"] != VERSION:
+            raise LogInvalidError(f"version {document['version']!r}")
+        return keep_newest(_event(one) for one in document["events"])
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise LogInvalidError(str(exc)) from exc
 
 
-def _event(told: dict[str, object]) -> Event:
-    n, time, kind, text = (told[key] for key in ("n", "time", "kind", "text"))
+def _event(value: dict[str, object]) -> Event:
+    n, time, kind, text = (value[key] for key in ("n", "time", "kind", "text"))
     if type(n) is not int or not isinstance(time, str) or not isinstance(kind, str) or not isinstance(text, str):
         raise LogInvalidError("an event of the wrong shape")
     return Event(n, one_line(time), one_line(kind), one_line(text))

@@ -1,92 +1,91 @@
-"""What Prometheus is told of a pod; docs/metrics.md has each one with its unit.
+"""The metrics of a pod for Prometheus; docs/metrics.md has each one with its unit.
 
-Pure.  What is not known has no sample, rather than 0.  Without `details` nothing names a pod, a uuid or a position.
+Pure.  A value that is not known has no sample; it is not 0.  Without `details` there is no pod name, no uuid and no
+position.
 """
 
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.status.probes import Details, ProbeView, Readiness, find_readiness, is_alive
-from bootstrap.core.status.prometheus import Family, Labels, gauge, one_of, render
+from bootstrap.core.status.prometheus import Family, Labels, gauge, render, state_set
 
 PREFIX = "galera_bootstrap"
-"""What every metric's name begins with."""
+"""The prefix of every metric's name."""
 
 KINDS = ("none", "wait", "join", "bootstrap", "hold", "stop")
-"""What a decision may be told as; none = a server lives, there is nothing to decide."""
+"""The kinds of decision; none = a server lives, there is nothing to decide."""
 
 
 def metrics(view: ProbeView) -> str:
     """The metrics in Prometheus' text format."""
-    families = basic(view)
+    families = basic_metrics(view)
     if view.details is not None:
-        families += [*of_the_pod(view, view.details), *of_the_peers(view.details)]
+        families += [*pod_metrics(view, view.details), *peer_metrics(view.details)]
     return render(PREFIX, families)
 
 
-def basic(view: ProbeView) -> list[Family]:
-    """What whoever reaches the port may know."""
+def basic_metrics(view: ProbeView) -> list[Family]:
+    """The metrics that every client of the port may read."""
     server = view.server
     return [
-        gauge("live", "The agent's loop goes round.", is_alive(view)),
-        gauge("ready", "Clients may be sent to this server.", find_readiness(view) is Readiness.READY),
-        one_of(
+        gauge("live", "The agent's loop is running.", is_alive(view)),
+        gauge("ready", "Clients can be sent to this server.", find_readiness(view) is Readiness.READY),
+        state_set(
             "decision", "What the agent has decided; none while a server lives.", "kind", KINDS, view.result.metric_kind
         ),
-        gauge("server_answers", "The server tells its state.", server is not None),
+        gauge("server_answers", "The server reports its state.", server is not None),
         gauge("server_primary", "The server is in a Primary Component.", server.is_primary if server else None),
         gauge("server_synced", "The server is Synced.", server.local_state == "Synced" if server else None),
-        gauge("cluster_size", "Members of the server's component, as it says.", server.size if server else None),
+        gauge("cluster_size", "Members of the server's component, as it reports.", server.size if server else None),
     ]
 
 
-def of_the_pod(view: ProbeView, told: Details) -> list[Family]:
-    """What is known of the own pod."""
+def pod_metrics(view: ProbeView, details: Details) -> list[Family]:
+    """The metrics of the own pod."""
     disk, server = view.lifecycle.disk, view.server
     here = server.uuid if server else disk.position.uuid if disk and disk.position else ""
     seqno = server.last_committed if server else disk.position.seqno if disk and disk.position else -1
-    decisions = tuple(({"kind": k, "rule": r}, n) for (k, r), n in sorted(told.counters.decisions.items()))
+    decisions = tuple(({"kind": k, "rule": r}, n) for (k, r), n in sorted(details.counters.decisions.items()))
     return [
-        _info("build_info", "The agent's version.", {"version": told.version}),
-        one_of("phase", "What the pod is doing.", "phase", Phase, view.lifecycle.phase),
-        one_of(
-            "datadir_class", "What was found on the datadir.", "class", DataClass, disk.data_class if disk else None
-        ),
-        _info("cluster_info", "The history that the server, or else the datadir, is of.", {"uuid": here}),
-        gauge("position_seqno", "How far in that history.", seqno if seqno >= 0 else None),
+        _info("build_info", "The agent's version.", {"version": details.version}),
+        state_set("phase", "What the pod is doing.", "phase", Phase, view.lifecycle.phase),
+        state_set("datadir_class", "The class of the datadir.", "class", DataClass, disk.data_class if disk else None),
+        _info("cluster_info", "The history of the server, or of the datadir if no server answers.", {"uuid": here}),
+        gauge("position_seqno", "The last write set in that history.", seqno if seqno >= 0 else None),
         gauge("epoch", "Term of the Primary Component that this volume was last a member of.", view.epoch),
-        gauge("term", "The highest term that this pod has promised.", told.term),
-        gauge("promised", "A promise binds this pod now.", told.is_promised),
-        gauge("journal_usable", "The volume's journal can be read and written.", not told.has_journal_error),
-        _info("decision_info", "What the agent has decided, by which rule.", _decision(told)),
-        gauge("decision_seconds", "For how long it has been deciding so.", told.now - told.counters.since),
-        Family("decisions_total", "How often the decision has become this one.", decisions, "counter"),
-        gauge("join_written_bytes", "What came to the datadir since a join was permitted.", told.bytes_received),
+        gauge("term", "The highest term that this pod has promised.", details.term),
+        gauge("promised", "A promise binds this pod now.", details.is_promised),
+        gauge("journal_usable", "The volume's journal can be read and written.", not details.has_journal_error),
+        _info("decision_info", "What the agent has decided, and by which rule.", _decision(details)),
+        gauge("decision_seconds", "Seconds that this has been the decision.", details.now - details.counters.since),
+        Family("decisions_total", "How often the decision has changed to this one.", decisions, "counter"),
+        gauge("join_written_bytes", "Bytes written to the datadir since a join was permitted.", details.bytes_received),
     ]
 
 
-def of_the_peers(told: Details) -> list[Family]:
-    """What is known of the others, by their names."""
-    tally, asked = told.counters, sorted(told.counters.asked)
+def peer_metrics(details: Details) -> list[Family]:
+    """The metrics of the other pods, by their names."""
+    counters, asked = details.counters, sorted(details.counters.asked)
 
     def name(ordinal: int) -> str:
-        return f"{told.set_name}-{ordinal}"
+        return f"{details.set_name}-{ordinal}"
 
-    up = tuple(({"peer": name(o)}, float(o not in tally.silent)) for o in asked)
-    failures = tuple(({"peer": name(o)}, tally.failures.get(o, 0)) for o in asked)
-    requests = tuple(({"peer": name(o)}, tally.asked[o]) for o in asked)
-    waits = tuple(({"peer": name(o)}, told.now - moment) for o, moment in sorted(tally.awaited.items()))
+    up = tuple(({"peer": name(o)}, float(o not in counters.silent)) for o in asked)
+    failures = tuple(({"peer": name(o)}, counters.failures.get(o, 0)) for o in asked)
+    requests = tuple(({"peer": name(o)}, counters.asked[o]) for o in asked)
+    waits = tuple(({"peer": name(o)}, details.now - moment) for o, moment in sorted(counters.awaited.items()))
     return [
-        Family("exchange_up", "The peer's agent answered the last question.", up),
+        Family("exchange_up", "The peer's agent gave a valid answer to the last question.", up),
         Family("exchange_requests_total", "Questions to the peer's agent.", requests, "counter"),
-        Family("exchange_failures_total", "Those without an answer that counts.", failures, "counter"),
-        Family("waiting_seconds", "For how long this pod has been waiting for that peer.", waits),
+        Family("exchange_failures_total", "Questions to the peer's agent without a valid answer.", failures, "counter"),
+        Family("waiting_seconds", "Seconds for which this pod has been waiting for that peer.", waits),
     ]
 
 
-def _decision(told: Details) -> Labels:
-    return {"kind": told.counters.kind, "rule": told.counters.rule}
+def _decision(details: Details) -> Labels:
+    return {"kind": details.counters.kind, "rule": details.counters.rule}
 
 
 def _info(name: str, about: str, labels: Labels) -> Family:
-    """Words as labels of a 1; empty where a word is not known."""
+    """Texts as labels of a sample with the value 1; no sample if a text is not known."""
     return Family(name, about, ((labels, 1.0),) if all(labels.values()) else ())

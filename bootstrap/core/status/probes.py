@@ -1,13 +1,13 @@
-"""What the kubelet is told of a pod: alive, ready.
+"""The answers to the kubelet's probes of a pod: alive, ready.
 
-The rules, each with its reason; docs/probes.md says which probe belongs on which container.
+The rules, each with its reason; docs/probes.md has the containers that each probe is for.
 
-Alive speaks of the agent alone: whether its loop goes round.  A server that recovers, transfers its state, waits in a
+*Alive* is about the agent alone: whether its loop is running.  A server that recovers, transfers its state, waits in a
 minority or is held must not be killed for it (helm charts of others have killed state transfers for years).
 
-Ready speaks of the server: clients may be sent to it.  Unknown is not ready.  A donor leaves service only while another
-member is Synced: a donor by rsync lets nobody commit for as long as the transfer takes, and one that was desynced
-answers with old data; but if it is all that is left, old data and reads are better than no service.
+*Ready* is about the server: whether clients can be sent to it.  Unknown is not ready.  A donor leaves service only
+while another member is Synced.  A donor by rsync blocks all commits for as long as the transfer takes, and one that was
+desynced answers with old data; but if no other member is left, old data and reads are better than no service.
 """
 
 from collections.abc import Mapping
@@ -20,43 +20,43 @@ from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.status.counters import Counters
 
 STUCK_S = 120.0
-"""Seconds without a turn of the loop until the agent counts as stuck; a turn with silent peers takes 16."""
+"""Seconds without a round of the loop after which the agent counts as stuck; a round with silent peers takes 16."""
 
 STALE_S = 30.0
-"""Seconds for which an observation of the server stands; with silent peers there is one every 16."""
+"""Seconds for which an observation of the server is valid; with silent peers there is one every 16."""
 
 
 class Readiness(StrEnum):
-    """The answer to "ready?"; nothing in it helps anybody who should not be asking."""
+    """The answer to "ready?"; it contains nothing that helps a client that should not be asking."""
 
     READY = "ready"
-    """In a Primary Component and in step with it."""
+    """In a Primary Component, with its data."""
     STOPPED = "stopped"
-    """No server; the decision is awaited, or the datadir is being read."""
+    """No server; the pod waits for the decision, or its datadir is being read."""
     SILENT = "silent"
     """Something lives on the volume and does not answer: it starts, receives its state, hangs, or ends."""
     STALE = "stale"
-    """The agent has not looked for too long to know."""
+    """The agent's last observation is too old."""
     NON_PRIMARY = "non-primary"
     """Not in a Primary Component."""
     SPLIT = "split"
-    """Another history is alive, and nothing says that it is the older one."""
+    """Another history is alive, and nothing shows that it is the older one."""
     JOINING = "joining"
     """Behind the others, or its state transfer is not durable yet."""
     DONOR = "donor"
-    """Gives its state to a joiner, or was desynced by hand, while another member is Synced."""
+    """Sends its state to a joiner, or was desynced by hand, while another member is Synced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is told to Prometheus besides, where the settings ask for it."""
+    """What Prometheus gets in addition, if the settings ask for it."""
 
     set_name: str
-    """The StatefulSet's name: what the peers' names begin with."""
+    """The StatefulSet's name, with which the peers' names begin."""
     version: str
     """Of this program."""
     now: float
-    """By the monotonic clock that the tally's times are of."""
+    """The time now, by the monotonic clock of the counters."""
     counters: Counters
     """Since when and how often."""
     term: int
@@ -64,46 +64,46 @@ class Details:
     is_promised: bool
     """Whether a promise binds it now."""
     bytes_received: int | None
-    """Bytes that came to the datadir since a join was permitted; None where no join is open."""
+    """Bytes written to the datadir since a join was permitted; None if no join is open."""
     has_journal_error: bool
     """Whether the journal cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeView:
-    """What the answers rest on, as one agent knows it now."""
+    """What the answers are made from, as one agent knows it now."""
 
     lifecycle: Lifecycle
     """The own pod."""
     peers: Mapping[int, PodState | Unknown]
-    """What the other agents said last."""
+    """The last answers of the other agents."""
     result: RoundResult
-    """What the last round came to."""
+    """The result of the last round."""
     is_joining: bool
     """A join was permitted and has not ended."""
     epoch: int
-    """Of the Primary Component that this volume was last a member of."""
+    """The epoch of the Primary Component that this volume was last a member of."""
     observed_ago_s: float
-    """Seconds since the server was looked at."""
+    """Seconds since the server was observed."""
     looped_ago_s: float
-    """Seconds since the loop came round, or since it began to wait for the disk."""
+    """Seconds since the last round ended; 0 while the agent waits for the disk."""
     details: Details | None = None
-    """Only where METRICS is full: names, uuids and positions are nobody's business by default."""
+    """Only if METRICS is full: names, uuids and positions are not shown by default."""
 
     @property
     def server(self) -> Server | None:
-        """The live server's own word, unless it is too old."""
+        """The live server as it was last observed, unless that is too old."""
         is_known = self.lifecycle.phase is Phase.RUNNING and self.observed_ago_s <= STALE_S
         return self.lifecycle.server if is_known else None
 
 
 def is_alive(view: ProbeView) -> bool:
-    """Whether the agent's loop goes round; nothing that befalls the server (R22)."""
+    """Whether the agent's loop is running, whatever happens to the server (R22)."""
     return view.looped_ago_s <= STUCK_S
 
 
 def find_readiness(view: ProbeView) -> Readiness:
-    """Whether clients may be sent to the server, or why not; the first reason that holds."""
+    """Whether clients can be sent to the server, or the first reason why not."""
     if view.lifecycle.phase in ABSENT:
         return Readiness.STOPPED
     server = view.server
@@ -113,8 +113,8 @@ def find_readiness(view: ProbeView) -> Readiness:
         return Readiness.NON_PRIMARY
     if view.is_joining or not server.has_complete_data:
         return Readiness.JOINING
-    others = [(r, other) for r in view.peers.values() if isinstance(r, PodState) and (other := r.primary_server)]
-    if any(other.uuid != server.uuid and r.epoch >= view.epoch for r, other in others):
+    others = [(p, other) for p in view.peers.values() if isinstance(p, PodState) and (other := p.primary_server)]
+    if any(other.uuid != server.uuid and peer.epoch >= view.epoch for peer, other in others):
         return Readiness.SPLIT
-    stand_ins = [r.pod for r, o in others if (o.uuid, o.local_state) == (server.uuid, "Synced") and not r.joining]
+    stand_ins = [p.pod for p, o in others if (o.uuid, o.local_state) == (server.uuid, "Synced") and not p.joining]
     return Readiness.DONOR if server.local_state != "Synced" and stand_ins else Readiness.READY

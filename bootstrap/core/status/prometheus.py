@@ -1,7 +1,7 @@
 """Prometheus' text format, version 0.0.4: families of samples to text.
 
-Pure.  Knows the format's rules for names, values and escapes, and nothing of what is told.  The client library keeps
-counters of its own in a registry; here every answer is made of one value that is read whole: only the format is left.
+Pure.  Knows the format's rules for names, values and escapes, and nothing of the metrics themselves.  The client
+library keeps counters of its own in a registry; here every answer is made from one value, so only the format is left.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ NO_LABELS: Labels = {}
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric with its samples; without any sample nothing is written: not known is not 0."""
+    """One metric with its samples; without a sample nothing is written: unknown is not 0."""
 
     name: str
-    """Without the prefix; a counter's ends in `_total`."""
+    """Without the prefix; the name of a counter ends in `_total`."""
     about: str
     """One sentence."""
     samples: tuple[tuple[Labels, float], ...]
@@ -31,8 +31,8 @@ def gauge(name: str, about: str, value: float | None) -> Family:
     return Family(name, about, () if value is None else ((NO_LABELS, value),))
 
 
-def one_of(name: str, about: str, label: str, choices: Iterable[str], now: str | None) -> Family:
-    """A state: 1 for the one that holds, 0 for the others, so that a series does not end when the state changes."""
+def state_set(name: str, about: str, label: str, choices: Iterable[str], now: str | None) -> Family:
+    """A state: 1 for the current one, 0 for the others, so that a series does not end when the state changes."""
     samples = tuple(({label: choice}, float(choice == now)) for choice in choices)
     return Family(name, about, () if now is None else samples)
 
@@ -50,8 +50,8 @@ def _lines(name: str, family: Family) -> list[str]:
 
 
 def _labels(labels: Labels) -> str:
-    told = ",".join(f'{key}="{_escaped(value, quotes=True)}"' for key, value in labels.items())
-    return f"{{{told}}}" if told else ""
+    pairs = ",".join(f'{key}="{_escaped(value, quotes=True)}"' for key, value in labels.items())
+    return f"{{{pairs}}}" if pairs else ""
 
 
 def _escaped(text: str, *, quotes: bool = False) -> str:

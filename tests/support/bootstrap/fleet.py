@@ -1,8 +1,8 @@
-"""Real agents of a small cluster in one process, with everything around them made up and in the test's hands.
+"""Real agents of a small cluster in one process; everything around them is simulated and controlled by the test.
 
-Made up are: disks (a list of commits), servers and their components (quorum by majority of the last view, members that
-lag behind), starters, and a network that loses, repeats and delays.  `luck` decides what goes wrong and what happens
-elsewhere while an agent waits for its peers: numbers taken from the left, 0 and nothing left = all goes well.
+Simulated are: disks (a list of commits), servers and their components (quorum by majority of the last view, members
+that lag behind), starters, and a network that loses, repeats and delays.  `luck` decides what goes wrong, and what
+happens elsewhere while an agent waits for its peers: numbers are taken from the left; 0, or none left = all goes well.
 """
 
 import itertools
@@ -37,7 +37,7 @@ ALIVE = ("Primary", "non-Primary")
 
 
 class Turns(threading.Condition):
-    """A wait that does not wait but lets the agent's loop turn once."""
+    """A wait that does not wait: it lets the agent's loop run one round."""
 
     def __init__(self, turn: Callable[[], None]) -> None:
         super().__init__(threading.RLock())
@@ -50,7 +50,7 @@ class Turns(threading.Condition):
 
 
 def folder() -> Path:
-    """In memory where that exists: the agents fsync at every promise."""
+    """A folder in memory if possible: the agents fsync at every promise."""
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="fleet-", dir=memory if memory.is_dir() else None))
 
@@ -73,7 +73,7 @@ class Component:
     """What has been ordered; a member may not have applied all of it."""
     uuid: str = A
     base: int = 0
-    """How many of these were there before this history began."""
+    """How many commits there were before this history began."""
     primary: bool = True
 
 
@@ -89,7 +89,7 @@ class Pod:
     base: int = 0
     """As in its component."""
     kernel: int = 0
-    """The life of the machine in which a join was last permitted."""
+    """The boot of the machine in which a join was last permitted."""
     starter: int = 0
     """The number of the connected starter; -1 = it has outlived its agent."""
     reported: bool = False
@@ -101,13 +101,13 @@ class Pod:
     forking: bool = False
     """Its server begins a new history."""
     given_up: frozenset[str] = frozenset()
-    """Whom the last word that was said here gave up unheard."""
+    """The unreachable pods that the last override here gave up."""
     agent: Agent | None = None
     turning: bool = False
     """The agent's loop is in a round."""
     said: list[str] = field(default_factory=list)
     views: Iterator[View] = field(default_factory=lambda: iter(()))
-    """What its server has written into gvwstate.dat, each time that it is looked at."""
+    """The views that gvwstate.dat contains, one for each time that it is read."""
     applied: Position | str = "timed out"
     """Its server's answer to a causal read."""
 
@@ -133,12 +133,12 @@ class Fleet:
         self.late: list[tuple[Pod, Prepare]] = []
         self.acknowledged: set[int] = set()
         self.started: dict[int, set[Pod]] = {}
-        """Who has bootstrapped in which term."""
+        """Term -> the pods that have bootstrapped in it."""
         self.parents: dict[str, str] = {}
         """Each new history's parent, as it really was."""
         self.forced = 0
-        """How many servers were started by an operator's word."""
-        self.said = 0
+        """How many servers were started by an override."""
+        self.overrides_given = 0
         self.off: set[Pod] = set()
         self.discarded = 0
         self.pods = [Pod(settings_of(self.root, ordinal, count)) for ordinal in range(count)]
@@ -150,13 +150,13 @@ class Fleet:
     def close(self) -> None:
         shutil.rmtree(self.root)
 
-    def lucky(self) -> int:
+    def draw(self) -> int:
         return self.luck.popleft() if self.luck else 0
 
     # The network.
 
     def world(self, pod: Pod) -> Ports:
-        """How the agent of this pod sees the rest."""
+        """The ports through which the agent of this pod sees the rest."""
         return Ports(
             lock_is_free=lambda: self.probe(pod),
             server_status=lambda: self.status(pod),
@@ -171,34 +171,34 @@ class Fleet:
         )
 
     def probe(self, pod: Pod) -> bool:
-        """What a probe of the lock found may not be true any more when the agent's loop goes on."""
+        """Probe the lock; the result may be wrong already when the agent's loop goes on."""
         free = not pod.held
         if pod.turning:
             self.interlude()
         return free
 
-    def named(self, name: str) -> Pod:
+    def pod_named(self, name: str) -> Pod:
         return self.pods[int(name.rpartition("-")[2])]
 
     def records(self, asker: Pod, names: list[str]) -> dict[str, PodState | Unknown]:
         """One after the other, in any order, while other things happen in between."""
-        order = sorted(names, reverse=bool(self.lucky() % 2)) if self.luck else names
+        order = sorted(names, reverse=bool(self.draw() % 2)) if self.luck else names
         replies: dict[str, PodState | Unknown] = {}
         for name in order:
             self.interlude()
-            asked = self.named(name)
-            lost = asked.agent is None or {asked, asker} & self.isolated or self.lucky() % 5 == 4
+            asked = self.pod_named(name)
+            lost = asked.agent is None or {asked, asker} & self.isolated or self.draw() % 5 == 4
             replies[name] = Unknown("silent") if lost or asked.agent is None else asked.agent.pod_state()
         self.interlude()
         return replies
 
     def promises(self, asker: Pod, asked: dict[str, Prepare]) -> dict[str, Answer]:
-        return {name: self.promise(asker, self.named(name), prepare) for name, prepare in asked.items()}
+        return {name: self.promise(asker, self.pod_named(name), prepare) for name, prepare in asked.items()}
 
     def promise(self, asker: Pod, asked: Pod, prepare: Prepare) -> Answer:
         """A request arrives, is lost, arrives twice, or arrives later; its answer may be lost as well."""
         self.interlude()
-        fate = self.lucky() % 6
+        fate = self.draw() % 6
         if fate in (3, 4):
             self.late.append((asked, prepare))
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
@@ -209,26 +209,26 @@ class Fleet:
         return Unknown("silent") if fate == 2 else answer
 
     def deliver(self) -> None:
-        """A delayed or repeated request arrives, whoever has died since."""
+        """A delayed or repeated request arrives, whatever has died since."""
         if self.late:
             asked, prepare = self.late.pop(0)
             if asked.agent is not None:
                 answer_prepare(asked.agent, prepare)
 
     def interlude(self) -> None:
-        """While somebody waits for an answer, something else happens."""
-        what = self.lucky()
+        """Let something else happen while an agent waits for an answer."""
+        what = self.draw()
         if not what or self.depth > 1:
             return
         steps = self.steps()
         self.depth += 1
         try:
-            steps[what % len(steps)](self.pods[self.lucky() % len(self.pods)])
+            steps[what % len(steps)](self.pods[self.draw() % len(self.pods)])
         finally:
             self.depth -= 1
 
     def steps(self) -> list[Callable[[Pod], object]]:
-        """What may happen to a pod; what leads somewhere stands there more than once."""
+        """The steps that may happen to a pod; those that lead somewhere are in the list more than once."""
         calm = [self.proceed] * 7 + [self.round] * 3 + [self.commit, self.catch_up]
         bad = [self.leave, self.kill_server, self.stop_server, self.kill_agent, self.kill_pod]
         return [
@@ -244,7 +244,7 @@ class Fleet:
         ]
 
     def proceed(self, pod: Pod) -> None:
-        """The next step on this pod's way, whatever it is."""
+        """Take the next step on this pod's way."""
         if pod.agent is None:
             self.restart_agent(pod)
         elif pod.verdict is not None:
@@ -298,7 +298,7 @@ class Fleet:
             pod.reported = True
 
     def disk(self, pod: Pod, agent: Agent) -> Disk:
-        """What is found: a join that was open when the machine went down may have left less than it seems."""
+        """What a starter finds: a join that was open when the machine went down may have left less than it seems."""
         position = Position(pod.uuid, len(pod.log) - pod.base) if pod.log else None
         if agent.durable.joining_boot_id and pod.kernel != self.kernel and pod.data_class in STARTABLE:
             return Disk(DataClass.SST_INTERRUPTED, position, transfer_may_be_complete=True)
@@ -310,7 +310,7 @@ class Fleet:
             return
         verdict = take(agent, starter, 0)
         if verdict.action is None or pod.agent is not agent or pod.starter != starter:
-            return  # nothing was permitted, or nobody is there to hear it
+            return  # nothing was permitted, or the starter is gone
         pod.verdict = verdict
         if verdict.action is Action.JOIN:
             pod.kernel = self.kernel
@@ -337,7 +337,7 @@ class Fleet:
             return False
         pod.forking = isinstance(verdict.decision, Bootstrap) and verdict.decision.forced
         if pod.forking:
-            # What the operator has given up; all else must still be there whenever anything starts.
+            # Only what the override has given up may be missing when something starts.
             self.acknowledged &= set(pod.log)
             self.forced += 1
             pod.data_class = DataClass.DDL_CRASH
@@ -352,7 +352,7 @@ class Fleet:
         """The starter's connection ends: it has become the server, or it was killed."""
         starter, pod.starter, pod.reported, pod.verdict = pod.starter, 0, False, None
         if pod.agent is not None and starter > 0:
-            # The real one holds its lock all the while, so nothing happens in between.
+            # The real agent holds its lock meanwhile, so nothing happens in between.
             turning, pod.turning = pod.turning, False
             leave(pod.agent, starter)
             pod.turning = turning
@@ -360,11 +360,11 @@ class Fleet:
     # The server.
 
     def status(self, pod: Pod) -> Server | str:
-        told: Server | str = "timed out"
+        answer: Server | str = "timed out"
         if pod.server in ALIVE and pod.component is not None:
-            told = Server(pod.server, "Synced", pod.uuid, len(pod.log) - pod.base, len(pod.component.view))
+            answer = Server(pod.server, "Synced", pod.uuid, len(pod.log) - pod.base, len(pod.component.view))
         self.interlude()
-        return told
+        return answer
 
     def up(self, pod: Pod) -> None:
         """The next step on a server's way to Synced."""
@@ -377,10 +377,10 @@ class Fleet:
             pod.component = Component({pod}, [*pod.log], pod.uuid, pod.base)
             pod.server, pod.data_class = "Primary", DataClass.CRASHED
             self.order(pod)
-        elif pod.server in ("joining", "transferring") and (donor := self.donor(pod)) is not None:
+        elif pod.server in ("joining", "transferring") and (donor := self.find_donor(pod)) is not None:
             self.synchronise(pod, donor)
 
-    def donor(self, pod: Pod) -> Component | None:
+    def find_donor(self, pod: Pod) -> Component | None:
         if pod in self.isolated:
             return None
         members = (p.component for p in self.pods if p.server == "Primary" and p not in self.isolated)
@@ -412,7 +412,7 @@ class Fleet:
         component.log.append(number)
         pod.log = [*component.log]
         for other in sorted(component.view, key=lambda p: p.ordinal):
-            if not self.lucky():
+            if not self.draw():
                 other.log = [*component.log]
         return number
 
@@ -421,7 +421,7 @@ class Fleet:
             pod.log = [*pod.component.log]
 
     def stop_server(self, pod: Pod) -> str:
-        """In order."""
+        """Stop the server in order."""
         if pod.server in ALIVE and pod.component is not None:
             self.catch_up(pod)
             pod.component.view.discard(pod)
@@ -449,12 +449,12 @@ class Fleet:
     def _end(self, pod: Pod) -> None:
         component, pod.server, pod.component = pod.component, "", None
         if component is not None:
-            self.quorum(component)
+            self.apply_quorum(component)
 
-    # Operators.
+    # Humans.
 
     def force(self, pod: Pod) -> None:
-        """An operator gives up whoever does not answer, and sees to it that nothing runs there any more."""
+        """A human gives up the pods that do not answer, and makes sure that nothing runs there any more."""
         agent = pod.agent
         if agent is None or pod.turning or self.depth:
             return
@@ -463,48 +463,48 @@ class Fleet:
         if question.refusal or survey is None or pod.agent is not agent:
             return
         for name in survey.unreachable:
-            self.kill_pod(self.named(name))
+            self.kill_pod(self.pod_named(name))
         request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
         if not admin_requests.request_override(agent, request).refusal:
-            self.said += 1
+            self.overrides_given += 1
             pod.given_up = frozenset(survey.unreachable)
 
     def raise_floor(self, epoch: int) -> None:
-        """As `force` tells to do when it has succeeded; in truth that takes a restart of each pod."""
+        """Raise the floor, as `force` advises; in reality that takes a restart of each pod."""
         for pod in self.pods:
             pod.settings = replace(pod.settings, min_epoch=max(pod.settings.min_epoch, epoch))
             if pod.agent is not None:
                 pod.agent.settings = pod.settings
 
     def lose(self, pod: Pod) -> None:
-        """Its machine is gone, for now."""
+        """The pod's machine is gone, for now."""
         if len(self.off) < len(self.pods) - 1:
             self.kill_pod(pod)
             self.off.add(pod)
 
     def find(self, pod: Pod) -> None:
-        """It comes back, with its volume."""
+        """The pod comes back, with its volume."""
         self.off.discard(pod)
 
     def discard(self, pod: Pod) -> None:
-        """An operator gives up what a pod that holds has."""
+        """A human gives up the data of a pod that holds."""
         if pod.agent is not None and not pod.turning and not self.depth:
             admin_requests.discard(pod.agent, delete=False)
 
     def put_aside(self, pod: Pod) -> None:
-        """The starter does it, and reports what there is then."""
+        """The starter puts the datadir aside, and reports what is there now."""
         if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.orders.pending:
             return
         alive = [set(p.component.log) for p in self.pods if p.component is not None]
         lost = self.acknowledged & set(pod.log) - set[int]().union(*alive)
-        assert not alive or not lost, f"what nobody gave up is discarded: {lost}"
+        assert not alive or not lost, f"commits that no override gave up are discarded: {lost}"
         self.discarded += 1
         pod.log, pod.data_class, pod.reported = [], DataClass.SST_INTERRUPTED, False
 
     # Partitions.
 
     def isolate(self, pod: Pod) -> None:
-        """Nobody hears this pod, neither its agent nor its server."""
+        """This pod becomes unreachable, both its agent and its server."""
         self.isolated.add(pod)
         self.regroup()
 
@@ -515,10 +515,10 @@ class Fleet:
     def regroup(self) -> None:
         for component in dict.fromkeys(p.component for p in self.pods):
             if component is not None:
-                self.quorum(component)
+                self.apply_quorum(component)
 
-    def quorum(self, component: Component) -> None:
-        """More than half of the last view go on; all of it come back; strays follow a Primary that they can see."""
+    def apply_quorum(self, component: Component) -> None:
+        """More than half of the last view go on, or all of it come back; others follow a Primary that they reach."""
         alive = {p for p in self.pods if p.component is component}
         groups = [alive - self.isolated, *({p} for p in alive & self.isolated)]
         view, needed = component.view, len(component.view) // 2 + 1 if component.primary else len(component.view)
@@ -533,21 +533,21 @@ class Fleet:
     # What must always hold.
 
     def check_bootstrap(self, pod: Pod, term: int) -> None:
-        # Nobody who was heard can know of a term that only those know who were given up; the histories differ then.
+        # The pods that answered cannot know a term that only the given-up pods know; the histories differ then.
         others = {other.settings.pod for other in self.started.get(term, ())}
         assert others <= (pod.given_up if pod.forking else set()), f"term {term} bootstraps twice"
         alive = [p.settings.pod for p in self.pods if p is not pod and p.server]
         assert not alive, f"{pod.settings.pod} bootstraps while {alive} live"
         for other in self.pods:
             contained = other.log == pod.log[: len(other.log)]
-            assert contained or pod.forking or self.superseded(other, pod), (
+            assert contained or pod.forking or self.is_superseded(other, pod), (
                 f"{other.settings.pod} holds what {pod.settings.pod} does not"
             )
         lost = self.acknowledged - set(pod.log)
         assert not lost, f"acknowledged commits {lost} are gone"
 
-    def superseded(self, old: Pod, new: Pod) -> bool:
-        """Whether an operator's word has led from the one's history to the other's."""
+    def is_superseded(self, old: Pod, new: Pod) -> bool:
+        """Whether overrides have led from the old pod's history to the new pod's."""
         uuid: str | None = new.uuid
         while uuid is not None and uuid != old.uuid:
             uuid = self.parents.get(uuid)
@@ -559,8 +559,8 @@ class Fleet:
         alive = [p.component.log for p in self.pods if p.component is not None]
         assert not alive or any(pod.log == log[: len(pod.log)] for log in alive), "it is ahead of what it joins"
 
-    def human(self) -> None:
-        """Looks at doubtful disks: adopts the longest if there is nothing else, and discards the rest."""
+    def let_human_act(self) -> None:
+        """A human looks at doubtful disks: keeps the longest if there is no better one, and discards the rest."""
         rules = {p.agent.result.decision.rule for p in self.pods if p.agent is not None}
         for pod in self.pods:
             if pod.agent is not None and pod.agent.result.decision.rule in ("beyond-fork", "other-history"):
@@ -568,7 +568,7 @@ class Fleet:
         if rules & {"two-histories", "epoch-floor", "replaced-volume"}:
             self.force(max(self.pods, key=lambda p: (p.data_class in STARTABLE, len(p.log), -p.ordinal)))
             return
-        doubtful = [p for p in self.pods if self.doubtful(p)]
+        doubtful = [p for p in self.pods if self.is_doubtful(p)]
         if not rules & {"doubtful-transfer", "no-candidate"} or not doubtful:
             return
         whole = [p for p in self.pods if p not in doubtful and p.data_class in STARTABLE]
@@ -581,7 +581,7 @@ class Fleet:
                 self.leave(pod)
                 pod.log, pod.data_class = [], DataClass.SST_INTERRUPTED
 
-    def doubtful(self, pod: Pod) -> bool:
+    def is_doubtful(self, pod: Pod) -> bool:
         return pod.agent is not None and self.disk(pod, pod.agent).transfer_may_be_complete
 
     def check(self) -> None:
@@ -591,7 +591,7 @@ class Fleet:
     # All goes well from here on.
 
     def recover(self) -> None:
-        """With everything repaired, all pods become members of one Primary Component without a human."""
+        """Repair everything; then all pods must become members of one Primary Component without a human."""
         self.luck.clear()
         self.off.clear()
         self.isolated.clear()
@@ -601,8 +601,8 @@ class Fleet:
         for _ in range(STUCK_ROUNDS + 40):
             for pod in self.pods:
                 self.restart_agent(pod)
-                if self.donor(pod) is None and pod.server in ("joining", "transferring"):
-                    self.kill_server(pod)  # it finds nobody and ends by itself
+                if self.find_donor(pod) is None and pod.server in ("joining", "transferring"):
+                    self.kill_server(pod)  # it finds no member and ends by itself
                 for step in (
                     *(self.begin, self.report, self.round, self.put_aside, self.report),
                     *(self.take, self.execute, self.up, self.catch_up),
@@ -610,7 +610,7 @@ class Fleet:
                     step(pod)
             if all(p.server == "Primary" for p in self.pods):
                 break
-            self.human()
+            self.let_human_act()
         self.check()
-        told = [f"{p.settings.pod}: {p.agent and p.agent.result.decision}" for p in self.pods]
-        assert all(p.server == "Primary" for p in self.pods), "; ".join(told)
+        lines = [f"{p.settings.pod}: {p.agent and p.agent.result.decision}" for p in self.pods]
+        assert all(p.server == "Primary" for p in self.pods), "; ".join(lines)

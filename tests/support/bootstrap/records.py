@@ -1,4 +1,4 @@
-"""Records of pods for tests: short builders, and strategies that draw whole clusters of them."""
+"""States of pods for tests: short builders, and strategies that draw whole clusters of them."""
 
 import os
 from dataclasses import replace
@@ -20,7 +20,7 @@ C = "cccccccc-0000-11ee-8000-000000000003"
 
 A_TO_B = Fork(A, 5, 4, B)
 B_TO_C = Fork(B, 3, 6, C)
-"""An operator's word began B from A at 5, another one C from B at 3."""
+"""An override began B from A at 5, another one C from B at 3."""
 
 ASKED = os.environ.get("PROPERTY_EXAMPLES")
 """More examples than in a normal run, and other ones each time."""
@@ -40,27 +40,27 @@ def frozen(ordinal: int, seqno: int = 10, data_class: DataClass = DataClass.CLEA
     """A pod that waits with data on its disk."""
     uuid, safe = changes.pop("uuid", A), changes.pop("safe", False)
     disk = Disk(data_class, Position(uuid, seqno), safe, "as found")
-    return _record(ordinal, Phase.FROZEN, disk=disk, **changes)
+    return _pod(ordinal, Phase.FROZEN, disk=disk, **changes)
 
 
 def blank(ordinal: int, data_class: DataClass = DataClass.EMPTY, **changes: Any) -> PodState:
     """A pod that waits without a position."""
-    return _record(ordinal, Phase.FROZEN, disk=Disk(data_class, detail="as found"), **changes)
+    return _pod(ordinal, Phase.FROZEN, disk=Disk(data_class, detail="as found"), **changes)
 
 
 def running(ordinal: int, seqno: int = 10, status: str = "Primary", **changes: Any) -> PodState:
     """A pod whose server answers."""
     state, uuid, size = changes.pop("state", "Synced"), changes.pop("uuid", A), changes.pop("size", 3)
     server = Server(status, state, uuid, seqno, size)
-    return _record(ordinal, Phase.RUNNING, server=server, **changes)
+    return _pod(ordinal, Phase.RUNNING, server=server, **changes)
 
 
 def busy(ordinal: int, phase: Phase, **changes: Any) -> PodState:
     """A pod in a phase of which nothing more is known."""
-    return _record(ordinal, phase, **changes)
+    return _pod(ordinal, phase, **changes)
 
 
-def _record(ordinal: int, phase: Phase, **changes: Any) -> PodState:
+def _pod(ordinal: int, phase: Phase, **changes: Any) -> PodState:
     base = PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
@@ -73,7 +73,7 @@ def _record(ordinal: int, phase: Phase, **changes: Any) -> PodState:
 
 
 def seen_by(own: PodState, *others: PodState | int) -> Facts:
-    """What this pod knows; a bare ordinal is a peer that is silent."""
+    """What this pod knows; an ordinal alone is a peer that is silent."""
     peers: dict[int, PodState | Unknown] = {
         other if isinstance(other, int) else other.ordinal: Unknown("silent") if isinstance(other, int) else other
         for other in others
@@ -81,29 +81,29 @@ def seen_by(own: PodState, *others: PodState | int) -> Facts:
     return Facts(own, peers)
 
 
-def spoken(
-    record: PodState, *unreachable: int, accepted_ahead: tuple[int, ...] = (), epoch: int = 9, **changes: Any
+def with_override(
+    pod: PodState, *unreachable: int, accepted_ahead: tuple[int, ...] = (), epoch: int = 9, **changes: Any
 ) -> PodState:
-    """The same pod with an operator's word for what is on its disk."""
-    base = record.disk.position if record.disk else None
-    word = Override(epoch, base, frozenset(unreachable), frozenset(accepted_ahead), **changes)
-    return replace(record, override=word, promise=Promise(epoch, record.ordinal, record.boot_id))
+    """The same pod with an override for what is on its disk."""
+    base = pod.disk.position if pod.disk else None
+    override = Override(epoch, base, frozenset(unreachable), frozenset(accepted_ahead), **changes)
+    return replace(pod, override=override, promise=Promise(epoch, pod.ordinal, pod.boot_id))
 
 
-def in_view(record: PodState, *members: int, number: int = 5, marked: int | None = None, **changes: Any) -> PodState:
-    """The same pod, whose disk has the view of these members; `marked` at a seqno of it."""
-    disk = record.disk
+def in_view(pod: PodState, *members: int, number: int = 5, checkpoint: int | None = None, **changes: Any) -> PodState:
+    """The same pod, whose disk has the view of these members; `checkpoint` is the seqno of its view checkpoint."""
+    disk = pod.disk
     assert disk is not None
     uuids = tuple(f"gcomm-{o}" for o in members)
-    view = View(f"gcomm-{record.ordinal}", "gcomm-0", number, bootstrap=False, members=uuids)
+    view = View(f"gcomm-{pod.ordinal}", "gcomm-0", number, bootstrap=False, members=uuids)
     uuid = disk.position.uuid if disk.position else A
-    mark = None if marked is None else ViewCheckpoint(view.name, Position(uuid, marked))
-    return replace(record, disk=replace(disk, view=view), view_checkpoint=mark, **changes)
+    noted = None if checkpoint is None else ViewCheckpoint(view.name, Position(uuid, checkpoint))
+    return replace(pod, disk=replace(disk, view=view), view_checkpoint=noted, **changes)
 
 
-def views(records: list[PodState]) -> list[Facts]:
-    """The same records as every pod in turn sees them."""
-    return [seen_by(own, *(r for r in records if r is not own)) for own in records]
+def views(pods: list[PodState]) -> list[Facts]:
+    """The same pods as each of them sees the others."""
+    return [seen_by(own, *(pod for pod in pods if pod is not own)) for own in pods]
 
 
 uuids = st.sampled_from([A, A, A, B])
@@ -121,7 +121,7 @@ gcomm_views = st.builds(
     st.booleans(),
     st.lists(gcomm, min_size=1, max_size=3, unique=True).map(tuple),
 )
-marks = st.builds(ViewCheckpoint, st.sampled_from(["gcomm-0:1", "gcomm-0:2"]), st.builds(Position, uuids, seqnos))
+checkpoints = st.builds(ViewCheckpoint, st.sampled_from(["gcomm-0:1", "gcomm-0:2"]), st.builds(Position, uuids, seqnos))
 
 
 @st.composite
@@ -147,7 +147,7 @@ promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4
 
 forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8), Fork("", -1, 2, A)])
 ordinals = st.frozensets(st.integers(0, 4), max_size=3)
-words = st.builds(
+overrides = st.builds(
     Override,
     epoch=st.integers(1, 4),
     base=st.none() | st.builds(Position, uuids, seqnos),
@@ -158,8 +158,8 @@ words = st.builds(
 
 
 @st.composite
-def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> PodState:
-    """Any record of this pod; a calm one is more likely to lead to a bootstrap."""
+def pod_states(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> PodState:
+    """Any state of this pod; a calm one is more likely to lead to a bootstrap."""
     likely = (*STARTABLE, DataClass.EMPTY, DataClass.INITIALIZED, DataClass.SST_INTERRUPTED)
     phase = Phase.FROZEN if calm else draw(st.sampled_from(Phase))
     volume = st.tuples(st.integers(0, count - 1), st.sampled_from([f"volume-{o}" for o in range(count)]))
@@ -180,16 +180,16 @@ def records(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> PodStat
         expected=frozenset(range(count)) if calm else draw(st.frozensets(st.integers(0, count), max_size=5)),
         volumes=() if calm else tuple(draw(st.lists(volume, max_size=3))),
         lineage=tuple(draw(st.lists(forks, max_size=2))),
-        override=None if calm else draw(st.none() | words),
-        view_checkpoint=draw(st.none() | marks),
+        override=None if calm else draw(st.none() | overrides),
+        view_checkpoint=draw(st.none() | checkpoints),
         has_foreign_members=draw(st.booleans()),
     )
 
 
 @st.composite
 def clusters(draw: st.DrawFn) -> list[PodState]:
-    """The records of one to five pods; in half of the clusters all are frozen but at most one."""
+    """One to five pods; in half of the clusters all of them are frozen, except at most one."""
     count = draw(st.integers(1, 5))
     calm = draw(st.booleans())
     odd = draw(st.integers(-1, count - 1))
-    return [draw(records(ordinal, count, calm=calm and ordinal != odd)) for ordinal in range(count)]
+    return [draw(pod_states(ordinal, count, calm=calm and ordinal != odd)) for ordinal in range(count)]

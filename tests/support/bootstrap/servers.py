@@ -70,7 +70,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> N
 
 @functools.cache
 def seed() -> Path:
-    """A volume with a first database made by this toolkit; made once, copied by everybody."""
+    """A volume with a first database made by this toolkit; made once, each node copies it."""
     root = workspace()
     accounts = Accounts(ROOT_PASSWORD, "agent", user="app", password="app", database="app")
     initialise.create(

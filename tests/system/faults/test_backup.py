@@ -130,7 +130,7 @@ def test_what_the_old_cluster_knew_after_the_backup_never_mixes_with_what_was_re
     aside.rename(pod.folders.volume)
     lab.create(1).start()
 
-    cluster.waits(1, r"my datadir holds \d+ transactions that the cluster does not", action="hold")
+    cluster.waits(1, r"holds \d+ transactions that the cluster does not", action="hold")
     assert sorted(cluster.primaries()) == [0, 2]
 
 

@@ -1,6 +1,6 @@
-"""What has happened to others, replayed: disks are built as they were left, and the real code looks and decides.
+"""Incidents of others, replayed: disks are built as they were left, and the real code inspects them and decides.
 
-The table is data/incidents.toml.  Only the server is a script here, which says what `--wsrep-recover` said.
+The table is data/incidents.toml.  Only the server is a script here: it prints what `--wsrep-recover` had printed.
 """
 
 import shlex
@@ -21,10 +21,10 @@ from bootstrap.storage.layout import Layout
 from tests.paths import DATA
 from tests.support.bootstrap.records import A, B, C
 
-Told = Mapping[str, Any]
+Row = Mapping[str, Any]
 
 HISTORIES = {"A": A, "B": B, "C": C, "nil": NIL_UUID}
-INCIDENTS: list[Told] = tomllib.loads((DATA / "incidents.toml").read_text())["incident"]
+INCIDENTS: list[Row] = tomllib.loads((DATA / "incidents.toml").read_text())["incident"]
 
 SERVER = """\
 #!/bin/sh
@@ -34,120 +34,120 @@ exit {status}
 """
 
 
-def known(told: Told, ordinal: int, everybody: frozenset[int], root: Path) -> PodState | Unknown:
-    """What the others hear of this pod, by the real way from the disk into a record and over the wire."""
-    if why := told.get("silent"):
+def pod_of(row: Row, ordinal: int, everybody: frozenset[int], root: Path) -> PodState | Unknown:
+    """What the others receive from this pod: the real way from the disk into a state and over the wire."""
+    if why := row.get("silent"):
         return Unknown(why)
-    server = live(told["lives"]) if "lives" in told else None
-    journal = told.get("word", {})
-    record = PodState(
+    server = parse_server(row["lives"]) if "lives" in row else None
+    journal = row.get("journal", {})
+    state = PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
         boot_id=f"boot-{ordinal}",
         volume_id=f"volume-{ordinal}",
         phase=Phase.RUNNING if server else Phase.FROZEN,
-        disk=None if server else found(told, root / str(ordinal)),
+        disk=None if server else inspect_disk(row, root / str(ordinal)),
         server=server,
-        joining="joining" in told,
+        joining="joining" in row,
         was_synced=journal.get("history", False),
         epoch=journal.get("epoch", 0),
         expected=everybody,
         volumes=tuple((o, volume) for o, volume in journal.get("volumes", ())),
     )
-    return decode(PodState, encode(record))
+    return decode(PodState, encode(state))
 
 
-def live(told: str) -> Server:
-    status, history, seqno, size = told.split()
+def parse_server(text: str) -> Server:
+    status, history, seqno, size = text.split()
     return Server(status, "Synced", HISTORIES[history], int(seqno), int(size))
 
 
-def found(told: Told, root: Path) -> Disk:
-    """Build the volume and look at it."""
+def inspect_disk(row: Row, root: Path) -> Disk:
+    """Build the volume and inspect it."""
     layout = Layout(root)
     layout.data.mkdir(parents=True)
-    for name in told.get("files", ()):
+    for name in row.get("files", ()):
         whole = ("ibdata1", "mysql", "ib_logfile0") if name == "whole" else (name,)
         for part in whole:
             (layout.data / part).mkdir() if part in ("mysql", ".sst", "lost+found") else (layout.data / part).touch()
-    for name in told.get("beside", ()):
+    for name in row.get("beside", ()):
         (root / name / "mysql").mkdir(parents=True)
-    if "grastate" in told:
-        layout.grastate.write_text(grastate(told["grastate"]))
+    if "grastate" in row:
+        layout.grastate.write_text(format_grastate(row["grastate"]))
     return inspection.inspect(
         layout,
-        Recover((str(server(told.get("recovers", ()), root)),)),
-        joining="joining" in told,
-        initialised=told.get("word", {}).get("initialised", False),
-        same_boot=told.get("joining") == "this",
+        Recover((str(make_server(row.get("recovers", ()), root)),)),
+        joining="joining" in row,
+        initialised=row.get("journal", {}).get("initialised", False),
+        same_boot=row.get("joining") == "this",
     )
 
 
-def grastate(told: str) -> str:
-    if told == "blank":
+def format_grastate(text: str) -> str:
+    if text == "blank":
         return ""
-    history, seqno, safe = told.split()
+    history, seqno, safe = text.split()
     return (
         f"# GALERA saved state\nversion: 2.1\nuuid:    {HISTORIES[history]}\n"
         f"seqno:   {seqno}\nsafe_to_bootstrap: {safe}\n"
     )
 
 
-def server(told: str | list[str], root: Path) -> Path:
-    """A program that says what the server has said."""
-    if isinstance(told, str):
-        history, _, seqno = told.partition(":")
-        told = [f"2026-11-23  2:17:58 0 [Note] WSREP: Recovered position: {HISTORIES[history]}:{seqno}"]
-    failed = not told or any("[ERROR]" in line for line in told)
+def make_server(lines: str | list[str], root: Path) -> Path:
+    """Make a program that prints what the server had printed."""
+    if isinstance(lines, str):
+        history, _, seqno = lines.partition(":")
+        lines = [f"2026-11-23  2:17:58 0 [Note] WSREP: Recovered position: {HISTORIES[history]}:{seqno}"]
+    failed = not lines or any("[ERROR]" in line for line in lines)
     program = root / "mariadbd"
-    program.write_text(SERVER.format(lines=" ".join(map(shlex.quote, told)) or "''", status=int(failed)))
+    program.write_text(SERVER.format(lines=" ".join(map(shlex.quote, lines)) or "''", status=int(failed)))
     program.chmod(0o755)
     return program
 
 
-def short(disk: Disk) -> str:
+def describe(disk: Disk) -> str:
     """A disk as the table names it."""
     names = {uuid: name for name, uuid in HISTORIES.items()}
     where = f" {names[disk.position.uuid]}:{disk.position.seqno}" if disk.position else ""
     return f"{disk.data_class}{where}"
 
 
-@pytest.mark.parametrize("told", INCIDENTS, ids=lambda told: f"{told['link'].rpartition('/')[2]}: {told['name']}")
-def test_it_ends_as_it_should_have(told: Told, tmp_path: Path) -> None:
-    pods = {int(ordinal): pod for ordinal, pod in told["pods"].items()}
+@pytest.mark.parametrize("incident", INCIDENTS, ids=lambda row: f"{row['link'].rpartition('/')[2]}: {row['name']}")
+def test_it_ends_as_it_should_have(incident: Row, tmp_path: Path) -> None:
+    pods = {int(ordinal): pod for ordinal, pod in incident["pods"].items()}
     everybody = frozenset(pods)
-    records = {ordinal: known(pod, ordinal, everybody, tmp_path) for ordinal, pod in pods.items()}
+    states = {ordinal: pod_of(pod, ordinal, everybody, tmp_path) for ordinal, pod in pods.items()}
     asked = {ordinal: pod for ordinal, pod in pods.items() if "decides" in pod}
     assert asked
     for ordinal, pod in asked.items():
-        own = records[ordinal]
+        own = states[ordinal]
         assert isinstance(own, PodState)
         assert own.disk
-        assert short(own.disk) == pod["class"]
-        decision = decide(Facts(own, {o: record for o, record in records.items() if o != ordinal}))
+        assert describe(own.disk) == pod["class"]
+        decision = decide(Facts(own, {o: state for o, state in states.items() if o != ordinal}))
         assert [type(decision).__name__, decision.rule] == pod["decides"], decision
-        assert pod.get("says", "") in decision.reason
+        assert pod.get("reason", "") in decision.reason
 
 
-def test_the_table_has_no_word_that_means_nothing() -> None:
-    words = {
+def test_the_table_has_no_key_without_a_meaning() -> None:
+    keys = {
         "files",
         "beside",
         "grastate",
         "recovers",
         "joining",
-        "word",
+        "journal",
         "class",
         "decides",
-        "says",
+        "reason",
         "lives",
         "silent",
     }
-    assert {word for told in INCIDENTS for pod in told["pods"].values() for word in pod} <= words
-    assert all(told["link"].startswith("https://") for told in INCIDENTS)
+    assert {key for incident in INCIDENTS for pod in incident["pods"].values() for key in pod} <= keys
+    assert all(incident["link"].startswith("https://") for incident in INCIDENTS)
 
 
 def test_of_each_incident_at_most_one_pod_bootstraps() -> None:
-    for told in INCIDENTS:
-        founders = [o for o, pod in told["pods"].items() if pod.get("decides", [""])[0] == "Bootstrap"]
-        assert len(founders) <= 1, told["name"]
+    for incident in INCIDENTS:
+        founders = [o for o, pod in incident["pods"].items() if pod.get("decides", [""])[0] == "Bootstrap"]
+        assert len(founders) <= 1, incident["name"]

@@ -6,7 +6,7 @@ from tests.lab.decisions import Decisions
 from tests.lab.lab import Lab
 
 WAIT = "2026-11-23T06:19:20Z agent: wait: the datadir has not been read yet [own-disk]\n"
-JOIN = "2026-11-23T06:19:22Z agent: join: mysql-0 is Primary at 7, mine is 4 of the same history [join]\n"
+JOIN = "2026-11-23T06:19:22Z agent: join: mysql-0 is Primary at 7, my datadir is at 4 of the same history [join]\n"
 BOOTSTRAP = "2026-11-23T06:19:22Z agent: bootstrap in term 2: all 3 expected pods are frozen [all-heard]\n"
 
 
@@ -25,7 +25,7 @@ def say(lab: Lab, text: str) -> None:
 def test_a_decision_comes_with_its_rule_and_reason_and_a_wait_is_none(lab: Lab) -> None:
     decisions = Decisions(lab)
     say(lab, WAIT + BOOTSTRAP)
-    assert list(decisions.new()) == [("mysql-0", "BOOTSTRAP by rule P3: all 3 expected pods are frozen")]
+    assert list(decisions.new()) == [("mysql-0", "BOOTSTRAP by rule all-heard: all 3 expected pods are frozen")]
 
 
 def test_what_was_decided_before_and_what_is_repeated_is_not_told(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""The rules of `decide` and `promise` in all that can happen to a model cluster, and that each of them is needed."""
+"""The rules of `decide` and `election` in all that can happen to a model cluster, and that each is needed."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from bootstrap.core.decision import decide, election, override
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Fork, PodState
-from tests.model.explore import Report, at_random, with_deviations
+from tests.model.explore import Report, explore_deviations, walk_randomly
 from tests.model.starts import member_lost, pod_gone, pods_found
 from tests.model.state import State, after_outage, first_start
 from tests.model.steps import power_cut
@@ -20,9 +20,9 @@ STARTS = {
     "first start": first_start(3, faults=3, writes=2),
     "after an outage": after_outage(3, faults=3, writes=1),
     "first start of two, and a third is added": first_start(2, faults=2, writes=1)._replace(grow=1),
-    "a pod is gone": pod_gone(0, faults=2, writes=1, words=2),
-    "pods beyond a fork come back": pods_found(2, {0, 1}, faults=3, writes=1, words=2),
-    "a pod comes back to its fork": pods_found(0, {1}, faults=3, writes=1, words=2),
+    "a pod is gone": pod_gone(0, faults=2, writes=1, overrides_left=2),
+    "pods beyond a fork come back": pods_found(2, {0, 1}, faults=3, writes=1, overrides_left=2),
+    "a pod comes back to its fork": pods_found(0, {1}, faults=3, writes=1, overrides_left=2),
     "a member was lost before the outage": power_cut(member_lost(3, {2}, faults=3, writes=1)),
     "a member is lost": member_lost(3, {2}, faults=3, writes=2),
 }
@@ -32,22 +32,24 @@ Patch = pytest.MonkeyPatch
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_one_thing_out_of_the_ordinary_anywhere_breaks_nothing(start: State) -> None:
-    assert_kept(with_deviations(start, 1))
+    assert_kept(explore_deviations(start, 1))
 
 
 @pytest.mark.parametrize("start", list(STARTS.values())[:2], ids=list(STARTS)[:2])
 def test_three_members_on_random_walks_break_nothing(start: State) -> None:
-    assert_kept(at_random(start, seed=1, walks=20, length=150))
+    assert_kept(walk_randomly(start, seed=1, walks=20, length=150))
 
 
-def test_operators_and_a_new_pod_on_random_walks_break_nothing() -> None:
-    report = at_random(after_outage(3, faults=6, writes=3)._replace(words=3, grow=1), seed=1, walks=20, length=300)
+def test_overrides_and_a_new_pod_on_random_walks_break_nothing() -> None:
+    report = walk_randomly(
+        after_outage(3, faults=6, writes=3)._replace(overrides_left=3, grow=1), seed=1, walks=20, length=300
+    )
     assert_kept(report)
     assert report.forced, report
 
 
 def test_five_members_on_random_walks_break_nothing() -> None:
-    assert_kept(at_random(after_outage(5, faults=4, writes=2), seed=1, walks=15, length=250))
+    assert_kept(walk_randomly(after_outage(5, faults=4, writes=2), seed=1, walks=15, length=250))
 
 
 def assert_kept(report: Report) -> None:
@@ -94,14 +96,14 @@ def reaching(limit: Callable[[dict[str, int], str], int | None]) -> Callable[[Pa
     return lambda patch: patch.setattr(lineage, "reach", reach)
 
 
-def forks_of_the_first(records: Iterable[PodState]) -> tuple[Fork, ...]:
-    return next((record.lineage for record in records), ())
+def forks_of_the_first(pods: Iterable[PodState]) -> tuple[Fork, ...]:
+    return next((pod.lineage for pod in pods), ())
 
 
 def looking_at_no_data(patch: Patch) -> None:
-    """Neither the survey nor those who are asked for a promise; either alone is enough."""
+    """Neither the survey nor the pods that are asked for a promise look at data; either alone is enough."""
     patch.setattr(override, "may_be_ahead", lambda *_: False)
-    patch.setattr(election, "ahead", lambda *_: False)
+    patch.setattr(election, "is_ahead", lambda *_: False)
 
 
 def no_objection(facts: Facts) -> str:
@@ -113,28 +115,28 @@ NEEDED = {
     "no rule to join": without_rule("join"),
     "no rule to stop a server that is stuck": without_rule("stuck-server"),
     "a promise never ends": lambda patch: patch.setattr(election, "has_ended", lambda *_: False),
-    "a promise binds nobody": lambda patch: patch.setattr(election, "has_ended", lambda *_: True),
+    "a promise does not bind": lambda patch: patch.setattr(election, "has_ended", lambda *_: True),
     "a fork contains all of its parent": reaching(lambda limits, uuid: ENDLESS if uuid in limits else None),
     "any history contains any other": reaching(lambda limits, uuid: limits.get(uuid, ENDLESS)),
-    "nobody's forks count but one's own": lambda patch: patch.setattr(lineage, "forks_known_to", forks_of_the_first),
-    "a word looks at nobody's data": looking_at_no_data,
+    "only a pod's own forks count": lambda patch: patch.setattr(lineage, "forks_known_to", forks_of_the_first),
+    "an override looks at no other data": looking_at_no_data,
     "a datadir is discarded where no cluster lives": lambda patch: patch.setattr(
         admin_requests, "why_not_discardable", no_objection
     ),
 }
-"""What must be noticed when it is taken away, with one deviation."""
+"""What must be noticed with one deviation when it is taken away."""
 
 
 @pytest.mark.parametrize("mutate", NEEDED.values(), ids=NEEDED)
 def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], None]) -> None:
     mutate(monkeypatch)
 
-    # The small ones first; some only keep a cluster from being well again, which is tried from every so many states.
+    # The small ones first; some only keep a cluster from recovering, which is tried from every so many states.
     starts = [*list(STARTS.values())[2:], *list(STARTS.values())[:2]]
-    assert any(with_deviations(start, 1, recover_each=97).violation for start in starts)
+    assert any(explore_deviations(start, 1, recover_each=97).violation for start in starts)
 
 
 def test_a_permission_without_promises_is_noticed_with_two_deviations(monkeypatch: Patch) -> None:
     monkeypatch.setattr(election, "find_unbound", lambda *_: [])
 
-    assert "bootstraps while" in with_deviations(STARTS["a pod is gone"], 2).violation
+    assert "bootstraps while" in explore_deviations(STARTS["a pod is gone"], 2).violation

@@ -1,7 +1,7 @@
-"""The ways in which a proof that does without some pods was found to be wrong, each step by step.
+"""The ways in which a proof that excuses some pods was found to be wrong, each step by step.
 
-An independent model of an abstract Galera found them (C1 to C3); here they are played against the rules of this one.
-Each must end without a bootstrap, and in one that breaks an invariant as soon as the condition that stops it is gone.
+An independent model of an abstract Galera found them (C1 to C3); here they are played against the real rules.
+Each must end without a bootstrap.  Without the condition that stops it, it ends in one that breaks an invariant.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ def play(state: State, *names: str) -> State:
     return state
 
 
-def left_alone(state: State) -> State:
-    """What comes of it while nothing else happens."""
+def go_on(state: State) -> State:
+    """The state after the pods went on by themselves for a while."""
     turn = Turn(state._replace(faults=0, writes=0))
     for _ in range(TURNS):
         turn = next(next_turns(turn))[1]()
@@ -37,7 +37,7 @@ def left_alone(state: State) -> State:
 
 
 def committed_and_left() -> State:
-    """C1: a member commits, leaves in order before the others have applied it, and these die; it is not heard.
+    """C1: a member commits, leaves in order before the others have applied it, and these die; it is unreachable.
 
     Their view proves who was there, not what they had applied.
     """
@@ -48,26 +48,26 @@ def committed_and_left() -> State:
 
 
 def outnumbered() -> State:
-    """C2: a sole member dies before it has written the view with two newcomers in it, who go on without it."""
+    """C2: a sole member dies before it has written the view with two newcomers in it, which go on without it."""
     start = all_primary(after_outage(3, faults=9, writes=9))
     state = play(start, "galera-1 server is stopped", "galera-0 writes its view", "galera-2 writes its view")
     state = play(state, "galera-2 server is stopped", "galera-0 writes its view", "galera-0 catches up")
-    state = play(state, "galera-0 begins a round", "galera-0 asks on")  # it marks that it is alone
-    state = left_alone_but(state, {1, 2})
+    state = play(state, "galera-0 begins a round", "galera-0 asks on")  # it notes in a checkpoint that it is alone
+    state = go_on_until_permitted(state, {1, 2})
     state = play(state, *(f"galera-{o} becomes the server" for o in (1, 2)))
     state = play(state, *(f"galera-{o} server comes up" for o in (1, 2)), "galera-0 pod is killed")
     state = play(state, *(f"galera-{o} writes its view" for o in (1, 2)))
     return isolate(state, 0)
 
 
-def left_alone_but(state: State, waiting: set[int]) -> State:
-    """The same, up to where these pods hold their permission to join in their hands."""
+def go_on_until_permitted(state: State, waiting: set[int]) -> State:
+    """Go on until the starters of these pods have taken their permission to join."""
     turn = Turn(state)
     for _ in range(TURNS):
-        if all(turn.state.nodes[o].hands for o in waiting):
+        if all(turn.state.nodes[o].taken for o in waiting):
             break
         node = turn.state.nodes[turn.ordinal]
-        if node.hands is not None:
+        if node.taken is not None:
             turn = turn._replace(ordinal=(turn.ordinal + 1) % len(turn.state.nodes), began=False)
         else:
             turn = next(next_turns(turn))[1]()
@@ -75,7 +75,7 @@ def left_alone_but(state: State, waiting: set[int]) -> State:
 
 
 def stopped_in_order() -> State:
-    """C3: one of the last two members has stopped in order: its last view is not known, whatever was seen of it."""
+    """C3: one of the last two members has stopped in order: its last view is not known, even if it was seen before."""
     state = play(member_lost(3, {2}, faults=9, writes=9), "galera-0 server is stopped")
     return play(state, "galera-1 pod is killed")
 
@@ -84,47 +84,47 @@ def always(answer: object) -> Callable[..., object]:
     return lambda *_: answer
 
 
-def has_a_mark(patch: Patch) -> None:
-    patch.setattr(quorum, "reached", always(True))
+def has_a_checkpoint(patch: Patch) -> None:
+    patch.setattr(quorum, "has_reached_view", always(True))
 
 
 def are_few(patch: Patch) -> None:
-    patch.setattr(quorum, "outnumbered", always(False))
+    patch.setattr(quorum, "may_be_outnumbered", always(False))
 
 
 @pytest.mark.parametrize(
-    ("trace", "unguarded"), [(committed_and_left, has_a_mark), (outnumbered, are_few)], ids=["C1", "C2"]
+    ("trace", "unguarded"), [(committed_and_left, has_a_checkpoint), (outnumbered, are_few)], ids=["C1", "C2"]
 )
-def test_a_view_is_whole_and_yet_somebody_else_holds_more(
+def test_a_view_is_whole_and_yet_another_pod_holds_more(
     monkeypatch: Patch, trace: Callable[[], State], unguarded: Callable[[Patch], None]
 ) -> None:
     state = trace()
-    assert left_alone(state).started == state.started
+    assert go_on(state).started == state.started
 
     unguarded(monkeypatch)
     with pytest.raises(InvariantError):
-        left_alone(state)
+        go_on(state)
 
 
 def test_a_member_that_stopped_in_order_shows_no_view() -> None:
     state = stopped_in_order()
-    assert left_alone(state).started == state.started
+    assert go_on(state).started == state.started
 
 
 @pytest.mark.parametrize(("count", "lost"), [(3, {2}), (3, {0}), (5, {3, 4}), (5, {0, 2})])
-def test_who_was_outside_of_the_last_view_is_not_waited_for(count: int, lost: set[int]) -> None:
+def test_a_pod_that_was_not_in_the_last_view_is_not_waited_for(count: int, lost: set[int]) -> None:
     state = power_cut(member_lost(count, lost, faults=9, writes=9))
-    after = left_alone(state)
+    after = go_on(state)
     assert [n.server for n in after.nodes if n.ordinal not in lost] == ["Primary"] * (count - len(lost)), after
-    assert after.nodes[min(set(range(count)) - lost)].verdict.rule
+    assert after.nodes[min(set(range(count)) - lost)].result.rule
 
 
 def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_its_quorum() -> None:
-    """The join comes to nothing, and must not have cost the view that the proof needs."""
+    """The join is abandoned, and the view that the proof needs must not be lost by it."""
     state = play(member_lost(3, {2}, faults=9, writes=9), "galera-1 pod is killed")
     state = play(state, "galera-1 starter reports", "galera-1 begins a round", "galera-1 asks on")
     state = play(state, "galera-1 takes its permission", "galera-1 becomes the server")
     assert state.nodes[1].view is None
 
-    after = left_alone(state)
+    after = go_on(state)
     assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after

@@ -20,7 +20,7 @@ from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import JournalUnwritableError
 from tests.support.bootstrap.fleet import Fleet, Pod
-from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, spoken
+from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, with_override
 from tests.unit.bootstrap.agent.test_agent import agent_of, alive, restart, rounds, waiting
 
 CRASHED = DataClass.CRASHED
@@ -101,7 +101,7 @@ def force(fleet: Fleet, pod: Pod) -> None:
         fleet.report(other)
     rounds(fleet, 2)
     fleet.force(pod)
-    assert fleet.said
+    assert fleet.overrides_given
     rounds(fleet, 2)
 
 
@@ -151,7 +151,7 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
 
 
 def test_no_pod_promises_for_an_override_before_it_has_itself_asked_the_pods_that_are_given_up() -> None:
-    candidate = seen_by(spoken(frozen(1, 9), 2), frozen(0, 5), 2)
+    candidate = seen_by(with_override(frozen(1, 9), 2), frozen(0, 5), 2)
     assert ask(seen_by(frozen(0, 5), candidate.own, 2), candidate) == Promise(9, 1, "boot-1")
     answer = ask(seen_by(frozen(0, 5), candidate.own), candidate)
     assert isinstance(answer, Refusal)

@@ -1,4 +1,4 @@
-"""The rules: each in both directions, the incidents they come from, and that none is superfluous."""
+"""The rules: each in both directions, the incidents that they come from, and that each of them is needed."""
 
 import re
 from dataclasses import replace
@@ -7,12 +7,24 @@ import pytest
 
 from bootstrap.core.decision import decide as rules
 from bootstrap.core.decision.decide import decide
-from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
+from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Rule, Stop, Wait
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Unknown
 from bootstrap.core.model.predicates import STARTABLE, UNDECIDABLE
 from tests.paths import ROOT
-from tests.support.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, busy, frozen, running, seen_by, spoken
+from tests.support.bootstrap.records import (
+    A_TO_B,
+    B_TO_C,
+    A,
+    B,
+    C,
+    blank,
+    busy,
+    frozen,
+    running,
+    seen_by,
+    with_override,
+)
 
 D = DataClass
 Kind = type[Decision]
@@ -22,34 +34,34 @@ PROMISE = Promise(3, 1, "boot-1")
 
 TABLE: dict[str, tuple[Facts, Kind, str]] = {
     # stuck-server
-    "my server is outside a Primary and everybody else died -> stop it": (
+    "my server is non-Primary and all others died -> stop it": (
         seen_by(running(0, status="non-Primary"), frozen(1), frozen(2)), Stop, "stuck-server"),
-    "two servers are outside a Primary and the third pod died -> stop": (
+    "two servers are non-Primary and the third pod died -> stop": (
         seen_by(running(0, status="non-Primary"), running(1, status="non-Primary"), frozen(2)), Stop, "stuck-server"),
-    "my server is outside a Primary and a peer is silent -> wait": (
+    "my server is non-Primary and a peer is silent -> wait": (
         seen_by(running(0, status="non-Primary"), 1, frozen(2)), Wait, "own-server"),
-    "my server is outside a Primary that lives elsewhere -> wait": (
+    "my server is non-Primary and a Primary lives elsewhere -> wait": (
         seen_by(running(0, status="non-Primary"), running(1), frozen(2)), Wait, "own-server"),
-    "all servers are outside a Primary and none died -> wait for Galera": (
+    "all servers are non-Primary and none died -> wait for Galera": (
         seen_by(running(0, status="non-Primary"), *(running(o, status="non-Primary") for o in (1, 2))),
         Wait, "own-server"),
-    "my server is outside a Primary and a dead peer's position is unknown -> wait": (
+    "my server is non-Primary and a dead peer's position is unknown -> wait": (
         seen_by(running(0, status="non-Primary"), frozen(1), blank(2, D.UNKNOWN)), Wait, "own-server"),
     # quorum
-    "two of three members died and the third has not missed them yet -> wait": (
+    "two of three members died and the third has not noticed it yet -> wait": (
         seen_by(frozen(0), frozen(1), running(2)), Wait, "quorum"),
     "one of two died -> wait": (seen_by(frozen(0), running(1, size=2), blank(2)), Wait, "quorum"),
     "one of three died -> join": (seen_by(frozen(0), running(1), running(2)), Join, "join"),
-    "two are dead and nothing is heard of a third -> join": (
+    "two are dead and a third is silent -> join": (
         seen_by(frozen(0), frozen(1), running(2), 3), Join, "join"),
-    "the Primary has missed those that died -> join": (seen_by(frozen(0), frozen(1), running(2, size=1)), Join, "join"),
+    "the Primary has noticed that they died -> join": (seen_by(frozen(0), frozen(1), running(2, size=1)), Join, "join"),
     "the Primary has members that are no pods -> join": (
         seen_by(frozen(0), frozen(1), running(2, has_foreign_members=True)), Join, "join"),
     "the Primary may have members that are no pods, as I remember -> join": (
         seen_by(frozen(0, has_foreign_members=True), frozen(1), running(2)), Join, "join"),
     "the Primary has not lost its quorum for long -> join": (
         replace(seen_by(frozen(0), frozen(1), running(2)), waited_for_quorum_loss=True), Join, "join"),
-    "two of three died and I have promised -> wait for the winner": (
+    "two of three died and I have promised -> wait for the candidate": (
         seen_by(frozen(0, promise=PROMISE), frozen(1, boot_id="boot-1"), running(2)), Wait, "promised"),
     # own-server
     "my own server runs -> wait": (seen_by(running(0), frozen(1), frozen(2)), Wait, "own-server"),
@@ -79,7 +91,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "two Primaries of one history that count differently -> wait": (
         seen_by(frozen(0), running(1, size=2), running(2, size=1)), Wait, "two-primaries"),
     # promised
-    "promised to a silent winner -> wait": (seen_by(frozen(0, promise=PROMISE), 1, frozen(2)), Wait, "promised"),
+    "promised to a silent candidate -> wait": (seen_by(frozen(0, promise=PROMISE), 1, frozen(2)), Wait, "promised"),
     "promised, and an older Primary lives -> wait for the promise to end": (
         seen_by(frozen(0, promise=PROMISE), busy(1, Phase.BOOTSTRAPPING), running(2, epoch=2)), Wait, "promised"),
     "promised to myself -> go on": (
@@ -96,7 +108,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, 99, D.INCONSISTENT), running(1, 10), 2), Join, "join"),
     "one transaction more than the Primary -> hold": (
         seen_by(frozen(0, 11), running(1, 10), 2), Hold, "ahead-of-primary"),
-    "the furthest of several Primary members counts": (
+    "the most advanced of several Primary members counts": (
         seen_by(frozen(0, 11), running(1, 10), running(2, 11)), Join, "join"),
     "the Primary does not know its seqno -> hold": (
         seen_by(frozen(0, 0), running(1, -1), 2), Hold, "ahead-of-primary"),
@@ -106,9 +118,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2, promise=Promise(4, 1, "boot-1")), 2), Join, "join"),
     "the Primary has another history -> hold": (
         seen_by(frozen(0, 5), running(1, 10, uuid=B), 2), Hold, "other-history"),
-    "a Primary without a name for its history is none -> wait": (
+    "a Primary whose history has no uuid does not count -> wait": (
         seen_by(frozen(0, 5), running(1, 10, uuid=NIL_UUID), 2), Wait, "all-heard"),
-    # P3: everybody frozen
+    # all-heard
     "a peer is silent -> wait": (seen_by(frozen(0), frozen(1), 2), Wait, "all-heard"),
     "a peer was not asked yet -> wait": (seen_by(frozen(0), frozen(1)), Wait, "all-heard"),
     "only a peer expects a further pod -> wait for that": (
@@ -137,9 +149,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(blank(0), blank(1, D.INITIALIZED), blank(2)), Wait, "first-start"),
     "all are empty and one was a member before -> hold": (
         seen_by(blank(0), blank(1, was_synced=True), blank(2)), Hold, "all-empty"),
-    "empty beside data is no first start": (seen_by(blank(0), frozen(1), blank(2)), Wait, "all-heard"),
+    "an empty pod beside data is no first start": (seen_by(blank(0), frozen(1), blank(2)), Wait, "all-heard"),
     # one-history
-    "nobody has usable data -> hold": (
+    "no pod has usable data -> hold": (
         seen_by(blank(0, D.SST_INTERRUPTED, joining=True), blank(1), blank(2)), Hold, "no-candidate"),
     "only a copy that was voted wrong is left -> hold": (
         seen_by(frozen(0, 9, D.INCONSISTENT), blank(1), blank(2)), Hold, "no-candidate"),
@@ -153,15 +165,15 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "a former member was killed in a state transfer of a permitted join -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), blank(1, D.SST_INTERRUPTED, was_synced=True, joining=True), frozen(2)),
         Bootstrap, "all-heard"),
-    "a newcomer's empty volume that nobody has seen -> go on": (
+    "a newcomer's empty volume that no pod has seen -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES[:2]), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "a newcomer that was seen empty and still is -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "only a stale disk remembers the volume that was replaced since -> go on": (
         seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Bootstrap, "all-heard"),
-    "the volume that was to found the cluster is gone before anybody joined -> hold": (
+    "the volume of the first database is gone before any pod has joined -> hold": (
         seen_by(blank(0), blank(1, volumes=((0, "older"),)), blank(2)), Hold, "all-empty"),
-    "the volume that was to found the cluster is there and still empty -> it does": (
+    "the volume of the first database is there and still empty -> create": (
         seen_by(blank(0), blank(1, volumes=((0, "volume-0"),)), blank(2)), Bootstrap, "first-start"),
     # lineage
     "the Primary was forked off behind my position -> join": (
@@ -200,40 +212,40 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(
             frozen(0, 9, uuid=B, lineage=(A_TO_B,)), frozen(1, 9, uuid=C, lineage=(Fork(A, 5, 4, C),)), frozen(2, 5)),
         Hold, "two-histories"),
-    "two stories of where a history came from are none -> hold": (
+    "two different origins of one history count as none -> hold": (
         seen_by(
             frozen(0, 9, uuid=B, lineage=(A_TO_B,)), frozen(1, 9, uuid=B, lineage=(Fork(A, 7, 4, B),)), frozen(2, 5)),
         Hold, "two-histories"),
-    # the operator's word
-    "an operator has given the silent pod up -> bootstrap": (
-        seen_by(spoken(frozen(0), 2), frozen(1), 2), Bootstrap, "override"),
+    # override
+    "an override gives the silent pod up -> bootstrap": (
+        seen_by(with_override(frozen(0), 2), frozen(1), 2), Bootstrap, "override"),
     "the pod that was given up answers and has no more -> bootstrap": (
-        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 9)), Bootstrap, "override"),
-    "the pod that was given up answers and has more -> the word is void": (
-        seen_by(spoken(frozen(0), 2), frozen(1), frozen(2, 11)), Wait, "override"),
-    "another pod falls silent -> the word is void": (seen_by(spoken(frozen(0), 2), 1, 2), Wait, "override"),
-    "a pod is ahead and was not named -> the word is void": (
-        seen_by(spoken(frozen(0), 2), frozen(1, 11), 2), Wait, "override"),
+        seen_by(with_override(frozen(0), 2), frozen(1), frozen(2, 9)), Bootstrap, "override"),
+    "the pod that was given up answers and has more -> the override is void": (
+        seen_by(with_override(frozen(0), 2), frozen(1), frozen(2, 11)), Wait, "override"),
+    "another pod falls silent -> the override is void": (seen_by(with_override(frozen(0), 2), 1, 2), Wait, "override"),
+    "a pod is ahead and was not named -> the override is void": (
+        seen_by(with_override(frozen(0), 2), frozen(1, 11), 2), Wait, "override"),
     "a pod is ahead and was named -> bootstrap": (
-        seen_by(spoken(frozen(0), 2, accepted_ahead=(1,)), frozen(1, 11), 2), Bootstrap, "override"),
-    "a pod that nobody can read was not named -> the word is void": (
-        seen_by(spoken(frozen(0), 2), blank(1, D.UNKNOWN), 2), Wait, "override"),
-    "a server lives outside a Primary -> the word is void": (
-        seen_by(spoken(frozen(0), 2), running(1, status="non-Primary"), 2), Wait, "override"),
-    "a Primary lives -> join, whatever was said": (
-        seen_by(spoken(frozen(0), 2), running(1), 2), Join, "join"),
-    "my datadir is not the one that was spoken about -> the word is void": (
-        seen_by(replace(spoken(frozen(0), 2), disk=frozen(0, 8).disk), frozen(1, 7), 2), Wait, "override"),
-    "my datadir is no candidate -> the word is void": (
-        seen_by(spoken(blank(0), 2), frozen(1), 2), Wait, "override"),
-    "the word is for data that are to be adopted -> bootstrap": (
-        seen_by(spoken(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
-    "the word is for data that nobody can read a position of -> bootstrap": (
-        seen_by(spoken(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
+        seen_by(with_override(frozen(0), 2, accepted_ahead=(1,)), frozen(1, 11), 2), Bootstrap, "override"),
+    "a pod that cannot be read was not named -> the override is void": (
+        seen_by(with_override(frozen(0), 2), blank(1, D.UNKNOWN), 2), Wait, "override"),
+    "a non-Primary server lives -> the override is void": (
+        seen_by(with_override(frozen(0), 2), running(1, status="non-Primary"), 2), Wait, "override"),
+    "a Primary lives -> join, in spite of an override": (
+        seen_by(with_override(frozen(0), 2), running(1), 2), Join, "join"),
+    "my datadir is not the one that the override names -> the override is void": (
+        seen_by(replace(with_override(frozen(0), 2), disk=frozen(0, 8).disk), frozen(1, 7), 2), Wait, "override"),
+    "my datadir cannot start a cluster -> the override is void": (
+        seen_by(with_override(blank(0), 2), frozen(1), 2), Wait, "override"),
+    "an override adopts data -> bootstrap": (
+        seen_by(with_override(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
+    "an override adopts data without a position -> bootstrap": (
+        seen_by(with_override(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "another pod has data, too -> nothing is adopted": (
-        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "override"),
+        seen_by(with_override(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "override"),
     "a pod is silent -> nothing is adopted": (
-        seen_by(spoken(frozen(0, 5, D.LOST_GRASTATE), 1, adopt=True), 1, blank(2)), Wait, "override"),
+        seen_by(with_override(frozen(0, 5, D.LOST_GRASTATE), 1, adopt=True), 1, blank(2)), Wait, "override"),
     # epoch-floor
     "the best data are older than the floor -> hold": (
         replace(seen_by(frozen(0, epoch=3), frozen(1, 1, epoch=9), frozen(2)), min_epoch=4), Hold, "epoch-floor"),
@@ -243,11 +255,11 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         replace(seen_by(frozen(0, 1, epoch=3), running(1, epoch=4), running(2, epoch=4)), min_epoch=4), Join, "join"),
     "everything is empty under a floor -> hold": (
         replace(seen_by(blank(0), blank(1), blank(2)), min_epoch=1), Hold, "epoch-floor"),
-    "an operator's word is above the floor": (
-        replace(seen_by(spoken(frozen(0, epoch=3), 2), frozen(1), 2), min_epoch=4), Bootstrap, "override"),
+    "an override may start from data below the floor": (
+        replace(seen_by(with_override(frozen(0, epoch=3), 2), frozen(1), 2), min_epoch=4), Bootstrap, "override"),
     "two histories under a floor -> a human must choose": (
         replace(seen_by(frozen(0, 99), frozen(1, 3, uuid=B), frozen(2, 99)), min_epoch=4), Hold, "two-histories"),
-    # winner
+    # most-advanced
     "I am the most advanced -> bootstrap": (seen_by(frozen(1, 10), frozen(0, 9), frozen(2, 8)), Bootstrap, "all-heard"),
     "a peer is the most advanced -> wait for it": (
         seen_by(frozen(0, 9), frozen(1, 10), frozen(2, 8)), Wait, "all-heard"),
@@ -269,7 +281,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
 }  # fmt: skip
 
 INCIDENTS: dict[str, tuple[Facts, Kind, str]] = {
-    "mariadb-operator 1108: two joiners in aborted transfers never win over the silent one with the data": (
+    "mariadb-operator 1108: two joiners in aborted transfers never start before the silent one with the data": (
         seen_by(blank(1, D.SST_INTERRUPTED, joining=True), blank(2, D.SST_INTERRUPTED, joining=True), 0),
         Wait, "all-heard"),
     "mariadb-operator 1108: nor when the one with the data is back": (
@@ -278,20 +290,20 @@ INCIDENTS: dict[str, tuple[Facts, Kind, str]] = {
     "mariadb-operator 1701: a flag beside the nil uuid is no candidate": (
         seen_by(replace(blank(0), disk=Disk(D.SST_INTERRUPTED, None, safe_to_bootstrap=True), joining=True),
                 frozen(1, 7, D.CRASHED), frozen(2, 7, D.CRASHED)), Wait, "all-heard"),
-    "mariadb-operator 1626: the former winner starts again beside its cluster and joins": (
+    "mariadb-operator 1626: the pod that had bootstrapped starts again beside its cluster and joins": (
         seen_by(frozen(0, 40, safe=True, epoch=3), running(1, 50, epoch=3), running(2, 50, epoch=3)), Join, "join"),
-    "mariadb-operator 959: all crashed, nobody has the flag, the highest starts without a human": (
+    "mariadb-operator 959: all crashed, no pod has the flag, the highest starts without a human": (
         seen_by(frozen(2, 31, D.CRASHED), frozen(0, 30, D.CRASHED), frozen(1, 30, D.CRASHED)), Bootstrap, "all-heard"),
     "K8SPXC-824: the pod with the flag is not pod 0": (
         seen_by(frozen(2, 30, safe=True), frozen(0, 29, D.CRASHED), frozen(1, 29, D.CRASHED)), Bootstrap, "all-heard"),
-    "bitnami 6698: pod 0 that cannot see its cluster never founds a second one": (
+    "bitnami 6698: pod 0 that cannot reach its cluster never creates a second one": (
         seen_by(frozen(0, 30, safe=True), 1, 2), Wait, "all-heard"),
-    "kubeblocks 2730: a refused connection does not mean that no peer lives": (
+    "kubeblocks 2730: a refused connection does not show that no peer lives": (
         Facts(frozen(0, 30), {1: Unknown("connection refused"), 2: Unknown("connection refused")}), Wait, "all-heard"),
     "manticore 174: pod 0 of two restarts next to a live pod 1 and joins": (
         seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})),
                 running(1, 31, expected=frozenset({0, 1}), size=1)), Join, "join"),
-    "manticore 174: the same with pod 1 out of sight": (
+    "manticore 174: the same with pod 1 unreachable": (
         seen_by(frozen(0, 30, safe=True, expected=frozenset({0, 1})), 1), Wait, "all-heard"),
     "resource-agents 1323: the flag with the nil uuid beside two whole disks": (
         seen_by(frozen(1, 7, D.CRASHED),
@@ -322,7 +334,7 @@ def test_incident(case: tuple[Facts, Kind, str]) -> None:
     check(*case)
 
 
-def test_every_rule_has_its_line_on_the_page_of_the_operators_word() -> None:
+def test_every_rule_has_its_line_on_the_page_of_overrides() -> None:
     page = (ROOT / "docs" / "override.md").read_text().partition("## All rules")[2]
     source = "".join(path.read_text() for path in (ROOT / "bootstrap").rglob("*.py"))
     named = set(re.findall(r"\b(?:Bootstrap|Join|Wait|Hold|Stop)\(\s*\"([\w-]+)\"", source))
@@ -331,7 +343,7 @@ def test_every_rule_has_its_line_on_the_page_of_the_operators_word() -> None:
 
 
 @pytest.mark.parametrize("data_class", DataClass)
-def test_every_class_either_starts_a_cluster_alone_or_says_why_not(data_class: DataClass) -> None:
+def test_every_class_either_starts_a_cluster_alone_or_holds_with_a_reason(data_class: DataClass) -> None:
     decision = decide(seen_by(frozen(0, 5, data_class, expected=frozenset({0}))))
     expected: Kind = Bootstrap if data_class in {*STARTABLE, D.EMPTY, D.INITIALIZED} else Hold
     assert type(decision) is expected, decision
@@ -358,48 +370,48 @@ def test_waiting_ends_with_each_cure_once() -> None:
     facts = seen_by(frozen(0, expected=frozenset(range(4))), 1, 2, busy(3, Phase.RECOVERING))
     nowhere = Unknown("no address", "look at the Service")
     reason = decide(replace(facts, peers={**facts.peers, 1: nowhere, 2: nowhere})).reason
-    told = "galera-1 (unknown: no address), galera-2 (unknown: no address), galera-3 (recovering)"
-    assert reason == f"waiting for {told}; look at the Service"
+    missing = "galera-1 (unknown: no address), galera-2 (unknown: no address), galera-3 (recovering)"
+    assert reason == f"waiting for {missing}; look at the Service"
 
 
-def test_holding_beyond_a_fork_says_how_many_transactions_and_what_to_type() -> None:
+def test_a_hold_beyond_a_fork_has_the_number_of_transactions_and_the_command() -> None:
     reason = decide(seen_by(frozen(0, 8), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2)).reason
     assert "3 transactions" in reason
     assert "`galera-bootstrap discard`" in reason
 
 
-def test_holding_says_how_many_transactions_are_at_stake() -> None:
+def test_a_hold_has_the_number_of_transactions_at_stake() -> None:
     assert "3 transactions" in decide(seen_by(frozen(0, 13), running(1, 10), running(2, 10))).reason
 
 
 def answers() -> dict[str, tuple[Kind | None, str]]:
     """The kind of decision and the rule in every scenario; a crash is an answer of its own."""
-    told: dict[str, tuple[Kind | None, str]] = {}
+    found: dict[str, tuple[Kind | None, str]] = {}
     for name, (facts, _, _) in SCENARIOS.items():
         try:
             decision = decide(facts)
         except (AssertionError, ValueError):
-            told[name] = (None, "none")
+            found[name] = (None, "none")
         else:
-            told[name] = (type(decision), decision.rule)
-    return told
+            found[name] = (type(decision), decision.rule)
+    return found
 
 
-@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: f"without {rule.name} a scenario goes wrong")
-def test_every_rule_bears_load(rule: rules.Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: f"without {rule.name} a scenario ends differently")
+def test_every_rule_bears_load(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "RULES", tuple(r for r in rules.RULES if r is not rule))
-    told = answers()
-    other_kind = [name for name, (_, kind, _) in SCENARIOS.items() if told[name][0] is not kind]
-    other_rule = [name for name, (_, *expected) in SCENARIOS.items() if told[name] != tuple(expected)]
+    found = answers()
+    other_kind = [name for name, (_, kind, _) in SCENARIOS.items() if found[name][0] is not kind]
+    other_rule = [name for name, (_, *expected) in SCENARIOS.items() if found[name] != tuple(expected)]
     # Behind own-server stands own-disk as a second line: a phase that is not frozen waits there, too.
     assert other_rule if rule.name == "own-server" else other_kind
 
 
 @pytest.mark.parametrize("name", ["own-server", "promised", "quorum", "join", "first-start"])
-def test_a_rule_that_comes_too_late_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_is_tried_too_late_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     order = list(rules.RULES)
     at = [rule.name for rule in order].index(name)
     order[at], order[at + 1] = order[at + 1], order[at]
     monkeypatch.setattr(rules, "RULES", tuple(order))
-    told = answers()
-    assert [scenario for scenario, (_, *expected) in SCENARIOS.items() if told[scenario] != tuple(expected)]
+    found = answers()
+    assert [scenario for scenario, (_, *expected) in SCENARIOS.items() if found[scenario] != tuple(expected)]

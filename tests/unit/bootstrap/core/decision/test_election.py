@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bootstrap.core.decision import decide, decisions, election, rules_full_outage
-from bootstrap.core.decision.election import ahead, consider, find_unbound, has_ended, highest_term
+from bootstrap.core.decision.election import consider, find_unbound, has_ended, highest_term, is_ahead
 from bootstrap.core.model import predicates
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
@@ -27,93 +27,97 @@ from tests.support.bootstrap.records import (
     in_view,
     running,
     seen_by,
-    spoken,
+    with_override,
 )
 
 ASKED_FOR = Promise(3, 1, "boot-1")
 
 
-def prepare(asked: PodState, winner: PodState, term: int = 3, **changes: Any) -> Prepare:
+def prepare(asked: PodState, candidate: PodState, term: int = 3, **changes: Any) -> Prepare:
     disk = asked.disk or Disk(DataClass.EMPTY)
-    return replace(Prepare(Promise(term, winner.ordinal, winner.boot_id), winner, asked.boot_id, disk), **changes)
+    return replace(
+        Prepare(Promise(term, candidate.ordinal, candidate.boot_id), candidate, asked.boot_id, disk), **changes
+    )
 
 
-ME, WINNER = frozen(0, 5), frozen(1, 9)
+ME, CANDIDATE = frozen(0, 5), frozen(1, 9)
 OTHER = Promise(2, 2, "boot-2")
 NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
 NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
-SPOKEN = spoken(WINNER, 2, epoch=3)
-"""An operator gives up galera-2."""
-ADOPTING = spoken(blank(1, DataClass.UNKNOWN), epoch=3, adopt=True)
+OVERRIDING = with_override(CANDIDATE, 2, epoch=3)
+"""An override gives galera-2 up."""
+ADOPTING = with_override(blank(1, DataClass.UNKNOWN), epoch=3, adopt=True)
 
 GIVEN: dict[str, tuple[Facts, Prepare]] = {
-    "frozen, unbound, not ahead": (seen_by(ME, WINNER, 2), prepare(ME, WINNER)),
-    "equal positions": (seen_by(frozen(0, 9), WINNER, 2), prepare(frozen(0, 9), WINNER)),
-    "empty": (seen_by(blank(0), WINNER, 2), prepare(blank(0), WINNER)),
+    "frozen, unbound, not ahead": (seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE)),
+    "equal positions": (seen_by(frozen(0, 9), CANDIDATE, 2), prepare(frozen(0, 9), CANDIDATE)),
+    "empty": (seen_by(blank(0), CANDIDATE, 2), prepare(blank(0), CANDIDATE)),
     "all empty": (seen_by(blank(0), blank(1), 2), prepare(blank(0), blank(1))),
     "asked again for the same": (
-        seen_by(replace(ME, promise=ASKED_FOR), WINNER, 2), prepare(replace(ME, promise=ASKED_FOR), WINNER)),
-    "bound to an earlier life of the winner": (
-        seen_by(replace(ME, promise=Promise(2, 1, "before")), WINNER, 2),
-        prepare(replace(ME, promise=Promise(2, 1, "before")), WINNER)),
-    "bound to a term that the winner has given up": (
-        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2),
-        prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(WINNER, abandoned_term=2))),
-    "beyond the fork of the winner's history": (
+        seen_by(replace(ME, promise=ASKED_FOR), CANDIDATE, 2), prepare(replace(ME, promise=ASKED_FOR), CANDIDATE)),
+    "bound to an earlier run of the candidate": (
+        seen_by(replace(ME, promise=Promise(2, 1, "before")), CANDIDATE, 2),
+        prepare(replace(ME, promise=Promise(2, 1, "before")), CANDIDATE)),
+    "bound to a term that the candidate has given up": (
+        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), CANDIDATE, 2),
+        prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(CANDIDATE, abandoned_term=2))),
+    "beyond the fork of the candidate's history": (
         seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
-    "an operator's word names me although I am ahead": (
-        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), spoken(WINNER, 2, accepted_ahead=(0,), epoch=3))),
-    "an operator's word gives up the silent winner to whom I am bound": (
-        seen_by(replace(ME, promise=OTHER), SPOKEN, 2), prepare(replace(ME, promise=OTHER), SPOKEN)),
-    "an operator's word for data below the floor": (
-        replace(seen_by(ME, SPOKEN, 2), min_epoch=7), prepare(ME, SPOKEN)),
+    "an override names me although I am ahead": (
+        seen_by(frozen(0, 10), OVERRIDING, 2),
+        prepare(frozen(0, 10), with_override(CANDIDATE, 2, accepted_ahead=(0,), epoch=3))),
+    "an override gives up the silent candidate that I am bound to": (
+        seen_by(replace(ME, promise=OTHER), OVERRIDING, 2), prepare(replace(ME, promise=OTHER), OVERRIDING)),
+    "an override for data below the floor": (
+        replace(seen_by(ME, OVERRIDING, 2), min_epoch=7), prepare(ME, OVERRIDING)),
 }  # fmt: skip
 
 REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
-    "my agent has restarted since": (seen_by(ME, WINNER, 2), prepare(ME, WINNER, boot_id="before"), "decided by"),
+    "my agent has restarted since": (
+        seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE, boot_id="before"), "since you decided"),
     "my datadir was read again since": (
-        seen_by(ME, WINNER, 2), prepare(ME, WINNER, disk=Disk(DataClass.EMPTY)), "decided by"),
+        seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE, disk=Disk(DataClass.EMPTY)), "since you decided"),
     "my last view is another one since": (
-        seen_by(in_view(ME, 0, 1), WINNER, 2), prepare(in_view(ME, 0, 1, number=4), WINNER), "decided by"),
+        seen_by(in_view(ME, 0, 1), CANDIDATE, 2), prepare(in_view(ME, 0, 1, number=4), CANDIDATE), "since you decided"),
     **{
-        f"I am {phase}": (seen_by(replace(ME, phase=phase), WINNER, 2), prepare(ME, WINNER), "not frozen")
+        f"I am {phase}": (seen_by(replace(ME, phase=phase), CANDIDATE, 2), prepare(ME, CANDIDATE), "not frozen")
         for phase in Phase if phase is not Phase.FROZEN
     },
     "bound to another pod": (
-        seen_by(replace(ME, promise=OTHER), WINNER, 2), prepare(ME, WINNER), "term 2 is promised to ordinal 2"),
+        seen_by(replace(ME, promise=OTHER), CANDIDATE, 2), prepare(ME, CANDIDATE), "term 2 is promised to ordinal 2"),
     "bound to myself": (
-        seen_by(replace(ME, promise=Promise(2, 0, "boot-0")), WINNER, 2), prepare(ME, WINNER), "to ordinal 0"),
-    "bound to the winner's open candidacy": (
-        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), WINNER, 2), prepare(ME, WINNER), "to ordinal 1"),
-    "an old term": (seen_by(replace(ME, epoch=3), WINNER, 2), prepare(ME, WINNER), "not above 3"),
+        seen_by(replace(ME, promise=Promise(2, 0, "boot-0")), CANDIDATE, 2), prepare(ME, CANDIDATE), "to ordinal 0"),
+    "bound to the candidate's earlier term, which is still open": (
+        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), CANDIDATE, 2), prepare(ME, CANDIDATE), "to ordinal 1"),
+    "an old term": (seen_by(replace(ME, epoch=3), CANDIDATE, 2), prepare(ME, CANDIDATE), "not above 3"),
     "a term that I have given up": (
-        seen_by(replace(ME, abandoned_term=4), WINNER, 2), prepare(ME, WINNER), "not above 4"),
-    "a Primary lives": (seen_by(ME, WINNER, running(2)), prepare(ME, WINNER), "galera-2 is Primary"),
+        seen_by(replace(ME, abandoned_term=4), CANDIDATE, 2), prepare(ME, CANDIDATE), "not above 4"),
+    "a Primary lives": (seen_by(ME, CANDIDATE, running(2)), prepare(ME, CANDIDATE), "galera-2 is Primary"),
     "my datadir is ahead": (
-        seen_by(frozen(0, 10), WINNER, 2), prepare(frozen(0, 10), WINNER), "ahead"),
+        seen_by(frozen(0, 10), CANDIDATE, 2), prepare(frozen(0, 10), CANDIDATE), "ahead"),
     "my datadir has another history": (
-        seen_by(frozen(0, 1, uuid=B), WINNER, 2), prepare(frozen(0, 1, uuid=B), WINNER), "ahead"),
-    "I have data and the winner has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),
-    "my history was forked off the winner's": (seen_by(NEW_ME, WINNER, 2), prepare(NEW_ME, WINNER), "ahead"),
-    "the winner is of my new history, and behind me in it": (
+        seen_by(frozen(0, 1, uuid=B), CANDIDATE, 2), prepare(frozen(0, 1, uuid=B), CANDIDATE), "ahead"),
+    "I have data and the candidate has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),
+    "my history was forked off the candidate's": (seen_by(NEW_ME, CANDIDATE, 2), prepare(NEW_ME, CANDIDATE), "ahead"),
+    "the candidate is of my new history, and behind me in it": (
         seen_by(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,)), 2),
         prepare(replace(NEW, ordinal=0), frozen(1, 0, uuid=B, lineage=(A_TO_B,))), "ahead"),
-    "the winner's data are below the floor": (
-        replace(seen_by(ME, WINNER, 2), min_epoch=7), prepare(ME, WINNER), "below the floor"),
-    "I hear the pod that an operator has given up": (
-        seen_by(ME, SPOKEN, frozen(2)), prepare(ME, SPOKEN), "galera-2 answers me"),
-    "an operator's word does not name me, and I am ahead": (
-        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), SPOKEN), "does not name it"),
-    "an operator's word of another term": (
-        seen_by(frozen(0, 10), SPOKEN, 2), prepare(frozen(0, 10), SPOKEN, term=4), "ahead of yours"),
-    "an operator's word does not free me of a promise to a pod that it does not name": (
-        seen_by(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN, 2),
-        prepare(replace(ME, promise=Promise(2, 3, "boot-3")), SPOKEN), "to ordinal 3"),
+    "the candidate's data are below the floor": (
+        replace(seen_by(ME, CANDIDATE, 2), min_epoch=7), prepare(ME, CANDIDATE), "below the floor"),
+    "I reach the pod that an override gives up": (
+        seen_by(ME, OVERRIDING, frozen(2)), prepare(ME, OVERRIDING), "galera-2 answers me"),
+    "an override does not name me, and I am ahead": (
+        seen_by(frozen(0, 10), OVERRIDING, 2), prepare(frozen(0, 10), OVERRIDING), "does not name it"),
+    "an override of another term": (
+        seen_by(frozen(0, 10), OVERRIDING, 2), prepare(frozen(0, 10), OVERRIDING, term=4), "ahead of yours"),
+    "an override does not end my promise to a pod that it does not name": (
+        seen_by(replace(ME, promise=Promise(2, 3, "boot-3")), OVERRIDING, 2),
+        prepare(replace(ME, promise=Promise(2, 3, "boot-3")), OVERRIDING), "to ordinal 3"),
     "data are to be adopted, and I have some": (
         seen_by(blank(0, DataClass.SST_INTERRUPTED), ADOPTING, 2),
-        prepare(blank(0, DataClass.SST_INTERRUPTED), ADOPTING), "only beside empty pods"),
-    "an operator's word beside a Primary": (
-        seen_by(ME, SPOKEN, running(3)), prepare(ME, SPOKEN), "galera-3 is Primary"),
+        prepare(blank(0, DataClass.SST_INTERRUPTED), ADOPTING), "all other pods must be empty"),
+    "an override beside a Primary": (
+        seen_by(ME, OVERRIDING, running(3)), prepare(ME, OVERRIDING), "galera-3 is Primary"),
 }  # fmt: skip
 
 
@@ -133,34 +137,34 @@ def test_a_promise_is_refused(case: tuple[Facts, Prepare, str]) -> None:
 
 SIGNS: dict[str, tuple[PodState | None, bool]] = {
     "silence": (None, False),
-    "the winner is frozen in the life that asked": (WINNER, False),
-    "the winner bootstraps": (busy(1, Phase.BOOTSTRAPPING), False),
-    "the winner's server is not Primary yet": (running(1, status="non-Primary", epoch=3), False),
-    "the winner is Primary in this term": (running(1, epoch=3), True),
-    "the winner is Primary in an older term": (running(1, epoch=2), False),
+    "the candidate is frozen in the run that asked": (CANDIDATE, False),
+    "the candidate bootstraps": (busy(1, Phase.BOOTSTRAPPING), False),
+    "the candidate's server is not Primary yet": (running(1, status="non-Primary", epoch=3), False),
+    "the candidate is Primary in this term": (running(1, epoch=3), True),
+    "the candidate is Primary in an older term": (running(1, epoch=2), False),
     "another pod is Primary in a later term": (running(2, epoch=4), True),
     "another pod is Primary in an older term": (running(2, epoch=2), False),
     "another pod has given up as many terms": (replace(frozen(2), abandoned_term=9, boot_id="boot-1"), False),
-    "the winner has given this term up": (replace(WINNER, abandoned_term=3), True),
-    "the winner has given an older term up": (replace(WINNER, abandoned_term=2), False),
-    "a new life of the winner, without a server": (replace(WINNER, boot_id="later"), True),
-    "a new life of the winner that has not read its datadir": (busy(1, Phase.STARTING, boot_id="later"), True),
-    "a new life of the winner, with something alive": (busy(1, Phase.UNKNOWN, boot_id="later"), False),
-    "a new life of the winner with its server running": (running(1, status="non-Primary", boot_id="later"), False),
+    "the candidate has given this term up": (replace(CANDIDATE, abandoned_term=3), True),
+    "the candidate has given an older term up": (replace(CANDIDATE, abandoned_term=2), False),
+    "a new run of the candidate, without a server": (replace(CANDIDATE, boot_id="later"), True),
+    "a new run of the candidate that has not read its datadir": (busy(1, Phase.STARTING, boot_id="later"), True),
+    "a new run of the candidate, with something alive": (busy(1, Phase.UNKNOWN, boot_id="later"), False),
+    "a new run of the candidate with its server running": (running(1, status="non-Primary", boot_id="later"), False),
 }
 
 
 @pytest.mark.parametrize("case", SIGNS.values(), ids=SIGNS.keys())
-def test_a_promise_ends_only_by_a_sign_of_its_winner(case: tuple[PodState | None, bool]) -> None:
+def test_a_promise_ends_only_by_a_sign_of_its_candidate(case: tuple[PodState | None, bool]) -> None:
     sign, ends = case
     assert has_ended(ASKED_FOR, [sign] if sign else []) is ends
 
 
 def test_the_highest_term_is_looked_for_everywhere() -> None:
     assert highest_term([]) == 0
-    assert highest_term([replace(ME, epoch=4), replace(WINNER, abandoned_term=3)]) == 4
-    assert highest_term([replace(ME, epoch=1, abandoned_term=5), WINNER]) == 5
-    assert highest_term([ME, replace(WINNER, promise=Promise(6, 2, "boot-2"), epoch=2)]) == 6
+    assert highest_term([replace(ME, epoch=4), replace(CANDIDATE, abandoned_term=3)]) == 4
+    assert highest_term([replace(ME, epoch=1, abandoned_term=5), CANDIDATE]) == 5
+    assert highest_term([ME, replace(CANDIDATE, promise=Promise(6, 2, "boot-2"), epoch=2)]) == 6
 
 
 def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
@@ -175,11 +179,11 @@ def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
     assert find_unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
 
 
-def test_only_a_candidate_can_be_ahead() -> None:
-    assert not ahead(blank(0, DataClass.SST_INTERRUPTED), blank(1))
-    assert not ahead(frozen(0, 99, DataClass.SST_INTERRUPTED), frozen(1, 1))
-    assert ahead(frozen(0, 1), frozen(1, 99, DataClass.SST_INTERRUPTED))
-    assert ahead(frozen(0, 1, uuid=A), frozen(1, 99, uuid=B))
+def test_only_a_startable_disk_can_be_ahead() -> None:
+    assert not is_ahead(blank(0, DataClass.SST_INTERRUPTED), blank(1))
+    assert not is_ahead(frozen(0, 99, DataClass.SST_INTERRUPTED), frozen(1, 1))
+    assert is_ahead(frozen(0, 1), frozen(1, 99, DataClass.SST_INTERRUPTED))
+    assert is_ahead(frozen(0, 1, uuid=A), frozen(1, 99, uuid=B))
 
 
 pods = st.integers(0, 2)
@@ -292,10 +296,10 @@ def wander(seed: int) -> None:
         fleet.close()
 
 
-def operate(seed: int) -> tuple[int, int]:
-    """A cluster that loses machines for good, operators who say their word, and machines that come back after all.
+def wander_with_overrides(seed: int) -> tuple[int, int]:
+    """A cluster that loses machines for good, humans who give overrides, and machines that come back after all.
 
-    Returns how many servers were started by a word, and how many datadirs were discarded.
+    Returns how many servers were started by an override, and how many datadirs were discarded.
     """
     chance, fleet = random.Random(seed), Fleet()
     try:
@@ -327,8 +331,8 @@ def operate(seed: int) -> tuple[int, int]:
         fleet.close()
 
 
-def test_operators_give_up_only_what_they_name_and_all_ends_in_one_cluster() -> None:
-    ends = [operate(seed) for seed in range(160 if ASKED is None else int(ASKED))]
+def test_overrides_give_up_only_what_they_name_and_all_ends_in_one_cluster() -> None:
+    ends = [wander_with_overrides(seed) for seed in range(160 if ASKED is None else int(ASKED))]
     assert sum(forced for forced, _ in ends) > 20
     assert sum(discarded for _, discarded in ends) > 3
 
@@ -344,19 +348,19 @@ def test_long_walks_lose_nothing_and_end_in_one_cluster(part: int) -> None:
     walk(range(first, first + (60 if ASKED is None else int(ASKED))))
 
 
-def bound_by_a_majority(facts: Facts) -> decisions.Wait | None:
+def wait_for_majority(facts: Facts) -> decisions.Wait | None:
     silent = [o for o in facts.expected - {facts.own.ordinal} if predicates.why_not_counted(facts.peer(o))]
     return decisions.Wait("majority", "too few") if 2 * len(silent) >= len(facts.expected) else None
 
 
 PROOFS = {
-    "nobody has to answer": None,
-    "a majority has to answer": decide.Rule("majority", bound_by_a_majority),
+    "no pod has to answer": None,
+    "a majority has to answer": decisions.Rule("majority", "A majority has to answer.", wait_for_majority),
 }
 
 
 @pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS.keys())
-def test_the_walks_notice_a_broken_protocol(proof: decide.Rule | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_walks_notice_a_broken_protocol(proof: decisions.Rule | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either line of defence alone holds; with the proof and the promises gone, the walks must find a split."""
     rules = [r for r in decide.RULES if r.answer is not rules_full_outage.require_all_heard] + (
         [proof] if proof else []

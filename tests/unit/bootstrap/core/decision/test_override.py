@@ -1,4 +1,4 @@
-"""When an operator's word would be taken, and what the operator is told before."""
+"""When an override would be accepted, and what a human sees first."""
 
 from dataclasses import replace
 
@@ -11,20 +11,20 @@ from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, r
 
 D = DataClass
 
-TAKEN: dict[str, Facts] = {
+ACCEPTED: dict[str, Facts] = {
     "a pod is silent": seen_by(frozen(0), frozen(1), 2),
     "all others are silent": seen_by(frozen(0), 1, 2),
     "another history beside mine": seen_by(frozen(0), frozen(1, 3, uuid=B), 2),
     "an empty pod that was a member": seen_by(frozen(0), blank(1, was_synced=True), blank(2)),
     "promised to a silent pod": seen_by(frozen(0, promise=Promise(4, 2, "boot-2")), frozen(1), 2),
-    "a disk that nobody can read": seen_by(frozen(0), blank(1, D.UNKNOWN), 2),
+    "a disk that cannot be read": seen_by(frozen(0), blank(1, D.UNKNOWN), 2),
 }
 
 REFUSED: dict[str, tuple[Facts, str]] = {
-    "somebody is Primary": (seen_by(frozen(0), running(1), 2), "galera-1 is Primary"),
+    "another pod is Primary": (seen_by(frozen(0), running(1), 2), "galera-1 is Primary"),
     "I am Primary": (seen_by(running(0), frozen(1), 2), "galera-0 is Primary"),
-    "a server lives outside": (seen_by(frozen(0), running(1, status="non-Primary"), 2), "galera-1 is alive"),
-    "my own server lives outside": (seen_by(running(0, status="non-Primary"), frozen(1), 2), "this pod is running"),
+    "a non-Primary server lives": (seen_by(frozen(0), running(1, status="non-Primary"), 2), "galera-1 is alive"),
+    "my own server is non-Primary": (seen_by(running(0, status="non-Primary"), frozen(1), 2), "this pod is running"),
     "a pod is not frozen yet": (seen_by(frozen(0), busy(1, Phase.RECOVERING), 2), "galera-1 is recovering"),
     "a pod has a permission": (seen_by(frozen(0), busy(1, Phase.BOOTSTRAPPING), 2), "galera-1 is bootstrapping"),
     "my datadir is empty": (seen_by(blank(0), frozen(1), 2), "EMPTY"),
@@ -32,32 +32,32 @@ REFUSED: dict[str, tuple[Facts, str]] = {
     "my datadir cannot be read": (seen_by(blank(0, D.UNKNOWN), frozen(1), 2), "UNKNOWN"),
     "promised to a pod that answers": (
         seen_by(frozen(0, promise=Promise(4, 1, "boot-1")), frozen(1), 2), "galera-0 has promised term 4 to galera-1"),
-    "another pod stands for election": (
+    "another pod is a candidate": (
         seen_by(frozen(0), frozen(1, promise=Promise(4, 1, "boot-1")), 2), "galera-1 has promised term 4"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("facts", TAKEN.values(), ids=TAKEN.keys())
-def test_a_word_would_be_taken(facts: Facts) -> None:
+@pytest.mark.parametrize("facts", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_an_override_would_be_accepted(facts: Facts) -> None:
     assert survey_pods(facts).refusal == ""
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
-def test_a_word_would_be_refused(case: tuple[Facts, str]) -> None:
+def test_an_override_would_be_refused(case: tuple[Facts, str]) -> None:
     facts, why = case
     assert why in survey_pods(facts).refusal
 
 
-def test_it_names_who_is_silent_and_who_may_hold_more() -> None:
+def test_the_survey_names_the_pods_that_are_silent_or_may_hold_more() -> None:
     torn = replace(frozen(3), disk=Disk(D.SST_INTERRUPTED, transfer_may_be_complete=True))
     found = survey_pods(seen_by(frozen(0, 5), frozen(1, 6), 2, torn, blank(4), blank(5, D.UNKNOWN)))
     assert found.unreachable == {2}
     assert found.ahead == {1, 3, 5}
-    told = dict(found.lines)
-    assert list(told) == [f"galera-{o}" for o in range(6)]
-    assert "MAY HOLD MORE" in told["galera-1"]
-    assert told["galera-2"].startswith("unknown: ")
-    assert "this pod" in told["galera-0"]
+    lines = dict(found.lines)
+    assert list(lines) == [f"galera-{o}" for o in range(6)]
+    assert "MAY HOLD MORE" in lines["galera-1"]
+    assert lines["galera-2"].startswith("unknown: ")
+    assert "this pod" in lines["galera-0"]
 
 
 def test_a_superseded_history_is_not_ahead_up_to_its_fork() -> None:
@@ -79,9 +79,9 @@ ADOPTED: dict[str, tuple[Facts, str]] = {
     "torn by a transfer": (seen_by(blank(0, D.SST_INTERRUPTED), blank(1), blank(2)), "nothing to adopt"),
     "a pod is silent": (seen_by(blank(0, D.UNKNOWN), 1, blank(2)), "galera-1 does not answer"),
     "another pod has data": (seen_by(blank(0, D.UNKNOWN), frozen(1), blank(2)), "galera-1 is CLEAN, not EMPTY"),
-    "an empty pod has been a member": (
+    "an empty pod was a member": (
         seen_by(blank(0, D.UNKNOWN), blank(1, was_synced=True), blank(2)),
-        "galera-1 has been a member",
+        "galera-1 was a member",
     ),
     "a member's volume has been replaced": (
         seen_by(blank(0, D.UNKNOWN, volumes=((2, "old"),)), blank(1), blank(2)),
@@ -99,12 +99,12 @@ def test_data_are_adopted_only_beside_empty_pods(case: tuple[Facts, str]) -> Non
     assert why in refusal if why else refusal == ""
 
 
-def test_what_is_adopted_starts_where_it_is() -> None:
+def test_adopted_data_start_at_their_own_position() -> None:
     assert survey_pods(seen_by(frozen(0, 5, D.LOST_GRASTATE), blank(1)), adopt=True).base == Position(A, 5)
     assert survey_pods(seen_by(blank(0, D.UNKNOWN), blank(1)), adopt=True).base is None
 
 
-def test_who_waits_for_the_silent_is_told_the_command_that_helps() -> None:
+def test_a_pod_that_waits_for_silent_pods_shows_the_command_that_helps() -> None:
     facts = seen_by(frozen(0), frozen(1), 2)
     assert "if galera-2 can never come back: `galera-bootstrap force`" in advise(facts, "all-heard")
     assert advise(seen_by(frozen(0), frozen(1), frozen(2)), "all-heard") == ""

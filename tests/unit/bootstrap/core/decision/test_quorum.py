@@ -1,4 +1,4 @@
-"""Who need not be heard: each condition of the proofs P1 and P2, and that each is needed."""
+"""The pods that need not answer: each condition of `last-view` and `last-one-out`, and that each is needed."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,9 +16,9 @@ from tests.support.bootstrap.records import A, B, blank, busy, frozen, in_view, 
 CRASHED = DataClass.CRASHED
 
 
-def crashed(ordinal: int, *members: int, seqno: int = 10, marked: int | None = 8, **changes: Any) -> PodState:
+def crashed(ordinal: int, *members: int, seqno: int = 10, checkpoint: int | None = 8, **changes: Any) -> PodState:
     """A member that was killed in this view."""
-    return in_view(frozen(ordinal, seqno, CRASHED), *members, marked=marked, **changes)
+    return in_view(frozen(ordinal, seqno, CRASHED), *members, checkpoint=checkpoint, **changes)
 
 
 def two_of_three(**changes: Any) -> Facts:
@@ -26,7 +26,7 @@ def two_of_three(**changes: Any) -> Facts:
     return seen_by(crashed(0, 0, 1, **changes), crashed(1, 0, 1), 2)
 
 
-def test_who_was_outside_of_the_last_view_need_not_be_heard() -> None:
+def test_a_pod_that_was_not_in_the_last_view_need_not_answer() -> None:
     assert find_proof(two_of_three()) == Proof("last-view", frozenset({0, 1}), frozenset({2}))
 
     decision = decide(two_of_three())
@@ -34,31 +34,31 @@ def test_who_was_outside_of_the_last_view_need_not_be_heard() -> None:
     assert "galera-2 cannot hold more than my" in decision.reason
 
 
-def test_the_other_member_waits_for_the_winner() -> None:
+def test_the_other_member_waits_for_the_candidate() -> None:
     facts = two_of_three()
     theirs = seen_by(facts.answers[0], facts.own, 2)
-    assert decide(theirs) == Wait("last-view", f"galera-0 is the most advanced ({A}:10) and is to bootstrap")
+    assert decide(theirs) == Wait("last-view", f"galera-0 is the most advanced ({A}:10) and is the candidate")
 
 
-def test_only_who_is_left_out_needs_no_promise() -> None:
+def test_only_the_excused_pods_need_not_promise() -> None:
     facts = two_of_three()
     assert find_unbound(facts, Promise(1, facts.own.ordinal, facts.own.boot_id)) == [0, 1]
 
 
-def anew(record: PodState) -> PodState:
-    """The same member; since it was in that view a join was begun, and has come to nothing."""
-    assert record.disk is not None
-    return replace(record, disk=replace(record.disk, join_attempted=True))
+def rejoined(pod: PodState) -> PodState:
+    """The same member; since it was in that view, a join was begun and abandoned."""
+    assert pod.disk is not None
+    return replace(pod, disk=replace(pod.disk, join_attempted=True))
 
 
 NO_PROOF = {
-    "a member may have come in anew, and have gone on with the others": seen_by(
-        crashed(0, 0, 1, 2), anew(crashed(1, 0, 1, 2)), crashed(2, 0, 1, 2), 3, 4
+    "a member may have joined again, and have gone on with the others": seen_by(
+        crashed(0, 0, 1, 2), rejoined(crashed(1, 0, 1, 2)), crashed(2, 0, 1, 2), 3, 4
     ),
     "a member is silent": seen_by(crashed(0, 0, 1), 1, 2),
     "one of four members is silent": seen_by(*(crashed(o, 0, 1, 2, 3) for o in range(3)), 3),
     "a member has another view": seen_by(crashed(0, 0, 1), crashed(1, 0, 1, number=6), 2),
-    "a member says that others were in it": seen_by(crashed(0, 0, 1), crashed(1, 0, 1, 2), 2),
+    "a member reports that others were in it": seen_by(crashed(0, 0, 1), crashed(1, 0, 1, 2), 2),
     "a member stopped in order, which removes its view": seen_by(crashed(0, 0, 1), frozen(1), 2),
     "a member's volume was replaced": seen_by(crashed(0, 0, 1), blank(1), 2),
     "a member's disk is a copy of another one's": seen_by(
@@ -66,25 +66,27 @@ NO_PROOF = {
     ),
     "a member's data are in doubt": seen_by(
         crashed(0, 0, 1),
-        in_view(blank(1, DataClass.SST_INTERRUPTED, joining=False), 0, 1, marked=8),
+        in_view(blank(1, DataClass.SST_INTERRUPTED, joining=False), 0, 1, checkpoint=8),
         2,
     ),
-    "nobody has a mark": seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1, marked=None), 2),
-    "the mark is of another view": seen_by(
+    "no member has a checkpoint": seen_by(crashed(0, 0, 1, checkpoint=None), crashed(1, 0, 1, checkpoint=None), 2),
+    "the checkpoint is of another view": seen_by(
         replace(crashed(0, 0, 1), view_checkpoint=ViewCheckpoint("gcomm-0:4", Position(A, 8))),
-        crashed(1, 0, 1, marked=None),
+        crashed(1, 0, 1, checkpoint=None),
         2,
     ),
-    "the mark is of another history": seen_by(
+    "the checkpoint is of another history": seen_by(
         replace(crashed(0, 0, 1), view_checkpoint=ViewCheckpoint("gcomm-0:5", Position(B, 8))),
-        crashed(1, 0, 1, marked=None),
+        crashed(1, 0, 1, checkpoint=None),
         2,
     ),
-    "the disks have lost what the mark tells of": seen_by(crashed(0, 0, 1, marked=11), crashed(1, 0, 1, marked=12), 2),
+    "the disks have lost what the checkpoint notes": seen_by(
+        crashed(0, 0, 1, checkpoint=11), crashed(1, 0, 1, checkpoint=12), 2
+    ),
     "the most advanced disk is not a member's": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 12, expected=frozenset(range(4))), 3
     ),
-    "somebody else knows a later epoch": seen_by(
+    "another pod knows a later epoch": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 9, epoch=3, expected=frozenset(range(4))), 3
     ),
     "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
@@ -92,8 +94,8 @@ NO_PROOF = {
         crashed(0, 0, expected=frozenset({0, 1}), has_foreign_members=True), 1
     ),
     "two members might have been outnumbered by three": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), 2, 3, 4),
-    "somebody is heard who may be one of those": seen_by(crashed(0, 0), frozen(1, 9), 2),
-    "a server lives outside": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), running(2, status="non-Primary")),
+    "a pod that answers may have been in a later view": seen_by(crashed(0, 0), frozen(1, 9), 2),
+    "a non-Primary server lives": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), running(2, status="non-Primary")),
     "something lives on a volume": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.UNKNOWN)),
     "a pod is reading its datadir": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
     "a pod has not been asked": Facts(crashed(0, 0, 1), {1: crashed(1, 0, 1)}),
@@ -110,20 +112,22 @@ def test_there_is_no_proof_when(facts: Facts) -> None:
 
 
 MORE_PROOF = {
-    "a join that came to nothing takes nothing from two of three": seen_by(crashed(0, 0, 1), anew(crashed(1, 0, 1)), 2),
+    "an abandoned join changes nothing for two of three": seen_by(crashed(0, 0, 1), rejoined(crashed(1, 0, 1)), 2),
     "three of five are enough": seen_by(*(crashed(o, 0, 1, 2) for o in range(3)), 3, 4),
     "one of two is enough": seen_by(crashed(0, 0, expected=frozenset({0, 1})), 1),
-    "who was in an earlier view has not come into a later one": seen_by(
+    "a pod that was in an earlier view has not come into a later one": seen_by(
         crashed(0, 0), crashed(1, 0, 1, seqno=9, number=4), 2
     ),
-    "who was not a member since has not come either": seen_by(crashed(0, 0, epoch=3), frozen(1, 9, epoch=2), 2),
-    "a datadir outside of the view need not be readable": seen_by(
+    "a pod that was not a member since has not come into a later one": seen_by(
+        crashed(0, 0, epoch=3), frozen(1, 9, epoch=2), 2
+    ),
+    "the datadir of a pod that is not in the view need not be readable": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), blank(2, DataClass.UNKNOWN)
     ),
     "a member that was still receiving its data": seen_by(
         crashed(0, 0, 1), in_view(blank(1, DataClass.SST_INTERRUPTED, joining=True), 0, 1), 2
     ),
-    "one mark is enough": seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1), 2),
+    "one checkpoint is enough": seen_by(crashed(0, 0, 1, checkpoint=None), crashed(1, 0, 1), 2),
 }
 
 
@@ -135,11 +139,11 @@ def test_it_is_proven_when(facts: Facts) -> None:
     assert isinstance(decide(facts), Bootstrap)
 
 
-def test_a_volume_that_was_lost_outside_of_the_last_view_holds_nobody_up() -> None:
+def test_a_lost_volume_that_was_not_in_the_last_view_does_not_matter() -> None:
     """R9: what it held cannot have been the newest."""
     gone = blank(2, was_synced=True)
     assert isinstance(decide(seen_by(crashed(0, 0, 1), crashed(1, 0, 1), gone)), Bootstrap)
-    assert isinstance(decide(seen_by(crashed(0, 0, 1, marked=None), crashed(1, 0, 1, marked=None), gone)), Hold)
+    assert isinstance(decide(seen_by(crashed(0, 0, 1, checkpoint=None), crashed(1, 0, 1, checkpoint=None), gone)), Hold)
 
 
 def test_nothing_is_proven_below_the_floor() -> None:
@@ -158,10 +162,12 @@ def test_the_last_one_out_starts_alone_where_that_is_allowed() -> None:
 
 
 NOT_LAST = {
-    "was not alone": replace(last_one_out(), own=frozen(0, 12, safe=False)),
+    "was not the only member": replace(last_one_out(), own=frozen(0, 12, safe=False)),
     "was killed": replace(last_one_out(), own=frozen(0, 12, CRASHED, safe=True)),
     "is behind another one": replace(last_one_out(), peers={1: frozen(1, 13), 2: Unknown("silent")}),
-    "sees another server": replace(last_one_out(), peers={1: running(1, status="non-Primary"), 2: Unknown("silent")}),
+    "reaches another server": replace(
+        last_one_out(), peers={1: running(1, status="non-Primary"), 2: Unknown("silent")}
+    ),
 }
 
 
@@ -170,31 +176,31 @@ def test_it_is_not_the_last_one_out_when_it(facts: Facts) -> None:
     assert not isinstance(decide(facts), Bootstrap)
 
 
-def outside(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> PodState:
+def non_primary(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> PodState:
     """A server that has lost its quorum and remembers this view."""
-    record = in_view(frozen(ordinal, seqno), *members, marked=8)
-    assert record.disk is not None
-    server = Server("non-Primary", "Initialized", A, seqno, 1, record.disk.view)
-    return replace(record, phase=Phase.RUNNING, disk=None, server=server, **changes)
+    pod = in_view(frozen(ordinal, seqno), *members, checkpoint=8)
+    assert pod.disk is not None
+    server = Server("non-Primary", "Initialized", A, seqno, 1, pod.disk.view)
+    return replace(pod, phase=Phase.RUNNING, disk=None, server=server, **changes)
 
 
 def test_a_server_that_is_left_alone_is_stopped_where_that_completes_a_proof() -> None:
-    """The third pod was lost before; without a stop the two wait for it for ever."""
-    decision = decide(seen_by(outside(0, 0, 1), crashed(1, 0, 1), 2))
+    """The third pod was lost before; without a stop the two wait for it forever."""
+    decision = decide(seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), 2))
     assert decision == Stop("stuck-server", decision.reason)
-    waits = decide(seen_by(crashed(1, 0, 1), outside(0, 0, 1), 2))
+    waits = decide(seen_by(crashed(1, 0, 1), non_primary(0, 0, 1), 2))
     assert isinstance(waits, Wait)
 
 
 NOT_STOPPED = {
-    "a member is silent": seen_by(outside(0, 0, 1), 1, 2),
-    "the dead one was not in the last view": seen_by(outside(0, 0, 1), crashed(2, 0, 1, 2, number=4), 1),
-    "nobody is dead": seen_by(outside(0, 0, 1), outside(1, 0, 1), 2),
-    "no member of the last view is dead": seen_by(outside(0, 0, epoch=3), frozen(2, 9, epoch=2), 1),
-    "what it has committed is not known": seen_by(outside(0, 0, 1, seqno=-1), crashed(1, 0, 1, seqno=7), 2),
-    "the mark is beyond what both have": seen_by(outside(0, 0, 1, seqno=7), crashed(1, 0, 1, seqno=7), 2),
-    "a sole survivor might have been outnumbered": seen_by(outside(0, 0), crashed(1, 1), 2),
-    "a peer is reading its datadir": seen_by(outside(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
+    "a member is silent": seen_by(non_primary(0, 0, 1), 1, 2),
+    "the dead one was not in the last view": seen_by(non_primary(0, 0, 1), crashed(2, 0, 1, 2, number=4), 1),
+    "no pod is dead": seen_by(non_primary(0, 0, 1), non_primary(1, 0, 1), 2),
+    "no member of the last view is dead": seen_by(non_primary(0, 0, epoch=3), frozen(2, 9, epoch=2), 1),
+    "what it has committed is not known": seen_by(non_primary(0, 0, 1, seqno=-1), crashed(1, 0, 1, seqno=7), 2),
+    "the checkpoint is beyond what both have": seen_by(non_primary(0, 0, 1, seqno=7), crashed(1, 0, 1, seqno=7), 2),
+    "a sole survivor might have been outnumbered": seen_by(non_primary(0, 0), crashed(1, 1), 2),
+    "a peer is reading its datadir": seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
 }
 
 
@@ -203,11 +209,11 @@ def test_it_is_not_stopped_when(facts: Facts) -> None:
     assert not isinstance(decide(facts), Stop)
 
 
-def test_what_a_join_takes_away_comes_back_if_the_data_are_still_just_there() -> None:
+def test_the_view_that_a_join_removed_comes_back_if_the_data_have_not_moved() -> None:
     disk = crashed(1, 0, 1).disk
     assert disk is not None
-    left = lost_by_join(disk)
+    lost = lost_by_join(disk)
     bare = replace(disk, view=None)
-    assert with_lost_view(bare, left) == replace(disk, join_attempted=True)
-    assert with_lost_view(replace(bare, position=Position(A, 11)), left).view is None
+    assert with_lost_view(bare, lost) == replace(disk, join_attempted=True)
+    assert with_lost_view(replace(bare, position=Position(A, 11)), lost).view is None
     assert lost_by_join(bare) is None

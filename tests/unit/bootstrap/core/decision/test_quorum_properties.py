@@ -1,4 +1,4 @@
-"""What holds of proof P1 for every outage: only the last view's own members can make it, all of them, each in turn."""
+"""What holds of the proof `last-view` for every outage: only the members of the last view prove it, all together."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,11 +21,11 @@ Outage = tuple[list[PodState | int], frozenset[int]]
 
 @st.composite
 def pods(draw: st.DrawFn, ordinal: int, members: frozenset[int], everybody: frozenset[int]) -> PodState | int:
-    """A member of the view that was killed, marked or not; somebody else of any kind, most of them silent."""
+    """A member of the view that was killed, with or without a checkpoint; or another pod of any kind, often silent."""
     seqno, epoch = draw(st.integers(0, 4)), draw(st.integers(1, 2))
     if ordinal in members:
-        record = frozen(ordinal, seqno + 3, DataClass.CRASHED, expected=everybody, epoch=2)
-        return in_view(record, *sorted(members), marked=draw(st.none() | st.integers(0, 6)))
+        pod = frozen(ordinal, seqno + 3, DataClass.CRASHED, expected=everybody, epoch=2)
+        return in_view(pod, *sorted(members), checkpoint=draw(st.none() | st.integers(0, 6)))
     kinds: list[PodState | int] = [
         *(ordinal, ordinal, ordinal),
         frozen(ordinal, seqno, expected=everybody, epoch=epoch),
@@ -39,7 +39,7 @@ def pods(draw: st.DrawFn, ordinal: int, members: frozenset[int], everybody: froz
 
 @st.composite
 def outages(draw: st.DrawFn) -> Outage:
-    """Two to five pods, and who of them were members of one view."""
+    """Two to five pods, and which of them were members of one view."""
     everybody = frozenset(range(draw(st.integers(2, 5))))
     members = draw(st.frozensets(st.sampled_from(sorted(everybody)), min_size=1))
     return [draw(pods(o, members, everybody)) for o in sorted(everybody)], members
@@ -52,7 +52,7 @@ def seen_by_each(pods: list[PodState | int]) -> Iterable[Facts]:
             yield seen_by(own, *(other for other in pods if other is not own))
 
 
-def proven(facts: Facts) -> bool:
+def is_proven(facts: Facts) -> bool:
     decision = decide(facts)
     return isinstance(decision, Bootstrap) and decision.rule == "last-view"
 
@@ -63,19 +63,19 @@ def with_peer(facts: Facts, ordinal: int, peer: PodState | Unknown) -> Facts:
 
 @examples(200)
 @given(outages())
-def test_who_starts_by_the_last_view_is_its_most_advanced_member_and_heard_all_of_them(outage: Outage) -> None:
+def test_the_pod_that_starts_by_the_last_view_is_its_most_advanced_member_and_has_all_answers(outage: Outage) -> None:
     pods, members = outage
-    starters = [facts for facts in seen_by_each(pods) if proven(facts)]
+    starters = [facts for facts in seen_by_each(pods) if is_proven(facts)]
     assert len(starters) <= 1
     for facts in starters:
         own = bootstrap_position(facts.own)
         assert own is not None
         assert facts.own.ordinal in members
-        heard = {r.ordinal: bootstrap_position(r) for r in facts.states if r.phase is Phase.FROZEN}
-        assert members <= heard.keys()
-        assert all(position is None or position <= own for position in heard.values())
-        assert [r for r in facts.states if r.view_checkpoint and r.view_checkpoint.position <= own]
-        # Whoever is heard must promise; only silence and a disk that can start nothing are excused.
+        positions = {pod.ordinal: bootstrap_position(pod) for pod in facts.states if pod.phase is Phase.FROZEN}
+        assert members <= positions.keys()
+        assert all(position is None or position <= own for position in positions.values())
+        assert [pod for pod in facts.states if pod.view_checkpoint and pod.view_checkpoint.position <= own]
+        # Every pod that answers must promise; only silence and a disk that can start nothing are excused.
         promise = Promise(1, facts.own.ordinal, facts.own.boot_id)
         assert members <= set(find_unbound(facts, promise))
         assert not any(isinstance(pod, PodState) and pod.phase is Phase.RECOVERING for pod in pods)
@@ -88,7 +88,7 @@ def test_without_one_member_or_with_one_that_knows_a_newer_view_nothing_is_prove
 ) -> None:
     pods, members = outage
     for facts in seen_by_each(pods):
-        if not proven(facts) or len(members) < 2:
+        if not is_proven(facts) or len(members) < 2:
             continue
         ordinal = data.draw(st.sampled_from(sorted(members - {facts.own.ordinal})))
         peer = facts.peer(ordinal)
@@ -111,7 +111,7 @@ def test_the_order_of_answers_and_of_members_does_not_matter(outage: Outage, ran
 
 
 def shuffled(peer: PodState | Unknown, random: Random) -> PodState | Unknown:
-    """The same record, with its view's members in another order."""
+    """The same pod, with its view's members in another order."""
     if isinstance(peer, Unknown) or peer.disk is None or peer.disk.view is None:
         return peer
     view = peer.disk.view
@@ -122,8 +122,8 @@ def shuffled(peer: PodState | Unknown, random: Random) -> PodState | Unknown:
 def test_some_of_these_outages_are_proven() -> None:
     """So that the properties are about something."""
     facts = seen_by(
-        in_view(frozen(0, 5, DataClass.CRASHED, epoch=2), 0, 1, marked=3),
+        in_view(frozen(0, 5, DataClass.CRASHED, epoch=2), 0, 1, checkpoint=3),
         in_view(frozen(1, 4, DataClass.CRASHED, epoch=2), 0, 1),
         2,
     )
-    assert proven(facts)
+    assert is_proven(facts)

@@ -1,4 +1,4 @@
-"""Records on the wire: what went in comes out, and what is not of the right shape is refused whole."""
+"""Messages on the wire: what went in comes out, and a message of the wrong shape is refused as a whole."""
 
 import contextlib
 import copy
@@ -16,11 +16,11 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.shapes import MAX_ORDINAL, MAX_TEXT, Prose
-from tests.support.bootstrap.records import blank, disks, examples, frozen, promises, records, running
+from tests.support.bootstrap.records import blank, disks, examples, frozen, pod_states, promises, running
 
-whole_records = st.integers(0, 4).flatmap(lambda ordinal: records(ordinal, 5, calm=False))
+whole_states = st.integers(0, 4).flatmap(lambda ordinal: pod_states(ordinal, 5, calm=False))
 prepares = st.builds(
-    Prepare, promise=promises, candidate=whole_records, boot_id=st.sampled_from(["", "boot-1"]), disk=disks()
+    Prepare, promise=promises, candidate=whole_states, boot_id=st.sampled_from(["", "boot-1"]), disk=disks()
 )  # fmt: skip
 
 json_values = st.recursive(
@@ -34,9 +34,9 @@ RUNNING = dump(running(1))
 
 
 @examples(150)
-@given(whole_records)
-def test_a_record_comes_back_as_it_went(record: PodState) -> None:
-    assert decode(PodState, encode(record)) == record
+@given(whole_states)
+def test_a_state_comes_back_as_it_went(state: PodState) -> None:
+    assert decode(PodState, encode(state)) == state
 
 
 @examples(80)
@@ -46,7 +46,7 @@ def test_a_request_for_a_promise_comes_back_as_it_went(prepare: Prepare) -> None
 
 
 @pytest.mark.parametrize("data_class", DataClass)
-def test_every_class_can_be_told(data_class: DataClass) -> None:
+def test_every_class_can_be_sent(data_class: DataClass) -> None:
     disk = blank(0, data_class).disk
     assert disk is not None
     assert load(Disk, dump(disk)) == disk
@@ -68,13 +68,13 @@ def test_half_an_answer_is_invalid(answer: object) -> None:
 
 
 @pytest.mark.parametrize("key", sorted(FULL))
-def test_a_record_without_this_key_is_refused(key: str) -> None:
+def test_a_state_without_this_key_is_refused(key: str) -> None:
     with pytest.raises(MessageInvalidError):
         load(PodState, {name: value for name, value in FULL.items() if name != key})
 
 
 @pytest.mark.parametrize("key", sorted(FULL))
-def test_a_record_with_another_type_under_this_key_is_refused(key: str) -> None:
+def test_a_state_with_another_type_under_this_key_is_refused(key: str) -> None:
     wrong: list[Any] = ["text", 1, 1.5, True, [1], {"a": 1}, {}, [[1]], [[1, 2, 3]], ["x"]]
     wrong = [w for w in wrong if not (key == "expected" and w == [1])]
     wrong = [w for w in wrong if type(w) is not type(FULL[key]) or isinstance(w, list | dict)]
@@ -133,8 +133,8 @@ def test_no_octets_raise_anything_but_an_invalid_message(raw: bytes) -> None:
 @given(st.sampled_from(sorted(paths(FULL) + paths(RUNNING), key=str)), json_values)
 def test_no_value_in_any_place_raises_anything_but_an_invalid_message(path: tuple[Any, ...], value: Any) -> None:
     for whole in (FULL, RUNNING):
-        message: Any = {"record": copy.deepcopy(whole)}
-        place, keys = message, ("record", *path)
+        message: Any = {"state": copy.deepcopy(whole)}
+        place, keys = message, ("state", *path)
         try:
             for key in keys[:-1]:
                 place = place[key]
@@ -142,7 +142,7 @@ def test_no_value_in_any_place_raises_anything_but_an_invalid_message(path: tupl
         except (KeyError, IndexError, TypeError):
             continue
         try:
-            load(PodState, message["record"])
+            load(PodState, message["state"])
         except MessageInvalidError:
             continue
 

@@ -19,11 +19,11 @@ FREE = NEW.observed(held=False, server=None)
 READING = NEW.arrived()
 WAITING = READING.reported(DISK, "print")
 JOINING = WAITING.took(Action.JOIN)
-WINNING = WAITING.took(Action.BOOTSTRAP, 4)
-STARTED = WINNING.left(held=True)
+BOOTSTRAPPING = WAITING.took(Action.BOOTSTRAP, 4)
+STARTED = BOOTSTRAPPING.left(held=True)
 
 TABLE: dict[str, tuple[Lifecycle, Phase]] = {
-    "before anything was looked at -> unknown": (NEW, Phase.UNKNOWN),
+    "before anything was observed -> unknown": (NEW, Phase.UNKNOWN),
     "the lock is free and nothing was read -> starting": (FREE, Phase.STARTING),
     "a starter reads -> recovering": (READING, Phase.RECOVERING),
     "a starter has reported -> frozen": (WAITING, Phase.FROZEN),
@@ -35,16 +35,16 @@ TABLE: dict[str, tuple[Lifecycle, Phase]] = {
     "the joining server answers -> running": (
         JOINING.left(held=True).observed(held=True, server=SERVER), Phase.RUNNING),
     "the joining server has ended -> starting": (JOINING.left(held=False), Phase.STARTING),
-    "a starter has taken a bootstrap -> bootstrapping": (WINNING, Phase.BOOTSTRAPPING),
-    "the winner answers -> running": (STARTED.observed(held=True, server=SERVER), Phase.RUNNING),
-    "the winner stops answering -> bootstrapping": (
+    "a starter has taken a bootstrap -> bootstrapping": (BOOTSTRAPPING, Phase.BOOTSTRAPPING),
+    "the bootstrapping server answers -> running": (STARTED.observed(held=True, server=SERVER), Phase.RUNNING),
+    "the bootstrapping server stops answering -> bootstrapping": (
         STARTED.observed(held=True, server=SERVER).observed(held=True, server=None), Phase.BOOTSTRAPPING),
-    "the winner has ended -> starting": (STARTED.observed(held=False, server=None), Phase.STARTING),
-    "a new starter after the winner -> recovering": (STARTED.arrived(), Phase.RECOVERING),
+    "the bootstrapping server has ended -> starting": (STARTED.observed(held=False, server=None), Phase.STARTING),
+    "a new starter after a bootstrap -> recovering": (STARTED.arrived(), Phase.RECOVERING),
     "a live server that never reported answers -> running": (NEW.observed(held=True, server=SERVER), Phase.RUNNING),
     "something takes the lock behind a report -> unknown": (
         WAITING.left(held=False).observed(held=True, server=None), Phase.UNKNOWN),
-    "and when it has gone the report is worth nothing -> starting": (
+    "and when it has gone the report is no longer valid -> starting": (
         WAITING.left(held=False).observed(held=True, server=None).observed(held=False, server=None), Phase.STARTING),
     "a probe while a starter is connected changes nothing": (WAITING.observed(held=True, server=None), Phase.FROZEN),
 }  # fmt: skip
@@ -60,7 +60,7 @@ def test_a_permission_to_bootstrap_ends_with_the_server_and_gives_its_term_up() 
     assert STARTED.abandoned_term == 0
     assert STARTED.observed(held=False, server=None).abandoned_term == 4
     assert STARTED.arrived().abandoned_term == 4
-    assert WINNING.left(held=False).abandoned_term == 4
+    assert BOOTSTRAPPING.left(held=False).abandoned_term == 4
 
 
 def test_a_term_once_given_up_stays_so() -> None:
@@ -69,7 +69,7 @@ def test_a_term_once_given_up_stays_so() -> None:
 
 @dataclass(frozen=True)
 class Truth:
-    """What really is the case, as the world knows it."""
+    """What is really so, whatever the agent knows."""
 
     starter: bool = False
     reported: bool = False
@@ -82,7 +82,7 @@ steps = st.sampled_from(["arrive", "report", "join", "bootstrap", "leave", "leav
 def happen(step: str, pod: Lifecycle, truth: Truth) -> tuple[Lifecycle, Truth]:
     """One step of the pod beside one step of the truth; steps that cannot happen now do nothing."""
     if step == "arrive" and not truth.starter:
-        # The agent may offer the earlier report again: it was still the last word on this volume.
+        # The agent may offer the earlier report again: it is still the last one on this volume.
         return pod.arrived(), replace(truth, starter=True)
     if step == "report" and truth.starter and pod.taken is None:
         return pod.reported(DISK, "print"), replace(truth, reported=True)

@@ -1,4 +1,4 @@
-"""Which history contains which: chains of forks, forks that came to nothing, and stories that contradict each other."""
+"""Which history contains which: chains of forks, forks that never began, and origins that contradict each other."""
 
 import pytest
 from hypothesis import given
@@ -9,8 +9,8 @@ from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Fork
 from tests.support.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
 
-OTHER_WAY = Fork(A, 7, 4, B)
-"""Another story of where B began."""
+OTHER_ORIGIN = Fork(A, 7, 4, B)
+"""Another origin of B."""
 
 positions = st.builds(Position, uuids, seqnos)
 
@@ -21,8 +21,8 @@ def test_a_history_leads_back_to_the_first_one() -> None:
     assert lineage.ancestry((B_TO_C, A_TO_B), A) == ()
 
 
-def test_two_stories_of_one_history_are_none() -> None:
-    assert lineage.ancestry((A_TO_B, OTHER_WAY, B_TO_C), C) == (B_TO_C,)
+def test_two_origins_of_one_history_count_as_none() -> None:
+    assert lineage.ancestry((A_TO_B, OTHER_ORIGIN, B_TO_C), C) == (B_TO_C,)
     assert lineage.ancestry((A_TO_B, A_TO_B), B) == (A_TO_B,)
 
 
@@ -47,22 +47,22 @@ def test_a_fork_contains_its_parent_up_to_where_it_began(now: Position, other: P
     assert lineage.contains((A_TO_B, B_TO_C), now, other) is contained
 
 
-def test_without_a_fork_on_record_nothing_of_another_history_is_contained() -> None:
+def test_without_a_known_fork_nothing_of_another_history_is_contained() -> None:
     assert lineage.reach((), Position(B, 99), A) is None
     assert not lineage.supersedes((), Position(B, 99), Position(A, 0))
 
 
 @examples(200)
 @given(st.lists(forks, max_size=4), positions, positions)
-def test_what_is_contained_is_superseded(told: list[Fork], now: Position, other: Position) -> None:
-    assert not lineage.contains(told, now, other) or lineage.supersedes(told, now, other)
+def test_what_is_contained_is_superseded(known: list[Fork], now: Position, other: Position) -> None:
+    assert not lineage.contains(known, now, other) or lineage.supersedes(known, now, other)
 
 
 @examples(200)
 @given(st.lists(forks, max_size=4), positions, st.permutations(range(4)))
-def test_the_order_in_which_forks_are_told_does_not_matter(told: list[Fork], now: Position, order: list[int]) -> None:
-    shuffled = [told[i] for i in order if i < len(told)]
-    assert lineage.ancestry(told, now.uuid) == lineage.ancestry(shuffled, now.uuid)
+def test_the_order_of_the_forks_does_not_matter(known: list[Fork], now: Position, order: list[int]) -> None:
+    shuffled = [known[i] for i in order if i < len(known)]
+    assert lineage.ancestry(known, now.uuid) == lineage.ancestry(shuffled, now.uuid)
 
 
 def test_the_leading_history_is_the_one_that_all_others_led_to() -> None:
@@ -74,7 +74,7 @@ def test_the_leading_history_is_the_one_that_all_others_led_to() -> None:
     assert lineage.leading_history([new, frozen(2, uuid=C, lineage=(Fork(A, 5, 4, C),))]) is None
 
 
-def test_a_fork_is_pending_until_the_data_tell_their_history() -> None:
+def test_a_fork_is_pending_until_the_data_show_their_history() -> None:
     permitted = (A_TO_B, Fork(B, 3, 6))
     assert lineage.pending_fork((A_TO_B,)) is None
     assert lineage.pending_fork(permitted) == Fork(B, 3, 6)

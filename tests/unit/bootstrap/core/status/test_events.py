@@ -1,4 +1,4 @@
-"""The event log: bounded, whole after a crash, and in nobody's way."""
+"""The event log: bounded, complete after a crash, and never in the way of a decision."""
 
 import json
 import os
@@ -19,7 +19,17 @@ from bootstrap.core.model import text
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.model.text import LONGEST, one_line
-from bootstrap.core.status.events import FREQUENT, KEPT, KEPT_RARE, KINDS, Event, LogInvalidError, bounded, dump, load
+from bootstrap.core.status.events import (
+    FREQUENT,
+    KEPT,
+    KEPT_RARE,
+    KINDS,
+    Event,
+    LogInvalidError,
+    dump,
+    keep_newest,
+    load,
+)
 from bootstrap.storage import atomic, event_log
 from tests.paths import ROOT
 from tests.support.bootstrap.records import examples
@@ -32,7 +42,9 @@ def event(n: int, kind: str = "decision", text: str = "x") -> Event:
 
 
 texts = st.text(max_size=2 * LONGEST).map(one_line)
-logs = st.lists(st.builds(Event, st.integers(1), texts, st.sampled_from(list(KINDS)), texts), max_size=20).map(bounded)
+logs = st.lists(st.builds(Event, st.integers(1), texts, st.sampled_from(list(KINDS)), texts), max_size=20).map(
+    keep_newest
+)
 
 
 @given(logs)
@@ -44,34 +56,34 @@ def test_what_is_written_is_what_is_read(log: tuple[Event, ...]) -> None:
 def test_a_thousand_changes_of_mind_do_not_push_out_a_bootstrap() -> None:
     log: tuple[Event, ...] = (event(1, "bootstrap"),)
     for n in range(2, 1002):
-        log = bounded([*log, event(n)])
+        log = keep_newest([*log, event(n)])
     assert len(log) == KEPT + 1
     assert (log[0].kind, log[1].n, log[-1].n) == ("bootstrap", 1002 - KEPT, 1001)
 
 
-def test_a_server_that_dies_at_every_start_does_not_push_out_an_operators_word() -> None:
-    chronicle = Recorder()
-    chronicle.note("override", "force epoch 7")
+def test_a_server_that_dies_at_every_start_does_not_push_out_an_override() -> None:
+    recorder = Recorder()
+    recorder.note("override", "force epoch 7")
     for n in range(500):
-        chronicle.note("promise", f"term {n}")
-        chronicle.note("join", f"joins {n}")
-    assert chronicle.log[0].text == "force epoch 7"
-    assert len(chronicle.log) == 1 + KEPT + KEPT_RARE
+        recorder.note("promise", f"term {n}")
+        recorder.note("join", f"joins {n}")
+    assert recorder.log[0].text == "force epoch 7"
+    assert len(recorder.log) == 1 + KEPT + KEPT_RARE
 
 
-def test_what_a_newer_release_told_is_kept_and_bounded() -> None:
-    log = bounded(event(n, f"kind {n}") for n in range(1, 1000))
+def test_events_of_a_newer_release_are_kept_and_bounded() -> None:
+    log = keep_newest(event(n, f"kind {n}") for n in range(1, 1000))
     assert len(log) == KEPT
 
 
-def test_the_log_is_bounded_whatever_is_told_of_each_kind() -> None:
-    chronicle = Recorder()
+def test_the_log_is_bounded_whatever_is_noted_of_each_kind() -> None:
+    recorder = Recorder()
     for n in range(5000):
-        chronicle.note(list(KINDS)[n % len(KINDS)], "\N{SNOWMAN}" * 5000)
-    assert len(chronicle.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
-    assert len(dump(chronicle.log)) < event_log.LARGEST / 4
+        recorder.note(list(KINDS)[n % len(KINDS)], "\N{SNOWMAN}" * 5000)
+    assert len(recorder.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
+    assert len(dump(recorder.log)) < event_log.LARGEST / 4
     # The command's answer is one message on the agent's socket.
-    assert len(json.dumps([asdict(event) for event in chronicle.log])) < MAX_LINE
+    assert len(json.dumps([asdict(event) for event in recorder.log])) < MAX_LINE
 
 
 def test_an_event_is_one_line_without_control_characters() -> None:
@@ -91,7 +103,7 @@ def test_frequent_kinds_are_kinds() -> None:
         b'{"version": 1, "events": [{"n": true, "time": "", "kind": "", "text": ""}]}', b"\xff\xfe",
     ],
 )  # fmt: skip
-def test_what_is_no_log_is_refused(raw: bytes) -> None:
+def test_a_text_that_is_no_log_is_refused(raw: bytes) -> None:
     with pytest.raises(LogInvalidError):
         load(raw)
 
@@ -104,43 +116,43 @@ def test_numbers_go_on_after_a_restart() -> None:
     assert [(e.n, e.text) for e in again.log] == [(1, "one"), (2, "two")]
 
 
-def test_events_told_by_many_threads_are_all_there_in_order() -> None:
-    chronicle = Recorder()
+def test_the_events_of_many_threads_are_all_there_in_order() -> None:
+    recorder = Recorder()
 
-    def tell() -> None:
+    def note() -> None:
         for _ in range(KEPT // 10):
-            chronicle.note("phase", "x")
+            recorder.note("phase", "x")
 
-    threads = [threading.Thread(target=tell) for _ in range(10)]
+    threads = [threading.Thread(target=note) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [e.n for e in chronicle.log] == list(range(1, KEPT + 1))
+    assert [e.n for e in recorder.log] == list(range(1, KEPT + 1))
 
 
 # On the disk.
 
 
 @pytest.fixture
-def said() -> list[str]:
+def logged() -> list[str]:
     return []
 
 
 class Kept:
-    """A chronicle and its writer on a volume."""
+    """A recorder and its writer on a volume."""
 
-    def __init__(self, meta: Path, said: list[str]) -> None:
-        self.chronicle = Recorder()
-        self.writer = event_log.Writer(meta, lambda: self.chronicle.log, said.append)
-        self.chronicle.changed = self.writer.more.set
+    def __init__(self, meta: Path, logged: list[str]) -> None:
+        self.recorder = Recorder()
+        self.writer = event_log.Writer(meta, lambda: self.recorder.log, logged.append)
+        self.recorder.changed = self.writer.more.set
         self.writer.start()
 
 
 @pytest.fixture
-def kept(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def kept(tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     monkeypatch.setattr(event_log, "PAUSE_S", 0.05)
-    made = Kept(tmp_path / "meta", said)
+    made = Kept(tmp_path / "meta", logged)
     yield made
     made.writer.stop()
 
@@ -153,27 +165,27 @@ def until(condition: object) -> None:
         time.sleep(0.01)
 
 
-def test_what_was_told_is_on_the_disk_soon(kept: Kept, tmp_path: Path) -> None:
+def test_what_was_noted_is_on_the_disk_soon(kept: Kept, tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
-    kept.chronicle.note("join", "joins")
+    kept.recorder.note("join", "joins")
     until(lambda: [e.text for e in event_log.read(tmp_path / "meta")[0]] == ["joins"])
     assert (tmp_path / "meta" / event_log.NAME).stat().st_mode & 0o077 == 0
 
 
-def test_a_disk_that_cannot_be_written_is_told_once_and_tried_again(
-    kept: Kept, tmp_path: Path, said: list[str]
+def test_a_disk_that_cannot_be_written_is_logged_once_and_tried_again(
+    kept: Kept, tmp_path: Path, logged: list[str]
 ) -> None:
     for n in range(5):
-        kept.chronicle.note("join", f"joins {n}")
+        kept.recorder.note("join", f"joins {n}")
         time.sleep(0.1)
-    until(lambda: len(said) == 1)
-    assert "cannot be written (No such file or directory)" in said[0]
+    until(lambda: len(logged) == 1)
+    assert "cannot be written (No such file or directory)" in logged[0]
     (tmp_path / "meta").mkdir()
     until(lambda: len(event_log.read(tmp_path / "meta")[0]) == 5)
-    until(lambda: said[1:] == ["the event log is written again"])
+    until(lambda: logged[1:] == ["the event log is written again"])
 
 
-def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_hangs_delays_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck, begun = threading.Event(), threading.Event()
 
     def hang(_path: Path, _data: bytes) -> None:
@@ -182,11 +194,11 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(atomic, "replace", hang)
     kept = Kept(tmp_path, [])
-    kept.chronicle.note("join", "joins")
+    kept.recorder.note("join", "joins")
     assert begun.wait(PATIENCE_S)
     began = time.monotonic()
     for _ in range(100):
-        kept.chronicle.note("decision", "x")
+        kept.recorder.note("decision", "x")
     assert not stuck.is_set()
     assert time.monotonic() - began < PATIENCE_S / 2
     stuck.set()
@@ -204,14 +216,14 @@ def test_a_crash_while_it_is_written_leaves_the_log_of_before(tmp_path: Path, mo
     assert event_log.read(tmp_path) == ((event(1),), "")
 
 
-def test_what_a_killed_agent_has_left_half_written_does_not_pile_up(tmp_path: Path, said: list[str]) -> None:
+def test_what_a_killed_agent_has_left_half_written_does_not_pile_up(tmp_path: Path, logged: list[str]) -> None:
     for name in (f".{event_log.NAME}.a.tmp", f".{event_log.NAME}.b.tmp", ".journal.json.c.tmp", "journal.json"):
         (tmp_path / name).touch()
-    Kept(tmp_path, said).writer.stop()
+    Kept(tmp_path, logged).writer.stop()
     assert {path.name for path in tmp_path.iterdir()} == {".journal.json.c.tmp", "journal.json"}
 
 
-def test_no_file_is_an_empty_log_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+def test_no_file_is_an_empty_log_and_a_damaged_one_is_reported(tmp_path: Path) -> None:
     assert event_log.read(tmp_path) == ((), "")
     (tmp_path / event_log.NAME).write_bytes(dump((event(1),))[:-20])
     log, trouble = event_log.read(tmp_path)

@@ -1,4 +1,4 @@
-"""What Prometheus is told, read by the parser of its own client library."""
+"""The metrics, read by the parser of Prometheus' own client library."""
 
 import re
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from bootstrap.core.model.lifecycle import Action, Lifecycle
 from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics import KINDS, metrics
 from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness
-from bootstrap.core.status.prometheus import Family, gauge, one_of, render
+from bootstrap.core.status.prometheus import Family, gauge, render, state_set
 from tests.paths import ROOT
 from tests.support.bootstrap.records import A, B, clusters, examples
 from tests.unit.bootstrap.core.status.test_probes import OWN, SYNCED, view
 
 PAGE = ROOT / "docs" / "metrics.md"
 
-TALLY = Counters(
+COUNTERS = Counters(
     kind="wait", rule="all-heard", since=40.0, decisions={("wait", "all-heard"): 2, ("hold", "own-disk"): 1},
     awaited={2: 70.0}, silent={2: 60.0}, asked={1: 9, 2: 9}, failures={2: 5},
 )  # fmt: skip
@@ -32,7 +32,7 @@ DETAILS = Details(
     set_name="galera",
     version="1.2.3",
     now=100.0,
-    counters=TALLY,
+    counters=COUNTERS,
     term=7,
     is_promised=True,
     bytes_received=4096,
@@ -64,8 +64,8 @@ def gauges(of: ProbeView) -> dict[str, str]:
 
 
 def test_the_gauges_of_a_synced_member() -> None:
-    told = gauges(view())
-    assert told == {
+    found = gauges(view())
+    assert found == {
         "live": "1", "ready": "1", "server_answers": "1", "server_primary": "1", "server_synced": "1",
         "cluster_size": "3", **{f'decision{{kind="{kind}"}}': str(int(kind == "none")) for kind in KINDS},
     }  # fmt: skip
@@ -73,9 +73,9 @@ def test_the_gauges_of_a_synced_member() -> None:
 
 @pytest.mark.parametrize("blind", [view(None), view(observed_ago_s=STALE_S + 1), view(lifecycle=Lifecycle(held=False))])
 def test_what_is_not_known_has_no_value(blind: ProbeView) -> None:
-    told = gauges(blind)
-    assert told["server_answers"] == told["ready"] == "0"
-    assert not told.keys() & {"server_primary", "server_synced", "cluster_size"}
+    found = gauges(blind)
+    assert found["server_answers"] == found["ready"] == "0"
+    assert not found.keys() & {"server_primary", "server_synced", "cluster_size"}
 
 
 @pytest.mark.parametrize(
@@ -90,39 +90,39 @@ def test_what_is_not_known_has_no_value(blind: ProbeView) -> None:
     ],
 )
 def test_exactly_one_kind_of_decision_is_1(verdict: RoundResult, kind: str) -> None:
-    told = gauges(view(result=verdict))
-    assert {name for name, value in told.items() if name.startswith("decision") and value == "1"} == {
+    found = gauges(view(result=verdict))
+    assert {name for name, value in found.items() if name.startswith("decision") and value == "1"} == {
         f'decision{{kind="{kind}"}}'
     }
 
 
-def test_every_gauge_is_told_what_it_is() -> None:
+def test_every_gauge_has_a_help_and_a_type() -> None:
     lines = metrics(view()).splitlines()
-    told = {re.split("[{ ]", line)[0] for line in lines if not line.startswith("#")}
+    found = {re.split("[{ ]", line)[0] for line in lines if not line.startswith("#")}
     for what in ("HELP", "TYPE"):
-        assert {line.split()[2] for line in lines if line.startswith(f"# {what} ")} == told
+        assert {line.split()[2] for line in lines if line.startswith(f"# {what} ")} == found
     assert metrics(view()).endswith("\n")
 
 
 @given(clusters())
 @examples(100)
-def test_nothing_told_names_anybody(cluster: list[PodState]) -> None:
+def test_the_metrics_without_names_have_none(cluster: list[PodState]) -> None:
     own, *others = cluster
     of = view(own.server or SYNCED, *others)
-    told = f"{find_readiness(of)} {metrics(of)}"
+    found = f"{find_readiness(of)} {metrics(of)}"
     for secret in (A, B, "galera-", "boot-", "volume-"):
-        assert secret not in told
-    assert not re.search(r"[0-9a-f]{8}-", told)
+        assert secret not in found
+    assert not re.search(r"[0-9a-f]{8}-", found)
 
 
-# Where METRICS is full.
+# If METRICS is full.
 
 
-def test_all_that_is_told_of_a_waiting_pod() -> None:
-    told = {(name, *labels.values()): value for name, labels, value in samples(full())}
-    states = {key: value for key, value in told.items() if key[0] in ("phase", "datadir_class", "decision")}
+def test_all_metrics_of_a_waiting_pod() -> None:
+    found = {(name, *labels.values()): value for name, labels, value in samples(full())}
+    states = {key: value for key, value in found.items() if key[0] in ("phase", "datadir_class", "decision")}
     assert {key[1] for key, value in states.items() if value == "1"} == {"frozen", "CRASHED", "wait"}
-    assert {key: value for key, value in told.items() if key not in states} == {
+    assert {key: value for key, value in found.items() if key not in states} == {
         ("live",): "1", ("ready",): "0", ("server_answers",): "0", ("build_info", "1.2.3"): "1",
         ("cluster_info", A): "1", ("position_seqno",): str(2**60 + 1), ("epoch",): "4", ("term",): "7",
         ("promised",): "1", ("journal_usable",): "1", ("decision_info", "wait", "all-heard"): "1",
@@ -136,9 +136,9 @@ def test_all_that_is_told_of_a_waiting_pod() -> None:
 
 
 def test_a_live_servers_position_counts_more_than_what_was_on_the_disk() -> None:
-    told = {(name, *labels.values()): value for name, labels, value in samples(view(details=DETAILS))}
-    assert told["position_seqno",] == str(SYNCED.last_committed)
-    assert ("datadir_class", "CRASHED") not in told
+    found = {(name, *labels.values()): value for name, labels, value in samples(view(details=DETAILS))}
+    assert found["position_seqno",] == str(SYNCED.last_committed)
+    assert ("datadir_class", "CRASHED") not in found
 
 
 def test_what_is_not_known_of_a_pod_has_no_sample() -> None:
@@ -154,9 +154,9 @@ def test_what_is_not_known_of_a_pod_has_no_sample() -> None:
 def test_every_state_has_a_series(enum: type[Phase | DataClass]) -> None:
     """So that none ends when the state changes, and `== 1` finds the one that holds."""
     name = {"Phase": "phase", "DataClass": "datadir_class"}[enum.__name__]
-    told = {label: value for found, labels, value in samples(full()) if found == name for label in labels.values()}
-    assert told.keys() == {member.value for member in enum}
-    assert sorted(told.values())[-2:] == ["0", "1"]
+    found = {label: value for found, labels, value in samples(full()) if found == name for label in labels.values()}
+    assert found.keys() == {member.value for member in enum}
+    assert sorted(found.values())[-2:] == ["0", "1"]
 
 
 def listed(text: str) -> set[str]:
@@ -164,12 +164,12 @@ def listed(text: str) -> set[str]:
     return set(re.findall(r"^\| `galera_bootstrap_(\w+?)[`{]", text, re.MULTILINE))
 
 
-def test_the_page_lists_exactly_what_is_told() -> None:
-    told = {name for of in (full(), view(details=DETAILS)) for name, _, _ in samples(of)}
-    assert listed(PAGE.read_text()) == told
+def test_the_page_lists_exactly_the_metrics() -> None:
+    found = {name for of in (full(), view(details=DETAILS)) for name, _, _ in samples(of)}
+    assert listed(PAGE.read_text()) == found
 
 
-def test_the_page_says_which_of_them_are_told_by_default() -> None:
+def test_the_page_shows_which_of_them_are_there_by_default() -> None:
     basic = listed(PAGE.read_text().partition("## The rest")[0])
     assert basic == {name for name, _, _ in samples(view())}
 
@@ -193,4 +193,4 @@ def test_a_value_keeps_every_digit() -> None:
 
 
 def test_without_a_value_there_is_no_family() -> None:
-    assert render("p", [gauge("m", "x", None), one_of("s", "x", "s", ["a"], None), Family("f", "x", ())]) == ""
+    assert render("p", [gauge("m", "x", None), state_set("s", "x", "s", ["a"], None), Family("f", "x", ())]) == ""

@@ -1,4 +1,4 @@
-"""What is told to the kubelet in every state of a pod: alive, ready, gauges."""
+"""The answers to the kubelet in every state of a pod: alive, ready."""
 
 from dataclasses import fields, replace
 
@@ -21,7 +21,7 @@ LIVE = Lifecycle(taken=Action.JOIN, server=SYNCED)
 
 
 def view(server: Server | None = SYNCED, *peers: PodState, **changes: object) -> ProbeView:
-    """A pod whose server says this, beside these peers."""
+    """A pod whose server reports this, beside these peers."""
     known = {p.ordinal: p for p in peers}
     seen = ProbeView(
         replace(LIVE, server=server), known, OWN, is_joining=False, epoch=4, observed_ago_s=1, looped_ago_s=1
@@ -34,7 +34,7 @@ def test_a_synced_member_of_a_primary_component_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pod", "word"),
+    ("pod", "answer"),
     [
         (Lifecycle(held=False), Readiness.STOPPED),
         (Lifecycle(starter=True), Readiness.STOPPED),
@@ -42,27 +42,27 @@ def test_a_synced_member_of_a_primary_component_is_ready() -> None:
         (Lifecycle(), Readiness.SILENT),
         (Lifecycle(taken=Action.JOIN), Readiness.SILENT),
         (Lifecycle(taken=Action.BOOTSTRAP), Readiness.SILENT),
-        # A starter arrives when the server before it is dead, whatever was last heard of it.
+        # A starter arrives when the server before it is dead, whatever it last answered.
         (LIVE.arrived(), Readiness.STOPPED),
         (LIVE.observed(held=False, server=None), Readiness.STOPPED),
         (LIVE.observed(held=True, server=None), Readiness.SILENT),
     ],
 )
-def test_without_an_answer_of_the_server_nobody_is_ready(pod: Lifecycle, word: Readiness) -> None:
-    assert find_readiness(view(lifecycle=pod)) is word
+def test_without_an_answer_of_the_server_a_pod_is_not_ready(pod: Lifecycle, answer: Readiness) -> None:
+    assert find_readiness(view(lifecycle=pod)) is answer
 
 
 @pytest.mark.parametrize("status", ["non-Primary", "Disconnected"])
-def test_outside_of_a_primary_component_nobody_is_ready(status: str) -> None:
+def test_a_non_primary_server_is_not_ready(status: str) -> None:
     assert find_readiness(view(replace(SYNCED, cluster_status=status))) is Readiness.NON_PRIMARY
 
 
-def test_a_history_without_a_name_is_no_primary_component() -> None:
+def test_a_history_without_a_uuid_is_no_primary_component() -> None:
     assert find_readiness(view(replace(SYNCED, uuid=NIL_UUID))) is Readiness.NON_PRIMARY
 
 
 @pytest.mark.parametrize("state", ["Initialized", "Joining", "Joining: receiving State Transfer", "Joined", "Error"])
-def test_who_is_behind_is_not_ready(state: str) -> None:
+def test_a_member_that_is_behind_is_not_ready(state: str) -> None:
     assert find_readiness(view(replace(SYNCED, local_state=state))) is Readiness.JOINING
 
 
@@ -70,7 +70,7 @@ def test_a_joiner_is_not_ready_before_its_transfer_is_durable() -> None:
     assert find_readiness(view(is_joining=True)) is Readiness.JOINING
 
 
-def test_an_old_observation_is_not_believed() -> None:
+def test_an_old_observation_does_not_count() -> None:
     assert find_readiness(view(observed_ago_s=STALE_S)) is Readiness.READY
     assert find_readiness(view(observed_ago_s=STALE_S + 1)) is Readiness.STALE
 
@@ -89,7 +89,7 @@ def test_a_donor_leaves_service_while_another_member_is_synced() -> None:
         [running(1, uuid=B)],
     ],
 )
-def test_a_donor_stays_in_service_when_nobody_can_stand_in(others: list[PodState]) -> None:
+def test_a_donor_stays_in_service_if_no_other_member_can_stand_in(others: list[PodState]) -> None:
     assert find_readiness(view(DONOR, *others)) is Readiness.READY
 
 
@@ -97,15 +97,15 @@ def test_a_donor_beside_silent_peers_stays_in_service() -> None:
     assert find_readiness(view(DONOR, peers={1: Unknown("silent"), 2: Unknown("silent")})) is Readiness.READY
 
 
-@pytest.mark.parametrize(("epoch", "word"), [(3, Readiness.READY), (4, Readiness.SPLIT), (5, Readiness.SPLIT)])
-def test_of_two_histories_only_one_that_is_known_to_be_the_later_is_ready(epoch: int, word: Readiness) -> None:
-    assert find_readiness(view(SYNCED, running(1, uuid=B, epoch=epoch))) is word
+@pytest.mark.parametrize(("epoch", "answer"), [(3, Readiness.READY), (4, Readiness.SPLIT), (5, Readiness.SPLIT)])
+def test_of_two_histories_only_one_that_is_known_to_be_the_later_is_ready(epoch: int, answer: Readiness) -> None:
+    assert find_readiness(view(SYNCED, running(1, uuid=B, epoch=epoch))) is answer
 
 
 @given(clusters())
 @examples(300)
 def test_two_histories_are_never_both_ready(cluster: list[PodState]) -> None:
-    """Each member told of all others; a client must not write to two histories through one Service."""
+    """Each member knows all others; a client must not write to two histories through one Service."""
     histories = set()
     for own in cluster:
         pod = replace(LIVE, server=own.server if own.primary_server else None)
@@ -121,11 +121,11 @@ def test_two_histories_are_never_both_ready(cluster: list[PodState]) -> None:
 
 @given(st.lists(st.sampled_from(["Synced", "Donor/Desynced", "Joined"]), min_size=1, max_size=5))
 @examples(100)
-def test_while_anybody_is_whole_somebody_is_ready(states: list[str]) -> None:
+def test_while_a_member_has_complete_data_a_member_is_ready(states: list[str]) -> None:
     """Whatever the members are doing for each other."""
     members = [running(ordinal, state=state) for ordinal, state in enumerate(states)]
-    words = [find_readiness(view(own.server, *(m for m in members if m is not own))) for own in members]
-    assert (Readiness.READY in words) == any(state != "Joined" for state in states)
+    answers = [find_readiness(view(own.server, *(m for m in members if m is not own))) for own in members]
+    assert (Readiness.READY in answers) == any(state != "Joined" for state in states)
 
 
 @given(
@@ -141,7 +141,7 @@ def test_whatever_the_server_does_the_agent_is_alive(
     assert is_alive(view(server, result=RoundResult(decision), is_joining=joining, observed_ago_s=seen))
 
 
-def test_an_agent_whose_loop_stands_still_is_not_alive() -> None:
+def test_an_agent_whose_loop_has_stopped_is_not_alive() -> None:
     assert is_alive(view(looped_ago_s=STUCK_S))
     assert not is_alive(view(looped_ago_s=STUCK_S + 1))
 

@@ -1,4 +1,4 @@
-"""Who is ahead, who is missing, for whom a pod waits, since when; for any cluster, and for the ones people meet."""
+"""Which pods are ahead, missing or waited for, and since when; for any cluster, and for those that people meet."""
 
 from dataclasses import replace
 
@@ -11,103 +11,103 @@ from bootstrap.core.decision.decisions import Hold, RoundResult, Wait
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
-from bootstrap.core.status.summary import Ahead, ahead, awaited, helps, missing
+from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, find_missing, suggest
 from tests.support.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by
 
 
 def waits(facts: Facts) -> dict[int, str]:
-    return awaited(facts, decide(facts))
+    return find_awaited(facts, decide(facts))
 
 
 @given(clusters(), st.frozensets(st.integers(0, 4)))
 @examples(300)
-def test_every_cluster_can_be_told_of(cluster: list[PodState], silent: frozenset[int]) -> None:
+def test_every_cluster_can_be_described(cluster: list[PodState], silent: frozenset[int]) -> None:
     own, *others = cluster
     facts = seen_by(own, *(r.ordinal if r.ordinal in silent else r for r in others))
     decision = decide(facts)
-    found = ahead(facts)
-    assert found is None or found.sure == (missing(facts) == {})
-    assert isinstance(decision, Wait) or not awaited(facts, decision)
+    found = find_ahead(facts)
+    assert found is None or found.sure == (find_missing(facts) == {})
+    assert isinstance(decision, Wait) or not find_awaited(facts, decision)
     if isinstance(decision, Hold):
-        assert helps(facts, decision)
-    chronicle = Recorder()
+        assert suggest(facts, decision)
+    recorder = Recorder()
     faults: list[str] = []
-    chronicle.note_round(facts, RoundResult(decision), faults.append)
-    chronicle.note_round(facts, RoundResult(decision), faults.append)
+    recorder.note_round(facts, RoundResult(decision), faults.append)
+    recorder.note_round(facts, RoundResult(decision), faults.append)
     assert faults == []
 
 
-def test_the_newest_disk_is_ahead_and_not_for_sure_while_somebody_is_silent() -> None:
-    assert ahead(seen_by(frozen(0, 5), frozen(1, 9), frozen(2, 9))) == Ahead((1, 2), Position(A, 9), False, True)
-    assert ahead(seen_by(frozen(0, 5), frozen(1, 4), 2)) == Ahead((0,), Position(A, 5), False, False)
+def test_the_newest_disk_is_ahead_and_not_for_sure_while_a_pod_is_silent() -> None:
+    assert find_ahead(seen_by(frozen(0, 5), frozen(1, 9), frozen(2, 9))) == Ahead((1, 2), Position(A, 9), False, True)
+    assert find_ahead(seen_by(frozen(0, 5), frozen(1, 4), 2)) == Ahead((0,), Position(A, 5), False, False)
 
 
-def test_who_lives_in_a_primary_component_is_ahead_of_every_disk() -> None:
-    assert ahead(seen_by(frozen(0, 50), running(1, 9), running(2, 8))) == Ahead((1,), Position(A, 9), True, True)
-    assert ahead(seen_by(running(0, 9), 1, 2)) == Ahead((0,), Position(A, 9), True, False)
+def test_a_primary_member_is_ahead_of_every_disk() -> None:
+    assert find_ahead(seen_by(frozen(0, 50), running(1, 9), running(2, 8))) == Ahead((1,), Position(A, 9), True, True)
+    assert find_ahead(seen_by(running(0, 9), 1, 2)) == Ahead((0,), Position(A, 9), True, False)
 
 
-def test_nobody_is_ahead_of_nothing_or_of_another_history() -> None:
-    assert ahead(seen_by(blank(0), blank(1), blank(2))) is None
-    assert ahead(seen_by(frozen(0), frozen(1, uuid=B), 2)) is None
-    assert ahead(seen_by(running(0), running(1, uuid=B))) is None
+def test_no_pod_is_ahead_where_no_pod_has_data_or_the_histories_differ() -> None:
+    assert find_ahead(seen_by(blank(0), blank(1), blank(2))) is None
+    assert find_ahead(seen_by(frozen(0), frozen(1, uuid=B), 2)) is None
+    assert find_ahead(seen_by(running(0), running(1, uuid=B))) is None
 
 
-def test_a_pod_waits_for_whoever_is_silent_or_busy() -> None:
+def test_a_pod_waits_for_pods_that_are_silent_or_busy() -> None:
     facts = seen_by(frozen(0), busy(1, Phase.RECOVERING), 2)
     assert waits(facts) == {1: "recovering", 2: "unknown: silent"}
-    assert missing(facts) == {2: "silent"}
+    assert find_missing(facts) == {2: "silent"}
 
 
-def test_a_pod_waits_for_the_one_that_is_to_begin() -> None:
-    assert waits(seen_by(frozen(0, 5), frozen(1, 9), frozen(2, 5))) == {1: "it is to bootstrap"}
-    assert waits(seen_by(blank(1), blank(0), blank(2))) == {0: "it is to bootstrap"}
+def test_a_pod_waits_for_the_candidate() -> None:
+    assert waits(seen_by(frozen(0, 5), frozen(1, 9), frozen(2, 5))) == {1: "it is the candidate"}
+    assert waits(seen_by(blank(1), blank(0), blank(2))) == {0: "it is the candidate"}
     assert waits(seen_by(frozen(1, 9), frozen(0, 5), frozen(2, 5))) == {}
 
 
-def test_a_bound_pod_waits_for_its_promises_winner() -> None:
+def test_a_bound_pod_waits_for_the_candidate_of_its_promise() -> None:
     bound = replace(frozen(0), promise=Promise(3, 2, "boot-2"))
-    assert waits(seen_by(bound, frozen(1), 2)) == {2: "term 3 is promised to it"}
+    assert waits(seen_by(bound, frozen(1), 2)) == {2: "it is the candidate of term 3"}
 
 
-def test_nobody_is_awaited_by_a_live_server_or_by_one_that_holds() -> None:
+def test_a_pod_with_a_live_server_or_one_that_holds_waits_for_no_other() -> None:
     assert waits(seen_by(running(0), 1, 2)) == {}
     assert waits(seen_by(frozen(0, uuid=B), frozen(1), frozen(2))) == {}
 
 
-def test_what_may_be_done_names_the_pod_and_the_command() -> None:
+def test_the_suggestion_names_the_pod_and_the_command() -> None:
     facts = seen_by(frozen(0), frozen(1), 2)
-    told = helps(facts, decide(facts))
-    assert "kubectl describe pod galera-2" in told
-    assert "galera-bootstrap force" in told
-    assert helps(seen_by(running(0), running(1), running(2)), Wait("own-server", "x")) == ""
-    assert "kubectl describe pod galera-2" in helps(seen_by(running(0), running(1), 2), Wait("own-server", "x"))
+    text = suggest(facts, decide(facts))
+    assert "kubectl describe pod galera-2" in text
+    assert "galera-bootstrap force" in text
+    assert suggest(seen_by(running(0), running(1), running(2)), Wait("own-server", "x")) == ""
+    assert "kubectl describe pod galera-2" in suggest(seen_by(running(0), running(1), 2), Wait("own-server", "x"))
 
 
 # Since when, how often.
 
 
-def turn(tally: Counters, now: float, *silent: int, kind: str = "wait", rule: str = "all-heard") -> Counters:
-    heard = {o: o not in silent for o in (1, 2)}
-    return add_round(tally, Round(now, kind, rule, frozenset(silent), heard))
+def turn(counters: Counters, now: float, *silent: int, kind: str = "wait", rule: str = "all-heard") -> Counters:
+    answered = {o: o not in silent for o in (1, 2)}
+    return add_round(counters, Round(now, kind, rule, frozenset(silent), answered))
 
 
-def test_a_wait_is_counted_once_and_its_time_goes_on_while_who_is_awaited_changes() -> None:
-    tally = turn(turn(turn(Counters(), 10.0, 1, 2), 11.0, 2), 12.0, 1, 2)
-    assert (tally.since, tally.decisions) == (10.0, {("wait", "all-heard"): 1})
-    assert (tally.awaited, tally.silent) == ({1: 12.0, 2: 10.0}, {1: 12.0, 2: 10.0})
-    assert (tally.asked, tally.failures) == ({1: 3, 2: 3}, {1: 2, 2: 3})
+def test_a_wait_is_counted_once_and_its_time_goes_on_while_the_awaited_pods_change() -> None:
+    counters = turn(turn(turn(Counters(), 10.0, 1, 2), 11.0, 2), 12.0, 1, 2)
+    assert (counters.since, counters.decisions) == (10.0, {("wait", "all-heard"): 1})
+    assert (counters.awaited, counters.silent) == ({1: 12.0, 2: 10.0}, {1: 12.0, 2: 10.0})
+    assert (counters.asked, counters.failures) == ({1: 3, 2: 3}, {1: 2, 2: 3})
 
 
-def test_another_decision_begins_anew_and_the_first_one_again_is_counted_again() -> None:
-    tally = turn(turn(turn(Counters(), 10.0, 1), 11.0, kind="hold", rule="own-disk"), 12.0, 1)
-    assert tally.since == 12.0
-    assert tally.decisions == {("wait", "all-heard"): 2, ("hold", "own-disk"): 1}
+def test_another_decision_starts_a_new_time_and_the_first_one_counts_again_when_it_comes_back() -> None:
+    counters = turn(turn(turn(Counters(), 10.0, 1), 11.0, kind="hold", rule="own-disk"), 12.0, 1)
+    assert counters.since == 12.0
+    assert counters.decisions == {("wait", "all-heard"): 2, ("hold", "own-disk"): 1}
 
 
-def test_who_is_expected_no_longer_leaves_no_count_behind() -> None:
-    tally = restrict_to(turn(Counters(), 1.0, 2), {0, 1})
-    assert (tally.asked, tally.failures) == ({1: 1}, {})
+def test_a_pod_that_is_no_longer_expected_leaves_no_count_behind() -> None:
+    counters = restrict_to(turn(Counters(), 1.0, 2), {0, 1})
+    assert (counters.asked, counters.failures) == ({1: 1}, {})
 
 
 def test_a_moment_is_shown_in_utc_and_in_seconds() -> None:
@@ -121,17 +121,17 @@ def test_a_moment_is_shown_in_utc_and_in_seconds() -> None:
 
 
 def rounds(*views: Facts) -> list[tuple[str, str]]:
-    chronicle, faults = Recorder(), list[str]()
+    recorder, faults = Recorder(), list[str]()
     for facts in views:
-        chronicle.note_round(facts, RoundResult(decide(facts)), faults.append)
+        recorder.note_round(facts, RoundResult(decide(facts)), faults.append)
     assert faults == []
-    return [(event.kind, event.text) for event in chronicle.log]
+    return [(event.kind, event.text) for event in recorder.log]
 
 
 def test_a_peer_that_falls_silent_and_answers_again_is_two_events() -> None:
-    heard, silent = seen_by(frozen(0), frozen(1), frozen(2)), seen_by(frozen(0), frozen(1), 2)
-    assert rounds(silent, silent) == []  # it has never been heard: nothing has happened
-    assert rounds(heard, silent, silent, heard) == [
+    answering, silent = seen_by(frozen(0), frozen(1), frozen(2)), seen_by(frozen(0), frozen(1), 2)
+    assert rounds(silent, silent) == []  # it has never answered: nothing has happened
+    assert rounds(answering, silent, silent, answering) == [
         ("peer", "galera-2 does not answer: silent"),
         ("peer", "galera-2 answers after 0 s"),
     ]
@@ -139,19 +139,19 @@ def test_a_peer_that_falls_silent_and_answers_again_is_two_events() -> None:
 
 def test_commits_are_no_events_and_a_change_of_the_component_is_one() -> None:
     smaller = replace(running(0, 12), server=replace(running(0, 12).server, size=2))  # type: ignore[type-var]
-    told = rounds(*(seen_by(own) for own in (running(0, 10), running(0, 11), smaller, frozen(0))))
-    assert told == [
+    found = rounds(*(seen_by(own) for own in (running(0, 10), running(0, 11), smaller, frozen(0))))
+    assert found == [
         ("server", f"Synced, Primary with 3 members, history {A}"),
         ("server", f"Synced, Primary with 2 members, history {A}"),
         ("server", "no server answers, this pod is frozen"),
     ]
 
 
-def test_a_fault_in_what_is_told_stops_nobody() -> None:
-    said: list[str] = []
+def test_a_fault_in_the_summary_stops_nothing_else() -> None:
+    logged: list[str] = []
     facts = seen_by(frozen(0), 1)
     broken = replace(facts, peers={1: Unknown(7)})  # type: ignore[arg-type]
     object.__setattr__(broken, "own", None)
-    Recorder().note_round(broken, RoundResult(Wait("all-heard", "x")), said.append)
-    assert len(said) == 1
-    assert said[0].startswith("this round is not counted: ")
+    Recorder().note_round(broken, RoundResult(Wait("all-heard", "x")), logged.append)
+    assert len(logged) == 1
+    assert logged[0].startswith("this round is not counted: ")
