@@ -97,11 +97,11 @@ def _undecided(layout: Layout, recover: Recover) -> str:
     if not before:
         return ""
     index = binlog.index(before, _names(layout.data))
-    there = index is not None and (layout.data / index).exists()
-    # A server that was killed on its first start may not have come as far as its log.
-    first = not layout.grastate.exists()
+    is_there = index is not None and (layout.data / index).exists()
+    # A server that was killed at its first start may not have created its log yet.
+    is_first = not layout.grastate.exists()
     now = binlog.options(recover.arguments())
-    return binlog.obstacle(before, now, there=there or first, note=str(layout.meta / provenance.BINLOG))
+    return binlog.obstacle(before, now, is_there=is_there or is_first, note=str(layout.meta / provenance.BINLOG))
 
 
 def _was_stopped(layout: Layout) -> bool:

@@ -5,7 +5,6 @@ the agent's verdict, and `start` then acts on it: the permission is taken once, 
 """
 
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.control import channel
-from bootstrap.core.decision import join_order
-from bootstrap.core.galera import binlog
+from bootstrap.core.galera import binlog, server_options
 from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.lifecycle import Action
@@ -64,15 +62,6 @@ TURNS = 8
 
 LOCK_PATIENCE_S = 2.0
 """How long `on-start` waits for the lock: the scripts of a state transfer outlive a killed server for a second."""
-
-OURS = re.compile(r"(-[^-uptlbcr#]*h.*|--ws.*|--dat?|--data(d.*)?)")
-"""Options that only this toolkit may give on the command line, as `plain` has them; others of wsrep belong in conf.d.
-
-The server takes every unambiguous beginning of a name, and -h behind other letters that take no value.
-"""
-
-FILES = re.compile(r"--(defaults|no-def)")
-"""Options that say which files are read (my_load_defaults); these the server takes by their whole names only."""
 
 Say = Callable[[str], None]
 
@@ -278,7 +267,9 @@ class Starter:
             raise DatadirNotReadyError(
                 f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
             ) from exc
-        if permission["action"] == Action.JOIN and (donor := join_order.option(donors_in(permission), arguments)):
+        if permission["action"] == Action.JOIN and (
+            donor := server_options.donor_option(donors_in(permission), arguments)
+        ):
             options.append(donor)
         self.say(f"starting: {' '.join([*command, *options])}")
         try:
@@ -412,27 +403,18 @@ def start(starter: Starter, command: tuple[str, ...]) -> None:
 
 def check(command: tuple[str, ...], cnf: Path) -> None:
     """Refuse a command that could found a cluster, or run on other data, by itself; raises SettingInvalidError."""
-    if forbidden := [word for word in command if OURS.fullmatch(plain(word))]:
-        raise SettingInvalidError(f"{forbidden[0]} is this toolkit's to give: remove it from the command")
+    if reserved := [argument for argument in command if server_options.is_reserved(argument)]:
+        raise SettingInvalidError(f"only this toolkit may give {reserved[0]}: remove it from the command")
     ours = f"--defaults-file={cnf}"
-    if elsewhere := [word for word in command if binlog.is_option(word)]:
-        raise SettingInvalidError(f"{elsewhere[0]}: the recovery must know it, too: write it into a file of conf.d")
-    others = [word for word in command if FILES.match(plain(word)) and word != ours]
+    if of_binlog := [argument for argument in command if binlog.is_option(argument)]:
+        raise SettingInvalidError(f"{of_binlog[0]}: the recovery needs it, too: write it into a file in conf.d")
+    others = [argument for argument in command if server_options.chooses_files(argument) and argument != ours]
     if others:
         raise SettingInvalidError(f"{others[0]}: the configuration is {ours}")
     if ours not in command:
         raise SettingInvalidError(f"{ours} is missing in the command: without it the server runs on other data")
     if command.count(ours) > 1 or command[command.index(ours) - 1].startswith("-"):
         raise SettingInvalidError(f"{ours} must be the server's first option, and there once")
-
-
-def plain(word: str) -> str:
-    """An option as the server understands it: any prefix of a name, any case of - and _, and some words before it.
-
-    See my_getopt.c (`special_opt_prefix`): loose-, enable- and the like may stand before every option.
-    """
-    option = word.partition("=")[0].lower().replace("_", "-")
-    return re.sub(r"^--(loose-|enable-|disable-|skip-|maximum-|autoset-)+", "--", option)
 
 
 def starter(settings: Settings, say: Say, peers: tuple[str, ...] = ()) -> Starter:

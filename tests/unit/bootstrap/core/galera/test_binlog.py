@@ -15,20 +15,8 @@ def test_the_options_are_found_among_all_others() -> None:
     assert binlog.options("") == ()
 
 
-@pytest.mark.parametrize("word", ["--log-bin", "--skip-log-bin", "--log_basename=x", "--loose-skip-log_bin_index=x"])
-def test_an_option_of_the_binary_log(word: str) -> None:
-    assert binlog.is_option(word)
-
-
 @pytest.mark.parametrize(
-    "word", ["--log-error", "--log-bin-compress", "--log-slave-updates", "log-bin", "--datadir=/log-bin"]
-)
-def test_other_options(word: str) -> None:
-    assert not binlog.is_option(word)
-
-
-@pytest.mark.parametrize(
-    ("words", "path"),
+    ("arguments", "path"),
     [
         (("--log-bin=binlog",), "binlog.index"),
         (("--log_bin=/logs/binlog.000",), "/logs/binlog.index"),
@@ -36,10 +24,14 @@ def test_other_options(word: str) -> None:
         (("--log-bin=binlog", "--log-bin-index=/other/list.index"), "/other/list.index"),
         (("--log-bin",), "mysql-0-bin.index"),
         (("--log-basename=x", "--log-bin"), "mysql-0-bin.index"),
+        (("--maximum-log-bin=x",), "x.index"),
+        (("--log-bin=binlog", "--autoset-Log_Bin_Ind=/other/list"), "/other/list.index"),
+        (("--log-bin-compress-min-len=300", "--log-bin=binlog"), "binlog.index"),
+        (("--skip-log-bin", "--log-bin=binlog"), "binlog.index"),
     ],
 )
-def test_where_its_index_is(words: tuple[str, ...], path: str) -> None:
-    assert binlog.index(words, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
+def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
+    assert binlog.index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
 
 
 def test_an_index_without_a_name_that_is_not_there() -> None:
@@ -50,7 +42,7 @@ ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "there", "why"),
+    ("before", "now", "is_there", "why"),
     [
         ((), (), False, ""),
         ((), ON, False, ""),
@@ -61,8 +53,8 @@ ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
     ],
 )
 def test_killed_data_are_recovered_with_the_log_that_they_had(
-    before: tuple[str, ...], now: tuple[str, ...], there: bool, why: str
+    before: tuple[str, ...], now: tuple[str, ...], is_there: bool, why: str
 ) -> None:
-    told = binlog.obstacle(before, now, there=there, note="/volume/meta/server-binlog")
-    assert (why in told) if why else not told
-    assert told.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)
+    obstacle = binlog.obstacle(before, now, is_there=is_there, note="/volume/meta/server-binlog")
+    assert (why in obstacle) if why else not obstacle
+    assert obstacle.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)
