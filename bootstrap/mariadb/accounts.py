@@ -3,13 +3,8 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bootstrap.errors import SettingInvalidError
-
-if TYPE_CHECKING:
-    pass
-
 
 AGENT = "galera_agent"
 """The agent's account: SHOW GLOBAL STATUS needs no privilege, so it has none (MariaDB manual, "SHOW STATUS")."""

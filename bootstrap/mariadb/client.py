@@ -12,9 +12,7 @@ from pymysql.constants import ER
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Server
-
-ACCOUNT = "galera_agent"
-"""The account that the first initialisation creates for the agent; it may read status and shut down."""
+from bootstrap.mariadb.accounts import AGENT
 
 TIMEOUT_S = 2
 """Each of connect, read and write; without all three a silent server would hang the handshake for ever."""
@@ -100,7 +98,7 @@ def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL)
         stream.settimeout(TIMEOUT_S)
         stream.connect(str(path))
         connection = pymysql.connect(
-            user=ACCOUNT,
+            user=AGENT,
             # As bytes: pymysql would encode text as latin-1, and the account was made of UTF-8.
             password=password.encode(),
             read_timeout=TIMEOUT_S,
@@ -136,7 +134,7 @@ def _server(values: dict[str, str]) -> Server | str:
 
 def _reason(exc: Exception) -> str:
     if isinstance(exc, pymysql.Error) and exc.args and exc.args[0] == ER.ACCESS_DENIED_ERROR:
-        return f"the server refuses {ACCOUNT}: the agent-password is not the one it was initialised with"
+        return f"the server refuses {AGENT}: the agent-password is not the one it was initialised with"
     return str(exc.args[-1]) if exc.args else type(exc).__name__
 
 

@@ -4,7 +4,7 @@ import hmac  # noqa: F401  # dnspython, which comes later, wants it: here it doe
 from typing import TYPE_CHECKING
 
 from bootstrap.core.model.facts import Unknown
-from bootstrap.settings import POD_NAME, Settings
+from bootstrap.settings import Settings, parse_pod_name
 from peerfinder.core import names
 from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
 from peerfinder.errors import NoRecordsError, PeerFinderError
@@ -64,8 +64,8 @@ class Directory:
 
     def ordinals_of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ordinals of those names that are pods of this StatefulSet."""
-        matches = (POD_NAME.fullmatch(name.partition(".")[0]) for name in names)
-        return frozenset(int(m["ordinal"]) for m in matches if m and m["set"] == self.set_name)
+        pods = (parse_pod_name(name.partition(".")[0]) for name in names)
+        return frozenset(pod[1] for pod in pods if pod and pod[0] == self.set_name)
 
     def _addresses(self, pod: str) -> tuple[str, ...]:
         from peerfinder.dns import lookup  # noqa: PLC0415  # see above

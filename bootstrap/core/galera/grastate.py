@@ -11,14 +11,15 @@ import re
 from dataclasses import dataclass
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO
+from bootstrap.core.model.shapes import INT64_MAX, UUID
 from bootstrap.errors import GraStateInvalidError
 
-MAX_SEQNO = 2**63 - 1
+MAX_SEQNO = INT64_MAX
 """The highest seqno: Galera's is a signed 64-bit integer (wsrep_api.h, `wsrep_seqno_t`)."""
 
 _PATTERNS = {
     "version": re.compile(r"2\.\d{1,3}", re.ASCII),
-    "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE),
+    "uuid": re.compile(UUID, re.ASCII | re.IGNORECASE),
     "seqno": re.compile(r"-1|\d{1,19}", re.ASCII),
     "safe_to_bootstrap": re.compile(r"[01]"),
 }

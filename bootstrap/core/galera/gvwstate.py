@@ -6,16 +6,16 @@ removes it at a clean stop (galera gcomm/src/view.cpp, `ViewState`).  It proves 
 
 import re
 
-from bootstrap.core.model.disk import View
+from bootstrap.core.model.disk import NIL_UUID, View
+from bootstrap.core.model.shapes import UUID
 from bootstrap.errors import GvwStateInvalidError
 
-_UUID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+_UUID = f"({UUID})"
 _FLAGS = re.ASCII | re.IGNORECASE
 _MY_UUID = re.compile(rf"my_uuid: {_UUID}", _FLAGS)
 _VIEW_ID = re.compile(rf"view_id: 3 {_UUID} (\d{{1,10}})", _FLAGS)  # 3 = V_PRIM (gcomm view.hpp)
 _BOOTSTRAP = re.compile(r"bootstrap: ([01])", _FLAGS)
 _MEMBER = re.compile(rf"member: {_UUID} \d{{1,3}}", _FLAGS)
-_NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def parse(raw: bytes) -> View:
@@ -54,6 +54,6 @@ def _complaints(lines: list[str], members: tuple[str, ...], mine: str) -> list[s
         found.append("the view has no begin or no end")
     if len(set(members)) != len(members):
         found.append("a member stands twice")
-    if mine == _NIL or mine not in members:
+    if mine == NIL_UUID or mine not in members:
         found.append("this node is not a member of the view")
     return found

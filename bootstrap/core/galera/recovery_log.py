@@ -6,14 +6,13 @@ Pure: the log's text in, a position out.  Starting the server and catching its l
 import re
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
+from bootstrap.core.model.shapes import UUID
 from bootstrap.errors import RecoverFailedError
 
 _LINE = re.compile(r"WSREP[:\]]+ Recovered position:?[ \t]*(.*)")
 """`WSREP: Recovered position: ...` of MariaDB, `[WSREP] Recovered position: ...` of MySQL 8."""
 
-_POSITION = re.compile(
-    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):(-1|\d{1,19})(?:,[0-9,-]*)?\s*", re.ASCII | re.IGNORECASE
-)
+_POSITION = re.compile(rf"({UUID}):(-1|\d{{1,19}})(?:,[0-9,-]*)?\s*", re.ASCII | re.IGNORECASE)
 """uuid:seqno; with wsrep_gtid_mode a comma and GTIDs follow, which are not part of the position."""
 
 
