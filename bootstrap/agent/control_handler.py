@@ -13,12 +13,11 @@ from bootstrap.control.channel import Connection
 from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
-from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import PodState, Unknown
 from bootstrap.core.status import events, probes, summary
-from bootstrap.process.boot_id import same_life
+from bootstrap.datadir import journal_hints
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -82,16 +81,16 @@ class ControlHandler:
 
     def _hello(self) -> Json:
         agent = self.agent
-        pod, memory = agent.lifecycle, agent.durable
+        pod, hints = agent.lifecycle, journal_hints.from_memory(agent.durable)
         return {
             "ordinals": sorted(agent.expected()),
             "addresses": agent.ports.fresh_addresses(),
-            "joining": bool(memory.joining_boot_id),
-            "same_boot": same_life(memory.joining_boot_id),
-            "initialised": memory.initialised,
+            "joining": hints.joining,
+            "same_boot": hints.same_boot,
+            "initialised": hints.initialised,
             "disk": dump(pod.disk) if pod.disk else None,
             "fingerprint": pod.fingerprint,
-            "base": _base(memory.lineage),
+            "base": dump(hints.base) if hints.base else None,
         }
 
     def _report(self, message: Json, starter: int) -> Json:
@@ -240,12 +239,6 @@ def said(message: Json) -> admin_requests.OverrideRequest:
     return admin_requests.OverrideRequest(
         epoch, frozenset(map(str, without)), frozenset(map(str, although)), message.get("adopt") is True
     )
-
-
-def _base(forks: lineage.Forks) -> Json | None:
-    """Where a new history was permitted to begin that nobody has seen yet."""
-    fork = lineage.pending_fork(forks)
-    return {"uuid": fork.parent, "seqno": fork.seqno} if fork and fork.parent else None
 
 
 def dump_verdict(verdict: RoundResult) -> Json:

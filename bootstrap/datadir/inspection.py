@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position, View
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position, View
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
@@ -24,45 +24,30 @@ SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
 """All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
 `wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
 
-BAD_DISK = "; the disk under the volume fails: mend it, or give the pod another volume"
+BAD_DISK = "; the disk under the volume fails: replace the disk or the volume"
 """What to do about EIO."""
 
 FULL_DISK = "; the volume is full: make room"
 """What to do about ENOSPC, as the server tells it in three ways."""
 
 
-def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
-    layout: Layout,
-    recover: Recover,
-    *,
-    joining: bool,
-    initialised: bool,
-    same_boot: bool = False,
-    base: Position | None = None,
-) -> Disk:
-    """Return the class and the position of the datadir; whatever cannot be found out is UNKNOWN, with the cure.
-
-    `joining`: the journal has an open joining mark (a join was executed and Synced never seen).
-    `initialised`: the journal says that this toolkit's first initialisation completed here.
-    `same_boot`: the kernel under which that join was executed still runs (its boot id stands in the mark).
-    `base`: where an operator's word permitted a new history here that has not been seen since.
+def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
+    """Return the class and the position of the datadir; what cannot be found out is UNKNOWN, with the cure.
 
     Raises ServerMissingError only.
     """
-    disk = _look(layout, recover, joining=joining, initialised=initialised, same_boot=same_boot, base=base)
-    # It may quote a line of the server's log, and goes to logs, terminals and other pods.
+    disk = _inspect(layout, recover, hints)
+    # The detail may quote a line of the server's log, and it is sent to logs, terminals and other pods.
     return replace(disk, detail=one_line(disk.detail))
 
 
-def _look(  # noqa: PLR0913 - see `inspect`
-    layout: Layout, recover: Recover, *, joining: bool, initialised: bool, same_boot: bool, base: Position | None
-) -> Disk:
+def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     try:
-        suspect = joining and _is_suspect(layout, same_boot=same_boot)
-        disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)
-        if disk is None and suspect:
+        is_suspect = hints.joining and _is_suspect(layout, same_boot=hints.same_boot)
+        disk = _by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
+        if disk is None and is_suspect:
             disk = _suspected(layout, recover)
-        found = disk or _by_position(layout, recover, initialised=initialised, base=base)
+        found = disk or _by_position(layout, recover, hints)
         return replace(found, view=last_view(layout))
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
@@ -152,7 +137,7 @@ def _suspected(layout: Layout, recover: Recover) -> Disk:
         return Disk(DataClass.SST_INTERRUPTED, detail=detail, transfer_may_be_complete=True)
 
 
-def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
+def _by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | None:
     """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
 
     Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
@@ -162,11 +147,11 @@ def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
     names = _names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
-    sign = classify.transfer_sign(names, raw, fresh=fresh)
+    sign = classify.transfer_sign(names, raw, fresh=is_fresh)
     if sign:
         return Disk(DataClass.SST_INTERRUPTED, detail=sign)
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
-    if missing and suspect:
+    if missing and is_suspect:
         return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here, and there is no whole database")
     if len(missing) == 2:
         return classify.without_database(names, raw)
@@ -178,7 +163,7 @@ def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
     return None
 
 
-def _by_position(layout: Layout, recover: Recover, *, initialised: bool, base: Position | None) -> Disk:
+def _by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
 
     A server that begins a new history writes its uuid to grastate.dat first, then resets InnoDB's position, then writes
@@ -189,12 +174,13 @@ def _by_position(layout: Layout, recover: Recover, *, initialised: bool, base: P
     if why := unreadable(layout, recover):
         return Disk(DataClass.UNKNOWN, detail=why)
     found = recover.run(layout.data)
+    base = hints.base
     if base is not None and found in (None, base) and _is_other(state, base):
         return Disk(
             DataClass.DDL_CRASH, base, detail="the start of a new history by an operator's word came to nothing"
         )
     if found is None:
-        return classify.without_position(state, initialised=initialised)
+        return classify.without_position(state, initialised=hints.initialised)
     if raw is None:
         return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
     if state is None:

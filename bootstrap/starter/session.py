@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bootstrap.control import channel
 from bootstrap.core.galera import binlog, server_options
 from bootstrap.core.model.codec import Json, dump, load
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import DataClass, Disk, JournalHints, Position
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
@@ -136,14 +136,7 @@ class Starter:
                 atomic.sync_volume(self.settings.data_root)
             except OSError as exc:
                 return Disk(DataClass.UNKNOWN, detail=f"{self.settings.data_root} cannot be synced: {exc.strerror}")
-        disk = inspection.inspect(
-            self.layout,
-            self.recover,
-            joining=bool(hello.get("joining")),
-            initialised=bool(hello.get("initialised")),
-            same_boot=bool(hello.get("same_boot")),
-            base=base_in(hello),
-        )
+        disk = inspection.inspect(self.layout, self.recover, hints_in(hello))
         seen = restore_marker.apply_marker(disk, restore_marker.read(self.layout.meta))
         self.from_backup = seen is not disk
         return seen
@@ -330,6 +323,16 @@ class Starter:
             database=told.database,
             sst_password=told.sst_password,
         )
+
+
+def hints_in(hello: Json) -> JournalHints:
+    """What the journal knows of the datadir, from the agent's answer."""
+    return JournalHints(
+        joining=bool(hello.get("joining")),
+        initialised=bool(hello.get("initialised")),
+        same_boot=bool(hello.get("same_boot")),
+        base=base_in(hello),
+    )
 
 
 def base_in(hello: Json) -> Position | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.datadir import inspection, prepare
 from bootstrap.errors import SettingInvalidError
@@ -112,7 +112,7 @@ def state(uuid: str, seqno: int, safe: int = 0) -> str:
 
 def found(layout: Layout, *, joining: bool = False, base: Position | None = None) -> Disk:
     recover = Recover((str(layout.data_root / "mariadbd"),))
-    return inspection.inspect(layout, recover, joining=joining, initialised=False, same_boot=True, base=base)
+    return inspection.inspect(layout, recover, JournalHints(joining=joining, same_boot=True, base=base))
 
 
 CRASHED = Disk(DataClass.CRASHED, POSITION)

@@ -15,7 +15,7 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare, provenance
 from bootstrap.errors import RecoverFailedError, ServerMissingError
 from bootstrap.mariadb.recover import Recover
@@ -112,9 +112,8 @@ def volume() -> Path:
 
 
 def inspect(node: Node, *, joining: bool = False, initialised: bool = False, same_boot: bool = False) -> Disk:
-    return inspection.inspect(
-        node.layout, node.recover(), joining=joining, initialised=initialised, same_boot=same_boot
-    )
+    hints = JournalHints(joining=joining, same_boot=same_boot, initialised=initialised)
+    return inspection.inspect(node.layout, node.recover(), hints)
 
 
 @contextmanager
@@ -334,7 +333,7 @@ def test_a_deleted_grastate_is_lost_and_the_recovery_makes_none(volume: Path, le
 def test_an_empty_grastate_is_an_interrupted_transfer_and_no_recovery_is_run(volume: Path, left: Left) -> None:
     with on(volume, left["crashed"]) as node:
         atomic.replace(node.layout.grastate, b"")
-        disk = inspection.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
+        disk = inspection.inspect(node.layout, NO_SERVER, JournalHints())
         assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
@@ -344,7 +343,7 @@ def test_a_grastate_torn_at_any_length_is_never_a_candidate(volume: Path, left: 
         whole = grastate.render(state_of(left["clean"]))
         for length in range(len(whole)):
             node.layout.grastate.write_bytes(whole[:length])
-            disk = inspection.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
+            disk = inspection.inspect(node.layout, NO_SERVER, JournalHints())
             assert disk.data_class == (DataClass.SST_INTERRUPTED if length == 0 else DataClass.UNKNOWN)
             assert disk.position is None
 
@@ -395,19 +394,19 @@ def test_a_joining_mark_with_a_uuid_counts_only_under_the_same_kernel(volume: Pa
 
 def test_an_empty_datadir_is_empty_and_nothing_is_made_in_it(volume: Path) -> None:
     layout = Layout(volume)
-    assert inspection.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.EMPTY
+    assert inspection.inspect(layout, NO_SERVER, JournalHints()).data_class == DataClass.EMPTY
     (layout.data / "lost+found").mkdir(parents=True)
-    assert inspection.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.EMPTY
+    assert inspection.inspect(layout, NO_SERVER, JournalHints()).data_class == DataClass.EMPTY
     assert [path.name for path in layout.data.iterdir()] == ["lost+found"]
 
 
 def test_an_empty_datadir_with_a_joining_mark_is_interrupted(volume: Path) -> None:
-    disk = inspection.inspect(Layout(volume), NO_SERVER, joining=True, initialised=False, same_boot=True)
+    disk = inspection.inspect(Layout(volume), NO_SERVER, JournalHints(joining=True, same_boot=True))
     assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
 def test_a_volume_that_is_not_there_is_unknown(volume: Path) -> None:
-    disk = inspection.inspect(Layout(volume / "no"), NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(Layout(volume / "no"), NO_SERVER, JournalHints())
     assert disk.data_class == DataClass.UNKNOWN
     assert "mount the volume" in disk.detail
 
@@ -430,7 +429,7 @@ def test_what_is_left_of_a_database_is_told_without_a_recovery(
     layout.data.mkdir()
     for name in names:
         (layout.data / name).touch()
-    disk = inspection.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(layout, NO_SERVER, JournalHints())
     assert disk.data_class == expected
     assert detail in disk.detail
 
@@ -439,9 +438,9 @@ def test_a_grastate_without_a_database_is_unknown_unless_it_is_nil(volume: Path)
     layout = Layout(volume)
     layout.data.mkdir()
     atomic.replace(layout.grastate, grastate.render(GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", 5, False)))
-    assert inspection.inspect(layout, NO_SERVER, joining=False, initialised=False).data_class == DataClass.UNKNOWN
+    assert inspection.inspect(layout, NO_SERVER, JournalHints()).data_class == DataClass.UNKNOWN
     atomic.replace(layout.grastate, grastate.render(GraState(NIL_UUID, -1, True)))
-    disk = inspection.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(layout, NO_SERVER, JournalHints())
     assert disk.data_class == DataClass.SST_INTERRUPTED
 
 
@@ -451,14 +450,14 @@ def test_a_disk_that_cannot_be_read_is_unknown_and_named(volume: Path) -> None:
     (layout.data / "mysql").mkdir(parents=True)
     (layout.data / "ibdata1").touch()
     layout.grastate.symlink_to("/proc/self/mem")
-    disk = inspection.inspect(layout, NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(layout, NO_SERVER, JournalHints())
     assert disk.data_class is DataClass.UNKNOWN
     assert f"cannot read {layout.data}: Input/output error" in disk.detail
 
 
 def test_a_file_in_the_datadir_s_place_is_unknown(volume: Path) -> None:
     (volume / "data").touch()
-    disk = inspection.inspect(Layout(volume), NO_SERVER, joining=False, initialised=False)
+    disk = inspection.inspect(Layout(volume), NO_SERVER, JournalHints())
     assert disk.data_class == DataClass.UNKNOWN
     assert "Not a directory" in disk.detail
 
@@ -493,7 +492,7 @@ def test_a_database_that_cannot_be_recovered_is_unknown_with_the_cause(
 @pytest.mark.galera
 def test_a_missing_server_is_an_error_and_no_class(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node, pytest.raises(ServerMissingError, match="cannot run no-such-server"):
-        inspection.inspect(node.layout, NO_SERVER, joining=False, initialised=False)
+        inspection.inspect(node.layout, NO_SERVER, JournalHints())
 
 
 @pytest.mark.galera
@@ -524,7 +523,7 @@ def test_a_configuration_without_galera_is_unknown_with_the_cure(
 def test_a_missing_configuration_is_unknown_and_named(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node:
         recover = Recover(("mariadbd", "--defaults-file=/nonexistent.cnf"))
-        disk = inspection.inspect(node.layout, recover, joining=False, initialised=False)
+        disk = inspection.inspect(node.layout, recover, JournalHints())
     assert disk.data_class == DataClass.UNKNOWN
     assert "Could not open required defaults file: /nonexistent.cnf" in disk.detail
 
@@ -573,7 +572,7 @@ def test_a_read_only_volume_is_unknown_with_the_cure(volume: Path, left: Left) -
             pytest.skip("NOT TESTED: bind mounts are not allowed here")
         try:
             subprocess.run(["mount", "-o", "remount,ro,bind", str(target)], check=True)
-            disk = inspection.inspect(Layout(target), node.recover(), joining=False, initialised=False)
+            disk = inspection.inspect(Layout(target), node.recover(), JournalHints())
         finally:
             subprocess.run(["umount", str(target)], check=True)
     assert disk.data_class == DataClass.UNKNOWN
@@ -589,7 +588,7 @@ def test_a_datadir_of_another_user_is_unknown_with_the_cure(volume: Path, left: 
         "from bootstrap.datadir import inspection; from bootstrap.mariadb.recover import Recover\n"
         "os.setgid(12345); os.setuid(12345)\n"
         "recover = Recover(('mariadbd', f'--defaults-file={sys.argv[2]}'))\n"
-        "print(inspection.inspect(inspection.Layout(Path(sys.argv[1])), recover, joining=False, initialised=False))"
+        "print(inspection.inspect(inspection.Layout(Path(sys.argv[1])), recover, inspection.JournalHints()))"
     )
     with on(volume, left["clean"]) as node:
         node.layout.data.chmod(mode)
@@ -710,7 +709,7 @@ def test_a_discarded_datadir_stays_on_the_volume_beside_earlier_ones(volume: Pat
 
 def inspect_without_server(layout: Layout) -> Disk:
     """What the starter reports next: the agent's mark was made before."""
-    return inspection.inspect(layout, NO_SERVER, joining=True, initialised=True, same_boot=True)
+    return inspection.inspect(layout, NO_SERVER, JournalHints(joining=True, same_boot=True, initialised=True))
 
 
 def test_a_new_history_starts_without_what_belongs_to_the_old_one(volume: Path) -> None:

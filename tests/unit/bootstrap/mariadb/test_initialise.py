@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.disk import DataClass, JournalHints
 from bootstrap.datadir import inspection
 from bootstrap.errors import InitialisationFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb import accounts, initialise
@@ -42,7 +42,7 @@ def volume() -> Layout:
 
 
 def inspect(layout: Layout) -> DataClass:
-    return inspection.inspect(layout, Recover(("/nonexistent",)), joining=False, initialised=False).data_class
+    return inspection.inspect(layout, Recover(("/nonexistent",)), JournalHints()).data_class
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +119,9 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
     create(volume)
     node = Node(volume.data_root, servers.address(2))
     assert (
-        inspection.inspect(volume, node.recover(), joining=False, initialised=True).data_class == DataClass.INITIALIZED
+        inspection.inspect(volume, node.recover(), JournalHints(initialised=True)).data_class == DataClass.INITIALIZED
     )
-    disk = inspection.inspect(volume, node.recover(), joining=False, initialised=False)
+    disk = inspection.inspect(volume, node.recover(), JournalHints())
     assert disk.data_class == DataClass.UNKNOWN
     assert "never in a cluster; `galera-bootstrap adopt`" in disk.detail
 
@@ -233,7 +233,7 @@ def test_a_kill_at_any_time_leaves_the_datadir_empty_or_whole(volume: Layout, de
         wait_until_idle(volume)
         create(volume)
     node = Node(volume.data_root, servers.address(3))
-    disk = inspection.inspect(volume, node.recover(), joining=False, initialised=True)
+    disk = inspection.inspect(volume, node.recover(), JournalHints(initialised=True))
     assert disk.data_class == DataClass.INITIALIZED
 
 

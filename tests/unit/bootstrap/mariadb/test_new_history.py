@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare
 from bootstrap.mariadb import initialise
 from bootstrap.mariadb.accounts import Accounts
@@ -42,7 +42,7 @@ def node(old: Path) -> Iterator[Node]:
 
 
 def inspect(node: Node, base: Position | None = None) -> Disk:
-    return inspection.inspect(node.layout, node.recover(), joining=False, initialised=False, base=base)
+    return inspection.inspect(node.layout, node.recover(), JournalHints(base=base))
 
 
 def position_of(node: Node) -> Position:
