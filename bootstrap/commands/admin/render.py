@@ -10,20 +10,20 @@ from bootstrap.mariadb import pod_config
 from bootstrap.mariadb.config import render
 from bootstrap.process.log import logger
 from bootstrap.settings import current
-from bootstrap.starter.session import starter
+from bootstrap.starter.pod import read_pod
 
 
 @click.command()
 @click.option("--diff", is_flag=True, help="Show what would change in the file that is there; exit code 1 if anything.")
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
-    it = starter(current(), logger("render"))
-    listed = pod_config.members(it.settings, it.directory, range(it.settings.replicas))
-    text = render(pod_config.cnf(it.settings, it.secrets.cluster_id, listed))
+    pod = read_pod(current(), logger("render"))
+    listed = pod_config.members(pod.settings, pod.directory, range(pod.settings.replicas))
+    text = render(pod_config.cnf(pod.settings, pod.secrets.cluster_id, listed))
     if not diff:
         click.echo(hidden(text), nl=False)
         return
-    old = it.settings.cnf.read_text() if it.settings.cnf.exists() else ""
+    old = pod.settings.cnf.read_text() if pod.settings.cnf.exists() else ""
     lines = list(difflib.unified_diff(old.splitlines(), text.splitlines(), "now", "new", lineterm=""))
     click.echo(hidden("\n".join(lines)))
     sys.exit(1 if lines else 0)

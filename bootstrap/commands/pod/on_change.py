@@ -7,19 +7,19 @@ from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.log import logger
 from bootstrap.settings import current
-from bootstrap.starter.session import ordinals_in, starter
+from bootstrap.starter.answers import ordinals_in
+from bootstrap.starter.pod import read_pod
 from bootstrap.starter.stdin import from_stdin
 
 
 @click.command()
 def command() -> None:
     """Read peers on stdin and write my-galera.cnf with them and the expected members; a live server is not touched."""
-    say = logger("on-change")
-    it = starter(current(), say, from_stdin())
-    ordinals = it.shown | frozenset(range(it.settings.replicas))
+    pod = read_pod(current(), logger("on-change"), from_stdin())
+    ordinals = pod.ordinals | frozenset(range(pod.settings.replicas))
     try:
-        ordinals |= ordinals_in(channel.Client(it.settings.agent_socket).ask("members"))
+        ordinals |= ordinals_in(channel.Client(pod.settings.agent_socket).ask("members"))
     except AgentUnreachableError as exc:
-        say(f"{exc}; using REPLICAS and stdin")
-    changed = pod_config.write(it.settings, it.secrets.cluster_id, it.directory, ordinals)
-    say(f"{it.settings.cnf} {'written' if changed else 'is up to date'}: pods {sorted(ordinals)}")
+        pod.log(f"{exc}; using REPLICAS and stdin")
+    changed = pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals)
+    pod.log(f"{pod.settings.cnf} {'written' if changed else 'is up to date'}: pods {sorted(ordinals)}")

@@ -23,8 +23,8 @@ from bootstrap.cli import COMMANDS
 from bootstrap.errors import BootstrapError
 from bootstrap.storage import lock
 from tests.paths import ROOT
+from tests.support.bootstrap.machine import PATIENCE_S, Machine, until
 from tests.support.bootstrap.records import A
-from tests.unit.bootstrap.starter.test_session import PATIENCE_S, Machine, until
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
-"""How several joiners keep out of each other's way."""
-
-import time
+"""How several joiners avoid each other."""
 
 import pytest
 
 from bootstrap.core.decision.join_order import donors, turn
 from bootstrap.core.model.facts import Phase
-from bootstrap.starter import session
 from tests.support.bootstrap.records import blank, busy, frozen, running, seen_by
 
 
@@ -33,27 +30,3 @@ def test_where_nobody_else_joins_every_member_is_as_good_as_any() -> None:
     assert donors(seen_by(frozen(2), 1, running(0))) == ()
     assert donors(seen_by(frozen(1), running(0), frozen(2))) == ()
     assert donors(seen_by(frozen(2), running(1, status="non-Primary"), running(0))) == ()
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
-
-
-@pytest.mark.parametrize(
-    ("verdict", "seconds"),
-    [
-        ({"action": "join", "turn": 0}, 0),
-        ({"action": "join", "turn": 2}, 2 * session.JOIN_APART_S),
-        ({"action": "join", "turn": 700}, session.TURNS * session.JOIN_APART_S),
-        ({"action": "bootstrap", "turn": 2}, 0),
-        ({"action": "join"}, 0),  # an agent of an earlier version
-    ],
-)
-def test_a_joiner_waits_for_its_turn_and_nobody_for_ever(
-    verdict: dict[str, object], seconds: float, slept: list[float]
-) -> None:
-    session.let_go_first(verdict)
-    assert sum(slept) == seconds
