@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 TEMPLATE = "my-galera.cnf.j2"
 
+FINGERPRINT = "# galera-bootstrap fingerprint "
+"""The beginning of the file's last line."""
+
 GROUP_PORT = 4567
 IST_PORT = 4568
 SST_PORT = 4444
@@ -110,27 +113,33 @@ def render(cnf: Cnf) -> str:
 
 
 def update(path: Path, cnf: Cnf) -> bool:
-    """Write the file if it is not what these values make, and say whether it was; raises as `render` and `write` do.
+    """Write the file if it differs from what these values make; return whether it was written.
 
-    Its last line tells of which values and which template the text above was made, so that nothing need be rendered to
-    know: what does that is dear, and each start of a container and each change of the peers asks.
+    Its last line is the fingerprint of the values, the template and the text above it.  So it can be compared without
+    being rendered: to import the renderer is expensive, and each start of a container and each change of peers asks.
+    Raises as `render` and `write` do.
     """
     if _is_current(path, cnf):
         return False
     text = render(cnf)
-    return write(path, f"{text}# {_mark(cnf, text)}\n")
+    return write(path, f"{text}{FINGERPRINT}{_fingerprint(cnf, text)}\n")
+
+
+def without_fingerprint(text: str) -> str:
+    """The text of a written file as `render` made it; lines that were added by hand stay."""
+    return re.sub(rf"(?m)^{FINGERPRINT}[0-9a-f]*\n?", "", text)
 
 
 def _is_current(path: Path, cnf: Cnf) -> bool:
     try:
-        text, _, mark = path.read_text().rpartition("# ")
+        text, _, fingerprint = path.read_text().rpartition(FINGERPRINT)
     except (OSError, UnicodeDecodeError):
         return False
-    return mark == f"{_mark(cnf, text)}\n"
+    return fingerprint == f"{_fingerprint(cnf, text)}\n"
 
 
-def _mark(cnf: Cnf, text: str) -> str:
-    """Tells these values, this template and this text from all others."""
+def _fingerprint(cnf: Cnf, text: str) -> str:
+    """The hash that differs for other values, another template or another text."""
     template = pkgutil.get_data("bootstrap.mariadb", f"templates/{TEMPLATE}") or b""
     return sha256(b"\0".join((template, repr(cnf).encode(), text.encode()))).hexdigest()
 

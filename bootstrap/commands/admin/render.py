@@ -7,7 +7,7 @@ import sys
 import click
 
 from bootstrap.mariadb import pod_config
-from bootstrap.mariadb.config import render
+from bootstrap.mariadb.config import render, without_fingerprint
 from bootstrap.process.log import logger
 from bootstrap.settings import current
 from bootstrap.starter.pod import read_pod
@@ -23,7 +23,7 @@ def command(*, diff: bool) -> None:
     if not diff:
         click.echo(hidden(text), nl=False)
         return
-    old = pod.settings.cnf.read_text() if pod.settings.cnf.exists() else ""
+    old = without_fingerprint(pod.settings.cnf.read_text()) if pod.settings.cnf.exists() else ""
     lines = list(difflib.unified_diff(old.splitlines(), text.splitlines(), "now", "new", lineterm=""))
     click.echo(hidden("\n".join(lines)))
     sys.exit(1 if lines else 0)

@@ -328,6 +328,11 @@ def test_render_shows_what_would_be_written(machine: Machine) -> None:
     assert run(machine, "render", "--diff").returncode == 0
 
 
+def test_a_file_that_was_written_from_the_same_values_does_not_differ(machine: Machine) -> None:
+    assert run(machine, "on-change").returncode == 0
+    assert run(machine, "render", "--diff").returncode == 0
+
+
 def test_render_hides_the_password_of_state_transfers(machine: Machine) -> None:
     method = {"GALERA_BOOTSTRAP_SST_METHOD": "mariabackup"}
     cnf = machine.root / "config" / "my-galera.cnf"
