@@ -26,6 +26,12 @@ def options(arguments: str) -> tuple[str, ...]:
     return tuple(argument for argument in arguments.split() if is_option(argument))
 
 
+def is_on(arguments: Iterable[str]) -> bool:
+    """Whether a server with these options has a binary log: only log_bin decides, and its last mention counts."""
+    mentions = [argument for argument in arguments if LOG_BIN.is_spelled_by(argument)]
+    return bool(mentions) and not LOG_BIN.is_switched_off_by(mentions[-1])
+
+
 def index(arguments: Iterable[str], names: Iterable[str]) -> str | None:
     """The file that lists the parts of the log, its path from the datadir; None = it has no name, and is not there.
 
@@ -45,7 +51,7 @@ def obstacle(before: tuple[str, ...], now: tuple[str, ...], *, is_there: bool, n
 
     `before`: its options, as noted at its start.  `is_there`: whether the log's index exists.
     """
-    if not before or (is_there and before == now):
+    if not is_on(before) or (is_there and before == now):
         return ""
     why = "whose files are gone" if before == now else f"which is now {format_options(now)}"
     return (

@@ -30,6 +30,11 @@ class Option:
         name = canonical_name(argument)
         return name.startswith(self.shortest) and self.name.startswith(name)
 
+    def is_switched_off_by(self, argument: str) -> bool:
+        """Whether this argument is the option behind skip- or disable-; of several words, the last one counts."""
+        before = _WORDS_BEFORE.match(_without_value(argument))
+        return self.is_spelled_by(argument) and before is not None and before[0].endswith(("skip-", "disable-"))
+
 
 DATADIR = Option("datadir", "da")
 SST_DONOR = Option("wsrep-sst-donor", "wsrep-sst-d")

@@ -34,6 +34,28 @@ def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
     assert binlog.index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
 
 
+@pytest.mark.parametrize(
+    ("arguments", "on"),
+    [
+        ((), False),
+        (("--log-bin",), True),
+        (("--log-bin=0",), True),
+        (("--skip-log-bin",), False),
+        (("--loose-disable-log_bin",), False),
+        (("--skip-log-bin", "--log-bin=x"), True),
+        (("--log-bin=x", "--skip-log-bin"), False),
+        (("--log-bin=x", "--skip-log-bin-index"), True),
+        (("--log-basename=x",), False),
+        (("--log-bin-index=x",), False),
+        (("--loose-skip-enable-log-bin",), True),
+        (("--skip-loose-log-bin",), True),
+    ],
+)
+def test_only_the_last_log_bin_switches_it_on_or_off(arguments: tuple[str, ...], *, on: bool) -> None:
+    """As `SELECT @@log_bin` of mariadbd 10.11 shows it."""
+    assert binlog.is_on(arguments) == on
+
+
 def test_an_index_without_a_name_that_is_not_there() -> None:
     assert binlog.index(("--log-bin",), ("ibdata1",)) is None
 
@@ -46,6 +68,8 @@ ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
     [
         ((), (), False, ""),
         ((), ON, False, ""),
+        (("--skip-log-bin",), ("--skip-log-bin",), False, ""),
+        (("--log-basename=x",), (), False, ""),
         (ON, ON, True, ""),
         (ON, ON, False, "whose files are gone: without it acknowledged commits would be rolled back; put it back, or"),
         (ON, (), True, "(--log-bin=binlog), which is now off"),
