@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bootstrap.core.galera.server_version import Series, series
+from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
 from peerfinder.core.names import POD_NAME
@@ -181,7 +181,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         provider_options=options,
         sst_method=told["SST_METHOD"],
         tls_dir=Path(told["TLS_DIR"]) if told["TLS_DIR"] else None,
-        upgrade_from=series(f"{told['UPGRADE_FROM']}.0"),
+        upgrade_from=parse_series(f"{told['UPGRADE_FROM']}.0"),
         flush_log_at_trx_commit=told["FLUSH_LOG_AT_TRX_COMMIT"],
     )
 

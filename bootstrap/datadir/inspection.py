@@ -44,11 +44,11 @@ def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
 def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     try:
         is_suspect = hints.joining and _is_suspect(layout, same_boot=hints.same_boot)
-        disk = _by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
+        disk = _classify_by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
         if disk is None and is_suspect:
-            disk = _suspected(layout, recover)
-        found = disk or _by_position(layout, recover, hints)
-        return replace(found, view=last_view(layout))
+            disk = _inspect_suspect(layout, recover)
+        found = disk or _classify_by_position(layout, recover, hints)
+        return replace(found, view=read_last_view(layout))
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
     except GraStateInvalidError as error:
@@ -61,35 +61,37 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
         )
 
 
-def unreadable(layout: Layout, recover: Recover) -> str:
+def why_unreadable(layout: Layout, recover: Recover) -> str:
     """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
 
     Where nothing tells which server wrote it, as with data from elsewhere, the server's own refusal must do.
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
-    stopped = _was_stopped(layout)
+    stopped = _is_stopped_cleanly(layout)
     wrote = provenance.find_writer(layout.data, layout.meta)
     if wrote is not None:
-        opens = server_version.series(recover.version())
-        if why := server_version.obstacle(wrote, opens, stopped=stopped, direct=recover.direct):
+        opens = server_version.parse_series(recover.read_version())
+        if why := server_version.why_not_opened(wrote, opens, stopped=stopped, direct=recover.direct):
             return why
-    return "" if stopped else _undecided(layout, recover)
+    return "" if stopped else _why_undecided(layout, recover)
 
 
-def _undecided(layout: Layout, recover: Recover) -> str:
+def _why_undecided(layout: Layout, recover: Recover) -> str:
     """Why a recovery would roll back what only a binary log tells to be committed; empty = it would not."""
-    before = provenance.binlog(layout.meta)
+    before = provenance.read_binlog_options(layout.meta)
     if not before:
         return ""
-    index = binlog.index(before, _names(layout.data))
+    index = binlog.find_index(before, _list_names(layout.data))
     is_there = index is not None and (layout.data / index).exists()
     # A server that was killed at its first start may not have created its log yet.
     is_first = not layout.grastate.exists()
-    now = binlog.options(recover.arguments())
-    return binlog.obstacle(before, now, is_there=is_there or is_first, note=str(layout.meta / provenance.BINLOG))
+    now = binlog.find_options(recover.read_arguments())
+    return binlog.why_not_recovered(
+        before, now, is_there=is_there or is_first, note=str(layout.meta / provenance.BINLOG)
+    )
 
 
-def _was_stopped(layout: Layout) -> bool:
+def _is_stopped_cleanly(layout: Layout) -> bool:
     """Whether the last server ended in order.
 
     grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`); gvwstate.dat goes only
@@ -121,14 +123,14 @@ def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
         return True
 
 
-def _suspected(layout: Layout, recover: Recover) -> Disk:
+def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
     """Tell how far a suspect datadir may reach: never a candidate, and not to be thrown away unheard either.
 
     The mark stays open when the agent could not close it at Synced (a full disk, a refused login), and then the newest
     commits may be here.
     """
     detail = "a join was executed here and Synced is not on record"
-    if why := unreadable(layout, recover):
+    if why := why_unreadable(layout, recover):
         return Disk(DataClass.UNKNOWN, detail=why)
     try:
         found = recover.run(layout.data)
@@ -137,7 +139,7 @@ def _suspected(layout: Layout, recover: Recover) -> Disk:
         return Disk(DataClass.SST_INTERRUPTED, detail=detail, transfer_may_be_complete=True)
 
 
-def _by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | None:
+def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | None:
     """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
 
     Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
@@ -145,16 +147,16 @@ def _by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | Non
     """
     if not layout.data_root.is_dir():
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
-    names = _names(layout.data)
+    names = _list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
-    sign = classify.transfer_sign(names, raw, fresh=is_fresh)
+    sign = classify.find_transfer_sign(names, raw, fresh=is_fresh)
     if sign:
         return Disk(DataClass.SST_INTERRUPTED, detail=sign)
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
     if missing and is_suspect:
         return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here, and there is no whole database")
     if len(missing) == 2:
-        return classify.without_database(names, raw)
+        return classify.classify_without_database(names, raw)
     if missing:
         # The server would create a new ibdata1 beside the old tables.
         return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
@@ -163,7 +165,7 @@ def _by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | Non
     return None
 
 
-def _by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
+def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
 
     A server that begins a new history writes its uuid to grastate.dat first, then resets InnoDB's position, then writes
@@ -171,7 +173,7 @@ def _by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
-    if why := unreadable(layout, recover):
+    if why := why_unreadable(layout, recover):
         return Disk(DataClass.UNKNOWN, detail=why)
     found = recover.run(layout.data)
     base = hints.base
@@ -180,14 +182,14 @@ def _by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
             DataClass.DDL_CRASH, base, detail="the start of a new history by an operator's word came to nothing"
         )
     if found is None:
-        return classify.without_position(state, initialised=hints.initialised)
+        return classify.classify_without_position(state, initialised=hints.initialised)
     if raw is None:
         return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
     if state is None:
         return Disk(
             DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
         )
-    return classify.with_position(state, found)
+    return classify.classify_with_position(state, found)
 
 
 def _is_other(state: GraState | None, base: Position) -> bool:
@@ -195,31 +197,31 @@ def _is_other(state: GraState | None, base: Position) -> bool:
     return state is not None and state.uuid not in (NIL_UUID, base.uuid) and state.seqno == UNKNOWN_SEQNO
 
 
-def fingerprint(layout: Layout) -> str:
+def compute_fingerprint(layout: Layout) -> str:
     """Return a text that changes when anything writes to the datadir; cheap, for "is it still as it was inspected?"."""
     names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_REMAINS)
     return " ".join(f"{name}={_stamp(layout.data / name)}" for name in names)
 
 
-def unfit(layout: Layout) -> str:
+def why_unfit(layout: Layout) -> str:
     """Why a datadir cannot be adopted as it is, whatever the server would make of it; empty = it can be tried.
 
     The server would create what is missing beside the rest, and would recover a position from a torn transfer.
     """
-    names = _names(layout.data)
+    names = _list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
-    return f"{missing[0]} is missing" if missing else classify.transfer_sign(names, raw, fresh=False)
+    return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, fresh=False)
 
 
-def last_view(layout: Layout) -> View | None:
+def read_last_view(layout: Layout) -> View | None:
     """Return the last Primary view that this node was in; None when there is no file, or none that Galera can read."""
     with suppress(GvwStateInvalidError, FileNotFoundError):
         return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
     return None
 
 
-def _names(folder: Path) -> frozenset[str]:
+def _list_names(folder: Path) -> frozenset[str]:
     try:
         return frozenset(path.name for path in folder.iterdir())
     except FileNotFoundError:

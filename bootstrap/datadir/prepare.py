@@ -8,7 +8,7 @@ from pathlib import Path
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
-from bootstrap.datadir.inspection import SST_REMAINS, last_view
+from bootstrap.datadir.inspection import SST_REMAINS, read_last_view
 from bootstrap.errors import GraStateInvalidError
 from bootstrap.storage import atomic
 from bootstrap.storage.layout import Layout
@@ -33,7 +33,7 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
     if disk.data_class is DataClass.CRASHED and disk.position is not None:
         # A seqno in the file would win over --wsrep_start_position, and it is not what InnoDB holds.
         _write_grastate(layout, grastate.render(GraState(disk.position.uuid, UNKNOWN_SEQNO, safe_to_bootstrap=False)))
-    if last_view(layout) is not None:
+    if read_last_view(layout) is not None:
         layout.meta.mkdir(mode=0o700, exist_ok=True)
         atomic.replace(layout.meta / "gvwstate.dat", (layout.data / "gvwstate.dat").read_bytes())
     for name in (*SST_REMAINS, "gvwstate.dat"):
@@ -45,7 +45,7 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
     atomic.sync_folder(layout.data)
 
 
-def prepare_winner(layout: Layout, winner: Position) -> None:
+def prepare_bootstrap(layout: Layout, position: Position) -> None:
     """Write the grastate.dat under which Galera bootstraps at this position with this uuid (R24).
 
     Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
@@ -54,15 +54,15 @@ def prepare_winner(layout: Layout, winner: Position) -> None:
     is not its own (mariadb-operator issue 425).  The last view stays, because its number goes on from there, unless
     Galera would die of it (galera issue 354).  Raises OSError.
     """
-    if last_view(layout) is None:
+    if read_last_view(layout) is None:
         (layout.data / "gvwstate.dat").unlink(missing_ok=True)
     (layout.data / "wsrep_sst.pid").unlink(missing_ok=True)
     state: GraState | None = None
     with suppress(GraStateInvalidError, FileNotFoundError):
         state = grastate.parse(layout.grastate.read_bytes())
-    clean = state is not None and (state.uuid, state.seqno) == (winner.uuid, winner.seqno)
-    seqno = winner.seqno if clean else UNKNOWN_SEQNO
-    _write_grastate(layout, grastate.render(GraState(winner.uuid, seqno, safe_to_bootstrap=True)))
+    clean = state is not None and (state.uuid, state.seqno) == (position.uuid, position.seqno)
+    seqno = position.seqno if clean else UNKNOWN_SEQNO
+    _write_grastate(layout, grastate.render(GraState(position.uuid, seqno, safe_to_bootstrap=True)))
 
 
 def prepare_fork(layout: Layout) -> None:

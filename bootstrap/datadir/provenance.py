@@ -26,35 +26,35 @@ def find_writer(data: Path, meta: Path) -> Series | None:
     Raises OSError, or RecoverFailedError for a note that names no version.
     """
     note = meta / NOTE
-    if (text := _text(note)) is not None:
-        if (found := server_version.series(text)) is None:
+    if (text := _read(note)) is not None:
+        if (found := server_version.parse_series(text)) is None:
             raise RecoverFailedError(f"{note} names no version: write the one of the server that ran here last into it")
         return found
-    told = (server_version.series(text) for name in LEFT if (text := _text(data / name)) is not None)
+    told = (server_version.parse_series(text) for name in LEFT if (text := _read(data / name)) is not None)
     return next((found for found in told if found), None)
 
 
-def note(meta: Path, text: str) -> None:
+def note_version(meta: Path, text: str) -> None:
     """Remember durably which server is about to be started; a server without a version leaves none.  Raises OSError."""
-    if server_version.series(text) is None:
+    if server_version.parse_series(text) is None:
         (meta / NOTE).unlink(missing_ok=True)
-    elif _text(meta / NOTE) != text:
+    elif _read(meta / NOTE) != text:
         atomic.replace(meta / NOTE, text.encode())
 
 
-def binlog(meta: Path) -> tuple[str, ...]:
+def read_binlog_options(meta: Path) -> tuple[str, ...]:
     """The options of the last server's binary log; none where it had none, or nothing tells.  Raises OSError."""
-    return tuple((_text(meta / BINLOG) or "").splitlines())
+    return tuple((_read(meta / BINLOG) or "").splitlines())
 
 
-def note_binlog(meta: Path, words: tuple[str, ...]) -> None:
+def note_binlog_options(meta: Path, words: tuple[str, ...]) -> None:
     """Remember durably with which of them a server is about to be started.  Raises OSError."""
     text = "".join(f"{word}\n" for word in words)
-    if _text(meta / BINLOG) != text:
+    if _read(meta / BINLOG) != text:
         atomic.replace(meta / BINLOG, text.encode())
 
 
-def _text(path: Path) -> str | None:
+def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

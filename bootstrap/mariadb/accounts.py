@@ -64,7 +64,7 @@ class Accounts:
             raise SettingInvalidError(f"database {self.database!a}: use letters, digits and _ $ -, at most 64")
 
 
-def adoption_sql(accounts: Accounts) -> str:
+def build_adoption_sql(accounts: Accounts) -> str:
     """Return the statements for a database that has accounts of its own; said twice they do the same as once."""
     root, agent = f"'root'@'localhost'{_by(accounts.root_password)}", f"'{AGENT}'@'localhost'"
     lines = [
@@ -80,7 +80,7 @@ def adoption_sql(accounts: Accounts) -> str:
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
 
 
-def sql(accounts: Accounts) -> str:
+def build_sql(accounts: Accounts) -> str:
     """Return the statements, each on one line as `mariadbd --bootstrap` reads them.
 
     A password goes in as the hash that mysql_native_password stores, so it needs no quoting and no server sees it.

@@ -30,17 +30,17 @@ _GROUP = "wsrep_gcomm_uuid"
 """The provider tells it for as long as it is connected to its group."""
 
 
-def status(path: Path, password: str) -> Server | str:
+def read_status(path: Path, password: str) -> Server | str:
     """Ask the server behind this socket; returns a reason where there is no answer."""
     names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP))
     try:
         rows = _run(path, password, f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
-    return _server({str(name): str(value) for name, value in rows})
+        return _explain(exc)
+    return _parse_server({str(name): str(value) for name, value in rows})
 
 
-def applied(path: Path, password: str) -> Position | str:
+def read_applied_position(path: Path, password: str) -> Position | str:
     """How far the server has come, once it has applied all that was ordered before this call, views too.
 
     A causal read waits for that (galera gcs_group.cpp, `gcs_group_handle_causal`); a server that lags, or is outside of
@@ -52,9 +52,9 @@ def applied(path: Path, password: str) -> Position | str:
     try:
         rows = _run(path, password, "SELECT 1", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})", before=causal)
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+        return _explain(exc)
     values = {str(name): str(value) for name, value in rows}
-    found = _server(values)
+    found = _parse_server(values)
     if isinstance(found, str):
         return found
     if values.get("wsrep_cluster_weight") != str(found.size):
@@ -67,7 +67,7 @@ def stop(path: Path, password: str) -> str:
     try:
         _run(path, password, "SHUTDOWN")
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+        return _explain(exc)
     return ""
 
 
@@ -80,7 +80,7 @@ def reload_certificates(path: Path, password: str) -> str:
         _run(path, password, "FLUSH NO_WRITE_TO_BINLOG SSL")
         _run(path, password, "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+        return _explain(exc)
     return ""
 
 
@@ -115,7 +115,7 @@ def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL)
             return tuple(cursor.fetchall())
 
 
-def _server(values: dict[str, str]) -> Server | str:
+def _parse_server(values: dict[str, str]) -> Server | str:
     if missing := [name for name in _VARIABLES if name not in values]:
         return f"the server does not tell {missing[0]}: is wsrep_provider loaded?"
     committed = values["wsrep_last_committed"]
@@ -132,7 +132,7 @@ def _server(values: dict[str, str]) -> Server | str:
     )
 
 
-def _reason(exc: Exception) -> str:
+def _explain(exc: Exception) -> str:
     if isinstance(exc, pymysql.Error) and exc.args and exc.args[0] == ER.ACCESS_DENIED_ERROR:
         return f"the server refuses {AGENT}: the agent-password is not the one it was initialised with"
     return str(exc.args[-1]) if exc.args else type(exc).__name__

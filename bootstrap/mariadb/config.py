@@ -83,13 +83,13 @@ class Cnf:
             return (*options, ("gmcast.listen_addr", f"tcp://[::]:{GROUP_PORT}"))
         if not self.certain_address:
             return options
-        host = bracketed(self.certain_address)
+        host = add_brackets(self.certain_address)
         # Also with TLS the scheme may be tcp: the socket.ssl_* options are for whatever listens there.
         own = (("gmcast.listen_addr", f"tcp://{host}:{GROUP_PORT}"), ("ist.recv_addr", f"{host}:{IST_PORT}"))
         return (*options, *own)
 
 
-def bracketed(address: str) -> str:
+def add_brackets(address: str) -> str:
     """An IPv6 address in the brackets that a port after it needs."""
     return f"[{address}]" if ":" in address else address
 
@@ -107,7 +107,7 @@ def render(cnf: Cnf) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701  # an option file is not HTML; _plain refuses what could escape
     )
-    environment.filters["bracketed"] = bracketed
+    environment.filters["add_brackets"] = add_brackets
     ports = {"group_port": GROUP_PORT, "sst_port": SST_PORT}
     return environment.get_template(TEMPLATE).render(cnf=cnf, **ports)
 

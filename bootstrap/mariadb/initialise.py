@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import InitialisationFailedError, ServerMissingError
-from bootstrap.mariadb.accounts import Accounts, adoption_sql, sql
+from bootstrap.mariadb.accounts import Accounts, build_adoption_sql, build_sql
 from bootstrap.storage import atomic
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     try:
         _start_afresh(layout)
         _run(install, "", tmp, keep_fds)
-        _run(bootstrap, sql(accounts), tmp, keep_fds)
+        _run(bootstrap, build_sql(accounts), tmp, keep_fds)
         _make_durable(tmp)
         tmp.rename(layout.data)
         atomic.sync_folder(layout.data_root)
@@ -79,7 +79,7 @@ def adopt(
         *("--wsrep-provider=none", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
     )
     try:
-        _run(command, adoption_sql(accounts), layout.data_root, keep_fds)
+        _run(command, build_adoption_sql(accounts), layout.data_root, keep_fds)
     except OSError as error:
         raise InitialisationFailedError(
             f"the accounts cannot be made in {layout.data}: {error.strerror} ({error.filename})"

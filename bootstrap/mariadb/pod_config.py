@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from bootstrap.mariadb.tls import Tls
 
 
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NO_ADDRESSES: Mapping[str, str] = MappingProxyType({})
 
 
-def members(
-    settings: Settings, directory: Directory, ordinals: Iterable[int], told: Mapping[str, str] = NOBODY
+def list_members(
+    settings: Settings, directory: Directory, ordinals: Iterable[int], addresses: Mapping[str, str] = NO_ADDRESSES
 ) -> tuple[str, ...]:
     """The members for `wsrep_cluster_address`, this pod always among them, in the order of the ordinals.
 
     As names, each on its own: Galera uses only one address of a name.  As addresses where the server cannot resolve
     names (`ADDRESS_TYPE=IP`); a pod that has none yet is left out then, and joins by connecting itself.
-    `told` are addresses that the agent has just looked up, by pod.
+    `addresses` are addresses that the agent has just looked up, by pod.
     """
     pods = [settings.pod_of(o) for o in sorted({*ordinals, settings.ordinal})]
     if settings.address_type == "DNS":
         return tuple(directory.names.pod_fqdn(pod) for pod in pods)
-    known = {**told, settings.pod: settings.pod_ip}
+    known = {**addresses, settings.pod: settings.pod_ip}
     found = [known.get(pod) or directory.address(pod) for pod in pods]
     return tuple(address for address in found if not isinstance(address, Unknown))
 
 
-def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
+def build_cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
     """The values of this pod's my-galera.cnf; raises SettingInvalidError where a file that it needs is not there."""
     include_dir = settings.config_dir / "conf.d"
     return config.Cnf(
@@ -51,24 +51,24 @@ def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.
         provider=settings.provider,
         provider_options=settings.provider_options,
         sst_method=settings.sst_method,
-        sst_auth=sst_auth(settings),
-        tls=tls_files(settings),
+        sst_auth=build_sst_auth(settings),
+        tls=read_tls_files(settings),
         flush_log_at_trx_commit=settings.flush_log_at_trx_commit,
         user=settings.server_user,
         include_dir=str(include_dir) if include_dir.is_dir() else "",
     )
 
 
-def tls_files(settings: Settings) -> "Tls | None":
+def read_tls_files(settings: Settings) -> "Tls | None":
     """The files of TLS, where it is wanted."""
     if settings.tls_dir is None:
         return None
     from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL is dear at the start of an init container that needs none
 
-    return tls.files(settings.tls_dir)
+    return tls.read_files(settings.tls_dir)
 
 
-def sst_auth(settings: Settings) -> str:
+def build_sst_auth(settings: Settings) -> str:
     """Whom mariadb-backup logs in as, at a donor: every member is one, some day."""
     if settings.sst_method != "mariabackup":
         return ""
@@ -82,8 +82,8 @@ def write(
     cluster_id: str,
     directory: Directory,
     ordinals: Iterable[int],
-    told: Mapping[str, str] = NOBODY,
+    addresses: Mapping[str, str] = NO_ADDRESSES,
 ) -> bool:
     """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
-    listed = members(settings, directory, ordinals, told)
-    return config.update(settings.cnf, cnf(settings, cluster_id, listed))
+    listed = list_members(settings, directory, ordinals, addresses)
+    return config.update(settings.cnf, build_cnf(settings, cluster_id, listed))

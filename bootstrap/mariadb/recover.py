@@ -41,26 +41,26 @@ class Recover:
         status, log = self._log_of((*self.command, *self.extra_args, *options))
         if status != 0:
             raise RecoverFailedError(
-                f"mariadbd --wsrep-recover ended with status {status}: {recovery_log.complaint(log)}"
+                f"mariadbd --wsrep-recover ended with status {status}: {recovery_log.find_cause(log)}"
             )
-        return recovery_log.recovered(log)
+        return recovery_log.parse_position(log)
 
-    def version(self) -> str:
+    def read_version(self) -> str:
         """The server's own line about its version, asked for once; empty where it tells none.
 
         Raises ServerMissingError.
         """
         # Without the configuration: an option in it that this server does not know must not hide its version.
-        self._version = self._version or told_by((self.command[0], "--no-defaults", "--version"))
+        self._version = self._version or read_output((self.command[0], "--no-defaults", "--version"))
         return self._version
 
-    def arguments(self) -> str:
+    def read_arguments(self) -> str:
         """What the server reads in its option files, as arguments; empty where it tells nothing.
 
         Raises ServerMissingError.
         """
         # It must stand among the first, as --defaults-file does (my_default.c, `get_defaults_options`).
-        return told_by((*self.command[:2], "--print-defaults"))
+        return read_output((*self.command[:2], "--print-defaults"))
 
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
         """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
@@ -73,7 +73,7 @@ class Recover:
                 pass_fds=self.keep_fds,
             )
         except OSError as error:
-            raise missing(command[0], error) from error
+            raise build_missing_error(command[0], error) from error
         with server:
             try:
                 _, log = server.communicate(timeout=self.timeout)
@@ -86,17 +86,17 @@ class Recover:
         return server.returncode, log.decode(errors="replace")
 
 
-def told_by(command: tuple[str, ...]) -> str:
+def read_output(command: tuple[str, ...]) -> str:
     """What a server prints and ends; empty where it does not.  Raises ServerMissingError."""
     try:
-        told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     except subprocess.TimeoutExpired:
         return ""
     except OSError as error:
-        raise missing(command[0], error) from error
-    return told.stdout.decode(errors="replace").strip() if told.returncode == 0 else ""
+        raise build_missing_error(command[0], error) from error
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
 
 
-def missing(program: str, error: OSError) -> ServerMissingError:
+def build_missing_error(program: str, error: OSError) -> ServerMissingError:
     """What to say when there is no server to run."""
     return ServerMissingError(f"cannot run {program}: {error.strerror}; this needs the database's own image")

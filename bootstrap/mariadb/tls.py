@@ -41,15 +41,15 @@ class Tls:
         )
 
 
-def files(folder: Path) -> Tls:
+def read_files(folder: Path) -> Tls:
     """The files in the folder; raises SettingInvalidError when one is missing, or when they do not fit together."""
-    if why := misfit(folder):
+    if why := why_unusable(folder):
         raise SettingInvalidError(why)
     certificate, key, ca = (str(folder / name) for name in NAMES)
     return Tls(certificate, key, ca)
 
 
-def misfit(folder: Path) -> str:
+def why_unusable(folder: Path) -> str:
     """Why a server could not use the files, else nothing; an expired certificate is not looked for.
 
     It must not be in the way of a start: the members of a cluster whose certificates have all expired still have to
@@ -67,20 +67,20 @@ def misfit(folder: Path) -> str:
         # A key with a passphrase would ask for it on a terminal.
         context.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, ValueError) as exc:
-        return f"{certificate} and {key} do not fit together or are no PEM files ({reason(exc)})"
+        return f"{certificate} and {key} do not fit together or are no PEM files ({format_ssl_error(exc)})"
     try:
         context.load_verify_locations(ca)
     except (ssl.SSLError, ValueError) as exc:
-        return f"{ca} has no certificate in it ({reason(exc)})"
+        return f"{ca} has no certificate in it ({format_ssl_error(exc)})"
     return ""
 
 
-def reason(exc: Exception) -> str:
+def format_ssl_error(exc: Exception) -> str:
     """OpenSSL's word for it."""
     return getattr(exc, "reason", None) or str(exc) or type(exc).__name__
 
 
-def fingerprint(folder: Path) -> str:
+def compute_fingerprint(folder: Path) -> str:
     """Tells the files' content from another; raises OSError."""
     return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in NAMES)).hexdigest()
 
@@ -98,7 +98,7 @@ def keep_loaded(
     """
     loaded = told = ""
     while True:
-        loaded, why = _look(folder, reload, loaded, say)
+        loaded, why = _load_if_changed(folder, reload, loaded, say)
         if why != told:
             told = why
             if why:
@@ -106,15 +106,17 @@ def keep_loaded(
         rest(BETWEEN_S)
 
 
-def _look(folder: Path, reload: Callable[[], str], loaded: str, say: Callable[[str], None]) -> tuple[str, str]:
+def _load_if_changed(
+    folder: Path, reload: Callable[[], str], loaded: str, say: Callable[[str], None]
+) -> tuple[str, str]:
     """What the server has loaded after this look, and what is in the way."""
     try:
-        now = fingerprint(folder)
+        now = compute_fingerprint(folder)
     except OSError as exc:
         return loaded, f"the new certificates are not loaded: {exc.filename}: {exc.strerror}"
     if now == loaded:
         return loaded, ""
-    if why := misfit(folder):
+    if why := why_unusable(folder):
         return loaded, f"the new certificates are not loaded: {why}"
     if why := reload():
         # A server that is just starting reads them by itself.

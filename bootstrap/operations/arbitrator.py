@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bootstrap.errors import ServerMissingError
 from bootstrap.mariadb import config
-from bootstrap.mariadb.pod_config import tls_files
+from bootstrap.mariadb.pod_config import read_tls_files
 from bootstrap.network import members as company
 from bootstrap.secret_files import needed
 from bootstrap.settings import Settings
@@ -74,12 +74,12 @@ def arbitrate(settings: Settings, say: Say, garbd: str = "garbd") -> None:
 def command(settings: Settings, members: tuple[str, ...], garbd: str) -> tuple[str, ...]:
     """Garbd's arguments; nothing in them is secret.  Raises SettingInvalidError."""
     told = [(key, value) for key, value in settings.provider_options if OPTION.match(key)]
-    tls = tls_files(settings)
-    host = config.bracketed(settings.bind_address)
+    tls = read_tls_files(settings)
+    host = config.add_brackets(settings.bind_address)
     own = (("gmcast.listen_addr", f"tcp://{host}:{config.GROUP_PORT}"), ("pc.recovery", "no"))
     options = ";".join(f"{key}={value}" for key, value in (*told, *(tls.provider_options if tls else ()), *own))
     group = settings.cluster_name(needed(settings.secrets_dir, "cluster-id"))
-    listed = ",".join(config.bracketed(member) for member in members)
+    listed = ",".join(config.add_brackets(member) for member in members)
     return (garbd, f"--name={NODE}", f"--address=gcomm://{listed}", f"--group={group}", f"--options={options}")
 
 

@@ -101,7 +101,7 @@ def taken(settings: Settings, order: Order, say: Say) -> Backup:
     if found.uuid != reached.uuid or found.seqno < reached.last_committed:
         said = f"{reached.uuid}:{reached.last_committed}"
         raise BackupFailedError(f"the copy holds {found}, and its server was at {said}")
-    return backup_store.finish(data, found, Recover((settings.mariadbd,)).version())
+    return backup_store.finish(data, found, Recover((settings.mariadbd,)).read_version())
 
 
 def donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -> str:
@@ -112,7 +112,9 @@ def donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -> str:
 
 def written(settings: Settings, data: Path, ordinals: tuple[int, ...]) -> config.Cnf:
     """Write the guest's my-galera.cnf."""
-    cnf = pod_config.cnf(settings, needed(settings.secrets_dir, "cluster-id"), members.addresses(settings, ordinals))
+    cnf = pod_config.build_cnf(
+        settings, needed(settings.secrets_dir, "cluster-id"), members.addresses(settings, ordinals)
+    )
     options = {**dict(cnf.provider_options), **NO_PART}
     cnf = replace(cnf, datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
@@ -129,7 +131,7 @@ def visit(command: tuple[str, ...], settings: Settings, say: Say) -> Server:
         raise ServerMissingError(f"cannot run {command[0]}: {exc.strerror}; use the database's own image") from exc
     try:
         while guest.poll() is None:
-            found = client.status(settings.server_socket, password)
+            found = client.read_status(settings.server_socket, password)
             if isinstance(found, Server) and found.has_complete_data and found.is_primary:
                 say(f"the guest is in step at {found.uuid}:{found.last_committed}; it is stopped")
                 return found

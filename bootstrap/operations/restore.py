@@ -87,7 +87,7 @@ def _under_lock(settings: Settings, order: Order, say: Say) -> None:
     backup_store.copy(backup, layout.data_tmp)
     # Before the data have their name: they must never be taken for a member's.
     restore_marker.write(layout.meta, Restored(backup.name, backup.position))
-    provenance.note(layout.meta, backup.server)
+    provenance.note_version(layout.meta, backup.server)
     if layout.data.exists():
         layout.data.rmdir()
     layout.data_tmp.rename(layout.data)
@@ -109,8 +109,12 @@ def _explain(layout: Layout, order: Order, there: list[str], say: Say) -> None:
 
 def readable(backup: Backup, recover: Recover) -> None:
     """Refuse what this image's server may not open; raises RestoreRefusedError."""
-    wrote = server_version.series(backup.server)
-    why = server_version.obstacle(wrote, server_version.series(recover.version()), stopped=True) if wrote else ""
+    wrote = server_version.parse_series(backup.server)
+    why = (
+        server_version.why_not_opened(wrote, server_version.parse_series(recover.read_version()), stopped=True)
+        if wrote
+        else ""
+    )
     if why:
         raise RestoreRefusedError(f"NOT RESTORED: {backup.name} was {why}")
 

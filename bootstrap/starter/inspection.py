@@ -52,7 +52,7 @@ class Inspection:
 
         Raises ReportOutdatedError if it is another one: it must be inspected before the report is valid again.
         """
-        if inspection.fingerprint(self.layout) != self.fingerprint:
+        if inspection.compute_fingerprint(self.layout) != self.fingerprint:
             self.disk = None
             raise ReportOutdatedError("the datadir has changed")
 
@@ -76,10 +76,10 @@ class Inspection:
         """
         if reported is None or reported.data_class is DataClass.UNKNOWN:
             return None
-        if fingerprint != inspection.fingerprint(self.layout):
+        if fingerprint != inspection.compute_fingerprint(self.layout):
             return None
         try:
-            return None if inspection.unreadable(self.layout, self.recover) else reported
+            return None if inspection.why_unreadable(self.layout, self.recover) else reported
         except (OSError, RecoverFailedError):
             return None
 
@@ -98,6 +98,6 @@ class Inspection:
 
     def _keep(self, disk: Disk) -> Disk:
         """Keep and log the result of an inspection."""
-        self.disk, self.fingerprint = disk, inspection.fingerprint(self.layout)
+        self.disk, self.fingerprint = disk, inspection.compute_fingerprint(self.layout)
         self.log(f"datadir is {disk.data_class}{f' at {disk.position}' if disk.position else ''}: {disk.detail}")
         return disk

@@ -50,9 +50,9 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         options.append(f"--wsrep_start_position={disk.position}")
     try:
         make_ready(pod, recover, disk, permission)
-        provenance.note(pod.layout.meta, recover.version())
-        arguments = recover.arguments()
-        provenance.note_binlog(pod.layout.meta, binlog.options(arguments))
+        provenance.note_version(pod.layout.meta, recover.read_version())
+        arguments = recover.read_arguments()
+        provenance.note_binlog_options(pod.layout.meta, binlog.find_options(arguments))
     except OSError as exc:
         raise DatadirNotReadyError(
             f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
@@ -80,7 +80,7 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, permission: Json) -> None
             adopt(pod, recover.keep_fds)
         prepare.prepare_fork(pod.layout)
     elif disk.position:
-        prepare.prepare_winner(pod.layout, disk.position)
+        prepare.prepare_bootstrap(pod.layout, disk.position)
 
 
 def create(pod: Pod, keep_fds: tuple[int, ...], disk: Disk) -> None:
@@ -99,7 +99,7 @@ def adopt(pod: Pod, keep_fds: tuple[int, ...]) -> None:
     """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError."""
     from bootstrap.mariadb import initialise  # noqa: PLC0415  # see above
 
-    if why := inspection.unfit(pod.layout):
+    if why := inspection.why_unfit(pod.layout):
         raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): restore it whole")
     pod.log("creating the accounts in the adopted data")
     server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")

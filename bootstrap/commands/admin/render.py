@@ -18,8 +18,8 @@ from bootstrap.starter.pod import read_pod
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
     pod = read_pod(current(), logger("render"))
-    listed = pod_config.members(pod.settings, pod.directory, range(pod.settings.replicas))
-    text = render(pod_config.cnf(pod.settings, pod.secrets.cluster_id, listed))
+    listed = pod_config.list_members(pod.settings, pod.directory, range(pod.settings.replicas))
+    text = render(pod_config.build_cnf(pod.settings, pod.secrets.cluster_id, listed))
     if not diff:
         click.echo(hidden(text), nl=False)
         return

@@ -21,7 +21,7 @@ def is_option(argument: str) -> bool:
     return any(option.is_spelled_by(argument) for option in (LOG_BIN, LOG_BIN_INDEX, LOG_BASENAME))
 
 
-def options(arguments: str) -> tuple[str, ...]:
+def find_options(arguments: str) -> tuple[str, ...]:
     """The options of the binary log in what `mariadbd --print-defaults` prints."""
     return tuple(argument for argument in arguments.split() if is_option(argument))
 
@@ -32,7 +32,7 @@ def is_on(arguments: Iterable[str]) -> bool:
     return bool(mentions) and not LOG_BIN.is_switched_off_by(mentions[-1])
 
 
-def index(arguments: Iterable[str], names: Iterable[str]) -> str | None:
+def find_index(arguments: Iterable[str], names: Iterable[str]) -> str | None:
     """The file that lists the parts of the log, its path from the datadir; None = it has no name, and is not there.
 
     `names` are the files in the datadir.  If the options have no name, the server derives one from the host's name.
@@ -46,7 +46,7 @@ def index(arguments: Iterable[str], names: Iterable[str]) -> str | None:
     return next((name for name in sorted(names) if name.endswith("-bin.index")), None)
 
 
-def obstacle(before: tuple[str, ...], now: tuple[str, ...], *, is_there: bool, note: str) -> str:
+def why_not_recovered(before: tuple[str, ...], now: tuple[str, ...], *, is_there: bool, note: str) -> str:
     """Why data of a killed server must not be recovered, and what to do; empty = they may be recovered.
 
     `before`: its options, as noted at its start.  `is_there`: whether the log's index exists.

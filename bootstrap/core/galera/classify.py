@@ -14,7 +14,7 @@ SST_SIGNS = ("sst_in_progress", ".sst")
 """What a joiner's scripts (wsrep_sst_rsync, wsrep_sst_mariabackup) leave when they are killed; not always."""
 
 
-def transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> str:
+def find_transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> str:
     """Return the sign of an interrupted state transfer, or nothing (R23).
 
     A blank grastate.dat is the one sign that every interrupted transfer into an empty datadir leaves.  In a `fresh`
@@ -29,7 +29,7 @@ def transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> s
     return ""
 
 
-def without_database(names: frozenset[str], raw: bytes | None) -> Disk:
+def classify_without_database(names: frozenset[str], raw: bytes | None) -> Disk:
     """Tell a datadir that never held a database from what is left of one."""
     if raw is not None and is_nil(raw):
         return Disk(DataClass.SST_INTERRUPTED, detail="grastate.dat has the nil uuid, and there is no database")
@@ -40,7 +40,7 @@ def without_database(names: frozenset[str], raw: bytes | None) -> Disk:
     return Disk(DataClass.EMPTY, detail="no ibdata1 and no mysql/")
 
 
-def with_position(state: GraState, found: Position) -> Disk:
+def classify_with_position(state: GraState, found: Position) -> Disk:
     """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
 
     A seqno may be that of a backup (R25); the nil uuid is also a DDL's, over good data (R24); the flag is a hint, and
@@ -65,7 +65,7 @@ def with_position(state: GraState, found: Position) -> Disk:
     return Disk(DataClass.CRASHED, found, detail=f"grastate.dat has {said}, InnoDB {found.seqno}")
 
 
-def without_position(state: GraState | None, *, initialised: bool) -> Disk:
+def classify_without_position(state: GraState | None, *, initialised: bool) -> Disk:
     """A whole database in which InnoDB has no position: ours before its first cluster, or somebody's own (R10)."""
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(

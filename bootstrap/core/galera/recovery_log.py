@@ -16,7 +16,7 @@ _POSITION = re.compile(rf"({UUID}):(-1|\d{{1,19}})(?:,[0-9,-]*)?\s*", re.ASCII |
 """uuid:seqno; with wsrep_gtid_mode a comma and GTIDs follow, which are not part of the position."""
 
 
-def recovered(log: str) -> Position | None:
+def parse_position(log: str) -> Position | None:
     """Return the position in the last such line; None when the server says that it knows of none.
 
     Raises RecoverFailedError when there is no such line, or the last one cannot be read: the position is unknown
@@ -24,7 +24,7 @@ def recovered(log: str) -> Position | None:
     """
     lines = _LINE.findall(log)
     if not lines:
-        raise RecoverFailedError(f"the server recovered no position: {complaint(log)}")
+        raise RecoverFailedError(f"the server recovered no position: {find_cause(log)}")
     match = _POSITION.fullmatch(lines[-1])
     if match is None:
         raise RecoverFailedError(f"the recovered position cannot be read: {lines[-1][:120]!a}")
@@ -55,7 +55,7 @@ _MAY_FOLLOW = (
 """Complaints that mostly do: of a key that cannot be read, of a full disk; without another one they are the cause."""
 
 
-def complaint(log: str) -> str:
+def find_cause(log: str) -> str:
     """Return the line of the log that most likely names the cause.
 
     The last error that does not follow from another; where all do, the first of them.

@@ -17,23 +17,23 @@ _NUMBER = re.compile(r"(?:\bVer\s+|^\s*)(\d{1,3})\.(\d{1,3})\.\d", re.ASCII)
 """As in `mariadbd --version` ("mariadbd  Ver 10.11.19-MariaDB-... for ...") and in mysql_upgrade_info."""
 
 
-def series(text: str) -> Series | None:
+def parse_series(text: str) -> Series | None:
     """The major version in a text that begins with a version, or names one after `Ver`; None = there is none."""
     found = _NUMBER.search(text)
     return (int(found[1]), int(found[2])) if found else None
 
 
-def obstacle(wrote: Series, opens: Series | None, *, stopped: bool, direct: Series | None = None) -> str:
+def why_not_opened(wrote: Series, opens: Series | None, *, stopped: bool, direct: Series | None = None) -> str:
     """Why the server must not open these data, and what to do (R32); empty = it may.
 
     `stopped`: in order, not killed.  `direct`: data of this series may be opened over others, an operator says.
     """
-    old = told(wrote)
+    old = format_series(wrote)
     if opens is None:
         return f"written by MariaDB {old}, and this image's server does not tell its version: use the image of {old}"
     if wrote == opens:
         return ""
-    found = f"written by MariaDB {old}, and this image has {told(opens)}"
+    found = f"written by MariaDB {old}, and this image has {format_series(opens)}"
     if opens < wrote:
         return f"{found}, which may not read them: use the image of {old}"
     if not stopped:
@@ -41,7 +41,7 @@ def obstacle(wrote: Series, opens: Series | None, *, stopped: bool, direct: Seri
             f"{found}, which must not recover them: they were not stopped in order; start once with the image of {old} "
             "and stop that in order, or `galera-bootstrap discard`"
         )
-    between = [told(step) for step in LONG_TERM if wrote < step < opens]
+    between = [format_series(step) for step in LONG_TERM if wrote < step < opens]
     if between and wrote != direct:
         return (
             f"{found}: one step at a time, the next image is that of {between[0]}; or stop all members and set "
@@ -50,6 +50,6 @@ def obstacle(wrote: Series, opens: Series | None, *, stopped: bool, direct: Seri
     return ""
 
 
-def told(number: Series) -> str:
+def format_series(number: Series) -> str:
     """For humans."""
     return f"{number[0]}.{number[1]}"

@@ -151,7 +151,7 @@ def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grasta
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: prepare.prepare_winner(layout, POSITION), look) > 3
+    assert at_every_change(make, lambda layout: prepare.prepare_bootstrap(layout, POSITION), look) > 3
 
 
 def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp_path: Path) -> None:

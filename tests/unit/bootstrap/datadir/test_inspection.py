@@ -205,21 +205,21 @@ def test_killed_data_are_recovered_with_the_binary_log_that_they_had(volume: Pat
     """Without it the server would roll back acknowledged commits, and recover the position before them."""
     with on(volume, left["crashed"]) as node:
         node.layout.meta.mkdir(exist_ok=True)
-        provenance.note_binlog(node.layout.meta, ("--log-bin=binlog",))
+        provenance.note_binlog_options(node.layout.meta, ("--log-bin=binlog",))
         assert inspect(node).detail.startswith(
             "the server that was killed here had a binary log (--log-bin=binlog), which"
         )
         node.extra = "log-bin=binlog"
         assert "whose files are gone" in inspect(node).detail
         (node.layout.data / "binlog.index").touch()
-        assert not inspection.unreadable(node.layout, node.recover())
+        assert not inspection.why_unreadable(node.layout, node.recover())
 
 
 @pytest.mark.galera
 def test_data_that_were_stopped_in_order_need_no_binary_log(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node:
         node.layout.meta.mkdir(exist_ok=True)
-        provenance.note_binlog(node.layout.meta, ("--log-bin=binlog",))
+        provenance.note_binlog_options(node.layout.meta, ("--log-bin=binlog",))
         assert inspect(node).data_class is DataClass.CLEAN
 
 
@@ -610,7 +610,7 @@ def test_a_prepared_winner_bootstraps_its_own_history(volume: Path, left: Left, 
             node.layout.grastate.unlink()
         disk = inspect(node)
         assert disk.position is not None
-        prepare.prepare_winner(node.layout, disk.position)
+        prepare.prepare_bootstrap(node.layout, disk.position)
         state = state_of(node.layout.data)
         assert (state.uuid, state.safe_to_bootstrap) == (disk.position.uuid, True)
         assert state.seqno == (disk.position.seqno if disk.data_class == DataClass.CLEAN else -1)
@@ -671,11 +671,11 @@ def test_a_crashed_joiner_gets_minus_one_for_a_seqno_that_innodb_does_not_hold(v
 @pytest.mark.galera
 def test_a_crash_keeps_the_last_view_beside_the_journal_and_out_of_the_join(volume: Path, left: Left) -> None:
     with on(volume, left["crashed"]) as node:
-        view = inspection.last_view(node.layout)
+        view = inspection.read_last_view(node.layout)
         assert view is not None
         kept = (node.layout.data / "gvwstate.dat").read_bytes()
         prepare.clean_for_join(node.layout, inspect(node))
-        assert inspection.last_view(node.layout) is None
+        assert inspection.read_last_view(node.layout) is None
         assert (node.layout.meta / "gvwstate.dat").read_bytes() == kept
 
 
@@ -683,7 +683,7 @@ def test_a_winner_keeps_a_good_view_and_loses_one_that_galera_dies_of(volume: Pa
     layout, winner = Layout(volume), Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
     layout.data.mkdir()
     (layout.data / "gvwstate.dat").write_bytes(b"")
-    prepare.prepare_winner(layout, winner)
+    prepare.prepare_bootstrap(layout, winner)
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
 
 
@@ -752,18 +752,18 @@ def test_cleaning_a_volume_without_a_datadir_does_nothing(volume: Path) -> None:
 def test_the_fingerprint_changes_with_any_writer_and_not_by_itself(volume: Path, left: Left) -> None:
     with on(volume, left["clean"]) as node:
         inspect(node)
-        seen = [inspection.fingerprint(node.layout)]
+        seen = [inspection.compute_fingerprint(node.layout)]
         time.sleep(0.05)
-        assert inspection.fingerprint(node.layout) == seen[0]
+        assert inspection.compute_fingerprint(node.layout) == seen[0]
         node.bootstrap()
-        seen.append(inspection.fingerprint(node.layout))
+        seen.append(inspection.compute_fingerprint(node.layout))
         node.stop()
-        seen.append(inspection.fingerprint(node.layout))
+        seen.append(inspection.compute_fingerprint(node.layout))
         shutil.copy2(node.layout.grastate, volume / "copy")
         (volume / "copy").rename(node.layout.grastate)
-        seen.append(inspection.fingerprint(node.layout))
+        seen.append(inspection.compute_fingerprint(node.layout))
     assert len(set(seen)) == 4
 
 
 def test_the_fingerprint_of_an_empty_volume_is_one(volume: Path) -> None:
-    assert inspection.fingerprint(Layout(volume)) == inspection.fingerprint(Layout(volume))
+    assert inspection.compute_fingerprint(Layout(volume)) == inspection.compute_fingerprint(Layout(volume))

@@ -1,7 +1,7 @@
 """What a server says of itself, as real ones have said it."""
 
 from bootstrap.core.model.facts import Server
-from bootstrap.mariadb.client import _server
+from bootstrap.mariadb.client import _parse_server
 
 JOINER = {
     "wsrep_cluster_status": "non-Primary",
@@ -15,7 +15,7 @@ JOINER = {
 
 
 def status(**changed: str) -> Server:
-    told = _server({name: value for name, value in (JOINER | changed).items() if value})
+    told = _parse_server({name: value for name, value in (JOINER | changed).items() if value})
     assert isinstance(told, Server)
     return told
 
@@ -36,6 +36,6 @@ def test_a_member_is_what_it_says() -> None:
 
 
 def test_what_is_not_told_is_no_server() -> None:
-    assert _server({"wsrep_cluster_status": "Primary"}) == (
+    assert _parse_server({"wsrep_cluster_status": "Primary"}) == (
         "the server does not tell wsrep_local_state_comment: is wsrep_provider loaded?"
     )

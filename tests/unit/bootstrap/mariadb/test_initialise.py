@@ -129,7 +129,7 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
 @pytest.mark.galera
 @pytest.mark.parametrize("password", HARD)
 def test_a_password_is_stored_as_the_server_itself_would(server: Node, password: str) -> None:
-    stored = accounts.sql(Accounts(password, "agent")).partition("ALTER USER")[2].split("'")[5]
+    stored = accounts.build_sql(Accounts(password, "agent")).partition("ALTER USER")[2].split("'")[5]
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT PASSWORD(%s)", (password.encode(),))
         assert cursor.fetchone() == (stored,)
@@ -139,7 +139,7 @@ def test_a_password_is_stored_as_the_server_itself_would(server: Node, password:
 def test_no_password_is_in_the_statements_and_each_statement_is_one_line(password: str) -> None:
     secret = f"topsecret{password}"
     made = Accounts(secret, secret, user="app", password=secret, database="app", sst_password=secret)
-    lines = accounts.sql(made).splitlines()
+    lines = accounts.build_sql(made).splitlines()
     assert len(lines) == 14
     assert all(line.endswith(";") and "topsecret" not in line for line in lines)
 

@@ -148,7 +148,7 @@ def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
     data = plain(servers.workspace())
     with servers.node(servers.workspace(), 2, data=data) as node:
         assert inspect(node).detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
-        assert inspection.unfit(node.layout) == ""
+        assert inspection.why_unfit(node.layout) == ""
         adopt(node)
         adopt(node)  # again, as after a kill
         prepare.prepare_fork(node.layout)
@@ -166,11 +166,11 @@ def test_half_a_database_is_not_adopted(tmp_path: Path, gone: str) -> None:
     layout = Layout(tmp_path)
     for name in {"ibdata1", "mysql"} - {gone}:
         (layout.data / name).mkdir(parents=True)
-    assert inspection.unfit(layout) == f"{gone} is missing"
+    assert inspection.why_unfit(layout) == f"{gone} is missing"
 
 
 def test_a_torn_transfer_is_not_adopted(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for name in ("ibdata1", "mysql", "sst_in_progress"):
         (layout.data / name).mkdir(parents=True)
-    assert "state transfer" in inspection.unfit(layout)
+    assert "state transfer" in inspection.why_unfit(layout)

@@ -33,8 +33,8 @@ def fill(folder: Path, authority: Authority, name: str) -> None:
 
 
 def test_whole_files_are_named(folder: Path) -> None:
-    assert tls.files(folder) == tls.Tls(f"{folder}/tls.crt", f"{folder}/tls.key", f"{folder}/ca.crt")
-    assert ("socket.ssl_key", f"{folder}/tls.key") in tls.files(folder).provider_options
+    assert tls.read_files(folder) == tls.Tls(f"{folder}/tls.crt", f"{folder}/tls.key", f"{folder}/ca.crt")
+    assert ("socket.ssl_key", f"{folder}/tls.key") in tls.read_files(folder).provider_options
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_a_server_could_not_use_is_one_line(folder: Path, change: Break, co
     change(folder)
 
     with pytest.raises(SettingInvalidError, match=complaint) as told:
-        tls.files(folder)
+        tls.read_files(folder)
     assert "\n" not in str(told.value)
 
 
@@ -59,7 +59,7 @@ def test_a_key_of_another_certificate_is_refused(folder: Path, authority: Author
     (folder / "tls.key").write_bytes(authority.key("two").read_bytes())
 
     with pytest.raises(SettingInvalidError, match="do not fit together"):
-        tls.files(folder)
+        tls.read_files(folder)
 
 
 class Course:

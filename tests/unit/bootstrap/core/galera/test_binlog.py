@@ -11,8 +11,8 @@ mariadbd would have been started with the following arguments:
 
 
 def test_the_options_are_found_among_all_others() -> None:
-    assert binlog.options(PRINTED) == ("--log_bin=/logs/binlog", "--loose-LOG-BIN-INDEX=/logs/list.index")
-    assert binlog.options("") == ()
+    assert binlog.find_options(PRINTED) == ("--log_bin=/logs/binlog", "--loose-LOG-BIN-INDEX=/logs/list.index")
+    assert binlog.find_options("") == ()
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_options_are_found_among_all_others() -> None:
     ],
 )
 def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
-    assert binlog.index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
+    assert binlog.find_index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_only_the_last_log_bin_switches_it_on_or_off(arguments: tuple[str, ...],
 
 
 def test_an_index_without_a_name_that_is_not_there() -> None:
-    assert binlog.index(("--log-bin",), ("ibdata1",)) is None
+    assert binlog.find_index(("--log-bin",), ("ibdata1",)) is None
 
 
 ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
@@ -79,6 +79,6 @@ ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
 def test_killed_data_are_recovered_with_the_log_that_they_had(
     before: tuple[str, ...], now: tuple[str, ...], is_there: bool, why: str
 ) -> None:
-    obstacle = binlog.obstacle(before, now, is_there=is_there, note="/volume/meta/server-binlog")
+    obstacle = binlog.why_not_recovered(before, now, is_there=is_there, note="/volume/meta/server-binlog")
     assert (why in obstacle) if why else not obstacle
     assert obstacle.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)

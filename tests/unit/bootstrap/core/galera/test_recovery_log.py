@@ -34,7 +34,7 @@ PREFIX = "2026-11-23  2:17:58 0 [Note] WSREP: Recovered position: "
     ],
 )
 def test_the_position_is_read(log: str, expected: Position | None) -> None:
-    assert recovery_log.recovered(log) == expected
+    assert recovery_log.parse_position(log) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_the_position_is_read(log: str, expected: Position | None) -> None:
 )  # fmt: skip
 def test_unknown_is_an_error_and_never_none(log: str, complaint: str) -> None:
     with pytest.raises(RecoverFailedError, match=complaint):
-        recovery_log.recovered(log)
+        recovery_log.parse_position(log)
 
 
 @given(st.text())
 def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> None:
     with contextlib.suppress(RecoverFailedError):
-        recovery_log.recovered(log)
-        recovery_log.recovered(PREFIX + log)
+        recovery_log.parse_position(log)
+        recovery_log.parse_position(PREFIX + log)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> N
     ],
 )
 def test_the_complaint_is_the_cause_and_not_what_followed(file: str, cause: str) -> None:
-    complaint = recovery_log.complaint((DATA / f"recover-{file}.log").read_text())
+    complaint = recovery_log.find_cause((DATA / f"recover-{file}.log").read_text())
     assert cause in complaint
     assert "\n" not in complaint
