@@ -1,8 +1,9 @@
 """What is on this volume: the class and the position of a datadir, found out before anything may write to it.
 
-Knows the files of a datadir and the server's own `--wsrep-recover`; knows neither peers nor decisions, and not
-whether the volume belongs to this pod (that is in the journal, so FOREIGN is the caller's finding).  INCONSISTENT
-cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The caller holds the volume's lock.
+Knows the files of a datadir and the server's own `--wsrep-recover`.  Does not know peers or decisions, nor whether the
+volume belongs to this pod: that is in the journal, so the caller finds FOREIGN.  The files alone cannot show the
+difference between INCONSISTENT and DDL_CRASH, so the caller finds INCONSISTENT, too.  The caller holds the volume's
+lock.
 """
 
 import errno
@@ -21,14 +22,14 @@ from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
 
 SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
-"""All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
-`wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
+"""All files that the scripts of a state transfer leave.  wsrep_sst.pid is not a sign of a torn one: a donor's script
+writes it, too (wsrep_sst_common, `wait_previous_sst`), and a killed donor has a whole copy, perhaps the only one."""
 
 BAD_DISK = "; the disk under the volume fails: replace the disk or the volume"
 """What to do about EIO."""
 
 FULL_DISK = "; the volume is full: make room"
-"""What to do about ENOSPC, as the server tells it in three ways."""
+"""What to do about ENOSPC, which the server logs in three ways."""
 
 
 def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
@@ -56,7 +57,7 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     except OSError as error:
         return Disk(
             DataClass.UNKNOWN,
-            # A read that fails, as on a broken disk, does not name its file.
+            # The error of a failed read, as on a broken disk, does not name its file.
             detail=f"cannot read {error.filename or layout.data}: {error.strerror}{_cure_of(error)}",
         )
 
@@ -64,7 +65,7 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
 def why_unreadable(layout: Layout, recover: Recover) -> str:
     """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
 
-    Where nothing tells which server wrote it, as with data from elsewhere, the server's own refusal must do.
+    If nothing shows which server wrote it, as with data from elsewhere, the server's own refusal has to be enough.
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
     stopped = _is_stopped_cleanly(layout)
@@ -77,7 +78,7 @@ def why_unreadable(layout: Layout, recover: Recover) -> str:
 
 
 def _why_undecided(layout: Layout, recover: Recover) -> str:
-    """Why a recovery would roll back what only a binary log tells to be committed; empty = it would not."""
+    """Why a recovery would roll back transactions that are committed only by a binary log; empty = it would not."""
     before = provenance.read_binlog_options(layout.meta)
     if not before:
         return ""
@@ -92,28 +93,29 @@ def _why_undecided(layout: Layout, recover: Recover) -> str:
 
 
 def _is_stopped_cleanly(layout: Layout) -> bool:
-    """Whether the last server ended in order.
+    """Whether the last server stopped cleanly.
 
-    grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`); gvwstate.dat goes only
-    at a clean stop.
+    grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`).  gvwstate.dat is
+    removed only at a clean stop.
     """
     with suppress(GraStateInvalidError, FileNotFoundError):
         state = grastate.parse(layout.grastate.read_bytes())
-        whole = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
-        return whole and not (layout.data / "gvwstate.dat").exists()
+        has_position = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
+        return has_position and not (layout.data / "gvwstate.dat").exists()
     return False
 
 
 def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
-    """Say whether a datadir with an open joining mark may be torn by the transfer that the join asked for.
+    """Whether a datadir of a join that has not ended may be torn by the state transfer that the join asked for.
 
-    Before Galera asks for a state transfer it writes the nil uuid, and the uuid comes back only after the transfer has
-    ended and the server has opened the files (galera replicator_str.cpp, `request_state_transfer`: mark_unsafe ...
-    mark_safe).  It skips the first write when the file had no uuid (saved_state.cpp, `mark_unsafe`), so a mark with a
-    file that is absent, blank or nil is an interrupted transfer even without the scripts' markers.  A mark with a uuid
-    means: before the request, or after the transfer, perhaps in an IST, which only adds whole transactions; the files
-    are as good as after any kill.  But rsync does not fsync what it writes: if the machine has gone down, too, a
-    completed transfer may be torn under an intact grastate.dat.  So the position counts only under the same kernel.
+    Before Galera asks for a state transfer, it writes the nil uuid.  It writes the uuid again only after the transfer
+    has ended and the server has opened the files (galera replicator_str.cpp, `request_state_transfer`: mark_unsafe ...
+    mark_safe).  It skips the first write if the file had no uuid (saved_state.cpp, `mark_unsafe`).  So, with an open
+    join, a grastate.dat that is absent, blank or nil means an interrupted transfer, even without the scripts' files.
+    With an open join, a uuid means: before the request, or after the transfer, or perhaps in an IST, which only adds
+    whole transactions; the files are as good as after any kill.  But rsync does not fsync what it writes: if the
+    machine has gone down, too, a completed transfer may be torn under an intact grastate.dat.  So the position counts
+    only under the same kernel.
     """
     if not same_boot:
         return True
@@ -124,9 +126,9 @@ def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
 
 
 def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
-    """Tell how far a suspect datadir may reach: never a candidate, and not to be thrown away unheard either.
+    """Find out how far a suspect datadir may reach: it is never a candidate, but it must not be ignored either.
 
-    The mark stays open when the agent could not close it at Synced (a full disk, a refused login), and then the newest
+    The join stays open if the agent could not close it at Synced (a full disk, a refused login).  Then the newest
     commits may be here.
     """
     detail = "a join was executed here and Synced is not on record"
@@ -142,14 +144,14 @@ def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
 def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | None:
     """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
 
-    Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
-    donor's position with status 0, and which it would bootstrap, although tables are incomplete.
+    Signs of a state transfer come first.  An rsync that was killed late leaves files from which the server recovers the
+    donor's position with status 0, and it would bootstrap them although tables are incomplete.
     """
     if not layout.data_root.is_dir():
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
     names = _list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
-    sign = classify.find_transfer_sign(names, raw, fresh=is_fresh)
+    sign = classify.find_transfer_sign(names, raw, is_fresh=is_fresh)
     if sign:
         return Disk(DataClass.SST_INTERRUPTED, detail=sign)
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
@@ -166,10 +168,11 @@ def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> D
 
 
 def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
-    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
+    """Compare grastate.dat with the position that InnoDB recovers; if they differ, InnoDB is right (PXC-4845).
 
-    A server that begins a new history writes its uuid to grastate.dat first, then resets InnoDB's position, then writes
-    the first one of the new history, which no commit comes before; killed on that way, it has committed nothing.
+    A server that begins a new history first writes its uuid to grastate.dat, then resets InnoDB's position, then writes
+    the first position of the new history, and only then commits.  If it is killed before that, it has committed
+    nothing.
     """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
@@ -179,7 +182,7 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
     base = hints.base
     if base is not None and found in (None, base) and _is_other(state, base):
         return Disk(
-            DataClass.DDL_CRASH, base, detail="the start of a new history by an operator's word came to nothing"
+            DataClass.DDL_CRASH, base, detail="an override permitted a new history here, and its start was interrupted"
         )
     if found is None:
         return classify.classify_without_position(state, initialised=hints.initialised)
@@ -193,29 +196,29 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
 
 
 def _is_other(state: GraState | None, base: Position) -> bool:
-    """Whether grastate.dat names a running history, and not the one that it was to be forked from."""
+    """Whether grastate.dat names a running history that is not the one that the fork was to begin from."""
     return state is not None and state.uuid not in (NIL_UUID, base.uuid) and state.seqno == UNKNOWN_SEQNO
 
 
 def compute_fingerprint(layout: Layout) -> str:
-    """Return a text that changes when anything writes to the datadir; cheap, for "is it still as it was inspected?"."""
+    """Return a text that changes when anything writes to the datadir; it is cheap to compare with an earlier one."""
     names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_REMAINS)
     return " ".join(f"{name}={_stamp(layout.data / name)}" for name in names)
 
 
 def why_unfit(layout: Layout) -> str:
-    """Why a datadir cannot be adopted as it is, whatever the server would make of it; empty = it can be tried.
+    """Why a datadir cannot be adopted, whatever the server reports of it; empty = it can be tried.
 
-    The server would create what is missing beside the rest, and would recover a position from a torn transfer.
+    The server would create missing files beside the rest, and would recover a position from a torn transfer.
     """
     names = _list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
-    return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, fresh=False)
+    return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, is_fresh=False)
 
 
 def read_last_view(layout: Layout) -> View | None:
-    """Return the last Primary view that this node was in; None when there is no file, or none that Galera can read."""
+    """Return the last Primary view of this node; None if there is no file, or if Galera could not read it."""
     with suppress(GvwStateInvalidError, FileNotFoundError):
         return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
     return None
@@ -237,7 +240,7 @@ def _stamp(path: Path) -> str:
 
 
 def _cure_of(error: OSError) -> str:
-    """What to do where the kernel refuses to read."""
+    """What to do if the kernel refuses to read."""
     return BAD_DISK if error.errno == errno.EIO else f"; {_owner_cure()}"
 
 
@@ -246,7 +249,7 @@ def _owner_cure() -> str:
 
 
 def _cure(text: str) -> str:
-    """Return what to do about a failed recovery, where the log tells."""
+    """What to do about a failed recovery, if the log shows it."""
     cures = {
         "Read-only file system": f"; {_owner_cure()}",
         "Permission denied": f"; {_owner_cure()}",
@@ -256,7 +259,7 @@ def _cure(text: str) -> str:
         "error 28": FULL_DISK,
         "No space left": FULL_DISK,
         "Unable to lock": "; a server is running on this datadir: stop it",
-        "Upgrade after a crash": "; start once with the server version that wrote it, and stop that in order",
+        "Upgrade after a crash": "; start once with the server version that wrote it, and stop that server cleanly",
         "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",
     }
     return next((cure for sign, cure in cures.items() if sign in text), "")

@@ -1,6 +1,6 @@
-"""Which values go into my-galera.cnf: from the settings, the expected ordinals and DNS.
+"""Where the values of `my-galera.cnf` come from: the settings, the Secret, the expected ordinals and DNS.
 
-Used by `on-start`, `start`, `on-change` and the agent alike, so that all of them write the same file.
+`on-start`, `start`, `on-change` and the agent all use it, so that they write the same file.  `config` makes the file.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,11 +23,11 @@ NO_ADDRESSES: Mapping[str, str] = MappingProxyType({})
 def list_members(
     settings: Settings, directory: Directory, ordinals: Iterable[int], addresses: Mapping[str, str] = NO_ADDRESSES
 ) -> tuple[str, ...]:
-    """The members for `wsrep_cluster_address`, this pod always among them, in the order of the ordinals.
+    """Return the members for `wsrep_cluster_address`, in the order of the ordinals; this pod is always one of them.
 
-    As names, each on its own: Galera uses only one address of a name.  As addresses where the server cannot resolve
-    names (`ADDRESS_TYPE=IP`); a pod that has none yet is left out then, and joins by connecting itself.
-    `addresses` are addresses that the agent has just looked up, by pod.
+    They are names, one for each pod, because Galera uses only one address of a name.  If the server cannot resolve
+    names (`ADDRESS_TYPE=IP`), they are addresses.  Then a pod without an address is left out: it connects itself when
+    it joins.  `addresses` are those that the agent has just looked up, by pod.
     """
     pods = [settings.pod_of(o) for o in sorted({*ordinals, settings.ordinal})]
     if settings.address_type == "DNS":
@@ -38,7 +38,7 @@ def list_members(
 
 
 def build_cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
-    """The values of this pod's my-galera.cnf; raises SettingInvalidError where a file that it needs is not there."""
+    """Collect the values of this pod's my-galera.cnf; raises SettingInvalidError if a file that it needs is missing."""
     include_dir = settings.config_dir / "conf.d"
     return config.Cnf(
         datadir=str(settings.data_root / "data"),
@@ -60,19 +60,19 @@ def build_cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> c
 
 
 def read_tls_files(settings: Settings) -> "Tls | None":
-    """The files of TLS, where it is wanted."""
+    """Read the files of TLS; None = it is not configured."""
     if settings.tls_dir is None:
         return None
-    from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL is dear at the start of an init container that needs none
+    from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL is expensive at the start of a container that needs none
 
     return tls.read_files(settings.tls_dir)
 
 
 def build_sst_auth(settings: Settings) -> str:
-    """Whom mariadb-backup logs in as, at a donor: every member is one, some day."""
+    """Return the account for mariadb-backup; every member needs it, because every member may become a donor."""
     if settings.sst_method != "mariabackup":
         return ""
-    from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
+    from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # expensive at the start of a container that creates nothing
 
     return f"{TRANSFER}:{sst_password(settings.secrets_dir, required=True)}"
 
@@ -84,6 +84,6 @@ def write(
     ordinals: Iterable[int],
     addresses: Mapping[str, str] = NO_ADDRESSES,
 ) -> bool:
-    """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
+    """Write my-galera.cnf and return whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
     listed = list_members(settings, directory, ordinals, addresses)
     return config.update(settings.cnf, build_cnf(settings, cluster_id, listed))

@@ -1,9 +1,10 @@
 """Which server may open a datadir that another one has written.  Pure.
 
-After a crash only the major version that wrote the redo log: InnoDB refuses some of the others and takes the rest, and
-what it takes is changed by then ("Upgrade after a crash is not supported", log_t::find_checkpoint).  After a stop in
-order one long-term series upwards, never downwards.  Over more than one step MariaDB supports it only where no member
-of another series runs meanwhile ("General Upgrade Information", Galera Cluster Upgrades): an operator must say so.
+After a crash, only the major version that wrote the redo log may open it.  InnoDB refuses some of the other versions
+and accepts the rest, and what it accepts is changed from then on ("Upgrade after a crash is not supported",
+log_t::find_checkpoint).  After a clean stop, the version may be one long-term series higher, and never lower.  MariaDB
+supports more than one step only if no member of another series runs meanwhile ("General Upgrade Information", Galera
+Cluster Upgrades), so a human must allow it.
 """
 
 import re
@@ -18,7 +19,7 @@ _NUMBER = re.compile(r"(?:\bVer\s+|^\s*)(\d{1,3})\.(\d{1,3})\.\d", re.ASCII)
 
 
 def parse_series(text: str) -> Series | None:
-    """The major version in a text that begins with a version, or names one after `Ver`; None = there is none."""
+    """Read the major version in a text that begins with a version, or has one after `Ver`; None = it has none."""
     found = _NUMBER.search(text)
     return (int(found[1]), int(found[2])) if found else None
 
@@ -26,11 +27,11 @@ def parse_series(text: str) -> Series | None:
 def why_not_opened(wrote: Series, opens: Series | None, *, stopped: bool, direct: Series | None = None) -> str:
     """Why the server must not open these data, and what to do (R32); empty = it may.
 
-    `stopped`: in order, not killed.  `direct`: data of this series may be opened over others, an operator says.
+    `stopped`: cleanly, not killed.  `direct`: a human allows data of this series to skip the steps in between.
     """
     old = format_series(wrote)
     if opens is None:
-        return f"written by MariaDB {old}, and this image's server does not tell its version: use the image of {old}"
+        return f"written by MariaDB {old}, and this image's server does not print its version: use the image of {old}"
     if wrote == opens:
         return ""
     found = f"written by MariaDB {old}, and this image has {format_series(opens)}"
@@ -38,8 +39,8 @@ def why_not_opened(wrote: Series, opens: Series | None, *, stopped: bool, direct
         return f"{found}, which may not read them: use the image of {old}"
     if not stopped:
         return (
-            f"{found}, which must not recover them: they were not stopped in order; start once with the image of {old} "
-            "and stop that in order, or `galera-bootstrap discard`"
+            f"{found}, which must not recover them: they were not stopped cleanly; start once with the image of {old} "
+            "and stop that server cleanly, or `galera-bootstrap discard`"
         )
     between = [format_series(step) for step in LONG_TERM if wrote < step < opens]
     if between and wrote != direct:
@@ -51,5 +52,5 @@ def why_not_opened(wrote: Series, opens: Series | None, *, stopped: bool, direct
 
 
 def format_series(number: Series) -> str:
-    """For humans."""
+    """The major version for messages."""
     return f"{number[0]}.{number[1]}"

@@ -57,7 +57,7 @@ class Left:
         return node.layout.data
 
     def clean(self, folder: Path) -> Path:
-        """Started again at its position, and stopped in order."""
+        """Started again at its position, and stopped cleanly."""
         with servers.node(folder, 1, data=self["crashed"]) as node:
             disk = inspect(node)
             assert disk.position
@@ -187,7 +187,7 @@ def test_a_seqno_beside_a_view_is_a_backup_s_and_no_stop(volume: Path, left: Lef
     with on(volume, left["clean"]) as node:
         note_version(node, "10.6.20-MariaDB")
         (node.layout.data / "gvwstate.dat").touch()
-        assert "not stopped in order" in inspect(node).detail
+        assert "not stopped cleanly" in inspect(node).detail
 
 
 @pytest.mark.galera

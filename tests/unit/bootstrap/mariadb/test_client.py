@@ -37,5 +37,5 @@ def test_a_member_is_what_it_says() -> None:
 
 def test_what_is_not_told_is_no_server() -> None:
     assert _parse_server({"wsrep_cluster_status": "Primary"}) == (
-        "the server does not tell wsrep_local_state_comment: is wsrep_provider loaded?"
+        "the server does not report wsrep_local_state_comment: is wsrep_provider loaded?"
     )

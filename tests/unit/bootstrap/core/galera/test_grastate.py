@@ -79,7 +79,7 @@ def test_a_file_torn_at_any_length_is_refused(length: int) -> None:
         pytest.param(("seqno:   10", "seqno:   -2"), "seqno is '-2'", id="a seqno below -1"),
         pytest.param(("seqno:   10", "seqno:   9223372036854775808"), "above 64 bits", id="a seqno above 64 bits"),
         pytest.param(("seqno:   10", "seqno:   \u0661\u0660"), "seqno is", id="digits that are not ASCII"),
-        pytest.param(("seqno:   10", "seqno:   10\nseqno:   11"), "seqno stands twice", id="a field twice"),
+        pytest.param(("seqno:   10", "seqno:   10\nseqno:   11"), "seqno is there twice", id="a field twice"),
         pytest.param((UUID, UUID[:-1]), "uuid is", id="a short uuid"),
         pytest.param((UUID, NIL_UUID), "the nil uuid with seqno 10", id="the nil uuid with a seqno"),
         pytest.param(("strap: 0", "strap: 2"), "safe_to_bootstrap is '2'", id="a flag that is neither 0 nor 1"),

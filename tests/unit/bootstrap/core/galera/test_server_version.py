@@ -40,8 +40,8 @@ def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: 
         ((10, 11), (10, 6), False, "may not read"),
         ((10, 11), (10, 6), True, "may not read"),
         ((10, 6), (11, 4), True, "the next image is that of 10.11"),
-        ((10, 11), None, True, "does not tell"),
-        ((10, 11), None, False, "does not tell"),
+        ((10, 11), None, True, "does not print"),
+        ((10, 11), None, False, "does not print"),
     ],
 )
 def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
