@@ -30,9 +30,9 @@ def on_start() -> None:
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.starter.pod import read_pod  # noqa: PLC0415
         from bootstrap.starter.run import on_start  # noqa: PLC0415
-        from bootstrap.starter.stdin import from_stdin  # noqa: PLC0415
+        from bootstrap.starter.stdin import read_peers  # noqa: PLC0415
 
-    on_start(read_pod(current(), logger("on-start"), from_stdin()))
+    on_start(read_pod(current(), logger("on-start"), read_peers()))
 
 
 def start(server: tuple[str, ...]) -> None:

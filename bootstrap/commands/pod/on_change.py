@@ -9,13 +9,13 @@ from bootstrap.process.log import logger
 from bootstrap.settings import current
 from bootstrap.starter.answers import ordinals_in
 from bootstrap.starter.pod import read_pod
-from bootstrap.starter.stdin import from_stdin
+from bootstrap.starter.stdin import read_peers
 
 
 @click.command()
 def command() -> None:
     """Read peers on stdin and write my-galera.cnf with them and the expected members; a live server is not touched."""
-    pod = read_pod(current(), logger("on-change"), from_stdin())
+    pod = read_pod(current(), logger("on-change"), read_peers())
     ordinals = pod.ordinals | frozenset(range(pod.settings.replicas))
     try:
         ordinals |= ordinals_in(channel.Client(pod.settings.agent_socket).ask("members"))

@@ -106,7 +106,7 @@ def test_the_agent_may_read_no_data(server: Node) -> None:
 @pytest.mark.parametrize(
     ("user", "host"),
     [("root", True), ("galera_agent", True), ("", False), ("root", False)],
-    ids=["root over the network", "the agent over the network", "nobody", "root without a password"],
+    ids=["root over the network", "the agent over the network", "no account", "root without a password"],
 )
 def test_a_login_that_was_not_asked_for_is_refused(server: Node, user: str, host: bool) -> None:
     password = {"root": servers.ROOT_PASSWORD, "galera_agent": HARD[1]}.get(user, "") if host else ""
@@ -183,7 +183,7 @@ def test_a_missing_program_is_named(volume: Layout) -> None:
         initialise.create(volume, ACCOUNTS, install_db=("no-such-program",))
 
 
-def test_a_failing_program_is_told_in_one_line_and_leaves_the_datadir_empty(volume: Layout) -> None:
+def test_a_failing_program_is_an_error_of_one_line_and_leaves_the_datadir_empty(volume: Layout) -> None:
     with pytest.raises(InitialisationFailedError, match=r"^mariadb-install-db ended with status 1: [^\n]+$"):
         initialise.create(volume, ACCOUNTS, install_db=("mariadb-install-db", "--no-such"), user=servers.login())
     assert inspect(volume) == DataClass.EMPTY
@@ -278,6 +278,6 @@ def test_it_works_as_root(volume: Layout) -> None:
 
 
 @ROOT_ONLY
-def test_a_volume_that_may_not_be_written_is_told_with_the_cure(volume: Layout) -> None:
+def test_a_volume_that_may_not_be_written_is_an_error_with_the_cure(volume: Layout) -> None:
     os.chown(volume.data_root, 0, 0)
     assert "must be writable for uid 12345" in create_as(12345, volume).stderr

@@ -62,10 +62,10 @@ def test_the_data_stay_and_the_history_is_a_new_one_also_after_a_crash(node: Nod
     assert new not in (base.uuid, NIL_UUID)
     assert node.sql("SELECT id, what FROM app.t") == [(1, "old")]
     node.sql("INSERT INTO app.t VALUES (2, 'new')")
-    told = int(node.status("wsrep_last_committed"))
+    committed = int(node.status("wsrep_last_committed"))
     node.kill()
     assert inspect(node, base).data_class == DataClass.CRASHED
-    assert inspect(node, base).position == Position(new, told)
+    assert inspect(node, base).position == Position(new, committed)
 
 
 def test_a_start_that_is_killed_anywhere_leaves_the_old_history_or_the_new_one(node: Node) -> None:

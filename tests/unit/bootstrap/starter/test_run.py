@@ -164,7 +164,7 @@ def test_without_an_agent_it_gives_up_after_its_patience(machine: Machine) -> No
     assert "Traceback" not in log
 
 
-def test_a_server_that_cannot_be_executed_is_told(machine: Machine) -> None:
+def test_a_server_that_cannot_be_executed_is_logged(machine: Machine) -> None:
     machine.database()
     machine.agent()
     missing = str(machine.root / "no-such-server")
@@ -173,7 +173,7 @@ def test_a_server_that_cannot_be_executed_is_told(machine: Machine) -> None:
     assert "no-such-server cannot be executed (No such file or directory)" in log.splitlines()[-1]
 
 
-def test_a_recovery_that_cannot_be_run_is_told(machine: Machine) -> None:
+def test_a_recovery_that_cannot_be_run_is_logged(machine: Machine) -> None:
     machine.database()
     machine.agent()
     machine.program.unlink()
@@ -211,7 +211,9 @@ def test_on_start_waits_as_long_as_it_takes_and_can_be_stopped(waiting: Machine)
     assert wait_for_end(process)[0] == 143
 
 
-def test_on_start_ends_when_it_is_decided_who_starts_first_and_leaves_the_waiting_to_start(machine: Machine) -> None:
+def test_on_start_ends_when_it_is_decided_which_pod_starts_first_and_leaves_the_waiting_to_start(
+    machine: Machine,
+) -> None:
     machine.replicas = 2
     machine.database()
     memory = replace(new_memory("c", "galera-0"), highest_term=3, promise=Promise(3, 1, "life"))

@@ -38,7 +38,7 @@ def test_with_its_agent_it_passes_a_stop_on_and_leaves_nothing_behind(machine: M
     process = both(machine)
     assert len(agents(machine)) == 1
     process.terminate()
-    assert wait_for_end(process)[0] == 143  # the script dies by the signal, as it was told to
+    assert wait_for_end(process)[0] == 143  # the script dies by the signal, as it should
     assert agents(machine) == []
 
 
@@ -53,7 +53,7 @@ def test_with_its_agent_an_agent_that_dies_is_replaced_and_the_server_lives_on(m
     assert wait_for_end(process)[0] == 143
 
 
-def test_with_its_agent_the_data_may_lie_below_the_volume_and_nobody_must_be_quicker(
+def test_with_its_agent_the_data_may_lie_below_the_volume_whichever_is_quicker(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mounted at /var/lib, as in 2017, a new volume has no /var/lib/galera: neither may count on the other."""
