@@ -28,10 +28,11 @@ def run_on_start() -> None:
     die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.settings import current  # noqa: PLC0415
-        from bootstrap.starter.session import on_start, starter  # noqa: PLC0415
-        from bootstrap.starter.stdin import from_stdin  # noqa: PLC0415
+        from bootstrap.starter.pod import read_pod  # noqa: PLC0415
+        from bootstrap.starter.run import on_start  # noqa: PLC0415
+        from bootstrap.starter.stdin import read_peers  # noqa: PLC0415
 
-    on_start(starter(current(), logger("on-start"), from_stdin()))
+    on_start(read_pod(current(), logger("on-start"), read_peers()))
 
 
 def run_start(server: tuple[str, ...]) -> None:
@@ -39,9 +40,10 @@ def run_start(server: tuple[str, ...]) -> None:
     die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.settings import current  # noqa: PLC0415
-        from bootstrap.starter.session import start, starter  # noqa: PLC0415
+        from bootstrap.starter.pod import read_pod  # noqa: PLC0415
+        from bootstrap.starter.run import start  # noqa: PLC0415
 
-    start(starter(current(), logger("start")), server)
+    start(read_pod(current(), logger("start")), server)
 
 
 def start_with_agent(server: tuple[str, ...]) -> int:

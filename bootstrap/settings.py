@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bootstrap.core.galera.server_version import Series, series
+from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
+from peerfinder.core.names import POD_NAME
 
 PREFIX = "GALERA_BOOTSTRAP_"
-
-POD_NAME = re.compile(r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-9][0-9]{0,2})")
-"""The name that a StatefulSet gives its pods: an RFC 1123 label and the ordinal."""
 
 SST_METHODS = ("rsync", "mariabackup")
 
@@ -141,7 +139,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_check_names(env),
         *(
             []
-            if POD_NAME.fullmatch(pod)
+            if parse_pod_name(pod)
             else [f"POD_NAME {pod!r} is not a StatefulSet's pod name (set it, or the hostname)"]
         ),
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
@@ -190,9 +188,15 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         provider_options=options,
         sst_method=values["SST_METHOD"],
         tls_dir=Path(values["TLS_DIR"]) if values["TLS_DIR"] else None,
-        upgrade_from=series(f"{values['UPGRADE_FROM']}.0"),
+        upgrade_from=parse_series(f"{values['UPGRADE_FROM']}.0"),
         flush_log_at_trx_commit=values["FLUSH_LOG_AT_TRX_COMMIT"],
     )
+
+
+def parse_pod_name(name: str) -> tuple[str, int] | None:
+    """The StatefulSet and the ordinal in a pod's name; None = it is not the name of a pod of a StatefulSet."""
+    match = POD_NAME.fullmatch(name)
+    return (match["set"], int(match["ordinal"])) if match and int(match["ordinal"]) <= MAX_ORDINAL else None
 
 
 def _check_names(env: Mapping[str, str]) -> list[str]:

@@ -46,12 +46,10 @@ from bootstrap.control.status_messages import (
 from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
-from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump, load
-from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Unknown
 from bootstrap.core.status import events, probes, summary
-from bootstrap.process.boot_id import is_same_boot
+from bootstrap.datadir import journal_hints
 
 PATIENCE_S = 5.0
 """How long a request for a decision waits for a new one; then the same one is sent again."""
@@ -137,16 +135,13 @@ class ControlHandler:
 
     def _hello(self) -> HelloAnswer:
         agent = self.agent
-        pod, memory = agent.lifecycle, agent.durable
+        lifecycle = agent.lifecycle
         return HelloAnswer(
             ordinals=agent.expected(),
             addresses=agent.ports.fresh_addresses(),
-            joining=bool(memory.joining_boot_id),
-            same_boot=is_same_boot(memory.joining_boot_id),
-            initialised=memory.initialised,
-            disk=pod.disk,
-            fingerprint=pod.fingerprint,
-            base=pending_base(memory.lineage),
+            hints=journal_hints.from_memory(agent.durable),
+            disk=lifecycle.disk,
+            fingerprint=lifecycle.fingerprint,
         )
 
     def _report(self, report: Report, starter: int) -> ReportAnswer:
@@ -298,9 +293,3 @@ def starter_decision(result: RoundResult) -> AgentDecision:
         adopt=isinstance(decision, Bootstrap) and decision.adopt,
         term=result.promise.term if result.promise else 0,
     )
-
-
-def pending_base(forks: lineage.Forks) -> Position | None:
-    """Where a new history was permitted to begin that no server has shown yet."""
-    fork = lineage.pending_fork(forks)
-    return Position(fork.parent, fork.seqno) if fork and fork.parent else None

@@ -46,7 +46,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     neighbours = Peers(directory, Client(boot, settings.exchange_port))
     world = Ports(
         lock_is_free=lambda: lock_is_free(settings),
-        server_status=lambda: client.status(settings.server_socket, secrets.agent_password),
+        server_status=lambda: client.read_status(settings.server_socket, secrets.agent_password),
         sync_volume=lambda: sync(settings),
         last_view=lambda: last_view(settings),
         applied_position=lambda: applied(settings, secrets.agent_password),
@@ -179,7 +179,7 @@ def sync(settings: Settings) -> str:
 def last_view(settings: Settings) -> View | None:
     """The view in gvwstate.dat; None where it cannot be read."""
     try:
-        return inspection.last_view(Layout(settings.data_root))
+        return inspection.read_last_view(Layout(settings.data_root))
     except OSError:
         return None
 
@@ -193,7 +193,7 @@ def applied(settings: Settings, password: str) -> Position | str:
         atomic.sync_folder(Layout(settings.data_root).data)
     except OSError as exc:
         return f"{settings.data_root}: {exc.strerror}"
-    return client.applied(settings.server_socket, password)
+    return client.read_applied_position(settings.server_socket, password)
 
 
 def rest(agent: Agent, seconds: float) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from bootstrap.control.request import Request
-from bootstrap.core.model.disk import Disk, Position
+from bootstrap.core.model.disk import Disk, JournalHints
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.shapes import Prose
 
@@ -38,18 +38,12 @@ class HelloAnswer:
     """The ordinals that the agent expects."""
     addresses: dict[str, str]
     """Pod -> address, as the agent has just found them: the starter need not ask DNS for them again."""
-    joining: bool
-    """A join was permitted and has not ended yet."""
-    same_boot: bool
-    """The machine has not booted since that join was permitted."""
-    initialised: bool
-    """This toolkit has created the first database on this volume."""
+    hints: JournalHints
+    """What the journal knows of the datadir."""
     disk: Disk | None
     """The report of an earlier starter, if it is still valid."""
     fingerprint: str
     """The datadir's fingerprint at that report."""
-    base: Position | None
-    """Where a new history was permitted to begin on this volume, as long as no server has shown that history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What is on this volume: the class and the position of a datadir, found out before anything may write to it.
 
-Knows the files of a datadir and the server's own `--wsrep-recover`; knows neither peers nor decisions, and not
-whether the volume belongs to this pod (that is in the journal, so FOREIGN is the caller's finding).  INCONSISTENT
-cannot be told from DDL_CRASH by the files alone and is the caller's, too.  The caller holds the volume's lock.
+Knows the files of a datadir and the server's own `--wsrep-recover`.  Does not know peers or decisions, nor whether the
+volume belongs to this pod: that is in the journal, so the caller finds FOREIGN.  The files alone cannot show the
+difference between INCONSISTENT and DDL_CRASH, so the caller finds INCONSISTENT, too.  The caller holds the volume's
+lock.
 """
 
 import errno
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position, View
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position, View
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
 from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
@@ -21,49 +22,34 @@ from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
 
 SST_REMAINS = (*classify.SST_SIGNS, "wsrep_sst.pid")
-"""All that they leave.  wsrep_sst.pid is no sign: a donor's script writes it, too (wsrep_sst_common,
-`wait_previous_sst`), and a donor that is killed is a whole copy, perhaps the only one."""
+"""All files that the scripts of a state transfer leave.  wsrep_sst.pid is not a sign of a torn one: a donor's script
+writes it, too (wsrep_sst_common, `wait_previous_sst`), and a killed donor has a whole copy, perhaps the only one."""
 
-BAD_DISK = "; the disk under the volume fails: mend it, or give the pod another volume"
+BAD_DISK = "; the disk under the volume fails: replace the disk or the volume"
 """What to do about EIO."""
 
 FULL_DISK = "; the volume is full: make room"
-"""What to do about ENOSPC, as the server tells it in three ways."""
+"""What to do about ENOSPC, which the server logs in three ways."""
 
 
-def inspect(  # noqa: PLR0913 - what the journal remembers, each by its name
-    layout: Layout,
-    recover: Recover,
-    *,
-    joining: bool,
-    initialised: bool,
-    same_boot: bool = False,
-    base: Position | None = None,
-) -> Disk:
-    """Return the class and the position of the datadir; whatever cannot be found out is UNKNOWN, with the cure.
-
-    `joining`: the journal has an open joining mark (a join was executed and Synced never seen).
-    `initialised`: the journal says that this toolkit's first initialisation completed here.
-    `same_boot`: the kernel under which that join was executed still runs (its boot id stands in the mark).
-    `base`: where an operator's word permitted a new history here that has not been seen since.
+def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
+    """Return the class and the position of the datadir; what cannot be found out is UNKNOWN, with the cure.
 
     Raises ServerMissingError only.
     """
-    disk = _look(layout, recover, joining=joining, initialised=initialised, same_boot=same_boot, base=base)
-    # It may quote a line of the server's log, and goes to logs, terminals and other pods.
+    disk = _inspect(layout, recover, hints)
+    # The detail may quote a line of the server's log, and it is sent to logs, terminals and other pods.
     return replace(disk, detail=one_line(disk.detail))
 
 
-def _look(  # noqa: PLR0913 - see `inspect`
-    layout: Layout, recover: Recover, *, joining: bool, initialised: bool, same_boot: bool, base: Position | None
-) -> Disk:
+def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     try:
-        suspect = joining and _is_suspect(layout, same_boot=same_boot)
-        disk = _by_signs(layout, suspect=suspect, fresh=initialised and not joining)
-        if disk is None and suspect:
-            disk = _suspected(layout, recover)
-        found = disk or _by_position(layout, recover, initialised=initialised, base=base)
-        return replace(found, view=last_view(layout))
+        is_suspect = hints.joining and _is_suspect(layout, same_boot=hints.same_boot)
+        disk = _classify_by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
+        if disk is None and is_suspect:
+            disk = _inspect_suspect(layout, recover)
+        found = disk or _classify_by_position(layout, recover, hints)
+        return replace(found, view=read_last_view(layout))
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
     except GraStateInvalidError as error:
@@ -71,62 +57,65 @@ def _look(  # noqa: PLR0913 - see `inspect`
     except OSError as error:
         return Disk(
             DataClass.UNKNOWN,
-            # A read that fails, as on a broken disk, does not name its file.
+            # The error of a failed read, as on a broken disk, does not name its file.
             detail=f"cannot read {error.filename or layout.data}: {error.strerror}{_cure_of(error)}",
         )
 
 
-def unreadable(layout: Layout, recover: Recover) -> str:
+def why_unreadable(layout: Layout, recover: Recover) -> str:
     """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
 
-    Where nothing tells which server wrote it, as with data from elsewhere, the server's own refusal must do.
+    If nothing shows which server wrote it, as with data from elsewhere, the server's own refusal has to be enough.
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
-    stopped = _was_stopped(layout)
+    stopped = _is_stopped_cleanly(layout)
     wrote = provenance.find_writer(layout.data, layout.meta)
     if wrote is not None:
-        opens = server_version.series(recover.version())
-        if why := server_version.obstacle(wrote, opens, stopped=stopped, direct=recover.direct):
+        opens = server_version.parse_series(recover.read_version())
+        if why := server_version.why_not_opened(wrote, opens, stopped=stopped, direct=recover.direct):
             return why
-    return "" if stopped else _undecided(layout, recover)
+    return "" if stopped else _why_undecided(layout, recover)
 
 
-def _undecided(layout: Layout, recover: Recover) -> str:
-    """Why a recovery would roll back what only a binary log tells to be committed; empty = it would not."""
-    before = provenance.binlog(layout.meta)
+def _why_undecided(layout: Layout, recover: Recover) -> str:
+    """Why a recovery would roll back transactions that are committed only by a binary log; empty = it would not."""
+    before = provenance.read_binlog_options(layout.meta)
     if not before:
         return ""
-    index = binlog.index(before, _names(layout.data))
-    there = index is not None and (layout.data / index).exists()
-    # A server that was killed on its first start may not have come as far as its log.
-    first = not layout.grastate.exists()
-    now = binlog.options(recover.arguments())
-    return binlog.obstacle(before, now, there=there or first, note=str(layout.meta / provenance.BINLOG))
+    index = binlog.find_index(before, _list_names(layout.data))
+    is_there = index is not None and (layout.data / index).exists()
+    # A server that was killed at its first start may not have created its log yet.
+    is_first = not layout.grastate.exists()
+    now = binlog.find_options(recover.read_arguments())
+    return binlog.why_not_recovered(
+        before, now, is_there=is_there or is_first, note=str(layout.meta / provenance.BINLOG)
+    )
 
 
-def _was_stopped(layout: Layout) -> bool:
-    """Whether the last server ended in order.
+def _is_stopped_cleanly(layout: Layout) -> bool:
+    """Whether the last server stopped cleanly.
 
-    grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`); gvwstate.dat goes only
-    at a clean stop.
+    grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`).  gvwstate.dat is
+    removed only at a clean stop.
     """
     with suppress(GraStateInvalidError, FileNotFoundError):
         state = grastate.parse(layout.grastate.read_bytes())
-        whole = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
-        return whole and not (layout.data / "gvwstate.dat").exists()
+        has_position = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
+        return has_position and not (layout.data / "gvwstate.dat").exists()
     return False
 
 
 def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
-    """Say whether a datadir with an open joining mark may be torn by the transfer that the join asked for.
+    """Whether a datadir of a join that has not ended may be torn by the state transfer that the join asked for.
 
-    Before Galera asks for a state transfer it writes the nil uuid, and the uuid comes back only after the transfer has
-    ended and the server has opened the files (galera replicator_str.cpp, `request_state_transfer`: mark_unsafe ...
-    mark_safe).  It skips the first write when the file had no uuid (saved_state.cpp, `mark_unsafe`), so a mark with a
-    file that is absent, blank or nil is an interrupted transfer even without the scripts' markers.  A mark with a uuid
-    means: before the request, or after the transfer, perhaps in an IST, which only adds whole transactions; the files
-    are as good as after any kill.  But rsync does not fsync what it writes: if the machine has gone down, too, a
-    completed transfer may be torn under an intact grastate.dat.  So the position counts only under the same kernel.
+    Before Galera asks for a state transfer, it writes the nil uuid.  It writes the uuid again only after the transfer
+    has ended and the server has opened the files (galera replicator_str.cpp, `request_state_transfer`: mark_unsafe ...
+    mark_safe).  It skips the first write if the file had no uuid (saved_state.cpp, `mark_unsafe`).  So, with an open
+    join, a grastate.dat that is absent, blank or nil means an interrupted transfer, even without the scripts' files.
+    With an open join, a uuid means: before the request, or after the transfer, or perhaps in an IST, which only adds
+    whole transactions; the files are as good as after any kill.  But rsync does not fsync what it writes: if the
+    machine has gone down, too, a completed transfer may be torn under an intact grastate.dat.  So the position counts
+    only under the same kernel.
     """
     if not same_boot:
         return True
@@ -136,14 +125,14 @@ def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
         return True
 
 
-def _suspected(layout: Layout, recover: Recover) -> Disk:
-    """Tell how far a suspect datadir may reach: never a candidate, and not to be thrown away unheard either.
+def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
+    """Find out how far a suspect datadir may reach: it is never a candidate, but it must not be ignored either.
 
-    The mark stays open when the agent could not close it at Synced (a full disk, a refused login), and then the newest
+    The join stays open if the agent could not close it at Synced (a full disk, a refused login).  Then the newest
     commits may be here.
     """
     detail = "a join was executed here and Synced is not on record"
-    if why := unreadable(layout, recover):
+    if why := why_unreadable(layout, recover):
         return Disk(DataClass.UNKNOWN, detail=why)
     try:
         found = recover.run(layout.data)
@@ -152,24 +141,24 @@ def _suspected(layout: Layout, recover: Recover) -> Disk:
         return Disk(DataClass.SST_INTERRUPTED, detail=detail, transfer_may_be_complete=True)
 
 
-def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
+def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | None:
     """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
 
-    Signs of a state transfer come first: an rsync that was killed late leaves files from which the server recovers the
-    donor's position with status 0, and which it would bootstrap, although tables are incomplete.
+    Signs of a state transfer come first.  An rsync that was killed late leaves files from which the server recovers the
+    donor's position with status 0, and it would bootstrap them although tables are incomplete.
     """
     if not layout.data_root.is_dir():
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
-    names = _names(layout.data)
+    names = _list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
-    sign = classify.transfer_sign(names, raw, fresh=fresh)
+    sign = classify.find_transfer_sign(names, raw, is_fresh=is_fresh)
     if sign:
         return Disk(DataClass.SST_INTERRUPTED, detail=sign)
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
-    if missing and suspect:
+    if missing and is_suspect:
         return Disk(DataClass.SST_INTERRUPTED, detail="a join was executed here, and there is no whole database")
     if len(missing) == 2:
-        return classify.without_database(names, raw)
+        return classify.classify_without_database(names, raw)
     if missing:
         # The server would create a new ibdata1 beside the old tables.
         return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
@@ -178,62 +167,64 @@ def _by_signs(layout: Layout, *, suspect: bool, fresh: bool) -> Disk | None:
     return None
 
 
-def _by_position(layout: Layout, recover: Recover, *, initialised: bool, base: Position | None) -> Disk:
-    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
+def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
+    """Compare grastate.dat with the position that InnoDB recovers; if they differ, InnoDB is right (PXC-4845).
 
-    A server that begins a new history writes its uuid to grastate.dat first, then resets InnoDB's position, then writes
-    the first one of the new history, which no commit comes before; killed on that way, it has committed nothing.
+    A server that begins a new history first writes its uuid to grastate.dat, then resets InnoDB's position, then writes
+    the first position of the new history, and only then commits.  If it is killed before that, it has committed
+    nothing.
     """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
-    if why := unreadable(layout, recover):
+    if why := why_unreadable(layout, recover):
         return Disk(DataClass.UNKNOWN, detail=why)
     found = recover.run(layout.data)
+    base = hints.base
     if base is not None and found in (None, base) and _is_other(state, base):
         return Disk(
-            DataClass.DDL_CRASH, base, detail="the start of a new history by an operator's word came to nothing"
+            DataClass.DDL_CRASH, base, detail="an override permitted a new history here, and its start was interrupted"
         )
     if found is None:
-        return classify.without_position(state, initialised=initialised)
+        return classify.classify_without_position(state, initialised=hints.initialised)
     if raw is None:
         return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
     if state is None:
         return Disk(
             DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
         )
-    return classify.with_position(state, found)
+    return classify.classify_with_position(state, found)
 
 
 def _is_other(state: GraState | None, base: Position) -> bool:
-    """Whether grastate.dat names a running history, and not the one that it was to be forked from."""
+    """Whether grastate.dat names a running history that is not the one that the fork was to begin from."""
     return state is not None and state.uuid not in (NIL_UUID, base.uuid) and state.seqno == UNKNOWN_SEQNO
 
 
-def fingerprint(layout: Layout) -> str:
-    """Return a text that changes when anything writes to the datadir; cheap, for "is it still as it was inspected?"."""
+def compute_fingerprint(layout: Layout) -> str:
+    """Return a text that changes when anything writes to the datadir; it is cheap to compare with an earlier one."""
     names = ("grastate.dat", "gvwstate.dat", "ibdata1", "ib_logfile0", "aria_log_control", *SST_REMAINS)
     return " ".join(f"{name}={_stamp(layout.data / name)}" for name in names)
 
 
-def unfit(layout: Layout) -> str:
-    """Why a datadir cannot be adopted as it is, whatever the server would make of it; empty = it can be tried.
+def why_unfit(layout: Layout) -> str:
+    """Why a datadir cannot be adopted, whatever the server reports of it; empty = it can be tried.
 
-    The server would create what is missing beside the rest, and would recover a position from a torn transfer.
+    The server would create missing files beside the rest, and would recover a position from a torn transfer.
     """
-    names = _names(layout.data)
+    names = _list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
-    return f"{missing[0]} is missing" if missing else classify.transfer_sign(names, raw, fresh=False)
+    return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, is_fresh=False)
 
 
-def last_view(layout: Layout) -> View | None:
-    """Return the last Primary view that this node was in; None when there is no file, or none that Galera can read."""
+def read_last_view(layout: Layout) -> View | None:
+    """Return the last Primary view of this node; None if there is no file, or if Galera could not read it."""
     with suppress(GvwStateInvalidError, FileNotFoundError):
         return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
     return None
 
 
-def _names(folder: Path) -> frozenset[str]:
+def _list_names(folder: Path) -> frozenset[str]:
     try:
         return frozenset(path.name for path in folder.iterdir())
     except FileNotFoundError:
@@ -249,7 +240,7 @@ def _stamp(path: Path) -> str:
 
 
 def _cure_of(error: OSError) -> str:
-    """What to do where the kernel refuses to read."""
+    """What to do if the kernel refuses to read."""
     return BAD_DISK if error.errno == errno.EIO else f"; {_owner_cure()}"
 
 
@@ -258,7 +249,7 @@ def _owner_cure() -> str:
 
 
 def _cure(text: str) -> str:
-    """Return what to do about a failed recovery, where the log tells."""
+    """What to do about a failed recovery, if the log shows it."""
     cures = {
         "Read-only file system": f"; {_owner_cure()}",
         "Permission denied": f"; {_owner_cure()}",
@@ -268,7 +259,7 @@ def _cure(text: str) -> str:
         "error 28": FULL_DISK,
         "No space left": FULL_DISK,
         "Unable to lock": "; a server is running on this datadir: stop it",
-        "Upgrade after a crash": "; start once with the server version that wrote it, and stop that in order",
+        "Upgrade after a crash": "; start once with the server version that wrote it, and stop that server cleanly",
         "skipping position recovery": "; the configuration must have wsrep_on and wsrep_provider",
     }
     return next((cure for sign, cure in cures.items() if sign in text), "")

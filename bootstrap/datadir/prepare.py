@@ -1,4 +1,4 @@
-"""A datadir made ready for a start: a join, a bootstrap, a new history; or put aside."""
+"""Make a datadir ready for a join, a bootstrap or a new history, or put it aside."""
 
 import itertools
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
-from bootstrap.datadir.inspection import SST_REMAINS, last_view
+from bootstrap.datadir.inspection import SST_REMAINS, read_last_view
 from bootstrap.errors import GraStateInvalidError
 from bootstrap.storage import atomic
 from bootstrap.storage.layout import Layout
@@ -18,22 +18,22 @@ _GRASTATE_MODE = 0o660
 
 
 def clean_for_join(layout: Layout, disk: Disk) -> None:
-    """Remove what would confuse the join; the caller has made the joining mark durable first.
+    """Remove files that would disturb the join; before this call the journal must have the join.
 
     A left-over wsrep_sst.pid names a process that may exist again in a new container (mariadb-operator issue 425).
     gvwstate.dat would make the joiner wait without limit for the members of an old view, and an empty one is fatal
-    (galera issue 354); a good one is kept beside the journal.  A datadir given up gets an empty grastate.dat before its
-    markers go: Galera then takes a full transfer and not an IST into torn data, and the sign stays until the transfer
-    has ended.  Raises OSError.
+    (galera issue 354); a good one is kept beside the journal.  A datadir that is given up gets an empty grastate.dat
+    before the signs of its transfer are removed.  So Galera takes a full transfer and not an IST into torn data, and
+    this sign stays until the transfer has ended.  Raises OSError.
     """
     if not layout.data.is_dir():
         return
     if disk.data_class is DataClass.SST_INTERRUPTED:
         _write_grastate(layout, b"")
     if disk.data_class is DataClass.CRASHED and disk.position is not None:
-        # A seqno in the file would win over --wsrep_start_position, and it is not what InnoDB holds.
+        # Galera prefers a seqno in the file to --wsrep_start_position, and this one is not InnoDB's.
         _write_grastate(layout, grastate.render(GraState(disk.position.uuid, UNKNOWN_SEQNO, safe_to_bootstrap=False)))
-    if last_view(layout) is not None:
+    if read_last_view(layout) is not None:
         layout.meta.mkdir(mode=0o700, exist_ok=True)
         atomic.replace(layout.meta / "gvwstate.dat", (layout.data / "gvwstate.dat").read_bytes())
     for name in (*SST_REMAINS, "gvwstate.dat"):
@@ -45,31 +45,32 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
     atomic.sync_folder(layout.data)
 
 
-def prepare_winner(layout: Layout, winner: Position) -> None:
+def prepare_bootstrap(layout: Layout, position: Position) -> None:
     """Write the grastate.dat under which Galera bootstraps at this position with this uuid (R24).
 
-    Galera takes the seqno from the file only after a clean stop at the same position; else it must be -1, and the start
-    position on the command line counts, which it does only if the uuid stands in the file: without grastate.dat a
-    bootstrap makes a new uuid.  A donor's left-over wsrep_sst.pid would make the first transfer wait for a process that
-    is not its own (mariadb-operator issue 425).  The last view stays, because its number goes on from there, unless
-    Galera would die of it (galera issue 354).  Raises OSError.
+    Galera takes the seqno from the file only after a clean stop at the same position.  In all other cases the seqno
+    must be -1, and the start position on the command line counts.  That needs the uuid in the file: without
+    grastate.dat a bootstrap makes a new uuid.  A donor's left-over wsrep_sst.pid would make the first transfer wait for
+    a process that is not its own (mariadb-operator issue 425).  The last view stays, because the new view's number
+    follows it, unless Galera would end because of it (galera issue 354).  Raises OSError.
     """
-    if last_view(layout) is None:
+    if read_last_view(layout) is None:
         (layout.data / "gvwstate.dat").unlink(missing_ok=True)
     (layout.data / "wsrep_sst.pid").unlink(missing_ok=True)
     state: GraState | None = None
     with suppress(GraStateInvalidError, FileNotFoundError):
         state = grastate.parse(layout.grastate.read_bytes())
-    clean = state is not None and (state.uuid, state.seqno) == (winner.uuid, winner.seqno)
-    seqno = winner.seqno if clean else UNKNOWN_SEQNO
-    _write_grastate(layout, grastate.render(GraState(winner.uuid, seqno, safe_to_bootstrap=True)))
+    is_clean = state is not None and (state.uuid, state.seqno) == (position.uuid, position.seqno)
+    seqno = position.seqno if is_clean else UNKNOWN_SEQNO
+    _write_grastate(layout, grastate.render(GraState(position.uuid, seqno, safe_to_bootstrap=True)))
 
 
 def prepare_fork(layout: Layout) -> None:
     """Write the grastate.dat under which Galera bootstraps these data with a new uuid (R27).
 
-    With the nil uuid the start position is ignored ("Starting new group from scratch", galera replicator_smm.cpp); an
-    absent file would do as well, and would look like an accident if the server is never started.  Raises OSError.
+    With the nil uuid, Galera ignores the start position ("Starting new group from scratch", galera
+    replicator_smm.cpp).  Without the file it would do the same, but if the server never starts, a missing file would
+    look like an accident.  Raises OSError.
     """
     for name in ("gvwstate.dat", "wsrep_sst.pid"):
         (layout.data / name).unlink(missing_ok=True)
@@ -77,9 +78,9 @@ def prepare_fork(layout: Layout) -> None:
 
 
 def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path | None:
-    """Put the datadir aside on the same volume, durably, or remove it; returns where it is now.  Raises OSError.
+    """Put the datadir aside on the same volume, durably, or remove it; return where it is now.  Raises OSError.
 
-    Without a datadir there is nothing to do: an empty pod may have been bound by a promise that is given up with it.
+    There may be no datadir: a discard in an empty pod only gives up the promise that binds it.
     """
     if not layout.data.exists():
         return None
@@ -99,8 +100,8 @@ def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path 
 def forget_state(layout: Layout) -> None:
     """Remove the state files of an INITIALIZED datadir before it bootstraps the first time (again).
 
-    An interrupted first start may have left grastate.dat blank, nil or with a uuid that no data bear; without it Galera
-    makes a new uuid, and refuses nothing.  Raises OSError.
+    An interrupted first start may have left grastate.dat blank, nil or with a uuid that no data have.  Without the file
+    Galera makes a new uuid and refuses nothing.  Raises OSError.
     """
     for name in ("grastate.dat", "gvwstate.dat"):
         (layout.data / name).unlink(missing_ok=True)
@@ -108,7 +109,7 @@ def forget_state(layout: Layout) -> None:
 
 
 def _write_grastate(layout: Layout, content: bytes) -> None:
-    """Replace grastate.dat; root gives it to the datadir's owner, whom the server may become."""
+    """Replace grastate.dat; root gives it to the datadir's owner, because the server may change to that account."""
     atomic.replace(layout.grastate, content, _GRASTATE_MODE)
     if os.geteuid() == 0:
         owner = layout.data.stat()
@@ -116,6 +117,6 @@ def _write_grastate(layout: Layout, content: bytes) -> None:
 
 
 def _remove(folder: Path) -> None:
-    import shutil  # noqa: PLC0415  # dear, and seldom needed
+    import shutil  # noqa: PLC0415  # expensive, and rarely needed
 
     shutil.rmtree(folder)

@@ -1,6 +1,6 @@
-"""Which server has written to this volume last: notes beside the datadir, and what the server itself leaves in it.
+"""Which server wrote to this volume last: notes beside the datadir, and the files that a server leaves in it.
 
-The notes are ours, made before every start, because a state transfer takes the server's own file away.
+The notes are ours.  They are written before every start, because a state transfer removes the server's own file.
 """
 
 from pathlib import Path
@@ -14,47 +14,47 @@ NOTE = "server-version"
 """In `meta/`: the text of `mariadbd --version` of the server that was last started here."""
 
 BINLOG = "server-binlog"
-"""In `meta/`: the options of its binary log, a line each; an empty file = it had none."""
+"""In `meta/`: the options of its binary log, one a line; an empty file = it had none."""
 
 LEFT = ("mariadb_upgrade_info", "mysql_upgrade_info")
 """What mariadb-install-db and mariadb-upgrade leave in a datadir, the newer name first; no server touches them."""
 
 
 def find_writer(data: Path, meta: Path) -> Series | None:
-    """The major version of the server that wrote these data last; None = nothing tells.
+    """Return the major version of the server that wrote these data last; None = nothing shows it.
 
     Raises OSError, or RecoverFailedError for a note that names no version.
     """
     note = meta / NOTE
-    if (text := _text(note)) is not None:
-        if (found := server_version.series(text)) is None:
+    if (text := _read(note)) is not None:
+        if (found := server_version.parse_series(text)) is None:
             raise RecoverFailedError(f"{note} names no version: write the one of the server that ran here last into it")
         return found
-    told = (server_version.series(text) for name in LEFT if (text := _text(data / name)) is not None)
-    return next((found for found in told if found), None)
+    versions = (server_version.parse_series(text) for name in LEFT if (text := _read(data / name)) is not None)
+    return next((version for version in versions if version), None)
 
 
-def note(meta: Path, text: str) -> None:
-    """Remember durably which server is about to be started; a server without a version leaves none.  Raises OSError."""
-    if server_version.series(text) is None:
+def note_version(meta: Path, text: str) -> None:
+    """Note durably which server is about to start; without a version there is no note.  Raises OSError."""
+    if server_version.parse_series(text) is None:
         (meta / NOTE).unlink(missing_ok=True)
-    elif _text(meta / NOTE) != text:
+    elif _read(meta / NOTE) != text:
         atomic.replace(meta / NOTE, text.encode())
 
 
-def binlog(meta: Path) -> tuple[str, ...]:
-    """The options of the last server's binary log; none where it had none, or nothing tells.  Raises OSError."""
-    return tuple((_text(meta / BINLOG) or "").splitlines())
+def read_binlog_options(meta: Path) -> tuple[str, ...]:
+    """Read the options of the last server's binary log; empty if it had none, or without a note.  Raises OSError."""
+    return tuple((_read(meta / BINLOG) or "").splitlines())
 
 
-def note_binlog(meta: Path, words: tuple[str, ...]) -> None:
-    """Remember durably with which of them a server is about to be started.  Raises OSError."""
-    text = "".join(f"{word}\n" for word in words)
-    if _text(meta / BINLOG) != text:
+def note_binlog_options(meta: Path, options: tuple[str, ...]) -> None:
+    """Note durably with which options of the binary log a server is about to start.  Raises OSError."""
+    text = "".join(f"{option}\n" for option in options)
+    if _read(meta / BINLOG) != text:
         atomic.replace(meta / BINLOG, text.encode())
 
 
-def _text(path: Path) -> str | None:
+def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

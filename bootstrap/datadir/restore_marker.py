@@ -1,8 +1,8 @@
 """The mark of a volume whose data came from a backup: until they have a history of their own, they may only start one.
 
-It stands beside the journal.  The history that the data are of may live on, or come back, on other disks with other
-commits under the same numbers: data from a backup must never be counted with them (galera issue of mariadb-operator
-580 and 324: a restore that merged, or did nothing, in silence).
+It is beside the journal.  The history of these data may live on, or come back, on other disks with other commits under
+the same numbers.  So data from a backup must never be counted with them (mariadb-operator issues 580 and 324: a restore
+that merged, or did nothing, without a message).
 """
 
 import json
@@ -28,21 +28,21 @@ class Restored:
 
 
 def write(meta: Path, restored: Restored) -> None:
-    """Make the mark durable; before the data get their name, so that they never stand there without it.
+    """Make the mark durable, before the data get their name, so that they are never there without it.
 
     Raises OSError.
     """
     position = restored.position
-    told = {"name": restored.name, "uuid": position.uuid, "seqno": position.seqno}
-    atomic.replace(meta / MARK, json.dumps(told).encode())
+    content = {"name": restored.name, "uuid": position.uuid, "seqno": position.seqno}
+    atomic.replace(meta / MARK, json.dumps(content).encode())
 
 
 def read(meta: Path) -> Restored | None:
-    """The mark, if there is one; raises JournalInvalidError."""
+    """Read the mark, if there is one; raises JournalInvalidError."""
     path = meta / MARK
     try:
-        told = json.loads(path.read_bytes())
-        return Restored(str(told["name"]), Position(str(told["uuid"]), int(told["seqno"])))
+        content = json.loads(path.read_bytes())
+        return Restored(str(content["name"]), Position(str(content["uuid"]), int(content["seqno"])))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
@@ -57,7 +57,7 @@ def forget(meta: Path) -> None:
 
 
 def apply_marker(disk: Disk, restored: Restored | None) -> Disk:
-    """What the datadir counts as: while it is of the backup's own history, nothing until that ends by a new one."""
+    """What the datadir counts as: as long as it has the backup's history it is UNKNOWN, until it starts a new one."""
     if restored is None or disk.position is None or disk.position.uuid != restored.position.uuid:
         return disk
     detail = f"restored from the backup {restored.name}; it starts a new history once all other pods are empty"

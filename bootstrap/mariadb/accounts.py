@@ -1,27 +1,22 @@
-"""The accounts of a database: who may log in, and the statements that make them.  Pure."""
+"""The accounts of a database, and the statements that create them.  Pure."""
 
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bootstrap.errors import SettingInvalidError
 
-if TYPE_CHECKING:
-    pass
-
-
 AGENT = "galera_agent"
-"""The agent's account: SHOW GLOBAL STATUS needs no privilege, so it has none (MariaDB manual, "SHOW STATUS")."""
+"""The agent's account.  For SHOW GLOBAL STATUS it needs no privilege (MariaDB manual, "SHOW STATUS")."""
 
 
 AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN, RELOAD, SUPER"
-"""A live server that cannot become Primary again is stopped by its agent, and one without a free connection must still
-tell its state.  New certificates are loaded by FLUSH SSL, and by a provider's option, which takes SUPER."""
+"""The agent stops a live server that cannot become Primary again, and it must be able to ask a server that has no free
+connection.  FLUSH SSL loads new certificates, and so does an option of the provider, which needs SUPER."""
 
 
 TRANSFER = "galera_sst"
-"""The account that mariadb-backup reads a donor with."""
+"""The account with which mariadb-backup reads a donor."""
 
 
 TRANSFER_RIGHTS = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR"
@@ -36,20 +31,20 @@ _DATABASE = re.compile(r"[0-9A-Za-z_$-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Who may log in to the first database; raises SettingInvalidError, which never shows a password."""
+    """The accounts of the first database; raises SettingInvalidError, which never shows a password."""
 
     root_password: str = field(repr=False)
-    """Of root@localhost, the only root."""
+    """The password of root@localhost, the only root."""
     agent_password: str = field(repr=False)
-    """Of the agent's account, which may log in from this pod only and read the server's status."""
+    """The password of the agent's account, which may log in only from this pod."""
     user: str | None = None
     """An application's account, from any host."""
     password: str | None = field(default=None, repr=False)
     """Its password."""
     database: str | None = None
-    """A database to create, and to give to the user."""
+    """A database to create, on which the user gets all privileges."""
     sst_password: str | None = field(default=None, repr=False)
-    """Of the account that mariadb-backup reads a donor with; None = there is none."""
+    """The password of the account with which mariadb-backup reads a donor; None = there is no such account."""
 
     def __post_init__(self) -> None:
         passwords = {
@@ -62,15 +57,15 @@ class Accounts:
             if value is not None and (not value or re.search(r"[\0\r\n]", value)):
                 raise SettingInvalidError(f"{name} is empty or has a line break or a NUL: it must be one line of text")
         if (self.user is None) != (self.password is None):
-            raise SettingInvalidError("user and password belong together: give both, or none")
+            raise SettingInvalidError("user and password belong together: give both or neither")
         if self.user is not None and (not re.fullmatch(r"[^\0-\x1f\x7f]{1,80}", self.user) or self.user in _RESERVED):
             raise SettingInvalidError(f"user {self.user!a} cannot be an application's account: choose another name")
         if self.database is not None and not _DATABASE.fullmatch(self.database):
             raise SettingInvalidError(f"database {self.database!a}: use letters, digits and _ $ -, at most 64")
 
 
-def adoption_sql(accounts: Accounts) -> str:
-    """Return the statements for a database that has accounts of its own; said twice they do the same as once."""
+def build_adoption_sql(accounts: Accounts) -> str:
+    """Return the statements for a database that has its own accounts; run twice, they do the same as once."""
     root, agent = f"'root'@'localhost'{_by(accounts.root_password)}", f"'{AGENT}'@'localhost'"
     lines = [
         "SET SESSION sql_mode=''",
@@ -85,15 +80,15 @@ def adoption_sql(accounts: Accounts) -> str:
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
 
 
-def sql(accounts: Accounts) -> str:
+def build_sql(accounts: Accounts) -> str:
     """Return the statements, each on one line as `mariadbd --bootstrap` reads them.
 
-    A password goes in as the hash that mysql_native_password stores, so it needs no quoting and no server sees it.
+    A password is written as the hash that mysql_native_password stores, so it needs no quotes and no server sees it.
     """
     root, agent = f"'root'@'localhost'{_by(accounts.root_password)}", _by(accounts.agent_password)
     lines = [
         "SET SESSION sql_mode=''",
-        # Under --bootstrap the grant tables are not loaded, and no account can be made until they are.
+        # Under --bootstrap the grant tables are not loaded, and no account can be created before they are.
         "FLUSH PRIVILEGES",
         "DELETE FROM mysql.global_priv WHERE User NOT IN ('root', 'mariadb.sys') OR Host <> 'localhost'",
         "DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost' OR User <> 'root'",
@@ -108,7 +103,7 @@ def sql(accounts: Accounts) -> str:
 
 
 def _transfer(accounts: Accounts) -> list[str]:
-    """The account of mariadb-backup."""
+    """The statements for the account of mariadb-backup."""
     if accounts.sst_password is None:
         return []
     name = f"'{TRANSFER}'@'localhost'"
@@ -116,7 +111,7 @@ def _transfer(accounts: Accounts) -> list[str]:
 
 
 def _application(accounts: Accounts, missing: str = "") -> list[str]:
-    """The application's database and account."""
+    """The statements for the application's database and account."""
     lines = []
     if accounts.database is not None:
         lines.append(f"CREATE DATABASE {missing}`{accounts.database}`")
@@ -124,13 +119,13 @@ def _application(accounts: Accounts, missing: str = "") -> list[str]:
         name = f"{_quoted(accounts.user)}@'%'"
         lines.append(f"CREATE USER {missing}{name}{_by(accounts.password)}")
         if accounts.database is not None:
-            # In a GRANT, unlike elsewhere, _ in the name of a database is a pattern.
+            # Only in a GRANT, _ in the name of a database is a pattern.
             lines.append(f"GRANT ALL PRIVILEGES ON `{accounts.database.replace('_', chr(92) + '_')}`.* TO {name}")
     return lines
 
 
 def _by(password: str) -> str:
-    # The double SHA-1 is the protocol's, not a choice (MariaDB, "Authentication Plugin - mysql_native_password").
+    # The protocol demands the double SHA-1 (MariaDB, "Authentication Plugin - mysql_native_password").
     once = hashlib.sha1(password.encode(errors="surrogateescape"), usedforsecurity=False).digest()
     return f" IDENTIFIED BY PASSWORD '*{hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()}'"
 

@@ -1,7 +1,6 @@
-"""The local server's word about itself, by SQL over its unix socket.
+"""What the agent asks of the local server, by SQL over its unix socket: status, a shutdown, new certificates.
 
-Only status is read, and a shutdown asked for.  No silence of the server is ever taken for its death: the volume's lock
-answers that.
+A server that does not answer is never taken for dead: the volume's lock shows whether it is.
 """
 
 import socket
@@ -12,12 +11,10 @@ from pymysql.constants import ER
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Server
-
-ACCOUNT = "galera_agent"
-"""The account that the first initialisation creates for the agent; it may read status and shut down."""
+from bootstrap.mariadb.accounts import AGENT
 
 TIMEOUT_S = 2
-"""Each of connect, read and write; without all three a silent server would hang the handshake for ever."""
+"""For each of connect, read and write; without all three, a server that hangs would block the handshake forever."""
 
 _VARIABLES = (
     "wsrep_cluster_status",
@@ -29,34 +26,34 @@ _VARIABLES = (
 
 
 _GROUP = "wsrep_gcomm_uuid"
-"""The provider tells it for as long as it is connected to its group."""
+"""The provider shows it as long as it is connected to its group."""
 
 
-def status(path: Path, password: str) -> Server | str:
-    """Ask the server behind this socket; returns a reason where there is no answer."""
+def read_status(path: Path, password: str) -> Server | str:
+    """Ask the server behind this socket for its state; return the reason if there is no answer."""
     names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP))
     try:
         rows = _run(path, password, f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
-    return _server({str(name): str(value) for name, value in rows})
+        return _explain(exc)
+    return _parse_server({str(name): str(value) for name, value in rows})
 
 
-def applied(path: Path, password: str) -> Position | str:
-    """How far the server has come, once it has applied all that was ordered before this call, views too.
+def read_applied_position(path: Path, password: str) -> Position | str:
+    """Return the server's position after it has applied all that was ordered before this call, views too.
 
-    A causal read waits for that (galera gcs_group.cpp, `gcs_group_handle_causal`); a server that lags, or is outside of
-    a Primary Component, gives no answer, and the reason is returned.  So does one whose component has weights other
-    than 1: there the number of members says nothing about a quorum (R37).
+    A causal read waits for that (galera gcs_group.cpp, `gcs_group_handle_causal`).  A server that lags, or that is not
+    in a Primary Component, gives no answer; then return the reason.  Return a reason also if its component has weights
+    other than 1, because then the number of members does not show whether there is a quorum (R37).
     """
     names = ",".join(f"'{name}'" for name in (*_VARIABLES, "wsrep_cluster_weight"))
     causal = "SET SESSION wsrep_sync_wait=1, wsrep_dirty_reads=OFF"
     try:
         rows = _run(path, password, "SELECT 1", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})", before=causal)
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+        return _explain(exc)
     values = {str(name): str(value) for name, value in rows}
-    found = _server(values)
+    found = _parse_server(values)
     if isinstance(found, str):
         return found
     if values.get("wsrep_cluster_weight") != str(found.size):
@@ -65,48 +62,49 @@ def applied(path: Path, password: str) -> Position | str:
 
 
 def stop(path: Path, password: str) -> str:
-    """Have the server shut itself down in order; returns a reason where it refuses, else nothing."""
+    """Have the server shut itself down cleanly; return a reason if it refuses, else an empty text."""
     try:
         _run(path, password, "SHUTDOWN")
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+        return _explain(exc)
     return ""
 
 
 def reload_certificates(path: Path, password: str) -> str:
-    """Have the server read its certificates again, for clients and for replication; returns a reason where it refuses.
+    """Have the server read its certificates again, for clients and for replication; return a reason if it refuses.
 
-    Connections that are there keep the old ones (MariaDB, "FLUSH SSL"; Galera, `socket.ssl_reload`, since 26.4.8).
+    Existing connections keep the old ones (MariaDB, "FLUSH SSL"; Galera, `socket.ssl_reload`, since 26.4.8).
     """
     try:
         _run(path, password, "FLUSH NO_WRITE_TO_BINLOG SSL")
         _run(path, password, "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
     except (pymysql.Error, OSError) as exc:
-        return _reason(exc)
+        return _explain(exc)
     return ""
 
 
 _NOT_CAUSAL = "SET SESSION wsrep_sync_wait=0, wsrep_dirty_reads=ON"
-"""A causal read would wait for the very cluster that is to be looked at.
+"""A causal read would wait for the cluster whose state is asked for.
 
-Without dirty reads a server outside of a Primary Component refuses all but SHOW and SET, SHUTDOWN too (error 1047).
+Without dirty reads, a server that is not in a Primary Component refuses all but SHOW and SET, also SHUTDOWN (error
+1047).
 """
 
 
 def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL) -> tuple[tuple[object, ...], ...]:
-    """Run statements in one session; the rows of the last one.  Raises pymysql.Error, OSError."""
-    # pymysql leaves a socket of its own open when the server refuses; this one is closed in any case.
+    """Run statements in one session and return the rows of the last one.  Raises pymysql.Error, OSError."""
+    # pymysql does not close its own socket when the server refuses; this one is closed in any case.
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(TIMEOUT_S)
         stream.connect(str(path))
         connection = pymysql.connect(
-            user=ACCOUNT,
-            # As bytes: pymysql would encode text as latin-1, and the account was made of UTF-8.
+            user=AGENT,
+            # As bytes: pymysql would encode text as latin-1, and the account was created with UTF-8.
             password=password.encode(),
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
             init_command=before,
-            # Else the certificates of the system's authorities are read for each connection: 11 ms of CPU time.
+            # Otherwise each connection reads the certificates of the system's authorities: 11 ms of CPU time.
             ssl_disabled=True,
             defer_connect=True,
         )
@@ -117,12 +115,13 @@ def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL)
             return tuple(cursor.fetchall())
 
 
-def _server(values: dict[str, str]) -> Server | str:
+def _parse_server(values: dict[str, str]) -> Server | str:
     if missing := [name for name in _VARIABLES if name not in values]:
-        return f"the server does not tell {missing[0]}: is wsrep_provider loaded?"
+        return f"the server does not report {missing[0]}: is wsrep_provider loaded?"
     committed = values["wsrep_last_committed"]
-    # After "Receiving IST failed, node restart required" the provider leaves its group for good, and the server goes on
-    # to say what it said while it was joining: non-Primary, as every healthy joiner does (galera replicator_str.cpp).
+    # After "Receiving IST failed, node restart required" the provider leaves its group and does not come back.  The
+    # server still reports non-Primary, as it did while it was joining, and as every healthy joiner does (galera
+    # replicator_str.cpp).
     lost = values["wsrep_cluster_status"] == "non-Primary" and not values.get(_GROUP)
     return Server(
         cluster_status="Disconnected" if lost else values["wsrep_cluster_status"],
@@ -134,11 +133,11 @@ def _server(values: dict[str, str]) -> Server | str:
     )
 
 
-def _reason(exc: Exception) -> str:
+def _explain(exc: Exception) -> str:
     if isinstance(exc, pymysql.Error) and exc.args and exc.args[0] == ER.ACCESS_DENIED_ERROR:
-        return f"the server refuses {ACCOUNT}: the agent-password is not the one it was initialised with"
+        return f"the server refuses {AGENT}: the agent-password is not the one it was initialised with"
     return str(exc.args[-1]) if exc.args else type(exc).__name__
 
 
 STARTING = ("No such file", "Connection refused", "timed out")
-"""What a server's socket says while there is none, or while it starts."""
+"""Errors at a server's socket while there is no server, or while it starts."""

@@ -1,6 +1,6 @@
-"""`my-galera.cnf` from values: safe defaults, a value can never add an option, the file is replaced whole.
+"""How `my-galera.cnf` is made from its values: safe defaults, no value can add an option, the file is replaced whole.
 
-Knows the options' names and the template; not where a value comes from.
+Knows the names of the options and the template.  `pod_config` knows where a value comes from.
 """
 
 import pkgutil
@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
 TEMPLATE = "my-galera.cnf.j2"
 
+FINGERPRINT = "# galera-bootstrap fingerprint "
+"""The beginning of the file's last line."""
+
 GROUP_PORT = 4567
 IST_PORT = 4568
 SST_PORT = 4444
 """Galera's own ports, the same on every member."""
 
 FORBIDDEN = frozenset("\"\\'#;$`{}%?&")
-"""What means something to the option file's parser, to the provider's URL or to a shell that an SST runs in."""
+"""Characters with a meaning for the option file's parser, for the provider's URL or for the shell of an SST script."""
 
 
 MEMBER = re.compile(r"[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-"""A name or an address; one that is empty would make the list a bare `gcomm://`."""
+"""A name or an address; an empty one would make the list a bare `gcomm://`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Cnf:
     """`wsrep_cluster_name`, at most 32 characters."""
     node_name: str
     members: tuple[str, ...]
-    """The members' names or addresses, this node's too; never empty: a bare `gcomm://` is itself a bootstrap."""
+    """The names or addresses of the members, also of this node; never empty: a bare `gcomm://` is a bootstrap."""
     node_address: str
     """This node's address; empty = the server finds out."""
     bind_address: str
@@ -49,17 +52,17 @@ class Cnf:
     provider_options: tuple[tuple[str, str], ...]
     sst_method: str
     sst_auth: str
-    """ACCOUNT:PASSWORD of a donor's server, for a method that reads it through SQL; empty = none."""
+    """ACCOUNT:PASSWORD for the donor's server, for a method that reads it through SQL; empty = no account."""
     tls: "Tls | None"
-    """None = neither clients nor members have TLS."""
+    """The files of TLS; None = no TLS, for clients and for members."""
     flush_log_at_trx_commit: str
     user: str
     """The account that a server started by root changes to; empty = it is not started by root."""
     include_dir: str
-    """A folder with the user's options, read before ours; empty = there is none."""
+    """A folder with your own options, which are read before ours; empty = there is no such folder."""
 
     def __post_init__(self) -> None:
-        """An empty member list must not exist (galera replicator_smm.cpp: `gcomm://` alone bootstraps)."""
+        """Refuse an empty list of members: `gcomm://` alone bootstraps (galera replicator_smm.cpp)."""
         if not self.members:
             raise SettingInvalidError("the list of members is empty: refusing to write a bare gcomm://")
         for member in self.members:
@@ -67,76 +70,82 @@ class Cnf:
                 raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
 
     @property
-    def certain_address(self) -> str:
-        """The one address that everything is bound to; empty = all."""
+    def sole_address(self) -> str:
+        """The one address to which everything is bound; empty = all addresses."""
         return "" if self.bind_address in ("0.0.0.0", "::") else self.bind_address  # noqa: S104  # compared, not bound
 
     @property
     def gcomm_options(self) -> tuple[tuple[str, str], ...]:
-        """The provider's options; on a certain address all of Galera's ports must be bound to it."""
+        """The provider's options; with one bind address, all of Galera's ports are bound to it."""
         options = (*self.provider_options, *(self.tls.provider_options if self.tls else ()))
         if self.bind_address == "::":
-            # Galera's own default is IPv4 alone (gcomm conf.cpp, `tcp://0.0.0.0:4567`); this one is both.
+            # Galera's own default is IPv4 only (gcomm conf.cpp, `tcp://0.0.0.0:4567`); this one is for both.
             return (*options, ("gmcast.listen_addr", f"tcp://[::]:{GROUP_PORT}"))
-        if not self.certain_address:
+        if not self.sole_address:
             return options
-        host = bracketed(self.certain_address)
-        # Also with TLS the scheme may be tcp: the socket.ssl_* options are for whatever listens there.
+        host = add_brackets(self.sole_address)
+        # The scheme may be tcp also with TLS: the socket.ssl_* options apply to every listening socket.
         own = (("gmcast.listen_addr", f"tcp://{host}:{GROUP_PORT}"), ("ist.recv_addr", f"{host}:{IST_PORT}"))
         return (*options, *own)
 
 
-def bracketed(address: str) -> str:
-    """An IPv6 address in the brackets that a port after it needs."""
+def add_brackets(address: str) -> str:
+    """Put an IPv6 address into brackets, which a port after it needs."""
     return f"[{address}]" if ":" in address else address
 
 
 def render(cnf: Cnf) -> str:
-    """The text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # dear, and seldom needed
+    """Return the text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # expensive, and rarely needed
 
     environment = Environment(
         loader=PackageLoader("bootstrap.mariadb"),
         undefined=StrictUndefined,
-        finalize=_plain,
+        finalize=_require_plain,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701  # an option file is not HTML; _plain refuses what could escape
+        autoescape=False,  # noqa: S701  # an option file is not HTML; _require_plain refuses what could escape
     )
-    environment.filters["bracketed"] = bracketed
+    environment.filters["add_brackets"] = add_brackets
     ports = {"group_port": GROUP_PORT, "sst_port": SST_PORT}
     return environment.get_template(TEMPLATE).render(cnf=cnf, **ports)
 
 
 def update(path: Path, cnf: Cnf) -> bool:
-    """Write the file if it is not what these values make, and say whether it was; raises as `render` and `write` do.
+    """Write the file if it differs from what these values make; return whether it was written.
 
-    Its last line tells of which values and which template the text above was made, so that nothing need be rendered to
-    know: what does that is dear, and each start of a container and each change of the peers asks.
+    Its last line is the fingerprint of the values, the template and the text above it.  So it can be compared without
+    being rendered: to import the renderer is expensive, and each start of a container and each change of peers asks.
+    Raises as `render` and `write` do.
     """
     if _is_current(path, cnf):
         return False
     text = render(cnf)
-    return write(path, f"{text}# {_mark(cnf, text)}\n")
+    return write(path, f"{text}{FINGERPRINT}{_fingerprint(cnf, text)}\n")
+
+
+def without_fingerprint(text: str) -> str:
+    """The text of a written file as `render` made it; lines that were added by hand stay."""
+    return re.sub(rf"(?m)^{FINGERPRINT}[0-9a-f]*\n?", "", text)
 
 
 def _is_current(path: Path, cnf: Cnf) -> bool:
     try:
-        text, _, mark = path.read_text().rpartition("# ")
+        text, _, fingerprint = path.read_text().rpartition(FINGERPRINT)
     except (OSError, UnicodeDecodeError):
         return False
-    return mark == f"{_mark(cnf, text)}\n"
+    return fingerprint == f"{_fingerprint(cnf, text)}\n"
 
 
-def _mark(cnf: Cnf, text: str) -> str:
-    """Tells these values, this template and this text from all others."""
+def _fingerprint(cnf: Cnf, text: str) -> str:
+    """The hash that differs for other values, another template or another text."""
     template = pkgutil.get_data("bootstrap.mariadb", f"templates/{TEMPLATE}") or b""
     return sha256(b"\0".join((template, repr(cnf).encode(), text.encode()))).hexdigest()
 
 
 def write(path: Path, text: str) -> bool:
-    """Replace the file if its text differs, and say whether it did; raises ConfigNotWrittenError."""
+    """Replace the file if its text differs; return whether it did.  Raises ConfigNotWrittenError."""
     try:
         if path.is_file() and path.read_text() == text:
             return False
@@ -147,7 +156,7 @@ def write(path: Path, text: str) -> bool:
     return True
 
 
-def _plain(value: object) -> object:
+def _require_plain(value: object) -> object:
     text = str(value)
     if not text.isprintable() or text != text.strip() or FORBIDDEN & set(text):
         raise SettingInvalidError(f"{text[:60]!r} cannot stand in my-galera.cnf: it could mean more than itself")

@@ -1,7 +1,8 @@
-"""The first database of a new cluster: made whole in `data.tmp`, made durable, and only then renamed to the datadir.
+"""The first database of a new cluster: created in `data.tmp`, made durable, and only then renamed to the datadir.
 
-Knows the database image's programs and the accounts; does not know whether a first initialisation is allowed (that
-takes the agent's permission).  A kill at any point leaves the datadir EMPTY: a half-made database is no candidate.
+Knows the programs of the database's image and the accounts.  Does not know whether a first initialisation is allowed:
+the agent permits it.  A kill at any point leaves the datadir EMPTY, because an incomplete database must not be a
+candidate.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import InitialisationFailedError
-from bootstrap.mariadb.accounts import Accounts, adoption_sql, sql
+from bootstrap.mariadb.accounts import Accounts, build_adoption_sql, build_sql
 from bootstrap.process import child
 from bootstrap.storage import atomic
 
@@ -29,15 +30,15 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     user: str | None = None,
     keep_fds: tuple[int, ...] = (),
 ) -> None:
-    """Make the first database with its accounts; the datadir must be absent or an empty folder (R31).
+    """Create the first database with its accounts; the datadir must be absent or an empty folder (R31).
 
-    `user` becomes --user, which the server wants of root and which nobody else may give.  `keep_fds` are inherited by
-    the programs: the volume's lock, so that it stays held by them if this process is killed.
+    `user` becomes --user, which the server demands from root, and which only root may give.  The programs inherit
+    `keep_fds`: the volume's lock, so that they still hold it if this process is killed.
     Raises InitialisationFailedError (the datadir is EMPTY as before) and ServerMissingError.
     """
     login = () if user is None else (f"--user={user}",)
     tmp = layout.data_tmp
-    # Without --force it looks up the host's name first, which an isolated pod cannot; its accounts are removed anyway.
+    # Without --force it first looks up the host's name, which fails in an isolated pod; its accounts are removed.
     install = (
         *(install_db[0], "--no-defaults", *install_db[1:], "--force", f"--datadir={tmp}"),
         *("--auth-root-authentication-method=normal", "--skip-test-db", *login),
@@ -47,9 +48,9 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
         *("--wsrep-on=OFF", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
     )
     try:
-        _start_afresh(layout)
+        _clear_remains(layout)
         _run(install, "", tmp, keep_fds)
-        _run(bootstrap, sql(accounts), tmp, keep_fds)
+        _run(bootstrap, build_sql(accounts), tmp, keep_fds)
         _make_durable(tmp)
         tmp.rename(layout.data)
         atomic.sync_folder(layout.data_root)
@@ -68,10 +69,10 @@ def adopt(
     user: str | None = None,
     keep_fds: tuple[int, ...] = (),
 ) -> None:
-    """Make the accounts in data that ran without this toolkit; other accounts stay as they are.
+    """Create the accounts in data that ran without this toolkit; other accounts stay as they are.
 
-    With the pod's own configuration (`server` names it): the data may need its options, as the files' names and sizes.
-    Raises InitialisationFailedError (the data are as before, but for accounts) and ServerMissingError.
+    It uses the pod's own configuration, which `server` names: the data may need its options, such as names and sizes of
+    files.  Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
     """
     login = () if user is None else (f"--user={user}",)
     command = (
@@ -79,14 +80,14 @@ def adopt(
         *("--wsrep-provider=none", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
     )
     try:
-        _run(command, adoption_sql(accounts), layout.data_root, keep_fds)
+        _run(command, build_adoption_sql(accounts), layout.data_root, keep_fds)
     except OSError as error:
         raise InitialisationFailedError(
             f"the accounts cannot be made in {layout.data}: {error.strerror} ({error.filename})"
         ) from error
 
 
-def _start_afresh(layout: "Layout") -> None:
+def _clear_remains(layout: "Layout") -> None:
     """Remove what an interrupted initialisation left, and refuse a datadir with anything in it."""
     if layout.data.is_dir():
         found = sorted(path.name for path in layout.data.iterdir())
@@ -116,7 +117,7 @@ def _complaint(output: str) -> str:
     """Return the line that names the cause; never a statement, as it would show a password's hash."""
     lines = [line.strip() for line in output.splitlines() if line.strip() and "IDENTIFIED" not in line.upper()]
     causes = [line for line in lines if re.search(r"ERROR|rror:|annot|ailed", line)]
-    return (causes or lines or ["it said nothing"])[0][:300]
+    return (causes or lines or ["it printed nothing"])[0][:300]
 
 
 def _make_durable(folder: Path) -> None:

@@ -1,6 +1,6 @@
-"""Which values go into my-galera.cnf: from the settings, the expected ordinals and DNS.
+"""Where the values of `my-galera.cnf` come from: the settings, the Secret, the expected ordinals and DNS.
 
-Used by `on-start`, `start`, `on-change` and the agent alike, so that all of them write the same file.
+`on-start`, `start`, `on-change` and the agent all use it, so that they write the same file.  `config` makes the file.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bootstrap.mariadb.tls import Tls
 
 
-def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
-    """The values of this pod's my-galera.cnf; raises SettingInvalidError where a file that it needs is not there."""
+def build_cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
+    """Collect the values of this pod's my-galera.cnf; raises SettingInvalidError if a file that it needs is missing."""
     include_dir = settings.config_dir / "conf.d"
     return config.Cnf(
         datadir=str(Layout(settings.data_root).data),
@@ -30,28 +30,28 @@ def cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.
         provider=settings.provider,
         provider_options=settings.provider_options,
         sst_method=settings.sst_method,
-        sst_auth=sst_auth(settings),
-        tls=tls_files(settings),
+        sst_auth=build_sst_auth(settings),
+        tls=read_tls_files(settings),
         flush_log_at_trx_commit=settings.flush_log_at_trx_commit,
         user=settings.server_user,
         include_dir=str(include_dir) if include_dir.is_dir() else "",
     )
 
 
-def tls_files(settings: Settings) -> "Tls | None":
-    """The files of TLS, where it is wanted."""
+def read_tls_files(settings: Settings) -> "Tls | None":
+    """Read the files of TLS; None = it is not configured."""
     if settings.tls_dir is None:
         return None
-    from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL is dear at the start of an init container that needs none
+    from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL is expensive at the start of a container that needs none
 
-    return tls.files(settings.tls_dir)
+    return tls.read_files(settings.tls_dir)
 
 
-def sst_auth(settings: Settings) -> str:
-    """Whom mariadb-backup logs in as, at a donor: every member is one, some day."""
+def build_sst_auth(settings: Settings) -> str:
+    """Return the account for mariadb-backup; every member needs it, because every member may become a donor."""
     if settings.sst_method != "mariabackup":
         return ""
-    from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # dear at the start of a container that makes nothing
+    from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # expensive at the start of a container that creates nothing
 
     return f"{TRANSFER}:{read_sst_password(settings.secrets_dir, required=True)}"
 
@@ -61,7 +61,7 @@ def write(
     cluster_id: str,
     directory: Directory,
     ordinals: Iterable[int],
-    told: Mapping[str, str] = NONE_KNOWN,
+    addresses: Mapping[str, str] = NONE_KNOWN,
 ) -> bool:
-    """Write my-galera.cnf and say whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
-    return config.update(settings.cnf, cnf(settings, cluster_id, directory.members(ordinals, told)))
+    """Write my-galera.cnf and return whether it changed; raises SettingInvalidError or ConfigNotWrittenError."""
+    return config.update(settings.cnf, build_cnf(settings, cluster_id, directory.members(ordinals, addresses)))

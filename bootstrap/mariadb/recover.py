@@ -1,6 +1,6 @@
 """The position that the server itself recovers: one run of `mariadbd --wsrep-recover`.
 
-Knows how to ask; not what the answer means for the datadir.
+Knows how to ask the server.  Does not know what the answer means for the datadir.
 """
 
 import subprocess
@@ -19,52 +19,53 @@ class Recover:
     """How to ask the server for the recovered position."""
 
     command: tuple[str, ...]
-    """The server and its --defaults-file: the very configuration of the later start, or InnoDB may rebuild its log."""
+    """The server and its --defaults-file: the configuration of the later start, or InnoDB may rebuild its log."""
     extra_args: tuple[str, ...] = ()
     """Arguments to add, for example --user=root."""
     keep_fds: tuple[int, ...] = ()
-    """Descriptors that the server inherits: the volume's lock, so that it stays held if this process is killed."""
+    """Descriptors that the server inherits: the volume's lock, so that the server still holds it if this process is
+    killed."""
     direct: Series | None = None
-    """Data of this series the server may open over others in between, an operator says."""
+    """A human allows the server to open data of this series and to skip the series in between; None = of no series."""
     timeout: float | None = None
-    """Seconds after which it is killed; None = as long as InnoDB's recovery takes."""
+    """Seconds until the server is killed; None = as long as InnoDB's recovery takes."""
     _version: str = field(default="", init=False)
 
     def run(self, data: Path) -> Position | None:
         """Start the server with --wsrep-recover on the datadir and return the position (R25, R42); None = it has none.
 
-        It is a real start that runs InnoDB's crash recovery, and that creates files in an empty datadir.
-        --skip-log-error, because log_error in the configuration would hide the position (of the other spellings,
-        --log-error=/dev/stderr makes a file /dev/stderr.err); --skip-networking, because it would bind the port.
+        It is a real start: it runs InnoDB's crash recovery and creates files in an empty datadir.  It needs
+        --skip-log-error, because log_error in the configuration would hide the position; --log-error=/dev/stderr would
+        make a file /dev/stderr.err.  It needs --skip-networking, because it would bind the port.
         Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
         """
         options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
         status, log = self._log_of((*self.command, *self.extra_args, *options))
         if status != 0:
             raise RecoverFailedError(
-                f"mariadbd --wsrep-recover ended with status {status}: {recovery_log.complaint(log)}"
+                f"mariadbd --wsrep-recover ended with status {status}: {recovery_log.find_cause(log)}"
             )
-        return recovery_log.recovered(log)
+        return recovery_log.parse_position(log)
 
-    def version(self) -> str:
-        """The server's own line about its version, asked for once; empty where it tells none.
+    def read_version(self) -> str:
+        """Return the line with which the server prints its version, asked for once; empty if it prints none.
 
         Raises ServerMissingError.
         """
-        # Without the configuration: an option in it that this server does not know must not hide its version.
-        self._version = self._version or told_by((self.command[0], "--no-defaults", "--version"))
+        # Without the configuration, because an option that this server does not know must not hide its version.
+        self._version = self._version or read_output((self.command[0], "--no-defaults", "--version"))
         return self._version
 
-    def arguments(self) -> str:
-        """What the server reads in its option files, as arguments; empty where it tells nothing.
+    def read_arguments(self) -> str:
+        """Return the options in the server's option files, as arguments; empty if it prints nothing.
 
         Raises ServerMissingError.
         """
-        # It must stand among the first, as --defaults-file does (my_default.c, `get_defaults_options`).
-        return told_by((*self.command[:2], "--print-defaults"))
+        # It must be one of the first options, as --defaults-file (my_default.c, `get_defaults_options`).
+        return read_output((*self.command[:2], "--print-defaults"))
 
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
-        """Return the server's exit status and log; it does not outlive this call, whatever ends it."""
+        """Return the server's exit status and its log; it is killed if this call fails."""
         try:
             server = child.run(command, stdout=subprocess.DEVNULL, keep_fds=self.keep_fds, timeout=self.timeout)
         except subprocess.TimeoutExpired as error:
@@ -72,8 +73,8 @@ class Recover:
         return server.status, server.errors
 
 
-def told_by(command: tuple[str, ...]) -> str:
-    """What a server prints and ends; empty where it does not.  Raises ServerMissingError."""
+def read_output(command: tuple[str, ...]) -> str:
+    """Return the output of a server that only prints and ends; empty if it fails.  Raises ServerMissingError."""
     try:
         server = child.run(command, timeout=60)
     except subprocess.TimeoutExpired:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from bootstrap.core.model.facts import Unknown
 from bootstrap.errors import SettingInvalidError
-from bootstrap.settings import POD_NAME, Settings
+from bootstrap.settings import Settings, parse_pod_name
 from peerfinder.core.names import Names, build_names
 from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
 from peerfinder.errors import NoRecordsError, PeerFinderError
@@ -97,8 +97,8 @@ class Directory:
 
     def ordinals_of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ordinals of those names that are pods of this StatefulSet."""
-        matches = (POD_NAME.fullmatch(name.partition(".")[0]) for name in names)
-        return frozenset(int(m["ordinal"]) for m in matches if m and m["set"] == self.settings.set_name)
+        pods = (parse_pod_name(name.partition(".")[0]) for name in names)
+        return frozenset(pod[1] for pod in pods if pod and pod[0] == self.settings.set_name)
 
     def _lookup(self, pod: str) -> tuple[str, ...]:
         from peerfinder.dns import lookup  # noqa: PLC0415  # see above

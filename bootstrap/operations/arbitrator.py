@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bootstrap.mariadb import config
-from bootstrap.mariadb.pod_config import tls_files
+from bootstrap.mariadb.pod_config import read_tls_files
 from bootstrap.network.directory import Directory
 from bootstrap.process import child
 from bootstrap.process.log import Log
@@ -74,12 +74,12 @@ def arbitrate(settings: Settings, log: Log, garbd: str = "garbd") -> None:
 def make_command(settings: Settings, members: tuple[str, ...], garbd: str) -> tuple[str, ...]:
     """Make garbd's arguments; they contain no secret.  Raises SettingInvalidError."""
     given = [(key, value) for key, value in settings.provider_options if OPTION.match(key)]
-    tls = tls_files(settings)
-    host = config.bracketed(settings.bind_address)
+    tls = read_tls_files(settings)
+    host = config.add_brackets(settings.bind_address)
     own = (("gmcast.listen_addr", f"tcp://{host}:{config.GROUP_PORT}"), ("pc.recovery", "no"))
     options = ";".join(f"{key}={value}" for key, value in (*given, *(tls.provider_options if tls else ()), *own))
     group = settings.cluster_name(read_secret(settings.secrets_dir, "cluster-id"))
-    hosts = ",".join(config.bracketed(member) for member in members)
+    hosts = ",".join(config.add_brackets(member) for member in members)
     return (garbd, f"--name={NODE}", f"--address=gcomm://{hosts}", f"--group={group}", f"--options={options}")
 
 

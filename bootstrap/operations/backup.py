@@ -103,7 +103,7 @@ def take_backup(settings: Settings, order: Order, log: Log) -> Backup:
         raise BackupFailedError(
             f"the copy holds {found}, and its server was at {reached.uuid}:{reached.last_committed}"
         )
-    return backup_store.finish(data, found, Recover((settings.mariadbd,)).version())
+    return backup_store.finish(data, found, Recover((settings.mariadbd,)).read_version())
 
 
 def format_donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -> str:
@@ -114,7 +114,7 @@ def format_donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -
 
 def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> config.Cnf:
     """Write the guest's my-galera.cnf."""
-    cnf = pod_config.cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members)
+    cnf = pod_config.build_cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **GUEST_OPTIONS}
     cnf = replace(cnf, datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
@@ -128,7 +128,7 @@ def run_guest(command: tuple[str, ...], settings: Settings, log: Log) -> Server:
     guest = child.start(command)
     try:
         while guest.poll() is None:
-            found = client.status(settings.server_socket, password)
+            found = client.read_status(settings.server_socket, password)
             if isinstance(found, Server) and found.has_complete_data and found.is_primary:
                 log(f"the guest has caught up at {found.uuid}:{found.last_committed}; it is stopped")
                 return found

@@ -86,7 +86,7 @@ def _under_lock(settings: Settings, order: Order, log: Log) -> None:
     backup_store.copy(backup, layout.data_tmp)
     # Before the rename: the data must never be mistaken for those of a member.
     restore_marker.write(layout.meta, Restored(backup.name, backup.position))
-    provenance.note(layout.meta, backup.server)
+    provenance.note_version(layout.meta, backup.server)
     if layout.data.exists():
         layout.data.rmdir()
     layout.data_tmp.rename(layout.data)
@@ -108,8 +108,9 @@ def _explain(layout: Layout, order: Order, found: list[str], log: Log) -> None:
 
 def check_readable(backup: Backup, recover: Recover) -> None:
     """Check that this image's server may open the backup; raises RestoreRefusedError."""
-    wrote = server_version.series(backup.server)
-    why = server_version.obstacle(wrote, server_version.series(recover.version()), stopped=True) if wrote else ""
+    wrote = server_version.parse_series(backup.server)
+    ours = server_version.parse_series(recover.read_version())
+    why = server_version.why_not_opened(wrote, ours, stopped=True) if wrote else ""
     if why:
         raise RestoreRefusedError(f"NOT RESTORED: {backup.name} was {why}")
 

@@ -1,4 +1,4 @@
-"""The peers that a hook gets on stdin."""
+"""The peers that a hook receives on stdin."""
 
 import sys
 
@@ -7,8 +7,8 @@ from peerfinder.core import peers
 from peerfinder.errors import PeerFinderError
 
 
-def from_stdin() -> tuple[str, ...]:
-    """The names on stdin, one a line; none when it is a terminal.  Raises SettingInvalidError."""
+def read_peers() -> tuple[str, ...]:
+    """Read the names on stdin, one a line; empty when it is a terminal.  Raises SettingInvalidError."""
     if sys.stdin is None or sys.stdin.isatty():
         return ()
     text = sys.stdin.read()

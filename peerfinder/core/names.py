@@ -4,11 +4,15 @@ Knows how Kubernetes composes names (<pod>.<service>.<namespace>.svc.<domain>) a
 Reads no file and sends no query.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from peerfinder.core.peers import LABEL, NAME_MAX, is_name, normalize, quote, sort_names
 from peerfinder.errors import AnswerInvalidError, DomainUnknownError, UsageError
+
+POD_NAME = re.compile(r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-9][0-9]{0,5})")
+"""The name that a StatefulSet gives its pods: an RFC 1123 label and the ordinal."""
 
 SUFFIX_MAX = NAME_MAX - len("p.")
 """The longest name of a Service that leaves room for a pod's label, in characters."""

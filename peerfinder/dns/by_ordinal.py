@@ -5,19 +5,15 @@ Never returns a part of the peers: either each address of the Service belongs to
 has set how many pods there may be and each was asked for.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 
-from peerfinder.core.names import Names
+from peerfinder.core.names import POD_NAME, Names
 from peerfinder.dns.lookup import FoundPeers, find_records, interpret
 from peerfinder.dns.nameservers import Nameservers, Server
 from peerfinder.dns.resolver import ask_many
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoRecordsError
-
-POD = re.compile(r"(?P<set>[a-z0-9-]*[a-z0-9])-(?P<ordinal>0|[1-9][0-9]{0,5})", re.ASCII)
-"""The name of a StatefulSet's pod."""
 
 BATCH = 500
 """How many pods are asked for before a check whether all are known."""
@@ -39,7 +35,7 @@ class PodRange:
 
     def list_names(self, first: int, end: int) -> Iterator[str]:
         """Return the full names of the pods with these ordinals; raises LookupFailedError if our own name has none."""
-        match = POD.fullmatch(self.own.partition(".")[0])
+        match = POD_NAME.fullmatch(self.own.partition(".")[0])
         if match is None:
             raise LookupFailedError(
                 f"{self.own} is not a pod of a StatefulSet, so its peers cannot be asked one by one"

@@ -57,7 +57,7 @@ def oracle(lab: Lab) -> Times:
     with ThreadPoolExecutor(3) as threads:
         positions = dict(zip(pods, threads.map(recovered, pods), strict=True))
     winner = max(pods, key=lambda pod: positions[pod].seqno)
-    prepare.prepare_winner(Layout(winner.folders.volume), positions[winner])
+    prepare.prepare_bootstrap(Layout(winner.folders.volume), positions[winner])
     run(winner, f"--wsrep_start_position={positions[winner]}", "--wsrep-new-cluster")
     lab.wait_primary()
     for pod in pods:

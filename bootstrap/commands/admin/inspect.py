@@ -5,12 +5,9 @@ import os
 
 import click
 
-from bootstrap.core.model import lineage
 from bootstrap.core.model.codec import Json, dump
-from bootstrap.core.model.disk import Position
-from bootstrap.datadir import inspection
+from bootstrap.datadir import inspection, journal_hints
 from bootstrap.mariadb.recover import Recover
-from bootstrap.process.boot_id import is_same_boot
 from bootstrap.settings import current
 from bootstrap.storage import lock
 from bootstrap.storage.journal import Journal
@@ -28,18 +25,10 @@ def command(output: str) -> None:
     settings = current()
     layout = Layout(settings.data_root)
     fd = lock.acquire(layout.lock)
-    memory = Journal(layout.meta).read()
+    hints = journal_hints.from_memory(Journal(layout.meta).read())
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
     recover = Recover(command, keep_fds=(fd,), direct=settings.upgrade_from)
-    fork = lineage.pending_fork(memory.lineage) if memory else None
-    disk = inspection.inspect(
-        layout,
-        recover,
-        joining=bool(memory and memory.joining_boot_id),
-        initialised=bool(memory and memory.initialised),
-        same_boot=bool(memory and is_same_boot(memory.joining_boot_id)),
-        base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,
-    )
+    disk = inspection.inspect(layout, recover, hints)
     os.close(fd)
     if output == "json":
         found: Json = dump(disk)

@@ -8,19 +8,18 @@ from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.log import logger
 from bootstrap.settings import current
-from bootstrap.starter.session import starter
-from bootstrap.starter.stdin import from_stdin
+from bootstrap.starter.pod import read_pod
+from bootstrap.starter.stdin import read_peers
 
 
 @click.command()
 def command() -> None:
     """Read peers on stdin and write my-galera.cnf with them and the expected members; a live server is not touched."""
-    say = logger("on-change")
-    pod = starter(current(), say, from_stdin())
-    ordinals = pod.shown | frozenset(range(pod.settings.replicas))
+    pod = read_pod(current(), logger("on-change"), read_peers())
+    ordinals = pod.ordinals | frozenset(range(pod.settings.replicas))
     try:
         ordinals |= channel.Client(pod.settings.agent_socket).ask(Members()).ordinals
     except AgentUnreachableError as exc:
-        say(f"{exc}; using REPLICAS and stdin")
+        pod.log(f"{exc}; using REPLICAS and stdin")
     changed = pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals)
-    say(f"{pod.settings.cnf} {'written' if changed else 'is up to date'}: pods {sorted(ordinals)}")
+    pod.log(f"{pod.settings.cnf} {'written' if changed else 'is up to date'}: pods {sorted(ordinals)}")

@@ -1,56 +1,65 @@
-"""Whether a killed server's binary log is at hand for its recovery.  Pure.
+"""Whether the binary log of a killed server is there for its recovery.  Pure.
 
-With a binary log InnoDB syncs only that a transaction is prepared; that it is committed stands in the log, and the next
-start looks there (MariaDB handler.cc `ha_recover`, log.cc `TC_LOG_BINLOG`).  A start that does not find it, because
-log_bin was taken out of the configuration or the files are gone, rolls these transactions back, acknowledged or not,
-and says nothing: `--wsrep-recover` ends with status 0 and a position before them.
+With a binary log, InnoDB syncs only that a transaction is prepared.  The binary log has the information that it is
+committed, and the next start looks there (MariaDB handler.cc `ha_recover`, log.cc `TC_LOG_BINLOG`).  If that start does
+not find the log, because log_bin was removed from the configuration or the files are gone, it rolls these transactions
+back, acknowledged or not, and reports nothing: `--wsrep-recover` ends with status 0 and a position before them.
 """
 
 import re
 from collections.abc import Iterable
 
-_OPTION = re.compile(r"--(?:(?:loose|enable|disable|skip|maximum|autoset)-)*log-b(?:in(?:-index)?|asename)?")
-"""log_bin, log_bin_index and log_basename, in any spelling that the server takes."""
+from bootstrap.core.galera.server_options import Option
+
+LOG_BIN = Option("log-bin", "log-b")
+LOG_BIN_INDEX = Option("log-bin-index", "log-bin-")
+LOG_BASENAME = Option("log-basename", "log-b")
 
 
-def is_option(word: str) -> bool:
-    """Whether an argument of the server says if and where it writes a binary log."""
-    return _OPTION.fullmatch(word.partition("=")[0].lower().replace("_", "-")) is not None
+def is_option(argument: str) -> bool:
+    """Whether an argument of the server sets if and where it writes a binary log."""
+    return any(option.is_spelled_by(argument) for option in (LOG_BIN, LOG_BIN_INDEX, LOG_BASENAME))
 
 
-def options(arguments: str) -> tuple[str, ...]:
-    """Those in what `mariadbd --print-defaults` prints."""
-    return tuple(word for word in arguments.split() if is_option(word))
+def find_options(arguments: str) -> tuple[str, ...]:
+    """The options of the binary log in what `mariadbd --print-defaults` prints."""
+    return tuple(argument for argument in arguments.split() if is_option(argument))
 
 
-def index(words: Iterable[str], names: Iterable[str]) -> str | None:
+def is_on(arguments: Iterable[str]) -> bool:
+    """Whether a server with these options has a binary log: only log_bin decides, and its last mention counts."""
+    mentions = [argument for argument in arguments if LOG_BIN.is_spelled_by(argument)]
+    return bool(mentions) and not LOG_BIN.is_switched_off_by(mentions[-1])
+
+
+def find_index(arguments: Iterable[str], names: Iterable[str]) -> str | None:
     """The file that lists the parts of the log, its path from the datadir; None = it has no name, and is not there.
 
-    `names`: what is in the datadir; without a name in the options the server makes one of the host's.
+    `names` are the files in the datadir.  If the options have no name, the server derives one from the host's name.
     """
-    values = {}
-    for word in words:
-        name, _, value = word.partition("=")
-        values[re.sub(r"^--(loose-|enable-)*", "", name.lower().replace("_", "-"))] = value
-    if path := values.get("log-bin-index") or values.get("log-bin"):
+    values: dict[Option, str] = {}
+    for argument in arguments:
+        value = argument.partition("=")[2]
+        values |= {option: value for option in (LOG_BIN, LOG_BIN_INDEX) if option.is_spelled_by(argument)}
+    if path := values.get(LOG_BIN_INDEX) or values.get(LOG_BIN):
         return re.sub(r"\.[^./]*$", "", path) + ".index"
     return next((name for name in sorted(names) if name.endswith("-bin.index")), None)
 
 
-def obstacle(before: tuple[str, ...], now: tuple[str, ...], *, there: bool, note: str) -> str:
-    """Why data of a server that was killed must not be recovered, and what to do; empty = they may.
+def why_not_recovered(before: tuple[str, ...], now: tuple[str, ...], *, is_there: bool, note: str) -> str:
+    """Why data of a killed server must not be recovered, and what to do; empty = they may be recovered.
 
-    `before`: its options, as noted when it was started.  `there`: whether the log's index is.
+    `before`: its options, as noted at its start.  `is_there`: whether the log's index exists.
     """
-    if not before or (there and before == now):
+    if not is_on(before) or (is_there and before == now):
         return ""
-    why = "whose files are gone" if before == now else f"which is now {told(now)}"
+    why = "whose files are gone" if before == now else f"which is now {format_options(now)}"
     return (
-        f"the server that was killed here had a binary log ({told(before)}), {why}: without it acknowledged commits "
-        f"would be rolled back; put it back, or remove {note} and lose them"
+        f"the server that was killed here had a binary log ({format_options(before)}), {why}: without it acknowledged "
+        f"commits would be rolled back; put it back, or remove {note} and lose them"
     )
 
 
-def told(words: tuple[str, ...]) -> str:
-    """For humans."""
-    return " ".join(words) or "off"
+def format_options(arguments: tuple[str, ...]) -> str:
+    """The options for messages."""
+    return " ".join(arguments) or "off"

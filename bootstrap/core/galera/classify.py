@@ -1,6 +1,6 @@
 """The class of a datadir from what is in it: names of files, the bytes of grastate.dat, the recovered position.
 
-Pure: looks at nothing itself.  The order in which these questions are asked is datadir's.
+Pure: reads no file itself.  `datadir` decides the order of these questions.
 """
 
 from contextlib import suppress
@@ -11,40 +11,40 @@ from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, 
 from bootstrap.errors import GraStateInvalidError
 
 SST_SIGNS = ("sst_in_progress", ".sst")
-"""What a joiner's scripts (wsrep_sst_rsync, wsrep_sst_mariabackup) leave when they are killed; not always."""
+"""The files that a joiner's scripts (wsrep_sst_rsync, wsrep_sst_mariabackup) leave when they are killed; not always."""
 
 
-def transfer_sign(names: frozenset[str], raw: bytes | None, *, fresh: bool) -> str:
-    """Return the sign of an interrupted state transfer, or nothing (R23).
+def find_transfer_sign(names: frozenset[str], raw: bytes | None, *, is_fresh: bool) -> str:
+    """Return the sign of an interrupted state transfer, or an empty text (R23).
 
-    A blank grastate.dat is the one sign that every interrupted transfer into an empty datadir leaves.  In a `fresh`
-    database, into which no join was ever executed, it is the file that Galera creates at its very start
-    (saved_state.cpp, `fopen(.., "a")`); the recovered position then decides.
+    A blank grastate.dat is the only sign that every interrupted transfer into an empty datadir leaves.  In a fresh
+    database, in which no join was ever executed, it is the file that Galera creates at its very start (saved_state.cpp,
+    `fopen(.., "a")`), and the recovered position decides.
     """
     marker = next((name for name in SST_SIGNS if name in names), None)
     if marker:
         return f"{marker} is left over from a state transfer"
-    if raw is not None and grastate.is_blank(raw) and not (fresh and {"ibdata1", "mysql"} <= names):
+    if raw is not None and grastate.is_blank(raw) and not (is_fresh and {"ibdata1", "mysql"} <= names):
         return "grastate.dat is empty, as an interrupted state transfer leaves it"
     return ""
 
 
-def without_database(names: frozenset[str], raw: bytes | None) -> Disk:
-    """Tell a datadir that never held a database from what is left of one."""
+def classify_without_database(names: frozenset[str], raw: bytes | None) -> Disk:
+    """Classify a datadir without a database: it never had one, or this is what is left of one."""
     if raw is not None and is_nil(raw):
         return Disk(DataClass.SST_INTERRUPTED, detail="grastate.dat has the nil uuid, and there is no database")
     remains = sorted(n for n in names if n.startswith(("ib_", "undo", "aria_log")))
     if raw is not None or remains:
-        what = "grastate.dat names a history" if raw is not None else f"there is {remains[0]}"
-        return Disk(DataClass.UNKNOWN, detail=f"{what}, and there is no database; restore it, or discard what is left")
+        sign = "grastate.dat names a history" if raw is not None else f"there is {remains[0]}"
+        return Disk(DataClass.UNKNOWN, detail=f"{sign}, and there is no database; restore it, or discard what is left")
     return Disk(DataClass.EMPTY, detail="no ibdata1 and no mysql/")
 
 
-def with_position(state: GraState, found: Position) -> Disk:
-    """Compare grastate.dat with the position that InnoDB recovers; where they differ, InnoDB is right (PXC-4845).
+def classify_with_position(state: GraState, found: Position) -> Disk:
+    """Compare grastate.dat with the position that InnoDB recovers; if they differ, InnoDB is right (PXC-4845).
 
-    A seqno may be that of a backup (R25); the nil uuid is also a DDL's, over good data (R24); the flag is a hint, and
-    only of a clean stop (R26).
+    The seqno may be that of a backup (R25).  A DDL, too, writes the nil uuid, over good data (R24).  The flag is a
+    hint, and only after a clean stop (R26).
     """
     if state.uuid == NIL_UUID:
         return Disk(DataClass.DDL_CRASH, found, detail="grastate.dat has the nil uuid, InnoDB has a position")
@@ -61,16 +61,16 @@ def with_position(state: GraState, found: Position) -> Disk:
             safe_to_bootstrap=state.safe_to_bootstrap,
             detail="grastate.dat and InnoDB agree",
         )
-    said = "no seqno" if state.seqno == UNKNOWN_SEQNO else f"seqno {state.seqno}"
-    return Disk(DataClass.CRASHED, found, detail=f"grastate.dat has {said}, InnoDB {found.seqno}")
+    seqno = "no seqno" if state.seqno == UNKNOWN_SEQNO else f"seqno {state.seqno}"
+    return Disk(DataClass.CRASHED, found, detail=f"grastate.dat has {seqno}, InnoDB {found.seqno}")
 
 
-def without_position(state: GraState | None, *, initialised: bool) -> Disk:
-    """A whole database in which InnoDB has no position: ours before its first cluster, or somebody's own (R10)."""
+def classify_without_position(state: GraState | None, *, initialised: bool) -> Disk:
+    """Classify a whole database in which InnoDB has no position: new and ours, or from elsewhere (R10)."""
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(
             DataClass.UNKNOWN,
-            detail=f"grastate.dat says {state.uuid}:{state.seqno}, InnoDB has no position; `galera-bootstrap adopt`",
+            detail=f"grastate.dat has {state.uuid}:{state.seqno}, InnoDB has no position; `galera-bootstrap adopt`",
         )
     if initialised:
         return Disk(DataClass.INITIALIZED, detail="created here, and no cluster has written to it")
@@ -78,7 +78,7 @@ def without_position(state: GraState | None, *, initialised: bool) -> Disk:
 
 
 def is_nil(raw: bytes) -> bool:
-    """Whether grastate.dat names no history; one that cannot be read may name one."""
+    """Whether grastate.dat names no history; an unreadable file may name one."""
     with suppress(GraStateInvalidError):
         return grastate.is_blank(raw) or grastate.parse(raw).uuid == NIL_UUID
     return False

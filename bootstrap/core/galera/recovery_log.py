@@ -1,31 +1,30 @@
 """The position that `mariadbd --wsrep-recover` writes into its log.
 
-Pure: the log's text in, a position out.  Starting the server and catching its log is `datadir`'s work.
+Pure: the log's text in, a position out.  `mariadb.recover` starts the server and reads its log.
 """
 
 import re
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
+from bootstrap.core.model.shapes import UUID
 from bootstrap.errors import RecoverFailedError
 
 _LINE = re.compile(r"WSREP[:\]]+ Recovered position:?[ \t]*(.*)")
 """`WSREP: Recovered position: ...` of MariaDB, `[WSREP] Recovered position: ...` of MySQL 8."""
 
-_POSITION = re.compile(
-    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):(-1|\d{1,19})(?:,[0-9,-]*)?\s*", re.ASCII | re.IGNORECASE
-)
+_POSITION = re.compile(rf"({UUID}):(-1|\d{{1,19}})(?:,[0-9,-]*)?\s*", re.ASCII | re.IGNORECASE)
 """uuid:seqno; with wsrep_gtid_mode a comma and GTIDs follow, which are not part of the position."""
 
 
-def recovered(log: str) -> Position | None:
-    """Return the position in the last such line; None when the server says that it knows of none.
+def parse_position(log: str) -> Position | None:
+    """Return the position in the last line that has one; None if the server logs that it has no position.
 
-    Raises RecoverFailedError when there is no such line, or the last one cannot be read: the position is unknown
-    then, which is not "none" and not 0 (a server without wsrep_on or a provider ends with status 0 and no line).
+    Raises RecoverFailedError if there is no such line, or if the last one cannot be read.  Then the position is
+    unknown, which is not "none" and not 0: a server without wsrep_on or a provider ends with status 0 and no line.
     """
     lines = _LINE.findall(log)
     if not lines:
-        raise RecoverFailedError(f"the server recovered no position: {complaint(log)}")
+        raise RecoverFailedError(f"the server recovered no position: {find_cause(log)}")
     match = _POSITION.fullmatch(lines[-1])
     if match is None:
         raise RecoverFailedError(f"the recovered position cannot be read: {lines[-1][:120]!a}")
@@ -46,20 +45,20 @@ _FOLLOWS = (
     "Unknown/unsupported storage engine",
     "registration as a ",
 )
-"""Complaints that only follow from another one."""
+"""Errors that are only consequences of another one."""
 
 _MAY_FOLLOW = (
     "init function returned error",
     "encryption plugin is not available",
     "Unable to create the shared innodb_temporary",
 )
-"""Complaints that mostly do: of a key that cannot be read, of a full disk; without another one they are the cause."""
+"""Errors that mostly are: of a key that cannot be read, of a full disk.  Without another error they are the cause."""
 
 
-def complaint(log: str) -> str:
+def find_cause(log: str) -> str:
     """Return the line of the log that most likely names the cause.
 
-    The last error that does not follow from another; where all do, the first of them.
+    It is the last error that is not a consequence; if all are consequences, it is the first of them.
     """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if "[ERROR]" in line or line.startswith("Could not open")]

@@ -122,3 +122,17 @@ class Disk:
     """The last Primary view of its server; None after a stop in order, which removes it, or if there was none."""
     join_attempted: bool = False
     """Only with a view: a join was begun since, and was abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHints:
+    """What the journal knows of a datadir that the files in it do not show; without a journal, all of it is false."""
+
+    joining: bool = False
+    """A join was permitted here, and the server was never seen Synced after it."""
+    same_boot: bool = False
+    """With `joining`: it is certain that the machine has not booted since that join was permitted."""
+    initialised: bool = False
+    """This toolkit has created the first database here, or was creating it."""
+    base: Position | None = None
+    """Where an override permitted a new history to begin here, as long as no server has shown that history."""

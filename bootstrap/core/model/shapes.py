@@ -17,6 +17,10 @@ MAX_TEXT = 1024
 """Characters of a text without a shape of its own."""
 
 
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""The regular expression of a UUID in lower case; the files of Galera are read with re.IGNORECASE."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """The numbers from `least` to `most`, both included."""
@@ -46,10 +50,10 @@ Ordinal = Annotated[int, Range(0, MAX_ORDINAL)]
 Seqno = Annotated[int, Range(-1, INT64_MAX)]
 """A write set's number; -1 = unknown (galera `WSREP_SEQNO_UNDEFINED`)."""
 
-Uuid = Annotated[str, Pattern(re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"))]
+Uuid = Annotated[str, Pattern(re.compile(UUID))]
 """A UUID as Galera prints it, in lower case."""
 
-UuidOrNone = Annotated[str, Pattern(re.compile(r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?"))]
+UuidOrNone = Annotated[str, Pattern(re.compile(rf"({UUID})?"))]
 """The same; empty = there is none."""
 
 Token = Annotated[str, Pattern(re.compile(r"[!-~]{0,80}"))]

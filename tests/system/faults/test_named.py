@@ -14,7 +14,7 @@ from subprocess import run
 import pymysql
 import pytest
 
-from bootstrap.core.galera.recovery_log import recovered as recovered_position
+from bootstrap.core.galera.recovery_log import parse_position
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab import faulty
@@ -309,7 +309,7 @@ def recovered_copies(lab: Lab, folder: Path) -> tuple[dict[str, int], str]:
             command = ("mariadbd", f"--defaults-file={pod.folders.config / 'my-galera.cnf'}", *more)
             options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
             done = run(as_pod((*command, *options)), capture_output=True, text=True, check=True, env=pod.env)
-            position = recovered_position(done.stderr)
+            position = parse_position(done.stderr)
             assert position is not None
             found.append(position.seqno)
             log = done.stderr if "in prepared state" in done.stderr else log

@@ -54,7 +54,7 @@ def images(cluster: Cluster) -> Images:
     except NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     here = str(cluster.lab.sql(0, "SELECT VERSION()")[0][0])
-    if not here.startswith(OLD) or server_version.series(newer.version(programs)) != (11, 8):
+    if not here.startswith(OLD) or server_version.parse_series(newer.version(programs)) != (11, 8):
         pytest.skip(f"NOT TESTED: this machine has {here} and not {OLD}, or the next Debian not {NEW}")
     return Images(Plain(), Plain(programs))
 
@@ -191,5 +191,5 @@ def test_the_other_debian_is_seen_by_its_own_processes_alone(tmp_path: Path) -> 
     except NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     before = Path("/etc/debian_version").read_text()
-    assert server_version.series(newer.version(programs))
+    assert server_version.parse_series(newer.version(programs))
     assert Path("/etc/debian_version").read_text() == before

@@ -17,8 +17,8 @@ from bootstrap.cli import COMMANDS
 from bootstrap.errors import BootstrapError
 from bootstrap.storage import lock
 from tests.paths import ROOT
+from tests.support.bootstrap.machine import PATIENCE_S, Machine, until
 from tests.support.bootstrap.records import A
-from tests.unit.bootstrap.starter.test_session import PATIENCE_S, Machine, until
 
 RACE_NUMBER = re.compile(r"\bR\d+\b")
 
@@ -161,6 +161,11 @@ def test_render_shows_what_would_be_written(machine: Machine) -> None:
     assert not cnf.exists()
     assert run(machine, "render", "--diff").returncode == 1
     cnf.write_text(shown)
+    assert run(machine, "render", "--diff").returncode == 0
+
+
+def test_a_file_that_was_written_from_the_same_values_does_not_differ(machine: Machine) -> None:
+    assert run(machine, "on-change").returncode == 0
     assert run(machine, "render", "--diff").returncode == 0
 
 

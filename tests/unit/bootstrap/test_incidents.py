@@ -13,7 +13,7 @@ import pytest
 
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.model.codec import decode, encode
-from bootstrap.core.model.disk import NIL_UUID, Disk
+from bootstrap.core.model.disk import NIL_UUID, Disk, JournalHints
 from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
@@ -77,9 +77,11 @@ def inspect_disk(row: Row, root: Path) -> Disk:
     return inspection.inspect(
         layout,
         Recover((str(make_server(row.get("recovers", ()), root)),)),
-        joining="joining" in row,
-        initialised=row.get("journal", {}).get("initialised", False),
-        same_boot=row.get("joining") == "this",
+        JournalHints(
+            joining="joining" in row,
+            initialised=row.get("journal", {}).get("initialised", False),
+            same_boot=row.get("joining") == "this",
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.datadir import inspection, prepare
 from bootstrap.errors import SettingInvalidError
@@ -112,7 +112,7 @@ def state(uuid: str, seqno: int, safe: int = 0) -> str:
 
 def found(layout: Layout, *, joining: bool = False, base: Position | None = None) -> Disk:
     recover = Recover((str(layout.data_root / "mariadbd"),))
-    return inspection.inspect(layout, recover, joining=joining, initialised=False, same_boot=True, base=base)
+    return inspection.inspect(layout, recover, JournalHints(joining=joining, same_boot=True, base=base))
 
 
 CRASHED = Disk(DataClass.CRASHED, POSITION)
@@ -151,7 +151,7 @@ def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grasta
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=grastate)
-    assert at_every_change(make, lambda layout: prepare.prepare_winner(layout, POSITION), look) > 3
+    assert at_every_change(make, lambda layout: prepare.prepare_bootstrap(layout, POSITION), look) > 3
 
 
 def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp_path: Path) -> None:

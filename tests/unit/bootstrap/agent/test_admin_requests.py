@@ -125,7 +125,7 @@ def test_an_accepted_override_leaves_a_fork_and_is_used_once(office: Office) -> 
     assert (memory.lineage, memory.override) == ((Fork(A, 5, 1),), None)
     assert starter.ask(TakePermission()).decision.action is None
     hello = office.client().ask(Hello())
-    assert hello.base == Position(A, 5)
+    assert hello.hints.base == Position(A, 5)
 
 
 def test_nothing_is_forced_where_the_rules_find_an_answer(office: Office) -> None:

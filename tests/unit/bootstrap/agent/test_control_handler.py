@@ -35,7 +35,7 @@ from bootstrap.control.status_messages import EXPLAIN_SCHEMA, STATUS_SCHEMA, Eve
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Rule
 from bootstrap.core.model.codec import Json, dump
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import DataClass, Disk, JournalHints, Position
 from bootstrap.core.model.facts import Phase, PodState, Unknown
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.messages import Prepare
@@ -150,12 +150,9 @@ def test_the_answer_to_a_hello_has_what_a_starter_needs_to_know(office: Office) 
     assert office.client().ask(Hello()) == HelloAnswer(
         ordinals=frozenset({0, 1, 2}),
         addresses={},
-        joining=False,
-        same_boot=False,
-        initialised=False,
+        hints=JournalHints(),
         disk=None,
         fingerprint="",
-        base=None,
     )
 
 

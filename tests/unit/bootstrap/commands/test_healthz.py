@@ -7,20 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.unit.bootstrap.starter.test_session import PATIENCE_S, Machine, until
+from tests.support.bootstrap.machine import PATIENCE_S, Machine, until
 from tests.unit.bootstrap.test_cli import run
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path, replicas=2)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("words", [(), ("--ready",), ("--live",)])

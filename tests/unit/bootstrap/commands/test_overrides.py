@@ -1,20 +1,10 @@
 """`force`, `adopt` and `discard` as a human types them, beside a real agent."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from tests.support.bootstrap.machine import PATIENCE_S, Machine, until
 from tests.support.bootstrap.records import A
-from tests.unit.bootstrap.starter.test_session import PATIENCE_S, Machine, until
 from tests.unit.bootstrap.test_cli import run
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path, replicas=2)
-    yield made
-    made.close()
 
 
 def test_force_without_options_shows_what_would_be_lost_and_what_to_type(machine: Machine) -> None:

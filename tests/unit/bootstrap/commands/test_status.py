@@ -2,23 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 
 from tests.paths import ROOT
+from tests.support.bootstrap.machine import Machine, until
 from tests.support.bootstrap.records import A
-from tests.unit.bootstrap.starter.test_session import Machine, until
 from tests.unit.bootstrap.test_cli import run
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path, replicas=2)
-    yield made
-    made.close()
 
 
 def check_schema(answer: dict[str, Any], name: str) -> None:

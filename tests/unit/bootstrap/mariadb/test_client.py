@@ -1,7 +1,7 @@
-"""What a server says of itself, as real ones have said it."""
+"""What a server reports of itself, as real servers have reported it."""
 
 from bootstrap.core.model.facts import Server
-from bootstrap.mariadb.client import _server
+from bootstrap.mariadb.client import _parse_server
 
 JOINER = {
     "wsrep_cluster_status": "non-Primary",
@@ -15,9 +15,9 @@ JOINER = {
 
 
 def status(**changed: str) -> Server:
-    told = _server({name: value for name, value in (JOINER | changed).items() if value})
-    assert isinstance(told, Server)
-    return told
+    server = _parse_server({name: value for name, value in (JOINER | changed).items() if value})
+    assert isinstance(server, Server)
+    return server
 
 
 def test_a_joiner_is_non_primary_for_as_long_as_its_transfer_takes() -> None:
@@ -35,7 +35,7 @@ def test_a_member_is_what_it_says() -> None:
     assert status(wsrep_cluster_status="Primary", wsrep_gcomm_uuid="").is_primary
 
 
-def test_what_is_not_told_is_no_server() -> None:
-    assert _server({"wsrep_cluster_status": "Primary"}) == (
-        "the server does not tell wsrep_local_state_comment: is wsrep_provider loaded?"
+def test_without_all_variables_there_is_no_server() -> None:
+    assert _parse_server({"wsrep_cluster_status": "Primary"}) == (
+        "the server does not report wsrep_local_state_comment: is wsrep_provider loaded?"
     )

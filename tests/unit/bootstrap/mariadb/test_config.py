@@ -41,7 +41,7 @@ TEXT_FIELDS = ("datadir", "socket", "cluster_name", "node_name", "node_address",
 
 def options(text: str) -> dict[str, str]:
     """What an option file says, read as the server does: no escapes and no comments behind values occur in ours."""
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     section = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("[") and line.endswith("]"):
@@ -50,9 +50,9 @@ def options(text: str) -> dict[str, str]:
             assert section in ("mysqld", "sst"), line
             key, _, value = map(str.strip, line.partition("="))
             name = key.replace("-", "_") if section == "mysqld" else f"sst: {key}"
-            assert name not in told, f"{key} stands there twice"
-            told[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-    return told
+            assert name not in values, f"{key} is there twice"
+            values[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+    return values
 
 
 PLAIN = options(render(CNF))
@@ -84,13 +84,13 @@ words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 def test_a_value_is_itself_or_is_refused(name: str, value: str) -> None:
     changed: dict[str, Any] = {name: value}
     try:
-        told = options(render(replace(CNF, **changed)))
+        values = options(render(replace(CNF, **changed)))
     except SettingInvalidError as exc:
         assume("\n" not in str(exc))
         assert FORBIDDEN & set(value) or not value.isprintable() or value != value.strip()
         return
     expected = {**PLAIN, **expectation(name, value)}
-    assert told == expected
+    assert values == expected
 
 
 def expectation(name: str, value: str) -> dict[str, str]:
@@ -146,33 +146,33 @@ addresses = st.ip_addresses().map(str)
 @examples(80)
 @given(st.lists(names | addresses, min_size=1, max_size=5))
 def test_the_list_holds_every_member_and_is_never_bare(members: list[str]) -> None:
-    told = options(render(replace(CNF, members=tuple(members))))["wsrep_cluster_address"]
+    values = options(render(replace(CNF, members=tuple(members))))["wsrep_cluster_address"]
     expected = [f"[{member}]" if ":" in member else member for member in members]
-    assert told.removeprefix("gcomm://").split(",") == expected
+    assert values.removeprefix("gcomm://").split(",") == expected
 
 
-def test_on_a_certain_address_all_ports_are_bound_to_it() -> None:
-    told = options(render(replace(CNF, bind_address="127.0.0.7")))
-    assert told["bind_address"] == "127.0.0.7"
-    assert told["wsrep_provider_options"].split(";") == [
+def test_with_one_bind_address_all_ports_are_bound_to_it() -> None:
+    values = options(render(replace(CNF, bind_address="127.0.0.7")))
+    assert values["bind_address"] == "127.0.0.7"
+    assert values["wsrep_provider_options"].split(";") == [
         "gcache.size=1G", "gmcast.listen_addr=tcp://127.0.0.7:4567", "ist.recv_addr=127.0.0.7:4568",
     ]  # fmt: skip
-    assert told["sst: sockopt"] == ",bind=127.0.0.7"
+    assert values["sst: sockopt"] == ",bind=127.0.0.7"
 
 
 TLS = Tls("/etc/galera-tls/tls.crt", "/etc/galera-tls/tls.key", "/etc/galera-tls/ca.crt")
 
 
 def test_with_tls_everything_that_leaves_the_pod_is_encrypted() -> None:
-    told = options(render(replace(CNF, tls=TLS, sst_method="mariabackup", sst_auth="galera_sst:secret")))
-    assert {told[f"ssl_{name}"] for name in ("cert", "key", "ca")} == {TLS.certificate, TLS.key, TLS.ca}
-    assert told["wsrep_provider_options"].split(";") == [
+    values = options(render(replace(CNF, tls=TLS, sst_method="mariabackup", sst_auth="galera_sst:secret")))
+    assert {values[f"ssl_{name}"] for name in ("cert", "key", "ca")} == {TLS.certificate, TLS.key, TLS.ca}
+    assert values["wsrep_provider_options"].split(";") == [
         "gcache.size=1G", "socket.ssl=yes", "socket.ssl_cert=/etc/galera-tls/tls.crt",
         "socket.ssl_key=/etc/galera-tls/tls.key", "socket.ssl_ca=/etc/galera-tls/ca.crt",
     ]  # fmt: skip
-    assert told["sst: ssl-mode"] == "VERIFY_CA"
-    assert told["sst: sst-log-archive"] == "0"
-    assert told["wsrep_sst_auth"] == "galera_sst:secret"
+    assert values["sst: ssl-mode"] == "VERIFY_CA"
+    assert values["sst: sst-log-archive"] == "0"
+    assert values["wsrep_sst_auth"] == "galera_sst:secret"
 
 
 def test_without_tls_no_word_of_it() -> None:
@@ -181,24 +181,24 @@ def test_without_tls_no_word_of_it() -> None:
 
 
 def test_ipv6_addresses_stand_in_brackets_where_a_port_follows() -> None:
-    told = options(render(replace(CNF, bind_address="fd00::7", node_address="fd00::7", members=("fd00::7",))))
-    assert told["bind_address"] == "fd00::7"
-    assert told["wsrep_node_address"] == "[fd00::7]:4567"
-    assert told["wsrep_cluster_address"] == "gcomm://[fd00::7]"
-    assert "gmcast.listen_addr=tcp://[fd00::7]:4567" in told["wsrep_provider_options"]
+    values = options(render(replace(CNF, bind_address="fd00::7", node_address="fd00::7", members=("fd00::7",))))
+    assert values["bind_address"] == "fd00::7"
+    assert values["wsrep_node_address"] == "[fd00::7]:4567"
+    assert values["wsrep_cluster_address"] == "gcomm://[fd00::7]"
+    assert "gmcast.listen_addr=tcp://[fd00::7]:4567" in values["wsrep_provider_options"]
 
 
 def test_on_all_addresses_of_both_families_the_group_listens_on_both() -> None:
     """Galera's own default is 0.0.0.0."""
-    told = options(render(replace(CNF, bind_address="::", node_address="fd00::7")))
-    assert told["bind_address"] == "::"
-    assert "gmcast.listen_addr=tcp://[::]:4567" in told["wsrep_provider_options"]
-    assert "ist.recv_addr" not in told["wsrep_provider_options"]
+    values = options(render(replace(CNF, bind_address="::", node_address="fd00::7")))
+    assert values["bind_address"] == "::"
+    assert "gmcast.listen_addr=tcp://[::]:4567" in values["wsrep_provider_options"]
+    assert "ist.recv_addr" not in values["wsrep_provider_options"]
 
 
 def test_without_an_address_the_server_finds_its_own() -> None:
-    told = options(render(replace(CNF, node_address="")))
-    assert not {"wsrep_node_address", "wsrep_sst_receive_address"} & told.keys()
+    values = options(render(replace(CNF, node_address="")))
+    assert not {"wsrep_node_address", "wsrep_sst_receive_address"} & values.keys()
 
 
 def test_the_users_folder_is_read_before_ours_so_that_ours_wins() -> None:
@@ -263,7 +263,7 @@ def test_on_a_full_disk_the_old_file_stays_whole(tiny: Path) -> None:
     assert [p.name for p in tiny.iterdir()] == ["my-galera.cnf"]
 
 
-def test_a_folder_in_its_place_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_in_its_place_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "my-galera.cnf").mkdir()
     with pytest.raises(ConfigNotWrittenError, match="make its folder writable"):
         write(tmp_path / "my-galera.cnf", "x")
@@ -272,7 +272,7 @@ def test_a_folder_in_its_place_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_file_that_these_values_made_is_not_rendered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "my-galera.cnf"
     assert config.update(path, CNF)
-    assert path.read_text().startswith(render(CNF))
+    assert re.fullmatch(re.escape(render(CNF)) + "# galera-bootstrap fingerprint [0-9a-f]{64}\n", path.read_text())
     assert options(path.read_text()) == PLAIN
     monkeypatch.setattr(config, "render", None)
     assert not config.update(path, CNF)
@@ -284,7 +284,7 @@ def test_a_file_that_these_values_made_is_not_rendered_again(tmp_path: Path, mon
         lambda text: text.replace("4567", "4568", 1),
         lambda text: text + "wsrep_on = OFF\n",
         lambda text: text[: len(text) // 2],
-        lambda text: text.rpartition("# ")[0],
+        config.without_fingerprint,
         lambda _: "",
     ],
 )
@@ -296,6 +296,13 @@ def test_a_file_that_was_changed_by_hand_or_torn_is_written_again(tmp_path: Path
     assert path.read_text() != whole
     assert config.update(path, CNF)
     assert path.read_text() == whole
+
+
+def test_without_its_fingerprint_a_file_is_as_it_was_rendered(tmp_path: Path) -> None:
+    path = tmp_path / "my-galera.cnf"
+    config.update(path, CNF)
+    assert config.without_fingerprint(path.read_text()) == render(CNF)
+    assert config.without_fingerprint(path.read_text() + "by_hand = 1\n") == render(CNF) + "by_hand = 1\n"
 
 
 def test_other_values_make_another_file(tmp_path: Path) -> None:

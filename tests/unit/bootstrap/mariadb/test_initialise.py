@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.disk import DataClass, JournalHints
 from bootstrap.datadir import inspection
 from bootstrap.errors import InitialisationFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb import accounts, initialise
@@ -42,7 +42,7 @@ def volume() -> Layout:
 
 
 def inspect(layout: Layout) -> DataClass:
-    return inspection.inspect(layout, Recover(("/nonexistent",)), joining=False, initialised=False).data_class
+    return inspection.inspect(layout, Recover(("/nonexistent",)), JournalHints()).data_class
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_the_agent_may_read_no_data(server: Node) -> None:
 @pytest.mark.parametrize(
     ("user", "host"),
     [("root", True), ("galera_agent", True), ("", False), ("root", False)],
-    ids=["root over the network", "the agent over the network", "nobody", "root without a password"],
+    ids=["root over the network", "the agent over the network", "no account", "root without a password"],
 )
 def test_a_login_that_was_not_asked_for_is_refused(server: Node, user: str, host: bool) -> None:
     password = {"root": servers.ROOT_PASSWORD, "galera_agent": HARD[1]}.get(user, "") if host else ""
@@ -119,9 +119,9 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
     create(volume)
     node = Node(volume.data_root, servers.address(2))
     assert (
-        inspection.inspect(volume, node.recover(), joining=False, initialised=True).data_class == DataClass.INITIALIZED
+        inspection.inspect(volume, node.recover(), JournalHints(initialised=True)).data_class == DataClass.INITIALIZED
     )
-    disk = inspection.inspect(volume, node.recover(), joining=False, initialised=False)
+    disk = inspection.inspect(volume, node.recover(), JournalHints())
     assert disk.data_class == DataClass.UNKNOWN
     assert "never in a cluster; `galera-bootstrap adopt`" in disk.detail
 
@@ -129,7 +129,7 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
 @pytest.mark.galera
 @pytest.mark.parametrize("password", HARD)
 def test_a_password_is_stored_as_the_server_itself_would(server: Node, password: str) -> None:
-    stored = accounts.sql(Accounts(password, "agent")).partition("ALTER USER")[2].split("'")[5]
+    stored = accounts.build_sql(Accounts(password, "agent")).partition("ALTER USER")[2].split("'")[5]
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT PASSWORD(%s)", (password.encode(),))
         assert cursor.fetchone() == (stored,)
@@ -139,7 +139,7 @@ def test_a_password_is_stored_as_the_server_itself_would(server: Node, password:
 def test_no_password_is_in_the_statements_and_each_statement_is_one_line(password: str) -> None:
     secret = f"topsecret{password}"
     made = Accounts(secret, secret, user="app", password=secret, database="app", sst_password=secret)
-    lines = accounts.sql(made).splitlines()
+    lines = accounts.build_sql(made).splitlines()
     assert len(lines) == 14
     assert all(line.endswith(";") and "topsecret" not in line for line in lines)
 
@@ -183,7 +183,7 @@ def test_a_missing_program_is_named(volume: Layout) -> None:
         initialise.create(volume, ACCOUNTS, install_db=("no-such-program",))
 
 
-def test_a_failing_program_is_told_in_one_line_and_leaves_the_datadir_empty(volume: Layout) -> None:
+def test_a_failing_program_is_an_error_of_one_line_and_leaves_the_datadir_empty(volume: Layout) -> None:
     with pytest.raises(InitialisationFailedError, match=r"^mariadb-install-db ended with status 1: [^\n]+$"):
         initialise.create(volume, ACCOUNTS, install_db=("mariadb-install-db", "--no-such"), user=servers.login())
     assert inspect(volume) == DataClass.EMPTY
@@ -233,7 +233,7 @@ def test_a_kill_at_any_time_leaves_the_datadir_empty_or_whole(volume: Layout, de
         wait_until_idle(volume)
         create(volume)
     node = Node(volume.data_root, servers.address(3))
-    disk = inspection.inspect(volume, node.recover(), joining=False, initialised=True)
+    disk = inspection.inspect(volume, node.recover(), JournalHints(initialised=True))
     assert disk.data_class == DataClass.INITIALIZED
 
 
@@ -278,6 +278,6 @@ def test_it_works_as_root(volume: Layout) -> None:
 
 
 @ROOT_ONLY
-def test_a_volume_that_may_not_be_written_is_told_with_the_cure(volume: Layout) -> None:
+def test_a_volume_that_may_not_be_written_is_an_error_with_the_cure(volume: Layout) -> None:
     os.chown(volume.data_root, 0, 0)
     assert "must be writable for uid 12345" in create_as(12345, volume).stderr

@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare
 from bootstrap.mariadb import initialise
 from bootstrap.mariadb.accounts import Accounts
@@ -42,7 +42,7 @@ def node(old: Path) -> Iterator[Node]:
 
 
 def inspect(node: Node, base: Position | None = None) -> Disk:
-    return inspection.inspect(node.layout, node.recover(), joining=False, initialised=False, base=base)
+    return inspection.inspect(node.layout, node.recover(), JournalHints(base=base))
 
 
 def position_of(node: Node) -> Position:
@@ -62,10 +62,10 @@ def test_the_data_stay_and_the_history_is_a_new_one_also_after_a_crash(node: Nod
     assert new not in (base.uuid, NIL_UUID)
     assert node.sql("SELECT id, what FROM app.t") == [(1, "old")]
     node.sql("INSERT INTO app.t VALUES (2, 'new')")
-    told = int(node.status("wsrep_last_committed"))
+    committed = int(node.status("wsrep_last_committed"))
     node.kill()
     assert inspect(node, base).data_class == DataClass.CRASHED
-    assert inspect(node, base).position == Position(new, told)
+    assert inspect(node, base).position == Position(new, committed)
 
 
 def test_a_start_that_is_killed_anywhere_leaves_the_old_history_or_the_new_one(node: Node) -> None:
@@ -148,7 +148,7 @@ def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
     data = plain(servers.workspace())
     with servers.node(servers.workspace(), 2, data=data) as node:
         assert inspect(node).detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
-        assert inspection.unfit(node.layout) == ""
+        assert inspection.why_unfit(node.layout) == ""
         adopt(node)
         adopt(node)  # again, as after a kill
         prepare.prepare_fork(node.layout)
@@ -166,11 +166,11 @@ def test_half_a_database_is_not_adopted(tmp_path: Path, gone: str) -> None:
     layout = Layout(tmp_path)
     for name in {"ibdata1", "mysql"} - {gone}:
         (layout.data / name).mkdir(parents=True)
-    assert inspection.unfit(layout) == f"{gone} is missing"
+    assert inspection.why_unfit(layout) == f"{gone} is missing"
 
 
 def test_a_torn_transfer_is_not_adopted(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for name in ("ibdata1", "mysql", "sst_in_progress"):
         (layout.data / name).mkdir(parents=True)
-    assert "state transfer" in inspection.unfit(layout)
+    assert "state transfer" in inspection.why_unfit(layout)

@@ -82,7 +82,7 @@ def test_files_of_tls_that_are_missing_end_it_with_one_line(tmp_path: Path) -> N
 
 
 @pytest.mark.knot
-def test_members_as_addresses_leave_out_who_has_none_yet(tmp_path: Path) -> None:
+def test_members_as_addresses_leave_out_pods_without_one(tmp_path: Path) -> None:
     with Knot(tmp_path / "knot") as knot:
         knot.publish(pods("galera", {"galera-0": "127.0.1.1", "galera-1": "127.0.1.2"}, namespace="test"))
         of = settings(tmp_path, knot.nameserver, address_type="IP")
@@ -98,9 +98,9 @@ def test_this_pods_address_needs_no_name_server(tmp_path: Path) -> None:
 
 def test_addresses_that_the_agent_has_just_looked_up_need_no_name_server(tmp_path: Path) -> None:
     of = settings(tmp_path, address_type="IP", pod_ip="127.0.1.9")
-    told = {"galera-0": "127.0.1.8", "galera-1": "127.0.1.7", "galera-5": "127.0.1.6"}
-    pod_config.write(of, "cluster", Directory.open(of), {0, 1, 2}, told)
-    # This pod knows its own, and nobody else than the members is in the list.
+    addresses = {"galera-0": "127.0.1.8", "galera-1": "127.0.1.7", "galera-5": "127.0.1.6"}
+    pod_config.write(of, "cluster", Directory.open(of), {0, 1, 2}, addresses)
+    # This pod knows its own address, and only the members are in the list.
     assert listed(of) == ["127.0.1.8", "127.0.1.9"]
 
 

@@ -1,4 +1,4 @@
-"""The files of TLS: what a server could not use is told in one line, and what is new comes into it once."""
+"""The files of TLS: what a server could not use is an error of one line, and new files are loaded once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +33,8 @@ def fill(folder: Path, authority: Authority, name: str) -> None:
 
 
 def test_whole_files_are_named(folder: Path) -> None:
-    assert tls.files(folder) == tls.Tls(f"{folder}/tls.crt", f"{folder}/tls.key", f"{folder}/ca.crt")
-    assert ("socket.ssl_key", f"{folder}/tls.key") in tls.files(folder).provider_options
+    assert tls.read_files(folder) == tls.Tls(f"{folder}/tls.crt", f"{folder}/tls.key", f"{folder}/ca.crt")
+    assert ("socket.ssl_key", f"{folder}/tls.key") in tls.read_files(folder).provider_options
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_whole_files_are_named(folder: Path) -> None:
 def test_what_a_server_could_not_use_is_one_line(folder: Path, change: Break, complaint: str) -> None:
     change(folder)
 
-    with pytest.raises(SettingInvalidError, match=complaint) as told:
-        tls.files(folder)
-    assert "\n" not in str(told.value)
+    with pytest.raises(SettingInvalidError, match=complaint) as refused:
+        tls.read_files(folder)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_key_of_another_certificate_is_refused(folder: Path, authority: Authority) -> None:
     (folder / "tls.key").write_bytes(authority.key("two").read_bytes())
 
     with pytest.raises(SettingInvalidError, match="do not fit together"):
-        tls.files(folder)
+        tls.read_files(folder)
 
 
 class Course:
@@ -67,13 +67,13 @@ class Course:
 
     def __init__(self, folder: Path, *steps: Callable[[], object]) -> None:
         self.folder, self._steps = folder, list(steps)
-        self.said: list[str] = []
+        self.logged: list[str] = []
         self.loads = 0
         self.answer = ""
 
     def run(self) -> None:
         with pytest.raises(StopIteration):
-            tls.keep_loaded(self.folder, self._reload, self.said.append, self._rest)
+            tls.keep_loaded(self.folder, self._reload, self.logged.append, self._rest)
 
     def _reload(self) -> str:
         self.loads += not self.answer
@@ -94,11 +94,11 @@ def test_new_files_are_loaded_once(folder: Path, authority: Authority) -> None:
     course = Course(folder, nothing, lambda: fill(folder, authority, "two"), nothing, nothing)
     course.run()
 
-    assert course.loads == 2, "once because nobody knows what the server has, once because they are new"
-    assert course.said == [f"the server has loaded the new certificates in {folder}"]
+    assert course.loads == 2, "once because it is unknown what the server has, once because they are new"
+    assert course.logged == [f"the server has loaded the new certificates in {folder}"]
 
 
-def test_files_that_do_not_fit_are_not_loaded_and_told_once(folder: Path, authority: Authority) -> None:
+def test_files_that_do_not_fit_are_not_loaded_and_logged_once(folder: Path, authority: Authority) -> None:
     course = Course(
         folder,
         lambda: (folder / "tls.crt").write_bytes(authority.certificate("two").read_bytes()),
@@ -109,17 +109,17 @@ def test_files_that_do_not_fit_are_not_loaded_and_told_once(folder: Path, author
     course.run()
 
     assert course.loads == 2
-    assert len(course.said) == 2
-    assert "not loaded" in course.said[0]
-    assert course.said[1] == f"the server has loaded the new certificates in {folder}"
+    assert len(course.logged) == 2
+    assert "not loaded" in course.logged[0]
+    assert course.logged[1] == f"the server has loaded the new certificates in {folder}"
 
 
-def test_files_that_are_gone_are_told_and_the_server_keeps_its_own(folder: Path) -> None:
+def test_files_that_are_gone_are_logged_and_the_server_keeps_its_own(folder: Path) -> None:
     course = Course(folder, (folder / "ca.crt").unlink, nothing)
     course.run()
 
     assert course.loads == 1
-    assert course.said == [f"the new certificates are not loaded: {folder}/ca.crt: No such file or directory"]
+    assert course.logged == [f"the new certificates are not loaded: {folder}/ca.crt: No such file or directory"]
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for_in_silence(folder: Path) -> None:
@@ -129,14 +129,14 @@ def test_a_server_that_is_not_there_yet_is_waited_for_in_silence(folder: Path) -
     course.run()
 
     assert course.loads == 1
-    assert course.said == []
+    assert course.logged == []
 
 
-def test_a_server_that_refuses_is_told_once_and_asked_again(folder: Path) -> None:
+def test_a_server_that_refuses_is_logged_once_and_asked_again(folder: Path) -> None:
     course = Course(folder)
     course._steps += [nothing, nothing, lambda: setattr(course, "answer", "")]
     course.answer = "Access denied"
     course.run()
 
     assert course.loads == 1
-    assert course.said == [f"the server does not load the certificates in {folder}: Access denied"]
+    assert course.logged == [f"the server does not load the certificates in {folder}: Access denied"]

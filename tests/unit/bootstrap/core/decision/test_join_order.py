@@ -1,14 +1,9 @@
-"""How several joiners keep out of each other's way."""
-
-import time
+"""How several joiners avoid each other."""
 
 import pytest
 
-from bootstrap.control.starter_messages import AgentDecision, AwaitAnswer, DecisionKind, Order
-from bootstrap.core.decision.join_order import donors, option, turn
+from bootstrap.core.decision.join_order import donors, turn
 from bootstrap.core.model.facts import Phase
-from bootstrap.core.model.lifecycle import Action
-from bootstrap.starter import session
 from tests.support.bootstrap.records import blank, busy, frozen, running, seen_by
 
 
@@ -35,43 +30,3 @@ def test_where_nobody_else_joins_every_member_is_as_good_as_any() -> None:
     assert donors(seen_by(frozen(2), 1, running(0))) == ()
     assert donors(seen_by(frozen(1), running(0), frozen(2))) == ()
     assert donors(seen_by(frozen(2), running(1, status="non-Primary"), running(0))) == ()
-
-
-def test_other_members_will_do_where_none_of_them_can() -> None:
-    assert option(("mysql-0", "mysql-3"), "--datadir=/var/lib/galera/data") == "--wsrep-sst-donor=mysql-0,mysql-3,"
-    assert option((), "") == ""
-
-
-@pytest.mark.parametrize("spelling", ["--wsrep_sst_donor=backup", "--wsrep-sst-donor=x,", "--loose-wsrep_sst-donor=x"])
-def test_the_users_own_donor_is_left_alone(spelling: str) -> None:
-    assert option(("mysql-0",), f"--port=3306 {spelling} --socket=/run/x") == ""
-
-
-def test_what_only_looks_like_a_donor_is_none() -> None:
-    assert option(("mysql-0",), "--wsrep_sst_donor_rejects_queries=ON") != ""
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
-
-
-@pytest.mark.parametrize(
-    ("action", "turn", "seconds"),
-    [
-        (Action.JOIN, 0, 0),
-        (Action.JOIN, 2, 2 * session.JOIN_APART_S),
-        (Action.JOIN, 700, session.TURNS * session.JOIN_APART_S),
-        (Action.BOOTSTRAP, 2, 0),
-    ],
-)
-def test_a_joiner_waits_for_its_turn_and_no_pod_waits_forever(
-    action: Action, turn: int, seconds: float, slept: list[float]
-) -> None:
-    decision = AgentDecision(
-        DecisionKind(action), action, "rule", "why", first=False, forced=False, adopt=False, term=0
-    )
-    session.let_go_first(AwaitAnswer(decision, Order.NONE, turn))
-    assert sum(slept) == seconds

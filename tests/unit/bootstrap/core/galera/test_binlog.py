@@ -11,24 +11,12 @@ mariadbd would have been started with the following arguments:
 
 
 def test_the_options_are_found_among_all_others() -> None:
-    assert binlog.options(PRINTED) == ("--log_bin=/logs/binlog", "--loose-LOG-BIN-INDEX=/logs/list.index")
-    assert binlog.options("") == ()
-
-
-@pytest.mark.parametrize("word", ["--log-bin", "--skip-log-bin", "--log_basename=x", "--loose-skip-log_bin_index=x"])
-def test_an_option_of_the_binary_log(word: str) -> None:
-    assert binlog.is_option(word)
+    assert binlog.find_options(PRINTED) == ("--log_bin=/logs/binlog", "--loose-LOG-BIN-INDEX=/logs/list.index")
+    assert binlog.find_options("") == ()
 
 
 @pytest.mark.parametrize(
-    "word", ["--log-error", "--log-bin-compress", "--log-slave-updates", "log-bin", "--datadir=/log-bin"]
-)
-def test_other_options(word: str) -> None:
-    assert not binlog.is_option(word)
-
-
-@pytest.mark.parametrize(
-    ("words", "path"),
+    ("arguments", "path"),
     [
         (("--log-bin=binlog",), "binlog.index"),
         (("--log_bin=/logs/binlog.000",), "/logs/binlog.index"),
@@ -36,24 +24,52 @@ def test_other_options(word: str) -> None:
         (("--log-bin=binlog", "--log-bin-index=/other/list.index"), "/other/list.index"),
         (("--log-bin",), "mysql-0-bin.index"),
         (("--log-basename=x", "--log-bin"), "mysql-0-bin.index"),
+        (("--maximum-log-bin=x",), "x.index"),
+        (("--log-bin=binlog", "--autoset-Log_Bin_Ind=/other/list"), "/other/list.index"),
+        (("--log-bin-compress-min-len=300", "--log-bin=binlog"), "binlog.index"),
+        (("--skip-log-bin", "--log-bin=binlog"), "binlog.index"),
     ],
 )
-def test_where_its_index_is(words: tuple[str, ...], path: str) -> None:
-    assert binlog.index(words, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
+def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
+    assert binlog.find_index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "on"),
+    [
+        ((), False),
+        (("--log-bin",), True),
+        (("--log-bin=0",), True),
+        (("--skip-log-bin",), False),
+        (("--loose-disable-log_bin",), False),
+        (("--skip-log-bin", "--log-bin=x"), True),
+        (("--log-bin=x", "--skip-log-bin"), False),
+        (("--log-bin=x", "--skip-log-bin-index"), True),
+        (("--log-basename=x",), False),
+        (("--log-bin-index=x",), False),
+        (("--loose-skip-enable-log-bin",), True),
+        (("--skip-loose-log-bin",), True),
+    ],
+)
+def test_only_the_last_log_bin_switches_it_on_or_off(arguments: tuple[str, ...], *, on: bool) -> None:
+    """As `SELECT @@log_bin` of mariadbd 10.11 shows it."""
+    assert binlog.is_on(arguments) == on
 
 
 def test_an_index_without_a_name_that_is_not_there() -> None:
-    assert binlog.index(("--log-bin",), ("ibdata1",)) is None
+    assert binlog.find_index(("--log-bin",), ("ibdata1",)) is None
 
 
 ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "there", "why"),
+    ("before", "now", "is_there", "why"),
     [
         ((), (), False, ""),
         ((), ON, False, ""),
+        (("--skip-log-bin",), ("--skip-log-bin",), False, ""),
+        (("--log-basename=x",), (), False, ""),
         (ON, ON, True, ""),
         (ON, ON, False, "whose files are gone: without it acknowledged commits would be rolled back; put it back, or"),
         (ON, (), True, "(--log-bin=binlog), which is now off"),
@@ -61,8 +77,8 @@ ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
     ],
 )
 def test_killed_data_are_recovered_with_the_log_that_they_had(
-    before: tuple[str, ...], now: tuple[str, ...], there: bool, why: str
+    before: tuple[str, ...], now: tuple[str, ...], is_there: bool, why: str
 ) -> None:
-    told = binlog.obstacle(before, now, there=there, note="/volume/meta/server-binlog")
-    assert (why in told) if why else not told
-    assert told.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)
+    obstacle = binlog.why_not_recovered(before, now, is_there=is_there, note="/volume/meta/server-binlog")
+    assert (why in obstacle) if why else not obstacle
+    assert obstacle.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)

@@ -1,4 +1,4 @@
-"""grastate.dat: what Galera writes is read, anything else is refused with every complaint."""
+"""grastate.dat: what Galera writes is read, anything else is refused with all faults."""
 
 import contextlib
 
@@ -73,13 +73,13 @@ def test_a_file_torn_at_any_length_is_refused(length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "fault"),
     [
         pytest.param(("version: 2.1", "version: 3.0"), "version is '3.0'", id="another major version"),
         pytest.param(("seqno:   10", "seqno:   -2"), "seqno is '-2'", id="a seqno below -1"),
         pytest.param(("seqno:   10", "seqno:   9223372036854775808"), "above 64 bits", id="a seqno above 64 bits"),
         pytest.param(("seqno:   10", "seqno:   \u0661\u0660"), "seqno is", id="digits that are not ASCII"),
-        pytest.param(("seqno:   10", "seqno:   10\nseqno:   11"), "seqno stands twice", id="a field twice"),
+        pytest.param(("seqno:   10", "seqno:   10\nseqno:   11"), "seqno is there twice", id="a field twice"),
         pytest.param((UUID, UUID[:-1]), "uuid is", id="a short uuid"),
         pytest.param((UUID, NIL_UUID), "the nil uuid with seqno 10", id="the nil uuid with a seqno"),
         pytest.param(("strap: 0", "strap: 2"), "safe_to_bootstrap is '2'", id="a flag that is neither 0 nor 1"),
@@ -87,12 +87,12 @@ def test_a_file_torn_at_any_length_is_refused(length: int) -> None:
         pytest.param(("# GALERA", "GALERA"), "unexpected line", id="a line that is no field"),
     ],
 )
-def test_the_complaint_names_what_is_wrong(change: tuple[str, str], complaint: str) -> None:
-    with pytest.raises(GraStateInvalidError, match=complaint):
+def test_the_fault_is_named(change: tuple[str, str], fault: str) -> None:
+    with pytest.raises(GraStateInvalidError, match=fault):
         grastate.parse(grastate.render(CLEAN).decode().replace(*change).encode())
 
 
-def test_all_complaints_are_in_one_line() -> None:
+def test_all_faults_are_in_one_line() -> None:
     with pytest.raises(GraStateInvalidError) as error:
         grastate.parse(b"uuid: x\nseqno: y\n")
     text = str(error.value)

@@ -42,16 +42,16 @@ def test_arbitrary_bytes_raise_nothing_but_the_parser_s_own_error(raw: bytes) ->
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "fault"),
     [
         pytest.param((b"my_uuid: c959", b"my_uuid: d959"), "not a member", id="this node is not in the view"),
-        pytest.param((b"view_id: 3", b"view_id: 2"), "view_id stands 0 times", id="a view that is not Primary"),
+        pytest.param((b"view_id: 3", b"view_id: 2"), "view_id is there 0 times", id="a view that is not Primary"),
         pytest.param((b"-8c35-cf4f1f0fbd2c", b""), "unexpected line", id="a torn member"),
-        pytest.param((b"bootstrap: 0", b"bootstrap: 0\nbootstrap: 1"), "bootstrap stands 2 times", id="two answers"),
+        pytest.param((b"bootstrap: 0", b"bootstrap: 0\nbootstrap: 1"), "bootstrap is there 2 times", id="two answers"),
         pytest.param((b"ca8dbb11-e6e3-11f1-8c35-cf4f1f0fbd2c", FIRST), "twice", id="a member twice"),
-        pytest.param((VIEW, b""), "my_uuid stands 0 times", id="an empty file"),
+        pytest.param((VIEW, b""), "my_uuid is there 0 times", id="an empty file"),
     ],
 )  # fmt: skip
-def test_the_complaint_names_what_is_wrong(change: tuple[bytes, bytes], complaint: str) -> None:
-    with pytest.raises(GvwStateInvalidError, match=complaint):
+def test_the_fault_is_named(change: tuple[bytes, bytes], fault: str) -> None:
+    with pytest.raises(GvwStateInvalidError, match=fault):
         gvwstate.parse(VIEW.replace(*change))

@@ -34,11 +34,11 @@ PREFIX = "2026-11-23  2:17:58 0 [Note] WSREP: Recovered position: "
     ],
 )
 def test_the_position_is_read(log: str, expected: Position | None) -> None:
-    assert recovery_log.recovered(log) == expected
+    assert recovery_log.parse_position(log) == expected
 
 
 @pytest.mark.parametrize(
-    ("log", "complaint"),
+    ("log", "fault"),
     [
         pytest.param("", "it wrote no log", id="an empty log"),
         pytest.param("x [Note] WSREP: disabled, skipping position recovery\nlast\n", "skipping", id="wsrep is off"),
@@ -49,16 +49,16 @@ def test_the_position_is_read(log: str, expected: Position | None) -> None:
         pytest.param(f"{PREFIX}{NIL_UUID}:5\n", "only half known", id="a seqno without a uuid"),
     ],
 )  # fmt: skip
-def test_unknown_is_an_error_and_never_none(log: str, complaint: str) -> None:
-    with pytest.raises(RecoverFailedError, match=complaint):
-        recovery_log.recovered(log)
+def test_unknown_is_an_error_and_never_none(log: str, fault: str) -> None:
+    with pytest.raises(RecoverFailedError, match=fault):
+        recovery_log.parse_position(log)
 
 
 @given(st.text())
 def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> None:
     with contextlib.suppress(RecoverFailedError):
-        recovery_log.recovered(log)
-        recovery_log.recovered(PREFIX + log)
+        recovery_log.parse_position(log)
+        recovery_log.parse_position(PREFIX + log)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> N
         pytest.param("no-defaults", "Could not open required defaults file: /etc/mysql/no.cnf", id="no configuration"),
     ],
 )
-def test_the_complaint_is_the_cause_and_not_what_followed(file: str, cause: str) -> None:
-    complaint = recovery_log.complaint((DATA / f"recover-{file}.log").read_text())
-    assert cause in complaint
-    assert "\n" not in complaint
+def test_the_cause_is_found_and_not_its_consequences(file: str, cause: str) -> None:
+    fault = recovery_log.find_cause((DATA / f"recover-{file}.log").read_text())
+    assert cause in fault
+    assert "\n" not in fault

@@ -24,7 +24,7 @@ from bootstrap.mariadb.recover import Recover
     ],
 )
 def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: server_version.Series | None) -> None:
-    assert server_version.series(text) == found
+    assert server_version.parse_series(text) == found
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,15 @@ def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: 
         ((10, 11), (10, 6), False, "may not read"),
         ((10, 11), (10, 6), True, "may not read"),
         ((10, 6), (11, 4), True, "the next image is that of 10.11"),
-        ((10, 11), None, True, "does not tell"),
-        ((10, 11), None, False, "does not tell"),
+        ((10, 11), None, True, "does not print"),
+        ((10, 11), None, False, "does not print"),
     ],
 )
 def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
     wrote: server_version.Series, opens: server_version.Series | None, stopped: bool, why: str
 ) -> None:
-    told = server_version.obstacle(wrote, opens, stopped=stopped)
-    assert (why in told) if why else not told
+    why_not = server_version.why_not_opened(wrote, opens, stopped=stopped)
+    assert (why in why_not) if why else not why_not
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_killed_data_need_the_same_version_and_stopped_ones_at_most_the_next(
         ((11, 4), (10, 11), True, "may not read"),
     ],
 )
-def test_an_operator_may_let_stopped_data_of_one_series_jump_over_others(
+def test_a_human_may_let_stopped_data_of_one_series_jump_over_others(
     wrote: server_version.Series, opens: server_version.Series | None, stopped: bool, why: str
 ) -> None:
-    told = server_version.obstacle(wrote, opens, stopped=stopped, direct=(10, 11))
-    assert (why in told) if why else not told
+    why_not = server_version.why_not_opened(wrote, opens, stopped=stopped, direct=(10, 11))
+    assert (why in why_not) if why else not why_not
 
 
 def test_the_note_is_about_the_last_server_and_comes_before_the_server_s_own_file(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_the_note_is_about_the_last_server_and_comes_before_the_server_s_own_fil
     assert provenance.find_writer(data, meta) == (10, 6)
     (data / "mariadb_upgrade_info").write_text("10.11.19-MariaDB")
     assert provenance.find_writer(data, meta) == (10, 11)
-    provenance.note(meta, "mariadbd  Ver 11.4.5-MariaDB for Linux")
+    provenance.note_version(meta, "mariadbd  Ver 11.4.5-MariaDB for Linux")
     assert provenance.find_writer(data, meta) == (11, 4)
-    provenance.note(meta, "a server that tells nothing")
+    provenance.note_version(meta, "a server that tells nothing")
     assert provenance.find_writer(data, meta) == (10, 11)
 
 
@@ -93,24 +93,24 @@ def test_a_note_that_names_no_version_is_not_silence(tmp_path: Path) -> None:
 def test_the_real_server_tells_its_version_whatever_the_configuration(tmp_path: Path) -> None:
     cnf = tmp_path / "cnf"
     cnf.write_text("[mysqld]\nno_such_option=1\n")
-    told = Recover(("mariadbd", f"--defaults-file={cnf}")).version()
-    assert server_version.series(told)
-    assert told == subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    line = Recover(("mariadbd", f"--defaults-file={cnf}")).read_version()
+    assert server_version.parse_series(line)
+    assert line == subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_server_that_fails_tells_no_version_and_one_that_is_missing_is_told() -> None:
-    assert not Recover(("false",)).version()
+def test_a_server_that_fails_has_no_version_and_a_missing_one_is_an_error() -> None:
+    assert not Recover(("false",)).read_version()
     with pytest.raises(ServerMissingError):
-        Recover(("no-such-server",)).version()
+        Recover(("no-such-server",)).read_version()
 
 
-def test_a_version_that_was_told_is_not_asked_for_again(tmp_path: Path) -> None:
+def test_a_version_that_is_known_is_not_asked_for_again(tmp_path: Path) -> None:
     server, asked = tmp_path / "mariadbd", tmp_path / "asked"
     server.write_text(f'#!/bin/sh\necho >>{asked}\n[ -e {tmp_path}/ill ] || echo "mariadbd  Ver 10.11.19-MariaDB"\n')
     server.chmod(0o755)
     recover = Recover((str(server),))
     (tmp_path / "ill").touch()
-    assert recover.version() == ""
+    assert recover.read_version() == ""
     (tmp_path / "ill").unlink()
-    assert recover.version() == recover.version() == "mariadbd  Ver 10.11.19-MariaDB"
+    assert recover.read_version() == recover.read_version() == "mariadbd  Ver 10.11.19-MariaDB"
     assert len(asked.read_text().splitlines()) == 2

@@ -1,0 +1,77 @@
+"""How MariaDB spells an option on its command line: one rule for all places that look for one.  Pure.
+
+The server takes a name in any case, with - or _, and any beginning of it that no other option has.  Before the name may
+stand any number of whole words such as loose- or skip- (my_getopt.c, `findopt`, `special_opt_prefix`).  This package
+does not know all options of all versions, so it takes more spellings than one server would: each beginning from a
+certain length on, and each word before each name.  The server refuses what is then left over.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_WORDS_BEFORE = re.compile(r"--((loose|enable|disable|skip|maximum|autoset)-)*")
+
+_SHORT_DATADIR = re.compile(r"-[^-uptlbcr#]*h.*")
+"""-h, also behind other letters that take no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of the server."""
+
+    name: str
+    """In lower case, with -."""
+    shortest: str
+    """The shortest beginning that counts as this option; all servers refuse a shorter one, because it is ambiguous."""
+
+    def is_spelled_by(self, argument: str) -> bool:
+        """Whether this argument of the server is the option, with or without a value."""
+        name = canonical_name(argument)
+        return name.startswith(self.shortest) and self.name.startswith(name)
+
+    def is_switched_off_by(self, argument: str) -> bool:
+        """Whether this argument is the option behind skip- or disable-; of several words, the last one counts."""
+        before = _WORDS_BEFORE.match(_without_value(argument))
+        return self.is_spelled_by(argument) and before is not None and before[0].endswith(("skip-", "disable-"))
+
+
+DATADIR = Option("datadir", "da")
+SST_DONOR = Option("wsrep-sst-donor", "wsrep-sst-d")
+
+
+def canonical_name(argument: str) -> str:
+    """The name in an argument such as --Loose_log_bin=x, here log-bin; empty = the argument is no long option."""
+    option = _without_value(argument)
+    before = _WORDS_BEFORE.match(option)
+    return option[before.end() :] if before else ""
+
+
+def is_reserved(argument: str) -> bool:
+    """Whether only this toolkit may give this option on the command line: the datadir, and all options of wsrep.
+
+    Your own options of wsrep belong in conf.d.
+    """
+    is_short = _SHORT_DATADIR.fullmatch(_without_value(argument)) is not None
+    return is_short or DATADIR.is_spelled_by(argument) or canonical_name(argument).startswith("ws")
+
+
+def chooses_files(argument: str) -> bool:
+    """Whether the option says which option files are read; the server takes only their whole names (my_default.c)."""
+    return canonical_name(argument).startswith(("defaults", "no-def"))
+
+
+def donor_option(donors: Iterable[str], arguments: str) -> str:
+    """The option that names the donors; empty if there are none, or if the user has chosen donors.
+
+    `arguments` are those of the option files, as `mariadbd --print-defaults` prints them.
+    The comma at the end allows other members if none of these can be the donor (MariaDB manual, "wsrep_sst_donor").
+    The option stays as long as this server runs, so its later transfers, after a partition, prefer the same members.
+    """
+    names = ",".join(donors)
+    is_chosen = any(SST_DONOR.is_spelled_by(argument) for argument in arguments.split())
+    return f"--wsrep-sst-donor={names}," if names and not is_chosen else ""
+
+
+def _without_value(argument: str) -> str:
+    return argument.partition("=")[0].lower().replace("_", "-")

@@ -1,0 +1,120 @@
+"""Act on a permission: make the datadir ready and become the server."""
+
+import os
+from typing import TYPE_CHECKING
+
+from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
+from bootstrap.core.galera import binlog, server_options
+from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.datadir import inspection, prepare, provenance, restore_marker
+from bootstrap.errors import DatadirNotReadyError, ServerMissingError, SettingInvalidError
+from bootstrap.mariadb.recover import Recover
+from bootstrap.secret_files import Secrets
+from bootstrap.starter.pod import Pod
+from bootstrap.storage import permission as permission_file
+
+if TYPE_CHECKING:
+    from bootstrap.mariadb.accounts import Accounts
+
+
+def check_command(command: tuple[str, ...], cnf: str) -> None:
+    """Refuse a command that could found a cluster, or run on other data, by itself; raises SettingInvalidError.
+
+    `cnf` is the path of my-galera.cnf.
+    """
+    if reserved := [argument for argument in command if server_options.is_reserved(argument)]:
+        raise SettingInvalidError(f"only this toolkit may give {reserved[0]}: remove it from the command")
+    if of_binlog := [argument for argument in command if binlog.is_option(argument)]:
+        raise SettingInvalidError(f"{of_binlog[0]}: the recovery needs it, too: write it into a file in conf.d")
+    ours = f"--defaults-file={cnf}"
+    others = [argument for argument in command if server_options.chooses_files(argument) and argument != ours]
+    if others:
+        raise SettingInvalidError(f"{others[0]}: the configuration is {ours}")
+    if ours not in command:
+        raise SettingInvalidError(f"{ours} is missing in the command: without it the server runs on other data")
+    if command.count(ours) > 1 or command[command.index(ours) - 1].startswith("-"):
+        raise SettingInvalidError(f"{ours} must be the server's first option, and there once")
+
+
+def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], permission: PermissionAnswer) -> None:
+    """Consume the permission, make the datadir ready for what was permitted and become the server."""
+    options, decision = [], permission.decision
+    if decision.action is Action.BOOTSTRAP:
+        permission_file.consume(pod.settings.permission, decision.term)
+        options.append("--wsrep-new-cluster")
+    if disk.position and disk.data_class in STARTABLE and not decision.forced:
+        # Without it a crashed joiner takes a full state transfer, and a crashed candidate a new uuid.
+        options.append(f"--wsrep_start_position={disk.position}")
+    try:
+        make_ready(pod, recover, disk, decision)
+        provenance.note_version(pod.layout.meta, recover.read_version())
+        arguments = recover.read_arguments()
+        provenance.note_binlog_options(pod.layout.meta, binlog.find_options(arguments))
+    except OSError as exc:
+        raise DatadirNotReadyError(
+            f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
+        ) from exc
+    if decision.action is Action.JOIN:
+        donor = server_options.donor_option(permission.donors, arguments)
+        options += [donor] if donor else []
+    pod.log(f"starting: {' '.join([*command, *options])}")
+    try:
+        os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
+    except OSError as exc:
+        raise ServerMissingError(f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it") from exc
+
+
+def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) -> None:
+    """Bring the state files into the form that the permitted start needs; raises OSError."""
+    if decision.action is Action.JOIN:
+        pod.layout.data.mkdir(mode=0o700, exist_ok=True)
+        prepare.clean_for_join(pod.layout, disk)
+        restore_marker.forget(pod.layout.meta)
+    elif decision.first:
+        create(pod, recover.keep_fds, disk)
+    elif decision.forced:
+        if decision.adopt:
+            adopt(pod, recover.keep_fds)
+        prepare.prepare_fork(pod.layout)
+    elif disk.position:
+        prepare.prepare_bootstrap(pod.layout, disk.position)
+
+
+def create(pod: Pod, keep_fds: tuple[int, ...], disk: Disk) -> None:
+    """Create the first database of a new cluster, or the rest of an interrupted first start."""
+    from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
+
+    if disk.data_class is DataClass.INITIALIZED:
+        prepare.forget_state(pod.layout)
+        return
+    pod.log("creating the first database")
+    server, user = (pod.settings.mariadbd,), pod.settings.server_user or None
+    initialise.create(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
+
+
+def adopt(pod: Pod, keep_fds: tuple[int, ...]) -> None:
+    """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError."""
+    from bootstrap.mariadb import initialise  # noqa: PLC0415  # see above
+
+    if why := inspection.why_unfit(pod.layout):
+        raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): restore it whole")
+    pod.log("creating the accounts in the adopted data")
+    server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
+    user = pod.settings.server_user or None
+    initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
+
+
+def read_accounts(secrets: Secrets) -> "Accounts":
+    """The accounts that may log in, by the Secret."""
+    from bootstrap.mariadb.accounts import Accounts  # noqa: PLC0415  # see above
+
+    return Accounts(
+        secrets.root_password,
+        secrets.agent_password,
+        user=secrets.user,
+        password=secrets.password,
+        database=secrets.database,
+        sst_password=secrets.sst_password,
+    )

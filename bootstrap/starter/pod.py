@@ -1,0 +1,32 @@
+"""What a starter knows of its pod before it asks the agent: the settings, the Secret, DNS, the peers on stdin."""
+
+from dataclasses import dataclass
+
+from bootstrap.network.directory import Directory
+from bootstrap.process.log import Log
+from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.settings import Settings
+from bootstrap.storage.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """This pod."""
+
+    settings: Settings
+    secrets: Secrets
+    directory: Directory
+    log: Log
+    ordinals: frozenset[int]
+    """The ordinals of the peers on stdin."""
+
+    @property
+    def layout(self) -> Layout:
+        """Where the datadir is."""
+        return Layout(self.settings.data_root)
+
+
+def read_pod(settings: Settings, log: Log, peers: tuple[str, ...] = ()) -> Pod:
+    """Read what is known of this pod; raises SettingInvalidError."""
+    directory = Directory.open(settings)
+    return Pod(settings, read_secrets(settings.secrets_dir), directory, log, directory.ordinals_of(peers))

@@ -1,0 +1,137 @@
+"""The names of options, in every spelling that MariaDB takes."""
+
+import subprocess
+
+import pytest
+
+from bootstrap.core.galera import binlog, server_options
+from bootstrap.core.galera.server_options import DATADIR, SST_DONOR, Option
+
+NONE = Option("none of the options below", "none")
+
+SPELLINGS: list[tuple[str, Option]] = [
+    ("--log-bin", binlog.LOG_BIN),
+    ("--log_bin=/logs/binlog", binlog.LOG_BIN),
+    ("--Log-BIN=x", binlog.LOG_BIN),
+    ("--log-bi=x", binlog.LOG_BIN),
+    ("--skip-log-bin", binlog.LOG_BIN),
+    ("--disable_log_bin", binlog.LOG_BIN),
+    ("--maximum-log-bin=x", binlog.LOG_BIN),
+    ("--autoset-log-bin", binlog.LOG_BIN),
+    ("--loose-loose_log-bin=x", binlog.LOG_BIN),
+    ("--skip-loose-enable-log_bin", binlog.LOG_BIN),
+    ("--log-bin-index=x", binlog.LOG_BIN_INDEX),
+    ("--loose-skip-log_bin_index=x", binlog.LOG_BIN_INDEX),
+    ("--log-bin-i=x", binlog.LOG_BIN_INDEX),
+    ("--log-basename=x", binlog.LOG_BASENAME),
+    ("--log-basenam=x", binlog.LOG_BASENAME),
+    ("--enable-LOG_BASE=x", binlog.LOG_BASENAME),
+    ("--datadir=/x", DATADIR),
+    ("--dat=/x", DATADIR),
+    ("--da", DATADIR),
+    ("--maximum-Datad=/x", DATADIR),
+    ("--wsrep_sst_donor=x", SST_DONOR),
+    ("--wsrep-sst-donor=x,", SST_DONOR),
+    ("--loose-wsrep_sst-donor=x", SST_DONOR),
+    ("--maximum-wsrep-sst-donor=x", SST_DONOR),
+    ("--autoset-WSREP-sst-don=x", SST_DONOR),
+    # Only whole words before the name count, and an argument without -- is no long option.
+    ("--sk-log-bin", NONE),
+    ("--looselog-bin=x", NONE),
+    ("log-bin", NONE),
+    ("-log-bin=x", NONE),
+    ("--", NONE),
+    ("", NONE),
+    # Names that only begin alike, and values that look like names.
+    ("--log-error=x", NONE),
+    ("--log-bin-compress", NONE),
+    ("--log_bin_trust_function_creators=1", NONE),
+    ("--log-slave-updates", NONE),
+    ("--tmpdir=/log-bin", NONE),
+    ("--date-format=x", NONE),
+    ("--debug", NONE),
+    ("--wsrep_sst_donor_rejects_queries=ON", NONE),
+    ("--wsrep-sst-auth=x", NONE),
+    ("--wsrep-sst-method=x", NONE),
+]
+"""An argument of the server and the option that it sets."""
+
+ALL = (binlog.LOG_BIN, binlog.LOG_BIN_INDEX, binlog.LOG_BASENAME, DATADIR, SST_DONOR)
+
+
+@pytest.mark.parametrize(("argument", "option"), SPELLINGS)
+def test_one_rule_finds_an_option_in_every_spelling(argument: str, option: Option) -> None:
+    assert [found for found in ALL if found.is_spelled_by(argument)] == ([] if option is NONE else [option])
+    assert binlog.is_option(argument) == (option in ALL[:3])
+    assert server_options.is_reserved(argument) == (option in ALL[3:] or "wsrep" in argument)
+    assert (server_options.donor_option(("mysql-0",), f"--port=3306 {argument} --socket=/x") == "") == (
+        option is SST_DONOR
+    )
+
+
+def test_an_ambiguous_beginning_counts_as_each_of_its_options() -> None:
+    assert binlog.LOG_BIN.is_spelled_by("--log-b=x")
+    assert binlog.LOG_BASENAME.is_spelled_by("--log-b=x")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *("--wsrep-new-cluster", "--wsrep_new_cluster=1", "--wsrep-new", "--loose-wsrep-new-cluster", "--ws=1"),
+        *("--WSREP-NEW-CLUSTER", "--skip-wsrep-on", "--autoset-enable-wsrep-on", "--maximum-wsrep-on=0"),
+        *("-h/x", "-h", "-vh/x", "-sh/x"),
+    ],
+)
+def test_the_toolkits_own_options(argument: str) -> None:
+    assert server_options.is_reserved(argument)
+
+
+@pytest.mark.parametrize("argument", ["-uhorst", "-P3307", "--max-connections=5", "--user=mysql", "--w", "wsrep"])
+def test_options_that_you_may_give(argument: str) -> None:
+    assert not server_options.is_reserved(argument)
+
+
+@pytest.mark.parametrize(
+    ("argument", "chooses"),
+    [
+        ("--defaults-file=/x", True),
+        ("--defaults-extra-file=/x", True),
+        ("--defaults_group_suffix=x", True),
+        ("--no-defaults", True),
+        ("--default-storage-engine=x", False),
+        ("--no-auto-rehash", False),
+    ],
+)
+def test_options_that_choose_the_files(argument: str, *, chooses: bool) -> None:
+    assert server_options.chooses_files(argument) == chooses
+
+
+def test_other_members_are_allowed_if_none_of_the_donors_can_give() -> None:
+    arguments = "--datadir=/var/lib/galera/data"
+    assert server_options.donor_option(("mysql-0", "mysql-3"), arguments) == "--wsrep-sst-donor=mysql-0,mysql-3,"
+    assert server_options.donor_option((), "") == ""
+
+
+@pytest.mark.galera
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("--log-basenam=x", "log-basename x"),
+        ("--loose_Log_Bin=x", "log-bin x"),
+        ("--maximum-log-bin=x", "log-bin x"),
+        ("--log-bin-ind=x", "log-bin-index x"),
+        ("--skip-loose-log-bin", "log-bin "),
+        ("--sk-log-bin", "unknown option"),
+        ("--log-b=x", "ambiguous option"),
+        ("--log-bi=x", "ambiguous option"),
+        ("--wsrep-sst-don=x", "ambiguous option"),
+        ("--dat=/x", "ambiguous option"),
+        ("--ws=1", "ambiguous option"),
+        ("--maximum-wsrep-sst-donor=x", "cannot be set"),
+    ],
+)
+def test_a_real_server_reads_them_so(argument: str, shown: str) -> None:
+    """What it takes must be recognised; what it refuses may be."""
+    command = ["mariadbd", "--no-defaults", "--user=root", argument, "--help", "--verbose"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert shown in " ".join(done.stdout.split())
