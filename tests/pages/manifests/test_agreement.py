@@ -67,7 +67,7 @@ def mounts(container: Document) -> dict[str, bool]:
 def mounts_in_the_lab(container: str) -> set[str]:
     """Where the lab's containers have a pod's folders, without what the kubelet itself mounts."""
     run = Run("mysql-0", container, (), {}, Folders(Path("/pod")), "mark")
-    return {target for _, target, _ in podman.mounts(run)} - {"/etc/hosts", "/etc/resolv.conf"}
+    return {target for _, target, _ in podman.list_mounts(run)} - {"/etc/hosts", "/etc/resolv.conf"}
 
 
 def variables(documents: Documents) -> dict[str, str]:

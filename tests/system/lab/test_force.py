@@ -32,7 +32,7 @@ def lab() -> Iterator[Lab]:
 
 
 def uuid(lab: Lab, ordinal: int) -> str:
-    server = lab.server(ordinal)
+    server = lab.read_server(ordinal)
     assert server is not None
     return server.uuid
 
@@ -46,7 +46,7 @@ def until(lab: Lab, ordinal: int, rule: str) -> None:
 
     def decided() -> bool:
         try:
-            return lab.status(ordinal).rule == rule
+            return lab.read_status(ordinal).rule == rule
         except ReportFailedError:
             return False
 
@@ -58,7 +58,7 @@ def frozen(lab: Lab, asked: int, *ordinals: int) -> None:
 
     def told() -> bool:
         try:
-            members = {m.name: m.phase for m in lab.status(asked).members}
+            members = {m.name: m.phase for m in lab.read_status(asked).members}
         except ReportFailedError:
             return False
         return all(members[f"mysql-{o}"] == "frozen" for o in ordinals)
@@ -75,13 +75,13 @@ def printed(text: str) -> list[str]:
 
 def outage(lab: Lab) -> int:
     """mysql-2 alone has gone on, and is gone; the others are back and wait.  Returns how many rows only it has."""
-    lab.sql(2, "CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY AUTO_INCREMENT, what TEXT)")
-    lab.sql(2, "INSERT INTO app.t (what) VALUES ('all have it')")
+    lab.query(2, "CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY AUTO_INCREMENT, what TEXT)")
+    lab.query(2, "INSERT INTO app.t (what) VALUES ('all have it')")
     lab.pod(0).stop()
     lab.pod(1).stop()
-    lab.wait("mysql-2 is alone", lambda: (s := lab.server(2)) is not None and s.synced_in(1))
+    lab.wait("mysql-2 is alone", lambda: (s := lab.read_server(2)) is not None and s.is_synced_in(1))
     for _ in range(7):
-        lab.sql(2, "INSERT INTO app.t (what) VALUES ('only mysql-2 has it')")
+        lab.query(2, "INSERT INTO app.t (what) VALUES ('only mysql-2 has it')")
     lab.pod(2).power_off()
     lab.start_all([0, 1])
     frozen(lab, 1, 0, 1)
@@ -116,7 +116,7 @@ def test_a_pod_that_never_comes_back_is_given_up_and_holds_when_it_does(lab: Lab
 
     lab.pod(2).start()
     until(lab, 2, "beyond-fork")
-    reason = lab.status(2).reason
+    reason = lab.read_status(2).reason
     told = re.search(r"(\d+) transactions that the cluster does not", reason)
     assert told, reason
     # Its changes of the view took a seqno each, too.
@@ -145,7 +145,7 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
     lab.start_all([0, 1])
     frozen(lab, 0, 0, 1)
     frozen(lab, 1, 0, 1)
-    seqnos = {m.name: m.seqno or 0 for m in lab.status(0).members}
+    seqnos = {m.name: m.seqno or 0 for m in lab.read_status(0).members}
     best = 0 if seqnos["mysql-0"] >= seqnos["mysql-1"] else 1
     with pytest.raises(ReportFailedError, match=r"21.*no Primary Component is known"):
         say(lab, best, "discard")
@@ -154,13 +154,13 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
     # mysql-2 comes back: with nothing more than the fork it joins by itself, with more it holds.
     lab.pod(2).start()
     lab.wait("mysql-2 joins or holds", lambda: settled(lab))
-    if lab.server(2) is None:
+    if lab.read_server(2) is None:
         say(lab, 2, "discard", "--delete")
         assert not list(lab.pod(2).folders.volume.glob("discarded-*"))
     lab.wait_synced(3)
     verdict = oracle.judge(lab, ())
-    assert verdict.holds, verdict.complaints
-    lost = set(writer.acknowledged) - {int(r[0]) for r in lab.sql(0, "SELECT id FROM app.acknowledged")}
+    assert verdict.is_correct, verdict.complaints
+    lost = set(writer.acknowledged) - {int(r[0]) for r in lab.query(0, "SELECT id FROM app.acknowledged")}
     # What was lost can only be what mysql-2 alone had on its disk: with flush=1 and Galera a handful at most.
     assert len(lost) <= 20, lost
 
@@ -168,10 +168,10 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
 def plain_data(data: Path) -> None:
     """What a server without this toolkit has left."""
     install = ("mariadb-install-db", "--no-defaults", "--force", f"--datadir={data}")
-    subprocess.run(machine.as_pod(install), check=True, capture_output=True)
+    subprocess.run(machine.wrap_for_pod(install), check=True, capture_output=True)
     server = ("mariadbd", "--no-defaults", "--bootstrap", f"--datadir={data}")
     statements = b"CREATE DATABASE shop;\nCREATE TABLE shop.t (id INT PRIMARY KEY);\nINSERT INTO shop.t VALUES (42);\n"
-    subprocess.run(machine.as_pod(server), input=statements, check=True, capture_output=True)
+    subprocess.run(machine.wrap_for_pod(server), input=statements, check=True, capture_output=True)
 
 
 def test_data_of_a_plain_server_become_a_cluster() -> None:
@@ -189,20 +189,20 @@ def test_data_of_a_plain_server_become_a_cluster() -> None:
         assert told
         say(lab, 0, "adopt", *told[1].split())
         lab.wait_synced(3)
-        assert [lab.sql(ordinal, "SELECT id FROM shop.t") for ordinal in range(3)] == [[(42,)]] * 3
+        assert [lab.query(ordinal, "SELECT id FROM shop.t") for ordinal in range(3)] == [[(42,)]] * 3
         with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
             say(lab, 0, "adopt")
 
 
 def settled(lab: Lab) -> bool:
     try:
-        return lab.server(2) is not None or lab.status(2).rule == "beyond-fork"
+        return lab.read_server(2) is not None or lab.read_status(2).rule == "beyond-fork"
     except ReportFailedError:
         return False
 
 
 def rows(lab: Lab, ordinal: int, what: str) -> int:
-    return int(lab.sql(ordinal, f"SELECT COUNT(*) FROM app.t WHERE what='{what}'")[0][0])
+    return int(lab.query(ordinal, f"SELECT COUNT(*) FROM app.t WHERE what='{what}'")[0][0])
 
 
 def uuid_of_disk(lab: Lab, ordinal: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from tests.lab import machine, report
 from tests.lab.lab import Lab
 from tests.lab.layout import HEALTH_PORT
-from tests.lab.slow import full_speed, slow_sst
+from tests.lab.slow import slow_sst, undo_slow_sst
 
 pytestmark = pytest.mark.galera
 
@@ -97,7 +97,7 @@ def test_a_first_start_is_alive_all_the_time_and_ready_in_the_end(shared: Lab) -
     with Kubelet(shared) as kubelet:
         shared.up(3)
         shared.wait("all pods are ready", lambda: words(shared) == ["ready"] * 3)
-        assert all(server is not None and server.synced_in(3) for server in shared.servers().values())
+        assert all(server is not None and server.is_synced_in(3) for server in shared.read_servers().values())
     # Nobody listens before the agent has started; whoever listened said yes.
     assert {answer for _, answer in kubelet.failures} <= {NOBODY}
 
@@ -137,9 +137,9 @@ def test_a_killed_server_is_not_ready_until_it_is_synced_again(lab: Lab) -> None
     lab.pod(1).kill_server()
     lab.wait("it is not ready", lambda: probe(lab, 1)[0] == 503)
     lab.wait("it is ready again", lambda: probe(lab, 1)[0] == 200)
-    server = lab.server(1)
+    server = lab.read_server(1)
     assert server is not None
-    assert server.synced_in(3)
+    assert server.is_synced_in(3)
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -178,10 +178,10 @@ def test_a_joiner_in_a_state_transfer_is_alive_and_its_donor_leaves_service_to_t
         assert sorted(words(lab)) == ["donor", "ready", "silent"]
         leave(lab, 0, "--at-most=1")
         for donor in donors:
-            full_speed(donor)
+            undo_slow_sst(donor)
         # Who is to stop meanwhile, stays until the other is there.
         leave(lab, 0, "--at-most=60")
-        came = lab.server(2)
+        came = lab.read_server(2)
         assert came is not None
         assert came.local_state == "Synced"
         lab.wait("all pods are ready", lambda: words(lab) == ["ready"] * 3)
@@ -209,13 +209,13 @@ def test_the_last_member_stays_in_service_while_it_is_a_donor(lab: Lab) -> None:
     lab.pod(1).start()
 
     def donor() -> bool:
-        server = lab.server(0)
+        server = lab.read_server(0)
         return server is not None and server.local_state == "Donor/Desynced"
 
     lab.wait("it is a donor", donor)
     lab.wait("its agent knows", lambda: "server_synced 0" in probe(lab, 0, "/metrics")[1])
     assert probe(lab, 0) == (200, "ready")
-    full_speed(lab.pod(0))
+    undo_slow_sst(lab.pod(0))
     lab.wait("the joiner is ready", lambda: probe(lab, 1)[0] == 200)
 
 

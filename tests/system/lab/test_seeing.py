@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.lab import machine, report
 from tests.lab.lab import Lab
 from tests.lab.layout import HEALTH_PORT
-from tests.lab.slow import full_speed, slow_sst
+from tests.lab.slow import slow_sst, undo_slow_sst
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.galera
@@ -56,7 +56,7 @@ def kinds(lab: Lab) -> list[list[str]]:
 
 def uuid(lab: Lab) -> str:
     """The cluster's, by a server's own word."""
-    (told,) = {server.uuid for server in lab.servers().values() if server is not None}
+    (told,) = {server.uuid for server in lab.read_servers().values() if server is not None}
     return told
 
 
@@ -83,7 +83,7 @@ def test_metrics_status_and_events_tell_what_happens(lab: Lab) -> None:
     assert asked(lab, 1, "status")["helps"] == ""
 
     before = uuid(lab)
-    lab.sql(0, "CREATE TABLE app.seen (id INT PRIMARY KEY)", "INSERT INTO app.seen VALUES (1), (2)")
+    lab.query(0, "CREATE TABLE app.seen (id INT PRIMARY KEY)", "INSERT INTO app.seen VALUES (1), (2)")
     lab.kill_everything()
     lab.start_all([0, 1])
     lab.wait("both wait for the third", lambda: all(("waiting_seconds", "mysql-2") in metrics(lab, k) for k in (0, 1)))
@@ -147,6 +147,6 @@ def test_a_state_transfer_can_be_seen_to_grow_and_to_end(lab: Lab) -> None:
     assert seen == sorted(seen)
     assert asked(lab, 2, "status")["join_written_bytes"] >= seen[-1]
     for donor in (0, 1):
-        full_speed(lab.pod(donor))
+        undo_slow_sst(lab.pod(donor))
     lab.wait_synced(3)
     lab.wait("the join is over", lambda: ("join_written_bytes",) not in metrics(lab, 2))
