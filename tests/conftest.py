@@ -1,6 +1,6 @@
-"""What all tests share: the same signals however they were started, and who may run beside whom.
+"""What all tests share: the same signals in every run, and the order in which tests are given to processes.
 
-`pytest -n 3 --no-loadscope-reorder` (what `make test` runs) shares the tests out between processes.
+`make test` runs `pytest -n 3 --no-loadscope-reorder`, which divides the tests between three processes.
 """
 
 import gc
@@ -16,23 +16,24 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# How long an example takes, or its making, says more about the machine's other work than about us.
+# How long an example takes depends more on the machine's other work than on our code.
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
 
 LONGEST_FIRST = tuple(
     f"system/{name}" for name in ("kubernetes", "faults", "containers", "lab", "haproxy", "examples", "images")
 )
-"""Folders of tests that begin before all others, so that no process is left with a long one at the end."""
+"""Folders whose tests begin before all others, so that no process begins a long test at the end."""
 
 WHOLE = ("system/kubernetes",)
-"""Folders whose files share something dear: a Kubernetes is started once, by one process."""
+"""Folders whose files share something expensive: one process starts one Kubernetes for all of them."""
 
 
 def pytest_configure() -> None:
-    """End in order at SIGTERM as at Ctrl-C, so that no server, pod or bridge of a test is left behind.
+    """Let SIGTERM end the run in order, like Ctrl-C, so that no server, pod or bridge of a test is left behind.
 
-    And undo what nohup, or a shell that starts a job in the background, has ignored: our children would inherit it.
+    Also handle the signals again that nohup, or a shell that starts a background job, has ignored.
+    Our child processes would inherit that.
     """
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -43,30 +44,30 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long ones."""
-    items.sort(key=lambda item: _turn(item.nodeid))
+    """Begin with the long tests."""
+    items.sort(key=lambda item: _rank(item.nodeid))
 
 
 def pytest_collection_finish() -> None:
-    """Have the collections after each test pass over all that is there before the first: that takes them a tenth."""
+    """Exclude all objects that exist now from the collection after each test: it then takes a tenth of the time."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """Blame the test for the file or process that it has left open, and not the one that runs when that is found."""
+    """Fail the test that left a file or a process open, and not a later test during which this is found."""
     yield
     found: list[str] = []
     before, sys.unraisablehook = sys.unraisablehook, lambda left: found.append(f"{left.object!r}: {left.exc_value}")
     try:
-        # pytest lets go of what fixtures gave, and of what a failed test had, only when the next one runs.
+        # pytest keeps the values of fixtures and the variables of a failed test until the next test runs.
         if isinstance(item, pytest.Function):
             item.funcargs.clear()
         for frame, _ in traceback.walk_tb(getattr(sys, "last_traceback", None)):
             with suppress(RuntimeError):
                 frame.clear()
-            frame.f_locals.get("")  # Python's own copy of its variables follows only when it is looked at
+            frame.f_locals.get("")  # Python updates its own copy of the variables only when it is read
         gc.collect()
     finally:
         sys.unraisablehook = before
@@ -76,23 +77,23 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Who shares tests out between the processes of `pytest -n`."""
+    """Give the scheduler that divides the tests between the processes of `pytest -n`."""
     return _FilesStayTogether(config, log)
 
 
 class _FilesStayTogether(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Tests of one file share servers, so one process runs them; in some folders those of all files."""
+    """Gives all tests of a file to one process, because they share servers; for some folders, all of its files."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = _folder(nodeid)
+        folder = _get_folder(nodeid)
         return folder if folder in WHOLE else nodeid.partition("::")[0]
 
 
-def _turn(nodeid: str) -> int:
-    folder = _folder(nodeid)
+def _rank(nodeid: str) -> int:
+    folder = _get_folder(nodeid)
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
-def _folder(nodeid: str) -> str:
-    """The two folders below tests/ that the test is in, as "system/lab"; the file where there is no second."""
+def _get_folder(nodeid: str) -> str:
+    """Give the two folders below tests/ of a test, such as "system/lab"; without a second one, the file's name."""
     return "/".join(Path(nodeid.partition("::")[0]).parts[1:3])

@@ -1,4 +1,4 @@
-"""Where things lie, for all tests and their machinery: said once."""
+"""The folders that tests and their machinery use, defined only here."""
 
 from pathlib import Path
 
@@ -6,4 +6,4 @@ ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
 DATA = ROOT / "tests/unit/bootstrap/data"
-"""Files that real servers have written."""
+"""Files that real servers wrote."""

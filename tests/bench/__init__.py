@@ -1,1 +1,1 @@
-"""What this toolkit costs, measured beside what it is compared with, in one run."""
+"""Measurements of this toolkit, in the same run as what it is compared with."""

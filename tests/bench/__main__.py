@@ -7,7 +7,7 @@ from tests.bench import agent, peer_finder, records, recovery
 
 
 def main() -> None:
-    """Measure everything; a few minutes, longer on a busy machine."""
+    """Measure everything; this takes a few minutes, and more on a busy machine."""
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}\n", flush=True)
     recovery.main()
     print(records.measure(rounds=100), flush=True)

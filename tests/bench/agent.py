@@ -1,4 +1,4 @@
-"""What an agent costs while nothing happens: one of three Synced members, beside a real server."""
+"""The cost of an idle agent: three Synced members with real servers."""
 
 import os
 import statistics
@@ -10,24 +10,24 @@ from tests.lab.pod import Pod
 from tests.lab.runtime import SIDECAR
 
 SETTLE_S = 8.0
-"""After the last join an agent looks at everything more often for a while."""
+"""Seconds after the last join in which an agent checks everything more often."""
 
 
 def measure(seconds: float) -> str:
-    """The table, of three agents in so many seconds."""
+    """Measure three agents for so many seconds; returns the table."""
     with Lab() as lab:
         lab.up(3)
         lab.wait_synced(3)
         time.sleep(SETTLE_S)
-        pids = [agent_of(pod) for pod in lab.pods.values()]
-        before, began = [cpu_ms(pid) for pid in pids], time.monotonic()
+        pids = [find_agent(pod) for pod in lab.pods.values()]
+        before, began = [read_cpu_ms(pid) for pid in pids], time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began
-        costs = [(cpu_ms(pid) - ms) / took for pid, ms in zip(pids, before, strict=True)]
+        costs = [(read_cpu_ms(pid) - ms) / took for pid, ms in zip(pids, before, strict=True)]
         rows = {
             f"CPU, ms/s, over {seconds:.0f} s": (costs, "5"),
-            "resident memory, KiB": ([kib(pid, "status", "VmRSS") for pid in pids], "29 296"),
-            "its share of it (Pss), KiB": ([kib(pid, "smaps_rollup", "Pss") for pid in pids], ""),
+            "resident memory, KiB": ([read_kib(pid, "status", "VmRSS") for pid in pids], "29 296"),
+            "its share of it (Pss), KiB": ([read_kib(pid, "smaps_rollup", "Pss") for pid in pids], ""),
         }
     lines = ["| an idle agent | min | median | max | bound |", "|---|---|---|---|---|"]
     for name, (values, bound) in rows.items():
@@ -36,20 +36,20 @@ def measure(seconds: float) -> str:
     return "\n".join([*lines, "", f"3 agents, load {os.getloadavg()[0]:.1f}", ""])
 
 
-def agent_of(pod: Pod) -> int:
-    """Its process: the leader of the container's session."""
+def find_agent(pod: Pod) -> int:
+    """Find the agent's pid: the leader of the container's session."""
     (pid,) = pod.containers[SIDECAR].sessions
     return pid
 
 
-def cpu_ms(pid: int) -> float:
-    """What all threads have run for so far, by the scheduler, which counts finer than clock ticks."""
+def read_cpu_ms(pid: int) -> float:
+    """Read the CPU time of all threads so far from the scheduler, which counts in smaller units than clock ticks."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 
 
-def kib(pid: int, file: str, name: str) -> float:
-    """A line of one of the process's files about memory."""
+def read_kib(pid: int, file: str, name: str) -> float:
+    """Read a value from one of the process's files about memory."""
     lines = (line.split() for line in Path(f"/proc/{pid}/{file}").read_text().splitlines())
     return float(next(line[1] for line in lines if line[0] == f"{name}:"))
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.create VOLUME SECRETS`: the first database, by the toolkit's own code, for the oracle."""
+"""`python -m tests.bench.create VOLUME SECRETS`: creates the first database by the toolkit's code, for the oracle."""
 
 import sys
 from pathlib import Path
@@ -10,13 +10,13 @@ from bootstrap.storage.layout import Layout
 
 if __name__ == "__main__":
     volume, folder = map(Path, sys.argv[1:])
-    told = read_secrets(folder)
+    secrets = read_secrets(folder)
     accounts = Accounts(
-        told.root_password,
-        told.agent_password,
-        user=told.user,
-        password=told.password,
-        database=told.database,
-        sst_password=told.sst_password,
+        secrets.root_password,
+        secrets.agent_password,
+        user=secrets.user,
+        password=secrets.password,
+        database=secrets.database,
+        sst_password=secrets.sst_password,
     )
     initialise.create(Layout(volume), accounts, server=("mariadbd",), user=None, keep_fds=())

@@ -1,6 +1,6 @@
-"""How soon a change is seen, by how often is asked: many processes of a program, asking at different moments.
+"""How soon a change is seen at different polling intervals: many processes of a program ask at different moments.
 
-One change is a measurement of each process, so that a mean takes minutes and not an hour.
+Each change gives one measurement for each process, so that a mean takes minutes and not an hour.
 """
 
 import os
@@ -18,50 +18,50 @@ PROCESSES = 12
 CHANGES = 4
 
 STEADY_INTERVALS = 6
-"""So many intervals after a change the pace is the steady one."""
+"""The number of intervals after a change until the process asks at its steady rate again."""
 
 WATCHED = 20.0
-"""For so long the questions are counted before a change, seconds."""
+"""The seconds before a change in which the queries are counted."""
 
 HOOKS = ("-on-start=echo hook", "-on-change=echo hook")
 
 
 def measure(programs: Mapping[str, tuple[Setting, Sequence[str], float]]) -> str:
-    """Watch each program with its own words and interval (seconds); give a table in Markdown."""
+    """Measure each program with its own arguments and interval (seconds); returns a table in Markdown."""
     lines = [
         "| program | questions a second | change to on-change, mean s | min | max | n | load |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, (setting, words, interval) in programs.items():
-        delays, rate = watched(setting, words, interval)
-        told = [f"{value:.2f}" for value in (rate, statistics.mean(delays), min(delays), max(delays))]
-        lines.append(f"| {name} | {' | '.join(told)} | {len(delays)} | {os.getloadavg()[0]:.1f} |")
+    for name, (setting, arguments, interval) in programs.items():
+        delays, rate = measure_program(setting, arguments, interval)
+        values = [f"{value:.2f}" for value in (rate, statistics.mean(delays), min(delays), max(delays))]
+        lines.append(f"| {name} | {' | '.join(values)} | {len(delays)} | {os.getloadavg()[0]:.1f} |")
     return "\n".join(lines)
 
 
-def watched(setting: Setting, words: Sequence[str], interval: float) -> tuple[list[float], float]:
-    """Give the delays of all processes after all changes, seconds, and the questions a second of each process."""
+def measure_program(setting: Setting, arguments: Sequence[str], interval: float) -> tuple[list[float], float]:
+    """Return the delays of all processes after all changes (seconds), and each process's queries a second."""
     setting.publish(setting.names)
     delays, rates = [], []
     with ExitStack() as stack:
         processes = []
         for _ in range(PROCESSES):
-            processes.append(stack.enter_context(setting.started(*words, *HOOKS)))
+            processes.append(stack.enter_context(setting.run(*arguments, *HOOKS)))
             sleep(interval / PROCESSES)
-        _outputs(processes)
+        _wait_for_lines(processes)
         for number in range(CHANGES):
             sleep(STEADY_INTERVALS * interval)
             asked, since = setting.knot.questions(), monotonic()
-            # A change is to come at no moment that the processes have in common.
+            # A change must not come at the same moment of every process's interval.
             sleep(WATCHED + interval * number / CHANGES)
             rates.append((setting.knot.questions() - asked) / (monotonic() - since) / PROCESSES)
             setting.publish([*setting.names, *(f"mysql-{setting.count + extra}" for extra in range(number + 1))])
-            delays += _outputs(processes)
+            delays += _wait_for_lines(processes)
     return delays, statistics.mean(rates)
 
 
-def _outputs(processes: Sequence[Popen[str]]) -> list[float]:
-    """Give the time until each process has printed its next line, seconds."""
+def _wait_for_lines(processes: Sequence[Popen[str]]) -> list[float]:
+    """Wait until each process has printed its next line; returns the seconds."""
     began, delays = monotonic(), []
     with selectors.DefaultSelector() as selector:
         for process in processes:

@@ -1,8 +1,9 @@
-"""Figures of peer-finder as a whole process, against a real name server: `python -m tests.bench.peer_finder`.
+"""Measurements of the whole process peer-finder with a real name server: `python -m tests.bench.peer_finder`.
 
-Others can be put beside it, such as `--command go=/path/peer-finder`, and with `--image` that of the tool image.
-They are measured in turn, round by round, with the same words: figures of two runs on a shared machine cannot be
-compared. Needs root: they find port 53, resolv.conf and the host name as in a pod, inside namespaces of their own.
+Other programs can be compared, such as `--command go=/path/peer-finder`, or with `--image` that of the tool image.
+They are measured alternately, round by round, with the same arguments, because figures of two runs on a shared machine
+cannot be compared. This needs root: in their own namespaces, the programs find port 53, resolv.conf and the host name
+as in a pod.
 """
 
 import argparse
@@ -26,25 +27,25 @@ from tests.dns.knot import Knot
 OURS = f"ours={Path(sys.executable).with_name('peer-finder')}"
 
 GIVE_UP = 15.0
-"""A program that does not end by itself, or says nothing, within this time never does. Seconds."""
+"""Seconds; a program that does not end or print within this time counts as one that never does."""
 
 STEADY_AFTER = 6.0
-"""So long after a change the pace is the steady one, seconds."""
+"""Seconds after a change until the program asks at its steady rate again."""
 
 WATCHED = 20.0
-"""For so long the steady state is watched, seconds."""
+"""Seconds for which the steady state is measured."""
 
 RESOLV_CONF = (
     "nameserver 127.0.0.1\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
 )
 
 
-def start_to_exit(setting: Setting) -> float:
+def measure_exit(setting: Setting) -> float:
     """Measure from the start to the exit of an init container, ms."""
     setting.publish(setting.names)
     began = monotonic()
-    with setting.started("-on-start=true") as process:
-        # Popen.wait with a limit looks at the child again and again, up to 50 ms apart.
+    with setting.run("-on-start=true") as process:
+        # Popen.wait with a timeout polls the child, at intervals of up to 50 ms.
         ended = os.pidfd_open(process.pid)
         ready, _, _ = select.select([ended], [], [], GIVE_UP)
         took = (monotonic() - began) * 1000
@@ -52,112 +53,112 @@ def start_to_exit(setting: Setting) -> float:
         return took if ready else float("inf")
 
 
-def cpu_to_exit(setting: Setting) -> float:
-    """Measure the CPU time of a whole run, its hook included, ms; other load hardly changes it."""
+def measure_cpu(setting: Setting) -> float:
+    """Measure the CPU time of a whole run with its hook, ms; other load changes it very little."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if start_to_exit(setting) == float("inf"):
+    if measure_exit(setting) == float("inf"):
         return float("inf")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
-def record_to_hook(setting: Setting) -> float:
-    """Measure from our own record's appearance to the first hook, ms."""
+def measure_first_hook(setting: Setting) -> float:
+    """Measure from the moment when the pod's own record is there to the first hook, ms."""
     setting.publish(setting.names[1:])
-    with setting.started("-on-start=echo hook") as process:
+    with setting.run("-on-start=echo hook") as process:
         sleep(1.5)
         setting.publish(setting.names)
-        return _until_output(process, monotonic())
+        return _wait_for_line(process, monotonic())
 
 
-def change_to_hook(setting: Setting) -> float:
+def measure_change(setting: Setting) -> float:
     """Measure from a change to on-change, ms."""
     setting.publish(setting.names)
-    with setting.started("-on-start=echo hook", "-on-change=echo hook") as process:
-        _until_output(process, monotonic())
+    with setting.run("-on-start=echo hook", "-on-change=echo hook") as process:
+        _wait_for_line(process, monotonic())
         sleep(1.3 + (os.getpid() + monotonic()) % 1)
         setting.publish([*setting.names, f"mysql-{setting.count}"])
-        return _until_output(process, monotonic())
+        return _wait_for_line(process, monotonic())
 
 
-def steady(setting: Setting) -> tuple[float, float, float, float]:
-    """Watch the steady state: RSS in KiB, CPU in ms/s, questions/s, log octets/s."""
+def measure_steady(setting: Setting) -> tuple[float, float, float, float]:
+    """Measure the steady state: RSS in KiB, CPU in ms/s, queries/s, log octets/s."""
     setting.publish(setting.names)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        with setting.started("-on-start=echo hook", "-on-change=echo hook", log=log) as process:
-            _until_output(process, monotonic())
+        with setting.run("-on-start=echo hook", "-on-change=echo hook", log=log) as process:
+            _wait_for_line(process, monotonic())
             sleep(STEADY_AFTER)
-            before = (_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
+            before = (_read_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
             sleep(WATCHED)
-            after = (_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
-            cpu, asked, octets, seconds = (new - old for old, new in zip(before, after, strict=True))
-            return _rss(process.pid), cpu * 1000 / seconds, asked / seconds, octets / seconds
+            after = (_read_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
+            cpu, queries, octets, seconds = (new - old for old, new in zip(before, after, strict=True))
+            return _read_rss(process.pid), cpu * 1000 / seconds, queries / seconds, octets / seconds
 
 
 STEADY = ("steady RSS, KiB", "steady CPU, ms/s", "questions/s", "log octets/s")
 
 TIMED: dict[str, Callable[[Setting], float]] = {
-    "start to exit, ms": start_to_exit,
-    "start to exit, CPU ms": cpu_to_exit,
-    "own record to on-start, ms": record_to_hook,
-    "change to on-change, ms (2 s after the first hook)": change_to_hook,
+    "start to exit, ms": measure_exit,
+    "start to exit, CPU ms": measure_cpu,
+    "own record to on-start, ms": measure_first_hook,
+    "change to on-change, ms (2 s after the first hook)": measure_change,
 }
 
 
-def _until_output(process: subprocess.Popen[str], began: float) -> float:
+def _wait_for_line(process: subprocess.Popen[str], began: float) -> float:
     stream = process.stdout
     if stream is None or not select.select([stream], [], [], GIVE_UP)[0] or not stream.readline():
         return float("inf")
     return (monotonic() - began) * 1000
 
 
-def _rss(pid: int) -> float:
+def _read_rss(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     return float(next(line for line in status if line.startswith("VmRSS")).split()[1])
 
 
-def _cpu(pid: int) -> float:
-    """Give the CPU time of a process without its children, seconds: by the scheduler, finer than by ticks of 10 ms."""
+def _read_cpu(pid: int) -> float:
+    """Read a process's CPU time without its children, in seconds, from the scheduler: finer than ticks of 10 ms."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def measure(knot: Knot, commands: dict[str, list[str]], count: int, rounds: int) -> None:
-    """Print the table: each figure of each command, taken in turn."""
+    """Measure all commands alternately and print the table of all figures."""
     figures: dict[tuple[str, str], list[float]] = {}
-    settings = {name: Setting(knot, words, count) for name, words in commands.items()}
+    settings = {name: Setting(knot, command, count) for name, command in commands.items()}
     for _ in range(rounds):
         for figure, take in TIMED.items():
             for name, setting in settings.items():
                 figures.setdefault((figure, name), []).append(take(setting))
     for name, setting in settings.items():
-        for figure, value in zip(STEADY, steady(setting), strict=True):
+        for figure, value in zip(STEADY, measure_steady(setting), strict=True):
             figures.setdefault((figure, name), []).append(value)
     print(f"\n{count} peers, n = {rounds}, load {os.getloadavg()[0]:.1f}\n")
     print(f"| figure | {' | '.join(commands)} |\n|---|{'---|' * len(commands)}")
     for figure in [*TIMED, *STEADY]:
-        print(f"| {figure} | {' | '.join(_told(figures[figure, name]) for name in commands)} |", flush=True)
+        print(f"| {figure} | {' | '.join(_format_values(figures[figure, name]) for name in commands)} |", flush=True)
 
 
-def _told(values: list[float]) -> str:
-    """Give one value, or the median and the extremes of several; a program that never ends has infinite ones."""
+def _format_values(values: list[float]) -> str:
+    """Write one value, or the median and the extremes of several; a program that never ends has infinite values."""
     if len(values) == 1:
         return f"{values[0]:.1f}" if values[0] < 100 else f"{values[0]:.0f}"
     return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
 
 
 def measure_delays(knot: Knot, commands: dict[str, list[str]]) -> None:
-    """Print how soon a change is seen: each program as it is, and ours with other intervals."""
-    settings = {name: Setting(knot, words, 3) for name, words in commands.items()}
+    """Print how soon a change is seen: by each program as it is, and by ours with other intervals."""
+    settings = {name: Setting(knot, command, 3) for name, command in commands.items()}
     ours = next(iter(settings.values()))
     rows: dict[str, tuple[Setting, list[str], float]] = {name: (setting, [], 1.0) for name, setting in settings.items()}
     more = {f"ours, -interval={text}": (ours, [f"-interval={text}"], float(text)) for text in ("0.2", "5")}
     print(f"\n{delay.measure(rows | more)}", flush=True)
 
 
-def _as_in_a_pod(folder: Path) -> None:
-    """Be a pod: own loopback, host name, hosts and resolv.conf. Only inside the namespaces that main makes."""
+def _make_pod(folder: Path) -> None:
+    """Set up loopback, host name, hosts and resolv.conf as in a pod, inside the namespaces that `main` makes."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     socket.sethostname("mysql-0")
     for name, text in (("resolv.conf", RESOLV_CONF), ("hosts", "127.0.0.1 localhost mysql-0\n")):
@@ -165,31 +166,33 @@ def _as_in_a_pod(folder: Path) -> None:
         subprocess.run(["mount", "--bind", folder / name, f"/etc/{name}"], check=True)
 
 
-def _of_image() -> list[str]:
-    """Give the words that add the program of the tool image, from its files; it stays mounted."""
+def _make_image_option() -> list[str]:
+    """Mount the tool image, which stays mounted; returns the option that adds its program."""
     mounted = subprocess.run(
         ["podman", "image", "mount", ensure_id("galera-install")], stdout=subprocess.PIPE, text=True, check=True
     )
     return ["--command", f"image={mounted.stdout.strip()}/opt/galera-tools/peer-finder"]
 
 
-def main(words: list[str]) -> None:
-    """Measure, inside new namespaces."""
+def main(arguments: list[str]) -> None:
+    """Run the measurements inside new namespaces."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--command", action="append", metavar="NAME=PROGRAM", help="one more program to measure")
+    parser.add_argument("--command", action="append", metavar="NAME=PROGRAM", help="another program to measure")
     parser.add_argument("--peers", type=int, action="append", help="size of the Service; default 3, and 1000")
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--image", action="store_true", help="measure the program of the tool image, too")
-    parser.add_argument("--no-delays", action="store_true", help="leave out how soon a change is seen: ten minutes")
+    parser.add_argument("--image", action="store_true", help="also measure the program of the tool image")
+    parser.add_argument(
+        "--no-delays", action="store_true", help="do not measure how soon a change is seen (ten minutes)"
+    )
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args(words)
+    chosen = parser.parse_args(arguments)
     if not chosen.inside:
-        words = [*words, *_of_image()] if chosen.image else words
-        again = [sys.executable, "-m", "tests.bench.peer_finder", "--inside", *words]
-        sys.exit(subprocess.run(["unshare", "--net", "--mount", "--uts", *again], check=False).returncode)
+        arguments = [*arguments, *_make_image_option()] if chosen.image else arguments
+        inside = [sys.executable, "-m", "tests.bench.peer_finder", "--inside", *arguments]
+        sys.exit(subprocess.run(["unshare", "--net", "--mount", "--uts", *inside], check=False).returncode)
     pairs = [text.partition("=") for text in [OURS, *(chosen.command or [])]]
     with tempfile.TemporaryDirectory() as folder:
-        _as_in_a_pod(Path(folder))
+        _make_pod(Path(folder))
         with Knot(Path(folder) / "knot", port=53) as knot:
             commands = {name: program.split() for name, _, program in pairs}
             for count in chosen.peers or [3, 1000]:

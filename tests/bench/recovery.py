@@ -1,8 +1,8 @@
-"""Full outage of three, and the first start: this toolkit beside a script that knows the right node, in turn.
+"""Full outage of three members, and the first start: this toolkit, alternately with a script that knows the right node.
 
-The script is the oracle: it recovers on all three at once, starts the known winner, and starts the joiners as soon as
-that one is Primary; at the first start it makes the database on the first one instead.  It decides nothing and asks
-nobody; nothing safe can be faster by much.
+The script is the oracle: it recovers the positions on all three at once, starts the most advanced pod, and starts the
+joiners as soon as that pod is Primary. At the first start it creates the database on the first pod instead.
+It decides nothing and asks no other pod; no safe program can be much faster.
 """
 
 import os
@@ -27,64 +27,64 @@ from tests.lab.writer import Writer
 
 
 class Times(NamedTuple):
-    """What a recovery took, seconds, from the start of the last pod."""
+    """The seconds of a recovery from the start of the last pod."""
 
     primary: float
     """To the first Primary."""
     synced: float
     """To three Synced."""
-    again: int = 0
-    """How often a container was started more than once."""
+    restarts: int = 0
+    """How often a container was started again."""
 
 
-def ours(lab: Lab) -> Times:
+def recover_by_toolkit(lab: Lab) -> Times:
     """Start all pods."""
-    before, began = starts(lab), time.monotonic()
+    before, began = count_starts(lab), time.monotonic()
     lab.start_all()
-    times = seconds_of(lab, began)
-    return times._replace(again=sum(after - before[name] - 1 for name, after in starts(lab).items()))
+    times = wait_for_times(lab, began)
+    return times._replace(restarts=sum(after - before[name] - 1 for name, after in count_starts(lab).items()))
 
 
-def starts(lab: Lab) -> dict[str, int]:
-    """How often each container was started so far."""
+def count_starts(lab: Lab) -> dict[str, int]:
+    """Count how often each container was started so far."""
     return {f"{pod.name}/{name}": c.starts for pod in lab.pods.values() for name, c in pod.containers.items()}
 
 
-def oracle(lab: Lab) -> Times:
-    """The same for the script that knows."""
+def recover_by_oracle(lab: Lab) -> Times:
+    """Recover as the script does that knows the right node."""
     began = time.monotonic()
     pods = list(lab.pods.values())
     with ThreadPoolExecutor(3) as threads:
-        positions = dict(zip(pods, threads.map(recovered, pods), strict=True))
-    winner = max(pods, key=lambda pod: positions[pod].seqno)
-    prepare.prepare_bootstrap(Layout(winner.folders.volume), positions[winner])
-    run(winner, f"--wsrep_start_position={positions[winner]}", "--wsrep-new-cluster")
+        positions = dict(zip(pods, threads.map(recover_position, pods), strict=True))
+    first = max(pods, key=lambda pod: positions[pod].seqno)
+    prepare.prepare_bootstrap(Layout(first.folders.volume), positions[first])
+    start_server(first, f"--wsrep_start_position={positions[first]}", "--wsrep-new-cluster")
     lab.wait_primary()
     for pod in pods:
-        if pod is not winner:
+        if pod is not first:
             disk = Disk(DataClass.CRASHED, positions[pod])
             prepare.clean_for_join(Layout(pod.folders.volume), disk)
-            run(pod, f"--wsrep_start_position={positions[pod]}")
-    return seconds_of(lab, began)
+            start_server(pod, f"--wsrep_start_position={positions[pod]}")
+    return wait_for_times(lab, began)
 
 
-def first_oracle(lab: Lab) -> Times:
-    """The first start from nothing for the script that knows: one makes the database, the others get it."""
+def start_by_oracle(lab: Lab) -> Times:
+    """Make a first start as the script does: one pod creates the database, the others receive it."""
     began = time.monotonic()
     first, *others = lab.pods.values()
     for pod in lab.pods.values():
         (pod.folders.volume / "meta").mkdir(parents=True)
     create = (sys.executable, "-m", "tests.bench.create", first.folders.volume, first.folders.secrets)
-    subprocess.run(machine.as_pod(tuple(map(str, create))), env=first.env, check=True, stdout=subprocess.DEVNULL)
-    run(first, "--wsrep-new-cluster")
+    subprocess.run(machine.wrap_for_pod(tuple(map(str, create))), env=first.env, check=True, stdout=subprocess.DEVNULL)
+    start_server(first, "--wsrep-new-cluster")
     lab.wait_primary()
     for pod in others:
         (pod.folders.volume / "data").mkdir(mode=0o700)
-        run(pod)
-    return seconds_of(lab, began)
+        start_server(pod)
+    return wait_for_times(lab, began)
 
 
-def seconds_of(lab: Lab, began: float) -> Times:
+def wait_for_times(lab: Lab, began: float) -> Times:
     """Wait for the first Primary and for three Synced."""
     lab.wait_primary()
     primary = time.monotonic() - began
@@ -92,20 +92,20 @@ def seconds_of(lab: Lab, began: float) -> Times:
     return Times(primary, time.monotonic() - began)
 
 
-def recovered(pod: Pod) -> Position:
-    """The position that the server itself recovers."""
-    command = machine.as_pod(("mariadbd", f"--defaults-file={cnf(pod)}"))
+def recover_position(pod: Pod) -> Position:
+    """Let the server recover its position."""
+    command = machine.wrap_for_pod(("mariadbd", f"--defaults-file={find_cnf(pod)}"))
     found = Recover(command).run(Layout(pod.folders.volume).data)
     assert found is not None
     return found
 
 
-def run(pod: Pod, *options: str) -> None:
-    """Start a server of a pod's volume in the background; the lab's kill ends it."""
-    command = ("mariadbd", f"--defaults-file={cnf(pod)}", *options)
+def start_server(pod: Pod, *options: str) -> None:
+    """Start a server with a pod's volume in the background; the lab's kill ends it."""
+    command = ("mariadbd", f"--defaults-file={find_cnf(pod)}", *options)
     with (pod.folders.logs / "oracle.log").open("ab") as log:
         subprocess.Popen(
-            machine.as_pod(command),
+            machine.wrap_for_pod(command),
             env={**pod.env, processes.MARK: f"{pod.mark}/mysql"},
             stdout=log,
             stderr=log,
@@ -113,23 +113,23 @@ def run(pod: Pod, *options: str) -> None:
         )
 
 
-def cnf(pod: Pod) -> Path:
-    """The configuration that the toolkit wrote."""
+def find_cnf(pod: Pod) -> Path:
+    """Return the path of the configuration that the toolkit wrote."""
     return pod.folders.config / "my-galera.cnf"
 
 
 def fill(lab: Lab, megabytes: int) -> None:
-    """Data that lie there, as most of a database's do; a row is a megabyte."""
-    table = f"{lab.layout.secret('database')}.ballast"
-    lab.sql(0, f"CREATE TABLE {table} (id INT PRIMARY KEY, body LONGBLOB) ENGINE=InnoDB", seconds=60)
+    """Write data that nobody changes later, like most data of a database; each row has a megabyte."""
+    table = f"{lab.layout.read_secret('database')}.ballast"
+    lab.query(0, f"CREATE TABLE {table} (id INT PRIMARY KEY, body LONGBLOB) ENGINE=InnoDB", seconds=60)
     for number in range(megabytes):
-        lab.sql(0, f"INSERT INTO {table} VALUES ({number}, REPEAT(RANDOM_BYTES(1024), 1024))", seconds=60)
+        lab.query(0, f"INSERT INTO {table} VALUES ({number}, REPEAT(RANDOM_BYTES(1024), 1024))", seconds=60)
 
 
 def measure(rounds: int, megabytes: int = 0) -> str:
-    """Power cuts under a writer, recovered in turn, with so much data beside its rows; a table in Markdown."""
+    """Measure recoveries from power cuts under a writer, with so much other data; returns a table in Markdown."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    ways: dict[str, Callable[[Lab], Times]] = {"galera-bootstrap": ours, "oracle": oracle}
+    ways: dict[str, Callable[[Lab], Times]] = {"galera-bootstrap": recover_by_toolkit, "oracle": recover_by_oracle}
     seconds: dict[str, list[Times]] = {name: [] for name in ways}
     with Lab() as lab:
         lab.up(3)
@@ -142,16 +142,16 @@ def measure(rounds: int, megabytes: int = 0) -> str:
                     lab.kill_everything()
                 seconds[name].append(times := recover(lab))
                 print(f"round {number + 1} of {rounds}, {name}: {times.synced:.1f} s", flush=True)
-    return table("recovery of 3", seconds)
+    return format_table("recovery of 3", seconds)
 
 
 def measure_first(rounds: int) -> str:
-    """First starts of three on empty volumes, in turn; a table in Markdown."""
+    """Measure first starts of three pods with empty volumes; returns a table in Markdown."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    ways: dict[str, Callable[[Lab], Times]] = {"galera-bootstrap": ours, "oracle": first_oracle}
+    ways: dict[str, Callable[[Lab], Times]] = {"galera-bootstrap": recover_by_toolkit, "oracle": start_by_oracle}
     seconds: dict[str, list[Times]] = {name: [] for name in ways}
     with Lab() as lab:
-        # Once for the configurations, which the script does not write.
+        # The first start writes the configurations, which the script needs and does not write.
         lab.up(3)
         lab.wait_synced(3)
         for number in range(rounds):
@@ -161,11 +161,11 @@ def measure_first(rounds: int) -> str:
                     pod.wipe_volume()
                 seconds[name].append(times := start(lab))
                 print(f"round {number + 1} of {rounds}, first start, {name}: {times.synced:.1f} s", flush=True)
-    return table("first start of 3", seconds)
+    return format_table("first start of 3", seconds)
 
 
-def table(title: str, seconds: dict[str, list[Times]]) -> str:
-    """Medians, extremes and the ratio of the medians."""
+def format_table(title: str, seconds: dict[str, list[Times]]) -> str:
+    """Write medians, extremes and the ratio of the medians."""
     load = os.getloadavg()[0]
     lines = [
         f"| {title} | n | first Primary s (median) | 3 Synced s (min / median / max) | containers started again |",
@@ -175,7 +175,7 @@ def table(title: str, seconds: dict[str, list[Times]]) -> str:
         synced = [t.synced for t in times]
         spread = f"{min(synced):.1f} / {statistics.median(synced):.1f} / {max(synced):.1f}"
         primary = statistics.median(t.primary for t in times)
-        lines.append(f"| {name} | {len(times)} | {primary:.1f} | {spread} | {sum(t.again for t in times)} |")
+        lines.append(f"| {name} | {len(times)} | {primary:.1f} | {spread} | {sum(t.restarts for t in times)} |")
     first, second = (statistics.median(t.synced for t in times) for times in seconds.values())
     pairs = [a.synced / b.synced for a, b in zip(*seconds.values(), strict=True)]
     lines.append(
@@ -185,7 +185,7 @@ def table(title: str, seconds: dict[str, list[Times]]) -> str:
 
 
 def main() -> None:
-    """Measure all three."""
+    """Measure recoveries with little and with much data, and first starts."""
     print(measure(rounds=5), flush=True)
     print("With 1 GB of data:\n", flush=True)
     print(measure(rounds=3, megabytes=1024), flush=True)

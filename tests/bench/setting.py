@@ -1,4 +1,4 @@
-"""A program under test, the name server that it asks, and the Service that it asks for."""
+"""A program to measure, its name server, and the Service whose pods it looks for."""
 
 import os
 import subprocess
@@ -10,18 +10,18 @@ from pathlib import Path
 from tests.dns.knot import Knot, numbered_pods, pods
 
 SPARE = 10
-"""So many more pods than there are at first may come."""
+"""The number of pods that may be added to the Service later."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every measure gets."""
+    """The parameters of all measurements."""
 
     knot: Knot
-    words: list[str]
-    """The program under test."""
+    command: list[str]
+    """The program to measure."""
     count: int
-    """Peers."""
+    """The number of peers."""
 
     def publish(self, names: Iterable[str]) -> None:
         """Give the Service these pods."""
@@ -30,15 +30,15 @@ class Setting:
 
     @property
     def names(self) -> list[str]:
-        """The pods of the Service, ours first."""
+        """The names of the Service's pods, our own first."""
         return list(numbered_pods(self.count))
 
     @contextmanager
-    def started(self, *words: str, log: Path = Path(os.devnull)) -> Iterator[subprocess.Popen[str]]:
-        """Run the program, and kill what is left of it at the end."""
+    def run(self, *arguments: str, log: Path = Path(os.devnull)) -> Iterator[subprocess.Popen[str]]:
+        """Run the program, and kill it at the end of the block."""
         with log.open("ab") as err:
             process = subprocess.Popen(
-                [*self.words, "-service=galera", *words],
+                [*self.command, "-service=galera", *arguments],
                 env={"PATH": os.environ["PATH"], "POD_NAMESPACE": "default", "POD_IP": "127.0.0.1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A real Knot DNS server on loopback, serving one cluster domain.
+"""A real Knot DNS server on loopback, which serves one cluster domain.
 
 Use it as a context manager::
 
@@ -6,7 +6,7 @@ Use it as a context manager::
         knot.publish(pods("galera", {"mysql-0": "127.0.1.1"}))
         knot.nameserver  # "127.0.0.1:40053"
 
-Every `publish` replaces the whole zone in one step; when it returns, answers are the new ones.
+Each `publish` replaces the whole zone in one step; when it returns, all answers are new.
 """
 
 import os
@@ -25,10 +25,10 @@ START_SECONDS = 60.0
 FREEZE_SECONDS = 60.0
 
 NOT_FOR_CLIENTS = range(20000, 32000)
-"""Ports that neither a well-known server has nor the kernel gives to clients (ip_local_port_range)."""
+"""Ports that well-known servers do not use, and that the kernel does not give to clients (ip_local_port_range)."""
 
 TTL = 5
-"""What CoreDNS gives to these records, seconds."""
+"""Seconds; CoreDNS's TTL for these records."""
 
 CONFIG = """
 server:
@@ -70,7 +70,7 @@ def pods(
     namespace: str = "default",
     ports: Iterable[str] = ("mysql",),
 ) -> Records:
-    """Make the records of a headless Service as CoreDNS has them: an SRV a pod and port, A or AAAA a pod."""
+    """Make the records of a headless Service as CoreDNS does: an SRV for each pod and port, A or AAAA for each pod."""
     suffix = f"{service}.{namespace}.svc"
     numbered = list(enumerate(ports, 3306))
     records = []
@@ -84,7 +84,7 @@ def pods(
 
 
 def numbered_pods(count: int, name: str = "mysql") -> dict[str, str]:
-    """Name pods as a StatefulSet does, each with an address of its own on loopback."""
+    """Name pods as a StatefulSet does, each with its own address on loopback."""
     return {f"{name}-{n}": f"127.{1 + n // 62500}.{n // 250 % 250}.{1 + n % 250}" for n in range(count)}
 
 
@@ -111,18 +111,18 @@ class Knot:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The pid of the process."""
         if self._process is None:
             raise RuntimeError("knotd is not running")
         return self._process.pid
 
     @property
     def nameserver(self) -> str:
-        """Where it listens, as `-nameserver` takes it."""
+        """Its address and port, in the form of `-nameserver`."""
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
     def start(self) -> None:
-        """Start the server; return when it answers."""
+        """Start the server, and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "db").mkdir(exist_ok=True)
         config = CONFIG.format(folder=self.folder, address=self.address, port=self.port, domain=self.domain)
@@ -144,7 +144,7 @@ class Knot:
             sleep(0.02)
 
     def stop(self) -> None:
-        """End the server; after it the port is closed."""
+        """End the server and close its port."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -161,51 +161,51 @@ class Knot:
         self.stop()
 
     def publish(self, *records: Iterable[str]) -> None:
-        """Replace the zone by these records, all at once."""
+        """Replace all records of the zone at once."""
         self._write_zone([line for part in records for line in part])
-        # A zone that was made to fail is no longer loaded, and only a reload of the whole server loads it again.
+        # After `fail` the zone is no longer loaded, and only a reload of the whole server loads it again.
         self.control("reload" if self._failing else "zone-reload")
         self._failing = False
 
     def fail(self) -> None:
-        """Answer SERVFAIL from now on, until `publish`: the zone is there and cannot be loaded."""
+        """Answer SERVFAIL until the next `publish`: the zone exists and cannot be loaded."""
         self.control("zone-purge", "+expire", "+zonefile", force=True)
         self._failing = True
 
     def freeze(self) -> None:
-        """Let the server fall silent: questions arrive and nothing comes back, until `thaw`.
+        """Stop answering until `thaw`; queries still arrive.
 
-        kill(2) does not wait: a thread on another processor may answer one more question.
+        kill(2) does not wait: a thread on another processor may answer one more query. So this waits for all threads.
         """
         self._signal(signal.SIGSTOP)
         end = monotonic() + FREEZE_SECONDS
         while not self._is_frozen():
             if monotonic() > end:
-                raise RuntimeError(f"knotd does not stop at SIGSTOP within {FREEZE_SECONDS:.0f} s")
+                raise RuntimeError(f"knotd did not stop within {FREEZE_SECONDS:.0f} s after SIGSTOP")
             sleep(0.002)
 
     def thaw(self) -> None:
-        """Let the server answer again."""
+        """Undo `freeze`."""
         self._signal(signal.SIGCONT)
 
     def questions(self) -> int:
-        """Count the questions that came over UDP since the start."""
-        told = self.control("stats", "mod-stats.request-protocol")
-        return sum(int(line.split(" = ")[1]) for line in told.splitlines() if "udp" in line)
+        """Count the queries over UDP since the start."""
+        output = self.control("stats", "mod-stats.request-protocol")
+        return sum(int(line.split(" = ")[1]) for line in output.splitlines() if "udp" in line)
 
-    def control(self, *words: str, force: bool = False) -> str:
-        """Give the server an order; return when it is done."""
+    def control(self, *arguments: str, force: bool = False) -> str:
+        """Run knotc with these arguments, and wait until the server has done it; returns the output."""
         options = ["-b", *(["-f"] if force else [])]
-        if words[0].startswith("zone-"):
-            words = (words[0], self.domain, *words[1:])
-        order = ["knotc", "-s", str(self.folder / "control.sock"), *options, *words]
-        return subprocess.run(order, check=True, capture_output=True, text=True).stdout
+        if arguments[0].startswith("zone-"):
+            arguments = (arguments[0], self.domain, *arguments[1:])
+        command = ["knotc", "-s", str(self.folder / "control.sock"), *options, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def _signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
     def _is_frozen(self) -> bool:
-        # The state follows the name, which is in brackets and may hold anything (proc_pid_stat(5)).
+        # The state follows the name, which is in brackets and may contain any character (proc_pid_stat(5)).
         tasks = Path(f"/proc/{self.pid}/task").iterdir()
         return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
@@ -232,11 +232,11 @@ class Knot:
 def free_port(address: str) -> int:
     """Find a port that is free for UDP and TCP on an address.
 
-    It stays free until it is used: none of those that the kernel gives to clients, and another process that looks for
-    one at this moment draws its own.
+    It stays free until it is used: the kernel gives it to no client, and another process that looks for a free port at
+    the same time draws its own random number.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    dice = SystemRandom()  # what a test seeds would be the same in all processes
+    dice = SystemRandom()  # with a test's seed, all processes would draw the same port
     while True:
         port = dice.choice(NOT_FOR_CLIENTS)
         with (

@@ -1,6 +1,6 @@
-"""A name server that lies: each test says what it sends, octet by octet where needed.
+"""A name server that lies: each test defines what it sends, even the single octets.
 
-Use it as a context manager with a function from the question to what is sent::
+Use it as a context manager with a function that gets the query and returns what to send::
 
     def forged(query, over_tcp):
         return [answer(query, ["mysql-0.galera.default.svc.cluster.local"])]
@@ -8,7 +8,7 @@ Use it as a context manager with a function from the question to what is sent::
     with Liar(forged) as liar:
         liar.nameserver  # "127.0.0.1:40053"
 
-The function gives octets to send and numbers of seconds to wait; over TCP the octets go into the stream as they are.
+The function returns octets to send and numbers of seconds to wait; over TCP the octets are sent unchanged.
 """
 
 import selectors
@@ -45,7 +45,7 @@ class Liar:
 
     @property
     def nameserver(self) -> str:
-        """Where it listens, as `-nameserver` takes it."""
+        """Its address and port, in the form of `-nameserver`."""
         return f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -66,24 +66,24 @@ class Liar:
 
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._udp, selectors.EVENT_READ, self._over_udp)
-            selector.register(self._tcp, selectors.EVENT_READ, self._over_tcp)
+            selector.register(self._udp, selectors.EVENT_READ, self._answer_udp)
+            selector.register(self._tcp, selectors.EVENT_READ, self._answer_tcp)
             while not self._stopped.is_set():
                 for key, _ in selector.select(0.05):
                     key.data()
 
-    def _over_udp(self) -> None:
+    def _answer_udp(self) -> None:
         wire, sender = self._udp.recvfrom(65535)
-        self._tell(wire, over_tcp=False, send=lambda part: self._udp.sendto(part, sender))
+        self._send_lies(wire, over_tcp=False, send=lambda part: self._udp.sendto(part, sender))
 
-    def _over_tcp(self) -> None:
+    def _answer_tcp(self) -> None:
         connection, _ = self._tcp.accept()
         with connection:
             size = int.from_bytes(connection.recv(2, socket.MSG_WAITALL), "big")
             wire = connection.recv(size, socket.MSG_WAITALL)
-            self._tell(wire, over_tcp=True, send=connection.send)
+            self._send_lies(wire, over_tcp=True, send=connection.send)
 
-    def _tell(self, wire: bytes, *, over_tcp: bool, send: Callable[[bytes], int]) -> None:
+    def _send_lies(self, wire: bytes, *, over_tcp: bool, send: Callable[[bytes], int]) -> None:
         query = dns.message.from_wire(wire)
         self.questions.append(query)
         for part in self.lie(query, over_tcp):
@@ -97,19 +97,19 @@ class Liar:
 
 
 def answer(query: dns.message.Message, targets: Sequence[str | tuple[bytes, ...]], *, truncated: bool = False) -> bytes:
-    """Make an answer with an SRV record for each target; a tuple gives raw labels."""
+    """Make an answer with an SRV record for each target; a tuple contains raw labels."""
     reply = dns.message.make_response(query)
     reply.flags |= dns.flags.TC if truncated else 0
-    records = [_srv(target, port) for port, target in enumerate(targets)]
+    records = [_make_srv(target, port) for port, target in enumerate(targets)]
     if records:
         reply.answer.append(dns.rrset.from_rdata_list(query.question[0].name, 5, records))
     return reply.to_wire(max_size=65535)
 
 
 def compressed(query: dns.message.Message, hosts: Sequence[str]) -> bytes:
-    """Make an answer whose targets are hosts below the question's name, by compression pointers as old kube-dns sends.
+    """Make an answer whose targets are hosts below the queried name, with compression pointers as old kube-dns did.
 
-    RFC 2782 forbids them in SRV, and Go's resolver refuses them.
+    RFC 2782 forbids such pointers in SRV, and Go's resolver refuses them.
     """
     name = query.question[0].name.to_wire() or b""
     head = query.id.to_bytes(2, "big") + b"\x85\0\0\1" + len(hosts).to_bytes(2, "big") + bytes(4)
@@ -121,18 +121,18 @@ def compressed(query: dns.message.Message, hosts: Sequence[str]) -> bytes:
 
 
 def status(query: dns.message.Message, rcode: dns.rcode.Rcode) -> bytes:
-    """Make an answer that holds only a response code."""
+    """Make an answer that contains only a response code."""
     reply = dns.message.make_response(query)
     reply.set_rcode(rcode)
     return reply.to_wire()
 
 
 def framed(wire: bytes) -> bytes:
-    """Put the length before a message, as TCP wants it."""
+    """Put the length before a message, as DNS over TCP requires."""
     return len(wire).to_bytes(2, "big") + wire
 
 
-def _srv(target: str | tuple[bytes, ...], port: int) -> dns.rdtypes.IN.SRV.SRV:
+def _make_srv(target: str | tuple[bytes, ...], port: int) -> dns.rdtypes.IN.SRV.SRV:
     name = dns.name.from_text(target) if isinstance(target, str) else dns.name.Name((*target, b""))
     return dns.rdtypes.IN.SRV.SRV(  # type: ignore[no-untyped-call]
         dns.rdataclass.IN, dns.rdatatype.SRV, 0, 10, port, name

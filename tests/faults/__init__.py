@@ -1,1 +1,1 @@
-"""Whole clusters in the lab, broken on purpose."""
+"""Whole clusters in the lab that are broken on purpose."""

@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: a lab that is broken at random, for as long as you like."""
+"""`python -m tests.faults`: breaks a lab at random, for as long as you like."""
 
 import random
 import sys
@@ -6,17 +6,23 @@ from pathlib import Path
 
 import click
 
-from tests.faults.soak import SoakError, read, report, soak
+from tests.faults.soak import SoakError, format_report, read_log, soak
 from tests.lab import machine
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(min=0), default=30, show_default=True)
-@click.option("--seed", type=int, help="Of an earlier run: goes on where that ended. Without it a new one.")
-@click.option("--log", type=click.Path(path_type=Path), default=Path(".lab/soak.jsonl"), show_default=True)
+@click.option("--minutes", type=click.FloatRange(min=0), default=30, show_default=True, help="Length of the run.")
+@click.option("--seed", type=int, help="Seed of an earlier run, which is continued; default: a new one.")
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    default=Path(".lab/soak.jsonl"),
+    show_default=True,
+    help="Log of all runs.",
+)
 def command(minutes: float, seed: int | None, log: Path) -> None:
-    """Break three to five members at random under writing clients; the report is of all runs in the log."""
-    seed = random.randrange(10**6) if seed is None else seed  # to be repeated, not to be secret
+    """Break three to five members at random while clients write, and report on all runs in the log."""
+    seed = random.randrange(10**6) if seed is None else seed  # a seed must be repeatable, not secret
     click.echo(f"seed {seed}, log {log}")
     try:
         machine.check()
@@ -25,7 +31,7 @@ def command(minutes: float, seed: int | None, log: Path) -> None:
         click.echo(f"soak: {exc}", err=True)
         sys.exit(1)
     finally:
-        click.echo(report(read(log)))
+        click.echo(format_report(read_log(log)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What a soak does to a lab, one function a fault; each leaves pods that come back to `size` members by themselves.
+"""The faults of a soak, one function each; after each fault the pods come back to `size` members without help.
 
-All draw from the soak's dice alone, so that a seed and a number give the same fault again.
+All random values come from the soak's dice, so that a seed and a number give the same fault again.
 """
 
 import threading
@@ -13,10 +13,11 @@ from random import Random
 import pymysql
 
 from tests.lab.lab import Lab
-from tests.lab.slow import full_speed, slow_sst
+from tests.lab.pod import Pod
+from tests.lab.slow import slow_sst, undo_slow_sst
 
 SIZES = (3, 4, 5)
-"""Members that a set is scaled to; with fewer than its replicas it would wait for the others after an outage."""
+"""The numbers of members to scale to; below the configured replicas, an outage would wait for the missing pods."""
 
 PATIENCE = 300.0
 """Seconds that a recovery may take."""
@@ -24,7 +25,7 @@ PATIENCE = 300.0
 
 @dataclass
 class Site:
-    """A lab, and how many members there should be."""
+    """A lab, and the number of members that it should have."""
 
     lab: Lab
     dice: Random
@@ -34,67 +35,67 @@ class Site:
     def ordinals(self) -> list[int]:
         return list(range(self.size))
 
-    def one(self) -> int:
-        """Some member."""
-        return self.dice.randrange(self.size)
+    def draw_pod(self) -> Pod:
+        """Draw a member."""
+        return self.lab.pod(self.dice.randrange(self.size))
 
-    def moment(self, most: float) -> None:
-        """Some time, and the fault comes wherever that is."""
-        time.sleep(self.dice.uniform(0, most))
+    def sleep_up_to(self, seconds: float) -> None:
+        """Sleep for a random time."""
+        time.sleep(self.dice.uniform(0, seconds))
 
-    def power_cut(self) -> None:
-        """Everything at once; then all pods in some order, at some distance."""
+    def cut_power(self) -> None:
+        """Kill everything at once, then start all pods in a random order, with a random gap."""
         self.lab.kill_everything()
         self.lab.start_all(self.dice.sample(self.ordinals, self.size), gap=self.dice.choice((0.0, 0.3, 2.0)))
 
 
-def server_killed(site: Site) -> None:
-    site.lab.pod(site.one()).kill_server()
+def kill_server(site: Site) -> None:
+    site.draw_pod().kill_server()
 
 
-def servers_killed(site: Site) -> None:
+def kill_servers(site: Site) -> None:
     for ordinal in site.ordinals:
         site.lab.pod(ordinal).kill_server()
 
 
-def agents_killed(site: Site) -> None:
+def kill_agents(site: Site) -> None:
     for ordinal in site.ordinals:
         site.lab.pod(ordinal).containers["agent"].kill()
 
 
-def node_rebooted(site: Site) -> None:
-    site.lab.pod(site.one()).reboot()
+def reboot_node(site: Site) -> None:
+    site.draw_pod().reboot()
 
 
-def power_cut(site: Site) -> None:
-    site.power_cut()
+def cut_power(site: Site) -> None:
+    site.cut_power()
 
 
-def power_cut_twice(site: Site) -> None:
-    """The second one in the middle of the recovery from the first."""
-    site.power_cut()
-    site.moment(6)
-    site.power_cut()
+def cut_power_twice(site: Site) -> None:
+    """Cut the power again during the recovery from the first power cut."""
+    site.cut_power()
+    site.sleep_up_to(6)
+    site.cut_power()
 
 
-def killed_in_recovery(site: Site) -> None:
-    """One pod's containers, three times, while all recover."""
-    site.power_cut()
+def kill_in_recovery(site: Site) -> None:
+    """Kill the containers of one pod three times while all pods recover."""
+    site.cut_power()
     for _ in range(3):
-        site.moment(3)
-        site.lab.pod(site.one()).kill_all()
+        site.sleep_up_to(3)
+        site.draw_pod().kill_all()
 
 
-def one_after_the_other(site: Site) -> None:
-    """Nodes that die in turn, the last one alone; all come back at once."""
+def lose_nodes_in_turn(site: Site) -> None:
+    """Let the nodes die one after another until none is left; all come back at once."""
     for ordinal in site.dice.sample(site.ordinals, site.size):
         site.lab.pod(ordinal).power_off()
-        site.moment(4)
+        site.sleep_up_to(4)
     site.lab.start_all()
 
 
-def stopped_in_order(site: Site) -> None:
-    """All at once, as for a scaling to nothing."""
+def stop_in_order(site: Site) -> None:
+    """Stop all pods at once, as when the set is scaled to zero."""
     pods = [site.lab.pod(ordinal) for ordinal in site.ordinals]
     stops = [threading.Thread(target=pod.stop) for pod in pods]
     for stop in stops:
@@ -104,126 +105,125 @@ def stopped_in_order(site: Site) -> None:
     site.lab.start_all()
 
 
-def pods_replaced(site: Site) -> None:
-    """All deleted by force: their volumes stay, everything else is new."""
+def replace_pods(site: Site) -> None:
+    """Delete all pods by force: their volumes stay, everything else is new."""
     for ordinal in site.ordinals:
         site.lab.delete(ordinal, force=True)
     site.lab.up(site.size)
 
 
-def server_stands_still(site: Site) -> None:
-    pod = site.lab.pod(site.one())
+def pause_server(site: Site) -> None:
+    pod = site.draw_pod()
     pod.pause("mysql")
-    site.moment(12)
+    site.sleep_up_to(12)
     pod.resume("mysql")
 
 
-def agent_stands_still(site: Site) -> None:
-    """Also while everything else recovers."""
-    pod = site.lab.pod(site.one())
+def pause_agent(site: Site) -> None:
+    """Pause an agent, sometimes while everything else recovers."""
+    pod = site.draw_pod()
     if site.dice.random() < 0.5:
-        site.power_cut()
-        site.moment(2)
+        site.cut_power()
+        site.sleep_up_to(2)
     pod.pause("agent")
-    site.moment(12)
+    site.sleep_up_to(12)
     pod.resume("agent")
 
 
-def volume_lost(site: Site) -> None:
-    """Of a cluster that lives on without it; before it knows the new one, only a human may go on after an outage."""
-    pod = site.lab.pod(site.one())
+def lose_volume(site: Site) -> None:
+    """Lose one volume while the other members go on, and wait until they know the new volume.
+
+    An outage before that would need a human.
+    """
+    pod = site.draw_pod()
     pod.power_off()
     pod.wipe_volume()
-    site.lab.wait("the others without it", lambda: _size(site) == site.size - 1, PATIENCE)
+    site.lab.wait("the others go on without it", lambda: _read_size(site) == site.size - 1, PATIENCE)
     pod.start()
     others = [ordinal for ordinal in site.ordinals if site.lab.pod(ordinal) is not pod]
-    site.lab.wait("they know the new one", lambda: all(_knows(site, k, pod.name) for k in others), PATIENCE)
+    site.lab.wait("the others know the new volume", lambda: all(_has_met(site, k, pod.name) for k in others), PATIENCE)
 
 
-def _size(site: Site) -> int:
-    """Of the Primary Component that somebody lives in."""
-    return max((s.cluster_size for s in site.lab.servers().values() if s is not None and s.is_primary), default=0)
+def _read_size(site: Site) -> int:
+    """Read the size of the largest Primary Component."""
+    return max((s.cluster_size for s in site.lab.read_servers().values() if s is not None and s.is_primary), default=0)
 
 
-def power_cut_in_a_transfer(site: Site) -> None:
-    """A volume is lost, and everything dies somewhere in the transfer that fills it."""
-    volume_lost_slowly(site)
-    site.moment(5)
-    site.power_cut()
-    for ordinal in site.ordinals:
-        full_speed(site.lab.pod(ordinal))
-
-
-def volume_lost_slowly(site: Site) -> None:
-    """A new member for whom the data take their time."""
+def cut_power_in_transfer(site: Site) -> None:
+    """Lose a volume, then kill everything at a random moment of the transfer that fills it again."""
     for ordinal in site.ordinals:
         slow_sst(site.lab.pod(ordinal), 8000)
-    volume_lost(site)
+    lose_volume(site)
+    site.sleep_up_to(5)
+    site.cut_power()
+    for ordinal in site.ordinals:
+        undo_slow_sst(site.lab.pod(ordinal))
 
 
-def name_missing(site: Site) -> None:
-    """After an outage one pod's name is in DNS only later."""
-    late = site.lab.pod(site.one())
+def hide_name(site: Site) -> None:
+    """Cut the power, and add the name of one pod to DNS later than those of the others."""
+    late = site.draw_pod()
     site.lab.nameserver.withdraw(late.name)
-    site.power_cut()
-    site.moment(6)
+    site.cut_power()
+    site.sleep_up_to(6)
     site.lab.nameserver.publish(late.name, late.ip)
 
 
-def power_cut_in_ddl(site: Site) -> None:
-    """Everything dies while a table is changed."""
-    ordinal = site.one()
+def cut_power_in_ddl(site: Site) -> None:
+    """Kill everything while a table is altered."""
+    ordinal = site.dice.randrange(site.size)
 
     def change() -> None:
         with suppress(pymysql.Error, OSError):
-            site.lab.sql(ordinal, *statements, seconds=20)
+            site.lab.query(ordinal, *statements, seconds=20)
 
-    name = f"{site.lab.layout.secret('database')}.changed"
+    name = f"{site.lab.layout.read_secret('database')}.changed"
     add = f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS c{site.dice.randrange(10**6)} INT, FORCE"
     statements = (f"CREATE TABLE IF NOT EXISTS {name} (id INT PRIMARY KEY) ENGINE=InnoDB", *[add] * 5)
     thread = threading.Thread(target=change)
     thread.start()
-    site.moment(1)
-    site.power_cut()
+    site.sleep_up_to(1)
+    site.cut_power()
     thread.join()
 
 
-def scaled(site: Site) -> None:
-    """More members or fewer; until nobody would wait any more, in an outage, for those that have gone."""
+def scale(site: Site) -> None:
+    """Scale up or down, and wait until no agent expects the deleted pods any more."""
     site.size = site.dice.choice(SIZES)
     site.lab.scale(site.size)
     site.lab.wait_synced(site.size, seconds=PATIENCE)
-    site.lab.wait("the end of expectations", lambda: all(_expects(site, k) for k in site.ordinals), PATIENCE)
+    site.lab.wait("the agents expect the new number of pods", lambda: _is_scaled(site), PATIENCE)
 
 
-def _knows(site: Site, ordinal: int, name: str) -> bool:
-    """Whether a pod's agent has an answer of that one, and remembers its volume by then."""
-    return next(member.answer for member in site.lab.status(ordinal).members if member.name == name) == "ok"
+def _has_met(site: Site, ordinal: int, name: str) -> bool:
+    """Whether a pod's agent has an answer from this pod; it then also remembers the pod's volume."""
+    return next(member.answer for member in site.lab.read_status(ordinal).members if member.name == name) == "ok"
 
 
-def _expects(site: Site, ordinal: int) -> bool:
-    return len(site.lab.status(ordinal).members) == site.size
+def _is_scaled(site: Site) -> bool:
+    """Whether all agents expect as many pods as there should be."""
+    return all(len(site.lab.read_status(ordinal).members) == site.size for ordinal in site.ordinals)
 
 
 Shock = Callable[[Site], None]
 
 SHOCKS: Mapping[str, Shock] = {
-    "one server killed": server_killed,
-    "all servers killed": servers_killed,
-    "all agents killed": agents_killed,
-    "one node rebooted": node_rebooted,
-    "power cut": power_cut,
-    "power cut twice": power_cut_twice,
-    "pods killed in a recovery": killed_in_recovery,
-    "nodes lost one after the other": one_after_the_other,
-    "all stopped in order": stopped_in_order,
-    "all pods replaced": pods_replaced,
-    "a server stands still": server_stands_still,
-    "an agent stands still": agent_stands_still,
-    "a volume lost": volume_lost,
-    "power cut in a transfer": power_cut_in_a_transfer,
-    "a name missing": name_missing,
-    "power cut in a DDL": power_cut_in_ddl,
-    "scaled": scaled,
+    "one server killed": kill_server,
+    "all servers killed": kill_servers,
+    "all agents killed": kill_agents,
+    "one node rebooted": reboot_node,
+    "power cut": cut_power,
+    "power cut twice": cut_power_twice,
+    "pods killed in a recovery": kill_in_recovery,
+    "nodes lost one after the other": lose_nodes_in_turn,
+    "all stopped in order": stop_in_order,
+    "all pods replaced": replace_pods,
+    "a server stands still": pause_server,
+    "an agent stands still": pause_agent,
+    "a volume lost": lose_volume,
+    "power cut in a transfer": cut_power_in_transfer,
+    "a name missing": hide_name,
+    "power cut in a DDL": cut_power_in_ddl,
+    "scaled": scale,
 }
-"""Fault -> what it does."""
+"""The name of each fault, as in the log and in docs/faults.md, and its function."""

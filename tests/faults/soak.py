@@ -1,7 +1,7 @@
-"""Random faults, one after the other, under writing clients; after each one the cluster must come back whole.
+"""Random faults, one after another, while clients write; after each fault the cluster must come back with all rows.
 
-What a round does follows from the seed and its number alone; what the fault meets depends on the machine, too.
-Every round is a line in a log, which later runs add to.
+The fault of a round depends only on the seed and the round's number; its effect also depends on the machine.
+Every round is a line in a log, to which later runs are added.
 """
 
 import json
@@ -17,43 +17,43 @@ from tests.faults.cluster import Cluster
 from tests.faults.shocks import PATIENCE, SHOCKS, Site
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
-from tests.lab.writer import recorded
+from tests.lab.writer import read_record
 
 
 class SoakError(Exception):
-    """A fault from which the cluster did not come back as it should."""
+    """The cluster did not recover from a fault as it should."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One fault and what became of it."""
+    """One fault and its result."""
 
     seed: int
     number: int
     fault: str
     seconds: float
-    """From the end of the fault, with its own waits, to all members Synced."""
+    """From the end of the fault, including the waits in it, until all members are Synced."""
     rows: int
-    """Acknowledged so far in this run, and all there."""
+    """The rows that were acknowledged so far in this run, all of which are there."""
     uuid: str
     """The history of all members."""
 
 
-def drawn(seed: int, number: int) -> tuple[str, Random]:
-    """The fault of a round, and the dice that it goes on with."""
-    dice = Random(f"{seed}/{number}")  # to be repeated, not to be secret
+def draw_fault(seed: int, number: int) -> tuple[str, Random]:
+    """Draw the fault of a round; returns also the random numbers that the fault continues with."""
+    dice = Random(f"{seed}/{number}")  # it must be repeatable, not secret
     return dice.choice(sorted(SHOCKS)), dice
 
 
-def read(log: Path) -> list[Round]:
-    """The rounds of all runs so far; a line that was cut off by a crash is none."""
+def read_log(log: Path) -> list[Round]:
+    """Read the rounds of all runs so far, without a line that a crash cut off."""
     if not log.exists():
         return []
     return [Round(**json.loads(line)) for line in log.read_text().splitlines() if line.endswith("}")]
 
 
-def append(log: Path, done: Round) -> None:
-    """Add a round, durably."""
+def append_round(log: Path, done: Round) -> None:
+    """Add a round durably."""
     log.parent.mkdir(parents=True, exist_ok=True)
     cut_off = log.exists() and not log.read_bytes().endswith(b"\n")
     with log.open("a") as file:
@@ -63,41 +63,41 @@ def append(log: Path, done: Round) -> None:
         os.fsync(file.fileno())
 
 
-def rounds(lab: Lab, record: Path, seed: int, first: int) -> Iterator[Round]:
-    """Rounds without end from this number on, in a lab with three Synced members.  Raises SoakError."""
-    cluster, site, uuids = Cluster(lab, record), Site(lab, Random()), set[str]()  # replaced at once
+def run_rounds(lab: Lab, record: Path, seed: int, first: int) -> Iterator[Round]:
+    """Run rounds without end from this number on, in a lab with three Synced members.  Raises SoakError."""
+    cluster, site, uuids = Cluster(lab, record), Site(lab, Random()), set[str]()  # each round has its own dice
     number = first
     while True:
-        fault, site.dice = drawn(seed, number)
+        fault, site.dice = draw_fault(seed, number)
         try:
-            done = suffer(cluster, site, fault, seed, number)
+            done = run_round(cluster, site, fault, seed, number)
         except Exception as exc:
             raise SoakError(f"seed {seed}, round {number}, {fault}: {exc}") from exc
         uuids.add(done.uuid)
         if len(uuids) > 1:
-            raise SoakError(f"seed {seed}, round {number}, {fault}: a second history, {sorted(uuids)}")
+            raise SoakError(f"seed {seed}, round {number}, {fault}: there is a second history: {sorted(uuids)}")
         yield done
         number += 1
 
 
-def suffer(cluster: Cluster, site: Site, fault: str, seed: int, number: int) -> Round:
-    """One fault under clients, and the verdict over all that was ever acknowledged in this lab."""
+def run_round(cluster: Cluster, site: Site, fault: str, seed: int, number: int) -> Round:
+    """Cause one fault while clients write, then check all rows that were ever acknowledged in this lab."""
     lab = cluster.lab
-    with cluster.writer(site.ordinals) as writer, writer.reader() as reader:
+    with cluster.make_writer(site.ordinals) as writer, writer.make_reader() as reader:
         writer.wait_for(30)
         SHOCKS[fault](site)
         seconds = lab.wait_synced(site.size, seconds=PATIENCE)
         writer.wait_for(writer.count + 10)
     if reader.missing:
-        raise SoakError(f"acknowledged rows were away in between: {reader.missing[:5]}")
-    verdict = judge(lab, recorded(cluster.record))
+        raise SoakError(f"acknowledged rows were missing for a while: {reader.missing[:5]}")
+    verdict = judge(lab, read_record(cluster.record))
     if verdict.complaints:
         raise SoakError("; ".join(verdict.complaints))
     return Round(seed, number, fault, round(seconds, 1), verdict.expected, next(iter(verdict.uuids.values())))
 
 
-def report(done: Iterable[Round]) -> str:
-    """Markdown: faults by kind and how long recoveries took, over all runs in a log."""
+def format_report(done: Iterable[Round]) -> str:
+    """Write a report in Markdown on all runs in a log: how often each fault occurred, how long the recoveries took."""
     by_fault: dict[str, list[float]] = {}
     seeds: dict[int, int] = {}
     for one in done:
@@ -107,20 +107,22 @@ def report(done: Iterable[Round]) -> str:
     for fault, seconds in sorted(by_fault.items()):
         figures = (min(seconds), statistics.median(seconds), max(seconds))
         lines.append(f"| {fault} | {len(seconds)} | {' | '.join(f'{figure:.1f}' for figure in figures)} |")
-    told = ", ".join(f"{seed} ({count} rounds)" for seed, count in seeds.items())
+    counts = ", ".join(f"{seed} ({count} rounds)" for seed, count in seeds.items())
     total = sum(seeds.values())
-    return "\n".join([*lines, "", f"{total} rounds by seed {told}; after each: lost rows 0, clusters 1"])
+    return "\n".join([*lines, "", f"{total} rounds by seed {counts}; after each: lost rows 0, clusters 1"])
 
 
-def soak(log: Path, seed: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Rounds for so long, from where the log's last run of this seed has ended.  Raises SoakError."""
-    first = 1 + max((one.number for one in read(log) if one.seed == seed), default=0)
+def soak(log: Path, seed: int, seconds: float, print_line: Callable[[str], None]) -> None:
+    """Run rounds for so many seconds, from the end of the last run with this seed on.  Raises SoakError."""
+    first = 1 + max((one.number for one in read_log(log) if one.seed == seed), default=0)
     end = time.monotonic() + seconds
     with Lab() as lab:
         lab.up(3)
         lab.wait_synced(3)
-        for done in rounds(lab, lab.folder / "acknowledged", seed, first):
-            append(log, done)
-            say(f"{done.number}: {done.fault}: {done.seconds:.1f} s, {done.rows} rows acknowledged and there")
+        for done in run_rounds(lab, lab.folder / "acknowledged", seed, first):
+            append_round(log, done)
+            print_line(
+                f"{done.number}: {done.fault}: {done.seconds:.1f} s, all {done.rows} acknowledged rows are there"
+            )
             if time.monotonic() > end:
                 return

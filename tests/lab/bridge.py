@@ -1,88 +1,89 @@
-"""A network of its own for a lab: a bridge of this machine, and a network namespace for each pod, as a CNI makes them.
+"""A lab's own network: a bridge on this machine and a network namespace for each pod, as a CNI plugin makes them.
 
-Needs root.  What a lab that was killed leaves behind is told apart by its name, `lab<X>`, and removed by hand:
+It needs root.
+A lab that was killed leaves its bridge and namespaces behind. They have `lab<X>` in their names; remove them by hand:
 `ip link delete lab7`, `ip netns delete lab7-mysql-0`.
 """
 
 import subprocess
 
 BASE = "198.18"
-"""Of 198.18.0.0/15, which nobody routes (RFC 2544, benchmarks)."""
+"""A part of 198.18.0.0/15, which is reserved for benchmarks and not routed (RFC 2544)."""
 
 
 class BridgeError(OSError):
-    """The kernel refused a step; the message says which."""
+    """The kernel refused a step; the message names it."""
 
 
 class Bridge:
     """The bridge `lab<X>` with the address 198.18.X.1/24, and the pods that are plugged into it."""
 
     def __init__(self, network: int) -> None:
-        """Make it; raises BridgeError when there is one of that number."""
+        """Create it; raises BridgeError if there is already one with that number."""
         self.name = f"lab{network}"
-        self._pods: dict[str, str] = {}
+        self._ports: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
-        ip("link", "add", self.name, "type", "bridge")
+        run_ip("link", "add", self.name, "type", "bridge")
         try:
-            ip("address", "add", f"{BASE}.{network}.1/24", "dev", self.name)
-            ip("link", "set", self.name, "up")
+            run_ip("address", "add", f"{BASE}.{network}.1/24", "dev", self.name)
+            run_ip("link", "set", self.name, "up")
         except BridgeError:
             self.close()
             raise
 
     def plug(self, pod: str, address: str) -> str:
-        """A fresh network namespace with this address, for a new pod; its name.  Raises BridgeError."""
+        """Make a new network namespace with this address for a pod; returns its name.  Raises BridgeError."""
         space, port = f"{self.name}-{pod}", f"{self.name}p{address.rpartition('.')[2]}"
-        ip("netns", "add", space)
-        ip("link", "add", port, "master", self.name, "type", "veth", "peer", "name", "eth0", "netns", space)
-        self._pods[pod], self._addresses[pod] = port, address
-        ip("-n", space, "link", "set", "lo", "up")
-        ip("-n", space, "address", "add", f"{address}/24", "dev", "eth0")
-        ip("-n", space, "link", "set", "eth0", "up")
-        ip("link", "set", port, "up")
+        run_ip("netns", "add", space)
+        run_ip("link", "add", port, "master", self.name, "type", "veth", "peer", "name", "eth0", "netns", space)
+        self._ports[pod], self._addresses[pod] = port, address
+        run_ip("-n", space, "link", "set", "lo", "up")
+        run_ip("-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+        run_ip("-n", space, "link", "set", "eth0", "up")
+        run_ip("link", "set", port, "up")
         return space
 
     def unplug(self, pod: str) -> None:
-        """Remove a pod's namespace; nothing may run in it any more."""
-        port = self._pods.pop(pod)
-        # A namespace's end takes its interfaces away some time later; the pod's successor wants the name now.
-        ip("link", "delete", port)
-        ip("netns", "delete", f"{self.name}-{pod}")
+        """Remove a pod's namespace, in which no process may run any more."""
+        port = self._ports.pop(pod)
+        # The kernel removes the interfaces of a deleted namespace later, but the pod's successor needs the name now.
+        run_ip("link", "delete", port)
+        run_ip("netns", "delete", f"{self.name}-{pod}")
 
     def cut(self, pod: str) -> None:
-        """Pull the plug: nobody reaches the pod, the pod reaches nobody, and no connection is told."""
-        ip("link", "set", self._pods[pod], "down")
+        """Cut the pod off in both directions, without a sign to any open connection."""
+        run_ip("link", "set", self._ports[pod], "down")
 
-    def mend(self, pod: str) -> None:
-        """Put the plug in again."""
-        ip("link", "set", self._pods[pod], "up")
+    def reconnect(self, pod: str) -> None:
+        """Undo `cut`."""
+        run_ip("link", "set", self._ports[pod], "up")
 
-    def silence(self, source: str, target: str) -> None:
-        """What the one pod sends to the other is lost, and nobody is told; all other ways stay open.
+    def block(self, source: str, target: str) -> None:
+        """Lose all that one pod sends to the other, without an error; all other directions stay open.
 
-        Its frames go to a card that nobody has.
+        The frames go to a hardware address that no card has.
         """
         wrong = ("lladdr", "02:00:00:00:00:00", "nud", "permanent")
-        ip("-n", f"{self.name}-{source}", "neigh", "replace", self._addresses[target], "dev", "eth0", *wrong)
+        run_ip("-n", f"{self.name}-{source}", "neigh", "replace", self._addresses[target], "dev", "eth0", *wrong)
 
-    def let_speak(self, source: str, target: str) -> None:
-        """Undo `silence`."""
-        ip("-n", f"{self.name}-{source}", "neigh", "delete", self._addresses[target], "dev", "eth0")
+    def unblock(self, source: str, target: str) -> None:
+        """Undo `block`."""
+        run_ip("-n", f"{self.name}-{source}", "neigh", "delete", self._addresses[target], "dev", "eth0")
 
     def close(self) -> None:
-        """Remove all of it."""
-        for pod in list(self._pods):
+        """Remove the bridge and all namespaces."""
+        for pod in list(self._ports):
             self.unplug(pod)
-        ip("link", "delete", self.name)
+        run_ip("link", "delete", self.name)
 
 
-def ip(*words: str) -> None:
-    """One command of ip(8); raises BridgeError."""
-    done = subprocess.run(("ip", *words), capture_output=True, text=True, check=False)
+def run_ip(*arguments: str) -> None:
+    """Run ip(8) with these arguments; raises BridgeError."""
+    done = subprocess.run(("ip", *arguments), capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise BridgeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+        raise BridgeError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 
 
 def check() -> None:
-    """Raises BridgeError where a bridge cannot be made."""
+    """Raise BridgeError if no bridge can be made here."""
     Bridge(0).close()

@@ -1,6 +1,6 @@
 """One container of a pod: its runs, one after the other, and their log.
 
-How a run is started and ended is the runtime's business; when (restart policies, order) is the pod's.
+The runtime knows how a run is started and ended; the pod knows when (restart policies, order).
 """
 
 import signal
@@ -26,16 +26,16 @@ class Container:
         self.last_exit: int | None = None
         """The exit status of the last run that ended; negative for a signal."""
         self.run: Running | None = None
-        """The run under way."""
+        """The current run."""
         self._changing = threading.Lock()
 
     @property
-    def running(self) -> bool:
-        """Whether a run is under way: from the start to the end of its first process."""
+    def is_running(self) -> bool:
+        """Whether there is a current run: from the start of its first process to the end of that process."""
         return self.run is not None
 
     def start(self, runtime: Runtime, run: Run) -> None:
-        """Have the runtime start it."""
+        """Let the runtime start it."""
         with self._changing, self.log.open("ab") as log:
             self.starts += 1
             self._note(log, f"start {self.starts}: {' '.join(run.argv)}")
@@ -46,7 +46,7 @@ class Container:
                 self.last_exit = 127
 
     def wait(self) -> int:
-        """Wait for the end of the run and of all that it started; its exit status."""
+        """Wait for the end of the run and of all processes that it started; returns the exit status."""
         run = self.run
         if run is None:
             return 127
@@ -57,39 +57,39 @@ class Container:
         return status
 
     def terminate(self) -> None:
-        """SIGTERM to the first process alone, as a runtime does."""
+        """Send SIGTERM to the first process only, as a container runtime does."""
         with self._changing:
             if self.run is not None:
                 self.run.terminate()
 
     def kill(self) -> None:
-        """SIGKILL to all of it."""
-        run = self._now()
+        """Send SIGKILL to all of its processes."""
+        run = self._get_run()
         if run is not None:
             run.kill()
 
     def pause(self) -> None:
-        """SIGSTOP to all of it."""
+        """Send SIGSTOP to all of its processes."""
         processes.send(signal.SIGSTOP, self.mark, self.sessions)
 
     def resume(self) -> None:
-        """SIGCONT to all of it."""
+        """Send SIGCONT to all of its processes."""
         processes.send(signal.SIGCONT, self.mark, self.sessions)
 
     @property
     def sessions(self) -> frozenset[int]:
-        """The session of the run under way, for processes that dropped their environment."""
-        run = self._now()
+        """The sessions of the current run, to find processes that dropped their environment."""
+        run = self._get_run()
         return processes.NO_SESSIONS if run is None else run.sessions
 
     def tail(self, lines: int = 12) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def _now(self) -> Running | None:
-        """The run under way; one that is about to start is waited for, as its first words may be out already."""
+    def _get_run(self) -> Running | None:
+        """Return the current run; waits for one that is being started, because it may have logged something already."""
         with self._changing:
             return self.run
 

@@ -1,6 +1,7 @@
-"""A lab that stays: a process of its own that owns the pods and takes commands over a unix socket.
+"""A lab that stays up: a background process that owns the pods and accepts commands over a Unix socket.
 
-One request a connection: a JSON line with the command and its arguments; one JSON line back, with `text` or `error`.
+A connection carries one request, a JSON line with the command and its arguments.
+The answer is one JSON line with `text` or `error`.
 """
 
 import json
@@ -20,18 +21,18 @@ from tests.lab.folders import Folders
 from tests.lab.lab import Lab
 from tests.lab.layout import LONGEST_SOCKET
 from tests.lab.pod import Pod
-from tests.lab.view import rows_of, table
+from tests.lab.view import format_table, read_rows
 from tests.paths import ROOT
 
 CONTROL = "control.sock"
 
 
 class LabCommandError(Exception):
-    """The lab refused or could not do what it was told; one line."""
+    """The lab refused a command, or could not carry it out; the message is one line."""
 
 
-def control(folder: Path) -> Path:
-    """The socket of the lab in the folder; raises LabCommandError where a pod's socket would have too long a path."""
+def make_control_path(folder: Path) -> Path:
+    """Return the path of the lab's socket; raises LabCommandError if the path of a pod's socket would be too long."""
     longest = Folders(folder / "mysql-0").socket
     if len(os.fsencode(longest)) > LONGEST_SOCKET:
         raise LabCommandError(f"{longest} is longer than {LONGEST_SOCKET} bytes: choose a shorter --folder")
@@ -39,10 +40,10 @@ def control(folder: Path) -> Path:
 
 
 def call(folder: Path, command: str, **arguments: Any) -> str:
-    """Tell the lab in the folder to do something and wait for its answer; raises LabCommandError."""
+    """Send a command to the lab in the folder and wait for its answer; raises LabCommandError."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(str(control(folder)))
+            connection.connect(str(make_control_path(folder)))
         except OSError as exc:
             raise LabCommandError(f"no lab runs in {folder}: start one with `python -m tests.lab up`") from exc
         connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
@@ -59,11 +60,11 @@ def call(folder: Path, command: str, **arguments: Any) -> str:
 def is_running(folder: Path) -> bool:
     """Whether a lab listens in the folder."""
     with socket.socket(socket.AF_UNIX) as connection:
-        return connection.connect_ex(str(control(folder))) == 0
+        return connection.connect_ex(str(make_control_path(folder))) == 0
 
 
 def end(folder: Path, *, keep: bool) -> None:
-    """End the lab in the folder and wait until nothing of it runs; raises LabCommandError."""
+    """End the lab in the folder and wait until its process has ended; raises LabCommandError."""
     process = Path("/proc", call(folder, "down", keep=keep))
     while process.exists():
         time.sleep(0.05)
@@ -72,9 +73,9 @@ def end(folder: Path, *, keep: bool) -> None:
 def spawn(folder: Path, pods: int, *, seconds: float = 60.0) -> None:
     """Start the lab's process in the background and wait for its socket; raises LabCommandError."""
     if is_running(folder):
-        raise LabCommandError(f"a lab already runs in {folder}: `python -m tests.lab down` ends it")
+        raise LabCommandError(f"a lab already runs in {folder}; to end it: `python -m tests.lab down`")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / CONTROL).unlink(missing_ok=True)  # of a lab whose process was killed
+    (folder / CONTROL).unlink(missing_ok=True)  # left by a lab whose process was killed
     with (folder / "lab.log").open("a+b") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.lab", "serve", str(folder), str(pods)],
@@ -87,21 +88,21 @@ def spawn(folder: Path, pods: int, *, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not is_running(folder):
             if process.poll() is not None or time.monotonic() > deadline:
-                # A lab that fails removes its folder, but not what is open here.
+                # A lab that fails removes its folder, but this file stays open here.
                 log.seek(0)
-                last = (log.read().decode(errors="replace").splitlines() or ["it said nothing"])[-1]
+                last = (log.read().decode(errors="replace").splitlines() or ["its log is empty"])[-1]
                 raise LabCommandError(f"the lab did not start: {last}")
             time.sleep(0.05)
 
 
 class Desk:
-    """The commands of a running lab; one at a time, but `status` never waits."""
+    """Carries out the commands of a running lab: one change at a time, while `status` never waits."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._one = threading.Lock()
+        self._changing = threading.Lock()
         self.keep = False
-        """Whether `down` was told to leave the volumes."""
+        """Whether `down` was called with `--keep`."""
         self.finished = threading.Event()
         """Set by `down`."""
 
@@ -109,43 +110,43 @@ class Desk:
         """Carry out one request; raises LabCommandError."""
         match request:
             case {"command": "status"}:
-                return "\n".join(table(rows_of(self._lab)))
+                return "\n".join(format_table(read_rows(self._lab)))
             case {"command": "explain", "pod": str(name)}:
-                return self._lab.explain(self._pods([name])[0][0])
+                return self._lab.explain(self._find_pods([name])[0][0])
             case {"command": "logs", "pods": list(names), "lines": int(lines)}:
-                return "\n".join(pod.tail(lines) for _, pod in self._pods(names))
+                return "\n".join(pod.tail(lines) for _, pod in self._find_pods(names))
             case {"command": "down", "keep": bool(keep)}:
                 self.keep = keep
                 self.finished.set()
                 return str(os.getpid())
-        with self._one:
+        with self._changing:
             return self._change(request)
 
     def _change(self, request: dict[str, Any]) -> str:
         match request:
             case {"command": "kill", "pods": []}:
                 self._lab.kill_everything()
-                return "every process of every pod is killed"
+                return "all processes of all pods were killed"
             case {"command": "kill", "pods": list(names)}:
-                return self._each(names, Pod.power_off, "killed")
+                return self._apply_to_each(names, Pod.power_off, "killed")
             case {"command": "stop", "pods": list(names)}:
-                return self._each(names, Pod.stop, "stopped in order")
+                return self._apply_to_each(names, Pod.stop, "stopped in order")
             case {"command": "start", "pods": list(names)}:
-                return self._each(names, Pod.start, "started")
+                return self._apply_to_each(names, Pod.start, "started")
             case {"command": "scale", "count": int(count)}:
                 self._lab.scale(count)
                 return f"{count} pods"
         raise LabCommandError(f"unknown request {request.get('command')!r}")
 
-    def _pods(self, names: list[str]) -> list[tuple[int, Pod]]:
+    def _find_pods(self, names: list[str]) -> list[tuple[int, Pod]]:
         known = {pod.name: (ordinal, pod) for ordinal, pod in sorted(self._lab.pods.items())}
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise LabCommandError(f"no pod {', '.join(unknown)}: there are {', '.join(known) or 'none'}")
+            raise LabCommandError(f"there is no pod {', '.join(unknown)}; the pods are: {', '.join(known) or 'none'}")
         return [known[name] for name in names] if names else list(known.values())
 
-    def _each(self, names: list[str], action: Callable[[Pod], None], done: str) -> str:
-        pods = [pod for _, pod in self._pods(names)]
+    def _apply_to_each(self, names: list[str], action: Callable[[Pod], None], done: str) -> str:
+        pods = [pod for _, pod in self._find_pods(names)]
         threads = [threading.Thread(target=action, args=(pod,)) for pod in pods]
         for thread in threads:
             thread.start()
@@ -159,10 +160,10 @@ class _Handler(socketserver.StreamRequestHandler):
         assert isinstance(self.server, _ControlServer)
         request = self.rfile.readline()
         if not request:
-            return  # somebody only looked whether we listen
+            return  # `is_running` only connects
         try:
             answer = {"text": self.server.desk.do(json.loads(request))}
-        except Exception as exc:  # noqa: BLE001  # the person at the other end shall read it, whatever it is
+        except Exception as exc:  # noqa: BLE001  # the person at the terminal must see every kind of error
             answer = {"error": str(exc) or repr(exc)}
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
@@ -176,12 +177,12 @@ class _ControlServer(socketserver.ThreadingUnixStreamServer):
 
 
 def serve(folder: Path, pods: int) -> None:
-    """The lab's process: pods, socket, and a clean end at `down`, SIGTERM or SIGINT."""
+    """Run the lab's process: the pods, the socket, and a clean end at `down`, SIGTERM or SIGINT."""
     lab = Lab(folder, replicas=pods)
     desk = Desk(lab)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: desk.finished.set())
-    path = control(folder)
+    path = make_control_path(folder)
     with lab:
         lab.up()
         with _ControlServer(path, desk) as server:

@@ -1,6 +1,6 @@
-"""SQL to a lab's servers: one query, and what a server says of its cluster.
+"""SQL to a lab's servers: queries, and a server's own view of its cluster.
 
-The lab looks at the servers with its own eyes, so that a wrong status command cannot hide a wrong cluster.
+The lab asks the servers itself, so that a wrong status command cannot hide a wrong cluster.
 """
 
 import socket
@@ -44,21 +44,21 @@ class Server:
     def is_primary(self) -> bool:
         return self.cluster_status == "Primary"
 
-    def synced_in(self, size: int) -> bool:
+    def is_synced_in(self, size: int) -> bool:
         """Whether it is a Synced member of a Primary Component of that size."""
         return self.is_primary and self.local_state == "Synced" and self.cluster_size == size
 
 
 def query(pod: Pod, layout: Layout, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
-    """Run statements in one session as root over the pod's own socket; the rows of the last one.
+    """Run statements in one session as root over the pod's own socket; returns the rows of the last statement.
 
     Raises pymysql.Error or OSError.
     """
-    # pymysql leaves a socket of its own open when the connection is refused.
+    # pymysql does not close its own socket if the connection is refused.
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(2.0)
         stream.connect(str(pod.folders.socket))
-        with closing(_connection(layout, seconds, sync_wait)) as connection:
+        with closing(_make_connection(layout, seconds, sync_wait)) as connection:
             connection.connect(stream)
             with connection.cursor() as cursor:
                 for statement in statements:
@@ -66,23 +66,21 @@ def query(pod: Pod, layout: Layout, *statements: str, seconds: int = 10, sync_wa
                 return list(cursor.fetchall())
 
 
-def _connection(
-    layout: Layout, seconds: int, sync_wait: int
-) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+def _make_connection(layout: Layout, seconds: int, sync_wait: int) -> Connection:
     return pymysql.connect(
         user="root",
-        password=layout.secret("root-password"),
+        password=layout.read_secret("root-password"),
         read_timeout=seconds,
         write_timeout=seconds,
         autocommit=True,
-        # With wsrep_sync_wait a query hangs exactly when the cluster is in trouble.
+        # With wsrep_sync_wait, a query would hang exactly when the cluster has a fault.
         init_command=f"SET SESSION wsrep_sync_wait={sync_wait}",
         defer_connect=True,
     )
 
 
-def server(pod: Pod, layout: Layout) -> Server | None:
-    """What the pod's server says; None when it does not answer."""
+def read_server(pod: Pod, layout: Layout) -> Server | None:
+    """Ask the pod's server for its view; None if it does not answer."""
     if not pod.folders.socket.exists():
         return None
     wanted = ", ".join(f"'{name}'" for name in VARIABLES)

@@ -9,29 +9,29 @@ from tests.lab.screen import Screen
 DECISION = re.compile(
     r"\bagent: (?P<action>bootstrap|join|hold)(?: in term \d+)?: (?P<reason>.+) \[(?P<rule>[^\]]+)\]$"
 )
-"""An agent's line; `wait` and `running` are left out, the table shows them."""
+"""An agent's log line; `wait` and `running` are left out, because the table shows them."""
 
 
 class Decisions:
-    """What the agents decided since the last look."""
+    """Reads what the agents have decided since the last call."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._read: dict[str, int] = {}
         self._last: dict[str, str] = {}
-        for _ in self.new():
-            pass  # only what comes from now on counts
+        for _ in self.read_new():
+            pass  # only later decisions count
         self._last.clear()
 
-    def new(self) -> Iterator[tuple[str, str]]:
-        """The pod and the text of each decision since the last call."""
+    def read_new(self) -> Iterator[tuple[str, str]]:
+        """Yield the pod and the text of each decision since the last call."""
         for pod in self._lab.pods.values():
             log = pod.containers["agent"].log
             if not log.exists():
                 continue
             with log.open("rb") as stream:
                 stream.seek(self._read.get(pod.name, 0))
-                # A line that is still being written is left for the next look.
+                # A line that is still being written is left for the next call.
                 whole = stream.read().rpartition(b"\n")[0]
             self._read[pod.name] = self._read.get(pod.name, 0) + (len(whole) + 1 if whole else 0)
             for line in whole.decode(errors="replace").splitlines():
@@ -42,6 +42,6 @@ class Decisions:
                         yield pod.name, text
 
     def show(self, screen: Screen) -> None:
-        """Tell what is new."""
-        for pod, text in self.new():
-            screen.tell(f"{pod}: {text}")
+        """Print the new decisions."""
+        for pod, text in self.read_new():
+            screen.print_timed(f"{pod}: {text}")

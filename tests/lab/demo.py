@@ -1,7 +1,7 @@
 """The demo: three real servers start, lose power under load, and come back with every acknowledged row.
 
-Shows; decides nothing.
-The exit status is 0 only when everything held.
+The demo only shows what the agents do; it decides nothing.
+The exit status is 0 only if all checks succeed.
 """
 
 import signal
@@ -20,7 +20,7 @@ from tests.lab.decisions import Decisions
 from tests.lab.lab import Lab, LabTimeoutError
 from tests.lab.layout import NoNetworkError, PathTooLongError
 from tests.lab.screen import Screen
-from tests.lab.view import Row, rows_of
+from tests.lab.view import Row, read_rows
 from tests.lab.writer import Writer
 
 PODS = 3
@@ -36,29 +36,29 @@ EXPECTED = (
     TimeoutError,
     pymysql.Error,
 )
-"""Faults that are told in a line instead of a traceback."""
+"""Faults that are printed in one line, without a traceback."""
 
 BANNER = """\
 Three Galera pods start on loopback addresses: real mariadbd, real DNS, no container, no Kubernetes.
-A client writes; then every process of every pod is killed at once (kill -9), as a power cut would do it.
+A client writes; then all processes of all pods are killed at once (kill -9), as in a power cut.
 The pods find each other, the right one bootstraps, and every acknowledged row must be on all three."""
 
 
 def main() -> int:
-    """Run the demo on standard output; the exit status."""
+    """Run the demo on standard output; returns the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     screen = Screen(sys.stdout)
     try:
         machine.check()
-        screen.say(BANNER + "\n")
+        screen.print(BANNER + "\n")
         with Lab(replicas=PODS) as lab, _without_interrupts_at_the_end():
             return _show(lab, screen)
     except EXPECTED as exc:
         sys.stderr.write(f"demo: {exc}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\ndemo: interrupted; every process is ended and the folder removed\n")
+        sys.stderr.write("\ndemo: interrupted; all processes have ended and the folder is removed\n")
         return 130
 
 
@@ -68,7 +68,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def _without_interrupts_at_the_end() -> Iterator[None]:
-    """Entered inside the lab, so that a second Ctrl-C cannot cut its clean-up short."""
+    """Ignore signals from the end of the block on, so that a second Ctrl-C does not interrupt the lab's clean-up."""
     try:
         yield
     finally:
@@ -77,14 +77,14 @@ def _without_interrupts_at_the_end() -> Iterator[None]:
 
 
 class Watch:
-    """Keeps the table up to date and tells the decisions, beside what the demo does; a context manager."""
+    """Keeps the table up to date and prints decisions while the demo goes on; a context manager."""
 
     def __init__(self, lab: Lab, screen: Screen) -> None:
         self._lab, self._screen, self._decisions = lab, screen, Decisions(lab)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.rows: list[Row] = []
-        """The table as it was last."""
+        """The rows of the table as last read."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -95,20 +95,20 @@ class Watch:
         self._thread.join()
         self._screen.freeze()
 
-    def shows_all_synced(self) -> bool:
-        """Whether the agents' table says so, too."""
+    def is_all_synced(self) -> bool:
+        """Whether the table from the agents shows that all pods are Synced."""
         return all(row.local_state == "Synced" and row.size == str(PODS) for row in self.rows)
 
     def _watch(self) -> None:
         while not self._stop.is_set():
-            self.rows = rows_of(self._lab)
+            self.rows = read_rows(self._lab)
             self._decisions.show(self._screen)
             self._screen.draw(self.rows)
             self._stop.wait(0.5)
 
 
 def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
-    """Start all that is off; seconds to the first Primary and to all Synced."""
+    """Start all pods that are off; returns the seconds until the first is Primary and until all are Synced."""
     began = time.monotonic()
     with Watch(lab, screen) as watch:
         if lab.pods:
@@ -117,44 +117,48 @@ def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
             lab.up()
         lab.wait_primary()
         primary = time.monotonic() - began
-        screen.tell(f"first Primary Component after {primary:.1f} s")
+        screen.print_timed(f"first Primary Component after {primary:.1f} s")
         lab.wait_synced(PODS)
         synced = time.monotonic() - began
-        lab.wait("every agent knows it", watch.shows_all_synced, 60.0)
+        lab.wait("the agents report that all are Synced", watch.is_all_synced, 60.0)
     return primary, synced
 
 
 def _show(lab: Lab, screen: Screen) -> int:
-    screen.tell(f"first start of {PODS} pods in {lab.folder}")
+    screen.print_timed(f"first start of {PODS} pods in {lab.folder}")
     first = _start(lab, screen)
     with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], lab.folder / "acknowledged") as writer:
-        screen.say()
-        screen.tell(f"{len(lab.pods)} servers are Synced; a client writes through all of them for {WRITING:.0f} s")
+        screen.print()
+        screen.print_timed(
+            f"{len(lab.pods)} servers are Synced; a client writes through all of them for {WRITING:.0f} s"
+        )
         writer.wait_for(1)
         time.sleep(WRITING)
         lab.kill_everything()
-    screen.tell(f"POWER CUT under load: all servers and agents killed; {writer.count} rows were acknowledged")
-    screen.draw(rows_of(lab))
+    screen.print_timed(
+        f"POWER CUT under load: all servers and agents were killed; {writer.count} rows were acknowledged"
+    )
+    screen.draw(read_rows(lab))
     screen.freeze()
-    screen.say()
-    screen.tell("power is back: all pods start")
+    screen.print()
+    screen.print_timed("power is back: all pods start")
     return _judge(lab, writer, screen, first, _start(lab, screen))
 
 
 def _judge(lab: Lab, writer: Writer, screen: Screen, first: tuple[float, float], again: tuple[float, float]) -> int:
     verdict = oracle.judge(lab, writer.acknowledged)
-    screen.say()
+    screen.print()
     for pod, rows in verdict.rows.items():
-        screen.say(
+        screen.print(
             f"{pod}: {rows} rows, {len(verdict.missing[pod])} of {verdict.expected} acknowledged ones missing, "
             f"checksum {verdict.checksums[pod]}, cluster {verdict.uuids[pod]}"
         )
-    screen.say()
-    screen.say(f"first start     first Primary {first[0]:5.1f} s   {PODS} x Synced {first[1]:5.1f} s")
-    screen.say(f"after the cut   first Primary {again[0]:5.1f} s   {PODS} x Synced {again[1]:5.1f} s")
+    screen.print()
+    screen.print(f"first start     first Primary {first[0]:5.1f} s   {PODS} x Synced {first[1]:5.1f} s")
+    screen.print(f"after the cut   first Primary {again[0]:5.1f} s   {PODS} x Synced {again[1]:5.1f} s")
     for complaint in verdict.complaints:
-        screen.say(f"FAILED: {complaint}")
-    if verdict.holds and verdict.expected:
-        screen.say(f"OK: all {verdict.expected} acknowledged rows are on all {PODS} servers of one cluster.")
+        screen.print(f"FAILED: {complaint}")
+    if verdict.is_correct and verdict.expected:
+        screen.print(f"OK: all {verdict.expected} acknowledged rows are on all {PODS} servers of one cluster.")
         return 0
     return 1

@@ -1,9 +1,10 @@
-/* What a pod's programs are told of the machine that is not so: another time of day, a disk that cannot be read.
+/* Wrong information about the machine for a pod's programs: another time of day, a disk that cannot be read.
  *
- * Loaded by LD_PRELOAD into everything that a pod runs (tests/lab/faulty.py).
- * LAB_SHIFT: seconds that the time of day is off.  Monotonic clocks stay as they are; so do waits with a deadline in
- * the time of day, which the kernel would measure by the true clock.
- * LAB_BAD: a file.  While it exists, reading, writing and syncing of a path that begins with its one line fail with EIO.
+ * LD_PRELOAD loads this into all programs of a pod (tests/lab/faulty.py).
+ * LAB_SHIFT: seconds that are added to the time of day.  Monotonic clocks do not change.  Waits with a deadline in the
+ * time of day last as long as without the shift, because the kernel measures them by the true clock.
+ * LAB_BAD: a file with one line.  While it exists, reads, writes and syncs of all paths that begin with this line fail
+ * with EIO.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EPOCH_LIKE 1000000000 /* more seconds than any machine has been up: a deadline in the time of day */
+#define EPOCH_LIKE 1000000000 /* more seconds than any machine's uptime: such a deadline is in the time of day */
 
 static long shift(void) {
     static long seconds;
@@ -38,7 +39,7 @@ static void *next(const char *name) {
     return dlsym(RTLD_NEXT, name);
 }
 
-/* Of the two versions of glibc's condition variables the one since 2.3.2. */
+/* glibc has two versions of condition variables; programs use the one since 2.3.2. */
 static void *next_condition(const char *name) {
     void *found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
     return found ? found : next(name);
@@ -102,7 +103,7 @@ int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *deadline)
     return real(m, &when);
 }
 
-/* By system calls: what is called here must not come back here. */
+/* It uses system calls, because the functions of libc would call this library again. */
 static int is_bad(int fd) {
     const char *list = getenv("LAB_BAD");
     char prefix[4096], link[64], path[4096];

@@ -1,4 +1,4 @@
-"""The folders of a pod: which of them are its volume, which are emptyDirs."""
+"""The folders of a pod: its volume, its emptyDirs and the rest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a pod keeps what; the volume outlives the pod, the rest does not."""
+    """The places of a pod's files; the volume outlives the pod, the rest does not."""
 
     root: Path
     """The pod's own folder."""
@@ -29,7 +29,7 @@ class Folders:
 
     @property
     def tmp(self) -> Path:
-        """The database's /tmp, where a container's root is read-only."""
+        """The database's /tmp, because a container's root is read-only."""
         return self.root / "tmp"
 
     @property
@@ -48,7 +48,7 @@ class Folders:
 
     @property
     def resolv_conf(self) -> Path:
-        """/etc/resolv.conf of a container with a network of its own."""
+        """/etc/resolv.conf of a container with its own network."""
         return self.root / "resolv.conf"
 
     @property

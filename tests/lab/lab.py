@@ -1,4 +1,4 @@
-"""A lab: pods on loopback addresses with their DNS and their Secret, from creation to clean end.
+"""A lab: pods on loopback addresses with their DNS and their Secret, from creation to a clean end.
 
     with Lab() as lab:
         lab.up(3)
@@ -8,7 +8,7 @@
         lab.wait_synced(3)
 
 Real mariadbd, real Galera, real DNS messages; no root, no namespaces.
-A lab has a loopback network of its own, so several can run beside each other.
+Each lab has its own loopback network, so several labs can run at the same time.
 """
 
 import shutil
@@ -33,7 +33,7 @@ PATIENCE = 120.0
 
 
 class LabTimeoutError(Exception):
-    """Something did not happen in time; the message ends with the last lines of every pod's logs."""
+    """An event did not happen in time; the message ends with the last lines of every pod's logs."""
 
 
 class Lab:
@@ -53,12 +53,12 @@ class Lab:
     ) -> None:
         """Claim a network and write the Secret.
 
-        `keep` leaves the folder, `nameserver` replaces the lab's DNS, `bridged` gives each pod a network of its own,
-        `six` gives pods addresses of IPv6 alone.
+        `keep` leaves the folder, `nameserver` replaces the lab's DNS, `bridged` gives each pod its own network,
+        `six` gives the pods only IPv6 addresses.
         """
         runtime = runtime or Plain()
         if folder is not None:
-            # Left by a lab whose own process was killed.
+            # A lab whose own process was killed may have left processes and containers.
             processes.kill(str(folder.absolute()))
             runtime.sweep(folder.absolute())
         self._bridge: Bridge | None = None
@@ -66,7 +66,7 @@ class Lab:
             network, (self.nameserver, self._bridge) = claim_bridge()
         else:
             network, self.nameserver = claim_network()
-        # Short on purpose: the path of a Unix socket is limited to 107 bytes.
+        # A short name, because the path of a Unix socket is limited to 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="lab-") if folder is None else folder).absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.layout = Layout(
@@ -98,16 +98,16 @@ class Lab:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def pod(self, ordinal: int) -> Pod:
-        """The pod of an ordinal."""
+        """Return the pod of an ordinal."""
         return self.pods[ordinal]
 
     def use(self, runtime: Runtime) -> None:
-        """Pods that are created from now on are run by this, as after a change of the StatefulSet's template."""
+        """Run pods that are created from now on by this runtime, as after a change of the StatefulSet's template."""
         self.layout = replace(self.layout, runtime=runtime)
 
     def create(self, ordinal: int) -> Pod:
-        """Create a pod that is not there: fresh emptyDirs, the volume that its ordinal had, its DNS records."""
-        pod = self.pods[ordinal] = self.layout.pod(ordinal)
+        """Create a pod that does not exist: new emptyDirs, the volume that its ordinal had, its DNS records."""
+        pod = self.pods[ordinal] = self.layout.make_pod(ordinal)
         pod.wipe_empty_dirs()
         write_user_options(pod)
         self.layout.write_network_files(pod)
@@ -121,7 +121,7 @@ class Lab:
         self.scale(self.layout.replicas if count is None else count)
 
     def scale(self, count: int, *, grace: float = GRACE) -> None:
-        """As `kubectl scale`: create what is missing, delete from the highest ordinal down, one by one."""
+        """Do as `kubectl scale`: create missing pods, or delete pods one by one from the highest ordinal down."""
         for ordinal in sorted((k for k in self.pods if k >= count), reverse=True):
             self.delete(ordinal, grace=grace)
         for ordinal in range(count):
@@ -129,7 +129,7 @@ class Lab:
                 self.create(ordinal).start()
 
     def delete(self, ordinal: int, *, grace: float = GRACE, force: bool = False) -> None:
-        """Delete a pod: in order within the grace period, or with SIGKILL; its volume stays."""
+        """Delete a pod, in order within the grace period or with SIGKILL; its volume stays."""
         pod = self.pods[ordinal]
         if force or not pod.on:
             pod.power_off()
@@ -149,7 +149,7 @@ class Lab:
         return pod
 
     def kill_everything(self) -> None:
-        """A power cut: SIGKILL to all processes of all pods at once; volumes and emptyDirs stay."""
+        """Cut the power: SIGKILL to all processes of all pods at once; volumes and emptyDirs stay."""
         for pod in self.pods.values():
             pod.forbid_starts()
         sessions = frozenset[int]().union(*(pod.sessions for pod in self.pods.values()))
@@ -158,7 +158,7 @@ class Lab:
             pod.power_off()
 
     def start_all(self, order: Iterable[int] | None = None, *, gap: float = 0.0) -> None:
-        """Start the pods that are off, in the order given, `gap` seconds apart."""
+        """Start the pods that are off, in this order, `gap` seconds apart."""
         for count, ordinal in enumerate(self.pods if order is None else order):
             if count:
                 time.sleep(gap)
@@ -166,69 +166,75 @@ class Lab:
 
     @property
     def bridge(self) -> Bridge:
-        """The wires between the pods of a bridged lab."""
-        assert self._bridge is not None, "only a bridged lab has wires that can be cut"
+        """The network between the pods of a bridged lab."""
+        assert self._bridge is not None, "only a bridged lab has connections that can be cut"
         return self._bridge
 
-    def sql(self, ordinal: int, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
-        """Statements in one session as root on a pod's server, the last one's rows; raises pymysql.Error or OSError."""
+    def query(self, ordinal: int, *statements: str, seconds: int = 10, sync_wait: int = 0) -> list[Row]:
+        """Run statements as root in one session on a pod's server; returns the rows of the last one.
+
+        Raises pymysql.Error or OSError.
+        """
         return database.query(self.pods[ordinal], self.layout, *statements, seconds=seconds, sync_wait=sync_wait)
 
-    def server(self, ordinal: int) -> Server | None:
-        """What a pod's server says of its cluster; None when it does not answer."""
-        return database.server(self.pods[ordinal], self.layout)
+    def read_server(self, ordinal: int) -> Server | None:
+        """Ask a pod's server for its view of the cluster; None if it does not answer."""
+        return database.read_server(self.pods[ordinal], self.layout)
 
-    def servers(self) -> dict[int, Server | None]:
-        """What every pod's server says."""
-        return {ordinal: self.server(ordinal) for ordinal in self.pods}
+    def read_servers(self) -> dict[int, Server | None]:
+        """Ask the servers of all pods."""
+        return {ordinal: self.read_server(ordinal) for ordinal in self.pods}
 
-    def status(self, ordinal: int = 0) -> report.Report:
-        """What a pod's agent says; raises report.ReportFailedError."""
-        return report.status(self.pods[ordinal])
+    def read_status(self, ordinal: int = 0) -> report.Report:
+        """Run `status` in a pod; raises report.ReportFailedError."""
+        return report.read_status(self.pods[ordinal])
 
     def explain(self, ordinal: int = 0) -> str:
-        """A pod's decision, rule by rule; raises report.ReportFailedError."""
+        """Run `explain` in a pod; raises report.ReportFailedError."""
         return report.explain(self.pods[ordinal])
 
     def wait(self, what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
-        """Wait until the condition holds; the seconds that it took. Raises LabTimeoutError with all logs' ends."""
+        """Wait until the condition is true; returns the seconds that it took.
+
+        Raises LabTimeoutError with the last lines of all logs.
+        """
         began = time.monotonic()
         while not condition():
             if time.monotonic() - began > seconds:
-                view, logs = self._view(), self.save_logs()
+                view, logs = self._describe_servers(), self.save_logs()
                 raise LabTimeoutError(
-                    f"after {seconds:.0f} s still not: {what}\n{view}\n{self.tail()}\nwhole logs: {logs}"
+                    f"did not happen within {seconds:.0f} s: {what}\n{view}\n{self.tail()}\nwhole logs: {logs}"
                 )
             time.sleep(0.1)
         return time.monotonic() - began
 
     def wait_synced(self, count: int, seconds: float = PATIENCE) -> float:
-        """Wait until `count` servers are Synced in one Primary Component of that size; the seconds that it took."""
+        """Wait until `count` servers are Synced in one Primary Component of that size; returns the seconds it took."""
 
-        def synced() -> bool:
-            good = [s for s in self.servers().values() if s is not None and s.synced_in(count)]
+        def are_synced() -> bool:
+            good = [s for s in self.read_servers().values() if s is not None and s.is_synced_in(count)]
             return len(good) == count and len({s.uuid for s in good}) == 1
 
-        return self.wait(f"{count} servers Synced in one Primary Component", synced, seconds)
+        return self.wait(f"{count} servers are Synced in one Primary Component", are_synced, seconds)
 
     def wait_primary(self, seconds: float = PATIENCE) -> float:
-        """Wait for a first server in a Primary Component; the seconds that it took."""
+        """Wait for the first server in a Primary Component; returns the seconds it took."""
 
-        def primary() -> bool:
-            return any(s is not None and s.is_primary for s in self.servers().values())
+        def is_one_primary() -> bool:
+            return any(s is not None and s.is_primary for s in self.read_servers().values())
 
-        return self.wait("a server in a Primary Component", primary, seconds)
+        return self.wait("a server is in a Primary Component", is_one_primary, seconds)
 
     def tail(self, lines: int = 12) -> str:
-        """The last lines of every container's log."""
+        """Return the last lines of every container's log."""
         return "\n".join(pod.tail(lines) for pod in self.pods.values())
 
     def save_logs(self) -> Path:
-        """A copy of all logs that outlives the lab; its folder."""
+        """Copy all logs to a folder that stays when the lab ends; returns the folder."""
         folder = Path(tempfile.mkdtemp(prefix="lab-logs-"))
         for pod in self.pods.values():
             shutil.copytree(pod.folders.logs, folder / pod.name)
         return folder
 
-    def _view(self) -> str:
-        return "\n".join(f"{self.pods[k].name}: {server or 'no answer'}" for k, server in self.servers().items())
+    def _describe_servers(self) -> str:
+        return "\n".join(f"{self.pods[k].name}: {server or 'no answer'}" for k, server in self.read_servers().items())

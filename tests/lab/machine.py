@@ -1,4 +1,4 @@
-"""What the machine has of what a lab needs, where it is, and what to install when it is missing."""
+"""What a lab needs of this machine, where it is, and which packages to install if it is missing."""
 
 import functools
 import os
@@ -19,103 +19,105 @@ PROGRAMS = {
     ("mariadb-install-db",): "mariadb-server",
     ("wsrep_sst_rsync",): "mariadb-server",
     ("rsync",): "rsync",
-    # wsrep_sst_rsync looks at its port with one of them.
+    # wsrep_sst_rsync checks its port with one of them.
     ("ss", "lsof", "sockstat"): "iproute2",
 }
-"""Programs, any of a line, and the Debian package that has them."""
+"""Programs, of which one in each line is enough, and the Debian package that contains them."""
 
 USER_NAMESPACE = ("unshare", "--user", "--map-user=12345", "--map-group=12345", "--")
-"""unshare(1) of util-linux; a uid without an entry in /etc/passwd, as in Kubernetes."""
+"""A command with unshare(1) of util-linux; the uid has no entry in /etc/passwd, as in Kubernetes."""
 
 OTHER_UID = (
     *("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"),
     *("--inh-caps=+dac_override,+fowner", "--ambient-caps=+dac_override,+fowner", "--"),
 )
-"""setpriv(1) of util-linux, where user namespaces are not allowed (a container, a chroot): the same uid.
+"""The same uid by setpriv(1) of util-linux, for where user namespaces are not allowed (in a container, in a chroot).
 
-The lab's folders stay root's, so it keeps root's way past permissions, and faults by permission cannot be tested.
+Root still owns the lab's folders, so the processes keep root's capabilities to ignore permissions.
+Therefore faults by permissions cannot be tested then.
 """
 
 COMMANDS = ("galera-bootstrap", "peer-finder")
 
 
 class NotInstalledError(Exception):
-    """Something is missing; the message is the cure."""
+    """Something is missing; the message contains the command that installs it."""
 
 
 def command_path() -> str:
-    """PATH for the pods: this Python's commands first, then the system's, where mariadbd is."""
+    """Return PATH for the pods: the commands of this Python first, then those of the system, such as mariadbd."""
     system = ("/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
     return os.pathsep.join((str(Path(sys.executable).parent), *system))
 
 
-def as_pod(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The command as a pod's process runs it: never as root, as in Kubernetes with runAsUser.
+def wrap_for_pod(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command as a pod's process runs it: never as root, as in Kubernetes with runAsUser.
 
-    As root, every rsync SST fails with `mkdir ... Permission denied`: wsrep_sst_rsync names no uid, and a daemon of
-    root's changes to nobody (rsyncd.conf(5), uid).
-    So root becomes an ordinary uid in a user namespace; outside of it the files stay root's.
+    As root, every rsync SST fails with `mkdir ... Permission denied`, because wsrep_sst_rsync names no uid, and an
+    rsync daemon that root starts changes to the user nobody (rsyncd.conf(5), uid).
+    So root becomes an ordinary uid in a user namespace; outside of it root still owns the files.
     """
-    return (*not_root(), *argv)
+    return (*find_user_prefix(), *argv)
 
 
 @functools.cache
-def not_root() -> tuple[str, ...]:
-    """What to put before a command so that it does not run as root."""
+def find_user_prefix() -> tuple[str, ...]:
+    """Find the words before a command with which it does not run as root."""
     if os.geteuid() != 0:
         return ()
-    return USER_NAMESPACE if _works(USER_NAMESPACE) else OTHER_UID
+    return USER_NAMESPACE if _is_usable(USER_NAMESPACE) else OTHER_UID
 
 
-def permissions_count() -> bool:
-    """Whether file permissions keep a pod's process from anything."""
-    return not_root() != OTHER_UID
+def may_test_permissions() -> bool:
+    """Whether file permissions have an effect on a pod's processes."""
+    return find_user_prefix() != OTHER_UID
 
 
-def can_run_pods() -> bool:
-    """Whether this user is not root, or root may become somebody else."""
-    return _works(not_root())
+def may_run_pods() -> bool:
+    """Whether this user is not root, or is root and may change to another uid."""
+    return _is_usable(find_user_prefix())
 
 
-def _works(prefix: tuple[str, ...]) -> bool:
+def _is_usable(prefix: tuple[str, ...]) -> bool:
     try:
         return subprocess.run((*prefix, "true"), capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
 
-def provider(candidates: Sequence[Path] = PROVIDERS) -> Path:
-    """Galera's library on this machine; the first place where nothing is found."""
+def find_provider(candidates: Sequence[Path] = PROVIDERS) -> Path:
+    """Find Galera's library on this machine; if there is none, the first candidate."""
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
 OTHERS = {"garbd": "galera-arbitrator-4", "mariadb-backup": "mariadb-backup", "socat": "socat"}
-"""Likewise, what only some tests need."""
+"""Programs that only some tests need, and their Debian packages."""
 
 
-def missing_packages(path: str, providers: Sequence[Path] = PROVIDERS, besides: Sequence[str] = ()) -> list[str]:
-    """The Debian packages of what is not there, sorted; `besides` are programs of OTHERS."""
-    wanted: dict[tuple[str, ...], str] = {**PROGRAMS, **{(name,): OTHERS[name] for name in besides}}
+def find_missing_packages(path: str, providers: Sequence[Path] = PROVIDERS, others: Sequence[str] = ()) -> list[str]:
+    """Return the Debian packages that are missing, sorted; `others` are programs of OTHERS."""
+    wanted: dict[tuple[str, ...], str] = {**PROGRAMS, **{(name,): OTHERS[name] for name in others}}
     found = {package for names, package in wanted.items() if not any(shutil.which(name, path=path) for name in names)}
-    if not provider(providers).exists():
+    if not find_provider(providers).exists():
         found.add("galera-4")
     return sorted(found)
 
 
-def check(*besides: str) -> None:
-    """Raises NotInstalledError with the one line to run; `besides` are programs of OTHERS that are needed, too."""
+def check(*others: str) -> None:
+    """Raise NotInstalledError with the command to run; `others` are programs of OTHERS that are also needed."""
     if not sys.platform.startswith("linux"):
         raise NotInstalledError("the lab needs Linux: other systems do not answer on all of 127.0.0.0/8")
-    if not can_run_pods():
+    if not may_run_pods():
         raise NotInstalledError(
-            "root can become nobody else here (unshare, setpriv), and rsync SST fails as root: use an ordinary user"
+            "root cannot change to another uid here (unshare, setpriv), and rsync SST fails as root: "
+            "use an ordinary user"
         )
-    packages = missing_packages(command_path(), besides=besides)
+    packages = find_missing_packages(command_path(), others=others)
     if packages:
         raise NotInstalledError(
-            "the database is not on this machine; on Debian or Ubuntu: "
+            "programs of the database are missing; on Debian or Ubuntu: "
             f"apt-get install --no-install-recommends {' '.join(packages)}"
         )
     commands = [name for name in COMMANDS if not shutil.which(name, path=command_path())]
     if commands:
-        raise NotInstalledError(f"{' and '.join(commands)} not beside {sys.executable}: pip install -e .")
+        raise NotInstalledError(f"{' and '.join(commands)} not found beside {sys.executable}: pip install -e .")

@@ -1,8 +1,8 @@
 """The cluster's DNS for a lab: SRV and A records of one headless Service, over UDP and TCP.
 
-Answers as CoreDNS does for a Service with named ports and publishNotReadyAddresses: a pod is there from its creation
-to its deletion, ready or not.
-Deliberately absent: forwarding, any other Service (all NXDOMAIN or no data).
+It answers as CoreDNS does for a Service with named ports and publishNotReadyAddresses: a pod has records from its
+creation to its deletion, ready or not.
+It does not forward and knows no other Service: the answer is then NXDOMAIN, or has no data.
 """
 
 import socketserver
@@ -22,7 +22,7 @@ import dns.rdatatype
 import dns.rrset
 
 TTL = 5
-"""Seconds, CoreDNS's default for records of the cluster."""
+"""Seconds; CoreDNS's default for the cluster's records."""
 
 PORTS: Mapping[str, int] = {"mysql": 3306, "sst": 4444, "galera": 4567, "ist": 4568, "bootstrap": 4569}
 """The Service's named ports."""
@@ -30,15 +30,15 @@ PORTS: Mapping[str, int] = {"mysql": 3306, "sst": 4444, "galera": 4567, "ist": 4
 
 @dataclass(frozen=True)
 class Zone:
-    """What the server knows: a Service's name and its pods."""
+    """The name of a Service, and its pods."""
 
     service: str
     """The Service's full name without the final dot."""
     pods: Mapping[str, str] = field(default_factory=dict)
     """Addresses by pod name."""
 
-    def records(self) -> dict[tuple[dns.name.Name, str], list[str]]:
-        """The data of each name and type, as text."""
+    def make_records(self) -> dict[tuple[dns.name.Name, str], list[str]]:
+        """Make the data of each name and type, as text."""
         found: dict[tuple[dns.name.Name, str], list[str]] = {}
 
         def add(name: str, kind: str, data: str) -> None:
@@ -55,15 +55,15 @@ class Zone:
         return found
 
 
-def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
-    """The answer to one query; pure."""
+def make_answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
+    """Make the answer to one query."""
     response = dns.message.make_response(query)
     response.flags |= dns.flags.AA
     if len(query.question) != 1:
         response.set_rcode(dns.rcode.FORMERR)
         return response
     question = query.question[0]
-    records = zone.records()
+    records = zone.make_records()
     data = records.get((question.name, dns.rdatatype.to_text(question.rdtype)))
     if data:
         kind = dns.rdatatype.to_text(question.rdtype)
@@ -73,16 +73,16 @@ def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
     return response
 
 
-def wire(query: bytes, zone: Zone, *, limit: int | None) -> bytes | None:
-    """The answer's bytes, truncated with TC where the limit asks for it; None for what is no DNS query.
+def encode_answer(query: bytes, zone: Zone, *, limit: int | None) -> bytes | None:
+    """Make the answer's bytes, truncated with TC if they exceed the limit; None if this is no DNS query.
 
-    `limit` None is TCP; otherwise the greater of it and the size that the query's EDNS offers counts.
+    Without `limit` it is for TCP; otherwise the limit is the greater one of it and the size in the query's EDNS.
     """
     try:
         parsed = dns.message.from_wire(query)
     except dns.exception.DNSException:
         return None
-    response = answer(parsed, zone)
+    response = make_answer(parsed, zone)
     size = 65535 if limit is None else max(limit, parsed.payload)
     try:
         return response.to_wire(max_size=size)
@@ -103,16 +103,16 @@ class _TCPServer(socketserver.ThreadingTCPServer):
 
 
 class NameServer:
-    """A running server; the zone changes in one step, so that no query sees half a change."""
+    """A running server; the zone changes in one step, so that no answer mixes old and new records."""
 
     def __init__(self, address: str, port: int, zone: Zone) -> None:
-        """Bind at once; raises OSError (EADDRINUSE) when another server has the address."""
+        """Bind immediately; raises OSError (EADDRINUSE) if another server uses the address."""
         self._zone = zone
         self._changing = threading.Lock()
         self._servers: list[socketserver.BaseServer] = []
         try:
-            self._servers.append(_UDPServer((address, port), self._udp_handler()))
-            self._servers.append(_TCPServer((address, port), self._tcp_handler()))
+            self._servers.append(_UDPServer((address, port), self._make_udp_handler()))
+            self._servers.append(_TCPServer((address, port), self._make_tcp_handler()))
         except OSError:
             self._close()
             raise
@@ -133,12 +133,12 @@ class NameServer:
         return self._zone
 
     def publish(self, pod: str, address: str) -> None:
-        """The pod's records are there from now on."""
+        """Add the pod's records."""
         with self._changing:
             self._zone = replace(self._zone, pods={**self._zone.pods, pod: address})
 
     def withdraw(self, pod: str) -> None:
-        """The pod's records are gone from now on."""
+        """Remove the pod's records."""
         with self._changing:
             left = {name: address for name, address in self._zone.pods.items() if name != pod}
             self._zone = replace(self._zone, pods=left)
@@ -147,19 +147,19 @@ class NameServer:
         for server in self._servers:
             server.server_close()
 
-    def _udp_handler(self) -> type[socketserver.BaseRequestHandler]:
+    def _make_udp_handler(self) -> type[socketserver.BaseRequestHandler]:
         owner = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 query, reply_on = self.request
-                response = wire(query, owner.zone, limit=512)
+                response = encode_answer(query, owner.zone, limit=512)
                 if response is not None:
                     reply_on.sendto(response, self.client_address)
 
         return Handler
 
-    def _tcp_handler(self) -> type[socketserver.BaseRequestHandler]:
+    def _make_tcp_handler(self) -> type[socketserver.BaseRequestHandler]:
         owner = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -168,7 +168,8 @@ class NameServer:
             def handle(self) -> None:
                 try:
                     while len(head := self.rfile.read(2)) == 2:
-                        response = wire(self.rfile.read(struct.unpack("!H", head)[0]), owner.zone, limit=None)
+                        query = self.rfile.read(struct.unpack("!H", head)[0])
+                        response = encode_answer(query, owner.zone, limit=None)
                         if response is None:
                             return
                         self.wfile.write(struct.pack("!H", len(response)) + response)

@@ -1,19 +1,18 @@
-"""Containers as plain processes: neither root nor images are needed, and all paths are the machine's."""
+"""Containers as plain processes: they need neither root nor images, and all paths are those of the machine."""
 
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from tests.lab import processes
 from tests.lab.folders import Folders
-from tests.lab.machine import as_pod, command_path, provider
-from tests.lab.runtime import Command, Commands, Run, Running, commands
+from tests.lab.machine import command_path, find_provider, wrap_for_pod
+from tests.lab.runtime import Command, Commands, Run, Running, make_commands
 
 
 class Process:
-    """A run as a process in a session of its own."""
+    """A run as a process with its own session."""
 
     def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
         self._process, self._mark = process, mark
@@ -23,7 +22,7 @@ class Process:
         return frozenset({self._process.pid})
 
     def wait(self) -> int:
-        """End, as the end of a PID namespace would, what the first process left behind."""
+        """Wait for the first process, then kill what it left behind, as the end of a PID namespace does."""
         status = self._process.wait()
         self.kill()
         return status
@@ -37,26 +36,26 @@ class Process:
 
 @dataclass(frozen=True)
 class Plain:
-    """The runtime of processes; as root they run under another uid (`machine.as_pod`)."""
+    """The runtime of processes; as root they run under another uid (`machine.wrap_for_pod`)."""
 
     programs: Path | None = None
-    """A folder whose programs come before the machine's, such as those of another server (`newer.programs`)."""
+    """A folder whose programs come before the machine's, for example another server (`newer.write_programs`)."""
     restore: tuple[str, ...] = ()
     """The command of an init container `restore`; without it a pod has none."""
 
-    def commands(self, folders: Folders) -> Commands:
-        """The commands of this project's environment; there is nothing to install."""
-        told = commands("", folders.config / "my-galera.cnf")
-        return {**told, "restore": self.restore} if self.restore else told
+    def make_commands(self, folders: Folders) -> Commands:
+        """Use the commands of this Python environment; there is nothing to install."""
+        commands = make_commands("", folders.config / "my-galera.cnf")
+        return {**commands, "restore": self.restore} if self.restore else commands
 
-    def settings(self, folders: Folders) -> dict[str, str]:
-        """The pod's own folders, and a PATH; nothing is inherited."""
+    def make_settings(self, folders: Folders) -> dict[str, str]:
+        """Give the pod's own folders and a PATH; nothing is inherited."""
         places = {
             "DATA_ROOT": folders.volume,
             "RUN_DIR": folders.run,
             "CONFIG_DIR": folders.config,
             "SECRETS_DIR": folders.secrets,
-            "PROVIDER": provider(),
+            "PROVIDER": find_provider(),
         }
         return {
             "PATH": command_path() if self.programs is None else f"{self.programs}:{command_path()}",
@@ -67,15 +66,15 @@ class Plain:
         }
 
     def share(self, path: Path, mode: int) -> None:
-        """Nothing to do: the pod's processes are ours."""
+        """Do nothing: the pod's processes have our own uid."""
 
     def start(self, run: Run, log: IO[bytes]) -> Running:
         """Start the command with the mark in its environment; raises ValueError for a pod with its own network."""
         if run.namespace:
             raise ValueError("a process has the machine's resolv.conf: pods on a bridge must be containers")
         process = subprocess.Popen(
-            as_pod(run.argv),
-            env=_marked(run.env, run.mark),
+            wrap_for_pod(run.argv),
+            env={**run.env, processes.MARK: run.mark},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -83,13 +82,9 @@ class Plain:
         )
         return Process(process, run.mark)
 
-    def inside(self, argv: tuple[str, ...], run: Run, running: Running | None) -> Command:  # noqa: ARG002  # see Runtime
-        """The command in the pod's environment; it is not the container's, so it has no mark."""
-        return Command(as_pod(argv), run.env)
+    def make_exec(self, argv: tuple[str, ...], run: Run, running: Running | None) -> Command:  # noqa: ARG002  # see Runtime
+        """Use the pod's environment; the command is not part of the container, so it has no mark."""
+        return Command(wrap_for_pod(argv), run.env)
 
     def sweep(self, folder: Path) -> None:
-        """Nothing to do: a process leaves nothing behind."""
-
-
-def _marked(env: Mapping[str, str], mark: str) -> dict[str, str]:
-    return {**env, processes.MARK: mark}
+        """Do nothing: a process leaves nothing behind."""

@@ -1,11 +1,12 @@
-"""Containers from images, by podman, exactly as the manifests would start them.
+"""Containers from images, started by podman exactly as the manifests would start them.
 
-One uid without an entry in /etc/passwd, a read-only root, no capability, no new privileges, the default seccomp
-profile, and the pod's folders at the manifests' paths.
-A pod has the network of the machine and its own loopback address, or a network namespace of its own.
+They have one uid without an entry in /etc/passwd, a read-only root, no capability, no new privileges, the default
+seccomp profile, and the pod's folders at the paths of the manifests.
+A pod has its own loopback address in the network of the machine, or its own network namespace.
 
-A podman client stands for each run and ends with its status.  It carries no mark, and nobody kills it: killed between
-`create` and `start` it would leave a container behind that nobody waits for.
+Each run has a podman client, which ends with the status of the container.
+The client has no mark and is never killed: one that is killed between `create` and `start` leaves a container that no
+process waits for.
 """
 
 import functools
@@ -24,25 +25,25 @@ from typing import IO
 
 from tests.lab import machine, processes
 from tests.lab.folders import Folders
-from tests.lab.runtime import MAIN, SIDECAR, Command, Commands, NotRunningError, Run, Running, commands
+from tests.lab.runtime import MAIN, SIDECAR, Command, Commands, NotRunningError, Run, Running, make_commands
 
 PODMAN = ("podman", "--runtime", "runc")
-"""crun refuses where cgroups v1 and v2 are mixed; runc runs there, too."""
+"""crun fails on a machine with both cgroups v1 and v2; runc also works there."""
 
 LABEL = "peerfinder.lab"
-"""The label of a lab's containers: the lab's folder."""
+"""The label of a lab's containers; its value is the lab's folder."""
 
 WORK_DIR = PurePosixPath("/work-dir")
-"""Where `install` puts the tools."""
+"""The folder into which `install` copies the tools."""
 
 TOOLS_IN_IMAGE = PurePosixPath("/opt/galera-tools")
-"""Where both images have them."""
+"""The folder of the tools in both images."""
 
 CNF = PurePosixPath("/etc/mysql/my-galera.cnf")
 
 INSTALL = {"install": (f"--work-dir={WORK_DIR}", f"--config={CNF.parent}")}
 
-WITH_SIDECAR: Commands = {**INSTALL, **commands(f"{WORK_DIR}/", CNF)}
+WITH_SIDECAR: Commands = {**INSTALL, **make_commands(f"{WORK_DIR}/", CNF)}
 """A pod of the manifests."""
 
 AS_IN_2017: Commands = {
@@ -50,16 +51,16 @@ AS_IN_2017: Commands = {
     "bootstrap": (f"{WORK_DIR}/peer-finder", "-service=galera", f"-on-start={WORK_DIR}/on-start.sh"),
     MAIN: (f"--defaults-file={CNF}", "--user=root"),
 }
-"""A pod without an agent, by the file names of the first manifests; `mysql` has the image's own entrypoint."""
+"""A pod without an agent, with the file names of the first manifests; `mysql` uses the image's own entrypoint."""
 
 SERVER_ALONE: Commands = {MAIN: (f"--defaults-file={CNF}",)}
-"""A pod that is the server image's entrypoint and nothing else."""
+"""A pod with only the entrypoint of the server image."""
 
 LIMITS = {"memory": ("--memory=1g",), "pids": ("--pids-limit=512",)}
-"""cgroup controller -> what it limits, in a container of any kind."""
+"""The options for each cgroup controller, the same for all containers."""
 
 FILES, PROCESSES = 20000, 4096
-"""Upper bounds of two ulimits: podman's own defaults are above what a machine without CAP_SYS_RESOURCE may set."""
+"""Upper bounds of two ulimits: podman's defaults are higher than a machine without CAP_SYS_RESOURCE may set."""
 
 START_SECONDS = 60.0
 """Seconds: a generous bound for podman's own part of a start or an end."""
@@ -68,7 +69,7 @@ _numbers = itertools.count(1)
 
 
 class PodmanRun:
-    """A run as a podman client and the container that it started."""
+    """A run: a podman client and the container that it started."""
 
     def __init__(self, client: subprocess.Popen[bytes], name: str, mark: str) -> None:
         self.name = name
@@ -77,16 +78,16 @@ class PodmanRun:
 
     @property
     def sessions(self) -> frozenset[int]:
-        """None: a process that leaves the mark behind still dies with its PID namespace."""
+        """No session: a process that drops its mark still dies with its PID namespace."""
         return processes.NO_SESSIONS
 
     def wait(self) -> int:
         status = self._client.wait()
-        # A runtime cannot tell a signal n from an exit with 128 + n; no container of ours does the latter.
+        # podman shows a death by signal n as 128 + n; our containers never exit with such a status themselves.
         return 128 - status if status > 128 else status
 
     def terminate(self) -> None:
-        first = self._first()
+        first = self._wait_for_first_process()
         if first is not None:
             try:
                 os.kill(first, signal.SIGTERM)
@@ -101,15 +102,15 @@ class PodmanRun:
                 raise processes.ProcessesRemainError(f"podman does not report the end of {self.name}")
             time.sleep(0.01)
 
-    def _first(self) -> int | None:
-        """The container's first process, as soon as it is there; None when the run has ended."""
+    def _wait_for_first_process(self) -> int | None:
+        """Wait for the container's first process; None if the run has ended."""
         deadline = time.monotonic() + START_SECONDS
         while self._client.poll() is None:
-            found = [pid for pid in processes.members(self._mark) if processes.is_first(pid)]
+            found = [pid for pid in processes.find_members(self._mark) if processes.is_first(pid)]
             if found:
                 return found[0]
             if time.monotonic() > deadline:
-                raise processes.ProcessesRemainError(f"{self.name} does not come up")
+                raise processes.ProcessesRemainError(f"{self.name} has no process after {START_SECONDS:.0f} s")
             time.sleep(0.01)
         return None
 
@@ -123,28 +124,28 @@ class Podman:
     database: str
     """The database image: `bootstrap` and `mysql`."""
     containers: Commands = field(default_factory=lambda: WITH_SIDECAR)
-    """Which containers a pod has, and what they run."""
+    """The containers of a pod, and what they run."""
     uid: int = 12345
     """The uid and gid of every process."""
 
-    def commands(self, folders: Folders) -> Commands:  # noqa: ARG002  # every pod sees the same paths
-        """The same for every pod."""
+    def make_commands(self, folders: Folders) -> Commands:  # noqa: ARG002  # every pod sees the same paths
+        """Give every pod the same commands."""
         return self.containers
 
-    def settings(self, folders: Folders) -> dict[str, str]:  # noqa: ARG002  # likewise
-        """None: all is where the settings' defaults say, and the images have their own PATH."""
+    def make_settings(self, folders: Folders) -> dict[str, str]:  # noqa: ARG002  # every pod sees the same paths
+        """Give no settings: all paths are the defaults, and the images have their own PATH."""
         return {}
 
     def share(self, path: Path, mode: int) -> None:
-        """Root stays the owner, the group may use it (pkg/volume, SetVolumeOwnership)."""
+        """Give the file to root and to the pod's group (Kubernetes: pkg/volume, SetVolumeOwnership)."""
         os.chown(path, 0, self.uid)
         path.chmod(mode)
 
     def start(self, run: Run, log: IO[bytes]) -> Running:
-        """Start a client in a session of its own, so that a Ctrl-C at the terminal does not reach it."""
+        """Start a client with its own session, so that a Ctrl-C at the terminal does not reach it."""
         name = f"lab-{os.getpid()}-{next(_numbers)}-{run.pod}-{run.container}"
         client = subprocess.Popen(
-            self.command(run, name),
+            self._make_command(run, name),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -152,47 +153,47 @@ class Podman:
         )
         return PodmanRun(client, name, run.mark)
 
-    def command(self, run: Run, name: str) -> tuple[str, ...]:
-        """The client's command line."""
+    def _make_command(self, run: Run, name: str) -> tuple[str, ...]:
+        """Make the client's command line."""
         image = self.tool if run.container in {"install", SIDECAR} else self.database
         own_entrypoint = run.argv[0].startswith("-")
         return (
             *(*PODMAN, "run", "--rm", f"--name={name}", f"--label={LABEL}={run.folders.root.parent}", "--pull=never"),
-            # The log is the client's output; its signals are for nobody else.
+            # The log is the client's output. The client does not pass its signals on.
             *("--log-driver=none", "--sig-proxy=false", "--no-hosts"),
             f"--network={f'ns:/run/netns/{run.namespace}' if run.namespace else 'host'}",
             *("--uts=private", f"--hostname={run.pod}"),
-            *self.confinement(),
-            *(f"--volume={source}:{target}{mode}" for source, target, mode in mounts(run)),
+            *self._make_confinement(),
+            *(f"--volume={source}:{target}{mode}" for source, target, mode in list_mounts(run)),
             *(f"--env={key}={value}" for key, value in {**run.env, processes.MARK: run.mark}.items()),
             *(() if own_entrypoint else (f"--entrypoint={json.dumps(run.argv[:1])}",)),
             *(image, *(run.argv if own_entrypoint else run.argv[1:])),
         )
 
-    def confinement(self) -> tuple[str, ...]:
-        """What the manifests' securityContext and limits say."""
+    def _make_confinement(self) -> tuple[str, ...]:
+        """Make the options for the securityContext and the limits of the manifests."""
         return (
             *(f"--user={self.uid}:{self.uid}", "--passwd=false", "--read-only", "--read-only-tmpfs=false"),
             *("--cap-drop=all", "--security-opt=no-new-privileges", *ulimits()),
-            *(word for controller in controllers() for word in LIMITS.get(controller, ())),
+            *(option for controller in read_controllers() for option in LIMITS.get(controller, ())),
         )
 
-    def inside(self, argv: tuple[str, ...], run: Run, running: Running | None) -> Command:
-        """`podman exec` in the running container."""
+    def make_exec(self, argv: tuple[str, ...], run: Run, running: Running | None) -> Command:
+        """Use `podman exec` in the running container."""
         if not isinstance(running, PodmanRun):
-            raise NotRunningError(f"{run.container} of {run.pod} does not run")
+            raise NotRunningError(f"the container {run.container} of {run.pod} is not running")
         tools = WORK_DIR if "install" in self.containers else TOOLS_IN_IMAGE
         return Command((*PODMAN, "exec", running.name, f"{tools}/{argv[0]}", *argv[1:]), os.environ)
 
     def sweep(self, folder: Path) -> None:
-        """Remove containers that lost their client or never came up; those of this lab only."""
-        left = podman("ps", "--all", "--quiet", f"--filter=label={LABEL}={folder}").split()
+        """Remove this lab's containers that lost their client or were never started."""
+        left = run_podman("ps", "--all", "--quiet", f"--filter=label={LABEL}={folder}").split()
         if left:
-            podman("rm", "--force", "--ignore", "--time=0", *left)
+            run_podman("rm", "--force", "--ignore", "--time=0", *left)
 
 
-def mounts(run: Run) -> tuple[tuple[Path, str, str], ...]:
-    """The volumes of a container: where each is here and there, and how."""
+def list_mounts(run: Run) -> tuple[tuple[Path, str, str], ...]:
+    """List the volumes of a container: folder on this machine, path in the container, options."""
     folders = run.folders
     common = (
         (folders.volume, "/var/lib/galera", ""),
@@ -203,43 +204,43 @@ def mounts(run: Run) -> tuple[tuple[Path, str, str], ...]:
         (folders.hosts, "/etc/hosts", ":ro"),
         *(((folders.resolv_conf, "/etc/resolv.conf", ":ro"),) if run.namespace else ()),
     )
-    # `bootstrap` runs mariadbd, too: --wsrep-recover does not start without temporary files.
+    # `bootstrap` also runs mariadbd: --wsrep-recover does not start without temporary files.
     return (*common, (folders.tmp, "/tmp", "")) if run.container in {"bootstrap", MAIN} else common
 
 
-def podman(*argv: str) -> str:
-    """The output of a podman command; raises subprocess.CalledProcessError."""
+def run_podman(*argv: str) -> str:
+    """Return the output of a podman command; raises subprocess.CalledProcessError."""
     return subprocess.run((*PODMAN, *argv), check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 @functools.cache
-def controllers() -> tuple[str, ...]:
-    """The cgroup controllers that podman may use here."""
-    host = json.loads(podman("info", "--format=json"))["host"]
+def read_controllers() -> tuple[str, ...]:
+    """Return the cgroup controllers that podman may use here."""
+    host = json.loads(run_podman("info", "--format=json"))["host"]
     return tuple(host["cgroupControllers"])
 
 
 def ulimits() -> Sequence[str]:
-    """Ulimits that may be set here: no more than this process has itself."""
+    """Return ulimits that may be set here: not above those of this process."""
     bounds: Mapping[str, tuple[int, int]] = {
         "nofile": (resource.RLIMIT_NOFILE, FILES),
         "nproc": (resource.RLIMIT_NPROC, PROCESSES),
     }
-    words = []
+    options = []
     for name, (kind, bound) in bounds.items():
         hard = resource.getrlimit(kind)[1]
         value = bound if hard == resource.RLIM_INFINITY else min(hard, bound)
-        words.append(f"--ulimit={name}={value}:{value}")
-    return words
+        options.append(f"--ulimit={name}={value}:{value}")
+    return options
 
 
 def check() -> None:
-    """Raises machine.NotInstalledError with what to do before containers can be run."""
+    """Raise machine.NotInstalledError with what to do if containers cannot run here."""
     missing = [program for program in ("podman", "runc") if not shutil.which(program)]
     if missing:
         raise machine.NotInstalledError(
             f"{' and '.join(missing)} missing; on Debian or Ubuntu: apt-get install --no-install-recommends podman runc"
         )
     if os.geteuid() != 0:
-        # The folders of a pod get another owner, and the ends of foreign processes are watched.
-        raise machine.NotInstalledError("containers of the lab need root")
+        # The lab changes the owner of a pod's folders, and signals processes of other users.
+        raise machine.NotInstalledError("the lab's containers need root")

@@ -1,6 +1,6 @@
-"""What `galera-bootstrap status -o json` and `explain` of a pod say, as values.
+"""The output of `galera-bootstrap status -o json` and `explain` in a pod, as values.
 
-Runs the commands as a person would with `kubectl exec`; draws no conclusion from what they say.
+The commands run as a person would run them with `kubectl exec`; this module does not interpret their output.
 """
 
 import json
@@ -14,7 +14,7 @@ SCHEMA = "galera-bootstrap/status/v1"
 
 
 class ReportFailedError(Exception):
-    """The command ended with an error or said something that is not its documented form."""
+    """The command ended with an error, or its output does not have the documented form."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class Member:
     """One line of the status."""
 
     name: str
-    """The pod."""
+    """The pod's name."""
     answer: str
     """`ok`, or `unknown: <reason>`."""
     phase: str
     """starting, recovering, frozen, bootstrapping, joining, running, unknown."""
     data_class: str | None = None
-    """The datadir's condition in one word."""
+    """The class of its datadir."""
     uuid: str | None = None
-    """The history that its disk holds."""
+    """The history on its disk."""
     seqno: int | None = None
-    """How far."""
+    """The last commit of that history on its disk."""
     size: int | None = None
     """wsrep_cluster_size of its server."""
     local_state: str | None = None
@@ -42,7 +42,7 @@ class Member:
 
     @staticmethod
     def parse(raw: dict[str, Any]) -> "Member":
-        """A member of the JSON; a running server's position is newer than its disk's."""
+        """Parse a member; a running server's position replaces that of the disk, because it is newer."""
         server = raw.get("server") or {}
         return Member(
             raw["name"],
@@ -58,7 +58,7 @@ class Member:
 
     @property
     def position(self) -> str:
-        """`uuid:seqno`, the uuid by its first eight digits; empty where it is not known."""
+        """`uuid:seqno` with the first eight digits of the uuid; empty if it is unknown."""
         return "" if self.uuid is None else f"{self.uuid[:8]}:{'?' if self.seqno is None else self.seqno}"
 
 
@@ -73,17 +73,17 @@ class Report:
     rule: str
     """The rule that decided."""
     reason: str
-    """The reason in a clause."""
+    """The reason of the decision."""
     members: tuple[Member, ...]
-    """Every expected member as that pod knows it."""
+    """All expected members as that pod knows them."""
 
     @staticmethod
     def parse(text: str) -> "Report":
-        """The status from its JSON; raises ReportFailedError."""
+        """Parse the JSON; raises ReportFailedError."""
         try:
             raw = json.loads(text)
             if raw["schema"] != SCHEMA:
-                raise ReportFailedError(f"schema {raw['schema']!r} instead of {SCHEMA!r}")
+                raise ReportFailedError(f"the schema is {raw['schema']!r}, not {SCHEMA!r}")
             decision = raw.get("decision") or {}
             return Report(
                 raw["self"],
@@ -93,13 +93,13 @@ class Report:
                 tuple(Member.parse(m) for m in raw["members"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise ReportFailedError(f"not a status: {exc!r} in {text[:200]!r}") from exc
+            raise ReportFailedError(f"this is no status: {exc!r} in {text[:200]!r}") from exc
 
 
 def run(pod: Pod, *argv: str, seconds: float = 60.0) -> str:
-    """The standard output of a command of the toolkit in the pod; raises ReportFailedError."""
+    """Run a command of the toolkit in the pod; returns its standard output.  Raises ReportFailedError."""
     try:
-        command = pod.inside(*argv)
+        command = pod.make_exec(*argv)
         done = subprocess.run(
             command.argv,
             env=command.env,
@@ -118,11 +118,11 @@ def run(pod: Pod, *argv: str, seconds: float = 60.0) -> str:
     return done.stdout
 
 
-def status(pod: Pod) -> Report:
-    """What the pod's agent says of everyone."""
+def read_status(pod: Pod) -> Report:
+    """Run `status` in the pod."""
     return Report.parse(run(pod, "galera-bootstrap", "status", "-o", "json"))
 
 
 def explain(pod: Pod) -> str:
-    """What the pod's agent says of its decision, rule by rule."""
+    """Run `explain` in the pod; returns its output."""
     return run(pod, "galera-bootstrap", "explain")

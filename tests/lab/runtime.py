@@ -1,6 +1,6 @@
-"""What runs a pod's containers: the interface that a container, a pod and a lab see of it.
+"""The interface of a runtime, which runs a pod's containers.
 
-Two runtimes have it: plain processes (`plain.py`), and containers made from images (`podman.py`).
+There are two runtimes: plain processes (`plain.py`), and containers from images (`podman.py`).
 """
 
 from collections.abc import Mapping
@@ -21,78 +21,78 @@ MAIN = "mysql"
 
 
 class NotRunningError(OSError):
-    """Nothing runs in which a command could be run."""
+    """There is no running container in which to run a command."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One start of a container, as the pod wants it."""
+    """Everything that a runtime needs to start a container once."""
 
     pod: str
     """The pod's name."""
     container: str
     """The container's name in the pod."""
     argv: tuple[str, ...]
-    """What to run; one that begins with an option is for the image's own entrypoint (`args` without `command`)."""
+    """What to run; if it begins with an option, the image's own entrypoint gets it (`args` without `command`)."""
     env: Mapping[str, str]
     """The environment that the manifest gives it."""
     folders: Folders
     """The pod's folders."""
     mark: str
-    """What its processes are found by, see `processes.py`."""
+    """The mark by which its processes are found, see `processes.py`."""
     namespace: str = ""
-    """The network namespace of the pod, as ip-netns(8) names it; without one it has the machine's network."""
+    """The network namespace of the pod, as ip-netns(8) names it; empty for the machine's network."""
 
 
 class Running(Protocol):
-    """A run under way."""
+    """A run that was started."""
 
     @property
     def sessions(self) -> frozenset[int]:
-        """Sessions that are the container's, for processes that dropped their environment."""
+        """The sessions of the container, to find processes that dropped their environment."""
 
     def wait(self) -> int:
-        """Wait for its end and for the end of all that it has started; its exit status, negative for a signal."""
+        """Wait for the end of all its processes; returns the exit status, negative for a signal."""
 
     def terminate(self) -> None:
-        """SIGTERM to its first process alone."""
+        """Send SIGTERM to its first process only."""
 
     def kill(self) -> None:
-        """SIGKILL to all of it, also when it is only about to start; returns when nothing of it lives."""
+        """Send SIGKILL to all its processes, even if it is still starting; returns when none of them exists."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """Something to run on this machine."""
+    """A command to run on this machine."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
 
 
 class Runtime(Protocol):
-    """Starts containers, and knows what a pod looks like from inside."""
+    """Starts containers, and knows where a pod's files are."""
 
-    def commands(self, folders: Folders) -> Commands:
-        """What a pod's containers run."""
+    def make_commands(self, folders: Folders) -> Commands:
+        """Return what a pod's containers run."""
 
-    def settings(self, folders: Folders) -> dict[str, str]:
-        """The variables that differ between runtimes: where things are."""
+    def make_settings(self, folders: Folders) -> dict[str, str]:
+        """Return the variables that differ between runtimes: paths."""
 
     def share(self, path: Path, mode: int) -> None:
         """Let the pod's processes use a folder or file with this mode, as fsGroup does."""
 
     def start(self, run: Run, log: IO[bytes]) -> Running:
-        """Start a container that writes to the log; raises OSError when it cannot even be tried."""
+        """Start a container that writes to the log; raises OSError if the command cannot be started."""
 
-    def inside(self, argv: tuple[str, ...], run: Run, running: Running | None) -> Command:
-        """A command of the toolkit beside a container, as `kubectl exec` runs it; raises NotRunningError."""
+    def make_exec(self, argv: tuple[str, ...], run: Run, running: Running | None) -> Command:
+        """Return the command that runs a tool in a container as `kubectl exec` does; raises NotRunningError."""
 
     def sweep(self, folder: Path) -> None:
-        """Remove what is left of the containers of the lab in the folder, when nothing of them runs."""
+        """Remove what is left of ended containers of the lab in this folder."""
 
 
-def commands(tools: str, cnf: PurePath) -> dict[str, tuple[str, ...]]:
-    """The containers of a manifest, word for word; `tools` is the place of the commands, with a final slash."""
+def make_commands(tools: str, cnf: PurePath) -> dict[str, tuple[str, ...]]:
+    """Return the commands of a manifest's containers, word for word; `tools` is their folder, with a final slash."""
     return {
         SIDECAR: (f"{tools}galera-bootstrap", "agent"),
         "bootstrap": (f"{tools}peer-finder", "-service=galera", f"-on-start={tools}galera-bootstrap on-start"),

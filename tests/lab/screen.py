@@ -1,7 +1,6 @@
-"""Output for people: sentences, and below them a table that is redrawn on a terminal.
+"""Output for people: lines, and on a terminal a table below them that is redrawn.
 
-Elsewhere (a file, a pipe, CI) only a row's transitions are printed, so that the output is never silent for long and
-never repeats itself.
+In a file, a pipe or CI, a row is printed only when it changes, so that the output goes on and does not repeat itself.
 """
 
 import shutil
@@ -9,7 +8,7 @@ import threading
 import time
 from typing import TextIO
 
-from tests.lab.view import Row, line, table
+from tests.lab.view import Row, format_line, format_table
 
 
 class Screen:
@@ -25,42 +24,42 @@ class Screen:
 
     @property
     def elapsed(self) -> str:
-        """Seconds since the beginning, for a line's head."""
+        """Seconds since the start, for the beginning of a line."""
         return f"{time.monotonic() - self._began:6.1f} s"
 
-    def say(self, text: str = "") -> None:
-        """A sentence above the table."""
+    def print(self, text: str = "") -> None:
+        """Print a line above the table."""
         with self._writing:
             self._erase()
             self._stream.write(f"{text}\n")
             self._paint()
 
-    def tell(self, text: str) -> None:
-        """A sentence with the time at its head."""
-        self.say(f"{self.elapsed}  {text}")
+    def print_timed(self, text: str) -> None:
+        """Print a line that begins with the time."""
+        self.print(f"{self.elapsed}  {text}")
 
     def draw(self, rows: list[Row]) -> None:
-        """The table as it is now."""
+        """Draw the table with these rows."""
         with self._writing:
             if self._terminal:
                 self._erase()
-                # A line that wraps would be two to erase.
+                # A line that wraps would take two lines, and only one would be erased.
                 width = shutil.get_terminal_size().columns - 1
-                self._drawn = ["", *(text[:width] for text in table(rows))]
+                self._drawn = ["", *(text[:width] for text in format_table(rows))]
                 self._paint()
             else:
-                self._transitions(rows)
+                self._print_transitions(rows)
 
     def freeze(self) -> None:
-        """Leave the table where it is; the next one is drawn below."""
+        """Leave the table as it is; the next one is drawn below it."""
         with self._writing:
             self._drawn = []
 
-    def _transitions(self, rows: list[Row]) -> None:
+    def _print_transitions(self, rows: list[Row]) -> None:
         for row in rows:
             if self._stages.get(row.member) != row.stage:
                 self._stages[row.member] = row.stage
-                self._stream.write(f"{self.elapsed}    {line(row.cells)}\n")
+                self._stream.write(f"{self.elapsed}    {format_line(row.cells)}\n")
         self._stream.flush()
 
     def _erase(self) -> None:

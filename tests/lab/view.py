@@ -1,4 +1,4 @@
-"""The table of a lab: one line a member, from one agent's status and from what the lab knows of its pods."""
+"""The table of a lab: one line for each member, from one agent's status and from the lab itself."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,25 @@ from tests.lab.report import Member, Report, ReportFailedError
 
 HEADER = ("member", "phase", "class", "uuid:seqno", "size", "local state")
 WIDTHS = (8, 13, 15, 15, 4, 14)
-"""Together no wider than a terminal of 80 columns."""
+"""The widths of the columns, together no more than the 80 columns of a terminal."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A member as people see it."""
+    """A member's line in the table."""
 
     member: str
     """The pod's name."""
     phase: str
-    """Its agent's phase, or what the lab knows: off, no answer."""
+    """The phase of its agent, or from the lab: off, no answer."""
     data_class: str = ""
-    """The condition of its datadir."""
+    """The class of its datadir."""
     position: str = ""
     """uuid:seqno, the uuid shortened."""
     size: str = ""
     """wsrep_cluster_size."""
     local_state: str = ""
-    """wsrep_local_state_comment, with the cluster status where that is not Primary."""
+    """wsrep_local_state_comment, and the cluster status if that is not Primary."""
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -33,12 +33,12 @@ class Row:
 
     @property
     def stage(self) -> tuple[str, ...]:
-        """The row without its seqno: what makes a transition."""
+        """The row without its seqno: a change of it is a transition."""
         return (*self.cells[:3], self.position.partition(":")[0], *self.cells[4:])
 
 
-def row_of(member: Member) -> Row:
-    """The row of a member as an agent knows it."""
+def make_row(member: Member) -> Row:
+    """Make the row of a member from an agent's status."""
     state = member.local_state or ""
     if member.cluster_status not in (None, "Primary"):
         state = f"{state} ({member.cluster_status})"
@@ -47,37 +47,37 @@ def row_of(member: Member) -> Row:
     return Row(member.name, phase, member.data_class or "", member.position, size, state)
 
 
-def line(cells: tuple[str, ...]) -> str:
-    """Cells in columns."""
+def format_line(cells: tuple[str, ...]) -> str:
+    """Write cells in columns."""
     return "  ".join(f"{cell:{width}}" for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
 
 
-def table(rows: list[Row]) -> list[str]:
-    """The lines of the table."""
-    return [line(HEADER), *(line(row.cells) for row in rows)]
+def format_table(rows: list[Row]) -> list[str]:
+    """Write the lines of the table."""
+    return [format_line(HEADER), *(format_line(row.cells) for row in rows)]
 
 
-def report_of(lab: Lab) -> Report | None:
-    """The status as the first pod tells it that has something to tell."""
+def find_report(lab: Lab) -> Report | None:
+    """Return the status from the first pod that answers."""
     for ordinal, pod in sorted(lab.pods.items()):
         if pod.on:
             try:
-                return lab.status(ordinal)
+                return lab.read_status(ordinal)
             except ReportFailedError:
                 continue
     return None
 
 
-def rows_of(lab: Lab) -> list[Row]:
-    """The rows of all pods now."""
-    report = report_of(lab)
+def read_rows(lab: Lab) -> list[Row]:
+    """Read the rows of all pods."""
+    report = find_report(lab)
     known = {} if report is None else {member.name: member for member in report.members}
     rows = []
     for _, pod in sorted(lab.pods.items()):
         if not pod.on:
             rows.append(Row(pod.name, "off"))
         elif pod.name in known:
-            rows.append(row_of(known[pod.name]))
+            rows.append(make_row(known[pod.name]))
         else:
             rows.append(Row(pod.name, "no answer"))
     return rows

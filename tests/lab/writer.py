@@ -1,7 +1,7 @@
 """A client that writes rows through several servers, survives every error, and remembers what was acknowledged.
 
-An id is acknowledged when the server has said OK to its commit; only those must survive.
-An id whose fate is unknown (an error, a lost connection) is never used again.
+An id is acknowledged when the server has answered its commit with OK; only acknowledged ids must survive.
+An id with an unknown result (an error, a lost connection) is never used again.
 """
 
 import os
@@ -25,15 +25,15 @@ TABLE = "acknowledged"
 CREATE = f"CREATE TABLE IF NOT EXISTS {TABLE} (id BIGINT PRIMARY KEY, via VARCHAR(63) NOT NULL) ENGINE=InnoDB"
 
 SPAN = 10**9
-"""Ids of one thread; a later writer on the same table begins at a later multiple of it."""
+"""The number of ids of one thread; a later writer of the same table begins at a later multiple of it."""
 
 
 class Writer:
-    """Threads that insert through the given addresses until they are stopped; use it as a context manager."""
+    """Threads that insert rows through these addresses until they are stopped; use it as a context manager."""
 
     def __init__(self, layout: Layout, ips: Sequence[str], record: Path, *, threads: int = 4) -> None:
         self.errors: Counter[int] = Counter()
-        """How often each error number came back (0: no number)."""
+        """How often each error number occurred (0: an error without a number)."""
         self._layout, self._ips, self._path = layout, tuple(ips), record
         self._acknowledged: list[int] = []
         self._stop = threading.Event()
@@ -42,8 +42,8 @@ class Writer:
         self._threads = [threading.Thread(target=self._write, args=(t,), daemon=True) for t in range(threads)]
 
     def __enter__(self) -> Self:
-        self._base = self._create()
-        # O_APPEND and one write a row: what stands in the file was acknowledged, whatever happens to this process.
+        self._base = self._create_table()
+        # O_APPEND and one write for each row: every id in the file was acknowledged, even if this process is killed.
         self._record = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for thread in self._threads:
             thread.start()
@@ -64,17 +64,17 @@ class Writer:
 
     @property
     def count(self) -> int:
-        """Acknowledged rows so far."""
+        """The number of acknowledged rows so far."""
         return len(self._acknowledged)
 
     @property
     def acknowledged(self) -> frozenset[int]:
-        """Acknowledged ids so far."""
+        """The acknowledged ids so far."""
         return frozenset(self._acknowledged)
 
     @property
     def newest(self) -> int:
-        """The id that was acknowledged last; another thread's may be higher."""
+        """The id that was acknowledged last; ids of another thread may be higher."""
         return self._acknowledged[-1]
 
     def wait_for(self, count: int, seconds: float = 120.0) -> None:
@@ -82,27 +82,29 @@ class Writer:
         deadline = time.monotonic() + seconds
         while self.count < count:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.count} of {count} rows acknowledged in {seconds} s, errors {self.errors}")
+                raise TimeoutError(
+                    f"only {self.count} of {count} rows were acknowledged in {seconds:.0f} s; errors: {self.errors}"
+                )
             time.sleep(0.02)
 
-    def reader(self) -> Reader:
-        """A client that reads through the same servers what was acknowledged here."""
+    def make_reader(self) -> Reader:
+        """Make a client that reads this writer's acknowledged rows through the same servers."""
         return Reader(self._connect, self._ips, TABLE, lambda: self._acknowledged)
 
     def _connect(self, ip: str) -> Connection:
         return pymysql.connect(
             host=ip,
-            user=self._layout.secret("user"),
-            password=self._layout.secret("password"),
-            database=self._layout.secret("database"),
+            user=self._layout.read_secret("user"),
+            password=self._layout.read_secret("password"),
+            database=self._layout.read_secret("database"),
             connect_timeout=2,
             read_timeout=8,
             write_timeout=8,
             autocommit=True,
         )
 
-    def _create(self) -> int:
-        """Create the table; the first multiple of SPAN above its ids."""
+    def _create_table(self) -> int:
+        """Create the table; returns the number of the first multiple of SPAN above its ids."""
         with closing(self._connect(self._ips[0])) as connection, connection.cursor() as cursor:
             cursor.execute(CREATE)
             cursor.execute(f"SELECT COALESCE(MAX(id) DIV {SPAN}, 0) + 1 FROM {TABLE}")
@@ -115,7 +117,7 @@ class Writer:
             turn += 1
             try:
                 with closing(self._connect(ip)) as connection, connection.cursor() as cursor:
-                    # A new connection now and then, so that every server gets its share after every fault.
+                    # A new connection from time to time, so that all servers are used again after a fault.
                     for _ in range(50):
                         if self._stop.is_set():
                             return
@@ -131,6 +133,6 @@ class Writer:
         self._acknowledged.append(number)
 
 
-def recorded(path: Path) -> frozenset[int]:
-    """The acknowledged ids in a record's file."""
+def read_record(path: Path) -> frozenset[int]:
+    """Read the acknowledged ids from a writer's file."""
     return frozenset(int(line) for line in path.read_text().split())

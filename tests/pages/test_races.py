@@ -1,4 +1,4 @@
-"""docs/races.md, the code and the tests say the same; and each rule is needed: its test fails without it."""
+"""docs/races.md agrees with the code and the tests, and each rule is needed: its test fails without it."""
 
 import ast
 import json
@@ -180,7 +180,7 @@ MUTANTS = [
 WITHOUT_A_MUTANT = {
     33: "nothing to take away: test_no_clock_takes_part_in_a_decision reads the code",
 }
-"""Races whose rule is no condition in the code."""
+"""Races whose rule is not a condition in the code."""
 
 
 # The page.
@@ -188,7 +188,7 @@ WITHOUT_A_MUTANT = {
 
 @cache
 def rows() -> dict[int, list[str]]:
-    """The page's tables: number -> cells."""
+    """Read the page's tables: number -> cells."""
     found: dict[int, list[str]] = {}
     for line in PAGE.splitlines():
         if match := re.match(r"\| R(\d+) \|", line):
@@ -208,7 +208,7 @@ def test_every_race_has_its_row() -> None:
 
 
 def numbers_in(text: str) -> set[int]:
-    """The numbers in a text, those of a range too."""
+    """Find the numbers in a text, also those inside a range."""
     found: set[int] = set()
     for first, last in re.findall(r"\bR(\d+)(?:-R(\d+))?\b", text):
         found |= set(range(int(first), int(last or first) + 1))
@@ -217,7 +217,7 @@ def numbers_in(text: str) -> set[int]:
 
 @cache
 def functions(path: Path) -> list[tuple[str, str]]:
-    """Each function of a module with its text."""
+    """Return the name and the text of each function of a module."""
     text = path.read_text()
     lines = text.splitlines()
     found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
@@ -225,7 +225,7 @@ def functions(path: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("number", ALL, ids=lambda number: f"R{number}")
-def test_each_place_carries_its_number(number: int) -> None:
+def test_each_place_has_its_number(number: int) -> None:
     for place in quoted(rows()[number][2]):
         file, _, function = place.partition(":")
         if not function:
@@ -233,12 +233,12 @@ def test_each_place_carries_its_number(number: int) -> None:
             continue
         (path,) = (p for p in (ROOT / "bootstrap").rglob("*.py") if p.as_posix().endswith(f"/{file}"))
         texts = [text for name, text in functions(path) if name == function]
-        assert len(texts) == 1, f"{place} stands there {len(texts)} times"
-        assert number in numbers_in(texts[0]), f"{place} does not carry R{number}"
+        assert len(texts) == 1, f"{place} is there {len(texts)} times"
+        assert number in numbers_in(texts[0]), f"{place} does not contain R{number}"
 
 
-def test_no_place_carries_a_number_that_the_page_does_not_have_there() -> None:
-    """A function that carries `(R9)` is in the row of R9."""
+def test_no_place_has_a_number_that_the_page_does_not_have_there() -> None:
+    """A function with `(R9)` in it must be in the row of R9."""
     for path in sorted((ROOT / "bootstrap").rglob("*.py")):
         for name, text in functions(path):
             for number in numbers_in("".join(re.findall(r"\([^()]*\bR\d+[^()]*\)", text))):
@@ -248,7 +248,7 @@ def test_no_place_carries_a_number_that_the_page_does_not_have_there() -> None:
 
 @cache
 def named_in(file: str) -> frozenset[str]:
-    """The tests that pytest would collect of a file."""
+    """Return the names of the tests in a file."""
     assert Path(file).name.startswith("test_")
     return frozenset(name for name, _ in functions(ROOT / "tests" / file) if name.startswith("test_"))
 
@@ -279,15 +279,15 @@ def test_the_mutants_tests_are_on_the_page() -> None:
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What came of all mutants, in one run of their tests."""
-    asked = tmp_path_factory.mktemp("mutants") / "mutants.json"
-    mutants.write(asked, MUTANTS)
+    """Run the tests of all mutants in one process; mutant -> result."""
+    requests = tmp_path_factory.mktemp("mutants") / "mutants.json"
+    mutants.write(requests, MUTANTS)
     tests = sorted({mutant.test for mutant in MUTANTS})
-    options = ["-q", "-p", "tests.support.mutants", "-p", "no:cacheprovider", "-p", "no:xdist", f"--mutants={asked}"]
+    options = ["-q", "-p", "tests.support.mutants", "-p", "no:cacheprovider", "-p", "no:xdist", f"--mutants={requests}"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    answers = asked.with_suffix(".told")
+    answers = requests.with_suffix(".told")
     assert answers.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(answers.read_text())
     assert isinstance(found, dict)
@@ -299,11 +299,11 @@ def test_the_test_of_a_rule_fails_without_it(mutant: Mutant, outcomes: dict[str,
     assert outcomes[str(mutant)] == "failed"
 
 
-# What is not a condition in the code.
+# Rules that are not a condition in the code.
 
 
 def test_no_clock_takes_part_in_a_decision() -> None:
-    """Wall clocks are read where humans are told of times, and nowhere else; monotonic ones by no pure module."""
+    """Wall clocks are read only to show times to humans; a pure module does not even read a monotonic clock."""
     wall = {"admin_requests", "recorder", "log", "backup"}
     waiting = re.compile(r"\b(time\.time|datetime\.now|utcnow|localtime|gmtime|strftime)\(")
     readers = {path.stem for path in (ROOT / "bootstrap").rglob("*.py") if waiting.search(path.read_text())}
@@ -324,7 +324,7 @@ def manifests() -> Manifests:
 
 
 def complaints(documents: Manifests) -> set[int]:
-    """The races whose rule these manifests do not keep."""
+    """Return the races whose rule these manifests break."""
     kinds = {(document["kind"], document.get("metadata", {}).get("name")): document for document in documents}
     members, peers = kinds["StatefulSet", "mysql"]["spec"], kinds["Service", "galera"]["spec"]
     pod = members["template"]["spec"]
@@ -343,7 +343,7 @@ def complaints(documents: Manifests) -> set[int]:
     return {number for number, keeps in kept.items() if not keeps}
 
 
-def test_the_manifests_keep_what_is_theirs_to_keep() -> None:
+def test_the_manifests_keep_their_rules() -> None:
     assert complaints(manifests()) == set()
 
 
@@ -364,7 +364,7 @@ def drained(documents: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("spoil", "number"), [(ordered, 20), (hidden, 21), (probed, 22), (drained, 40)])
-def test_manifests_that_do_not_are_noticed(spoil: Callable[[dict[str, Any]], None], number: int) -> None:
+def test_manifests_that_break_a_rule_are_found(spoil: Callable[[dict[str, Any]], None], number: int) -> None:
     documents = deepcopy(manifests())
     spoil(
         {document["kind"]: document for document in documents}

@@ -1,4 +1,4 @@
-"""The guide's commands, read and not run: none is unmarked, and what they name exists."""
+"""The guide's commands are read, not run: each has a mark, and the objects and options in them exist."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ SHOWN = r"`(?P<code>(?:kubectl|galera-bootstrap|member|/work-dir/galera-bootstra
 
 
 def lines() -> Iterator[tuple[str, list[str]]]:
-    """Where, and the words of each simple command: of the blocks, and of the commands that stand in a page's text."""
+    """Yield the place and the words of each simple command in the blocks and in the text of the pages."""
     for block in TYPED:
         for command in block.commands:
             for words in calls(command.text):
@@ -38,7 +38,7 @@ def lines() -> Iterator[tuple[str, list[str]]]:
 
 
 def called(name: str) -> Iterator[tuple[str, list[str]]]:
-    """Where, and the words after a program's name, which may stand after those of another program."""
+    """Yield the place and the words after a program's name, which may come after another program's."""
     for where, words in lines():
         for number, word in enumerate(words):
             if word.rpartition("/")[2] == name:
@@ -47,7 +47,7 @@ def called(name: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def kubectl_calls() -> Iterator[tuple[str, list[str]]]:
-    """Where, and kubectl's own words: not those of a command that it runs in a pod."""
+    """Yield the place and kubectl's own words, without those of a command that it runs in a pod."""
     for where, words in called("kubectl"):
         if words[:1] == ["..."]:
             continue
@@ -55,7 +55,7 @@ def kubectl_calls() -> Iterator[tuple[str, list[str]]]:
 
 
 def named(words: list[str]) -> list[str]:
-    """The command of kubectl, as `rollout status` or `create secret generic`."""
+    """Return the command of kubectl, such as `rollout status` or `create secret generic`."""
     values = ("-n", "-c", "-o", "-f", "-k", "-p", "-l")
     rest = [
         word
@@ -67,17 +67,17 @@ def named(words: list[str]) -> list[str]:
 
 @cache
 def kubectl_options(command: str) -> frozenset[str]:
-    """The options of a command of kubectl, and those of all commands."""
-    told = ""
+    """Return the options of a command of kubectl, and those of all commands."""
+    output = ""
     for words in ((*command.split(), "--help"), ("options",)):
         done = subprocess.run((program("kubectl"), *words), capture_output=True, text=True, timeout=30, check=True)
-        told += done.stdout
-    return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", told))
+        output += done.stdout
+    return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", output))
 
 
 @cache
 def base() -> tuple[Document, ...]:
-    """What `manifests/base` makes."""
+    """Build `manifests/base`."""
     if kustomize.found() is None:
         pytest.skip("NOT TESTED: the names in the guide's commands; no kustomize here: run make manifest-tools")
     return parse(kustomize.build(MANIFESTS / "base"))
@@ -91,14 +91,14 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)
 def test_a_block_says_whether_it_is_run(block: Block) -> None:
     assert block.language in (*COMMANDS, *NOT_COMMANDS)
-    assert block.how is not How.UNMARKED, "a reader would take it for tried: see pages.py for the marks"
+    assert block.how is not How.UNMARKED, "a reader would believe that it was tested: see pages.py for the marks"
     if block.how is How.FILE:
-        assert block.file, "the name to save it under belongs into its first line"
+        assert block.file, "the first line must contain the name of the file"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_mark_is_one_that_is_obeyed(page: Path) -> None:
-    """One with a slip of the pen would be a comment, and what it asks for would not be done."""
+def test_every_mark_has_a_known_form(page: Path) -> None:
+    """A mark with a typing error would be only a comment, and would have no effect."""
     for comment in re.findall(r"<!--.*?-->", page.read_text(), re.DOTALL):
         assert comment == "<!-- file -->" or RUN.fullmatch(comment) or BY_HAND.fullmatch(comment), comment
 
@@ -109,9 +109,9 @@ def test_images_have_the_tags_that_are_on_the_nodes() -> None:
     assert found - {"no-such-tag"} == {version(), NEXT}
 
 
-def test_a_command_of_ours_exists_with_its_options() -> None:
-    ours = [*called("galera-bootstrap"), *((where, words[1:]) for where, words in called("member"))]
-    for where, (name, *rest) in ((where, words) for where, words in ours if words):
+def test_each_of_our_commands_exists_with_its_options() -> None:
+    commands = [*called("galera-bootstrap"), *((where, words[1:]) for where, words in called("member"))]
+    for where, (name, *rest) in ((where, words) for where, words in commands if words):
         if name in ("...", "${@:2}") or name.startswith("-"):
             continue
         command = galera_bootstrap.get_command(click.Context(galera_bootstrap), name)

@@ -1,6 +1,6 @@
-"""A reader's shell goes on after a line that failed: nothing may be overwritten then that the line was to make safe.
+"""A reader's shell goes on after a line that failed: later lines must not overwrite what this line should have saved.
 
-Within a block; between two the reader looks, as the guide's first page asks.
+This is tested within a block; between two blocks the reader checks the result, as the guide's first page asks.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from tests.support.guide.rehearsal import Call, prepared, rehearse, sent_after_a
 
 
 class Page(NamedTuple):
-    """What a reader has before it, types, and sends when nothing fails."""
+    """The reader's folder before the page, the typed text, and the calls if nothing fails."""
 
     folder: Path
     typed: Sequence[str]
@@ -24,7 +24,7 @@ class Page(NamedTuple):
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Page]:
-    """All, each with what those before it have left."""
+    """All pages, each with the files that the pages before it have written."""
     found = {}
     now = prepared(tmp_path_factory.mktemp("reader") / "now")
     for name in (*SHORT, *LONG):
@@ -35,7 +35,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Page]:
 
 
 def test_without_a_failure_all_is_sent(pages: Mapping[str, Page]) -> None:
-    """Else there would be nothing to miss after one."""
+    """Without this, the test below would find nothing."""
     sent = [str(call) for page in pages.values() for call in page.calls if call.overwrites]
 
     assert len(sent) > 65
@@ -45,14 +45,14 @@ def test_without_a_failure_all_is_sent(pages: Mapping[str, Page]) -> None:
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
 def test_after_a_failure_a_block_overwrites_nothing(pages: Mapping[str, Page], name: str) -> None:
-    unsafe = [f"failed: {first}\nsent all the same: {then}" for first, then in sent_after_a_failure(*pages[name])]
+    unsafe = [f"failed: {first}\nsent nevertheless: {then}" for first, then in sent_after_a_failure(*pages[name])]
 
     assert not unsafe, "\n".join(unsafe)
 
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
-def test_a_block_does_the_same_in_a_shell_of_its_own(pages: Mapping[str, Page], name: str) -> None:
-    """What a block before it has set, as `namespace=try`, sends it nowhere else."""
+def test_a_block_does_the_same_in_its_own_shell(pages: Mapping[str, Page], name: str) -> None:
+    """A variable from an earlier block, such as `namespace=try`, does not change the target of a later block."""
     page = pages[name]
     folder = page.folder.with_name("one by one")
     shutil.copytree(page.folder, folder, symlinks=True)
@@ -68,7 +68,7 @@ UNSAFE = {
     "in SQL": "kubectl get pods\necho 'SELECT 1; ALTER USER a' | sql mysql-0",
     "after half a dump": "kubectl exec client -- mariadb-dump >a.sql\nsql mysql-0 <a.sql",
     "in a pod": "kubectl get pods; kubectl exec mysql-0 -- rm -r /var/lib/galera/data",
-    "an operator's word": "member mysql-0 force >a\nmember mysql-0 force --epoch 5",
+    "an override": "member mysql-0 force >a\nmember mysql-0 force --epoch 5",
 }
 
 SAFE = {
@@ -89,7 +89,7 @@ def test_an_unsafe_block_is_found(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", SAFE.values(), ids=SAFE)
-def test_a_safe_block_is_let_be(tmp_path: Path, text: str) -> None:
+def test_a_safe_block_is_accepted(tmp_path: Path, text: str) -> None:
     folder = prepared(tmp_path / "reader")
     calls = rehearse(folder, [text])
 

@@ -1,4 +1,4 @@
-"""What the guide lets a reader make in his clone is ignored by git where it is a secret or data: nobody commits it."""
+"""git ignores the files with secrets or data that the guide creates in a reader's clone, so they are not committed."""
 
 import re
 import shutil
@@ -14,41 +14,41 @@ from tests.support.guide.rehearsal import prepared, rehearse, texts
 HARMLESS = re.compile(
     r"[.]gitignore|manifests/overlays/.*|[a-z-]+\.yaml|put\.sh|before|after|answer|(adopt|force)\.txt"
 )
-"""Objects without a secret in them, words to type, and answers: what is at stake, check sums, positions, versions."""
+"""Objects without secrets, texts to type, and answers: previews of overrides, check sums, positions, versions."""
 
 
 def git(folder: Path, *words: str) -> str:
     return subprocess.run(("git", *words), cwd=folder, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
-def begun(folder: Path) -> Path:
-    """A clone in which nothing is removed, so that what a page removes again is seen, too."""
+def prepare_clone(folder: Path) -> Path:
+    """Prepare a clone in which `rm` removes nothing, so that files which a page removes later are also seen."""
     prepared(folder)
     (folder / "programs" / "rm").symlink_to("/bin/true")
     shutil.copy(ROOT / ".gitignore", folder)
     git(folder, "init", "--quiet")
-    # Nothing of the reader's own settings, and neither what the rehearsal itself needs.
+    # Ignore the reader's own settings, and the files that the rehearsal itself needs.
     git(folder, "config", "core.excludesFile", "/dev/null")
     (folder / ".git/info/exclude").write_text("/programs/\n/notes/\n")
     return folder
 
 
-def seen(folder: Path) -> set[str]:
-    """The files that are new for git."""
+def list_new_files(folder: Path) -> set[str]:
+    """List the files that are new for git."""
     return set(git(folder, "ls-files", "--others", "--exclude-standard").splitlines())
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone after all pages."""
-    folder = begun(tmp_path_factory.mktemp("ignored") / "clone")
+    folder = prepare_clone(tmp_path_factory.mktemp("ignored") / "clone")
     for name in (*SHORT, *LONG):
         rehearse(folder, texts(named(name), folder))
     return folder
 
 
 def test_no_secret_and_no_data_are_new_for_git(made: Path) -> None:
-    assert {name for name in seen(made) if not HARMLESS.fullmatch(name)} == set()
+    assert {name for name in list_new_files(made) if not HARMLESS.fullmatch(name)} == set()
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_no_secret_and_no_data_are_new_for_git(made: Path) -> None:
     ],
 )
 def test_the_guide_makes(made: Path, name: str) -> None:
-    """Else the test above would have nothing to find."""
+    """Without this, the test above would find nothing."""
     assert (made / name).exists()
-    assert name not in seen(made)
+    assert name not in list_new_files(made)
 
 
-def test_only_at_the_top_as_folders_of_these_names_may_be_part_of_the_project(made: Path) -> None:
+def test_only_folders_at_the_top_are_ignored_because_others_may_be_part_of_the_project(made: Path) -> None:
     for name in ("manifests/overlays/try/one", "tests/secret/one", "docs/old/one"):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).touch()
 
-        assert name in seen(made)
+        assert name in list_new_files(made)

@@ -1,4 +1,4 @@
-"""Links of all pages lead somewhere: of the guide, of the other documents, of what stands at the top."""
+"""The links of all pages have a target: in the guide, in the other documents, in the files at the top."""
 
 import re
 from collections import Counter
@@ -16,12 +16,12 @@ LINK = re.compile(r"\]\((?P<file>[^)#:]*)(#(?P<anchor>[^)]+))?\)")
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks."""
+    """Return the page without its blocks."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> Iterator[str]:
-    """The names of a page's headings, as a renderer gives them: the second of a name has `-1`."""
+    """Yield the anchors of a page's headings, as a renderer makes them: the second one with the same name has `-1`."""
     seen: Counter[str] = Counter()
     for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
         name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""The page of messages has everything that an agent can say: read from the code that says it."""
+"""The page of messages has every message of an agent; the messages are read from the code."""
 
 import ast
 import re
@@ -23,19 +23,19 @@ SOURCES = [ast.parse(path.read_text()) for path in sorted((ROOT / "bootstrap").r
 
 @dataclass(frozen=True)
 class Message:
-    """One that stands in the code."""
+    """A message in the code."""
 
     kind: str
     rule: str
     words: tuple[str, ...]
-    """What is always the same in it, in order."""
+    """Its fixed parts, in order."""
 
     def __str__(self) -> str:
         return f"{self.kind.lower()} [{self.rule}] {' ... '.join(self.words)}"
 
 
 def messages() -> Iterator[Message]:
-    """All decisions that the code makes with a rule's name; those that pass another's on have none."""
+    """Yield all decisions in the code that have the name of a rule; code that passes a decision on has none."""
     for tree in SOURCES:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
@@ -45,7 +45,7 @@ def messages() -> Iterator[Message]:
 
 
 def constants(node: ast.expr) -> tuple[str, ...]:
-    """The fixed parts of a sentence."""
+    """Return the fixed parts of a sentence."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
     found = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
     return tuple(text.strip() for text in found if text.strip(" ,:()"))
@@ -53,7 +53,7 @@ def constants(node: ast.expr) -> tuple[str, ...]:
 
 @cache
 def quoted() -> dict[str, list[str]]:
-    """Kind and rule -> the messages that the page shows in that rule's section."""
+    """Read the messages of the page: kind and rule -> the messages in that rule's section."""
     found: dict[str, list[str]] = {}
     rule = ""
     for line in PAGE.splitlines():
@@ -64,7 +64,7 @@ def quoted() -> dict[str, list[str]]:
     return found
 
 
-def shown(message: Message) -> bool:
+def is_shown(message: Message) -> bool:
     """Whether the page has a message with these words in this order."""
     pattern = ".*".join(re.escape(part) for part in message.words)
     return any(re.search(pattern, text) for text in quoted().get(f"{message.kind.lower()} {message.rule}", ()))
@@ -84,11 +84,11 @@ def test_every_rule_has_its_section(rule: str) -> None:
 
 @pytest.mark.parametrize("message", sorted(set(messages()), key=str), ids=str)
 def test_every_message_is_shown_in_its_section(message: Message) -> None:
-    assert shown(message), f"what the page has there: {quoted().get(f'{message.kind.lower()} {message.rule}')}"
+    assert is_shown(message), f"the page has there: {quoted().get(f'{message.kind.lower()} {message.rule}')}"
 
 
 def unknowns() -> Iterator[str]:
-    """Why a peer is unknown, in the code's words."""
+    """Yield the fixed parts of the reasons in the code why a peer is unknown."""
     for tree in SOURCES:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Unknown":
@@ -104,12 +104,12 @@ PORT = f"{client.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
 
 
 @pytest.mark.parametrize("words", [directory.NOT_RUNNING, directory.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}"])
-def test_every_cure_is_shown_in_the_line_that_ends_with_it(words: str) -> None:
+def test_every_advice_is_shown_at_the_end_of_a_line(words: str) -> None:
     assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
 
 
 def codes(text: str, heading: str) -> set[int]:
-    """The exit codes in the first column of the table under a heading."""
+    """Return the exit codes in the first column of the table under a heading."""
     _, _, section = text.partition(f"\n## {heading}\n")
     section = section.partition("\n## ")[0]
     cells = re.findall(r"^\| (\d+(?:, \d+)*) \|", section, re.MULTILINE)
@@ -117,7 +117,7 @@ def codes(text: str, heading: str) -> set[int]:
 
 
 def test_every_exit_code_of_a_pod_is_explained() -> None:
-    """Those of peer-finder that a hook's run cannot end with are for its users at a terminal."""
+    """Some codes of peer-finder never end the run of a hook; they are only for users at a terminal."""
     text = (ROOT / "docs/exit-codes.md").read_text()
     at_a_terminal = {0, 4, 5}
 
@@ -127,7 +127,7 @@ def test_every_exit_code_of_a_pod_is_explained() -> None:
     assert wanted <= codes(PAGE, "Exit codes")
 
 
-def test_every_word_of_the_readiness_probe_is_explained() -> None:
+def test_every_answer_of_the_readiness_probe_is_explained() -> None:
     text = (ROOT / "docs/probes.md").read_text().partition("\n## The words\n")[2].partition("\n## ")[0]
     words = set(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE))
 

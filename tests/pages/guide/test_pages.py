@@ -1,4 +1,4 @@
-"""The reader of the pages reads what stands there, and notices what is wrong."""
+"""The program that reads the pages finds their blocks and marks, and notices wrong output."""
 
 from pathlib import Path
 
@@ -49,10 +49,10 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_block_has_its_own_mark(page: Path) -> None:
-    first, hand, second, third, fourth, last = steps(page)
+    first, by_hand, second, third, fourth, last = steps(page)
 
-    assert isinstance(hand, ByHand)
-    assert hand.name == "wait a little"
+    assert isinstance(by_hand, ByHand)
+    assert by_hand.name == "wait a little"
     found = [step for step in (first, second, third, fourth, last) if not isinstance(step, ByHand)]
     assert [b.how for b in found] == [How.CLUSTER, How.CLUSTER, How.UNMARKED, How.NOT_RUN, How.TEXT]
     assert [b.full for b in found] == [True, False, False, False, False]
@@ -71,7 +71,7 @@ def test_each_block_has_its_own_mark(page: Path) -> None:
         ("a\n...\n", "a\n"),
     ],
 )
-def test_what_is_shown_agrees(shown: str, printed: str) -> None:
+def test_the_output_on_the_page_matches(shown: str, printed: str) -> None:
     assert agrees(shown, printed)
 
 
@@ -85,7 +85,7 @@ def test_what_is_shown_agrees(shown: str, printed: str) -> None:
         ("a ...\n", "b\n"),
     ],
 )
-def test_what_is_shown_differs(shown: str, printed: str) -> None:
+def test_the_output_on_the_page_differs(shown: str, printed: str) -> None:
     assert not agrees(shown, printed)
 
 
@@ -106,7 +106,7 @@ def test_a_reader_stops_where_a_page_is_wrong(tmp_path: Path, text: str, why: st
         Shell(tmp_path, tmp_path, {}).follow([block])
 
 
-def test_commands_are_found_wherever_they_stand() -> None:
+def test_commands_are_found_at_every_place() -> None:
     text = """\
 for pod in a b; do kubectl get $pod | grep "x | y"; done  # kubectl in a comment
 until echo "$(kubectl top)" && ! true; do sleep 1; done

@@ -1,6 +1,6 @@
-"""A real API server with its admission, and its controllers, take the manifests; there is no node to run them on.
+"""A real API server with admission and controllers accepts the manifests; there is no node to run them on.
 
-What a schema cannot say is found here: values that validation refuses, warnings, and Pod Security's own code.
+This finds what a schema cannot: values that validation refuses, warnings, and the checks of Pod Security itself.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.support.manifests.built import CONFINED, FORM_OF_2017, Document, Docu
 CLUSTER_WIDE = {"Namespace", "PersistentVolume", "StorageClass"}
 
 OF_THE_OPERATOR = "monitoring.coreos.com/v1"
-"""What an API server takes only where the Prometheus operator's CRDs are."""
+"""The API of the Prometheus operator's CRDs, which this API server does not have."""
 
 ENFORCED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 
@@ -37,14 +37,14 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]
 
 
 def restricted(kubectl: Kubectl, name: str) -> Kubectl:
-    """A new namespace that enforces *restricted*."""
+    """Create a namespace that enforces *restricted*."""
     label = name.replace("/", "-")
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": label, "labels": ENFORCED}})
     return kubectl.within(label)
 
 
 def here(documents: Documents, namespace: str) -> list[Document]:
-    """The documents without their own namespace, for this one."""
+    """Return the documents for this namespace instead of their own."""
     return [
         one if one["kind"] in CLUSTER_WIDE else {**one, "metadata": {**one["metadata"], "namespace": namespace}}
         for one in documents
@@ -53,17 +53,17 @@ def here(documents: Documents, namespace: str) -> list[Document]:
 
 
 def wanted(documents: Documents) -> int:
-    """How many pods the controllers should make of it."""
+    """Count the pods that the controllers should create."""
     return sum(1 if one["kind"] == "Pod" else one.get("spec", {}).get("replicas", 0) for one in documents)
 
 
 def pods(kubectl: Kubectl) -> int:
-    """How many there are."""
+    """Count the pods that exist."""
     return len(kubectl.get("pods")["items"])
 
 
 @pytest.mark.parametrize("name", CONFINED)
-def test_all_pods_are_made_without_a_warning(documents_of: Built, control_plane: Kubectl, name: str) -> None:
+def test_all_pods_are_created_without_a_warning(documents_of: Built, control_plane: Kubectl, name: str) -> None:
     documents = documents_of(name)
     kubectl = restricted(control_plane, name)
     strict = Kubectl((*kubectl.command, "--warnings-as-errors"), kubectl.namespace)
@@ -74,7 +74,7 @@ def test_all_pods_are_made_without_a_warning(documents_of: Built, control_plane:
 
 
 def test_the_form_of_2017_is_refused(documents_of: Built, control_plane: Kubectl) -> None:
-    """So a warning is one, and a pod that is not allowed is not made."""
+    """This shows that warnings are seen, and that a forbidden pod is not created."""
     kubectl = restricted(control_plane, FORM_OF_2017)
     documents = here(documents_of(FORM_OF_2017), kubectl.namespace)
 

@@ -1,4 +1,4 @@
-"""The manifests say what the code says: commands, folders, ports, variables, secrets, images."""
+"""The manifests agree with the code: commands, folders, ports, variables, secrets, images."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ from tests.support.manifests.built import (
 )
 
 POD = {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "POD_IP": "status.podIP"}
-"""Variable -> the pod's field that it is."""
+"""Variable -> the pod's field that it contains."""
 
 OURS = {
     name: f"localhost/{name}:{__version__}"
@@ -50,7 +50,7 @@ EXAMPLES_WITH_POLICIES = sorted(
 )
 
 FOLDERS = {DEFAULTS[name][0] for name in ("DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR")}
-"""Where the code looks for a pod's volumes."""
+"""The folders in which the code expects a pod's volumes."""
 
 
 def argv(container: Document) -> tuple[str, ...]:
@@ -63,28 +63,28 @@ def mounts(container: Document) -> dict[str, bool]:
 
 
 def mounts_in_the_lab(container: str) -> set[str]:
-    """Where the lab's containers have a pod's folders, without what the kubelet itself mounts."""
+    """Return the folders of the lab's containers, without those that the kubelet itself mounts."""
     run = Run("mysql-0", container, (), {}, Folders(Path("/pod")), "mark")
-    return {target for _, target, _ in podman.mounts(run)} - {"/etc/hosts", "/etc/resolv.conf"}
+    return {target for _, target, _ in podman.list_mounts(run)} - {"/etc/hosts", "/etc/resolv.conf"}
 
 
 def variables(documents: Documents) -> dict[str, str]:
-    """What `envFrom` gives to the containers."""
+    """Return the variables that `envFrom` gives to the containers."""
     data: dict[str, str] = of_kind(documents, "ConfigMap")["galera-settings"]["data"]
     return data
 
 
 def settings(documents: Documents) -> Settings:
-    """What the code makes of the variables."""
+    """Read the settings from the variables."""
     return from_environment({"POD_NAMESPACE": "db", **variables(documents)}, "mysql-0")
 
 
-def test_the_containers_run_word_for_word_what_the_lab_tries(base: Documents) -> None:
+def test_the_containers_run_exactly_the_commands_of_the_lab(base: Documents) -> None:
     assert {name: argv(container) for name, container in containers(template(base)).items()} == WITH_SIDECAR
 
 
-def test_the_form_of_2017_runs_what_the_lab_tries(documents_of: Built) -> None:
-    """Up to the order of flags and the quotes in a value, which are those of that time."""
+def test_the_form_of_2017_runs_the_commands_of_the_lab(documents_of: Built) -> None:
+    """Only the order of flags and the quotes in a value differ; they are as in 2017."""
     found = {name: argv(container) for name, container in containers(template(documents_of(FORM_OF_2017))).items()}
 
     assert {name: sorted(word.replace('"', "") for word in words) for name, words in found.items()} == {
@@ -93,12 +93,14 @@ def test_the_form_of_2017_runs_what_the_lab_tries(documents_of: Built) -> None:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_the_agent_runs_before_bootstrap_asks_it_and_after_the_tools_are_there(documents_of: Built, name: str) -> None:
-    """Kustomize puts what a patch names first."""
+def test_the_agent_starts_after_the_tools_are_installed_and_before_bootstrap_asks_it(
+    documents_of: Built, name: str
+) -> None:
+    """Kustomize puts the containers first that a patch names."""
     pod = template(documents_of(name))
 
-    beside = ["restore"] if name == "components/restore" else []
-    assert list(containers(pod)) == ["install", "agent", *beside, "bootstrap", "mysql"]
+    added = ["restore"] if name == "components/restore" else []
+    assert list(containers(pod)) == ["install", "agent", *added, "bootstrap", "mysql"]
     assert [c["name"] for c in pod["initContainers"] if c.get("restartPolicy") == "Always"] == ["agent"]
 
 
@@ -143,7 +145,7 @@ def test_the_variables_are_settings(documents_of: Built, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_the_headless_service_is_the_one_that_all_ask_for(documents_of: Built, name: str) -> None:
+def test_the_headless_service_is_the_one_that_all_programs_use(documents_of: Built, name: str) -> None:
     documents = documents_of(name)
     service = settings(documents).service
     found = of_kind(documents, "Service")[service]["spec"]
@@ -167,7 +169,7 @@ def test_the_ports_are_those_of_the_code(base: Documents) -> None:
 
 
 def pods_with(labels: Document) -> list[Document]:
-    """A policy's word for the pods of its own namespace with these labels, and nobody else."""
+    """Return a policy's selector for only the pods of its own namespace with these labels."""
     return [{"podSelector": {"matchLabels": labels}}]
 
 
@@ -182,8 +184,8 @@ def test_the_network_policy_lets_members_reach_the_ports_of_members(base: Docume
     assert {(one["protocol"], one["port"]) for one in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
 
 
-def test_the_network_policy_lets_nobody_else_in_or_out(base: Documents) -> None:
-    """A rule without `from` or `to` is for everybody, an empty selector for the whole namespace."""
+def test_the_network_policy_allows_no_other_connection(base: Documents) -> None:
+    """A rule without `from` or `to` allows all peers, and an empty selector the whole namespace."""
     spec = of_kind(base, "NetworkPolicy")["mysql"]["spec"]
     members = pods_with(stateful_set(base)["spec"]["selector"]["matchLabels"])
 
@@ -195,7 +197,7 @@ def test_the_network_policy_lets_nobody_else_in_or_out(base: Documents) -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES_WITH_POLICIES)
-def test_nor_do_those_of_the_examples(documents_of: Built, name: str) -> None:
+def test_the_policies_of_the_examples_allow_no_other_connection(documents_of: Built, name: str) -> None:
     documents = documents_of(name)
     ((owner, policy),) = of_kind(documents, "NetworkPolicy").items()
     ((_, found),) = of_kind(documents, "StatefulSet").items()
@@ -245,7 +247,7 @@ def test_every_selector_selects_pods(documents_of: Built, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_a_claim_says_nothing_that_changes_with_a_version(documents_of: Built, name: str) -> None:
+def test_a_claim_contains_nothing_that_changes_with_a_version(documents_of: Built, name: str) -> None:
     """The API refuses a change of a claim's template."""
     for claim in stateful_set(documents_of(name))["spec"].get("volumeClaimTemplates", ()):
         assert __version__ not in str(claim)
@@ -268,7 +270,7 @@ def test_the_images_are_those_of_this_version(documents_of: Built, name: str) ->
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_the_versions_are_the_projects(documents_of: Built, name: str) -> None:
+def test_the_version_is_that_of_the_project(documents_of: Built, name: str) -> None:
     found = stateful_set(documents_of(name))
 
     assert found["metadata"]["labels"]["app.kubernetes.io/version"] == __version__
@@ -293,7 +295,7 @@ def test_the_uid_is_that_of_the_images(base: Documents) -> None:
 
 
 def written(secret: dict[str, str], folder: Path) -> Path:
-    """The Secret as the kubelet mounts it."""
+    """Write the Secret as the kubelet mounts it."""
     folder.mkdir()
     for key, value in secret.items():
         (folder / key).write_text(value)
@@ -301,7 +303,7 @@ def written(secret: dict[str, str], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["overlays/lab", FORM_OF_2017])
-def test_a_filled_in_secret_is_enough(documents_of: Built, name: str, tmp_path: Path) -> None:
+def test_the_filled_in_secret_is_complete(documents_of: Built, name: str, tmp_path: Path) -> None:
     secret = of_kind(documents_of(name), "Secret")["galera"]["stringData"]
 
     assert read_secrets(written(secret, tmp_path / "secret"))
@@ -318,7 +320,7 @@ def test_the_secret_of_base_has_the_keys_that_must_be_filled_in_and_no_other(bas
             read_secrets(written({**full, key: ""}, tmp_path / key))
 
 
-def test_production_brings_no_secret_along(documents_of: Built) -> None:
+def test_production_contains_no_secret(documents_of: Built) -> None:
     documents = documents_of("overlays/production")
 
     assert of_kind(documents, "Secret") == {}
@@ -329,7 +331,7 @@ def test_production_brings_no_secret_along(documents_of: Built) -> None:
 
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_a_server_has_time_to_end(documents_of: Built, name: str) -> None:
-    """Half a minute is Kubernetes' default, and too short for a database; preStop is part of it."""
+    """Kubernetes' default is half a minute, too short for a database, and preStop is part of this time."""
     pod = template(documents_of(name))
     last = containers(pod)["mysql"]["lifecycle"]["preStop"]["exec"]["command"][-1]
 
@@ -345,21 +347,21 @@ def test_the_server_knows_its_options(options: Path, tmp_path: Path) -> None:
     command = ("mariadbd", f"--defaults-file={options}", f"--datadir={tmp_path}", "--user=root", "--verbose", "--help")
     environment = {"PATH": machine.command_path()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    told = re.findall(r"^([a-z_]+) *=", options.read_text(), re.MULTILINE)
+    names = re.findall(r"^([a-z_]+) *=", options.read_text(), re.MULTILINE)
 
     assert done.returncode == 0, done.stderr
-    assert told
-    for option in told:
+    assert names
+    for option in names:
         assert re.search(rf"^{option.replace('_', '-')} ", done.stdout, re.MULTILINE)
 
 
 def test_no_variable_is_set_to_its_default(base: Documents) -> None:
-    """But the number of members, which must be seen beside the StatefulSet's."""
+    """The number of members is an exception, because it must be seen beside that of the StatefulSet."""
     assert set(variables(base)) == {f"{PREFIX}REPLICAS"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_tells_of(name: str) -> None:
+def test_the_page_has(name: str) -> None:
     assert f"`{name}`" in (ROOT / "docs" / "manifests.md").read_text()
 
 

@@ -1,6 +1,7 @@
-"""checkov's policies for Kubernetes: what it complains of is what was decided against, and nothing else.
+"""checkov's policies for Kubernetes: the only failed checks are those that this project has decided against.
 
-It breaks beside other packages and has an environment of its own: the PATH's, or `.venv-checkov` in this clone.
+checkov breaks if other packages are installed with it, so it has its own environment: in PATH, or `.venv-checkov` in
+this clone.
 """
 
 import json
@@ -20,28 +21,28 @@ DECIDED = {
     "CKV_K8S_15": "always pull: a start after a power cut would depend on a registry, and no tag is ever moved",
     "CKV_K8S_43": "digests: known when the image is in a registry; overlays/production says where they go",
 }
-"""Check -> why it is not met anywhere."""
+"""Check -> why it fails everywhere."""
 
-NO_POLICY = "policy: one for the program that the reader puts in this one's place would be a guess"
-NO_READINESS = "readiness probe: it stands where the reader's program comes, and serves nobody"
+NO_POLICY = "policy: the reader replaces this program by another one, and a policy for that would be a guess"
+NO_READINESS = "readiness probe: the reader replaces this program by another one, and it serves no client"
 NO_TLS = "TLS: the example has none, as docs/examples.md says, and its policy lets members and labelled clients in only"
 
 DECIDED_FOR = {
     "examples/configure": {"CKV_K8S_9": NO_READINESS, "CKV2_K8S_6": NO_POLICY},
     "examples/etcd": {"CKV_K8S_116": NO_TLS, "CKV_K8S_117": NO_TLS, "CKV_K8S_119": NO_TLS},
-    "examples/redis": {"CKV_K8S_9": "readiness probe: `members` serves nobody, and the server beside it has one"},
+    "examples/redis": {"CKV_K8S_9": "readiness probe: `members` serves no client, and the server beside it has one"},
     "examples/wait-for-dependency": {
         "CKV_K8S_9": NO_READINESS,
         "CKV2_K8S_6": NO_POLICY,
-        "CKV_K8S_35": "a password in a variable: the client stands where the reader's program comes, in one line",
+        "CKV_K8S_35": "a password in a variable: the reader replaces this client, and it should stay one line",
     },
 }
-"""What was built -> check -> why it is not met there."""
+"""Manifest -> check -> why it fails there."""
 
 WITH_PROXIES = "overlays/lab with components/writer-haproxy"
 
 SCANNED = [name for name in (*NAMES, WITH_PROXIES) if name not in ("base", FORM_OF_2017)]
-"""All but base, which has no namespace; the components stand for it."""
+"""All manifests except base, which has no namespace and is scanned as a part of the components."""
 
 
 def file_of(name: str) -> str:
@@ -49,7 +50,7 @@ def file_of(name: str) -> str:
 
 
 def write(name: str, scratch: Path) -> str:
-    """What a cluster would get; a component is built on base, in a namespace."""
+    """Build a manifest as for a cluster; a component is built on base, in a namespace."""
     if name == WITH_PROXIES:
         parts = (MANIFESTS / "overlays/lab", MANIFESTS / "components/writer-haproxy")
     elif MANIFESTS / name in COMPONENTS:
@@ -65,7 +66,7 @@ def write(name: str, scratch: Path) -> str:
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
-    """What was built -> the checks that fail for it.  One run for all: most of a run is its start."""
+    """Manifest -> its failed checks.  One run for all, because most of the time of a run is its start."""
     checkov = shutil.which("checkov") or shutil.which("checkov", path=ROOT / ".venv-checkov/bin")
     if checkov is None:
         pytest.skip(
@@ -93,9 +94,9 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
 
 
 @pytest.mark.parametrize("name", SCANNED)
-def test_nothing_fails_but_what_was_decided(failed: Mapping[str, set[str]], name: str) -> None:
+def test_only_checks_that_were_decided_against_fail(failed: Mapping[str, set[str]], name: str) -> None:
     assert failed[name] == {*DECIDED, *DECIDED_FOR.get(name, ())}
 
 
-def test_the_form_of_2017_fails_others(failed: Mapping[str, set[str]]) -> None:
+def test_the_form_of_2017_fails_other_checks(failed: Mapping[str, set[str]]) -> None:
     assert failed[FORM_OF_2017] - set(DECIDED)

@@ -1,4 +1,4 @@
-"""The init containers of the examples, run as they stand, by the real peer-finder against a name server."""
+"""The init containers of the examples, run unchanged, with the real peer-finder and a name server."""
 
 import os
 import subprocess
@@ -27,17 +27,17 @@ def server() -> Iterator[NameServer]:
 
 
 def command(documents_of: Built, example: str, container: str) -> list[str]:
-    """What an init container runs; its namespace must be that of the lab."""
+    """Return the command of an init container; its namespace must be that of the lab."""
     ((_, pod),) = pods(documents_of(f"examples/{example}"))
     found: Document = containers(pod)[container]
     assert found["env"] == [{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}]
     return [str(Path(sys.executable).with_name(found["command"][0])), *found["command"][1:]]
 
 
-def begin(words: list[str], server: NameServer) -> "subprocess.Popen[str]":
-    """Start it as in a pod of that namespace."""
+def start(argv: list[str], server: NameServer) -> "subprocess.Popen[str]":
+    """Start a command as in a pod of that namespace."""
     return subprocess.Popen(
-        words,
+        argv,
         env={
             "PATH": os.environ["PATH"],
             "POD_NAMESPACE": "galera-lab",
@@ -52,7 +52,7 @@ def begin(words: list[str], server: NameServer) -> "subprocess.Popen[str]":
 
 def test_wait_waits_for_the_third_member(documents_of: Built, server: NameServer) -> None:
     server.withdraw("mysql-1")
-    with begin(command(documents_of, "wait-for-dependency", "wait"), server) as waiting:
+    with start(command(documents_of, "wait-for-dependency", "wait"), server) as waiting:
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(timeout=3)
         server.publish("mysql-1", MEMBERS["mysql-1"])
@@ -63,10 +63,10 @@ def test_wait_waits_for_the_third_member(documents_of: Built, server: NameServer
 
 
 def test_configure_writes_the_members(documents_of: Built, server: NameServer, tmp_path: Path) -> None:
-    *words, hook = command(documents_of, "configure", "configure")
+    *argv, hook = command(documents_of, "configure", "configure")
     # The mounts of the pod are these folders here.
     hook = f"{hook.replace('/hook', str(MANIFESTS / 'examples/configure'))} {tmp_path}"
-    with begin([*words, hook], server) as running:
+    with start([*argv, hook], server) as running:
         _, err = running.communicate(timeout=60)
 
     assert running.returncode == 0, err

@@ -1,4 +1,4 @@
-"""Those who work for the members without being one: an arbitrator, a backup; and what a restore adds to a member."""
+"""Pods that work for the members (an arbitrator, a backup), and what a restore adds to a member."""
 
 from pathlib import Path
 
@@ -27,9 +27,9 @@ def mounted(pod: Document, container: str) -> dict[str, str]:
 
 
 def keys(pod: Document, secret: str) -> set[str]:
-    """What of a Secret a pod is given; everything where it does not say."""
-    (told,) = (one["secret"] for one in pod["volumes"] if one.get("secret", {}).get("secretName") == secret)
-    return {one["key"] for one in told.get("items", ())}
+    """Return the keys of a Secret that a pod gets; empty if it gets all of them."""
+    (volume,) = (one["secret"] for one in pod["volumes"] if one.get("secret", {}).get("secretName") == secret)
+    return {one["key"] for one in volume.get("items", ())}
 
 
 def opened(policy: Document, direction: str, peer: str) -> set[int]:
@@ -44,7 +44,9 @@ def opened(policy: Document, direction: str, peer: str) -> set[int]:
 
 
 @pytest.mark.parametrize(("name", "pod"), [(ARBITRATOR, "mysql-arbitrator"), (BACKUP, "mysql-backup")])
-def test_they_have_what_the_program_looks_for_and_no_key_besides(documents_of: Built, name: str, pod: str) -> None:
+def test_they_have_the_folders_of_the_program_and_only_the_keys_that_it_needs(
+    documents_of: Built, name: str, pod: str
+) -> None:
     found = pod_of(documents_of(name), pod)
     (container,) = containers(found)
     folders = mounted(found, container)
@@ -54,14 +56,14 @@ def test_they_have_what_the_program_looks_for_and_no_key_besides(documents_of: B
         {"cluster-id"} if name == ARBITRATOR else {"cluster-id", "agent-password", "sst-password"}
     )
     assert {"exchange-key", "root-password"}.isdisjoint(keys(found, "galera"))
-    # Only with TLS there is a certificate: its folder is that of the members, and may be empty.
+    # There is a certificate only with TLS: its folder is the same as for members, and may be empty.
     tls = of_kind(documents_of("components/tls"), "ConfigMap")["galera-settings"]["data"]["GALERA_BOOTSTRAP_TLS_DIR"]
     assert folders[tls] == "tls"
     assert next(one for one in found["volumes"] if one["name"] == "tls")["secret"]["optional"] is True
 
 
 @pytest.mark.parametrize(("name", "pod"), [(ARBITRATOR, "mysql-arbitrator"), (BACKUP, "mysql-backup")])
-def test_they_are_told_of_the_set_as_its_members_are(documents_of: Built, name: str, pod: str) -> None:
+def test_they_get_the_same_settings_as_members(documents_of: Built, name: str, pod: str) -> None:
     (container,) = containers(pod_of(documents_of(name), pod)).values()
     fields = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in container["env"]}
 
@@ -70,7 +72,7 @@ def test_they_are_told_of_the_set_as_its_members_are(documents_of: Built, name: 
     assert container["envFrom"] == [{"configMapRef": {"name": "galera-settings"}}]
 
 
-def test_members_and_arbitrator_reach_each_other_at_the_port_of_the_group_and_nowhere_else(documents_of: Built) -> None:
+def test_members_and_arbitrator_reach_each_other_only_at_the_group_port(documents_of: Built) -> None:
     policies = of_kind(documents_of(ARBITRATOR), "NetworkPolicy")
     members, own = policies["mysql"], policies["mysql-arbitrator"]
     group = {config.GROUP_PORT}
@@ -116,7 +118,7 @@ def test_a_guest_has_the_options_and_the_memory_of_a_member(documents_of: Built)
     assert own["terminationGracePeriodSeconds"] >= backup.GRACE_S
 
 
-def test_one_backup_at_a_time_and_none_for_ever(documents_of: Built) -> None:
+def test_one_backup_runs_at_a_time_and_not_forever(documents_of: Built) -> None:
     spec = of_kind(documents_of(BACKUP), "CronJob")["mysql-backup"]["spec"]
 
     assert spec["concurrencyPolicy"] == "Forbid"
@@ -142,8 +144,8 @@ def test_a_restore_reads_the_volume_that_backups_are_written_to(documents_of: Bu
 
 
 @pytest.mark.parametrize("order", [("tls", "restore"), ("restore", "tls")])
-def test_a_restore_stands_after_tls_or_nothing_is_built(order: tuple[str, str], tmp_path: Path) -> None:
-    """Each names the other containers by their places."""
+def test_a_restore_must_come_after_tls_or_nothing_is_built(order: tuple[str, str], tmp_path: Path) -> None:
+    """Both patches name the other containers by their positions."""
     lines = ["resources:", f"- {relative(MANIFESTS / 'base', tmp_path)}", "components:"]
     lines += [f"- {relative(MANIFESTS / 'components' / name, tmp_path)}" for name in order]
     (tmp_path / "kustomization.yaml").write_text("\n".join(lines) + "\n")

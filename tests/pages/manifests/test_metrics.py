@@ -1,4 +1,4 @@
-"""components/metrics: who may read, what is chosen, and alerts that ask for metrics that exist."""
+"""components/metrics: which pods may read metrics, what is scraped, and whether the alerts use existing metrics."""
 
 import json
 import re
@@ -26,21 +26,19 @@ BOTH = pytest.mark.parametrize("name", [PLAIN, OPERATOR])
 @pytest.fixture
 def rules(documents_of: Built) -> list[Document]:
     (group,) = of_kind(documents_of(OPERATOR), "PrometheusRule")["galera"]["spec"]["groups"]
-    told: list[Document] = group["rules"]
-    return told
+    rules: list[Document] = group["rules"]
+    return rules
 
 
 def added(documents: Documents, base: Documents) -> list[Document]:
-    """What the component's policy opens, beside what is open in base."""
+    """Return the rules that the component's policy adds to those of base."""
     before, after = (of_kind(those, "NetworkPolicy")["mysql"]["spec"] for those in (base, documents))
     assert after["egress"] == before["egress"]
     return [rule for rule in after["ingress"] if rule not in before["ingress"]]
 
 
 @BOTH
-def test_the_port_is_opened_to_the_monitoring_namespace_and_to_nobody_else(
-    documents_of: Built, base: Documents, name: str
-) -> None:
+def test_the_port_is_open_only_to_the_monitoring_namespace(documents_of: Built, base: Documents, name: str) -> None:
     monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 
     assert added(documents_of(name), base) == [
@@ -49,7 +47,7 @@ def test_the_port_is_opened_to_the_monitoring_namespace_and_to_nobody_else(
 
 
 @BOTH
-def test_all_is_told_there_and_only_there(documents_of: Built, base: Documents, name: str) -> None:
+def test_only_this_component_turns_all_metrics_on(documents_of: Built, base: Documents, name: str) -> None:
     setting = "GALERA_BOOTSTRAP_METRICS"
 
     assert of_kind(documents_of(name), "ConfigMap")["galera-settings"]["data"][setting] == "full"
@@ -69,14 +67,14 @@ def test_every_member_is_a_target_ready_or_not(documents_of: Built, name: str) -
     assert (notes["prometheus.io/scrape"], notes["prometheus.io/path"]) == ("true", "/metrics")
 
 
-def test_nothing_but_the_operators_variant_needs_a_crd(documents_of: Built) -> None:
-    own = {one["kind"] for one in documents_of(OPERATOR) if "coreos" in one["apiVersion"]}
+def test_only_the_variant_for_the_prometheus_operator_needs_crds(documents_of: Built) -> None:
+    kinds = {one["kind"] for one in documents_of(OPERATOR) if "coreos" in one["apiVersion"]}
 
-    assert own == {"ServiceMonitor", "PrometheusRule"}
+    assert kinds == {"ServiceMonitor", "PrometheusRule"}
     assert not [one for one in documents_of(PLAIN) if "coreos" in one["apiVersion"]]
 
 
-def test_the_service_monitor_selects_this_service_alone(documents_of: Built) -> None:
+def test_the_service_monitor_selects_only_this_service(documents_of: Built) -> None:
     documents = documents_of(OPERATOR)
     spec = of_kind(documents, "ServiceMonitor")["galera"]["spec"]
     wanted = spec["selector"]["matchLabels"].items()
@@ -90,7 +88,7 @@ def test_the_service_monitor_selects_this_service_alone(documents_of: Built) -> 
     assert [one["path"] for one in spec["endpoints"]] == ["/metrics"]
 
 
-def test_the_rules_ask_for_metrics_and_labels_that_exist(rules: list[Document]) -> None:
+def test_the_rules_use_metrics_and_labels_that_exist(rules: list[Document]) -> None:
     listed = dict(re.findall(rf"^\| `({PREFIX}_\w+?)(?:{{([\w,]+)}})?`", PAGE, re.MULTILINE))
     for rule in rules:
         asked = set(re.findall(rf"{PREFIX}_\w+", rule["expr"]))
@@ -103,7 +101,7 @@ def test_the_rules_ask_for_metrics_and_labels_that_exist(rules: list[Document]) 
         assert set(re.findall(r'kind="(\w+)"', rule["expr"])) <= set(KINDS)
 
 
-def test_every_rule_says_how_bad_it_is_and_what_to_do_and_is_on_the_page(rules: list[Document]) -> None:
+def test_every_rule_has_a_severity_and_an_advice_and_is_on_the_page(rules: list[Document]) -> None:
     listed = re.findall(r"^\| `(Galera\w+)`", PAGE, re.MULTILINE)
 
     assert [rule["alert"] for rule in rules] == listed

@@ -1,4 +1,4 @@
-"""Every pod may run where *restricted* is enforced, with a read-only root besides."""
+"""Every pod may run in a namespace that enforces *restricted*, and also has a read-only root."""
 
 import copy
 from typing import Any
@@ -29,7 +29,7 @@ def test_all_containers_have_a_read_only_root_and_limits(documents_of: Built, na
 
 
 def test_the_form_of_2017_would_be_refused(documents_of: Built) -> None:
-    """docs/manifests.md says so."""
+    """This is written in docs/manifests.md."""
     (pod,) = (spec for _, spec in pods(documents_of(FORM_OF_2017)))
 
     assert complaints(pod)
@@ -39,15 +39,15 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "a pod on the host's network": ("hostNetwork", True),
     "a pod with the host's processes": ("hostPID", True),
     "a folder of the host": ("volumes/0/hostPath", {"path": "/"}),
-    "a pod of root's": ("securityContext/runAsUser", 0),
-    "a pod that may be root's": ("securityContext/runAsNonRoot", False),
+    "a pod that runs as root": ("securityContext/runAsUser", 0),
+    "a pod that may run as root": ("securityContext/runAsNonRoot", False),
     "a pod without seccomp": ("securityContext/seccompProfile", {"type": "Unconfined"}),
     "an init container without seccomp": ("initContainers/0/securityContext/seccompProfile", {"type": "Unconfined"}),
-    "an init container of root's": ("initContainers/0/securityContext/runAsUser", 0),
+    "an init container that runs as root": ("initContainers/0/securityContext/runAsUser", 0),
     "a sidecar that may gain privileges": ("initContainers/1/securityContext/allowPrivilegeEscalation", True),
     "a privileged server": ("containers/0/securityContext/privileged", True),
-    "a server with its capabilities": ("containers/0/securityContext/capabilities/drop", []),
-    "a server with one more": ("containers/0/securityContext/capabilities/add", ["SYS_NICE"]),
+    "a server that keeps its capabilities": ("containers/0/securityContext/capabilities/drop", []),
+    "a server with one more capability": ("containers/0/securityContext/capabilities/add", ["SYS_NICE"]),
     "a port of the host": ("containers/0/ports/0/hostPort", 3306),
     "a probe of another host": ("initContainers/1/livenessProbe/httpGet/host", "192.0.2.1"),
     "an unmasked /proc": ("containers/0/securityContext/procMount", "Unmasked"),

@@ -1,4 +1,4 @@
-"""The probes ask what the agent answers, and they are those of docs/probes.md."""
+"""The probes use paths that the agent answers, and they are those of docs/probes.md."""
 
 import re
 
@@ -20,40 +20,40 @@ def probes(container: Document) -> dict[str, Document]:
 
 
 def documented() -> Document:
-    """The example of docs/probes.md: the keys of both containers, none of which is in both."""
+    """Return the example of docs/probes.md with the keys of two containers; no key is in both."""
     (block,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "probes.md").read_text(), re.MULTILINE | re.DOTALL)
-    (told,) = parse(block)
-    return told
+    (example,) = parse(block)
+    return example
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_the_probes_are_those_of_the_page(documents_of: Built, name: str) -> None:
-    told = documented()
+    page = documented()
     found = {name: probes(container) for name, container in containers(template(documents_of(name))).items()}
 
     assert found == {
         **({"restore": {}} if name == "components/restore" else {}),
         "install": {},
-        "agent": {"startupProbe": told["startupProbe"], "livenessProbe": told["livenessProbe"]},
+        "agent": {"startupProbe": page["startupProbe"], "livenessProbe": page["livenessProbe"]},
         "bootstrap": {},
-        "mysql": {"readinessProbe": told["readinessProbe"]},
+        "mysql": {"readinessProbe": page["readinessProbe"]},
     }
 
 
 @pytest.mark.parametrize("name", [*CLUSTERS, FORM_OF_2017])
-def test_the_agent_answers_there(documents_of: Built, name: str) -> None:
-    asked = 0
+def test_the_agent_answers_the_probes(documents_of: Built, name: str) -> None:
+    count = 0
     for container in containers(template(documents_of(name))).values():
         names = {one["name"]: one["containerPort"] for one in container.get("ports", ())}
         for probe in probes(container).values():
-            asked += 1
+            count += 1
             assert probe["httpGet"]["path"] in probe_server.PATHS
             assert names.get(probe["httpGet"]["port"], probe["httpGet"]["port"]) == PORT
-    assert asked
+    assert count
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_server_and_no_proxy_is_killed_by_a_probe(documents_of: Built, name: str) -> None:
+def test_no_probe_kills_a_server_or_a_proxy(documents_of: Built, name: str) -> None:
     for _, pod in pods(documents_of(name)):
         killed = {name for name, c in containers(pod).items() if {"startupProbe", "livenessProbe"} & set(c)}
         # `members` of the proxies only writes their configuration.

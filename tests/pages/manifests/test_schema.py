@@ -1,4 +1,4 @@
-"""Every object is what the API takes, unknown fields refused, from the oldest supported Kubernetes to the newest."""
+"""Every object matches the schema of the API, without unknown fields, from the oldest supported Kubernetes on."""
 
 import json
 
@@ -12,22 +12,22 @@ kubernetes_validate = pytest.importorskip(
 )
 
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
-"""Native sidecars are on by default since the first; the last is the newest that kubernetes-validate knows."""
+"""The first has native sidecars on by default; the last is the newest that kubernetes-validate knows."""
 
 
 NOT_OF_KUBERNETES = ("monitoring.coreos.com/v1",)
-"""Kinds that somebody must have installed; `test_metrics` looks at ours."""
+"""APIs that are not part of Kubernetes; `test_metrics` checks our objects of these."""
 
 
 @pytest.fixture(scope="module")
 def all_documents(documents_of: Built) -> Documents:
-    """Each different document of all that can be built, once."""
+    """All different documents of all manifests."""
     different = {json.dumps(one, sort_keys=True): one for name in NAMES for one in documents_of(name)}.values()
     return tuple(one for one in different if one["apiVersion"] not in NOT_OF_KUBERNETES)
 
 
 def complaint(document: Document, version: str) -> str:
-    """What is wrong with a document, or nothing."""
+    """Return the fault of a document, or an empty text."""
     try:
         kubernetes_validate.validate(document, version, strict=True)
     except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as exc:
@@ -36,12 +36,12 @@ def complaint(document: Document, version: str) -> str:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_all_is_valid(all_documents: Documents, version: str) -> None:
+def test_all_documents_are_valid(all_documents: Documents, version: str) -> None:
     assert [found for one in all_documents if (found := complaint(one, version))] == []
 
 
 def test_the_last_version_is_the_newest_that_is_known() -> None:
-    """When it fails: a newer kubernetes-validate is installed; let VERSIONS reach further."""
+    """If this fails, a newer kubernetes-validate is installed: add its versions to VERSIONS."""
     assert kubernetes_validate.latest_version() == f"{VERSIONS[-1]}.0"
 
 
@@ -60,9 +60,9 @@ def test_every_folder_is_built() -> None:
 
 def test_every_file_is_used_by_its_kustomization() -> None:
     for kustomization in MANIFESTS.rglob("kustomization.yaml"):
-        (told,) = parse(kustomization.read_text())
-        generated = [name for one in told.get("configMapGenerator", ()) for name in one["files"]]
-        named = {*told.get("resources", ()), *(patch["path"] for patch in told.get("patches", ())), *generated}
+        (content,) = parse(kustomization.read_text())
+        generated = [name for one in content.get("configMapGenerator", ()) for name in one["files"]]
+        named = {*content.get("resources", ()), *(patch["path"] for patch in content.get("patches", ())), *generated}
         files = {path.name for path in kustomization.parent.iterdir() if path.is_file()}
 
         assert files - {"kustomization.yaml"} <= named, kustomization

@@ -1,4 +1,4 @@
-"""The manifests' files are tidy YAML, and the scripts in them tidy shell."""
+"""yamllint and shellcheck find nothing in the files and scripts of the manifests."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from tests.support.manifests.built import MANIFESTS
 
 
 def complaints(*argv: str | Path) -> str:
-    """What a linter prints; it fails when there is anything."""
+    """Run a linter and return its output; it must fail exactly if it prints something."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode != 0) == bool(done.stdout), done.stderr
     return done.stdout

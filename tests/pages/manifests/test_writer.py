@@ -1,4 +1,4 @@
-"""The proxies of components/writer-haproxy: ports, names and policies are the same in all places that say them."""
+"""The proxies of components/writer-haproxy: ports, names and policies are the same in all files."""
 
 import re
 from typing import Any
@@ -34,7 +34,7 @@ def pod(documents: Documents) -> Document:
 
 
 def ports(policy: Document, direction: str, peer: str) -> set[int]:
-    """The ports that a policy opens to pods of that name."""
+    """Return the ports that a policy opens to pods with this name."""
     rules = policy["spec"][direction]
     key = "from" if direction == "ingress" else "to"
     return {
@@ -70,22 +70,22 @@ def test_the_ports_are_those_that_haproxy_binds(documents: Documents, pod: Docum
 def test_each_proxy_has_a_service_and_is_named_to_the_others(documents: Documents, proxies: Document) -> None:
     services = of_kind(documents, "Service")
     names = [f"mysql-writer-{ordinal}" for ordinal in range(proxies["spec"]["replicas"])]
-    told = {
+    variables = {
         one["name"]: one.get("value") for one in containers(dict(pods(documents))["mysql-writer"])["members"]["env"]
     }
 
-    assert told["PROXIES"] == " ".join(f"{name}={name}:10000" for name in names)
+    assert variables["PROXIES"] == " ".join(f"{name}={name}:10000" for name in names)
     for name in names:
         spec = services[name]["spec"]
         assert spec["selector"] == {**PROXY, "statefulset.kubernetes.io/pod-name": name}
         assert [one["port"] for one in spec["ports"]] == [10000]
-        # Who the writer is must be known before the proxy is ready.
+        # A proxy must know which member is the writer before it is ready.
         assert spec["publishNotReadyAddresses"] is True
         assert spec.get("clusterIP") is None
 
 
 def test_both_containers_have_the_same_environment_folders_and_image(pod: Document) -> None:
-    """The configuration is checked in the one and used in the other."""
+    """One container checks the configuration, and the other uses it."""
     members, haproxy = (containers(pod)[name] for name in ("members", "haproxy"))
 
     for key in ("env", "envFrom", "volumeMounts", "image"):
@@ -93,7 +93,7 @@ def test_both_containers_have_the_same_environment_folders_and_image(pod: Docume
     assert list(containers(pod)) == ["members", "haproxy"]
 
 
-def test_the_policies_let_everybody_through_who_must(documents: Documents) -> None:
+def test_the_policies_allow_all_required_connections(documents: Documents) -> None:
     policies = of_kind(documents, "NetworkPolicy")
     database, proxy = policies["mysql"], policies["mysql-writer"]
 
@@ -104,12 +104,12 @@ def test_the_policies_let_everybody_through_who_must(documents: Documents) -> No
     ]
 
 
-def test_the_question_is_the_one_that_the_agent_answers() -> None:
+def test_the_health_check_uses_the_path_that_the_agent_answers() -> None:
     assert "option httpchk GET /readyz" in CFG
     assert f'"${{GALERA_BOOTSTRAP_HEALTH_PORT-{HEALTH}}}"' in CFG
 
 
-def test_a_proxy_has_time_to_end_and_is_told_to_end_softly(pod: Document) -> None:
+def test_a_proxy_has_time_to_end_and_gets_the_signal_for_a_soft_stop(pod: Document) -> None:
     _, seconds = containers(pod)["haproxy"]["lifecycle"]["preStop"]["exec"]["command"]
     dockerfile = (MANIFESTS.parent / "images/haproxy/Dockerfile").read_text()
 

@@ -1,4 +1,4 @@
-"""Each flag of each generation of the Go program, however it is written: what docs/peer-finder-go.md says holds."""
+"""Each flag of each generation of the Go program, in each notation, behaves as docs/peer-finder-go.md says."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -45,7 +45,7 @@ KEPT: dict[str, tuple[str, Callable[[Plan], object], object]] = {
     "address-type": ("IPv4", lambda plan: plan.address_type, "IPv4"),
     "protocol": ("udp", lambda plan: plan.srv_name, "_mysql._udp.galera.default.svc.cluster.local"),
 }
-"""A value for each, where it goes, and what it is there."""
+"""Flag -> a value, the place where it goes, and the expected value there."""
 
 BASE = ("-service=galera", "-on-start=x", "-domain=cluster.local")
 
@@ -63,7 +63,7 @@ def make_plan(*words: str) -> Plan:
     return find.make_plan(values, {"POD_NAMESPACE": "default"}, "mysql-0")
 
 
-def test_the_page_has_every_flag_of_theirs_and_no_other() -> None:
+def test_the_page_has_every_flag_of_the_go_programs_and_no_other() -> None:
     named = [row.name for row in ROWS]
 
     assert sorted(named) == sorted({*KEPT, *flags.UNUSED})
@@ -78,7 +78,7 @@ def test_a_flag_that_is_kept_does_what_it_did(name: str, form: list[str]) -> Non
     value, place, expected = KEPT[name]
 
     assert place(make_plan(*write_flag(form, name, value))) == expected
-    assert place(make_plan()) != expected or name == "service", "it is the flag that did it"
+    assert place(make_plan()) != expected or name == "service", "only the flag has this effect"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=" ".join)
@@ -89,7 +89,7 @@ def test_a_flag_without_effect_takes_its_value_and_nothing_else(name: str, form:
 
 @pytest.mark.parametrize("form", [["-{}"], ["--{}"], ["-{}=true"], ["-{}=false"]], ids=" ".join)
 @pytest.mark.parametrize("name", [name for name, has_value in flags.UNUSED.items() if not has_value])
-def test_a_switch_without_effect_takes_no_word_from_the_next_flag(name: str, form: list[str]) -> None:
+def test_a_switch_without_effect_takes_no_value(name: str, form: list[str]) -> None:
     assert make_plan(form[0].format(name), "-domain=k8s.lab") == make_plan("-domain=k8s.lab")
 
 
@@ -97,7 +97,7 @@ GENERATIONS = sorted({generation for row in ROWS for generation in row.generatio
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_all_flags_of_a_generation_together_leave_those_that_are_kept(generation: str) -> None:
+def test_of_all_flags_of_a_generation_only_the_kept_ones_have_an_effect(generation: str) -> None:
     had = [row.name for row in ROWS if generation in row.generations]
     kept = [f"-{name}={KEPT[name][0]}" for name in had if name in KEPT]
     unused = [f"-{name}=1" for name in had if name in flags.UNUSED]
@@ -106,7 +106,7 @@ def test_all_flags_of_a_generation_together_leave_those_that_are_kept(generation
 
 
 @pytest.mark.parametrize("words", [("-selector=app=mysql",), ("-selector", "app=mysql", "-on-start=x")])
-def test_a_selector_alone_is_refused_with_what_it_needs(words: tuple[str, ...]) -> None:
+def test_a_selector_without_a_service_is_refused_with_an_explanation(words: tuple[str, ...]) -> None:
     values, rest = flags.parse(words, {})
     with pytest.raises(ArgsIncompleteError, match=r"list and watch pods.*headless Service with that selector"):
         find.check_complete(values, rest)

@@ -17,11 +17,11 @@ from tests.support.peerfinder.program import PROGRAM
 
 
 def strip_roff(text: str) -> str:
-    """Take roff's own marks out of a page."""
+    """Remove roff's markup from a page."""
     return re.sub(r"\\f[BIR]", "", text).replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\")
 
 
-def test_the_page_is_the_one_that_the_program_makes() -> None:
+def test_the_page_equals_the_generated_one() -> None:
     assert PAGE.read_text() == make_page(), "make man"
 
 
@@ -34,7 +34,7 @@ def test_it_has_each_flag_and_its_meaning() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_it_has_what_the_help_of_a_command_says(name: str) -> None:
+def test_it_has_all_options_in_the_help_of_a_command(name: str) -> None:
     help_text = subprocess.run([PROGRAM, name, "--help"], capture_output=True, text=True, check=True).stdout
     command: click.Command = getattr(import_module(f"peerfinder.commands.{name}"), name)
     words = set(re.findall(r"--?[a-z-]+", help_text.partition("Options:")[2]))
@@ -52,7 +52,7 @@ def test_the_formatter_finds_nothing_wrong() -> None:
     assert done.stderr == ""
 
 
-def test_it_comes_with_the_package() -> None:
+def test_it_is_part_of_the_package() -> None:
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
 
     assert built["shared-data"] == {str(PAGE.relative_to(ROOT)): "share/man/man1/peer-finder.1"}

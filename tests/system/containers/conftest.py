@@ -15,7 +15,7 @@ from tests.support.images import of_pods as images
 
 
 class Form(Protocol):
-    """Makes a cluster of a runtime's pods, Synced, with acknowledged rows in it."""
+    """Forms a cluster of a runtime's pods, Synced, with acknowledged rows."""
 
     def __call__(self, runtime: Podman, *, bridged: bool = ...) -> Cluster: ...
 
@@ -26,12 +26,12 @@ def _machine() -> None:
         podman.check()
         bridge.check()
     except (machine.NotInstalledError, bridge.BridgeError) as exc:
-        pytest.skip(f"NOT TESTED, containers and network namespaces are needed: {exc}")
+        pytest.skip(f"NOT TESTED: containers and network namespaces are needed: {exc}")
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Podman:
-    """Pods of the images of this checkout."""
+    """The runtime with the images of this checkout."""
     return Podman(images.tool(), images.database())
 
 
@@ -39,16 +39,16 @@ def runtime() -> Podman:
 def form(tmp_path: Path) -> Iterator[Form]:
     with ExitStack() as stack:
 
-        def formed(runtime: Podman, *, bridged: bool = True) -> Cluster:
+        def form_one(runtime: Podman, *, bridged: bool = True) -> Cluster:
             lab = stack.enter_context(Lab(runtime=runtime, bridged=bridged))
             return form_cluster(lab, tmp_path / "acknowledged")
 
-        yield formed
+        yield form_one
 
 
 @pytest.fixture(scope="module")
 def standing(runtime: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster for tests that leave it as they found it: three servers, Synced."""
+    """A cluster for tests that do not change it: three Synced servers."""
     with Lab(runtime=runtime, bridged=True) as lab:
         yield form_cluster(lab, tmp_path_factory.mktemp("standing") / "acknowledged")
 

@@ -1,4 +1,4 @@
-"""The lab's runtime of containers itself, with shell commands in the place of the real ones."""
+"""The lab's runtime for containers, with shell commands instead of the real ones."""
 
 import signal
 import time
@@ -10,7 +10,7 @@ import pytest
 from tests.lab import processes
 from tests.lab.folders import Folders
 from tests.lab.pod import Pod
-from tests.lab.podman import LABEL, Podman, PodmanRun, podman
+from tests.lab.podman import LABEL, Podman, PodmanRun, run_podman
 
 pytestmark = pytest.mark.images
 
@@ -19,16 +19,16 @@ MakePod = Callable[..., Pod]
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.02)
 
 
-def left(folder: Path) -> list[str]:
-    """The names of the containers of the lab in the folder, whatever their state."""
-    return podman("ps", "--all", f"--filter=label={LABEL}={folder}", "--format={{.Names}}").split()
+def list_containers(folder: Path) -> list[str]:
+    """List the names of all containers of the lab in the folder, in any state."""
+    return run_podman("ps", "--all", f"--filter=label={LABEL}={folder}", "--format={{.Names}}").split()
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def make_pod(runtime: Podman, tmp_path: Path) -> Iterator[MakePod]:
         pod.runtime.sweep(pod.folders.root.parent)
 
 
-def first_process(pod: Pod, container: str) -> int | None:
-    pids = processes.members(pod.containers[container].mark)
+def find_first_process(pod: Pod, container: str) -> int | None:
+    pids = processes.find_members(pod.containers[container].mark)
     return next((pid for pid in pids if processes.is_first(pid)), None)
 
 
@@ -58,18 +58,18 @@ def test_the_status_of_a_container_is_that_of_its_first_process(make_pod: MakePo
     pod = make_pod(install="exit 0", bootstrap="exit 7", agent="kill -KILL $$; exit 3")
     pod.start()
     containers = pod.containers
-    until(lambda: containers["bootstrap"].last_exit is not None and containers["agent"].last_exit is not None)
-    # A first process cannot kill itself (pid_namespaces(7)), so the agent goes on to its exit.
+    wait_until(lambda: containers["bootstrap"].last_exit is not None and containers["agent"].last_exit is not None)
+    # A first process cannot kill itself (pid_namespaces(7)), so the agent goes on to its `exit`.
     assert [containers[name].last_exit for name in ("install", "bootstrap", "agent")] == [0, 7, 3]
 
 
-def test_a_kill_and_a_stop_are_told_as_such(make_pod: MakePod) -> None:
+def test_a_kill_and_a_stop_have_different_exit_statuses(make_pod: MakePod) -> None:
     pod = make_pod()
     pod.start()
-    until(lambda: first_process(pod, "mysql") is not None)
+    wait_until(lambda: find_first_process(pod, "mysql") is not None)
     pod.kill_server()
-    until(lambda: pod.containers["mysql"].last_exit == -signal.SIGKILL)
-    until(lambda: first_process(pod, "mysql") is not None)
+    wait_until(lambda: pod.containers["mysql"].last_exit == -signal.SIGKILL)
+    wait_until(lambda: find_first_process(pod, "mysql") is not None)
     pod.stop()
     assert pod.containers["mysql"].last_exit == 0
 
@@ -77,7 +77,7 @@ def test_a_kill_and_a_stop_are_told_as_such(make_pod: MakePod) -> None:
 def test_a_container_that_ignores_sigterm_is_killed_when_the_grace_period_ends(make_pod: MakePod) -> None:
     pod = make_pod(mysql="trap '' TERM; while :; do sleep 0.05; done")
     pod.start()
-    until(lambda: first_process(pod, "mysql") is not None)
+    wait_until(lambda: find_first_process(pod, "mysql") is not None)
     pod.stop(grace=0.5)
     assert pod.containers["mysql"].last_exit == -signal.SIGKILL
 
@@ -88,59 +88,59 @@ def test_a_power_cut_in_the_middle_of_a_start_leaves_nothing(make_pod: MakePod, 
     pod.start()
     time.sleep(delay)
     pod.power_off()
-    assert not any(container.running for container in pod.containers.values())
-    assert processes.members(pod.mark) == []
-    until(lambda: left(pod.folders.root.parent) == [])
+    assert not any(container.is_running for container in pod.containers.values())
+    assert processes.find_members(pod.mark) == []
+    wait_until(lambda: list_containers(pod.folders.root.parent) == [])
 
-    # There was something to start.
+    # The start that was cut off would have succeeded.
     pod.start()
-    until(lambda: first_process(pod, "mysql") is not None)
+    wait_until(lambda: find_first_process(pod, "mysql") is not None)
 
 
-def test_a_process_that_hides_from_the_mark_dies_with_its_container(make_pod: MakePod) -> None:
+def test_a_process_without_the_mark_dies_with_its_container(make_pod: MakePod) -> None:
     pod = make_pod(mysql="env -i setsid sleep 300 & sleep 300")
     pod.start()
-    until(lambda: first_process(pod, "mysql") is not None)
-    first = first_process(pod, "mysql")
+    wait_until(lambda: find_first_process(pod, "mysql") is not None)
+    first = find_first_process(pod, "mysql")
     assert first is not None
     space = Path(f"/proc/{first}/ns/pid").readlink()
-    until(lambda: len(inhabitants(space)) == 3)
+    wait_until(lambda: len(find_processes(space)) == 3)
     pod.power_off()
-    assert inhabitants(space) == []
+    assert find_processes(space) == []
 
 
-def inhabitants(space: Path) -> list[str]:
-    """The processes of a PID namespace."""
+def find_processes(space: Path) -> list[str]:
+    """Find the processes of a PID namespace."""
     found = []
     for proc in Path("/proc").glob("[0-9]*"):
         try:
             if (proc / "ns/pid").readlink() == space:
                 found.append(proc.name)
         except OSError:
-            continue  # ended meanwhile
+            continue  # it has ended meanwhile
     return found
 
 
-def test_only_the_containers_of_this_lab_are_swept_away(make_pod: MakePod) -> None:
+def test_only_the_containers_of_this_lab_are_removed(make_pod: MakePod) -> None:
     mine, other = make_pod("lab-1"), make_pod("lab-10")
     for pod in (mine, other):
         pod.start()
-        until(lambda pod=pod: first_process(pod, "mysql") is not None)  # type: ignore[misc]  # the default binds it
-    assert (len(left(mine.folders.root.parent)), len(left(other.folders.root.parent))) == (1, 1)
+        wait_until(lambda pod=pod: find_first_process(pod, "mysql") is not None)  # type: ignore[misc]  # the default binds it
+    assert (len(list_containers(mine.folders.root.parent)), len(list_containers(other.folders.root.parent))) == (1, 1)
 
     mine.forbid_starts()
     mine.runtime.sweep(mine.folders.root.parent)
 
-    assert left(mine.folders.root.parent) == []
+    assert list_containers(mine.folders.root.parent) == []
     run = other.containers["mysql"].run
     assert isinstance(run, PodmanRun)
-    assert left(other.folders.root.parent) == [run.name]
-    assert first_process(other, "mysql") is not None
+    assert list_containers(other.folders.root.parent) == [run.name]
+    assert find_first_process(other, "mysql") is not None
 
 
-def test_an_image_that_is_not_there_is_said_in_the_log(make_pod: MakePod) -> None:
+def test_a_missing_image_is_named_in_the_log(make_pod: MakePod) -> None:
     pod = make_pod()
     pod.runtime = Podman("localhost/no-such-image:1", "localhost/no-such-image:1", containers={})
     pod.start()
-    until(lambda: pod.containers["mysql"].last_exit == 125)
+    wait_until(lambda: pod.containers["mysql"].last_exit == 125)
     assert "no-such-image" in pod.containers["mysql"].tail()

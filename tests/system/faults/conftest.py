@@ -16,7 +16,7 @@ def lab() -> Iterator[Lab]:
     try:
         machine.check()
     except machine.NotInstalledError as exc:
-        pytest.skip(str(exc))
+        pytest.skip(f"NOT TESTED: {exc}")
     with Lab() as lab:
         yield lab
 
@@ -26,6 +26,6 @@ def cluster(lab: Lab, tmp_path: Path) -> Cluster:
     """Three pods, Synced, with acknowledged rows."""
     lab.up(3)
     lab.wait_synced(3)
-    it = Cluster(lab, tmp_path / "acknowledged")
-    it.write(200)
-    return it
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(200)
+    return cluster

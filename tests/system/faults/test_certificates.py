@@ -1,4 +1,4 @@
-"""TLS everywhere: clients, replication, state transfers; and the day on which all certificates are replaced."""
+"""TLS for clients, replication and state transfers, and the replacement of all certificates."""
 
 import shutil
 import ssl
@@ -13,28 +13,27 @@ from bootstrap.mariadb.tls import NAMES
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab import machine
-from tests.lab.beside import arbitrator, backup
+from tests.lab.companion import start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.support.authority import Authority
-from tests.system.faults.test_mariabackup import lose_volume
 
 pytestmark = pytest.mark.galera
 
 
 class Certificates:
-    """What the members have mounted, and who signed it."""
+    """The folder with certificates that the members have mounted, and the authorities that sign them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._authorities = folder / "tls", folder / "authorities"
 
-    def issue(self, authority: str, believed: tuple[str, ...]) -> None:
-        """A certificate by this authority for everybody, who believes those; replaced as a kubelet does it."""
-        signer = self._authority(authority)
+    def issue(self, authority: str, trusted: tuple[str, ...]) -> None:
+        """Give all members a certificate of one authority, and these trusted ones; replace it as a kubelet does."""
+        signer = self._find_authority(authority)
         signer.sign("member", "galera", hosts=("DNS:*.galera.lab.svc.cluster.local",))
         content = (
             signer.certificate("member").read_text(),
             signer.key("member").read_text(),
-            "".join(self._authority(name).certificate("ca").read_text() for name in believed),
+            "".join(self._find_authority(name).certificate("ca").read_text() for name in trusted),
         )
         new = self.folder.with_name(f"tls-{len(list(self.folder.parent.glob('tls-*')))}")
         new.mkdir(mode=0o755)
@@ -49,10 +48,10 @@ class Certificates:
         """The certificate that was issued last."""
         return ssl.PEM_cert_to_DER_cert((self.folder / "tls.crt").read_text())
 
-    def ca(self, authority: str) -> Path:
-        return self._authority(authority).certificate("ca")
+    def find_ca(self, authority: str) -> Path:
+        return self._find_authority(authority).certificate("ca")
 
-    def _authority(self, name: str) -> Authority:
+    def _find_authority(self, name: str) -> Authority:
         return Authority(self._authorities / name)
 
 
@@ -71,23 +70,23 @@ def cluster(certificates: Certificates, tmp_path: Path) -> Iterator[Cluster]:
         pytest.skip(f"NOT TESTED: {exc}")
     if missing := [program for program in ("mariadb-backup", "socat", "openssl") if not shutil.which(program)]:
         pytest.skip(f"NOT TESTED: TLS; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
-    certificates.issue("first", believed=("first",))
+    certificates.issue("first", trusted=("first",))
     env = {"GALERA_BOOTSTRAP_SST_METHOD": "mariabackup", "GALERA_BOOTSTRAP_TLS_DIR": str(certificates.folder)}
     with Lab(env=env) as lab:
         lab.up(3)
         lab.wait_synced(3)
-        it = Cluster(lab, tmp_path / "acknowledged")
-        it.write(200)
-        yield it
+        cluster = Cluster(lab, tmp_path / "acknowledged")
+        cluster.write(200)
+        yield cluster
 
 
-def shown(cluster: Cluster, ordinal: int, ca: Path) -> bytes:
-    """The certificate that the server shows a client who believes this authority; raises pymysql.Error."""
+def read_certificate(cluster: Cluster, ordinal: int, ca: Path) -> bytes:
+    """Connect as a client that trusts this authority; returns the server's certificate.  Raises pymysql.Error."""
     layout = cluster.lab.layout
     connection = pymysql.connect(
         host=cluster.lab.pod(ordinal).ip,
-        user=layout.secret("user"),
-        password=layout.secret("password"),
+        user=layout.read_secret("user"),
+        password=layout.read_secret("password"),
         ssl={"ca": str(ca), "check_hostname": False, "verify_mode": ssl.CERT_REQUIRED},
     )
     with connection:
@@ -95,78 +94,78 @@ def shown(cluster: Cluster, ordinal: int, ca: Path) -> bytes:
         return bytes(stream.getpeercert(binary_form=True))
 
 
-def all_show(cluster: Cluster, ca: Path, certificate: bytes) -> bool:
-    """Whether all servers show a client this one."""
+def is_used_by_all(cluster: Cluster, ca: Path, certificate: bytes) -> bool:
+    """Whether all servers show this certificate to a client."""
     try:
-        return all(shown(cluster, ordinal, ca) == certificate for ordinal in cluster.lab.pods)
+        return all(read_certificate(cluster, ordinal, ca) == certificate for ordinal in cluster.lab.pods)
     except pymysql.Error:
         return False
 
 
-def option(cluster: Cluster, ordinal: int, name: str) -> str:
-    """An option of the provider."""
-    ((text,),) = cluster.lab.sql(ordinal, "SELECT @@wsrep_provider_options")
+def read_option(cluster: Cluster, ordinal: int, name: str) -> str:
+    """Read an option of the provider."""
+    ((text,),) = cluster.lab.query(ordinal, "SELECT @@wsrep_provider_options")
     options = (part.partition("=") for part in str(text).split(";"))
     return {key.strip(): value.strip() for key, _, value in options}[name]
 
 
-def test_clients_replication_and_transfers_are_encrypted_and_an_outage_is_recovered_from(
+def test_clients_replication_and_transfers_are_encrypted_and_the_cluster_recovers_from_an_outage(
     cluster: Cluster, certificates: Certificates
 ) -> None:
-    assert option(cluster, 0, "socket.ssl") == "YES"
-    assert shown(cluster, 1, certificates.ca("first"))
-    certificates.issue("other", believed=("other",))
+    assert read_option(cluster, 0, "socket.ssl") == "YES"
+    assert read_certificate(cluster, 1, certificates.find_ca("first"))
+    certificates.issue("other", trusted=("other",))
     with pytest.raises(pymysql.Error, match="certificate verify failed"):
-        shown(cluster, 1, certificates.ca("other"))
-    certificates.issue("first", believed=("first",))
+        read_certificate(cluster, 1, certificates.find_ca("other"))
+    certificates.issue("first", trusted=("first",))
 
-    lose_volume(cluster, 2)
+    cluster.lose_volume(2)
     cluster.lab.wait_synced(3)
     log = cluster.lab.pod(2).containers["mysql"].log.read_text(errors="replace")
     assert "openssl-listen" in log
     assert "ssl://" in log
-    cluster.power_cut()
+    cluster.cut_power()
     cluster.lab.start_all()
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 def test_all_certificates_and_their_authority_are_replaced_under_a_client_without_a_restart(
     cluster: Cluster, certificates: Certificates
 ) -> None:
-    """First both authorities are believed, then the new certificates come, then the old authority goes (R34)."""
+    """First members trust both authorities, then they get the new certificates, then the old authority goes (R34)."""
     starts = {k: pod.containers["mysql"].starts for k, pod in cluster.lab.pods.items()}
-    before = shown(cluster, 0, certificates.ca("first"))
-    with cluster.writer() as writer:
-        for authority, believed in (("first", ("first", "next")), ("next", ("first", "next")), ("next", ("next",))):
-            certificates.issue(authority, believed)
-            now, ca = certificates.current, certificates.ca(authority)
-            everybody = partial(all_show, cluster, ca, now)
-            cluster.lab.wait(f"the certificate by {authority} at clients of all", everybody, seconds=60)
+    before = read_certificate(cluster, 0, certificates.find_ca("first"))
+    with cluster.make_writer() as writer:
+        for authority, trusted in (("first", ("first", "next")), ("next", ("first", "next")), ("next", ("next",))):
+            certificates.issue(authority, trusted)
+            now, ca = certificates.current, certificates.find_ca(authority)
+            is_replaced = partial(is_used_by_all, cluster, ca, now)
+            cluster.lab.wait(f"all servers show the certificate by {authority}", is_replaced, seconds=60)
             writer.wait_for(writer.count + 50)
-        # A member that comes with nothing but the new ones is let in, and so are new connections of the group.
-        lose_volume(cluster, 2)
+        # A member that starts with only the new certificates can join, so the group also accepts new connections.
+        cluster.lose_volume(2)
         cluster.lab.wait_synced(3)
 
-    assert shown(cluster, 0, certificates.ca("next")) != before
+    assert read_certificate(cluster, 0, certificates.find_ca("next")) != before
     assert {k: pod.containers["mysql"].starts for k, pod in cluster.lab.pods.items() if k != 2} == {
         k: count for k, count in starts.items() if k != 2
     }
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 @full
 @pytest.mark.timeout(300)
-def test_an_arbitrator_and_a_backup_show_the_certificate_that_members_show(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_arbitrator_and_a_backup_use_the_same_certificate_as_members(cluster: Cluster, tmp_path: Path) -> None:
     lab = cluster.lab
     if not shutil.which("garbd"):
         pytest.skip("NOT TESTED: an arbitrator with TLS; garbd is missing here: run scripts/setup.sh test as root")
-    with arbitrator(lab) as garbd:
-        lab.wait("a vote more", lambda: (s := lab.server(0)) is not None and s.cluster_size == 4, 60)
-        assert "ssl://" in garbd.said()
+    with start_arbitrator(lab) as garbd:
+        lab.wait("there is one more vote", lambda: (s := lab.read_server(0)) is not None and s.cluster_size == 4, 60)
+        assert "ssl://" in garbd.read_log()
     lab.wait_synced(3)
-    with backup(lab, tmp_path / "backups") as guest:
-        assert guest.process.wait(150) == 0, guest.said()[-3000:]
-        assert "openssl" in guest.said()
+    with start_backup(lab, tmp_path / "backups") as guest:
+        assert guest.process.wait(150) == 0, guest.read_log()[-3000:]
+        assert "openssl" in guest.read_log()
 
-    cluster.recovers()
+    cluster.assert_recovers()

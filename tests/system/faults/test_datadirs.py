@@ -1,116 +1,107 @@
-"""What a power cut and a careless hand leave on a disk: nothing of it is believed too much, nothing thrown away."""
-
-import time
+"""Damaged files after a power cut or a human mistake: no damaged data start a cluster, and no data are deleted."""
 
 import pytest
 
 from tests.faults.cluster import Cluster
 from tests.lab import machine
-from tests.lab.slow import full_speed, slow_sst
+from tests.lab.slow import slow_sst, undo_slow_sst
 
 pytestmark = pytest.mark.galera
 
 BY_PERMISSION = pytest.mark.skipif(
-    not machine.permissions_count(),
-    reason="NOT TESTED: root may not make user namespaces here, so permissions keep a pod from nothing",
+    not machine.may_test_permissions(),
+    reason="NOT TESTED: root may not make user namespaces here, so permissions have no effect on a pod",
 )
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
 
-def grastate(uuid: str, seqno: int, safe: int) -> str:
+def make_grastate(uuid: str, seqno: int, safe: int) -> str:
     return f"# GALERA saved state\nversion: 2.1\nuuid:    {uuid}\nseqno:   {seqno}\nsafe_to_bootstrap: {safe}\n"
 
 
-def edit(cluster: Cluster, ordinal: int, text: str) -> None:
+def write_grastate(cluster: Cluster, ordinal: int, text: str) -> None:
     (cluster.lab.pod(ordinal).folders.volume / "data" / "grastate.dat").write_text(text)
 
 
-def nothing_starts(cluster: Cluster, seconds: float = 5.0) -> None:
-    before = cluster.all_bootstraps
-    time.sleep(seconds)
-    assert cluster.primaries() == []
-    assert cluster.all_bootstraps == before
-
-
-def test_a_blank_grastate_without_a_join_holds_everybody_because_that_disk_may_be_the_newest(cluster: Cluster) -> None:
-    """The data under it may be whole, and may hold the last commit: a human must look."""
-    cluster.power_cut()
+def test_with_an_empty_grastate_and_no_join_all_pods_hold_because_that_disk_may_be_the_newest(cluster: Cluster) -> None:
+    """The datadir may be complete and may have the last commit, so a human must look."""
+    cluster.cut_power()
     path = cluster.lab.pod(1).folders.volume / "data" / "grastate.dat"
     kept = path.read_text()
     path.write_text("")
     cluster.lab.start_all()
     for ordinal in (0, 1, 2):
-        cluster.waits(ordinal, r"the data of mysql-1, a member, are gone", action="hold")
-    nothing_starts(cluster)
+        cluster.wait_for_decision(ordinal, r"the data of mysql-1, a member, are gone", action="hold")
+    cluster.assert_nobody_starts(5)
     cluster.lab.pod(1).power_off()
     path.write_text(kept)
     cluster.lab.start_all((1,))
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
-def test_a_torn_grastate_is_unknown_and_the_others_say_whose(cluster: Cluster) -> None:
-    cluster.power_cut()
+def test_a_torn_grastate_is_unknown_and_the_others_name_its_pod(cluster: Cluster) -> None:
+    cluster.cut_power()
     path = cluster.lab.pod(2).folders.volume / "data" / "grastate.dat"
     kept = path.read_text()
     path.write_text(kept[: len(kept) // 2])
     cluster.lab.start_all()
-    cluster.waits(2, r"the datadir is UNKNOWN", action="hold")
-    cluster.waits(0, r"mysql-2 \(its datadir is UNKNOWN")
-    nothing_starts(cluster)
+    cluster.wait_for_decision(2, r"the datadir is UNKNOWN", action="hold")
+    cluster.wait_for_decision(0, r"mysql-2 \(its datadir is UNKNOWN")
+    cluster.assert_nobody_starts(5)
     cluster.lab.pod(2).power_off()
     path.write_text(kept)
     cluster.lab.start_all((2,))
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 def test_a_nil_uuid_with_safe_to_bootstrap_is_no_reason_to_start_there(cluster: Cluster) -> None:
     """Incidents: mariadb-operator #1701, resource-agents #1323."""
-    cluster.power_cut()
-    edit(cluster, 0, grastate(NIL, -1, 1))
-    before = cluster.bootstraps(0)
+    cluster.cut_power()
+    write_grastate(cluster, 0, make_grastate(NIL, -1, 1))
+    before = cluster.count_bootstraps(0)
     cluster.lab.start_all()
 
-    cluster.recovers()
-    # It may be the winner only by a position that InnoDB alone holds; then the cluster still has every row.
-    assert cluster.bootstraps(0) <= before + 1
+    cluster.assert_recovers()
+    # It may bootstrap only by the position in InnoDB; then the cluster still has every row.
+    assert cluster.count_bootstraps(0) <= before + 1
 
 
 @pytest.mark.D6
-def test_every_grastate_gone_in_a_ddl_recovers_from_innodb(cluster: Cluster) -> None:
-    """D6: zero uuid on all, as after a crash inside a DDL (crafted on really crashed datadirs)."""
-    cluster.power_cut()
+def test_all_recover_by_innodb_when_every_grastate_was_reset_in_a_ddl(cluster: Cluster) -> None:
+    """D6: the uuid is zero on all members, as after a crash during a DDL (the files are edited after a real crash)."""
+    cluster.cut_power()
     for ordinal in (0, 1, 2):
-        edit(cluster, ordinal, grastate(NIL, -1, 0))
+        write_grastate(cluster, ordinal, make_grastate(NIL, -1, 0))
     cluster.lab.start_all()
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 @pytest.mark.D9
 def test_a_volume_replaced_during_the_outage_holds_the_others(cluster: Cluster) -> None:
-    """R9: the lost disk may have held the newest commit."""
-    cluster.power_cut()
+    """R9: the lost disk may have had the newest commit."""
+    cluster.cut_power()
     pod = cluster.lab.pod(2)
     kept = pod.folders.volume.with_name("kept")
     pod.folders.volume.rename(kept)
     cluster.lab.start_all()
     for ordinal in (0, 2):
-        cluster.waits(ordinal, r"the data of mysql-2, a member, are gone", action="hold")
-    nothing_starts(cluster)
+        cluster.wait_for_decision(ordinal, r"the data of mysql-2, a member, are gone", action="hold")
+    cluster.assert_nobody_starts(5)
     pod.power_off()
     pod.wipe_volume()
     kept.rename(pod.folders.volume)
     cluster.lab.start_all((2,))
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 @pytest.mark.D5
 def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_its_data(cluster: Cluster) -> None:
-    """D5 in small: the joiner's whole pod is killed in the transfer, then all (incident: mariadb-operator #1108)."""
+    """D5, short form: everything is killed during the transfer (incident: mariadb-operator #1108)."""
     lab, pod = cluster.lab, cluster.lab.pod(2)
     pod.power_off()
     pod.wipe_volume()
@@ -121,72 +112,72 @@ def test_an_interrupted_sst_is_never_a_candidate_and_the_others_go_on_without_it
     lab.wait("the transfer has begun", (pod.folders.volume / "data" / "ibdata1").exists)
     lab.kill_everything()
     for donor in (0, 1):
-        full_speed(lab.pod(donor))
-    before = cluster.bootstraps(2)
+        undo_slow_sst(lab.pod(donor))
+    before = cluster.count_bootstraps(2)
     lab.start_all()
 
-    cluster.recovers()
-    assert cluster.bootstraps(2) == before
+    cluster.assert_recovers()
+    assert cluster.count_bootstraps(2) == before
     log = pod.containers["bootstrap"].log.read_text()
     assert "datadir is SST_INTERRUPTED" in log
 
 
 @pytest.mark.D11
 @BY_PERMISSION
-def test_a_read_only_datadir_is_told_and_cured_without_a_restart_of_the_pod(cluster: Cluster) -> None:
-    cluster.power_cut()
+def test_a_read_only_datadir_is_reported_and_can_be_fixed_without_a_restart_of_the_pod(cluster: Cluster) -> None:
+    cluster.cut_power()
     data = cluster.lab.pod(1).folders.volume / "data"
     data.chmod(0o500)
     cluster.lab.start_all()
-    cluster.waits(1, r"the datadir is UNKNOWN: .*cannot be written", action="hold")
-    cluster.waits(0, r"mysql-1 \(its datadir is UNKNOWN")
-    nothing_starts(cluster)
+    cluster.wait_for_decision(1, r"the datadir is UNKNOWN: .*cannot be written", action="hold")
+    cluster.wait_for_decision(0, r"mysql-1 \(its datadir is UNKNOWN")
+    cluster.assert_nobody_starts(5)
     data.chmod(0o700)
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 @pytest.mark.D11
 @BY_PERMISSION
 def test_an_unwritable_journal_gives_no_promise(cluster: Cluster) -> None:
     """R39."""
-    cluster.power_cut()
+    cluster.cut_power()
     meta = cluster.lab.pod(1).folders.volume / "meta"
     meta.chmod(0o500)
     cluster.lab.start_all()
-    cluster.waits(1, r"the journal .* cannot be written", action="hold")
-    nothing_starts(cluster)
+    cluster.wait_for_decision(1, r"the journal .* cannot be written", action="hold")
+    cluster.assert_nobody_starts(5)
     meta.chmod(0o700)
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 @BY_PERMISSION
 def test_a_config_folder_that_cannot_be_written_ends_the_starter_with_one_line(cluster: Cluster) -> None:
-    cluster.power_cut()
+    cluster.cut_power()
     pod = cluster.lab.pod(1)
     pod.folders.config.chmod(0o500)
     (pod.folders.config / "my-galera.cnf").write_text("# torn")
     cluster.lab.start_all()
     log = pod.containers["bootstrap"].log
-    cluster.lab.wait("the starter says why", lambda: "my-galera.cnf cannot be written" in log.read_text(), 60)
-    nothing_starts(cluster)
+    cluster.lab.wait("the starter logs the reason", lambda: "my-galera.cnf cannot be written" in log.read_text(), 60)
+    cluster.assert_nobody_starts(5)
     assert (pod.folders.config / "my-galera.cnf").read_text() == "# torn"
     pod.folders.config.chmod(0o700)
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
-def test_a_missing_mariadbd_is_told(cluster: Cluster) -> None:
-    cluster.power_cut()
+def test_a_missing_mariadbd_is_reported(cluster: Cluster) -> None:
+    cluster.cut_power()
     pod = cluster.lab.pod(0)
     pod.extra_env["GALERA_BOOTSTRAP_MARIADBD"] = "/nowhere/mariadbd"
     cluster.lab.start_all()
     log = pod.containers["bootstrap"].log
-    cluster.lab.wait("the starter says why", lambda: "cannot run /nowhere/mariadbd" in log.read_text(), 60)
-    nothing_starts(cluster)
+    cluster.lab.wait("the starter logs the reason", lambda: "cannot run /nowhere/mariadbd" in log.read_text(), 60)
+    cluster.assert_nobody_starts(5)
     pod.power_off()
     pod.extra_env.clear()
     pod.start()
 
-    cluster.recovers()
+    cluster.assert_recovers()

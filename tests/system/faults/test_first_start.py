@@ -1,4 +1,4 @@
-"""The first start of a cluster: one database is created, by one pod, whole or not at all."""
+"""The first start of a cluster: one pod creates one database, completely or not at all."""
 
 import time
 from pathlib import Path
@@ -12,23 +12,25 @@ pytestmark = pytest.mark.galera
 
 
 def test_pods_without_the_first_one_wait_without_a_limit(lab: Lab, tmp_path: Path) -> None:
-    """R30: two empty pods are not a cluster; DNS shows only them."""
+    """R30: two empty pods do not start a cluster, even if DNS has only these two."""
     cluster = Cluster(lab, tmp_path / "acknowledged")
     for ordinal in (1, 2):
         lab.create(ordinal).start()
-    cluster.waits(1, r"^waiting for mysql-0 \(unknown")
+    cluster.wait_for_decision(1, r"^waiting for mysql-0 \(unknown")
     time.sleep(10)
-    assert cluster.primaries() == []
+    assert cluster.find_primaries() == []
     lab.create(0).start()
     lab.wait_synced(3)
     cluster.write(200)
 
-    cluster.recovers()
-    assert cluster.bootstraps(0) == cluster.all_bootstraps == 1
+    cluster.assert_recovers()
+    assert cluster.count_bootstraps(0) == cluster.all_bootstraps == 1
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5])
-def test_a_kill_in_the_first_initialisation_leaves_nothing_half_made(lab: Lab, tmp_path: Path, seconds: float) -> None:
+def test_a_kill_in_the_first_initialisation_leaves_no_incomplete_database(
+    lab: Lab, tmp_path: Path, seconds: float
+) -> None:
     """R31."""
     cluster = Cluster(lab, tmp_path / "acknowledged")
     lab.up(3)
@@ -40,7 +42,7 @@ def test_a_kill_in_the_first_initialisation_leaves_nothing_half_made(lab: Lab, t
     lab.wait_synced(3)
     cluster.write(200)
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 def test_a_kill_right_after_the_rename_starts_the_same_database(lab: Lab, tmp_path: Path) -> None:
@@ -53,4 +55,4 @@ def test_a_kill_right_after_the_rename_starts_the_same_database(lab: Lab, tmp_pa
     lab.wait_synced(3)
     cluster.write(200)
 
-    cluster.recovers()
+    cluster.assert_recovers()

@@ -1,4 +1,4 @@
-"""Full state transfers by mariadb-backup: they come through, also with an outage in the middle of one."""
+"""Full state transfers by mariadb-backup: they succeed, and a cluster recovers from an outage in the middle of one."""
 
 import os
 import shutil
@@ -15,19 +15,20 @@ from tests.lab.lab import Lab
 pytestmark = pytest.mark.galera
 
 MOMENTS = 20 if os.environ.get("E2E_FULL") == "1" else 2
-"""After how many different times of a transfer everything is killed; E2E_FULL=1 takes more."""
+"""The number of moments of a transfer at which everything is killed; more with E2E_FULL=1."""
 
 RSYNC = pytest.param(
-    "rsync", marks=pytest.mark.skipif(MOMENTS < 20, reason="NOT TESTED: moments of an rsync; E2E_FULL=1 tries 20")
+    "rsync",
+    marks=pytest.mark.skipif(MOMENTS < 20, reason="NOT TESTED: kills during an rsync; E2E_FULL=1 tries 20 moments"),
 )
 
 LONGEST = 2.5
-"""Seconds that the transfer of so small a database takes, or longer."""
+"""Seconds; the transfer of such a small database takes at least this long."""
 
 
 @pytest.fixture(params=["mariabackup"])
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    """Three members, two of which came by a transfer of the method that is the parameter."""
+    """Three members, two of which received their data by the method of the parameter."""
     try:
         machine.check()
     except machine.NotInstalledError as exc:
@@ -37,56 +38,48 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]
     with Lab(env={"GALERA_BOOTSTRAP_SST_METHOD": request.param}) as lab:
         lab.up(3)
         lab.wait_synced(3)
-        it = Cluster(lab, tmp_path / "acknowledged")
-        it.write(200)
-        yield it
+        cluster = Cluster(lab, tmp_path / "acknowledged")
+        cluster.write(200)
+        yield cluster
 
 
-def lose_volume(cluster: Cluster, ordinal: int) -> None:
-    """The pod is killed, its disk is replaced by an empty one, and it starts again."""
-    cluster.lab.delete(ordinal, force=True)
-    pod = cluster.lab.create(ordinal)
-    pod.wipe_volume()
-    pod.start()
-
-
-def transfers(cluster: Cluster, ordinal: int) -> bool:
-    """Whether data are on their way to the pod."""
+def is_receiving(cluster: Cluster, ordinal: int) -> bool:
+    """Whether a transfer to the pod is in progress."""
     data = cluster.lab.pod(ordinal).folders.volume / "data"
     return (data / "wsrep_sst.pid").exists() or (data / ".sst").exists()
 
 
 def test_a_lost_volume_is_filled_again_and_an_outage_afterwards_is_recovered_from(cluster: Cluster) -> None:
-    lose_volume(cluster, 2)
+    cluster.lose_volume(2)
     cluster.lab.wait_synced(3)
-    log = cluster.lab.pod(2).containers["mysql"].log.read_text(errors="replace")
+    log = cluster.read_server_log(2)
     assert "wsrep_sst_mariabackup --role 'joiner'" in log
     assert "galera_sst" not in log
-    cluster.power_cut()
+    cluster.cut_power()
     cluster.lab.start_all()
 
-    cluster.recovers()
+    cluster.assert_recovers()
 
 
 @pytest.mark.D5
 @pytest.mark.timeout(60 + 60 * MOMENTS)
 @pytest.mark.parametrize("cluster", ["mariabackup", RSYNC], indirect=True)
-def test_an_outage_in_the_middle_of_a_transfer_never_makes_the_half_copy_the_start_of_the_cluster(
+def test_after_an_outage_in_the_middle_of_a_transfer_the_incomplete_copy_never_starts_the_cluster(
     cluster: Cluster,
 ) -> None:
-    """D5: mariadb-operator #1108 lost all databases of its users in this way."""
+    """D5: this is how mariadb-operator #1108 lost all databases of its users."""
     for moment in range(MOMENTS):
-        lose_volume(cluster, 2)
-        cluster.lab.wait("a transfer to mysql-2", lambda: transfers(cluster, 2), seconds=60)
+        cluster.lose_volume(2)
+        cluster.lab.wait("a transfer to mysql-2 has begun", lambda: is_receiving(cluster, 2), seconds=60)
         time.sleep(LONGEST * moment / MOMENTS)
         cluster.lab.kill_everything()
-        before = cluster.bootstraps(2)
+        before = cluster.count_bootstraps(2)
         cluster.lab.start_all()
 
-        cluster.recovers()
-        assert cluster.bootstraps(2) == before or complete(cluster)
+        cluster.assert_recovers()
+        assert cluster.count_bootstraps(2) == before or is_complete(cluster)
 
 
-def complete(cluster: Cluster) -> bool:
-    """Whether the transfer had ended before the kill: a whole copy may start the cluster as well as any other."""
-    return "SST complete" in cluster.lab.pod(2).containers["mysql"].log.read_text(errors="replace")
+def is_complete(cluster: Cluster) -> bool:
+    """Whether the transfer had ended before the kill: a complete copy may start the cluster like any other disk."""
+    return "SST complete" in cluster.read_server_log(2)

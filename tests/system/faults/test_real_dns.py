@@ -1,4 +1,4 @@
-"""The same on a real name server: first start, power cut, and a recovery that begins while DNS is dead."""
+"""A real name server: first start, power cut, and a recovery that begins while the name server is dead."""
 
 from pathlib import Path
 
@@ -24,18 +24,18 @@ def test_pods_recover_through_a_real_name_server_and_while_it_is_dead(tmp_path: 
             pod.start()
         lab.wait_synced(3)
         cluster.write(200)
-        cluster.power_cut()
+        cluster.cut_power()
         lab.start_all()
-        cluster.recovers()
+        cluster.assert_recovers()
 
         knot.stop()
-        with cluster.writer() as writer:
+        with cluster.make_writer() as writer:
             writer.wait_for(200)
             for pod in created:
                 pod.kill_server()
         # The agents live and remember each other's addresses, so they decide; joiners need the name server again.
         lab.wait_primary()
-        assert len(cluster.primaries()) == 1
+        assert len(cluster.find_primaries()) == 1
         knot.start()
-        cluster.recovers()
+        cluster.assert_recovers()
         assert cluster.all_bootstraps == 3

@@ -1,7 +1,8 @@
 """From MariaDB 10.11 to 11.8 with the servers of two Debians: in place, with a crash in the middle, and back (D13).
 
-Two long-term series at once: an operator must say so (`GALERA_BOOTSTRAP_UPGRADE_FROM`), and MariaDB supports it only
-after a stop of all members.  That a rolling update works as well is what these servers did, and no promise of theirs.
+This goes over two long-term series at once. A human must confirm it (`GALERA_BOOTSTRAP_UPGRADE_FROM`), and MariaDB
+supports it only after a stop of all members. A rolling update also worked with these servers, but MariaDB does not
+promise that.
 """
 
 import os
@@ -12,11 +13,10 @@ from typing import NamedTuple
 import pytest
 
 from bootstrap.core.galera import server_version
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import FULL_COPY, Cluster
 from tests.lab import newer, report
 from tests.lab.machine import NotInstalledError
 from tests.lab.plain import Plain
-from tests.system.faults.test_named import nobody_starts
 
 pytestmark = [
     pytest.mark.galera,
@@ -29,18 +29,15 @@ pytestmark = [
 
 OLD, NEW = "10.11", "11.8"
 
-WORD = {"GALERA_BOOTSTRAP_UPGRADE_FROM": OLD}
-"""What an operator says who upgrades over 11.4."""
+CONFIRMATION = {"GALERA_BOOTSTRAP_UPGRADE_FROM": OLD}
+"""The setting by which a human confirms an upgrade over 11.4."""
 
-WHOLE = "rsync SST completed on joiner"
-"""The line of a joiner that was given a copy of everything."""
-
-MISSED = "rsync IST completed on joiner"
-"""The line of one that was given what it had missed."""
+IST = "rsync IST completed on joiner"
+"""A server's line after it received only the missing transactions."""
 
 
 class Images(NamedTuple):
-    """Whose server a pod runs."""
+    """The runtimes of both servers."""
 
     old: Plain
     new: Plain
@@ -48,148 +45,151 @@ class Images(NamedTuple):
 
 @pytest.fixture
 def images(cluster: Cluster) -> Images:
-    """This machine's server, and that of the next Debian."""
+    """The server of this machine, and that of the next Debian."""
     try:
-        programs = newer.programs(newer.ensure(), cluster.lab.folder / "newer")
+        programs = newer.write_programs(newer.ensure(), cluster.lab.folder / "newer")
     except NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    here = str(cluster.lab.sql(0, "SELECT VERSION()")[0][0])
-    if not here.startswith(OLD) or server_version.parse_series(newer.version(programs)) != (11, 8):
+    here = str(cluster.lab.query(0, "SELECT VERSION()")[0][0])
+    if not here.startswith(OLD) or server_version.parse_series(newer.read_version(programs)) != (11, 8):
         pytest.skip(f"NOT TESTED: this machine has {here} and not {OLD}, or the next Debian not {NEW}")
     return Images(Plain(), Plain(programs))
 
 
-def put(cluster: Cluster, ordinal: int, image: Plain, env: dict[str, str] | None = None) -> None:
-    """The pod is made anew with this image, as an update of the StatefulSet does it, and started."""
+def replace_pod(cluster: Cluster, ordinal: int, image: Plain, env: dict[str, str] | None = None) -> None:
+    """Create the pod again with this image, as an update of the StatefulSet does, and start it."""
     lab = cluster.lab
     lab.use(image)
     lab.delete(ordinal)
     pod = lab.create(ordinal)
-    pod.extra_env |= WORD if env is None else env
+    pod.extra_env |= CONFIRMATION if env is None else env
     pod.start()
 
 
-def last_run(cluster: Cluster, ordinal: int) -> str:
-    """What the server's container has written since it was last started."""
-    log = cluster.lab.pod(ordinal).containers["mysql"].log.read_text(errors="replace")
-    return re.split(r"^--- \S+ mysql: start ", log, flags=re.MULTILINE)[-1]
+def read_last_run(cluster: Cluster, ordinal: int) -> str:
+    """Read the log of the server's container since its last start."""
+    return re.split(r"^--- \S+ mysql: start ", cluster.read_server_log(ordinal), flags=re.MULTILINE)[-1]
 
 
-def versions(cluster: Cluster) -> list[str]:
-    """Of each member's server, the major version."""
-    told = (str(cluster.lab.sql(ordinal, "SELECT VERSION()")[0][0]) for ordinal in cluster.lab.pods)
-    return [".".join(text.split(".")[:2]) for text in told]
+def read_versions(cluster: Cluster) -> list[str]:
+    """Read the major version of each member's server."""
+    versions = (str(cluster.lab.query(ordinal, "SELECT VERSION()")[0][0]) for ordinal in cluster.lab.pods)
+    return [".".join(version.split(".")[:2]) for version in versions]
 
 
-def upgraded(cluster: Cluster, ordinal: int, image: Plain) -> None:
-    """One member goes to another image and joins with what it had; the others write on."""
-    put(cluster, ordinal, image)
+def upgrade(cluster: Cluster, ordinal: int, image: Plain) -> None:
+    """Replace one member by another image; it joins without a full copy while the others go on."""
+    replace_pod(cluster, ordinal, image)
     cluster.lab.wait_synced(3)
-    log = last_run(cluster, ordinal)
-    assert MISSED in log
-    assert WHOLE not in log
+    log = read_last_run(cluster, ordinal)
+    assert IST in log
+    assert FULL_COPY not in log
 
 
 def upgrade_tables(cluster: Cluster, ordinal: int) -> None:
-    """`mariadb-upgrade`, of the new image, on a running member."""
+    """Run the `mariadb-upgrade` of the new image on a running member."""
     pod = cluster.lab.pod(ordinal)
-    words = ("--user=root", f"--socket={pod.folders.socket}", "--skip-write-binlog")
-    secret = f"--password={cluster.lab.layout.secret('root-password')}"
-    report.run(pod, "mariadb-upgrade", "--no-defaults", *words, secret, seconds=120)
+    options = ("--user=root", f"--socket={pod.folders.socket}", "--skip-write-binlog")
+    password = f"--password={cluster.lab.layout.read_secret('root-password')}"
+    report.run(pod, "mariadb-upgrade", "--no-defaults", *options, password, seconds=120)
 
 
 def test_a_rolling_upgrade_needs_no_full_copy_and_no_bootstrap(cluster: Cluster, images: Images) -> None:
-    with cluster.writer() as writer:
+    with cluster.make_writer() as writer:
         for ordinal in (2, 1, 0):
             before = writer.count
-            upgraded(cluster, ordinal, images.new)
+            upgrade(cluster, ordinal, images.new)
             writer.wait_for(before + 50)
-    assert versions(cluster) == [NEW] * 3
+    assert read_versions(cluster) == [NEW] * 3
     for ordinal in (0, 1, 2):
         upgrade_tables(cluster, ordinal)
 
-    cluster.recovers()
+    cluster.assert_recovers()
     assert cluster.all_bootstraps == 1
-    cluster.power_cut()
+    cluster.cut_power()
     cluster.lab.start_all()
-    cluster.recovers()
-    assert versions(cluster) == [NEW] * 3
+    cluster.assert_recovers()
+    assert read_versions(cluster) == [NEW] * 3
 
 
-def test_a_power_cut_between_the_versions_is_recovered_by_each_disk_s_own(cluster: Cluster, images: Images) -> None:
-    upgraded(cluster, 2, images.new)
-    cluster.power_cut()
-    cluster.lab.start_all()
-
-    cluster.recovers()
-    assert versions(cluster) == [OLD, OLD, NEW]
-    assert cluster.all_bootstraps == 2
-    upgraded(cluster, 1, images.new)
-    upgraded(cluster, 0, images.new)
-    cluster.recovers()
-
-
-def test_a_disk_that_was_not_stopped_in_order_is_opened_by_no_other_version_and_the_image_is_named(
+def test_after_a_power_cut_between_the_versions_each_disk_is_recovered_by_its_own_version(
     cluster: Cluster, images: Images
 ) -> None:
-    upgraded(cluster, 2, images.new)
-    cluster.power_cut()
-    put(cluster, 0, images.new)
-    put(cluster, 2, images.old)
+    upgrade(cluster, 2, images.new)
+    cluster.cut_power()
+    cluster.lab.start_all()
+
+    cluster.assert_recovers()
+    assert read_versions(cluster) == [OLD, OLD, NEW]
+    assert cluster.all_bootstraps == 2
+    upgrade(cluster, 1, images.new)
+    upgrade(cluster, 0, images.new)
+    cluster.assert_recovers()
+
+
+def test_no_other_version_opens_a_disk_that_was_not_stopped_in_order_and_the_right_image_is_named(
+    cluster: Cluster, images: Images
+) -> None:
+    upgrade(cluster, 2, images.new)
+    cluster.cut_power()
+    replace_pod(cluster, 0, images.new)
+    replace_pod(cluster, 2, images.old)
     cluster.lab.start_all((1,))
     newer_server = rf"written by MariaDB {OLD}, and this image has {NEW}, which must not recover them.*image of {OLD}"
-    cluster.waits(0, newer_server, action="hold")
-    cluster.waits(2, rf"written by MariaDB {NEW}, and this image has {OLD}.*use the image of {NEW}", action="hold")
-    cluster.waits(1, r"mysql-0 \(its datadir is UNKNOWN.*mysql-2 \(its datadir is UNKNOWN")
-    nobody_starts(cluster, 5)
-    put(cluster, 0, images.old)
-    put(cluster, 2, images.new)
+    cluster.wait_for_decision(0, newer_server, action="hold")
+    cluster.wait_for_decision(
+        2, rf"written by MariaDB {NEW}, and this image has {OLD}.*use the image of {NEW}", action="hold"
+    )
+    cluster.wait_for_decision(1, r"mysql-0 \(its datadir is UNKNOWN.*mysql-2 \(its datadir is UNKNOWN")
+    cluster.assert_nobody_starts(5)
+    replace_pod(cluster, 0, images.old)
+    replace_pod(cluster, 2, images.new)
 
-    cluster.recovers()
-    assert versions(cluster) == [OLD, OLD, NEW]
+    cluster.assert_recovers()
+    assert read_versions(cluster) == [OLD, OLD, NEW]
 
 
-def test_the_way_back_is_a_full_copy_from_those_that_stayed(cluster: Cluster, images: Images) -> None:
-    upgraded(cluster, 2, images.new)
-    with cluster.writer((0, 1)) as writer:
-        put(cluster, 2, images.old)
-        cluster.waits(2, rf"use the image of {NEW}", action="hold")
+def test_the_way_back_is_a_full_copy_from_members_with_the_old_version(cluster: Cluster, images: Images) -> None:
+    upgrade(cluster, 2, images.new)
+    with cluster.make_writer((0, 1)) as writer:
+        replace_pod(cluster, 2, images.old)
+        cluster.wait_for_decision(2, rf"use the image of {NEW}", action="hold")
         before = writer.count
         writer.wait_for(before + 50)
         report.run(cluster.lab.pod(2), "galera-bootstrap", "discard", seconds=60)
         cluster.lab.wait_synced(3)
-    assert WHOLE in last_run(cluster, 2)
-    assert versions(cluster) == [OLD] * 3
+    assert FULL_COPY in read_last_run(cluster, 2)
+    assert read_versions(cluster) == [OLD] * 3
 
-    cluster.recovers()
+    cluster.assert_recovers()
     assert cluster.all_bootstraps == 1
 
 
-def test_after_a_stop_of_all_members_the_new_server_opens_all_of_them_once_an_operator_has_said_so(
+def test_after_a_stop_of_all_members_the_new_server_opens_all_disks_when_a_human_has_confirmed_it(
     cluster: Cluster, images: Images
 ) -> None:
     for ordinal in (2, 1, 0):
         cluster.lab.pod(ordinal).stop()
     for ordinal in (0, 1, 2):
-        put(cluster, ordinal, images.new, env={})
+        replace_pod(cluster, ordinal, images.new, env={})
     for ordinal in (0, 1, 2):
         text = rf"one step at a time, the next image is that of 11\.4; or stop all.*UPGRADE_FROM={OLD}"
-        cluster.waits(ordinal, text, action="hold")
-    nobody_starts(cluster, 5)
+        cluster.wait_for_decision(ordinal, text, action="hold")
+    cluster.assert_nobody_starts(5)
     for ordinal in (0, 1, 2):
-        put(cluster, ordinal, images.new)
+        replace_pod(cluster, ordinal, images.new)
 
-    cluster.recovers()
-    assert versions(cluster) == [NEW] * 3
+    cluster.assert_recovers()
+    assert read_versions(cluster) == [NEW] * 3
     assert cluster.all_bootstraps == 2
-    assert not any(WHOLE in last_run(cluster, ordinal) for ordinal in (0, 1, 2))
+    assert not any(FULL_COPY in read_last_run(cluster, ordinal) for ordinal in (0, 1, 2))
 
 
-def test_the_other_debian_is_seen_by_its_own_processes_alone(tmp_path: Path) -> None:
+def test_only_its_own_processes_see_the_other_debian(tmp_path: Path) -> None:
     try:
-        programs = newer.programs(newer.ensure(), tmp_path)
+        programs = newer.write_programs(newer.ensure(), tmp_path)
     except NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     before = Path("/etc/debian_version").read_text()
-    assert server_version.parse_series(newer.version(programs))
+    assert server_version.parse_series(newer.read_version(programs))
     assert Path("/etc/debian_version").read_text() == before

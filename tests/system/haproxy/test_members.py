@@ -72,7 +72,7 @@ class Site:
         return {self._name(proxy) for proxy in self.proxies for _ in range(3)}
 
     def _name(self, proxy: Proxy) -> str:
-        secret = self.lab.layout.secret
+        secret = self.lab.layout.read_secret
         with (
             closing(pymysql.connect(host=proxy.ip, user=secret("user"), password=secret("password"))) as connection,
             connection.cursor() as cursor,
@@ -154,10 +154,10 @@ def test_a_writer_that_a_human_takes_out_of_step_is_left(site: Site) -> None:
         before = site.writer()
         ordinal = int(before[-1])
         began = time.monotonic()
-        site.lab.sql(ordinal, "SET GLOBAL wsrep_desync=ON")
+        site.lab.query(ordinal, "SET GLOBAL wsrep_desync=ON")
         after = site.wait_moved(before)
         print(f"the writer desynced: another one after {time.monotonic() - began:.1f} s")
-        site.lab.sql(ordinal, "SET GLOBAL wsrep_desync=OFF")
+        site.lab.query(ordinal, "SET GLOBAL wsrep_desync=OFF")
         site.wait_up(before)
         clients.wait_for(clients.count + 50)
 

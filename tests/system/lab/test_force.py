@@ -1,4 +1,4 @@
-"""The operator's word on real servers: a pod that never comes back, one that does, and words that are refused."""
+"""Overrides with real servers: a pod that never comes back, one that does, and overrides that are refused."""
 
 import re
 import subprocess
@@ -25,117 +25,118 @@ def _installed() -> None:
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        made.up()
-        made.wait_synced(3)
-        yield made
+    with Lab() as lab:
+        lab.up()
+        lab.wait_synced(3)
+        yield lab
 
 
-def uuid(lab: Lab, ordinal: int) -> str:
-    server = lab.server(ordinal)
+def read_uuid(lab: Lab, ordinal: int) -> str:
+    server = lab.read_server(ordinal)
     assert server is not None
     return server.uuid
 
 
-def say(lab: Lab, ordinal: int, *argv: str) -> str:
+def run(lab: Lab, ordinal: int, *argv: str) -> str:
+    """Run a command of galera-bootstrap in a pod; returns its output."""
     return report.run(lab.pod(ordinal), "galera-bootstrap", *argv, seconds=FORCE_S)
 
 
-def until(lab: Lab, ordinal: int, rule: str) -> None:
-    """Wait for a rule's answer."""
+def wait_for_rule(lab: Lab, ordinal: int, rule: str) -> None:
+    """Wait until this rule decides in a pod."""
 
-    def decided() -> bool:
+    def has_decided() -> bool:
         try:
-            return lab.status(ordinal).rule == rule
+            return lab.read_status(ordinal).rule == rule
         except ReportFailedError:
             return False
 
-    lab.wait(f"mysql-{ordinal} says {rule}", decided)
+    lab.wait(f"mysql-{ordinal} decides by {rule}", has_decided)
 
 
-def frozen(lab: Lab, asked: int, *ordinals: int) -> None:
-    """Wait until a pod's agent has heard that these pods are frozen."""
+def wait_until_frozen(lab: Lab, asked: int, *ordinals: int) -> None:
+    """Wait until a pod's agent knows that these pods are frozen."""
 
-    def told() -> bool:
+    def are_frozen() -> bool:
         try:
-            members = {m.name: m.phase for m in lab.status(asked).members}
+            members = {m.name: m.phase for m in lab.read_status(asked).members}
         except ReportFailedError:
             return False
         return all(members[f"mysql-{o}"] == "frozen" for o in ordinals)
 
-    lab.wait(f"mysql-{asked} has heard {ordinals}", told)
+    lab.wait(f"mysql-{asked} knows that {ordinals} are frozen", are_frozen)
 
 
-def printed(text: str) -> list[str]:
-    """The arguments that `force` tells to type."""
-    found = re.search(r"galera-bootstrap force (.*)", text)
-    assert found, text
+def parse_arguments(output: str, command: str = "force") -> list[str]:
+    """Find the arguments in the command that the output contains."""
+    found = re.search(rf"galera-bootstrap {command} (.*)", output)
+    assert found, output
     return found[1].split()
 
 
-def outage(lab: Lab) -> int:
-    """mysql-2 alone has gone on, and is gone; the others are back and wait.  Returns how many rows only it has."""
-    lab.sql(2, "CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY AUTO_INCREMENT, what TEXT)")
-    lab.sql(2, "INSERT INTO app.t (what) VALUES ('all have it')")
+def cause_outage(lab: Lab) -> int:
+    """Let mysql-2 go on alone and then lose it; the others come back and wait.  Returns how many rows only it has."""
+    lab.query(2, "CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY AUTO_INCREMENT, what TEXT)")
+    lab.query(2, "INSERT INTO app.t (what) VALUES ('all have it')")
     lab.pod(0).stop()
     lab.pod(1).stop()
-    lab.wait("mysql-2 is alone", lambda: (s := lab.server(2)) is not None and s.synced_in(1))
+    lab.wait("mysql-2 is alone", lambda: (s := lab.read_server(2)) is not None and s.is_synced_in(1))
     for _ in range(7):
-        lab.sql(2, "INSERT INTO app.t (what) VALUES ('only mysql-2 has it')")
+        lab.query(2, "INSERT INTO app.t (what) VALUES ('only mysql-2 has it')")
     lab.pod(2).power_off()
     lab.start_all([0, 1])
-    frozen(lab, 1, 0, 1)
-    until(lab, 1, "all-heard")
+    wait_until_frozen(lab, 1, 0, 1)
+    wait_for_rule(lab, 1, "all-heard")
     return 7
 
 
 @pytest.mark.D4
 def test_a_pod_that_never_comes_back_is_given_up_and_holds_when_it_does(lab: Lab) -> None:
-    old = uuid(lab, 0)
-    only = outage(lab)
-    # Who is behind must name who is ahead; the one that left last has one change of the view more.
-    epoch = printed(say(lab, 0, "force"))[1]
+    old = read_uuid(lab, 0)
+    only = cause_outage(lab)
+    # In a pod that is behind, `force` must name the pod ahead: the pod that left last has one more change of the view.
+    epoch = parse_arguments(run(lab, 0, "force"))[1]
     with pytest.raises(ReportFailedError, match=r"21.*mysql-1 may hold more"):
-        say(lab, 0, "force", "--epoch", epoch, "--accept-loss", "--without", "mysql-2")
-    shown = say(lab, 1, "force")
-    assert "mysql-2  unknown" in shown
-    arguments = printed(shown)
+        run(lab, 0, "force", "--epoch", epoch, "--accept-loss", "--without", "mysql-2")
+    preview = run(lab, 1, "force")
+    assert "mysql-2  unknown" in preview
+    arguments = parse_arguments(preview)
     with pytest.raises(ReportFailedError, match=r"21.*is not the next one"):
-        say(lab, 1, "force", "--epoch", "77", *arguments[2:])
-    assert uuid_of_disk(lab, 1) == old
-    done = say(lab, 1, "force", *arguments)
+        run(lab, 1, "force", "--epoch", "77", *arguments[2:])
+    assert read_uuid_of_disk(lab, 1) == old
+    output = run(lab, 1, "force", *arguments)
     lab.wait_synced(2)
-    new = uuid(lab, 1)
+    new = read_uuid(lab, 1)
     assert new != old
-    assert f"the new history is {new}" in done
-    assert f"GALERA_BOOTSTRAP_MIN_EPOCH={epoch}" in done
-    assert rows(lab, 0, "all have it") == rows(lab, 1, "all have it") == 1
-    assert rows(lab, 1, "only mysql-2 has it") == 0
+    assert f"the new history is {new}" in output
+    assert f"GALERA_BOOTSTRAP_MIN_EPOCH={epoch}" in output
+    assert count_rows(lab, 0, "all have it") == count_rows(lab, 1, "all have it") == 1
+    assert count_rows(lab, 1, "only mysql-2 has it") == 0
     with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
-        say(lab, 1, "force")
+        run(lab, 1, "force")
 
     lab.pod(2).start()
-    until(lab, 2, "beyond-fork")
-    reason = lab.status(2).reason
-    told = re.search(r"(\d+) transactions that the cluster does not", reason)
-    assert told, reason
-    # Its changes of the view took a seqno each, too.
-    assert only <= int(told[1]) <= only + 4
+    wait_for_rule(lab, 2, "beyond-fork")
+    reason = lab.read_status(2).reason
+    found = re.search(r"(\d+) transactions that the cluster does not", reason)
+    assert found, reason
+    # Each of its changes of the view also took a seqno.
+    assert only <= int(found[1]) <= only + 4
     assert "galera-bootstrap discard" in lab.explain(2)
     with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
-        say(lab, 2, "force")
-    say(lab, 2, "discard")
+        run(lab, 2, "force")
+    run(lab, 2, "discard")
     lab.wait_synced(3)
     kept = list(lab.pod(2).folders.volume.glob(f"discarded-{old}-*"))
     assert [path.name for path in kept if (path / "ibdata1").exists()]
-    assert uuid(lab, 2) == new
+    assert read_uuid(lab, 2) == new
 
-    # The next outage is an ordinary one, with the new history and its lineage on every disk.
+    # The next outage is a normal one: every disk has the new history and its fork.
     lab.kill_everything()
     lab.start_all()
     lab.wait_synced(3)
-    assert {uuid(lab, o) for o in range(3)} == {new}
-    assert [rows(lab, o, "all have it") for o in range(3)] == [1, 1, 1]
+    assert {read_uuid(lab, o) for o in range(3)} == {new}
+    assert [count_rows(lab, o, "all have it") for o in range(3)] == [1, 1, 1]
 
 
 def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path: Path) -> None:
@@ -143,68 +144,66 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
         writer.wait_for(200)
         lab.kill_everything()
     lab.start_all([0, 1])
-    frozen(lab, 0, 0, 1)
-    frozen(lab, 1, 0, 1)
-    seqnos = {m.name: m.seqno or 0 for m in lab.status(0).members}
+    wait_until_frozen(lab, 0, 0, 1)
+    wait_until_frozen(lab, 1, 0, 1)
+    seqnos = {m.name: m.seqno or 0 for m in lab.read_status(0).members}
     best = 0 if seqnos["mysql-0"] >= seqnos["mysql-1"] else 1
     with pytest.raises(ReportFailedError, match=r"21.*no Primary Component is known"):
-        say(lab, best, "discard")
-    say(lab, best, "force", *printed(say(lab, best, "force")))
+        run(lab, best, "discard")
+    run(lab, best, "force", *parse_arguments(run(lab, best, "force")))
     lab.wait_synced(2)
-    # mysql-2 comes back: with nothing more than the fork it joins by itself, with more it holds.
+    # mysql-2 comes back: it joins by itself if it has no commit beyond the fork, otherwise it holds.
     lab.pod(2).start()
-    lab.wait("mysql-2 joins or holds", lambda: settled(lab))
-    if lab.server(2) is None:
-        say(lab, 2, "discard", "--delete")
+    lab.wait("mysql-2 joins or holds", lambda: has_joined_or_holds(lab))
+    if lab.read_server(2) is None:
+        run(lab, 2, "discard", "--delete")
         assert not list(lab.pod(2).folders.volume.glob("discarded-*"))
     lab.wait_synced(3)
     verdict = oracle.judge(lab, ())
-    assert verdict.holds, verdict.complaints
-    lost = set(writer.acknowledged) - {int(r[0]) for r in lab.sql(0, "SELECT id FROM app.acknowledged")}
-    # What was lost can only be what mysql-2 alone had on its disk: with flush=1 and Galera a handful at most.
+    assert verdict.is_correct, verdict.complaints
+    lost = set(writer.acknowledged) - {int(r[0]) for r in lab.query(0, "SELECT id FROM app.acknowledged")}
+    # Only rows that no other disk had can be lost: with flush=1 and Galera, these are only a few.
     assert len(lost) <= 20, lost
 
 
-def plain_data(data: Path) -> None:
-    """What a server without this toolkit has left."""
+def create_plain_data(data: Path) -> None:
+    """Create a datadir as a server without this toolkit does."""
     install = ("mariadb-install-db", "--no-defaults", "--force", f"--datadir={data}")
-    subprocess.run(machine.as_pod(install), check=True, capture_output=True)
+    subprocess.run(machine.wrap_for_pod(install), check=True, capture_output=True)
     server = ("mariadbd", "--no-defaults", "--bootstrap", f"--datadir={data}")
     statements = b"CREATE DATABASE shop;\nCREATE TABLE shop.t (id INT PRIMARY KEY);\nINSERT INTO shop.t VALUES (42);\n"
-    subprocess.run(machine.as_pod(server), input=statements, check=True, capture_output=True)
+    subprocess.run(machine.wrap_for_pod(server), input=statements, check=True, capture_output=True)
 
 
 def test_data_of_a_plain_server_become_a_cluster() -> None:
     with Lab() as lab:
         for ordinal in range(3):
             lab.create(ordinal)
-        plain_data(lab.pod(0).folders.volume / "data")
+        create_plain_data(lab.pod(0).folders.volume / "data")
         lab.start_all()
-        frozen(lab, 0, 0, 1, 2)
-        until(lab, 0, "own-disk")
+        wait_until_frozen(lab, 0, 0, 1, 2)
+        wait_for_rule(lab, 0, "own-disk")
         assert "galera-bootstrap adopt" in lab.explain(0)
         with pytest.raises(ReportFailedError, match=r"21.*nothing to adopt"):
-            say(lab, 1, "adopt")
-        told = re.search(r"galera-bootstrap adopt (.*)", say(lab, 0, "adopt"))
-        assert told
-        say(lab, 0, "adopt", *told[1].split())
+            run(lab, 1, "adopt")
+        run(lab, 0, "adopt", *parse_arguments(run(lab, 0, "adopt"), "adopt"))
         lab.wait_synced(3)
-        assert [lab.sql(ordinal, "SELECT id FROM shop.t") for ordinal in range(3)] == [[(42,)]] * 3
+        assert [lab.query(ordinal, "SELECT id FROM shop.t") for ordinal in range(3)] == [[(42,)]] * 3
         with pytest.raises(ReportFailedError, match=r"21.*is Primary"):
-            say(lab, 0, "adopt")
+            run(lab, 0, "adopt")
 
 
-def settled(lab: Lab) -> bool:
+def has_joined_or_holds(lab: Lab) -> bool:
     try:
-        return lab.server(2) is not None or lab.status(2).rule == "beyond-fork"
+        return lab.read_server(2) is not None or lab.read_status(2).rule == "beyond-fork"
     except ReportFailedError:
         return False
 
 
-def rows(lab: Lab, ordinal: int, what: str) -> int:
-    return int(lab.sql(ordinal, f"SELECT COUNT(*) FROM app.t WHERE what='{what}'")[0][0])
+def count_rows(lab: Lab, ordinal: int, what: str) -> int:
+    return int(lab.query(ordinal, f"SELECT COUNT(*) FROM app.t WHERE what='{what}'")[0][0])
 
 
-def uuid_of_disk(lab: Lab, ordinal: int) -> str:
+def read_uuid_of_disk(lab: Lab, ordinal: int) -> str:
     text = (lab.pod(ordinal).folders.volume / "data" / "grastate.dat").read_text()
     return text.split("uuid:")[1].split()[0]

@@ -17,28 +17,28 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-def say(lab: Lab, text: str) -> None:
+def write_log(lab: Lab, text: str) -> None:
     with lab.pod(0).containers["agent"].log.open("a") as log:
         log.write(text)
 
 
-def test_a_decision_comes_with_its_rule_and_reason_and_a_wait_is_none(lab: Lab) -> None:
+def test_a_decision_is_shown_with_its_rule_and_reason_and_a_wait_is_not_shown(lab: Lab) -> None:
     decisions = Decisions(lab)
-    say(lab, WAIT + BOOTSTRAP)
-    assert list(decisions.new()) == [("mysql-0", "BOOTSTRAP by rule all-heard: all 3 expected pods are frozen")]
+    write_log(lab, WAIT + BOOTSTRAP)
+    assert list(decisions.read_new()) == [("mysql-0", "BOOTSTRAP by rule all-heard: all 3 expected pods are frozen")]
 
 
-def test_what_was_decided_before_and_what_is_repeated_is_not_told(lab: Lab) -> None:
-    say(lab, BOOTSTRAP)
+def test_earlier_decisions_and_repeated_ones_are_not_shown(lab: Lab) -> None:
+    write_log(lab, BOOTSTRAP)
     decisions = Decisions(lab)
-    say(lab, JOIN + JOIN)
-    assert [text.split()[0] for _, text in decisions.new()] == ["JOIN"]
-    assert list(decisions.new()) == []
+    write_log(lab, JOIN + JOIN)
+    assert [text.split()[0] for _, text in decisions.read_new()] == ["JOIN"]
+    assert list(decisions.read_new()) == []
 
 
-def test_a_line_under_way_is_told_when_it_is_whole(lab: Lab) -> None:
+def test_a_line_is_shown_when_it_is_complete(lab: Lab) -> None:
     decisions = Decisions(lab)
-    say(lab, WAIT + JOIN[:60])
-    assert list(decisions.new()) == []
-    say(lab, JOIN[60:])
-    assert len(list(decisions.new())) == 1
+    write_log(lab, WAIT + JOIN[:60])
+    assert list(decisions.read_new()) == []
+    write_log(lab, JOIN[60:])
+    assert len(list(decisions.read_new())) == 1

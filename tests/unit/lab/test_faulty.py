@@ -1,4 +1,4 @@
-"""The library of wrong clocks and bad disks does what it says, and no more."""
+"""The library for wrong clocks and bad disks has its documented effects, and no others."""
 
 import subprocess
 import sys
@@ -11,37 +11,37 @@ from tests.lab import faulty
 from tests.lab.machine import NotInstalledError
 
 
-def told(code: str, **env: str) -> str:
-    """What Python prints with the library."""
+def run_python(code: str, **env: str) -> str:
+    """Run Python code with the library; returns its output."""
     try:
-        env |= {"LD_PRELOAD": str(faulty.library())}
+        env |= {"LD_PRELOAD": str(faulty.build_library())}
     except NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     done = subprocess.run((sys.executable, "-c", code), env=env, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
-def test_the_time_of_day_is_off_and_a_wait_is_as_long_as_ever() -> None:
+def test_the_time_of_day_is_shifted_and_a_wait_lasts_as_long_as_before() -> None:
     code = (
         "import threading, time; began = time.monotonic(); time.sleep(0.2); threading.Event().wait(0.2); "
         "print(time.time(), time.monotonic() - began)"
     )
-    now, waited = map(float, told(code, LAB_SHIFT="-7200").split())
+    now, waited = map(float, run_python(code, LAB_SHIFT="-7200").split())
 
     assert time.time() - 7200 == pytest.approx(now, abs=60)
     assert 0.4 <= waited < 30
 
 
-def test_a_bad_disk_is_bad_where_it_is_and_for_as_long_as_it_is(tmp_path: Path) -> None:
+def test_only_the_paths_of_a_bad_disk_fail_and_only_while_it_is_bad(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("data/a", "other"):
         (tmp_path / name).write_text("whole")
     bad = tmp_path / "bad"
     code = f"print(open('{tmp_path}/data/a').read(), open('{tmp_path}/other').read())"
-    assert told(code, LAB_BAD=str(bad)) == "whole whole\n"
+    assert run_python(code, LAB_BAD=str(bad)) == "whole whole\n"
     bad.write_text(f"{tmp_path}/data\n")
-    assert "Errno 5" in told(code, LAB_BAD=str(bad))
-    assert "Errno 5" in told(f"import os; os.fsync(os.open('{tmp_path}/data/a', os.O_RDONLY))", LAB_BAD=str(bad))
-    assert told(f"print(open('{tmp_path}/other').read())", LAB_BAD=str(bad)) == "whole\n"
+    assert "Errno 5" in run_python(code, LAB_BAD=str(bad))
+    assert "Errno 5" in run_python(f"import os; os.fsync(os.open('{tmp_path}/data/a', os.O_RDONLY))", LAB_BAD=str(bad))
+    assert run_python(f"print(open('{tmp_path}/other').read())", LAB_BAD=str(bad)) == "whole\n"
     bad.unlink()
-    assert told(code, LAB_BAD=str(bad)) == "whole whole\n"
+    assert run_python(code, LAB_BAD=str(bad)) == "whole whole\n"

@@ -26,12 +26,12 @@ def test_a_port_taken_on_every_address_is_named() -> None:
 
 def test_a_folder_with_too_long_a_path_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(PathTooLongError, match="shorter folder"):
-        Layout(tmp_path / ("x" * 90), 9, 3).pod(0)
+        Layout(tmp_path / ("x" * 90), 9, 3).make_pod(0)
 
 
-def test_a_pod_gets_the_settings_of_a_manifest_and_nothing_of_ours(tmp_path: Path) -> None:
+def test_a_pod_gets_the_settings_of_a_manifest_and_inherits_nothing(tmp_path: Path) -> None:
     layout = Layout(tmp_path, 9, 3, env={"EXTRA": "1"})
-    env = layout.pod(2).env
+    env = layout.make_pod(2).env
     assert env["POD_NAME"] == "mysql-2"
     assert env["POD_IP"] == env["GALERA_BOOTSTRAP_BIND_ADDRESS"] == "127.0.9.12"
     assert env["PEERFINDER_NAMESERVER"] == env["GALERA_BOOTSTRAP_NAMESERVER"] == f"127.0.9.1:{DNS_PORT}"
@@ -42,15 +42,15 @@ def test_a_pod_gets_the_settings_of_a_manifest_and_nothing_of_ours(tmp_path: Pat
 def test_the_secret_is_written_once_and_private(tmp_path: Path) -> None:
     layout = Layout(tmp_path, 9, 3)
     layout.write_secrets()
-    before = layout.secret("root-password")
+    before = layout.read_secret("root-password")
     layout.write_secrets()
-    assert layout.secret("root-password") == before
+    assert layout.read_secret("root-password") == before
     assert {path.stat().st_mode & 0o777 for path in layout.secrets.iterdir()} == {0o600}
     assert len(list(layout.secrets.iterdir())) == 8
 
 
-def test_a_machine_without_the_database_is_told_what_to_install(tmp_path: Path) -> None:
-    missing = machine.missing_packages(str(tmp_path), providers=[tmp_path / "libgalera_smm.so"])
+def test_the_packages_that_a_machine_without_the_database_lacks_are_named(tmp_path: Path) -> None:
+    missing = machine.find_missing_packages(str(tmp_path), providers=[tmp_path / "libgalera_smm.so"])
     assert missing == ["galera-4", "iproute2", "mariadb-server", "rsync"]
 
 
@@ -74,9 +74,9 @@ GOOD = {"a": 1, "b": 1}
     ids=["a lost row", "two contents", "no table", "two histories"],
 )
 def test_the_oracle_complains_of(verdict: Verdict, complaint: str) -> None:
-    assert not verdict.holds
+    assert not verdict.is_correct
     assert complaint in verdict.complaints[0]
 
 
-def test_the_oracle_is_content_with_rows_that_nobody_was_promised() -> None:
-    assert Verdict(1, {"a": 2, "b": 2}, {"a": (), "b": ()}, {"a": 5, "b": 5}, {"a": "u", "b": "u"}).holds
+def test_the_oracle_accepts_rows_that_were_not_acknowledged() -> None:
+    assert Verdict(1, {"a": 2, "b": 2}, {"a": (), "b": ()}, {"a": 5, "b": 5}, {"a": "u", "b": "u"}).is_correct

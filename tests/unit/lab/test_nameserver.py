@@ -31,12 +31,12 @@ def data(response: dns.message.Message) -> list[str]:
     return [rdata.to_text() for rrset in response.answer for rdata in rrset]
 
 
-def test_a_pod_is_there_once_for_each_named_port(server: NameServer) -> None:
+def test_a_pod_has_one_record_for_each_named_port(server: NameServer) -> None:
     server.publish("mysql-0", "127.0.9.10")
     assert sorted(data(ask(server, SERVICE))) == sorted(f"0 100 {port} mysql-0.{SERVICE}." for port in PORTS.values())
 
 
-def test_a_named_port_can_be_asked_for_alone(server: NameServer) -> None:
+def test_a_query_for_one_named_port_is_answered(server: NameServer) -> None:
     server.publish("mysql-1", "127.0.9.11")
     assert data(ask(server, f"_bootstrap._tcp.{SERVICE}")) == [f"0 100 4569 mysql-1.{SERVICE}."]
 
@@ -48,7 +48,7 @@ def test_a_pod_and_the_service_have_addresses(server: NameServer) -> None:
     assert sorted(data(ask(server, SERVICE, "A"))) == ["127.0.9.10", "127.0.9.11"]
 
 
-def test_a_name_without_that_type_has_no_data_and_is_no_nxdomain(server: NameServer) -> None:
+def test_a_name_without_that_type_has_no_data_but_is_not_nxdomain(server: NameServer) -> None:
     server.publish("mysql-0", "127.0.9.10")
     response = ask(server, f"mysql-0.{SERVICE}", "AAAA")
     assert (response.rcode(), data(response)) == (dns.rcode.NOERROR, [])
@@ -60,13 +60,13 @@ def test_everything_else_is_nxdomain(server: NameServer, name: str) -> None:
     assert ask(server, name, "A").rcode() == dns.rcode.NXDOMAIN
 
 
-def test_a_deleted_pod_is_gone(server: NameServer) -> None:
+def test_a_deleted_pod_has_no_records(server: NameServer) -> None:
     server.publish("mysql-0", "127.0.9.10")
     server.withdraw("mysql-0")
     assert ask(server, SERVICE).rcode() == dns.rcode.NXDOMAIN
 
 
-def test_an_answer_that_is_too_long_is_truncated_over_udp_and_whole_over_tcp(server: NameServer) -> None:
+def test_an_answer_that_is_too_long_is_truncated_over_udp_and_complete_over_tcp(server: NameServer) -> None:
     for ordinal in range(40):
         server.publish(f"mysql-{ordinal}", f"127.0.9.{10 + ordinal}")
     short = ask(server, SERVICE, edns=True)

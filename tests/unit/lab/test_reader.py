@@ -1,4 +1,4 @@
-"""The reader finds a row that is away, and says nothing of one that is there."""
+"""The reader reports a row that is missing, and no row that is there."""
 
 import threading
 from collections.abc import Iterator
@@ -26,21 +26,21 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.mark.galera
-def test_a_row_that_is_away_is_found_and_no_other(lab: Lab, tmp_path: Path) -> None:
-    with Writer(lab.layout, [lab.pod(0).ip], tmp_path / "acknowledged") as writer, writer.reader() as reader:
+def test_a_missing_row_is_found_and_no_other(lab: Lab, tmp_path: Path) -> None:
+    with Writer(lab.layout, [lab.pod(0).ip], tmp_path / "acknowledged") as writer, writer.make_reader() as reader:
         lab.wait("rows are read", lambda: reader.count > 50)
         writer.stop()
         assert reader.missing == []
-        # Not the highest id: that is of the last thread, and hundreds of the others' may have come after it.
+        # Not the highest id: it is from the last thread, and the other threads may have written hundreds of rows later.
         lost = writer.newest
-        lab.sql(0, f"DELETE FROM {lab.layout.secret('database')}.{TABLE} WHERE id = {lost}")
-        lab.wait("the row that is away is missed", lambda: bool(reader.missing))
+        lab.query(0, f"DELETE FROM {lab.layout.read_secret('database')}.{TABLE} WHERE id = {lost}")
+        lab.wait("the missing row is found", lambda: bool(reader.missing))
 
     assert {number for number, _ in reader.missing} == {lost}
 
 
-def test_a_reader_that_died_is_not_one_that_missed_nothing() -> None:
-    """Of an error that is none of the server's."""
+def test_a_reader_that_died_does_not_count_as_one_that_found_every_row() -> None:
+    """It died from an error that did not come from a server."""
     dead = threading.Event()
 
     def connect(_ip: str) -> Connection:

@@ -8,7 +8,7 @@ LATER = Row("mysql-0", "running", "", "0b5d3c2e:99", "3", "Synced")
 OFF = Row("mysql-0", "off")
 
 
-def test_a_file_gets_a_line_for_each_transition_and_none_for_a_seqno() -> None:
+def test_a_file_gets_a_line_for_each_transition_and_none_for_a_new_seqno() -> None:
     stream = StringIO()
     screen = Screen(stream, terminal=False)
     for row in (SYNCED, SYNCED, LATER, OFF):
@@ -17,7 +17,7 @@ def test_a_file_gets_a_line_for_each_transition_and_none_for_a_seqno() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
-def test_a_terminal_gets_the_table_redrawn_in_its_place() -> None:
+def test_on_a_terminal_the_table_is_redrawn_in_its_place() -> None:
     stream = StringIO()
     screen = Screen(stream, terminal=True)
     screen.draw([SYNCED])
@@ -27,11 +27,11 @@ def test_a_terminal_gets_the_table_redrawn_in_its_place() -> None:
     assert stream.getvalue().endswith("Synced\n")
 
 
-def test_a_sentence_stands_above_the_table() -> None:
+def test_a_line_is_printed_above_the_table() -> None:
     stream = StringIO()
     screen = Screen(stream, terminal=True)
     screen.draw([OFF])
-    screen.say("power is back")
+    screen.print("power is back")
     last = stream.getvalue().rpartition("\x1b[J")[2].splitlines()
     assert last[0] == "power is back"
     assert last[-1].split() == ["mysql-0", "off"]
@@ -42,5 +42,5 @@ def test_a_frozen_table_is_left_alone() -> None:
     screen = Screen(stream, terminal=True)
     screen.draw([OFF])
     screen.freeze()
-    screen.say("next")
+    screen.print("next")
     assert "\x1b" not in stream.getvalue()
