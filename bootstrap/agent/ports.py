@@ -1,6 +1,6 @@
-"""What an agent can see and do outside of itself, as functions: the real ones are made in `serve`.
+"""What an agent can see and do outside of itself, as functions, and the real ones.
 
-So several agents can be run against each other in one process, over a network that loses and delays.
+So tests can run several agents against each other in one process, over a network that loses and delays.
 """
 
 from collections.abc import Callable
@@ -9,36 +9,96 @@ from dataclasses import dataclass
 from bootstrap.core.model.disk import Position, View
 from bootstrap.core.model.facts import PodState, Server, Unknown
 from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.datadir import inspection
+from bootstrap.errors import BootstrapError
+from bootstrap.mariadb import client
+from bootstrap.network.fanout import Peers
+from bootstrap.process.log import Log
+from bootstrap.settings import Settings
+from bootstrap.storage import atomic, lock
+from bootstrap.storage.layout import Layout
 
 Answer = PrepareReply | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The agent's ways to look around; each may take time, none may raise."""
+    """The functions; each may take time, none may raise."""
 
     lock_is_free: Callable[[], bool]
     """Probe the volume's lock; False when that cannot be known."""
     server_status: Callable[[], Server | str]
-    """Ask the local server; a reason where it does not answer."""
+    """Ask the local server; a reason if it does not answer."""
     ask_states: Callable[[list[str]], dict[str, PodState | Unknown]]
-    """Ask these pods for their records, all at once."""
+    """Ask these pods for their states, all at once."""
     ask_promises: Callable[[dict[str, Prepare]], dict[str, Answer]]
     """Ask these pods to promise, all at once."""
     sync_volume: Callable[[], str]
-    """Make the whole volume durable; a reason where that failed."""
+    """Make the whole volume durable; a reason if that failed."""
     last_view: Callable[[], View | None]
-    """The last Primary view that the local server has written down."""
+    """The last Primary view that the local server has written to its disk."""
     applied_position: Callable[[], Position | str]
-    """Up to where the local server has certainly applied all that was ordered before, its view being durable.
-
-    A reason where it cannot tell.
-    """
+    """The position that the local server has certainly applied, with its view's file durable; a reason if unknown."""
     stop_server: Callable[[], str]
-    """Stop the local server in order; a reason where that failed."""
+    """Stop the local server in order; a reason if that failed."""
     dns_ordinals: Callable[[], frozenset[int]]
     """The ordinals that DNS shows."""
-    log: Callable[[str], None]
+    log: Log
     """Log one line."""
     fresh_addresses: Callable[[], dict[str, str]] = dict
-    """Where pods were heard of just now."""
+    """The addresses of pods that were looked up just now."""
+
+
+def open_ports(settings: Settings, password: str, peers: Peers, log: Log) -> Ports:
+    """Return the real functions of this pod; `password` is that of the agent's account."""
+    layout, socket = Layout(settings.data_root), settings.server_socket
+    return Ports(
+        lock_is_free=lambda: is_lock_free(layout),
+        server_status=lambda: client.read_status(socket, password),
+        ask_states=peers.ask_states,
+        ask_promises=peers.ask_promises,
+        sync_volume=lambda: sync_volume(layout),
+        last_view=lambda: read_last_view(layout),
+        applied_position=lambda: read_applied_position(layout, settings, password),
+        stop_server=lambda: client.stop(socket, password),
+        dns_ordinals=lambda: peers.dns_ordinals,
+        log=log,
+        fresh_addresses=peers.fresh_addresses,
+    )
+
+
+def is_lock_free(layout: Layout) -> bool:
+    """Whether nothing lives on the volume; False when that cannot be known."""
+    try:
+        return lock.is_free(layout.lock)
+    except BootstrapError:
+        return False
+
+
+def sync_volume(layout: Layout) -> str:
+    """Make the volume durable; returns a reason if that failed."""
+    try:
+        atomic.sync_volume(layout.data_root)
+    except OSError as exc:
+        return f"{layout.data_root}: {exc.strerror}"
+    return ""
+
+
+def read_last_view(layout: Layout) -> View | None:
+    """Read the view in gvwstate.dat; None when it cannot be read."""
+    try:
+        return inspection.read_last_view(layout)
+    except OSError:
+        return None
+
+
+def read_applied_position(layout: Layout, settings: Settings, password: str) -> Position | str:
+    """Read how far the server has come, once the name of its view's file is durable; a reason if that is unknown.
+
+    Galera renames the file and does not sync its folder: a power cut could bring an older view back.
+    """
+    try:
+        atomic.sync_folder(layout.data)
+    except OSError as exc:
+        return f"{layout.data_root}: {exc.strerror}"
+    return client.read_applied_position(settings.server_socket, password)
