@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.running import BuildError, answer, only_builder, say, work
+from images.running import BuildError, only_builder, read_output, say, work
 
 PROGRAMS = Path(__file__).parent / "programs"
 """Go source of our own."""
@@ -160,8 +160,8 @@ def lay_out(bundle: Bundle) -> Path:
     if bundle.module:
         wanted = f"{bundle.published or bundle.module}@v{bundle.version}"
         say(f"{bundle.folder.name}: asking the Go module proxy for {wanted}")
-        upstream = json.loads(answer(["go", "mod", "download", "-json", wanted]))
-        described = json.loads(answer(["go", "mod", "edit", "-json", upstream["GoMod"]]))
+        upstream = json.loads(read_output(["go", "mod", "download", "-json", wanted]))
+        described = json.loads(read_output(["go", "mod", "edit", "-json", upstream["GoMod"]]))
         (source / "go.mod").write_text(go_mod(bundle, described))
         shutil.copyfile(Path(upstream["Dir"]) / "go.sum", source / "go.sum")
         (source / "go.sum").chmod(0o644)  # the module cache is read-only

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypedDict
 
-from images.running import BuildError, answer, say
+from images.running import BuildError, read_output, say
 from tests.kubernetes import binaries, provisioner, storage
 from tests.kubernetes.control import ControlPlane
 from tests.kubernetes.kubectl import Kubectl
@@ -169,7 +169,7 @@ class Cluster:
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 archive = Path(folder) / "image.tar"
                 try:
-                    answer(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{name}"])
+                    read_output(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{name}"])
                 except BuildError as exc:
                     raise ClusterError(f"{name} is not in the local storage: {exc}") from exc
                 for node in self.nodes:
@@ -190,7 +190,7 @@ class Cluster:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             shutil.copy(program, folder)
             (Path(folder) / "Dockerfile").write_text(recipe)
-            answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={image}", folder])
+            read_output(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={image}", folder])
         self.load({image: image})
 
     def __enter__(self) -> "Cluster":
