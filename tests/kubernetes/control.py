@@ -25,20 +25,20 @@ cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {{
     cache 30
 }}
 """
-"""As most clusters have it, but for names outside of the cluster: there is no outside."""
+"""As in most clusters, but without names outside of the cluster, which has no way out."""
 
 
 class ControlPlane:
-    """On or off; its objects are gone when it is off."""
+    """The control plane, on or off; its objects are lost when it is switched off."""
 
     def __init__(self, folder: Path, *, dual: bool = False) -> None:
-        """With `dual` of both families of addresses, IPv4 the first."""
+        """With `dual` it has both families of addresses, IPv4 first."""
         self._dual = dual
         self.machine = Spaces("control", folder / "control", program("pause"))
         self.authority = ClusterAuthority(folder / "pki", f"https://{CONTROL}:{PORT}")
 
     def up(self, *, bound: bool) -> None:
-        """Start everything; returns when pods could be created."""
+        """Start everything; returns when pods can be created."""
         self.machine.open(bound=bound)
         make_switch(self.machine, dual=self._dual)
         self._credentials()
@@ -53,7 +53,7 @@ class ControlPlane:
         self.machine.close()
 
     def kubectl(self) -> Kubectl:
-        """The cluster as its administrator sees it, from this process."""
+        """Kubectl as administrator, from this process."""
         config = self.authority.kubeconfig("admin")
         return Kubectl((*self.machine.enter("--net"), str(program("kubectl")), f"--kubeconfig={config}"))
 
@@ -67,12 +67,12 @@ class ControlPlane:
         self.authority.log_in("controllers", "system:kube-controller-manager")
         self.authority.log_in("scheduler", "system:kube-scheduler")
         self.authority.log_in("proxy", "system:kube-proxy")
-        # More than these need; who may ask the API is not what this cluster is for.
+        # These get more rights than they need, because no test here is about access to the API.
         for user in ("dns", "policies", "provisioner"):
             self.authority.log_in(user, user, groups="system:masters")
 
     def _etcd(self) -> None:
-        # In memory: a cluster of a test ends with its machine.
+        # In memory, because a test's cluster ends with its machine.
         urls = ("--listen-client-urls", ETCD, "--advertise-client-urls", ETCD)
         self.machine.start("etcd", ("etcd", "--data-dir", "/run/etcd", *urls))
 
@@ -95,7 +95,7 @@ class ControlPlane:
             "kubelet-preferred-address-types": "InternalIP",
             "authorization-mode": "Node,RBAC",
             "enable-admission-plugins": "NodeRestriction",
-            # Pod Security decides, as in other clusters, and no flag before it.
+            # Pod Security decides about privileges, as in other clusters, and not this flag.
             "allow-privileged": "true",
         }
         self.machine.start("kube-apiserver", argv("kube-apiserver", options))

@@ -40,7 +40,7 @@ def restricted(kubectl: Kubectl, name: str) -> Kubectl:
     """A new namespace that enforces *restricted*."""
     label = name.replace("/", "-")
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": label, "labels": ENFORCED}})
-    return kubectl.within(label)
+    return kubectl.in_namespace(label)
 
 
 def here(documents: Documents, namespace: str) -> list[Document]:

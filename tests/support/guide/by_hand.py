@@ -59,8 +59,8 @@ def run_an_old_server(kubectl: Kubectl, image: str) -> None:
     """Start it, and let there be something in it."""
     namespace, *rest = old_server(image)
     kubectl.apply(namespace)
-    kubectl.within(OLD).apply(*rest)
-    kubectl.within(OLD).wait(f"pod/{OLD}-0", "condition=Ready", seconds=90)
+    kubectl.in_namespace(OLD).apply(*rest)
+    kubectl.in_namespace(OLD).wait(f"pod/{OLD}-0", "condition=Ready", seconds=90)
 
     def answers() -> bool:
         try:
@@ -75,4 +75,4 @@ def run_an_old_server(kubectl: Kubectl, image: str) -> None:
 def ask_old(kubectl: Kubectl, statements: str) -> str:
     """What the old server prints."""
     ask = ("exec", "--stdin", f"{OLD}-0", "--", "mariadb", "--user=root", "--batch", "--skip-column-names")
-    return kubectl.within(OLD)(*ask, stdin=statements)
+    return kubectl.in_namespace(OLD)(*ask, stdin=statements)

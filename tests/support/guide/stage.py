@@ -116,7 +116,7 @@ class Stage:
 
     def lose_the_newest(self) -> None:
         """All go, mysql-2 last, with a row that nobody else has; then its node is away, and the others come back."""
-        within = self.kubectl.within("db")
+        within = self.kubectl.in_namespace("db")
         nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in Database(within).pods()}
         assert nodes["mysql-2"] not in (nodes["mysql-0"], nodes["mysql-1"]), f"a node each is needed: {nodes}"
         others = {nodes["mysql-0"], nodes["mysql-1"]}
@@ -142,7 +142,7 @@ class Stage:
         def says() -> bool:
             try:
                 ask = ("exec", pod, "--container=agent", "--", "/work-dir/galera-bootstrap", "status")
-                return re.search(pattern, self.kubectl.within("db")(*ask)) is not None
+                return re.search(pattern, self.kubectl.in_namespace("db")(*ask)) is not None
             except ClusterError:
                 return False  # it is not there yet
 
@@ -151,5 +151,5 @@ class Stage:
     def sql(self, namespace: str, pod: str, statements: str) -> str:
         """What a member answers to its administrator."""
         ask = f'MYSQL_PWD="$(cat /etc/galera-secrets/root-password)" exec mariadb --socket={SOCKET} --user=root -BN'
-        within = self.kubectl.within(namespace)
+        within = self.kubectl.in_namespace(namespace)
         return within("exec", "--stdin", pod, "--container=mysql", "--", "sh", "-c", ask, stdin=statements)
