@@ -78,7 +78,7 @@ def kubectl_options(command: str) -> frozenset[str]:
 @cache
 def base() -> tuple[Document, ...]:
     """What `manifests/base` makes."""
-    if kustomize.found() is None:
+    if kustomize.find() is None:
         pytest.skip("NOT TESTED: the names in the guide's commands; no kustomize here: run make manifest-tools")
     return parse(kustomize.build(MANIFESTS / "base"))
 

@@ -24,7 +24,7 @@ def _machine() -> None:
     missing = [name for name in ("bwrap", "nsenter", "knotd", "perl") if not shutil.which(name)]
     if missing:
         pytest.skip(f"NOT TESTED: the examples; no {', '.join(missing)}: run `scripts/setup.sh test`")
-    if kustomize.found() is None:
+    if kustomize.find() is None:
         pytest.skip(
             "NOT TESTED: the examples; no kustomize and no kubectl: run `python -m tests.support.manifests.kustomize`"
         )

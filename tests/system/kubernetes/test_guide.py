@@ -15,7 +15,7 @@ from images.running import BuildError
 from tests.kubernetes.cluster import Cluster, NotHereError, check
 from tests.kubernetes.database import Database
 from tests.kubernetes.times import Times
-from tests.support.guide.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, named, steps
+from tests.support.guide.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, find_page, steps
 from tests.support.guide.stage import CLIENT, NEXT, REGISTRY, Stage
 from tests.support.images.official import image
 
@@ -79,7 +79,7 @@ def test_a_reader_can_follow_the_page(stage: Stage, times: Times, name: str) -> 
     stage.stuck = name
 
     with times.measure(f"the guide: {name}{'' if FULL else ', in short'}"):
-        assert stage.shell.follow(filter(is_followed, steps(named(name)))) > 0
+        assert stage.shell.follow(filter(is_followed, steps(find_page(name)))) > 0
         Database(stage.kubectl.in_namespace("db")).wait_synced(3)
 
     stage.stuck = ""
