@@ -54,14 +54,14 @@ class Archive:
     def content(self, path: str) -> bytes | None:
         """The content of a file, from the uppermost layer that has the file; None when no layer has it."""
         for layer in reversed(self.layers):
-            with self._unpacked(layer) as members:
+            with self._unpack(layer) as members:
                 for member in members:
                     if member.name == path and (content := members.extractfile(member)):
                         return content.read()
         return None
 
     def _members(self, layer: Layer) -> Iterator[tuple[tuple[str, str], int]]:
-        with self._unpacked(layer) as members:
+        with self._unpack(layer) as members:
             for member in members:
                 content = members.extractfile(member) if member.isreg() else None
                 digest = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
@@ -74,7 +74,7 @@ class Archive:
         return document
 
     @contextmanager
-    def _unpacked(self, layer: Layer) -> Iterator[tarfile.TarFile]:
+    def _unpack(self, layer: Layer) -> Iterator[tarfile.TarFile]:
         with self._open(blob(layer.digest)) as packed, tarfile.open(fileobj=packed, mode="r|gz") as members:
             yield members
 

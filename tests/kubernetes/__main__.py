@@ -84,7 +84,7 @@ def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
             faults = soak.run(minutes * 60)
         finally:
             click.echo(soak.times.table())
-        click.echo(f"seed {seed}: {faults} faults; all {database.acknowledged()} acknowledged rows are there")
+        click.echo(f"seed {seed}: {faults} faults; all {database.count_acknowledged()} acknowledged rows are there")
 
 
 @cli.command()

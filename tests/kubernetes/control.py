@@ -41,12 +41,12 @@ class ControlPlane:
         """Start everything; returns when pods can be created."""
         self.machine.open(bound=bound)
         make_switch(self.machine, dual=self._dual)
-        self._credentials()
-        self._etcd()
-        self._api_server()
-        self._controllers()
-        self._dns()
-        wait("the service account of namespace default", self._default_account, seconds=120)
+        self._make_credentials()
+        self._start_etcd()
+        self._start_api_server()
+        self._start_controllers()
+        self._start_dns()
+        wait("the service account of namespace default", self._has_default_account, seconds=120)
 
     def down(self) -> None:
         """Cut its power."""
@@ -57,7 +57,7 @@ class ControlPlane:
         config = self.authority.kubeconfig("admin")
         return Kubectl((*self.machine.enter("--net"), str(program("kubectl")), f"--kubeconfig={config}"))
 
-    def _credentials(self) -> None:
+    def _make_credentials(self) -> None:
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
         hosts = [f"DNS:{name}" for name in names] + [f"IP:{ip}" for ip in ("127.0.0.1", API_SERVICE, CONTROL)]
         self.authority.sign("api-server", "kube-apiserver", hosts=tuple(hosts))
@@ -71,12 +71,12 @@ class ControlPlane:
         for user in ("dns", "policies", "provisioner"):
             self.authority.log_in(user, user, groups="system:masters")
 
-    def _etcd(self) -> None:
+    def _start_etcd(self) -> None:
         # In memory, because a test's cluster ends with its machine.
         urls = ("--listen-client-urls", ETCD, "--advertise-client-urls", ETCD)
         self.machine.start("etcd", ("etcd", "--data-dir", "/run/etcd", *urls))
 
-    def _api_server(self) -> None:
+    def _start_api_server(self) -> None:
         pki = self.authority
         options = {
             "etcd-servers": ETCD,
@@ -99,9 +99,9 @@ class ControlPlane:
             "allow-privileged": "true",
         }
         self.machine.start("kube-apiserver", argv("kube-apiserver", options))
-        self.machine.wait_for("kube-apiserver", self._answers, seconds=120)
+        self.machine.wait_for("kube-apiserver", self._is_answering, seconds=120)
 
-    def _controllers(self) -> None:
+    def _start_controllers(self) -> None:
         pki = self.authority
         manager = {
             "kubeconfig": pki.kubeconfig("controllers"),
@@ -115,18 +115,18 @@ class ControlPlane:
         scheduler = {"kubeconfig": pki.kubeconfig("scheduler"), "leader-elect": "false"}
         self.machine.start("kube-scheduler", argv("kube-scheduler", scheduler))
 
-    def _dns(self) -> None:
+    def _start_dns(self) -> None:
         corefile = self.machine.folder / "Corefile"
         corefile.write_text(COREFILE.format(address=CONTROL, kubeconfig=self.authority.kubeconfig("dns")))
         self.machine.start("coredns", (str(program("coredns")), "-conf", str(corefile)))
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             return self.kubectl()("get", "--raw=/readyz", seconds=5) == "ok"
         except ClusterError:
             return False
 
-    def _default_account(self) -> bool:
+    def _has_default_account(self) -> bool:
         try:
             return bool(self.kubectl()("get", "serviceaccount", "default", "--output=name", seconds=5))
         except ClusterError:

@@ -181,16 +181,16 @@ class Database:
             self._collect()
             self.kubectl("delete", "pod", name, "--grace-period=1", seconds=120)
 
-    def acknowledged(self) -> int:
+    def count_acknowledged(self) -> int:
         """How many rows were acknowledged to all writers so far."""
         self._collect()
         return len(self._acknowledged)
 
     def wait_acknowledged(self, more: int, *, seconds: float = 180) -> None:
         """Wait until so many more rows are acknowledged; raises ClusterError with errors of the client and a report."""
-        goal = self.acknowledged() + more
+        goal = self.count_acknowledged() + more
         try:
-            wait(f"{more} acknowledged rows", lambda: self.acknowledged() >= goal, seconds=seconds)
+            wait(f"{more} acknowledged rows", lambda: self.count_acknowledged() >= goal, seconds=seconds)
         except ClusterError as exc:
             errors = self.kubectl("exec", f"writer-{self._writers}", "--", "sh", "-c", "tail -n 3 /tmp/error.*")
             raise ClusterError(f"{exc}; errors of the client:\n{errors}\n{self.report()}") from exc

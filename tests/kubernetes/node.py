@@ -82,11 +82,11 @@ class Node:
         self.machine.open(bound=bound)
         plug(control.machine, self.machine, self.number, dual=self._dual)
         self._make_cgroups()
-        self._containerd()
-        self._kubelet(control.authority)
-        self._proxy(control.authority)
+        self._start_containerd()
+        self._start_kubelet(control.authority)
+        self._start_proxy(control.authority)
         if self._policies:
-            self._router(control.authority)
+            self._start_router(control.authority)
 
     def down(self) -> None:
         """Cut the power, and remove what the kernel keeps of dead containers."""
@@ -125,7 +125,7 @@ class Node:
     def _ctr(self, *words: str) -> str:
         return self.machine.run("ctr", f"--address={SOCKET}", "--namespace=k8s.io", *words)
 
-    def _containerd(self) -> None:
+    def _start_containerd(self) -> None:
         folder = self.machine.folder
         cni = folder / "cni"
         cni.mkdir(exist_ok=True)
@@ -135,15 +135,15 @@ class Node:
             CONTAINERD.format(root=folder / "containerd", socket=SOCKET, pause=PAUSE, plugins=CNI_PLUGINS, cni=cni)
         )
         self.machine.start("containerd", ("containerd", f"--config={config}"))
-        self.machine.wait_for("containerd", self._containerd_answers, seconds=120)
+        self.machine.wait_for("containerd", self._is_containerd_answering, seconds=120)
 
-    def _containerd_answers(self) -> bool:
+    def _is_containerd_answering(self) -> bool:
         try:
             return bool(self._ctr("version"))
         except ClusterError:
             return False
 
-    def _kubelet(self, authority: ClusterAuthority) -> None:
+    def _start_kubelet(self, authority: ClusterAuthority) -> None:
         folder = self.machine.folder
         address = node_address(self.number)
         login = authority.log_in(
@@ -186,7 +186,7 @@ class Node:
             "imageGCHighThresholdPercent": 100,
         }
 
-    def _proxy(self, authority: ClusterAuthority) -> None:
+    def _start_proxy(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("proxy"),
             "hostname-override": self.name,
@@ -196,7 +196,7 @@ class Node:
         }
         self.machine.start("kube-proxy", argv("kube-proxy", options))
 
-    def _router(self, authority: ClusterAuthority) -> None:
+    def _start_router(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("policies"),
             "node": self.name,

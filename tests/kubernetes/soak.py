@@ -43,7 +43,8 @@ class Soak:
                 self.inject(name, FAULTS[name])
             except ClusterError as exc:
                 raise ClusterError(f"fault {count}, {name}: {exc}") from exc
-            say(f"{count}: {name}: {self.size} members, all {self.database.acknowledged()} acknowledged rows are there")
+            rows = self.database.count_acknowledged()
+            say(f"{count}: {name}: {self.size} members, all {rows} acknowledged rows are there")
         return count
 
     def inject(self, name: str, fault: "Fault") -> None:

@@ -210,9 +210,10 @@ class Proxy:
     def _start(self, name: str, *argv: str) -> None:
         places = {"/etc/haproxy": str(self.folder / "etc"), "/run/haproxy": str(self.run)}
         words = []
-        for word in argv:
+        for argument in argv:
+            word = argument
             for there, here in places.items():
-                word = word.replace(there, here)  # noqa: PLW2901
+                word = word.replace(there, here)
             # The hook's defaults are the folders of a pod.
             words.append(f"{word} {self.folder}/etc/writer.cfg {self.run}" if word.endswith("writer.sh") else word)
         with (self.folder / f"{name}.log").open("ab") as log:

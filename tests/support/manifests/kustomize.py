@@ -21,7 +21,7 @@ BUILD_SECONDS = 1800.0
 Argv = tuple[str, ...]
 
 
-def cached() -> Path:
+def cached_path() -> Path:
     """The path of the program that we build ourselves."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "peerfinder-kustomize" / VERSION / "kustomize"
@@ -32,8 +32,8 @@ def find() -> Argv | None:
     """Find the command that builds a folder, without the folder's name; None when there is none."""
     if kustomize := shutil.which("kustomize"):
         return kustomize, "build"
-    if os.access(cached(), os.X_OK):
-        return str(cached()), "build"
+    if os.access(cached_path(), os.X_OK):
+        return str(cached_path()), "build"
     if kubectl := shutil.which("kubectl"):
         return kubectl, "kustomize"
     return None
@@ -52,7 +52,7 @@ def build(folder: Path) -> str:
 
 def install() -> None:
     """Build the program into the cache, from the Go module proxy; raises subprocess.CalledProcessError."""
-    folder = cached().parent
+    folder = cached_path().parent
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
     subprocess.run(("go", "install", f"{MODULE}@{VERSION}"), env=environment, check=True, timeout=BUILD_SECONDS)

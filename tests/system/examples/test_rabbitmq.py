@@ -57,7 +57,7 @@ def has_text(folder: Path, text: str) -> bool:
     )
 
 
-def has(lab: Lab, vhost: str) -> bool:
+def has_vhost(lab: Lab, vhost: str) -> bool:
     """Whether every member knows the virtual host."""
     return all(vhost in ctl(lab, number, "list_vhosts", "--no-table-headers").split() for number in range(3))
 
@@ -88,7 +88,7 @@ def test_a_power_cut_gives_the_same_cluster_with_what_was_defined(cluster: Lab) 
     cluster.show()
 
     wait_formed(cluster)
-    assert has(cluster, "before-the-power-cut")
+    assert has_vhost(cluster, "before-the-power-cut")
 
 
 def test_a_disk_that_cannot_be_read_does_not_count_as_empty(cluster: Lab) -> None:
@@ -114,7 +114,7 @@ def test_a_member_whose_data_are_deleted_by_hand_joins_the_others(cluster: Lab) 
     cluster.start(0)
 
     wait_formed(cluster)
-    assert has(cluster, "before-the-deletion")
+    assert has_vhost(cluster, "before-the-deletion")
     assert FORGOTTEN in cluster.pods[0].log("decide")
 
 
@@ -133,17 +133,17 @@ def test_the_member_that_made_the_cluster_makes_no_second_one_when_all_died_and_
         seconds=SECONDS,
     )
     cluster.start(1, 2)
-    wait("the others, together", lambda: all(meets(cluster, n) == {1, 2} for n in (1, 2)), seconds=SECONDS)
+    wait("the others, together", lambda: all(connected_members(cluster, n) == {1, 2} for n in (1, 2)), seconds=SECONDS)
     assert not any(is_ready(cluster, n) for n in range(3))
     assert cluster.pods[0].log("rabbitmq") == ""
     go_on_with(cluster, 1)
 
     wait_formed(cluster)
-    assert has(cluster, "before-the-loss")
+    assert has_vhost(cluster, "before-the-loss")
     assert FORGOTTEN in cluster.pods[0].log("decide")
 
 
-def meets(lab: Lab, number: int) -> set[int]:
+def connected_members(lab: Lab, number: int) -> set[int]:
     """The members whose Mnesia runs together with this member's, with tables loaded or not."""
     nodes = ctl(lab, number, "eval", "mnesia:system_info(running_db_nodes).")
     return {n for n in range(3) if lab.host(n) in nodes}

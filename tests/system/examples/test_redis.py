@@ -65,7 +65,7 @@ def write(lab: Lab, value: str) -> None:
         wait(f"a write to {key}", lambda key=key: redis(lab, 1, "set", key, value) == "OK", seconds=SECONDS)  # type: ignore[misc]
 
 
-def has(lab: Lab, value: str) -> bool:
+def has_value(lab: Lab, value: str) -> bool:
     """Whether each key has the value, by the answers of several members."""
     return all(redis(lab, number % 6, "get", key) == value for number, key in enumerate(KEYS))
 
@@ -103,7 +103,7 @@ def test_a_power_cut_gives_the_same_cluster_with_its_data(cluster: Lab) -> None:
     cluster.show()
 
     assert wait_formed(cluster) == before
-    assert has(cluster, "before the power cut")
+    assert has_value(cluster, "before the power cut")
 
 
 @pytest.mark.parametrize("lose", [empty_by_hand, Lab.lose_volume])
@@ -122,7 +122,7 @@ def test_a_master_whose_data_are_lost_follows_the_member_that_has_them(
     after = wait_formed(cluster)
     assert {pod for pod in before if before[pod] != after[pod]} == {f"redis-{number}"}
     assert redis(cluster, number, "role").startswith("slave")
-    assert has(cluster, f"before {lose.__name__}")
+    assert has_value(cluster, f"before {lose.__name__}")
 
 
 def test_a_disk_that_cannot_be_read_does_not_count_as_empty(cluster: Lab) -> None:

@@ -108,7 +108,7 @@ def test_all_nodes_are_drained_one_after_the_other(machines: Cluster, database: 
             member = member_on(database, node)
             with times.measure("a node of three drained, while the member of the last node was still away"):
                 drain(database, node)
-            assert before is None or is_ready(pod_named(database, before))
+            assert before is None or is_ready(find_pod(database, before))
             database.kubectl("uncordon", node.name)
             before = member
         database.wait_synced(3)
@@ -195,12 +195,12 @@ def member_on(database: Database, node: Node) -> str:
     return str(next(p["metadata"]["name"] for p in database.pods() if p["spec"].get("nodeName") == node.name))
 
 
-def pod_named(database: Database, name: str) -> dict[str, Any]:
+def find_pod(database: Database, name: str) -> dict[str, Any]:
     return next(pod for pod in database.pods() if pod["metadata"]["name"] == name)
 
 
 def is_unschedulable(database: Database, name: str) -> bool:
-    conditions = pod_named(database, name)["status"].get("conditions", ())
+    conditions = find_pod(database, name)["status"].get("conditions", ())
     return any(c["type"] == "PodScheduled" and c.get("reason") == "Unschedulable" for c in conditions)
 
 

@@ -56,7 +56,7 @@ def test_a_long_state_transfer_is_not_interrupted(own_cluster: Cluster, database
 
     assert database.containers("mysql")["mysql-2"] == server
     assert set(database.restarted_containers()) <= before
-    assert killed_by_probes(database) == ""
+    assert probe_kills(database) == ""
     assert database.judge().complaints == []
 
 
@@ -79,7 +79,7 @@ def test_members_wait_by_name_for_a_long_recovery_and_do_not_interrupt_it(
             database.wait_synced(3)
 
     assert database.restarted_containers() == []
-    assert killed_by_probes(database) == ""
+    assert probe_kills(database) == ""
     assert database.judge().complaints == []
 
 
@@ -110,7 +110,7 @@ def probe_answer(database: Database, pod: str) -> str:
     return database.kubectl("exec", pod, "--container=agent", "--", "sh", "-c", ask).strip()
 
 
-def killed_by_probes(database: Database) -> str:
+def probe_kills(database: Database) -> str:
     """Events of containers that a probe has killed."""
     output = database.kubectl("get", "events", "--field-selector=reason=Killing", "--output=custom-columns=M:.message")
     return "\n".join(line for line in output.splitlines() if "probe" in line)

@@ -162,17 +162,17 @@ def test_the_ports_of_a_proxy_are_open_only_to_the_pods_that_need_them(
     places = attempts(kubectl)
     everything = {pod: set(theirs) for pod, theirs in places.items()}
 
-    def found() -> dict[str, set[str]]:
+    def find_all_reachable() -> dict[str, set[str]]:
         return {pod: find_reachable(kubectl, pod, theirs) for pod, theirs in places.items()}
 
-    wait("the policies in force", lambda: found() == MAY_REACH, seconds=120)
+    wait("the policies in force", lambda: find_all_reachable() == MAY_REACH, seconds=120)
     policies = [strip_metadata(kubectl.get("networkpolicy", name)) for name in ("mysql", SERVICE)]
     kubectl("delete", "networkpolicy", "mysql", SERVICE)
     try:
-        wait("proxies without the policies", lambda: found() == everything, seconds=180)
+        wait("proxies without the policies", lambda: find_all_reachable() == everything, seconds=180)
     finally:
         kubectl.apply(*policies)
-    wait("the policies in force again", lambda: found() == MAY_REACH, seconds=180)
+    wait("the policies in force again", lambda: find_all_reachable() == MAY_REACH, seconds=180)
     kubectl("delete", "pod", "writer-client", "writer-other", "--wait=false")
 
 

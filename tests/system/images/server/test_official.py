@@ -26,7 +26,7 @@ def test_the_look_alike_has_the_layout_of_the_official_image(official_image: str
     assert output == ["999", "/usr/sbin/mariadbd", "/usr/sbin/gosu", "1777", "/docker-entrypoint-initdb.d"]
 
 
-def test_its_own_entrypoint_makes_a_database_of_its_own(official_image: str, begin: Begin) -> None:
+def test_the_own_entrypoint_of_the_image_makes_a_database_of_its_own(official_image: str, begin: Begin) -> None:
     """A pod must not use this entrypoint."""
     options = (f"--env=MARIADB_ROOT_PASSWORD={SECRETS['root-password']}",)
 
