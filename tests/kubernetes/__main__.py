@@ -10,9 +10,9 @@ import click
 from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
-from tests.kubernetes import binaries
 from tests.kubernetes.cluster import Cluster, Extras, NotHereError, find_extras
 from tests.kubernetes.database import Database
+from tests.kubernetes.machines import binaries
 from tests.kubernetes.soak import Soak
 from tests.kubernetes.waiting import ClusterError
 

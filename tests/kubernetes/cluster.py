@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import TypedDict
 
 from images.running import BuildError, read_output, say
-from tests.kubernetes import binaries, provisioner, storage
-from tests.kubernetes.control import ControlPlane
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.node import CNI_PLUGINS, PAUSE, Node
-from tests.kubernetes.spaces import HIDDEN
+from tests.kubernetes.machines import binaries, provisioner, storage
+from tests.kubernetes.machines.control import ControlPlane
+from tests.kubernetes.machines.node import CNI_PLUGINS, PAUSE, Node
+from tests.kubernetes.machines.spaces import HIDDEN
 from tests.kubernetes.waiting import ClusterError
 
 PACKAGES = {

@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.cli import group as galera_bootstrap
 from images.inputs import version
-from tests.kubernetes.binaries import list_missing, program
+from tests.kubernetes.machines.binaries import list_missing, program
 from tests.support.guide.pages import BY_HAND, COMMANDS, NOT_COMMANDS, PAGES, RUN, Block, How, blocks
 from tests.support.guide.shell_words import calls
 from tests.support.guide.stage import NEXT, REGISTRY

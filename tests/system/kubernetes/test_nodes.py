@@ -20,7 +20,7 @@ from images.running import BuildError
 from tests.kubernetes.cluster import Cluster, NotHereError, check
 from tests.kubernetes.database import MEMBERS, UNNOTICED, Database, is_ready
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.node import Node
 from tests.kubernetes.overlay import OVERLAY
 from tests.kubernetes.shared import Shared, full, run_cluster
 from tests.kubernetes.times import Times

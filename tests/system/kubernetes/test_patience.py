@@ -11,7 +11,7 @@ import pytest
 
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.database import Database, is_ready
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.node import Node
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait

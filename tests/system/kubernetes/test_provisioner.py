@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.kubernetes import provisioner
 from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.database import Database
 from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.machines import provisioner
 from tests.kubernetes.overlay import OVERLAY
 from tests.kubernetes.policy_attempts import listener
 from tests.kubernetes.shared import full

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from images.running import BuildError
-from tests.kubernetes.binaries import Bundle, cache_folder, ensure_all, go_mod, kubernetes
+from tests.kubernetes.machines.binaries import Bundle, cache_folder, ensure_all, go_mod, kubernetes
 
 UPSTREAM = {
     "Module": {"Path": "k8s.io/kubernetes"},

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.binaries import program
-from tests.kubernetes.spaces import Spaces, start_time
+from tests.kubernetes.machines.binaries import program
+from tests.kubernetes.machines.spaces import Spaces, start_time
 from tests.kubernetes.waiting import ClusterError, wait
 from tests.paths import ROOT
 
 OPENER = """
 import sys, time
 from pathlib import Path
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.spaces import Spaces
 
 machine = Spaces("bound", Path(sys.argv[1]), Path(sys.argv[2]))
 machine.open(bound=True)

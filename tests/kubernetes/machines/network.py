@@ -6,7 +6,7 @@ node's pods.
 
 import subprocess
 
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.spaces import Spaces
 from tests.kubernetes.waiting import ClusterError
 
 CONTROL = "10.10.0.1"

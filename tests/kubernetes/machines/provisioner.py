@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.kubernetes.control import ControlPlane, argv
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.control import ControlPlane, argv
+from tests.kubernetes.machines.node import Node
 
 NAME = "rancher.io/local-path"
 """Its name in a StorageClass."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.node import Node
 
 CLASS = "local"
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from tests.kubernetes.binaries import program
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.network import API_SERVICE, CONTROL, make_switch, services
-from tests.kubernetes.pki import ClusterAuthority
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.binaries import program
+from tests.kubernetes.machines.network import API_SERVICE, CONTROL, make_switch, services
+from tests.kubernetes.machines.pki import ClusterAuthority
+from tests.kubernetes.machines.spaces import Spaces
 from tests.kubernetes.waiting import ClusterError, wait
 
 PORT = 6443

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.kubernetes.binaries import program
-from tests.kubernetes.control import ControlPlane, argv
-from tests.kubernetes.network import (
+from tests.kubernetes.machines.binaries import program
+from tests.kubernetes.machines.control import ControlPlane, argv
+from tests.kubernetes.machines.network import (
     CONTROL,
     PODS,
     PODS6,
@@ -17,8 +17,8 @@ from tests.kubernetes.network import (
     node_pods6,
     plug,
 )
-from tests.kubernetes.pki import ClusterAuthority
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.pki import ClusterAuthority
+from tests.kubernetes.machines.spaces import Spaces
 from tests.kubernetes.waiting import ClusterError, wait
 
 PAUSE = "localhost/peerfinder-pause:1"
