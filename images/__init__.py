@@ -1,1 +1,1 @@
-"""How the container images are built; one folder an image, with its Dockerfile."""
+"""How the container images are built; one folder for each image, with its Dockerfile."""

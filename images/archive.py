@@ -1,4 +1,4 @@
-"""Reads an image as an OCI archive: its digest, its layers and their files, what it weighs in a registry."""
+"""Reads an image as an OCI archive: its digest, its layers and their files, its size in a registry."""
 
 import hashlib
 import json
@@ -40,11 +40,11 @@ class Archive:
         return sum(layer.compressed for layer in self.layers)
 
     def uncompressed(self) -> int:
-        """Bytes of all layers on a node's disk, as tar archives. Unpacks everything: seconds."""
+        """Bytes of all layers on a node's disk, as tar archives. This unpacks everything and takes seconds."""
         return sum(size for layer in self.layers for _, size in self._members(layer))
 
     def files(self) -> dict[str, str]:
-        """Layer and path of every file -> all that a difference between two builds can be in."""
+        """Layer and path of every file -> all facts in which two builds of it can differ."""
         return {
             f"layer {number}: {name}": text
             for number, layer in enumerate(self.layers)
@@ -52,16 +52,16 @@ class Archive:
         }
 
     def content(self, path: str) -> bytes | None:
-        """What a file has in it, in the uppermost layer that has the file; None when there is none."""
+        """The content of a file, from the uppermost layer that has the file; None when no layer has it."""
         for layer in reversed(self.layers):
-            with self._unpacked(layer) as members:
+            with self._unpack(layer) as members:
                 for member in members:
                     if member.name == path and (content := members.extractfile(member)):
                         return content.read()
         return None
 
     def _members(self, layer: Layer) -> Iterator[tuple[tuple[str, str], int]]:
-        with self._unpacked(layer) as members:
+        with self._unpack(layer) as members:
             for member in members:
                 content = members.extractfile(member) if member.isreg() else None
                 digest = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
@@ -74,7 +74,7 @@ class Archive:
         return document
 
     @contextmanager
-    def _unpacked(self, layer: Layer) -> Iterator[tarfile.TarFile]:
+    def _unpack(self, layer: Layer) -> Iterator[tarfile.TarFile]:
         with self._open(blob(layer.digest)) as packed, tarfile.open(fileobj=packed, mode="r|gz") as members:
             yield members
 
@@ -83,7 +83,7 @@ class Archive:
         with tarfile.open(self.path) as archive:
             content = archive.extractfile(name)
             if content is None:
-                raise BuildError(f"{self.path}: {name} is no file: this is no OCI archive")
+                raise BuildError(f"{self.path}: it has no file {name}, so it is not an OCI archive")
             yield content
 
 
@@ -96,18 +96,18 @@ def differences(one: Archive, other: Archive) -> list[str]:
     """What differs between two images: files, then the configuration; empty for equal images."""
     if one.digest == other.digest:
         return []
-    return [*unequal(one.files(), other.files()), *unequal(flat(one.config), flat(other.config))] or [
+    return [*list_unequal(one.files(), other.files()), *list_unequal(flatten(one.config), flatten(other.config))] or [
         "only how the layers are compressed, or the annotations"
     ]
 
 
-def unequal(mine: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    """One line for each name whose text is not the same in both."""
+def list_unequal(mine: dict[str, str], theirs: dict[str, str]) -> list[str]:
+    """One line for each name whose text differs."""
     names = sorted(mine.keys() | theirs.keys())
     return [f"{name}: {mine.get(name)} / {theirs.get(name)}" for name in names if mine.get(name) != theirs.get(name)]
 
 
-def flat(config: dict[str, Any]) -> dict[str, str]:
-    """The configuration without what follows from the layers: their digests, and the digests in their history."""
+def flatten(config: dict[str, Any]) -> dict[str, str]:
+    """The configuration without what the layers determine: their digests, and the digests in their history."""
     kept = {key: value for key, value in config.items() if key not in ("rootfs", "history")}
     return {f"configuration: {key}": json.dumps(value, sort_keys=True) for key, value in kept.items()}

@@ -1,4 +1,4 @@
-"""An image's bill of materials: what syft finds, and what is inside the commands, unknown to package managers."""
+"""An image's bill of materials: what syft finds, and what our commands contain, which no package manager knows."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from images.archive import Archive
-from images.running import BuildError, answer
+from images.running import BuildError, read_output
 
 TOOLS = "opt/galera-tools"
 
@@ -25,22 +25,25 @@ Component = dict[str, Any]
 
 
 def bill(archive: Archive, name: str, version: str) -> Component:
-    """The bill as a CycloneDX document; equal images have equal bills: no random number, and the image's own time."""
+    """The bill as a CycloneDX document.
+
+    Equal images have equal bills: it has no random number, and its time is that of the image.
+    """
     syft = shutil.which("syft", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if syft is None:
-        raise BuildError("syft is not installed here: scripts/setup.sh test brings everything that a build needs")
+        raise BuildError("syft is not installed: run `scripts/setup.sh test`, which installs everything for a build")
     scan = [syft, "scan", "--quiet", f"oci-archive:{archive.path}", "--output=cyclonedx-json"]
-    document: Component = json.loads(answer([*scan, f"--source-name={name}", f"--source-version={version}"]))
+    document: Component = json.loads(read_output([*scan, f"--source-name={name}", f"--source-version={version}"]))
     del document["serialNumber"]
     metadata = document["metadata"]
     metadata["timestamp"] = archive.config["created"]
     metadata["component"]["hashes"] = [{"alg": "SHA-256", "content": archive.digest.removeprefix("sha256:")}]
-    document["components"] += in_tools(archive)
+    document["components"] += tool_components(archive)
     return document
 
 
-def in_tools(archive: Archive) -> Iterator[Component]:
-    """The interpreter and the Python distributions that the commands consist of."""
+def tool_components(archive: Archive) -> Iterator[Component]:
+    """The interpreter and the Python distributions in our commands."""
     program = archive.content(f"{TOOLS}/galera-tools")
     library = archive.content(f"{TOOLS}/lib/library.zip")
     if program is None or library is None:

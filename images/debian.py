@@ -1,4 +1,4 @@
-"""The image that all others stand on: Debian's of a registry, or one like it made of Debian's packages."""
+"""The base of all other images: Debian's from a registry, or a similar one made of Debian's packages."""
 
 import hashlib
 import json
@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from images.inputs import ROOT
-from images.running import BuildError, answer, say, work
+from images.running import BuildError, read_output, say, work
 
 OFFICIAL = "docker.io/library/debian:bookworm-slim"
 LOCAL = "localhost/debian:bookworm-slim"
 
 REGISTRY_PATIENCE = 5.0
-"""Seconds that a registry has for its answer before the local image is taken."""
+"""Seconds that a registry has for its answer before the local image is used."""
 
 PULL_PATIENCE = 600.0
 """Seconds for fetching a base image of 30 MB over a slow line."""
@@ -23,16 +23,16 @@ PULL_PATIENCE = 600.0
 MMDEBSTRAP = (
     "mmdebstrap",
     "--variant=minbase",
-    # Debian's own image has a merged /usr from the start; usrmerge, the alternative, would bring all of Perl.
+    # Debian's own image has a merged /usr from the start; the alternative, usrmerge, would install all of Perl.
     "--include=usr-is-merged",
     "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-    # The builder's hostname and name servers are nobody's business.
+    # An image must not publish the builder's host name and name servers.
     '--customize-hook=rm "$1/etc/hostname" "$1/etc/resolv.conf"',
-    # A container runtime brings its own devices; making them needs more rights than unpacking an image should.
+    # A container runtime has its own devices, and making them needs more rights than unpacking an image should need.
     "--skip=output/dev",
 )
-"""Makes the root file system; the suite and the archive to write are appended. The result is the same each time, given
-SOURCE_DATE_EPOCH and the same state of Debian's archive."""
+"""Makes the root file system; the suite and the archive to write are appended. The result is always the same for the
+same SOURCE_DATE_EPOCH and the same state of Debian's archive."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Base:
     """A base image, in the local storage or to be pulled."""
 
     name: str
-    """As a human names it, with a tag."""
+    """The name that a human uses, with a tag."""
     digest: str
-    """Of its manifest: the registry's, or of the local storage for one that was made here."""
+    """Of its manifest: in the registry, or in the local storage for one that was made here."""
 
     @property
     def reference(self) -> str:
@@ -56,56 +56,59 @@ def repository(name: str) -> str:
 
 
 @cache
-def in_registry(name: str) -> Base:
-    """What the registry has under this name. Raises BuildError when no registry answers in time."""
-    manifest = answer(["skopeo", "inspect", "--raw", f"docker://{name}"], timeout=REGISTRY_PATIENCE)
-    # The digest of what the registry serves under the name, be it one manifest or the index of several architectures.
+def read_from_registry(name: str) -> Base:
+    """The base that the registry has under this name. Raises BuildError when no registry answers in time."""
+    manifest = read_output(["skopeo", "inspect", "--raw", f"docker://{name}"], timeout=REGISTRY_PATIENCE)
+    # The registry serves either one manifest or the index of several architectures; this is the digest of it.
     return Base(name, f"sha256:{hashlib.sha256(manifest).hexdigest()}")
 
 
 def pull(base: Base) -> None:
-    """Have the base in the local storage, under its plain name first; one given by digest has its name from the pull.
+    """Bring the base into the local storage, with its plain name first; a base given by digest keeps its pulled name.
 
-    buildah writes the first of an image's local names into what it builds on it: it must be the same on every machine.
-    Without a tag, the plain name would be the user's `latest`, which is not ours to move.
+    buildah writes the first local name of an image into the images that it builds on it, so that name must be the same
+    on every machine. Without a tag, the plain name would be the user's `latest`, which we must not move.
     """
     try:
         image = image_id(base.reference)
     except BuildError:
         say(f"base: pulling {base.reference}")
-        image = answer(["buildah", "pull", "--quiet", base.reference], timeout=PULL_PATIENCE).decode().strip()
+        image = read_output(["buildah", "pull", "--quiet", base.reference], timeout=PULL_PATIENCE).decode().strip()
     if "@" not in base.name:
-        answer(["buildah", "tag", image, base.name])
+        read_output(["buildah", "tag", image, base.name])
 
 
 @cache
-def wanted(name: str | None) -> Base | None:
-    """The base of a registry; None, which is said, when the stand-in must do. One asked for is never replaced."""
+def find_base(name: str | None) -> Base | None:
+    """The base of a registry; None, with a progress line, when the stand-in must be used.
+
+    A base that was asked for by name is never replaced. Raises BuildError when it cannot be found.
+    """
     if name is not None:
         try:
-            return in_storage(name) if name.startswith("localhost/") else in_registry(name)
+            return read_from_storage(name) if name.startswith("localhost/") else read_from_registry(name)
         except BuildError as exc:
-            raise BuildError(f"the base image {name} is not to be had: {exc}. Name another one by --base.") from exc
+            raise BuildError(f"the base image {name} cannot be found: {exc}. Name another one with --base.") from exc
     try:
-        return in_registry(OFFICIAL)
+        return read_from_registry(OFFICIAL)
     except BuildError as exc:
-        say(f"base: {LOCAL}, made of Debian's packages, because {OFFICIAL} is out of reach ({exc})")
+        say(f"base: {LOCAL}, made of Debian's packages, because {OFFICIAL} cannot be reached ({exc})")
         return None
 
 
 def image_id(reference: str) -> str:
     """The id of an image in the local storage. Raises BuildError when it is not there."""
-    return str(json.loads(answer(["buildah", "inspect", "--type", "image", reference]))["FromImageID"])
+    return str(json.loads(read_output(["buildah", "inspect", "--type", "image", reference]))["FromImageID"])
 
 
-def in_storage(reference: str) -> Base:
+def read_from_storage(reference: str) -> Base:
     """The base under this name in the local storage."""
-    image = json.loads(answer(["buildah", "inspect", "--type", "image", reference]))
+    image = json.loads(read_output(["buildah", "inspect", "--type", "image", reference]))
     return Base(reference, image["FromImageDigest"])
 
 
 def make_rootfs(archive: Path, log: Path, epoch: int) -> None:
-    """Put Debian's packages together as a tar archive."""
+    """Make a root file system of Debian's packages, as a tar archive."""
     options = f"--dpkgopt={ROOT / 'images/base/dpkg.cfg'}"
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
     work(

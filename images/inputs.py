@@ -1,4 +1,4 @@
-"""What an image is made of: which files of the repository, which version, revision and time. Reads, never builds."""
+"""What an image is made of: files of the repository, version, revision and time. This only reads, it never builds."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from images.running import BuildError, missing, say
+from images.running import BuildError, missing_program, say
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository."""
@@ -21,22 +21,22 @@ NO_COMMIT_EPOCH = 1767225600
 """The time of an image that is built outside of a git clone: 2026-01-01."""
 
 
-NOTHING_TO_TELL = (b"not a git repository (or any", b"does not have any commits yet")
-"""Why git has no commit for us, and that is no fault: it is said of an unpacked archive and of a new repository."""
+NO_COMMIT_MESSAGES = (b"not a git repository (or any", b"does not have any commits yet")
+"""git prints these for an unpacked archive and for a new repository; there is no commit then, and that is no error."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one image comes about."""
+    """How one image is built."""
 
     name: str
-    """The image's name and its folder's."""
+    """The name of the image and of its folder."""
     context: str
     """The folder of the repository that is the root of the build context."""
     files: tuple[str, ...]
-    """What the build may see: files and folders of the repository."""
+    """Files and folders of the repository that the build may see."""
     parents: tuple[str, ...] = ()
-    """Images of ours whose content goes into it."""
+    """Images of this project whose content goes into it."""
 
     @property
     def dockerfile(self) -> str:
@@ -61,16 +61,16 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Origin:
-    """The commit that an image stands for, and its time."""
+    """The commit that an image is built from, and its time."""
 
     revision: str
-    """The last commit that changed what the image is made of; ends with `-dirty` when a file differs from it."""
+    """The last commit that changed a file of the image; ends with `-dirty` when a file differs from that commit."""
     epoch: int
-    """Seconds since 1970 that every file of the image and the image itself carry."""
+    """Seconds since 1970: the time of the image and of every file in it."""
 
     @property
     def created(self) -> str:
-        """The time as RFC 3339, as OCI labels have it."""
+        """The time in the form of RFC 3339, as in OCI labels."""
         return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -83,12 +83,12 @@ def version() -> str:
 
 
 def sources(recipe: Recipe) -> tuple[str, ...]:
-    """What of the repository decides on the image's content, its parents' files included."""
+    """The files and folders of the repository that determine the image's content, with those of its parents."""
     return (*recipe.files, *(file for parent in recipe.parents for file in sources(RECIPES[parent])))
 
 
 def files_of(recipe: Recipe) -> Iterator[Path]:
-    """The files of the build context, sorted; never caches, and nothing hidden."""
+    """The files of the build context, sorted, without caches and hidden files."""
     for given in recipe.files:
         top = ROOT / given
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
@@ -98,29 +98,29 @@ def files_of(recipe: Recipe) -> Iterator[Path]:
 
 
 def origin(recipe: Recipe) -> Origin:
-    """The image's commit and time; SOURCE_DATE_EPOCH of the environment has the last word on the time.
+    """The image's commit and time; SOURCE_DATE_EPOCH of the environment overrides the time.
 
-    Raises BuildError when git refuses to tell of a clone, or SOURCE_DATE_EPOCH is no time.
+    Raises BuildError when git refuses to read a clone, or SOURCE_DATE_EPOCH is not a time.
     """
     paths = sources(recipe)
     commit, _, seconds = git("log", "-1", "--format=%H %ct", "--", *paths).partition(" ")
     dirty = "-dirty" if commit and git("status", "--porcelain", "--", *paths) else ""
-    if commit in cut_off():
+    if commit in cut_off_commits():
         warn_of_cut_off()
     epoch = given_epoch()
     return Origin(commit + dirty, int(seconds or NO_COMMIT_EPOCH) if epoch is None else epoch)
 
 
 def given_epoch() -> int | None:
-    """SOURCE_DATE_EPOCH, if it is set. Raises BuildError when it is no time."""
+    """SOURCE_DATE_EPOCH, if it is set. Raises BuildError when it is not a time."""
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text and not re.fullmatch("[0-9]{1,11}", text):
-        raise BuildError(f"SOURCE_DATE_EPOCH is {text!r}: it must be a number, the seconds since 1970")
+        raise BuildError(f"SOURCE_DATE_EPOCH is {text!r}: set it to a number, the seconds since 1970, or unset it")
     return int(text) if text else None
 
 
-def cut_off() -> Sequence[str]:
-    """The commits whose parents a shallow clone does not have: they look as if they had changed every file."""
+def cut_off_commits() -> Sequence[str]:
+    """The commits whose parents a shallow clone does not have; they look as if they had changed every file."""
     if git("rev-parse", "--is-shallow-repository") != "true":
         return ()
     return (ROOT / git("rev-parse", "--git-path", "shallow")).read_text().split()
@@ -128,38 +128,38 @@ def cut_off() -> Sequence[str]:
 
 @cache
 def warn_of_cut_off() -> None:
-    """Say once that the images have another revision and time than those of a whole clone."""
+    """Warn once that the images have another revision and time than those of a whole clone."""
     say(
         "NOT THE PUBLISHED IMAGE: this clone is shallow, and the commit that last changed the image's files is cut "
-        "off: revision, time and digest are others. To have them: git fetch --unshallow"
+        "off, so revision, time and digest differ. To get the published ones, run `git fetch --unshallow`"
     )
 
 
 def git(*args: str) -> str:
-    """What git says of the repository; nothing when this is no clone, or one without a commit.
+    """The output of git in the repository; empty when this is not a clone, or one without a commit.
 
-    Raises BuildError when it refuses, as for a clone of another user.
+    Raises BuildError when git refuses, as it does for a clone of another user.
     """
     env = {**os.environ, "LC_ALL": "C"}
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, check=False, env=env)
     except FileNotFoundError as exc:
         if (ROOT / ".git").exists():
-            raise missing("git") from exc
+            raise missing_program("git") from exc
         return ""
     if done.returncode == 0:
         return done.stdout.decode(errors="replace").strip()
-    if any(reason in done.stderr for reason in NOTHING_TO_TELL):
+    if any(reason in done.stderr for reason in NO_COMMIT_MESSAGES):
         return ""
-    said = " ".join(done.stderr.decode(errors="replace").split())
-    raise BuildError(f"the images' revision is unknown, because git {args[0]} failed: {said}")
+    complaint = " ".join(done.stderr.decode(errors="replace").split())
+    raise BuildError(f"the images' revision is unknown, because git {args[0]} failed: {complaint}")
 
 
 def key(recipe: Recipe, command: Sequence[str], args: Mapping[str, str]) -> str:
-    """Names an image by all that decides on it: a build with the same key gives the same image.
+    """Compute a name for an image from all that determines it: a build with the same key gives the same image.
 
-    `command` is what builds it, but for names that change from run to run; `args` are the build arguments.
-    What Debian's and Python's archives hold today is not in it: `--fresh` fetches that.
+    `command` builds it, without names that change with each run; `args` are the build arguments.
+    What Debian's and Python's archives have today is not in the key; `--fresh` fetches that.
     """
     digest = hashlib.sha256(json.dumps([list(command), dict(sorted(args.items()))]).encode())
     for path in files_of(recipe):
@@ -169,12 +169,12 @@ def key(recipe: Recipe, command: Sequence[str], args: Mapping[str, str]) -> str:
 
 
 def is_program(path: Path) -> bool:
-    """Whether git would keep it as executable."""
+    """Whether git would store the file as executable."""
     return bool(path.stat().st_mode & 0o100)
 
 
 def copy_context(recipe: Recipe, to: Path, epoch: int) -> None:
-    """Lay out the build context: the recipe's files alone, with modes and times that no umask and no clone changes."""
+    """Make the build context: only the recipe's files, with modes and times that no umask and no clone changes."""
     for path in files_of(recipe):
         target = to / path.relative_to(ROOT / recipe.context)
         target.parent.mkdir(parents=True, exist_ok=True)

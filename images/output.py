@@ -1,4 +1,4 @@
-"""What leaves the local storage: an archive and a bill of materials of each image, and what it weighs."""
+"""What leaves the local storage: an archive and a bill of materials of each image, and the image's size."""
 
 import json
 from collections.abc import Mapping
@@ -7,26 +7,26 @@ from pathlib import Path
 
 from images.archive import Archive
 from images.bill import bill
-from images.running import BuildError, answer, say
+from images.running import BuildError, read_output, say
 
 BUDGETS = {"galera-install": 60_000_000, "mysql-galera": 90_000_000, "haproxy": 60_000_000}
-"""Compressed bytes that an image may have at most: what a node pulls before a pod can start."""
+"""The most compressed bytes that an image may have. A node pulls them before a pod can start."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """One of the local storage."""
+    """An image in the local storage."""
 
     tag: str
     id: str
-    """Says which image it is even after another clone has moved the tag."""
+    """It stays right when another clone moves the tag."""
 
 
 def write(images: Mapping[str, Image], version: str, folder: Path) -> None:
     """Write NAME-VERSION.tar and NAME-VERSION.cdx.json into the folder and print a table of sizes.
 
-    There is never an archive beside the bill of another one.
-    Raises BuildError, after all is written, when an image is over its budget.
+    An archive never stands beside the bill of another archive.
+    Raises BuildError, after everything is written, when an image is over its budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
     archives = {name: publish(name, image, folder / f"{name}-{version}.tar", version) for name, image in images.items()}
@@ -37,7 +37,10 @@ def write(images: Mapping[str, Image], version: str, folder: Path) -> None:
 
 
 def publish(name: str, image: Image, path: Path, version: str) -> Archive:
-    """Write one image's archive and, beside it, its bill; both are made before the old ones go, the old bill first."""
+    """Write one image's archive and, beside it, its bill.
+
+    Both are made before the old ones are removed, and the old bill is removed first.
+    """
     listed = path.with_suffix(".cdx.json")
     fresh = export(image.id, path.with_suffix(".new"), image.tag)
     try:
@@ -52,11 +55,11 @@ def publish(name: str, image: Image, path: Path, version: str) -> Archive:
 
 
 def export(image: str, path: Path, name: str | None = None) -> Archive:
-    """The image, given by id or tag, as an OCI archive with this name in it; compressed as a registry would have it."""
+    """Write an image, given by id or tag, as an OCI archive with this name in it, compressed as in a registry."""
     fresh = path.with_suffix(".part")
     fresh.unlink(missing_ok=True)
     try:
-        answer(["buildah", "push", "--quiet", "--format=oci", image, f"oci-archive:{fresh}:{name or image}"])
+        read_output(["buildah", "push", "--quiet", "--format=oci", image, f"oci-archive:{fresh}:{name or image}"])
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
@@ -64,7 +67,7 @@ def export(image: str, path: Path, name: str | None = None) -> Archive:
 
 
 def table(archives: dict[str, Archive]) -> str:
-    """Sizes as a Markdown table, in MB of a million bytes."""
+    """The sizes as a Markdown table, in MB of a million bytes."""
     lines = ["| image | layers | uncompressed MB | compressed MB | budget MB |", "|---|---|---|---|---|"]
     for name, archive in archives.items():
         budget = f"{BUDGETS[name] / 1e6:.0f}" if name in BUDGETS else "none"
@@ -74,11 +77,11 @@ def table(archives: dict[str, Archive]) -> str:
 
 
 def over_budget(name: str, archive: Archive) -> str | None:
-    """What is wrong with the image's size, if anything."""
+    """A complaint if the image is over its budget; else None."""
     budget = BUDGETS.get(name)
     if budget is None or archive.compressed <= budget:
         return None
     return (
-        f"{name} has {archive.compressed / 1e6:.1f} MB compressed, {budget / 1e6:.0f} MB are allowed: take out what it "
-        f"does not need, or raise the budget in images/output.py and say why"
+        f"{name} has {archive.compressed / 1e6:.1f} MB compressed, and {budget / 1e6:.0f} MB are allowed: remove what "
+        f"it does not need, or raise the budget in images/output.py and give the reason"
     )

@@ -1,8 +1,11 @@
 #!/bin/sh
-# Brings a fresh Debian machine to the point where the demo and the tests run: Debian packages, then a virtual environment.
-# usage: scripts/setup.sh demo|test|cluster|examples    (demo: what the demo needs; test: all that the tests need; cluster:
-# that, and what a Kubernetes on this machine needs; examples: that of the tests, and the large servers of manifests/examples)
-# PYTHON names the interpreter for the virtual environment (default: python3); VENV its folder (default: .venv).
+# Prepares a fresh Debian machine for the demo and the tests: Debian packages, then a virtual environment.
+# usage: scripts/setup.sh demo|test|cluster|examples
+#   demo      everything that the demo needs
+#   test      everything that the tests need (default)
+#   cluster   the same, and everything for a Kubernetes on this machine
+#   examples  the same as test, and the large servers of manifests/examples
+# PYTHON names the interpreter for the virtual environment (default: python3); VENV names its folder (default: .venv).
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -12,17 +15,18 @@ python=${PYTHON:-python3}
 
 say() { printf '== %s\n' "$*"; }
 
-# Debian's server package brings mariadbd, mariadb-install-db and the wsrep_sst_* scripts; galera-4 the provider; rsync is the SST method.
+# Debian's server package has mariadbd, mariadb-install-db and the wsrep_sst_* scripts; galera-4 is the provider; rsync
+# is the SST method.
 packages="mariadb-server galera-4 rsync socat procps iproute2"
-# The images are built by buildah and run by podman on runc; docker-registry stands in for a registry in a test.
-# State transfers by mariabackup, and TLS; a compiler for the library of wrong clocks and bad disks.
+# For state transfers by mariabackup, and TLS; a compiler for the library that fakes wrong clocks and bad disks.
 [ "$what" = demo ] || packages="$packages mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
+# buildah builds the images, and podman runs them on runc; docker-registry is the registry of a test.
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
-# promtool tries the alerts, zsh and fish complete our commands, groff reads the manual page.
+# promtool tests the alerts, zsh and fish complete our commands, groff reads the manual page.
 [ "$what" = demo ] || packages="$packages prometheus zsh fish groff-base"
-# manifests/examples run with these servers, in bubblewrap.
+# The servers of manifests/examples, which run in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
-# 190 MB more to fetch: Java with what it draws windows with, and Erlang.
+# 190 MB more to fetch: Java with its window libraries, and Erlang.
 [ "$what" != examples ] || packages="$packages zookeeper default-jre-headless rabbitmq-server"
 
 [ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl ipset busybox-static"
@@ -31,7 +35,7 @@ missing=""
 for package in $packages; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
-# Debian splits venv off python3: without ensurepip a virtual environment has no pip.
+# In Debian, venv is a package of its own: without its ensurepip, a virtual environment has no pip.
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
 if [ -n "$missing" ]; then
@@ -41,7 +45,7 @@ if [ -n "$missing" ]; then
         exit 1
     fi
     say "installing Debian packages:$missing"
-    # policy-rc.d 101: the packages must not start a server of their own on this machine.
+    # With exit code 101 of policy-rc.d, the packages start no server of their own on this machine.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy

@@ -1,4 +1,4 @@
-"""Both commands as one program: the name by which it is called says which (a symbolic link for each)."""
+"""Both commands as one program. It is called by a symbolic link for each command, and runs the one with that name."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ MODULES = {"peer-finder": "peerfinder.cli", "galera-bootstrap": "bootstrap.main"
 
 
 def main() -> None:
-    """Run the command that the program was called as."""
+    """Run the command by whose name the program was called."""
     called = os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib is slow
     module = MODULES.get(called)
     if module is None:

@@ -1,11 +1,11 @@
-"""Run `cxfreeze build --build-exe FOLDER` so that it gives the same octets each time.
+"""Run `cxfreeze build --build-exe FOLDER` so that it writes the same bytes each time.
 
-cx_Freeze notes the hour and the machine's name in a module of constants, and puts files into its library in the order
-and with the dates of the file system.  Nothing here needs them, and every build would be an image digest of its own.
-The dates inside compiled modules are those of their sources: touch those before.
+cx_Freeze notes the time and the machine's name in a module of constants, and puts files into its library in the order
+and with the dates of the file system.  Nothing here needs them, and with them every build would have another digest.
+The dates inside compiled modules are those of their sources, so set the dates of the sources before.
 
-A program of cx_Freeze's that imports `ssl` sets SSL_CERT_FILE in its own environment, and so in that of hooks and of
-mariadbd, which would trust the authorities of this build's machine in place of its image's.
+A program made by cx_Freeze that imports `ssl` sets SSL_CERT_FILE in its own environment, and so in that of hooks and of
+mariadbd. They would trust the authorities of this build's machine instead of those of their image.
 """
 
 import os
@@ -23,13 +23,13 @@ from cx_Freeze.hooks import _ssl_
 from cx_Freeze.module import ConstantsModule
 
 EPOCH = 946684800
-"""The date of what the build makes itself, 2000-01-01: a zip file knows none before 1980."""
+"""The date of the files that the build makes, 2000-01-01: a zip file cannot hold one before 1980."""
 
 NOT_REPEATABLE = ("BUILD_HOST", "BUILD_TIMESTAMP", "SOURCE_TIMESTAMP")
 
 
 class Constants(ConstantsModule):  # type: ignore[misc]  # unknown outside of the image's build
-    """The module of constants without what differs between two builds."""
+    """The module of constants, without those that differ between two builds."""
 
     def create(self, tmp_path: Path, modules: list[Module]) -> Path:
         """Write the module; returns its path."""
@@ -41,14 +41,14 @@ class Constants(ConstantsModule):  # type: ignore[misc]  # unknown outside of th
 
 
 class NoAuthorities(_ssl_.Hook):  # type: ignore[misc]  # unknown outside of the image's build
-    """The module `ssl` as Python has it; certificates that are looked at here come with their own authority."""
+    """The module `ssl` as in Python; our commands get the authority of each certificate that they check."""
 
     def ssl(self, finder: ModuleFinder, module: Module) -> None:
-        """Neither bring a list of authorities along nor name one in the environment."""
+        """Add no list of authorities, and name none in the environment."""
 
 
-def in_order(library: Path) -> None:
-    """Write a zip file anew: by name, without dates, stored."""
+def write_in_order(library: Path) -> None:
+    """Write a zip file again: sorted by name, without dates, not compressed."""
     with ZipFile(library) as made:
         content = {name: made.read(name) for name in sorted(made.namelist())}
     with ZipFile(library, "w") as written:
@@ -57,11 +57,11 @@ def in_order(library: Path) -> None:
 
 
 def copy_licenses(folder: Path, library: Path) -> None:
-    """Put the licences of what is inside beside it: most of them ask for that, and cx_Freeze leaves them out."""
+    """Put the licences of the included distributions beside them: most require that, and cx_Freeze leaves them out."""
     site = Path(cx_Freeze.__file__).parents[1]
     with ZipFile(library) as made:
         inside = {name.partition("/")[0] for name in made.namelist() if ".dist-info/" in name}
-    # The interpreter and the libraries under it come from there.
+    # The interpreter and its libraries come from these distributions.
     inside |= {path.name for path in site.glob("freeze_core-*.dist-info")}
     for name in sorted(inside):
         shutil.copytree(site / name / "licenses", folder / name.removesuffix(".dist-info"))
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     sys.argv[1:] = ["build", "--build-exe", str(folder)]
     main()
-    in_order(folder / "lib" / "library.zip")
+    write_in_order(folder / "lib" / "library.zip")
     copy_licenses(folder / "licenses", folder / "lib" / "library.zip")

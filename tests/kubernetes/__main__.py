@@ -1,4 +1,4 @@
-"""`python -m tests.kubernetes`: a Kubernetes on this machine that stays up, and kubectl for it."""
+"""`python -m tests.kubernetes`: starts a Kubernetes on this machine that stays up, and runs kubectl for it."""
 
 import os
 import random
@@ -10,9 +10,9 @@ import click
 from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
-from tests.kubernetes import binaries
-from tests.kubernetes.cluster import Cluster, Extras, NotHereError, extras
+from tests.kubernetes.cluster import Cluster, Extras, NotHereError, find_extras
 from tests.kubernetes.database import Database
+from tests.kubernetes.machines import binaries
 from tests.kubernetes.soak import Soak
 from tests.kubernetes.waiting import ClusterError
 
@@ -21,18 +21,20 @@ OURS = ("galera-install", "mysql-galera", "haproxy")
 
 @click.group()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path(".lab/cluster"), show_default=True)
-@click.option("--nodes", type=click.IntRange(1, 9), help="How many nodes; default: as many as are there, else 1.")
+@click.option("--nodes", type=click.IntRange(1, 9), help="How many nodes; default: those of the folder, else 1.")
 @click.pass_context
 def cli(context: click.Context, folder: Path, nodes: int | None) -> None:
-    """A real Kubernetes in namespaces of this machine: no registry, no container engine; it needs root."""
-    there = len(list(folder.glob("node[1-9]")))
-    wanted = extras() if context.invoked_subcommand in ("up", "soak") else Extras(policies=False, provisioner=False)
-    context.obj = Cluster(folder, nodes=nodes or there or 1, **wanted)
+    """Run a real Kubernetes in namespaces of this machine, without registry and container engine; needs root."""
+    existing = len(list(folder.glob("node[1-9]")))
+    wanted = (
+        find_extras() if context.invoked_subcommand in ("up", "soak") else Extras(policies=False, provisioner=False)
+    )
+    context.obj = Cluster(folder, nodes=nodes or existing or 1, **wanted)
 
 
 @cli.command("binaries")
 def build() -> None:
-    """Build Kubernetes and CoreDNS, if that was not done before; prints where they are."""
+    """Build Kubernetes and CoreDNS, if they are not built yet; prints their folder."""
     binaries.ensure()
     click.echo(binaries.cache_folder())
 
@@ -48,12 +50,12 @@ def up(cluster: Cluster) -> None:
 @click.argument("images", nargs=-1)
 @click.pass_obj
 def load(cluster: Cluster, images: tuple[str, ...]) -> None:
-    """Bring images of the local containers storage to the nodes; this project's own without a name."""
+    """Load images of the local containers storage into the nodes; without names: this project's images."""
     cluster.load({image: image_id(image) for image in images or map(ensure, OURS)})
 
 
 @cli.command(
-    # Everything is kubectl's, its `--` too.
+    # All arguments are kubectl's, also `--`.
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
@@ -66,15 +68,15 @@ def kubectl(cluster: Cluster, words: tuple[str, ...]) -> None:
 
 @cli.command("soak")
 @click.option("--minutes", type=click.FloatRange(min=0), default=15, show_default=True)
-@click.option("--seed", type=int, help="Of an earlier run: the same faults in the same order.")
+@click.option("--seed", type=int, help="The seed of an earlier run: the same faults in the same order.")
 @click.pass_obj
 def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
-    """Start a cluster with the lab's members, and break it at random, again and again, under a writing client."""
+    """Start a cluster with the lab's members, and cause random faults one after the other, while a client writes."""
     seed = random.randrange(10**6) if seed is None else seed
     click.echo(f"seed {seed}")
     with cluster:
         cluster.load({image: image_id(image) for image in map(ensure, OURS)})
-        database = Database(cluster.kubectl.within("galera-lab"))
+        database = Database(cluster.kubectl.in_namespace("galera-lab"))
         database.apply(Path("manifests/overlays/lab"))
         database.wait_synced(3)
         soak = Soak(cluster, database, random.Random(seed))
@@ -82,18 +84,18 @@ def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
             faults = soak.run(minutes * 60)
         finally:
             click.echo(soak.times.table())
-        click.echo(f"seed {seed}: {faults} faults, all of {database.acknowledged()} acknowledged rows are there")
+        click.echo(f"seed {seed}: {faults} faults; all {database.count_acknowledged()} acknowledged rows are there")
 
 
 @cli.command()
 @click.pass_obj
 def down(cluster: Cluster) -> None:
-    """End everything and remove the folder."""
+    """Stop the cluster and remove the folder."""
     cluster.down()
 
 
 def main() -> None:
-    """Run the command; an expected fault is one sentence on stderr and exit status 1."""
+    """Run the command; an expected error is one sentence on stderr, with exit status 1."""
     try:
         cli(prog_name="python -m tests.kubernetes")
     except (BuildError, ClusterError, NotHereError) as exc:

@@ -1,4 +1,4 @@
-"""A client in the cluster: a pod that writes through a Service, and prints what was acknowledged."""
+"""A client in the cluster: a pod that writes through a Service, and prints the acknowledged rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ write() {
     id=$1
     while :; do
         id=$((id + 1))
-        # A server that has vanished does not say so: without an end, the client waits for it for ever.
+        # A server that has vanished sends nothing: without a limit, the client would wait forever.
         if timeout 8 mariadb --connect-timeout=2 --host=%(service)s --user="$USER_NAME" "$DATABASE" \
             --execute="INSERT INTO %(table)s VALUES ($id, '$HOSTNAME')" 2>/tmp/error.$1
         then echo "$id"
@@ -24,12 +24,12 @@ write() {
 for number in 1 2; do write "$((BASE + number * 1000000))" & done
 wait
 """
-"""Rows through the Service, each with a connection of its own; an id on stdout was acknowledged, one that failed is
-never used again."""
+"""Writes rows through the Service, each with a connection of its own; prints the ids of acknowledged rows, and never
+uses the id of a failed row again."""
 
 
 def writer_pod(name: str, *, base: int, service: str = "mysql") -> dict[str, Any]:
-    """A client of a Service as the namespace's Pod Security and the network policy want it."""
+    """A client of a Service that the namespace's Pod Security and the network policy allow."""
 
     def secret(key: str) -> Mapping[str, Any]:
         return {"secretKeyRef": {"name": "galera", "key": key}}

@@ -1,4 +1,4 @@
-"""A real Kubernetes on this machine: a control plane and nodes, each in namespaces of its own."""
+"""Runs a real Kubernetes on this machine: a control plane and nodes, each in namespaces of its own."""
 
 import os
 import shutil
@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypedDict
 
-from images.running import BuildError, answer, say
-from tests.kubernetes import binaries, provisioner, storage
-from tests.kubernetes.control import ControlPlane
+from images.running import BuildError, read_output, say
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.node import CNI_PLUGINS, PAUSE, Node
-from tests.kubernetes.spaces import HIDDEN
+from tests.kubernetes.machines import binaries, provisioner, storage
+from tests.kubernetes.machines.control import ControlPlane
+from tests.kubernetes.machines.node import CNI_PLUGINS, PAUSE, Node
+from tests.kubernetes.machines.spaces import HIDDEN
 from tests.kubernetes.waiting import ClusterError
 
 PACKAGES = {
@@ -28,38 +28,38 @@ PACKAGES = {
     "openssl": "openssl",
     "nsenter": "util-linux",
 }
-"""Programs, and the Debian package that has them."""
+"""Programs, and the Debian packages that have them."""
 
 POLICY_PACKAGES = {"ipset": "ipset"}
 PROVISIONER_PACKAGES = {str(provisioner.BUSYBOX): "busybox-static"}
-"""The same of what a cluster has only when it is asked for."""
+"""The same for the optional parts of a cluster."""
 
 PAUSE_RECIPE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n'
 
 VOLUMES = 50
-"""Volumes on each node: one that was released is never used again, and a run of all tests takes about twenty."""
+"""Volumes on each node: a released one is never used again, and a run of all tests needs about twenty."""
 
 
 class NotHereError(Exception):
-    """This machine cannot run a cluster; the message is the cure."""
+    """This machine cannot run a cluster; the message says what to do."""
 
 
 def check(*, policies: bool = False, provisioner: bool = False) -> None:
-    """Raises NotHereError when something is missing for such a cluster."""
+    """Check that this machine can run such a cluster; raises NotHereError when something is missing."""
     if os.geteuid() != 0:
-        raise NotHereError("a node makes namespaces, mounts and cgroups: run it as root")
+        raise NotHereError("a node makes namespaces, mounts and cgroups: run this as root")
     wanted = PACKAGES | (POLICY_PACKAGES if policies else {}) | (PROVISIONER_PACKAGES if provisioner else {})
     packages = {package for name, package in wanted.items() if shutil.which(name) is None}
     if packages:
         install = f"apt-get install --no-install-recommends {' '.join(sorted(packages))}"
         raise NotHereError(f"programs are missing; on Debian: {install}")
     bundles = (*binaries.BUNDLES, *[binaries.POLICIES] * policies, *[binaries.PROVISIONER] * provisioner)
-    if absent := binaries.missing(bundles):
+    if absent := binaries.list_missing(bundles):
         raise NotHereError(f"no Kubernetes binaries in {binaries.cache_folder()} ({', '.join(absent)}); run `make e2e`")
 
 
 class Extras(TypedDict):
-    """What a cluster may have besides."""
+    """The optional parts of a cluster."""
 
     policies: bool
     """NetworkPolicies are enforced."""
@@ -67,17 +67,20 @@ class Extras(TypedDict):
     """Volumes are made on demand."""
 
 
-def extras() -> Extras:
-    """What this machine can add to a cluster; says what it cannot, and the cure."""
-    lacking = {"policies": why_not(policies=True), "provisioner": why_not(provisioner=True)}
-    for what, why in lacking.items():
-        if why:
-            say(f"a cluster without {what}: {why}")
-    return {"policies": not lacking["policies"], "provisioner": not lacking["provisioner"]}
+def find_extras() -> Extras:
+    """Find the optional parts that this machine can run; prints what is missing for the others."""
+    reasons = {
+        "policies": why_unavailable(policies=True),
+        "provisioner": why_unavailable(provisioner=True),
+    }
+    for part, reason in reasons.items():
+        if reason:
+            say(f"a cluster without {part}: {reason}")
+    return {"policies": not reasons["policies"], "provisioner": not reasons["provisioner"]}
 
 
-def why_not(*, policies: bool = False, provisioner: bool = False) -> str:
-    """What check() complains about; nothing when such a cluster can be."""
+def why_unavailable(*, policies: bool = False, provisioner: bool = False) -> str:
+    """The complaint of check(); empty when this machine can run such a cluster."""
     try:
         check(policies=policies, provisioner=provisioner)
     except NotHereError as exc:
@@ -86,7 +89,7 @@ def why_not(*, policies: bool = False, provisioner: bool = False) -> str:
 
 
 class Cluster:
-    """A cluster in a folder; as a context manager it is up, and gone afterwards, also when this process is killed."""
+    """A cluster in a folder. As a context manager it runs; it is removed afterwards, even if this process is killed."""
 
     def __init__(
         self,
@@ -97,9 +100,9 @@ class Cluster:
         provisioner: bool = False,
         dual: bool = False,
     ) -> None:
-        """In a temporary folder when none is given.  Reads nothing and starts nothing.
+        """Describe a cluster, in a temporary folder if none is given.  This reads nothing and starts nothing.
 
-        With `policies` NetworkPolicies are enforced, with `provisioner` there are volumes on demand, with `dual` pods
+        With `policies` NetworkPolicies are enforced, with `provisioner` volumes are made on demand, with `dual` pods
         and Services have addresses of both families.
         """
         self.policies, self.provisioner = policies, provisioner
@@ -112,13 +115,13 @@ class Cluster:
         self.nodes = [Node(number, self.folder, tag, policies=policies, dual=dual) for number in range(1, nodes + 1)]
 
     def up(self, *, bound: bool = False) -> None:
-        """Start all; returns when the nodes are ready.  A `bound` cluster ends with this process.
+        """Start everything; returns when the nodes are ready.  A `bound` cluster ends with this process.
 
-        Raises NotHereError or ClusterError, and leaves nothing running then.
+        If it raises NotHereError or ClusterError, nothing is left running.
         """
         check(policies=self.policies, provisioner=self.provisioner)
-        if self.control.machine.on:
-            raise ClusterError(f"there is a cluster in {self.folder} already")
+        if self.control.machine.is_on:
+            raise ClusterError(f"a cluster runs in {self.folder} already")
         with ExitStack() as undo:
             undo.callback(self.down)
             self.control.up(bound=bound)
@@ -144,32 +147,32 @@ class Cluster:
 
     @property
     def kubectl(self) -> Kubectl:
-        """As administrator."""
+        """Kubectl as administrator."""
         return self.control.kubectl()
 
     def wait_ready(self, node: Node, *, seconds: float = 120) -> None:
-        """Until the node is Ready.  Raises ClusterError with the end of the kubelet's log."""
+        """Wait until the node is Ready.  Raises ClusterError with the end of the kubelet's log."""
 
-        def ready() -> bool:
+        def is_ready() -> bool:
             try:
                 found = self.kubectl.get("node", node.name)
             except ClusterError:
                 return False
             return any(c["type"] == "Ready" and c["status"] == "True" for c in found["status"]["conditions"])
 
-        node.machine.wait_for("kubelet", ready, seconds)
+        node.machine.wait_for("kubelet", is_ready, seconds)
 
     def load(self, images: Mapping[str, str]) -> None:
-        """Bring images of the local containers storage to all nodes, by the name that pods call them.
+        """Load images of the local containers storage into all nodes, under the names that pods use.
 
-        What is loaded under a name is said by id: another clone's build may move the tag at any time.
+        `images` maps a name to an id, because another clone's build may move the tag at any time.
         Raises ClusterError.
         """
         for name, image in images.items():
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 archive = Path(folder) / "image.tar"
                 try:
-                    answer(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{name}"])
+                    read_output(["buildah", "push", "--quiet", image, f"docker-archive:{archive}:{name}"])
                 except BuildError as exc:
                     raise ClusterError(f"{name} is not in the local storage: {exc}") from exc
                 for node in self.nodes:
@@ -177,20 +180,20 @@ class Cluster:
             say(f"{name}: on {', '.join(node.name for node in self.nodes)}")
 
     def load_pause(self) -> None:
-        """Make the image of the sandboxes of the pause program, and bring it to all nodes."""
+        """Build the image of the sandboxes from the pause program, and load it into all nodes."""
         self._make(PAUSE, PAUSE_RECIPE, binaries.program("pause"))
 
     def _start_provisioner(self) -> None:
         self._make(provisioner.IMAGE, provisioner.RECIPE, provisioner.BUSYBOX)
-        self.kubectl.within(provisioner.NAMESPACE).apply(*provisioner.objects())
+        self.kubectl.in_namespace(provisioner.NAMESPACE).apply(*provisioner.objects())
         provisioner.start(self.control, self.nodes)
 
     def _make(self, image: str, recipe: str, program: Path) -> None:
-        """An image of one static program, brought to all nodes."""
+        """Build an image of one static program, and load it into all nodes."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             shutil.copy(program, folder)
             (Path(folder) / "Dockerfile").write_text(recipe)
-            answer(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={image}", folder])
+            read_output(["buildah", "bud", "--quiet", "--isolation=chroot", "--timestamp=0", f"--tag={image}", folder])
         self.load({image: image})
 
     def __enter__(self) -> "Cluster":

@@ -1,4 +1,4 @@
-"""The database in a cluster, through kubectl alone: what runs, what it has acknowledged, whether it kept that."""
+"""The database in a cluster, only through kubectl: what runs, which rows it acknowledged, and whether it has them."""
 
 import json
 import re
@@ -17,17 +17,17 @@ from tests.lab.oracle import Verdict
 from tests.lab.writer import CREATE, TABLE
 
 RENAMED_TOOL = "localhost/galera-install:renamed"
-"""The tool image of this checkout by another name: what an update changes, and nothing else."""
+"""The tool image of this checkout under another name: an update changes only this name."""
 
 MEMBERS = "app.kubernetes.io/name=mysql"
 SET = "statefulset/mysql"
 SOCKET = "/run/galera/mariadbd.sock"
 
 LINES, EVENTS = 8, 40
-"""How much a story tells of each log, and of what has happened in the namespace."""
+"""How many lines a report has of each log, and how many events of the namespace."""
 
 UNNOTICED = 60.0
-"""Seconds without an acknowledged row, a generous bound: what is done in order takes two (docs/cluster.md)."""
+"""Seconds without an acknowledged row, a generous limit: a planned change takes two (docs/cluster.md)."""
 
 
 class Database:
@@ -42,17 +42,17 @@ class Database:
         self._moments: list[float] = []
 
     def apply(self, overlay: Path) -> None:
-        """Create or change what the overlay says."""
+        """Apply an overlay."""
         self.kubectl("apply", f"--kustomize={overlay}")
 
     def remove(self) -> None:
-        """The namespace and all that is in it, at once: its controller would come back after half a grace period."""
+        """Remove the namespace and everything in it, at once: its controller would wait for half a grace period."""
         self.kubectl("delete", "statefulset", "--all", "--cascade=orphan")
         self.kubectl("delete", "pod", "--all", "--force", "--grace-period=0", "--wait=false")
         self.kubectl("delete", "namespace", self.kubectl.namespace, "--ignore-not-found", "--timeout=150s", seconds=150)
 
     def exists(self) -> bool:
-        """Whether there is a set of members, in a namespace that is not about to be gone."""
+        """Whether there is a set of members, in a namespace that is not being deleted."""
         phase = "--output=jsonpath={.status.phase}"
         if self.kubectl("get", "namespace", self.kubectl.namespace, "--ignore-not-found", phase) != "Active":
             return False
@@ -68,17 +68,17 @@ class Database:
         return {pod["metadata"]["name"]: sum(c["restartCount"] for c in statuses(pod)) for pod in self.pods()}
 
     def scale(self, count: int) -> None:
-        """Ask for so many members; with none, wait until there is none."""
+        """Set the number of members; for 0, wait until no member is left."""
         self.kubectl("scale", SET, f"--replicas={count}")
         if count == 0:
             self.kubectl("wait", "pod", f"--selector={self._members}", "--for=delete", "--timeout=150s", seconds=150)
 
     def delete_all_pods(self) -> None:
-        """Without grace: the API server forgets them at once, and the kubelet kills what still runs."""
+        """Delete them by force: the API server forgets them at once, and the kubelet kills their processes."""
         self.kubectl("delete", "pod", f"--selector={self._members}", "--force", "--grace-period=0", "--wait=false")
 
     def replace_volume(self, pod: str) -> None:
-        """Delete a member and its claim; the set makes both anew."""
+        """Delete a member and its claim; the set makes both again."""
         self.kubectl("delete", "pvc", f"datadir-{pod}", "--wait=false")
         self.kubectl("delete", "pod", pod, "--timeout=150s", seconds=150)
 
@@ -87,7 +87,7 @@ class Database:
         return str(self.kubectl.get("pvc", f"datadir-{pod}")["spec"]["volumeName"])
 
     def containers(self, name: str) -> dict[str, str]:
-        """The ids of the containers of that name, by pod."""
+        """The ids of the containers with this name, by pod."""
         return {
             pod["metadata"]["name"]: status["containerID"].rpartition("/")[2]
             for pod in self.pods()
@@ -95,8 +95,8 @@ class Database:
             if status["name"] == name and "containerID" in status
         }
 
-    def ended(self) -> list[str]:
-        """The containers that ended and were started again, each with its end and its last lines; none is right."""
+    def restarted_containers(self) -> list[str]:
+        """The containers that were started again, each with its end and its last log lines; should be empty."""
         found = []
         for pod in self.pods():
             for status in statuses(pod):
@@ -106,71 +106,71 @@ class Database:
         return found
 
     def wait_synced(self, count: int, *, seconds: float = 420) -> None:
-        """Until there are so many members, and all are Synced in one Primary Component of that size.
+        """Wait until there are so many members, and all are Synced in one Primary Component of that size.
 
-        The bound is above the kubelet's longest pause between two starts of a container.
-        Raises ClusterError with what each pod says.
+        The limit is above the kubelet's longest pause between two starts of a container.
+        Raises ClusterError with a report on each pod.
         """
         try:
-            # A look is six processes: without a pause they would take the servers' time.
-            wait("Synced", lambda: self._synced(count), seconds=seconds, step=0.5)
+            # A check needs six processes: without a pause they would take CPU time from the servers.
+            wait("Synced", lambda: self._are_synced(count), seconds=seconds, step=0.5)
         except ClusterError as exc:
-            raise ClusterError(f"no {count} Synced members after {seconds:.0f} s\n{self.story()}") from exc
+            raise ClusterError(f"no {count} Synced members after {seconds:.0f} s\n{self.report()}") from exc
 
     def wait_restarts(self, before: Mapping[str, int], *, seconds: float = 180) -> None:
-        """Until every pod has had more restarts than before: what the API tells is some seconds old after a fault."""
+        """Wait until every pod had more restarts than before; the API's answer is some seconds old after a fault."""
 
-        def restarted() -> bool:
+        def has_restarted() -> bool:
             now = self.restarts()
             return all(now.get(pod, 0) > count for pod, count in before.items())
 
-        wait("a restart of every pod", restarted, seconds=seconds)
+        wait("a restart of every pod", has_restarted, seconds=seconds)
 
     def sql(self, pod: str, statement: str, *, seconds: float = 60) -> list[list[str]]:
-        """Rows that a member answers to its administrator."""
+        """The rows that a member returns to its root user."""
         secret = '"$(cat /etc/galera-secrets/root-password)"'
         ask = (
             f'MYSQL_PWD={secret} exec mariadb --socket={SOCKET} --user=root --batch --skip-column-names --execute="$0"'
         )
-        printed = self.kubectl("exec", pod, "--container=mysql", "--", "sh", "-c", ask, statement, seconds=seconds)
-        return [line.split("\t") for line in printed.splitlines()]
+        output = self.kubectl("exec", pod, "--container=mysql", "--", "sh", "-c", ask, statement, seconds=seconds)
+        return [line.split("\t") for line in output.splitlines()]
 
     def status(self, pod: str, name: str) -> str:
-        """One of SHOW GLOBAL STATUS."""
+        """One value of SHOW GLOBAL STATUS."""
         return self.sql(pod, f"SHOW GLOBAL STATUS LIKE '{name}'")[0][1]
 
     def primaries(self) -> list[str]:
-        """The members whose server says that it is in a Primary Component; one that does not answer is in none."""
+        """The members whose server reports that it is in a Primary Component; one that does not answer is left out."""
 
-        def primary(pod: str) -> bool:
+        def is_primary(pod: str) -> bool:
             try:
                 return self.status(pod, "wsrep_cluster_status") == "Primary"
             except (ClusterError, IndexError):
                 return False
 
-        return [name for pod in self.pods() if primary(name := pod["metadata"]["name"])]
+        return [name for pod in self.pods() if is_primary(name := pod["metadata"]["name"])]
 
-    def answers(self, asked: str) -> dict[str, str]:
-        """What the agent of a pod knows of each expected member: `ok`, or why that is nothing.  Raises ClusterError."""
+    def answers(self, pod: str) -> dict[str, str]:
+        """For each expected member, `ok` if this pod's agent has its answer, else the reason.  Raises ClusterError."""
         show = ("/work-dir/galera-bootstrap", "status", "--output=json")
-        told = json.loads(self.kubectl("exec", asked, "--container=agent", "--", *show))
-        return {member["name"]: member["answer"] for member in told["members"]}
+        status = json.loads(self.kubectl("exec", pod, "--container=agent", "--", *show))
+        return {member["name"]: member["answer"] for member in status["members"]}
 
     def wait_expected(self, count: int, *, seconds: float = 120) -> None:
-        """Until every agent expects so many members: those that were scaled away are not waited for in an outage."""
+        """Wait until every agent expects so many members: in an outage, no agent waits for members scaled away."""
         pods = [pod["metadata"]["name"] for pod in self.pods()]
         wait("the end of expectations", lambda: all(len(self.answers(p)) == count for p in pods), seconds=seconds)
 
-    def patiently_down(self, *, seconds: float = 12) -> bool:
-        """Whether nobody is Primary for so long: what waits or holds must go on doing so."""
+    def stays_down(self, *, seconds: float = 12) -> bool:
+        """Whether no member is Primary for so long: a pod that waits or holds must go on doing so."""
         deadline = time.monotonic() + seconds
-        while not (alive := self.primaries()) and time.monotonic() < deadline:
+        while not (primaries := self.primaries()) and time.monotonic() < deadline:
             time.sleep(1)
-        return not alive
+        return not primaries
 
     @contextmanager
     def writer(self, service: str = "mysql") -> Iterator[None]:
-        """A client that writes through a Service in the meantime and survives every error."""
+        """Run a client that writes through a Service during the block, and survives every error."""
         self._writers += 1
         name = f"writer-{self._writers}"
         self.sql("mysql-0", f"USE {self._secret('database')}; {CREATE}")
@@ -181,40 +181,40 @@ class Database:
             self._collect()
             self.kubectl("delete", "pod", name, "--grace-period=1", seconds=120)
 
-    def acknowledged(self) -> int:
-        """How many rows were acknowledged to writers so far."""
+    def count_acknowledged(self) -> int:
+        """How many rows were acknowledged to all writers so far."""
         self._collect()
         return len(self._acknowledged)
 
     def wait_acknowledged(self, more: int, *, seconds: float = 180) -> None:
-        """Until so many more rows than now are acknowledged; raises ClusterError with what client and pods say."""
-        goal = self.acknowledged() + more
+        """Wait until so many more rows are acknowledged; raises ClusterError with errors of the client and a report."""
+        goal = self.count_acknowledged() + more
         try:
-            wait(f"{more} acknowledged rows", lambda: self.acknowledged() >= goal, seconds=seconds)
+            wait(f"{more} acknowledged rows", lambda: self.count_acknowledged() >= goal, seconds=seconds)
         except ClusterError as exc:
             errors = self.kubectl("exec", f"writer-{self._writers}", "--", "sh", "-c", "tail -n 3 /tmp/error.*")
-            raise ClusterError(f"{exc}; the client says\n{errors}\n{self.story()}") from exc
+            raise ClusterError(f"{exc}; errors of the client:\n{errors}\n{self.report()}") from exc
 
-    def silence(self) -> float:
-        """The longest time in seconds that the last writer had no row acknowledged, between its first and its last."""
+    def longest_gap(self) -> float:
+        """The longest time in seconds between two acknowledged rows of the last writer."""
         return max(after - before for before, after in pairwise(self._moments))
 
     def wait_log(self, pod: str, container: str, text: str, *, seconds: float = 120) -> None:
-        """Until a container has written what the regular expression finds."""
+        """Wait until a container's log matches the regular expression."""
 
-        def found() -> bool:
+        def has_logged() -> bool:
             try:
                 return re.search(text, self.kubectl("logs", pod, f"--container={container}", "--tail=-1")) is not None
             except ClusterError:
                 return False  # it has not started
 
         try:
-            wait(text, found, seconds=seconds)
+            wait(text, has_logged, seconds=seconds)
         except ClusterError as exc:
-            raise ClusterError(f"{pod} {container} does not say {text!r}\n{self.story()}") from exc
+            raise ClusterError(f"{pod} {container} has not logged {text!r}\n{self.report()}") from exc
 
     def judge(self) -> Verdict:
-        """Ask every member, each at or after the last commit of the others."""
+        """Compare the rows of all members, each read at or after the last commit of the others."""
         self._collect()
         rows: dict[str, int] = {}
         missing: dict[str, tuple[int, ...]] = {}
@@ -229,20 +229,20 @@ class Database:
             uuids[pod] = self.status(pod, "wsrep_cluster_state_uuid")
         return Verdict(len(self._acknowledged), rows, missing, checksums, uuids)
 
-    def story(self) -> str:
-        """What a human would look at first when something does not come up; a report may end before its end."""
-        told = [self.kubectl("get", "pods", "--output=wide")]
-        told += [
+    def report(self) -> str:
+        """What a human would read first when something does not start; most important first, as it may be cut off."""
+        parts = [self.kubectl("get", "pods", "--output=wide")]
+        parts += [
             f"--- {pod['metadata']['name']} {container}\n{self._log(pod, container, LINES)}"
             for pod in self.pods()
             for container in ("agent", "bootstrap", "mysql")
         ]
-        told += self.ended()
+        parts += self.restarted_containers()
         events = self.kubectl("get", "events", "--sort-by=.metadata.creationTimestamp").splitlines()
-        return "\n".join([*told, "--- events", *events[-EVENTS:]])
+        return "\n".join([*parts, "--- events", *events[-EVENTS:]])
 
     def _log(self, pod: Mapping[str, Any], container: str, lines: int, *options: str) -> str:
-        """How a container's log ends, or why there is none."""
+        """The end of a container's log, or the reason why there is none."""
         try:
             return self.kubectl(
                 "logs", pod["metadata"]["name"], f"--container={container}", f"--tail={lines}", *options
@@ -250,16 +250,16 @@ class Database:
         except ClusterError as exc:
             return str(exc)
 
-    def _synced(self, count: int) -> bool:
+    def _are_synced(self, count: int) -> bool:
         pods = self.pods()
         if len(pods) != count or not all(is_ready(pod) for pod in pods):
             return False
         try:
-            return all(self._member_of(count, pod["metadata"]["name"]) for pod in pods)
+            return all(self._is_synced(count, pod["metadata"]["name"]) for pod in pods)
         except ClusterError:
-            return False  # it has just been killed
+            return False  # a server was just killed
 
-    def _member_of(self, size: int, pod: str) -> bool:
+    def _is_synced(self, size: int, pod: str) -> bool:
         wanted = {
             "wsrep_cluster_size": str(size),
             "wsrep_cluster_status": "Primary",
@@ -272,10 +272,10 @@ class Database:
         if not self._writers:
             return
         try:
-            printed = self.kubectl("logs", f"writer-{self._writers}", "--tail=-1", "--timestamps")
+            output = self.kubectl("logs", f"writer-{self._writers}", "--tail=-1", "--timestamps")
         except ClusterError:
-            return  # it has not started, or is gone, and was asked before that
-        lines = [line.split() for line in printed.splitlines()]
+            return  # it has not started, or was removed after its rows were collected
+        lines = [line.split() for line in output.splitlines()]
         self._acknowledged |= {int(row) for _, row in lines}
         self._moments = [datetime.fromisoformat(moment).timestamp() for moment, _ in lines]
 
@@ -285,12 +285,12 @@ class Database:
 
 
 def statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of the init containers and the containers."""
+    """The statuses of the init containers and the containers."""
     status = pod["status"]
     return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether Services send it clients, and it was not deleted."""
+    """Whether Services send clients to the pod, and it is not being deleted."""
     conditions = {c["type"]: c["status"] for c in pod["status"].get("conditions", ())}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]

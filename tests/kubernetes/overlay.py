@@ -1,4 +1,4 @@
-"""The lab's overlay in the form that a user gives it: with components, and patches of his own."""
+"""The lab's overlay as a user would change it: with components and patches."""
 
 import json
 import os
@@ -17,15 +17,15 @@ COMPONENTS = OVERLAY.parents[1] / "components"
 
 
 class Overlay:
-    """The lab as a user's own overlay has it, to which components come and from which patches go."""
+    """An overlay of a user on the lab's, with changing components and patches."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self._folder = database, folder
 
     def apply(self, *patches: Mapping[str, Any], components: tuple[str, ...] = ()) -> None:
-        """The lab with these."""
+        """Apply the lab with these patches and components."""
         rules = {
-            # Else what components add is of no namespace, and finds no object of one whose name has a suffix hash.
+            # Else a component's objects have no namespace, and do not find objects whose names have a suffix hash.
             "namespace": NAMESPACE,
             "resources": [os.path.relpath(OVERLAY, self._folder)],
             "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
@@ -35,15 +35,15 @@ class Overlay:
         self.database.apply(self._folder)
 
     def certificate(self, authority: Authority, name: str) -> None:
-        """One for all members is in the Secret from now on; the kubelet looks when a pod has changed."""
+        """Put a certificate for all members into the Secret; the kubelet reads it again when a pod has changed."""
         authority.sign(name, "galera", hosts=(f"DNS:*.galera.{NAMESPACE}.svc.cluster.local", "DNS:mysql"))
-        words = {
+        values = {
             "tls.crt": authority.certificate(name).read_text(),
             "tls.key": authority.key(name).read_text(),
             "ca.crt": authority.certificate("ca").read_text(),
         }
         metadata = {"name": "galera-tls"}
-        self.database.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": words})
+        self.database.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
         for pod in self.database.pods():
             name = pod["metadata"]["name"]
             self.database.kubectl("annotate", "pod", name, f"look-again={token_hex(4)}", "--overwrite")

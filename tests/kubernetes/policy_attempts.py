@@ -1,4 +1,4 @@
-"""Attempts to connect from one pod to many places, all at once, and the pods that make them."""
+"""Tries to connect from one pod to many places at the same time; and the pods that do it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,18 +10,18 @@ from tests.kubernetes.waiting import ClusterError
 
 ATTEMPT = """
 attempt() {
-    if said=$(socat -u OPEN:/dev/null "TCP:$1,connect-timeout=3" 2>&1); then echo "$1 open"
+    if complaint=$(socat -u OPEN:/dev/null "TCP:$1,connect-timeout=3" 2>&1); then echo "$1 open"
     else
-        case $said in
+        case $complaint in
             *refused* | *'timed out'*) echo "$1 denied" ;;
-            *) echo "$1 $said" ;;
+            *) echo "$1 $complaint" ;;
         esac
     fi
 }
 for place; do attempt "$place" & done
 wait
 """
-"""A policy may refuse in the name of the called pod: what tells it from a closed port is that it is open without."""
+"""A policy may refuse on behalf of the called pod. A closed port looks the same, but also without the policy."""
 
 LISTEN = """
 for port; do
@@ -31,25 +31,25 @@ done
 """
 
 PORT = 8081
-"""What a `listener` listens on."""
+"""The port of a `listener`."""
 
 
-def reached(kubectl: Kubectl, pod: str, places: Mapping[str, str]) -> set[str]:
-    """The places, HOST:PORT by name, that a pod has a connection to.
+def find_reachable(kubectl: Kubectl, pod: str, places: Mapping[str, str]) -> set[str]:
+    """Try to connect from a pod to places, HOST:PORT by name; returns the names of those that it reached.
 
-    Raises ClusterError when an attempt ended in a way of which nothing follows.
+    Raises ClusterError when the result of an attempt is not clear.
     """
-    printed = kubectl("exec", pod, "--", "sh", "-c", ATTEMPT, "sh", *places.values(), seconds=120)
-    ended = dict(line.split(" ", 1) for line in printed.splitlines())
+    output = kubectl("exec", pod, "--", "sh", "-c", ATTEMPT, "sh", *places.values(), seconds=120)
+    results = dict(line.split(" ", 1) for line in output.splitlines())
     for name, place in places.items():
-        if (end := ended.get(place)) not in ("open", "denied"):
-            raise ClusterError(f"{pod} to {name}: {end}")
-    return {name for name, place in places.items() if ended[place] == "open"}
+        if (result := results.get(place)) not in ("open", "denied"):
+            raise ClusterError(f"{pod} to {name}: {result}")
+    return {name for name, place in places.items() if results[place] == "open"}
 
 
 @contextmanager
-def listening(kubectl: Kubectl, pod: str, ports: Sequence[int]) -> Iterator[None]:
-    """Somebody listens on ports of a pod that are closed most of the time."""
+def open_ports(kubectl: Kubectl, pod: str, ports: Sequence[int]) -> Iterator[None]:
+    """Listen on ports of a pod that are closed most of the time."""
     pids = kubectl("exec", pod, "--", "sh", "-c", LISTEN, "sh", *map(str, ports)).split()
     try:
         yield
@@ -58,7 +58,7 @@ def listening(kubectl: Kubectl, pod: str, ports: Sequence[int]) -> Iterator[None
 
 
 def listener(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """A pod that attempts are made from, and that listens itself; as Pod Security wants it."""
+    """A pod that attempts are made from, and that also listens; Pod Security allows it."""
     container = {
         "name": "listener",
         "image": f"localhost/mysql-galera:{version()}",  # for its shell and its socat
@@ -88,6 +88,6 @@ def address_of(kubectl: Kubectl, pod: str) -> str:
     return address
 
 
-def as_it_was_applied(thing: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object without what the API server has added, so that it can be made again."""
-    return {**thing, "metadata": {key: thing["metadata"][key] for key in ("name", "labels")}}
+def strip_metadata(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Remove the metadata that the API server has added to an object, so that it can be applied again."""
+    return {**stored, "metadata": {key: stored["metadata"][key] for key in ("name", "labels")}}

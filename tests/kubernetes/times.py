@@ -1,4 +1,4 @@
-"""How long things took."""
+"""Records how long steps took."""
 
 import statistics
 import time
@@ -8,24 +8,24 @@ from contextlib import contextmanager
 
 
 class Times:
-    """Seconds of each thing, which may happen several times."""
+    """The seconds of each step, which may happen several times."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
 
     @contextmanager
-    def of(self, what: str) -> Iterator[None]:
-        """Take the time of a block; one that fails does not count."""
+    def measure(self, what: str) -> Iterator[None]:
+        """Measure the time of a block; one that fails does not count."""
         begin = time.monotonic()
         yield
         self.seconds[what].append(time.monotonic() - begin)
 
     def note(self, what: str, seconds: float) -> None:
-        """A time that was taken elsewhere."""
+        """Add a time that was measured elsewhere."""
         self.seconds[what].append(seconds)
 
     def table(self) -> str:
-        """Markdown."""
+        """The times as a Markdown table."""
         lines = ["| what | times | min s | median s | max s |", "|---|---|---|---|---|"]
         for what, seconds in self.seconds.items():
             figures = (min(seconds), statistics.median(seconds), max(seconds))

@@ -287,7 +287,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    answers = requests.with_suffix(".told")
+    answers = requests.with_suffix(".outcomes")
     assert answers.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(answers.read_text())
     assert isinstance(found, dict)

@@ -1,4 +1,4 @@
-"""A certificate authority, by openssl."""
+"""A certificate authority that uses openssl."""
 
 import subprocess
 from pathlib import Path
@@ -18,18 +18,18 @@ extendedKeyUsage = clientAuth, serverAuth
 """Without the distribution's openssl.cnf, which would make every certificate an authority."""
 
 DAYS = 30
-"""How long a certificate is valid, unless the authority is told otherwise."""
+"""How long a certificate is valid, unless the test sets `Authority.days`."""
 
 
 class AuthorityError(Exception):
-    """No certificate was made; says why."""
+    """No certificate was made; the message says why."""
 
 
 class Authority:
-    """Signs certificates; everything lies in one folder as NAME.crt and NAME.key, its own as `ca`."""
+    """Signs certificates; all files are in one folder as NAME.crt and NAME.key, its own as `ca`."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the authority, or take the one that is there."""
+        """Make the authority, or use the one in the folder."""
         self.folder, self.days = folder, DAYS
         if not self.certificate("ca").exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -38,15 +38,15 @@ class Authority:
             self._request("ca", "/CN=cluster", "-extensions", "authority")
 
     def certificate(self, name: str) -> Path:
-        """Where a certificate is."""
+        """The path of a certificate."""
         return self.folder / f"{name}.crt"
 
     def key(self, name: str) -> Path:
-        """Where its key is."""
+        """The path of a certificate's key."""
         return self.folder / f"{name}.key"
 
     def sign(self, name: str, user: str, *, groups: str = "", hosts: tuple[str, ...] = ()) -> None:
-        """A certificate for a client, and for a server when it has hosts, such as `IP:127.0.0.1` or `DNS:node1`."""
+        """Make a certificate for a client, and also for a server if it has hosts, as `IP:127.0.0.1` or `DNS:node1`."""
         subject = f"/O={groups}/CN={user}" if groups else f"/CN={user}"
         names = ("-addext", f"subjectAltName={','.join(hosts)}") if hosts else ()
         signer = ("-CA", str(self.certificate("ca")), "-CAkey", str(self.key("ca")))

@@ -1,10 +1,10 @@
-"""What tests say when a condition of the code is taken away: a plugin of pytest that runs each of them once more so.
+"""A plugin of pytest that removes a condition of the code, and runs its test again: the test must fail then.
 
 `python -m pytest -p tests.support.mutants --mutants=FILE TEST...` runs each test with each of its mutants of FILE, then
-writes to FILE what came of them.
+writes the outcomes beside FILE, with the suffix `.outcomes`.
 
-A mutant is a function of the code with one text in it replaced by another.  Its code object
-is exchanged, so that whoever has imported the function, and each instance of a class, meets the mutant.
+A mutant is a function of the code in which one text is replaced by another.  The plugin replaces the function's code
+object, so every module that has imported the function, and every instance of its class, runs the mutant.
 """
 
 import inspect
@@ -25,16 +25,16 @@ import bootstrap
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One condition that is taken away, and the test that must notice."""
+    """A condition that is removed, and the test that must notice it."""
 
     race: int
-    """The number of the race that the condition is for."""
+    """The number of the race against which the condition protects."""
     place: str
-    """`module:function` or `module:Class.function`, where needed with the module's folder."""
+    """`module:function` or `module:Class.function`, with the module's folder if needed."""
     old: str
-    """What stands there, once."""
+    """The text to replace; the function has it exactly once."""
     new: str
-    """What stands there instead."""
+    """The text that replaces it."""
     test: str
     """The test's id."""
 
@@ -43,20 +43,20 @@ class Mutant:
 
 
 class MutantInvalidError(Exception):
-    """The code has changed, and nothing can be taken away as the mutant says."""
+    """The code has changed, and does not have the mutant's text any more."""
 
 
-def module_called(name: str) -> ModuleType:
-    """The module of `bootstrap` of that name."""
+def import_by_name(name: str) -> ModuleType:
+    """Import the module of `bootstrap` with that name."""
     folder = Path(bootstrap.__file__).parent
     (path,) = (p for p in folder.rglob("*.py") if p.as_posix().endswith(f"/{name.replace('.', '/')}.py"))
     return import_module(".".join(path.relative_to(folder.parent).with_suffix("").parts))
 
 
 def function_at(place: str) -> FunctionType:
-    """The function itself, also behind a property."""
+    """The function at a place, also if it is the getter of a property."""
     module, _, path = place.partition(":")
-    found: object = module_called(module)
+    found: object = import_by_name(module)
     for name in path.split("."):
         found = inspect.getattr_static(found, name)
     found = found.fget if isinstance(found, property) else inspect.unwrap(found)  # type: ignore[arg-type]
@@ -64,26 +64,26 @@ def function_at(place: str) -> FunctionType:
     return found
 
 
-def mutated(mutant: Mutant) -> CodeType:
-    """The code of the function with the other text in it."""
+def compile_mutant(mutant: Mutant) -> CodeType:
+    """Compile the mutant's function with the other text."""
     function = function_at(mutant.place)
     source = textwrap.dedent(inspect.getsource(function))
     if source.count(mutant.old) != 1:
-        raise MutantInvalidError(f"this stands there {source.count(mutant.old)} times")
-    names = dict(vars(module_called(mutant.place.partition(":")[0])))
+        raise MutantInvalidError(f"the function has the text {source.count(mutant.old)} times")
+    names = dict(vars(import_by_name(mutant.place.partition(":")[0])))
     head, definition, body = source.replace(mutant.old, mutant.new).partition("def ")
     del head  # a property's decorator
     exec(compile(f"{definition}{body}", f"<{mutant}>", "exec"), names)
-    made = names[function.__name__]
-    assert isinstance(made, FunctionType)
-    return made.__code__
+    compiled = names[function.__name__]
+    assert isinstance(compiled, FunctionType)
+    return compiled.__code__
 
 
 @contextmanager
-def applied(mutant: Mutant) -> Iterator[None]:
-    """While this lasts, the mutant is what everybody calls."""
+def apply(mutant: Mutant) -> Iterator[None]:
+    """Replace the function by the mutant during the block."""
     function = function_at(mutant.place)
-    before, function.__code__ = function.__code__, mutated(mutant)
+    before, function.__code__ = function.__code__, compile_mutant(mutant)
     try:
         yield
     finally:
@@ -91,7 +91,7 @@ def applied(mutant: Mutant) -> Iterator[None]:
 
 
 def write(path: Path, mutants: list[Mutant]) -> None:
-    """The question: a file for `--mutants`."""
+    """Write a file for `--mutants`."""
     path.write_text(json.dumps([asdict(mutant) for mutant in mutants]))
 
 
@@ -105,35 +105,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Runner:
-    """Instead of each test by itself: it must pass as it is, and fail with each of its mutants."""
+    """Runs each test unchanged, where it must pass, and with each of its mutants, where it must fail."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.mutants = [Mutant(**told) for told in json.loads(path.read_text())]
-        self.told: dict[str, str] = {}
+        self.mutants = [Mutant(**fields) for fields in json.loads(path.read_text())]
+        self.outcomes: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         mine = [mutant for mutant in self.mutants if mutant.test == item.nodeid]
-        plain = self.outcome(item, nextitem)
+        plain = self.run(item, nextitem)
         for mutant in mine:
-            self.told[str(mutant)] = self.with_one(mutant, item, nextitem) if plain == "passed" else f"always {plain}"
+            outcome = self.run_mutant(mutant, item, nextitem) if plain == "passed" else f"always {plain}"
+            self.outcomes[str(mutant)] = outcome
         return True
 
-    def with_one(self, mutant: Mutant, item: pytest.Item, nextitem: pytest.Item | None) -> str:
+    def run_mutant(self, mutant: Mutant, item: pytest.Item, nextitem: pytest.Item | None) -> str:
         try:
-            with applied(mutant):
-                return self.outcome(item, nextitem)
+            with apply(mutant):
+                return self.run(item, nextitem)
         except MutantInvalidError as error:
             return str(error)
 
-    def outcome(self, item: pytest.Item, nextitem: pytest.Item | None) -> str:
-        """Run the test from its fixtures on; what came of it, in one word."""
+    def run(self, item: pytest.Item, nextitem: pytest.Item | None) -> str:
+        """Run the test with new fixtures; returns its outcome in one word."""
         begin: Callable[[], None] | None = getattr(item, "_initrequest", None)
         if begin is not None:
-            begin()  # a function's fixtures belong to one run
+            begin()  # the fixtures of a function can be used in one run only
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         return next((report.outcome for report in reports if report.outcome != "passed"), "passed")
 
     def pytest_sessionfinish(self) -> None:
-        self.path.with_suffix(".told").write_text(json.dumps(self.told))
+        self.path.with_suffix(".outcomes").write_text(json.dumps(self.outcomes))

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The hook's name in manifests of 2016 and 2017; peers on stdin. Their pods have no agent, so nothing is decided here: it
-# writes my-galera.cnf, and the decision is made when the server's container calls `galera-bootstrap start`, with an
-# agent of its own where the pod has none (the server image's entrypoint does).
+# Manifests of 2016 and 2017 call a hook of this name, with the peers on stdin. Their pods have no agent, so it decides
+# nothing: it writes my-galera.cnf. The decision is made when the server's container calls `galera-bootstrap start`. If
+# the pod has no agent, the server image's entrypoint starts one for it.
 case $0 in
     */*) tools=${0%/*} ;;
     *) tools=. ;;

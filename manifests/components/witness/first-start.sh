@@ -7,8 +7,8 @@
 #
 # A member that does not answer may have data, so it waits for all, by name.  It takes two steps, because a member that
 # starts is not empty any more: each leaves a mark when it has seen all others empty or marked, and starts when all
-# others are marked or have started.  The mark stays until there are data, so a kill in between changes nothing.  Then it
-# is removed: a volume that is emptied afterwards is not a first start.
+# others are marked or have started.  The mark stays until there are data, so a kill in between changes nothing.  Then
+# the mark is removed, so a volume that is emptied later is not a first start.
 # usage: first-start.sh MARK SIGN    in a hook of peer-finder, with POD_NAME and REPLICAS; fails when it cannot look
 set -eu
 
@@ -19,10 +19,10 @@ set=${POD_NAME%-*}
 own=${POD_NAME##*-}
 
 # Print a line only when there is something new.
-said=""
+last_line=""
 say() {
-    [ "$1" = "$said" ] || echo "first-start: $1" >&2
-    said=$1
+    [ "$1" = "$last_line" ] || echo "first-start: $1" >&2
+    last_line=$1
 }
 
 # One look at all others: "first", "later", or the names of the members that it waits for.
@@ -41,7 +41,7 @@ look() {
 }
 
 while :; do
-    # Not a test of the shell, because that takes every error for absence.
+    # Not with the shell's `test`, because that takes every error for absence.
     own_state=$(perl /witness/witness.pl look "$mark" "$sign")
     case $own_state in
         data) echo data && exit ;;
@@ -59,10 +59,10 @@ while :; do
                 sync "$mark" "${mark%/*}"
                 continue
             fi
-            say "this volume is empty: waiting for a cluster: REPLICAS=$REPLICAS does not expect $POD_NAME"
+            say "this volume is empty, and REPLICAS=$REPLICAS does not expect $POD_NAME: waiting for a cluster"
             ;;
         1*) say "this volume is empty: waiting for$seen" ;;
-        2*) say "all volumes are empty: waiting until they know it, too:$seen" ;;
+        2*) say "all volumes are empty: waiting until all members know it:$seen" ;;
     esac
     sleep 1
 done

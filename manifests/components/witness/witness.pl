@@ -1,13 +1,13 @@
-# Reports over TCP what is on this pod's volume, or asks another pod's witness for that.  DNS shows which pods there
-# are; only their volumes show whether there was a cluster before.
+# Reports over TCP what is on this pod's volume, or asks another pod's witness.  DNS shows which pods there are; only
+# their volumes show whether there was a cluster before.
 #
-#   data    SIGN exists; a MARK beside it is removed: the first start is over, and does not come again
+#   data    SIGN exists; a MARK beside it is removed, because the first start is over, and there is no second one
 #   first   MARK exists: this pod has seen all others empty or marked
 #   empty   neither
 #
 #   perl witness.pl serve MARK SIGN   reports it to every client
-#   perl witness.pl look MARK SIGN    prints it; a line on stderr, and a status other than 0, when it is not known
-#   perl witness.pl ask HOST          prints what another pod reports; nothing, and status 1, when it is not known
+#   perl witness.pl look MARK SIGN    prints it; when it is not known: a line on stderr, and a status other than 0
+#   perl witness.pl ask HOST          prints what another pod reports; when it is not known: nothing, and status 1
 #
 # It uses only the Perl that every Debian image has (perl-base).
 use strict;
@@ -23,15 +23,16 @@ my ($verb, @what) = @ARGV;
 sub is_there {
     return 1 if lstat $_[0];
     return 0 if $!{ENOENT};
-    die "witness: not known whether this volume has data: $_[0]: $!; see to the volume, nothing starts before\n";
+    die "witness: it is not known whether this volume has data: $_[0]: $!; check the volume, nothing starts before\n";
 }
 
 # Removed durably, also after a power cut.
 sub remove_durably {
     my ($folder) = $_[0] =~ m{^(.+)/};
-    unlink $_[0] or $!{ENOENT} or die "witness: $_[0] cannot be removed: $!; see to the volume\n";
+    unlink $_[0] or $!{ENOENT} or die "witness: $_[0] cannot be removed: $!; check the volume\n";
     my $handle = IO::Handle->new;
-    open $handle, '<', $folder and $handle->sync or die "witness: $folder cannot be written to disk: $!\n";
+    return if open $handle, '<', $folder and $handle->sync;
+    die "witness: $folder cannot be synced to disk: $!; check the volume\n";
 }
 
 # Look at the mark first: if it vanishes in between, the sign was there before.
@@ -43,13 +44,13 @@ sub state_of {
     return 'data';
 }
 
-# The same, forever: an error is logged when it is new.
-my $said = '';
+# The same, for a server that runs forever: an error gives 'unknown', and is logged when it is new.
+my $last_error = '';
 
 sub state_or_unknown {
     my $state = eval { state_of(@what) };
-    warn $@ if $@ and $@ ne $said;
-    $said = $@;
+    warn $@ if $@ and $@ ne $last_error;
+    $last_error = $@;
     return $state // 'unknown';
 }
 
@@ -60,9 +61,9 @@ if ($verb eq 'look') {
 
 if ($verb eq 'serve') {
     my $server = IO::Socket::IP->new(LocalPort => $port, Listen => 16, ReuseAddr => 1) or die "port $port: $@\n";
-    # Seconds, so that the mark is removed even when all have started and no pod asks any more.
+    # One second, so that the mark is removed even when all have started and no pod asks any more.
     $server->timeout(1);
-    # The client may be gone when the answer is ready.
+    # The client may have gone when the answer is ready.
     local $SIG{PIPE} = 'IGNORE';
     while (1) {
         my $client = $server->accept;

@@ -2,9 +2,9 @@
 # The hook of peer-finder: it gets the members' names on stdin, and configures HAProxy with them.
 # There are nine places from the beginning; a member that comes or goes opens or closes its place in the running HAProxy.
 # HAProxy is reloaded only for more members, or for another template.  The file is for the next start; it is checked
-# before it is used and replaced as a whole.  After an error the former one is there, and in use.
+# before it is used, and replaced as a whole.  After an error the old file is still there, and in use.
 # usage: writer.sh [TEMPLATE [FOLDER]]
-# PROXIES names all proxies and where they listen for each other, "NAME=HOST:PORT ..."; POD_NAME is one of them.
+# PROXIES names all proxies, and where each listens for the others: "NAME=HOST:PORT ..."; POD_NAME is one of them.
 set -eu
 
 template=${1:-/etc/haproxy/writer.cfg}
@@ -18,19 +18,19 @@ fail() {
     exit 1
 }
 
-# Print the ordinals; refuse every name that may not be that of a pod of one StatefulSet.
+# Print the ordinals; refuse every name that cannot be that of a pod of one StatefulSet.
 read_members() {
     ordinals=' ' set='' zone=''
     while IFS= read -r peer || [ -n "$peer" ]; do
         case $peer in
-            *[!a-z0-9.-]* | [!a-z0-9]*) fail "refused: a peer's name has a character that no name has" ;;
+            *[!a-z0-9.-]* | [!a-z0-9]*) fail "refused: the name of a peer has a character that is not allowed" ;;
         esac
         pod=${peer%%.*}
         ordinal=${pod##*-}
         case $ordinal in
             "$pod" | '' | *[!0-9]* | 0?* | ????*) fail "refused: $peer has no ordinal" ;;
         esac
-        [ "${set:-${pod%-*}} ${zone:-${peer#*.}}" = "${pod%-*} ${peer#*.}" ] || fail "refused: $peer is of another set"
+        [ "${set:-${pod%-*}} ${zone:-${peer#*.}}" = "${pod%-*} ${peer#*.}" ] || fail "refused: $peer belongs to another set"
         set=${pod%-*} zone=${peer#*.}
         ordinals="$ordinals$ordinal "
         [ "$ordinal" -lt "$places" ] || places=$((ordinal + 1))
@@ -53,7 +53,7 @@ servers() {
     done
 }
 
-# All proxies; HAProxy wants its own one without an address.
+# All proxies; the own one must have no address.
 proxies() {
     printf 'peers proxies\n    bind "%s:10000"\n' "\${POD_IP}"
     for proxy in $PROXIES; do
@@ -61,7 +61,7 @@ proxies() {
     done
 }
 
-# Commands to HAProxy's master; with `@1` to the worker that takes connections.
+# Send commands to HAProxy's master; with `@1`, to the worker that takes connections.
 ask() { echo "$1" | socat -t 5 - "UNIX-CONNECT:$master" 2>/dev/null; }
 
 last_writer() { ask '@1 show table writer' | sed -n 's/.*server_key=\([^ ]*\).*/\1/p'; }
@@ -94,7 +94,7 @@ open_and_close() {
 
 read_members
 sorted=$(for ordinal in $ordinals; do echo "$ordinal"; done | sort -n | tr '\n' ' ')
-case " $PROXIES" in *" $POD_NAME="*) ;; *) fail "$POD_NAME is not in PROXIES ($PROXIES): name all proxies there" ;; esac
+case " $PROXIES" in *" $POD_NAME="*) ;; *) fail "$POD_NAME is not in PROXIES ($PROXIES): name all proxies in it" ;; esac
 
 writer=''
 [ ! -S "$master" ] || writer=$(last_writer)
@@ -103,18 +103,18 @@ mark=$(echo "$body" | sed 's/ disabled$//; s/ backup$//' | sha256sum | cut -c 1-
 new=$folder/haproxy.cfg.new
 {
     printf '%s\n\nglobal\n    server-state-file %s\n' "$body" "$folder/servers.state"
-    printf '    # Tells what is in use.\n    description %s\n' "$mark"
+    printf '    # Names the configuration in use.\n    description %s\n' "$mark"
 } >"$new"
 no_state
-said=$(haproxy -c -f "$new" 2>&1) ||
-    fail "refused, and the former configuration stays: $(echo "$said" | sed -n 's/^\[ALERT\][^:]*: //p' | head -n 1)"
+output=$(haproxy -c -f "$new" 2>&1) ||
+    fail "refused, and the old configuration stays in use: $(echo "$output" | sed -n 's/^\[ALERT\][^:]*: //p' | head -n 1)"
 mv "$new" "$folder/haproxy.cfg"
 
 # HAProxy starts after the first configuration exists, and its socket exists from then on.
 [ -S "$master" ] || exit 0
 deadline=$(($(date +%s) + patience))
 until in_use "$mark" && [ "$(open_places)" = "$sorted" ]; do
-    [ "$(date +%s)" -lt "$deadline" ] || fail "HAProxy does not take the new configuration over"
+    [ "$(date +%s)" -lt "$deadline" ] || fail "HAProxy has not loaded the new configuration after $patience s: see its log"
     if in_use "$mark"; then open_and_close; else reload && sleep 1; fi
 done
 no_state

@@ -5,8 +5,7 @@
 #   empty, and so are all others    the first start, with the members that REPLICAS expects
 #   empty, and another has data     join under a new id, because the votes on the old disk are not known any more
 #
-# The sign of data is the log: without it etcd would start under its old id, and vote again on things that it has
-# already voted on.
+# The sign of data is the log: without it etcd would start under its old id, and could vote a second time on something.
 set -eu
 
 domain=${PEERFINDER_SELF#*.}
@@ -24,7 +23,7 @@ expected() {
     done
 }
 
-# The tool image has neither curl nor etcdctl.
+# With Perl, because the tool image has neither curl nor etcdctl.
 post() { perl /hook/post.pl "$1.$domain" "$2" "$3" || true; }
 
 # name=url,name=url of the members in an answer: the name is the first label of the url's host.
@@ -55,7 +54,7 @@ join() {
     fi
     members=$(members_in "$(post "$1" /v3/cluster/member/add "{\"peerURLs\":[\"$(url "$POD_NAME")\"]}")")
     [ -n "$members" ] || return 1
-    say "joins $members"
+    say "joining $members"
     start existing "$members"
 }
 
@@ -86,7 +85,7 @@ found=$(sh /witness/first-start.sh /data/first-start /data/etcd/member/wal)
 case $found in
     data)
         case $(ls /data/etcd/member/wal) in *.wal*) start existing "$first" ;; esac
-        say "/data/etcd/member/wal has no log: restore this volume, or give its data up by deleting /data/etcd"
+        say "/data/etcd/member/wal has no log: restore this volume, or delete /data/etcd to give up its data"
         exit 1
         ;;
     first) say "first start with $first" && start new "$first" ;;

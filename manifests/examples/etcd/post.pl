@@ -1,4 +1,4 @@
-# POST of JSON to an etcd member: the whole answer, or nothing and a status other than 0.
+# Sends a POST of JSON to an etcd member; prints the whole answer, or nothing, with a status other than 0.
 # usage: perl post.pl HOST PATH JSON
 use strict;
 use warnings;

@@ -79,6 +79,6 @@ END
 
 # Two that start together would wait for each other's lock, so a member that is to join starts only when the other runs.
 if [ "$found" != data ] && [ "$join" != "$POD_NAME" ]; then
-    say "joins $join"
+    say "joining $join"
     until runs "$join"; do sleep 1; done
 fi

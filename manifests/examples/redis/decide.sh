@@ -4,7 +4,7 @@
 set -eu
 
 if [ "${POD_NAME##*-}" -ge "$REPLICAS" ]; then
-    echo "redis hook: REPLICAS=$REPLICAS does not expect $POD_NAME: scaling is not what this example does" >&2
+    echo "redis hook: REPLICAS=$REPLICAS does not expect $POD_NAME: this example cannot scale" >&2
     exit 1
 fi
 
@@ -21,8 +21,8 @@ found=$(sh /witness/first-start.sh /data/first-start /data/redis/nodes.conf)
 mkdir -p /data/redis
 for left in /data/redis/*; do
     case $left in */start | */start.new | '/data/redis/*') continue ;; esac
-    # Redis would claim the slots of the keys in it.
-    echo "redis hook: no nodes.conf beside $left: restore this volume, or give its data up by deleting /data/redis" >&2
+    # Redis would claim the slots of the keys in this file.
+    echo "redis hook: no nodes.conf beside $left: restore this volume, or delete /data/redis to give up its data" >&2
     exit 1
 done
 # The file exists with its content, or not at all, also after a power cut.

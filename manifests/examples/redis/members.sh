@@ -19,10 +19,10 @@ partner=$set-$(((own + masters) % REPLICAS))
 addresses=$(cat)
 
 # Print a line only when there is something new.
-said=""
+last_line=""
 say() {
-    [ "$1" = "$said" ] || echo "redis hook: $1" >&2
-    said=$1
+    [ "$1" = "$last_line" ] || echo "redis hook: $1" >&2
+    last_line=$1
 }
 
 # Send a command to a server by address or name; nothing is printed when it does not answer.
@@ -59,7 +59,7 @@ follow() {
     esac
 }
 
-whole() { [ "$(me cluster info | grep -cE "^(cluster_state:ok|cluster_known_nodes:$REPLICAS)$")" = 2 ]; }
+is_complete() { [ "$(me cluster info | grep -cE "^(cluster_state:ok|cluster_known_nodes:$REPLICAS)$")" = 2 ]; }
 
 first_start() {
     silent="" number=0
@@ -73,30 +73,30 @@ first_start() {
     elif ! is_master_with_slots "$(node_of "$POD_NAME")"; then
         me cluster addslotsrange $((own * 16384 / masters)) $(((own + 1) * 16384 / masters - 1)) >/dev/null
     fi
-    if whole && { [ "$own" -lt "$masters" ] || follow; }; then return 0; fi
-    say "first start: the cluster is not whole yet${silent:+, waiting for$silent}"
+    if is_complete && { [ "$own" -lt "$masters" ] || follow; }; then return 0; fi
+    say "first start: the cluster is not complete yet${silent:+, waiting for$silent}"
     return 1
 }
 
 # The ids that this pod had before, in the partner's table: failed, and without a slot.
-lost() {
+lost_ids() {
     ask "$partner.$domain" cluster nodes | grep -F ",$POD_NAME.$domain" | grep -vF "${1%% *} " |
         awk '$3 ~ /fail/ && NF == 8 { print $1 }'
 }
 
 join() {
     if ! follow; then
-        say "this volume was lost: waiting for $partner, whether it is the master of the data that were here"
+        say "this volume was lost: waiting until $partner is the master of the data that were here"
         return 1
     fi
-    # Each node for itself, within a minute: a node that still knows it would tell the others again.
-    for id in $(lost "$(node_of "$POD_NAME")"); do
-        say "node $id was on the lost volume: all forget it"
+    # Each node must forget it within a minute: a node that still knows it would report it to the others again.
+    for id in $(lost_ids "$(node_of "$POD_NAME")"); do
+        say "node $id was on the lost volume: making all nodes forget it"
         for at in $(me cluster nodes | grep -F ' connected' | cut -d ' ' -f 2 | cut -d , -f 1); do
             ask "${at%:*}" cluster forget "$id" >/dev/null
         done
     done
-    whole
+    is_complete
 }
 
 # Print the nodes that our own node knows by id, but not at this address.
@@ -106,7 +106,7 @@ show_addresses() {
         line=$(ask "$address" cluster nodes | grep -F myself || true)
         id=${line%% *}
         if [ -n "$id" ] && me cluster nodes | grep -q "^$id " && ! is_connected "$line" "$address:6379"; then
-            say "node $id is at $address now"
+            say "node $id now has the address $address"
             meet "$line"
             left=1
         fi
@@ -119,7 +119,7 @@ while [ -e "$start" ]; do
     case $(cat "$start") in
         first) ! first_start || rm "$start" ;;
         later) ! join || rm "$start" ;;
-        *) echo "redis hook: $start says neither first nor later: is this volume damaged?" >&2 && exit 1 ;;
+        *) echo "redis hook: $start has neither 'first' nor 'later': check this volume, it may be damaged" >&2 && exit 1 ;;
     esac
     sleep 1
 done

@@ -13,11 +13,11 @@ own=${POD_NAME##*-}
 data=/data/zookeeper
 
 if [ "$own" -ge "$REPLICAS" ]; then
-    echo "zookeeper hook: REPLICAS=$REPLICAS does not expect $POD_NAME: set it to the number of replicas" >&2
+    echo "zookeeper hook: REPLICAS=$REPLICAS does not expect $POD_NAME: set REPLICAS to the number of replicas" >&2
     exit 1
 fi
 
-# Look before anything is written there.
+# Look at the volume before anything is written to it.
 found=$(sh /witness/first-start.sh /data/first-start "$data/version-2")
 mkdir -p "$data"
 # Counted from 1.

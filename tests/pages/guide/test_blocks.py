@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.cli import group as galera_bootstrap
 from images.inputs import version
-from tests.kubernetes.binaries import missing, program
+from tests.kubernetes.machines.binaries import list_missing, program
 from tests.support.guide.pages import BY_HAND, COMMANDS, NOT_COMMANDS, PAGES, RUN, Block, How, blocks
 from tests.support.guide.shell_words import calls
 from tests.support.guide.stage import NEXT, REGISTRY
@@ -78,7 +78,7 @@ def kubectl_options(command: str) -> frozenset[str]:
 @cache
 def base() -> tuple[Document, ...]:
     """Build `manifests/base`."""
-    if kustomize.found() is None:
+    if kustomize.find() is None:
         pytest.skip("NOT TESTED: the names in the guide's commands; no kustomize here: run make manifest-tools")
     return parse(kustomize.build(MANIFESTS / "base"))
 
@@ -122,7 +122,7 @@ def test_each_of_our_commands_exists_with_its_options() -> None:
 
 
 def test_kubectl_knows_every_option() -> None:
-    if missing():
+    if list_missing():
         pytest.skip("NOT TESTED: the options of the guide's kubectl; it is built by `make e2e`")
     for where, words in kubectl_calls():
         command = " ".join(named(words))

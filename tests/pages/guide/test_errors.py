@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.guide.pages import LONG, SHORT, named
-from tests.support.guide.rehearsal import Call, prepared, rehearse, sent_after_a_failure, texts
+from tests.support.guide.pages import LONG, SHORT, find_page
+from tests.support.guide.rehearsal import Call, find_sent_after_failure, prepare, rehearse, texts
 
 
 class Page(NamedTuple):
@@ -26,9 +26,9 @@ class Page(NamedTuple):
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Page]:
     """All pages, each with the files that the pages before it have written."""
     found = {}
-    now = prepared(tmp_path_factory.mktemp("reader") / "now")
+    now = prepare(tmp_path_factory.mktemp("reader") / "now")
     for name in (*SHORT, *LONG):
-        typed = texts(named(name), now)
+        typed = texts(find_page(name), now)
         before = Path(shutil.copytree(now, tmp_path_factory.mktemp("page") / name, symlinks=True))
         found[name] = Page(before, typed, rehearse(now, typed))
     return found
@@ -36,7 +36,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Page]:
 
 def test_without_a_failure_all_is_sent(pages: Mapping[str, Page]) -> None:
     """Without this, the test below would find nothing."""
-    sent = [str(call) for page in pages.values() for call in page.calls if call.overwrites]
+    sent = [str(call) for page in pages.values() for call in page.calls if call.is_overwriting]
 
     assert len(sent) > 65
     for words in ("delete pvc/datadir-mysql-3", "force --epoch 5", "adopt --epoch 5", "ALTER USER", "RESET SLAVE ALL"):
@@ -45,7 +45,7 @@ def test_without_a_failure_all_is_sent(pages: Mapping[str, Page]) -> None:
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
 def test_after_a_failure_a_block_overwrites_nothing(pages: Mapping[str, Page], name: str) -> None:
-    unsafe = [f"failed: {first}\nsent nevertheless: {then}" for first, then in sent_after_a_failure(*pages[name])]
+    unsafe = [f"failed: {first}\nsent nevertheless: {then}" for first, then in find_sent_after_failure(*pages[name])]
 
     assert not unsafe, "\n".join(unsafe)
 
@@ -83,15 +83,15 @@ SAFE = {
 
 @pytest.mark.parametrize("text", UNSAFE.values(), ids=UNSAFE)
 def test_an_unsafe_block_is_found(tmp_path: Path, text: str) -> None:
-    folder = prepared(tmp_path / "reader")
+    folder = prepare(tmp_path / "reader")
 
-    assert [*sent_after_a_failure(folder, [text], rehearse(folder, [text]))]
+    assert [*find_sent_after_failure(folder, [text], rehearse(folder, [text]))]
 
 
 @pytest.mark.parametrize("text", SAFE.values(), ids=SAFE)
 def test_a_safe_block_is_accepted(tmp_path: Path, text: str) -> None:
-    folder = prepared(tmp_path / "reader")
+    folder = prepare(tmp_path / "reader")
     calls = rehearse(folder, [text])
 
     assert len(calls) > 1
-    assert [*sent_after_a_failure(folder, [text], calls)] == []
+    assert [*find_sent_after_failure(folder, [text], calls)] == []

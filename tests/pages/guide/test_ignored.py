@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from tests.support.guide.pages import LONG, SHORT, named
-from tests.support.guide.rehearsal import prepared, rehearse, texts
+from tests.support.guide.pages import LONG, SHORT, find_page
+from tests.support.guide.rehearsal import prepare, rehearse, texts
 
 HARMLESS = re.compile(
     r"[.]gitignore|manifests/overlays/.*|[a-z-]+\.yaml|put\.sh|before|after|answer|(adopt|force)\.txt"
@@ -23,7 +23,7 @@ def git(folder: Path, *words: str) -> str:
 
 def prepare_clone(folder: Path) -> Path:
     """Prepare a clone in which `rm` removes nothing, so that files which a page removes later are also seen."""
-    prepared(folder)
+    prepare(folder)
     (folder / "programs" / "rm").symlink_to("/bin/true")
     shutil.copy(ROOT / ".gitignore", folder)
     git(folder, "init", "--quiet")
@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone after all pages."""
     folder = prepare_clone(tmp_path_factory.mktemp("ignored") / "clone")
     for name in (*SHORT, *LONG):
-        rehearse(folder, texts(named(name), folder))
+        rehearse(folder, texts(find_page(name), folder))
     return folder
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.guide import pages
-from tests.support.guide.pages import ByHand, How, agrees, steps
+from tests.support.guide.pages import ByHand, How, is_as_shown, steps
 from tests.support.guide.runner import Shell
 from tests.support.guide.shell_words import calls
 
@@ -72,7 +72,7 @@ def test_each_block_has_its_own_mark(page: Path) -> None:
     ],
 )
 def test_the_output_on_the_page_matches(shown: str, printed: str) -> None:
-    assert agrees(shown, printed)
+    assert is_as_shown(shown, printed)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_output_on_the_page_matches(shown: str, printed: str) -> None:
     ],
 )
 def test_the_output_on_the_page_differs(shown: str, printed: str) -> None:
-    assert not agrees(shown, printed)
+    assert not is_as_shown(shown, printed)
 
 
 @pytest.mark.parametrize(

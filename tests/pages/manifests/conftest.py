@@ -13,7 +13,7 @@ Built = Callable[[str], Documents]
 
 @pytest.fixture(scope="session", autouse=True)
 def _kustomize() -> None:
-    if kustomize.found() is None:
+    if kustomize.find() is None:
         pytest.skip(
             "NOT TESTED: the manifests; no kustomize and no kubectl: run `python -m tests.support.manifests.kustomize`"
         )

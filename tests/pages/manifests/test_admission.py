@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.kubernetes.cluster import NotHereError, check
-from tests.kubernetes.control import ControlPlane
 from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.machines.control import ControlPlane
 from tests.kubernetes.waiting import ClusterError, wait
 from tests.pages.manifests.conftest import Built
 from tests.support.manifests.built import CONFINED, FORM_OF_2017, Document, Documents
@@ -40,7 +40,7 @@ def restricted(kubectl: Kubectl, name: str) -> Kubectl:
     """Create a namespace that enforces *restricted*."""
     label = name.replace("/", "-")
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": label, "labels": ENFORCED}})
-    return kubectl.within(label)
+    return kubectl.in_namespace(label)
 
 
 def here(documents: Documents, namespace: str) -> list[Document]:

@@ -1,7 +1,7 @@
-"""A container of a manifest as a process: its mounts, variables, user and read-only root are those of the manifest.
+"""Runs a container of a manifest as a process, with the manifest's mounts, variables, user and read-only root.
 
-bubblewrap gives it the machine's programs in place of an image's, under the uid of the pod, without capabilities.
-What is not here: images, cgroups, probes on a schedule.
+bubblewrap gives it the machine's programs instead of an image's, under the uid of the pod, without capabilities.
+There are no images, no cgroups, and no probes on a schedule.
 """
 
 import os
@@ -19,20 +19,20 @@ from tests.support.manifests.built import Document
 TOOL_IMAGE = "localhost/galera-install:"
 
 OURS = str(Path(sys.executable).parent)
-"""Where this project's commands are."""
+"""The folder of this project's commands."""
 
 SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 HIDDEN = {"proc", "dev", "sys", "run", "tmp", "var", "root", "home", "mnt", "media", "lost+found"}
-"""Top folders of the machine that no image brings along."""
+"""Top folders of the machine that are not part of an image."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all containers of a pod share."""
+    """The properties that all containers of a pod share."""
 
     space: str
-    """Name of the network namespace."""
+    """The name of the network namespace."""
     fields: Mapping[str, str]
     """The pod's fields, for `fieldRef`."""
     secrets: Mapping[str, Mapping[str, str]]
@@ -40,10 +40,10 @@ class Surroundings:
     volumes: Mapping[str, Path]
     """The folder of each volume."""
     files: Mapping[str, Path]
-    """Files over those of /etc: hosts, resolv.conf."""
+    """Files that replace those of /etc: hosts, resolv.conf."""
     user: int
     path: str = ""
-    """Folders of the server's programs, which the image has on its PATH, before the system's."""
+    """Folders of the server's programs, which the image has on its PATH before the system's folders."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,22 @@ class Container:
     @property
     def argv(self) -> list[str]:
         """The command and its arguments, with `$(NAME)` replaced as the kubelet does."""
-        return [self._expanded(word) for word in (*self.spec["command"], *self.spec.get("args", ()))]
+        return [self._expand(word) for word in (*self.spec["command"], *self.spec.get("args", ()))]
 
     def start(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
-        """Run it; its first process and all others end with the process that this gives."""
+        """Start the container; its first process and all others end with the returned process."""
         return subprocess.Popen(
-            [*self._inside(), *self.argv], env={}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            [*self._sandbox_command(), *self.argv],
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
 
     def run(self, *argv: str, seconds: float = 60.0) -> "subprocess.CompletedProcess[str]":
-        """Run another command with its mounts, variables and network, as `kubectl exec` does."""
+        """Run another command with the container's mounts, variables and network, as `kubectl exec` does."""
         return subprocess.run(
-            [*self._inside(), *argv], env={}, capture_output=True, text=True, timeout=seconds, check=False
+            [*self._sandbox_command(), *argv], env={}, capture_output=True, text=True, timeout=seconds, check=False
         )
 
     def _value(self, one: Document) -> str:
@@ -85,12 +89,12 @@ class Container:
             return self.around.fields[source["fieldRef"]["fieldPath"]]
         if "secretKeyRef" in source:
             return self.around.secrets[source["secretKeyRef"]["name"]][source["secretKeyRef"]["key"]]
-        return self._expanded(one["value"])
+        return self._expand(one["value"])
 
-    def _expanded(self, text: str) -> str:
+    def _expand(self, text: str) -> str:
         return re.sub(r"\$\((\w+)\)", lambda found: self.variables.get(found[1], found[0]), text)
 
-    def _inside(self) -> list[str]:
+    def _sandbox_command(self) -> list[str]:
         ours = self.spec["image"].startswith(TOOL_IMAGE)
         path = ":".join(filter(None, (OURS if ours else self.around.path, SYSTEM)))
         variables = {"PATH": path, "HOME": "/", "LANG": "C.UTF-8", **self.variables}
@@ -99,7 +103,7 @@ class Container:
             *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
             *("--hostname", self.around.fields["metadata.name"]),
             *("--uid", str(self.around.user), "--gid", str(self.around.user)),
-            *image(),
+            *root_mounts(),
             *("--proc", "/proc", "--dev", "/dev"),
             *(word for target, path in self.around.files.items() for word in ("--ro-bind", str(path), target)),
             *self._mounts(),
@@ -116,8 +120,8 @@ class Container:
         return words
 
 
-def image() -> list[str]:
-    """The machine's root in place of an image's: nothing can be written, and this clone and its Python are there."""
+def root_mounts() -> list[str]:
+    """Options that mount the machine's root instead of an image's, read-only, with this clone and its Python."""
     words: list[str] = []
     for path in sorted(Path("/").iterdir()):
         if path.name in HIDDEN:
@@ -126,7 +130,7 @@ def image() -> list[str]:
             words += ["--symlink", os.readlink(path), str(path)]  # noqa: PTH115  # text is what is wanted
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
-    # /usr/lib/rabbitmq and others have links into /var/lib; their data folders stay hidden behind the mounts.
+    # /usr/lib/rabbitmq and others have links into /var/lib; the mounts hide their data folders.
     for needed in dict.fromkeys((ROOT, Path(sys.prefix), Path(sys.base_prefix))):
         words += ["--ro-bind", str(needed), str(needed)]
     return words

@@ -1,6 +1,6 @@
-"""The StatefulSet of an example on a network of its own: a real name server, a pod's address that is new at each start.
+"""The StatefulSet of an example on a network of its own, with a real name server; each start gives a pod a new address.
 
-As in Kubernetes a pod has records from its start on, ready or not; a test may hide some, as a slow name server does.
+As in Kubernetes, a pod has records from its start on, ready or not; a test may hide some, as a slow name server does.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from tests.support.examples.pod import Pod
 from tests.support.manifests.built import Document, Documents, of_kind
 
 NETWORKS = range(200, 256)
-"""Numbers of bridges; those below are of other labs."""
+"""Numbers of bridges; other labs use the lower ones."""
 
 DOMAIN = "cluster.local"
 
@@ -26,7 +26,7 @@ class Lab:
     """The pods of one StatefulSet."""
 
     def __init__(self, documents: Documents, folder: Path, *, path: str = "") -> None:
-        """Nothing runs yet; `path` has the folders of the server's programs."""
+        """Prepare the pods, without starting any; `path` has the folders of the server's programs."""
         (self.set,) = of_kind(documents, "StatefulSet").values()
         self.name, self.namespace = self.set["metadata"]["name"], self.set["metadata"]["namespace"]
         self.service = self.set["spec"]["serviceName"]
@@ -41,7 +41,7 @@ class Lab:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.network, self.bridge = a_bridge()
+            self.network, self.bridge = make_bridge()
             stack.callback(self.bridge.close)
             self.knot = stack.enter_context(
                 Knot(self._folder / "knot", address=f"{BASE}.{self.network}.1", port=53, domain=DOMAIN)
@@ -58,22 +58,22 @@ class Lab:
         return f"{self.name}-{number}.{self.service}.{self.namespace}.svc.{DOMAIN}"
 
     def start(self, *numbers: int, hidden: Collection[int] = ()) -> None:
-        """New pods, each with a new address, on the volumes that are there; DNS keeps the hidden ones back."""
+        """Start new pods, each with a new address, on the existing volumes; DNS does not show the hidden ones."""
         self._hidden = frozenset(hidden)
         fresh = {number: self._surroundings(number) for number in numbers or range(self.size)}
         self._publish()
         for number, around in fresh.items():
-            self.pods[number] = Pod(self.template, around, self._made(number, f"log-{self.addresses[number]}"))
+            self.pods[number] = Pod(self.template, around, self._make_folder(number, f"log-{self.addresses[number]}"))
 
     def show(self) -> None:
-        """DNS has all pods from now on."""
+        """Let DNS show all pods from now on."""
         self._hidden = frozenset()
         self._publish()
 
     def power_cut(self, *numbers: int) -> None:
-        """SIGKILL to all processes of these pods, or of all pods, at one moment; their records go with them.
+        """Send SIGKILL to all processes of these pods, or of all pods, at one moment; also remove their records.
 
-        They are stopped first, so that none of them lives to see another one die.
+        All are stopped first, so that none of them can notice the end of another one.
         """
         gone = numbers or tuple(self.pods)
         for number in gone:
@@ -85,15 +85,15 @@ class Lab:
         self._publish()
 
     def lose_volume(self, number: int) -> None:
-        """An empty disk in place of the pod's; the pod must not run."""
+        """Replace the pod's disk by an empty one; the pod must not run."""
         shutil.rmtree(self._folder / f"{self.name}-{number}" / "claims")
 
     def claim(self, number: int) -> Path:
-        """What the pod has at /data."""
+        """The folder that is /data in the pod."""
         return self._folder / f"{self.name}-{number}" / "claims" / "data"
 
     def run(self, number: int, container: str, *argv: str) -> str:
-        """What a command in a container says; the empty text when it fails."""
+        """Run a command in a container; returns its output, or the empty text when it fails."""
         done = self.pods[number].containers[container].run(*argv)
         return done.stdout.strip() if done.returncode == 0 else ""
 
@@ -101,18 +101,18 @@ class Lab:
         shown = {f"{self.name}-{n}": a for n, a in self.addresses.items() if n not in self._hidden}
         self.knot.publish(pods(self.service, shown, namespace=self.namespace))
 
-    def _made(self, number: int, *parts: str) -> Path:
+    def _make_folder(self, number: int, *parts: str) -> Path:
         path = self._folder.joinpath(f"{self.name}-{number}", *parts)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def _surroundings(self, number: int) -> Surroundings:
-        """A new network namespace, the volumes, and what the kubelet tells a pod."""
+        """Make a new network namespace, the volumes, and the fields that the kubelet gives to a pod."""
         pod = f"{self.name}-{number}"
         self._last += 1
         address = self.addresses[number] = f"{BASE}.{self.network}.{self._last}"
         spec = self.template
-        etc = self._made(number, "etc")
+        etc = self._make_folder(number, "etc")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n{address} {self.host(number)} {pod}\n")
         search = f"{self.namespace}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}"
         (etc / "resolv.conf").write_text(f"search {search}\nnameserver {self.knot.address}\noptions ndots:5\n")
@@ -128,12 +128,12 @@ class Lab:
         )
 
     def _volumes(self, number: int, spec: Document) -> Mapping[str, Path]:
-        """Claims as they were, the others new."""
-        shutil.rmtree(self._made(number, "volumes"))
+        """The volumes: claims keep their data, the others are new."""
+        shutil.rmtree(self._make_folder(number, "volumes"))
         claims = [claim["metadata"]["name"] for claim in self.set["spec"].get("volumeClaimTemplates", ())]
-        found = {name: self._made(number, "claims", name) for name in claims}
+        found = {name: self._make_folder(number, "claims", name) for name in claims}
         for volume in spec.get("volumes", ()):
-            folder = found[volume["name"]] = self._made(number, "volumes", volume["name"])
+            folder = found[volume["name"]] = self._make_folder(number, "volumes", volume["name"])
             for name, text in self._contents(volume).items():
                 (folder / name).write_text(text)
         return found
@@ -148,12 +148,12 @@ class Lab:
         return data
 
 
-def a_bridge() -> tuple[int, Bridge]:
-    """A bridge with the first number that is free.  Raises BridgeError."""
+def make_bridge() -> tuple[int, Bridge]:
+    """Make a bridge with the first free number.  Raises BridgeError."""
     for number in NETWORKS:
         try:
             return number, Bridge(number)
         except BridgeError as exc:
             if "exists" not in str(exc):
                 raise
-    raise BridgeError(f"all of lab{NETWORKS[0]} to lab{NETWORKS[-1]} are taken: `ip link delete` what was left behind")
+    raise BridgeError(f"lab{NETWORKS[0]} to lab{NETWORKS[-1]} are all in use: remove leftovers with `ip link delete`")

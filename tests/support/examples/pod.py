@@ -1,4 +1,4 @@
-"""A pod's life, as the kubelet leads it: init containers in order, sidecars, containers; what ends is run again."""
+"""Runs a pod as the kubelet does: init containers in order, sidecars, containers; one that ends is started again."""
 
 import os
 import select
@@ -15,7 +15,7 @@ from tests.support.examples.container import OURS, Container, Surroundings
 from tests.support.manifests.built import Document, containers
 
 BACKOFF = 1.0
-"""Seconds before a container that has ended is run again; the kubelet takes ten, and more each time."""
+"""Seconds before an ended container is started again; the kubelet waits ten seconds, and longer each time."""
 
 END_SECONDS = 60.0
 
@@ -30,36 +30,36 @@ class Pod:
         self._ended = threading.Event()
         self._changing = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
-        # A process dies with the thread that started it, so a thread lives as long as its container.
+        # A process ends with the thread that started it, so each container needs a thread that lives as long.
         self._threads = [threading.Thread(target=self._begin, daemon=True)]
         self._threads[0].start()
 
     def log(self, container: str) -> str:
-        """What it has written in all its runs."""
+        """The log of a container, of all its runs."""
         path = self._logs / f"{container}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def freeze(self) -> None:
-        """SIGSTOP to all of it, and nothing is run again: it keeps its connections, and notices nothing any more."""
+        """Send SIGSTOP to all processes, and start none again: they keep their connections, and notice nothing more."""
         with self._changing:
             self._ended.set()
         send(signal.SIGSTOP, self._pids())
 
     def kill(self) -> None:
-        """SIGKILL to all of it at once; return when nothing of it is left.  Raises TimeoutError."""
+        """Send SIGKILL to all processes at once; return when none of them is left.  Raises TimeoutError."""
         with self._changing:
             self._ended.set()
         with ExitStack() as stack:
             handles = [stack.enter_context(handle) for handle in map(handle_of, self._pids()) if handle]
             for process in tuple(self._processes):
                 process.kill()
-            # Who starts at this moment does not yet die with his parent.
+            # A process that starts at this moment does not yet end with its parent.
             send(signal.SIGKILL, self._pids())
             deadline = monotonic() + END_SECONDS
             for thread in self._threads:
                 thread.join(max(0.0, deadline - monotonic()))
-            # A process leaves its namespace before it closes its sockets, and its peers are to hear of that.
-            while self._pids() or not all(map(ended, handles)):
+            # A process leaves its namespace before it closes its sockets, and its peers must notice the close.
+            while self._pids() or not all(map(has_ended, handles)):
                 if monotonic() > deadline:
                     raise TimeoutError(f"processes of {self._around.space} survive SIGKILL")
                 sleep(0.02)
@@ -78,20 +78,20 @@ class Pod:
                 self._supervise(one["name"])
             else:
                 while not self._ended.is_set() and self._run(one["name"]) != 0:
-                    self._again(one["name"])
+                    self._wait_backoff(one["name"])
         for one in self._spec["containers"]:
             self._supervise(one["name"])
 
     def _supervise(self, name: str) -> None:
-        def life() -> None:
+        def run_forever() -> None:
             while not self._ended.is_set():
                 self._run(name)
-                self._again(name)
+                self._wait_backoff(name)
 
         with self._changing:
             if self._ended.is_set():
                 return
-            thread = threading.Thread(target=life, daemon=True)
+            thread = threading.Thread(target=run_forever, daemon=True)
             self._threads.append(thread)
         thread.start()
 
@@ -104,33 +104,33 @@ class Pod:
                 self._processes.add(process)
             return process.wait()
 
-    def _again(self, name: str) -> None:
+    def _wait_backoff(self, name: str) -> None:
         if not self._ended.wait(BACKOFF):
             self.restarts[name] += 1
 
 
 def send(number: signal.Signals, pids: Iterable[int]) -> None:
-    """Signal those that are still there."""
+    """Signal those processes that still run."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 def handle_of(pid: int) -> IO[bytes] | None:
-    """What stays of a process until it is closed, whoever gets its number; None when it has ended."""
+    """A handle of a process, which stays right even when its pid is used again; None when the process has ended."""
     try:
         return os.fdopen(os.pidfd_open(pid), "rb", buffering=0)
     except ProcessLookupError:
         return None
 
 
-def ended(handle: IO[bytes]) -> bool:
-    """Whether the process has come to its very end."""
+def has_ended(handle: IO[bytes]) -> bool:
+    """Whether the process has ended completely."""
     return bool(select.select([handle], [], [], 0)[0])
 
 
 def install(workdir: Path) -> None:
-    """What the tool image's *install* leaves: here links to this clone's commands."""
+    """Do what the tool image's *install* does; here with links to this clone's commands."""
     for command in ("peer-finder", "galera-bootstrap"):
         (workdir / command).unlink(missing_ok=True)
         (workdir / command).symlink_to(Path(OURS) / command)

@@ -1,4 +1,4 @@
-"""What the pages leave to their reader, done for the tests: rows to lose, a server to move from."""
+"""Does what the pages leave to their reader: rows that can be lost, a server to move from."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,10 @@ from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.waiting import ClusterError, wait
 
 Sql = Callable[[str, str, str], str]
-"""Namespace, pod, statements -> what the server printed."""
+"""Namespace, pod, statements -> the server's output."""
 
 OLD = "old"
-"""Namespace, Service and, with `-0` behind it, pod of the server to move from."""
+"""The name of the namespace, the Service and, with `-0` at the end, the pod of the server to move from."""
 
 SHOP = """\
 CREATE DATABASE shop;
@@ -28,7 +28,7 @@ exec mariadbd --no-defaults --datadir=/tmp/data --socket="$MYSQL_UNIX_PORT" --lo
 
 
 def old_server(image: str) -> tuple[dict[str, Any], ...]:
-    """A single MariaDB with a binary log, as somebody made it by hand."""
+    """The objects of a single MariaDB with a binary log, as a human could have made it."""
     container = {
         "name": "mariadb",
         "image": image,
@@ -56,23 +56,23 @@ def old_server(image: str) -> tuple[dict[str, Any], ...]:
 
 
 def run_an_old_server(kubectl: Kubectl, image: str) -> None:
-    """Start it, and let there be something in it."""
+    """Start the old server, and create rows in it."""
     namespace, *rest = old_server(image)
     kubectl.apply(namespace)
-    kubectl.within(OLD).apply(*rest)
-    kubectl.within(OLD).wait(f"pod/{OLD}-0", "condition=Ready", seconds=90)
+    kubectl.in_namespace(OLD).apply(*rest)
+    kubectl.in_namespace(OLD).wait(f"pod/{OLD}-0", "condition=Ready", seconds=90)
 
-    def answers() -> bool:
+    def is_answering() -> bool:
         try:
             return bool(ask_old(kubectl, "SELECT 1"))
         except ClusterError:
             return False
 
-    wait("the old server", answers, seconds=90)
+    wait("the old server", is_answering, seconds=90)
     ask_old(kubectl, SHOP)
 
 
 def ask_old(kubectl: Kubectl, statements: str) -> str:
-    """What the old server prints."""
+    """Run statements on the old server; returns the output."""
     ask = ("exec", "--stdin", f"{OLD}-0", "--", "mariadb", "--user=root", "--batch", "--skip-column-names")
-    return kubectl.within(OLD)(*ask, stdin=statements)
+    return kubectl.in_namespace(OLD)(*ask, stdin=statements)

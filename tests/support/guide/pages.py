@@ -1,14 +1,14 @@
 """The code blocks of the guide's pages, as a reader of the rendered page gets them, and what a test does with each.
 
-A block of commands is marked by a comment right before it:
+A comment right before a block of commands marks it:
 
-- `<!-- run: cluster -->`: the page's blocks are run in their order on a real Kubernetes; `full` after a comma: only
-  with E2E_FULL=1, because it takes long; `exit 1` after a comma says how it ends when that is not 0;
+- `<!-- run: cluster -->`: a test runs the page's blocks in their order on a real Kubernetes; with `full` after a comma
+  only if E2E_FULL=1, because it takes long; `exit 1` after a comma is its exit status if that is not 0;
 - `<!-- run: first -->`: functions that every block of the guide may use;
 - `<!-- file -->`: the reader saves it under the name in its first line;
-- `<!-- by hand: NAME -->` stands where a page tells its reader to do something that is not a command: see `by_hand`.
+- `<!-- by hand: NAME -->` is where the reader of a page must do something that is not a command: see `by_hand`.
 
-What no test runs is marked by a sentence that the reader sees, too: `_Not run by a test: REASON._`
+A block that no test runs has a sentence that the reader sees, too: `_Not run by a test: REASON._`
 """
 
 import re
@@ -24,13 +24,13 @@ from tests.paths import ROOT
 GUIDE = ROOT / "docs/operations"
 
 PAGES = [*sorted(GUIDE.glob("*.md")), ROOT / "docs/manifests.md", ROOT / "docs/cluster.md"]
-"""All whose commands are held to these rules."""
+"""The pages to which these rules apply."""
 
 SHORT = ("install.md", "README.md", "messages.md", "back-up.md", "restore.md")
-"""Each page begins with what the one before has left: a whole cluster in the namespace `db`."""
+"""Each page begins where the page before has ended: with a complete cluster in the namespace `db`."""
 
 LONG = ("scale.md", "upgrade.md", "rotate-secrets.md", "move-here.md", "recover-by-force.md", "manifests.md")
-"""Many restarts of all members, one after the other; drains need more than one node."""
+"""These have many restarts of all members, one after the other, and drains, which need more than one node."""
 
 COMMANDS = ("sh", "console")
 """Languages of a block that a reader would type."""
@@ -52,12 +52,12 @@ class How(StrEnum):
     NOT_RUN = "not run"
     TEXT = "text"
     UNMARKED = "unmarked"
-    """Nothing is said: a mistake where it holds commands."""
+    """There is no mark; this is a mistake if the block has commands."""
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """Something that the reader does, and that is no command."""
+    """A step of the reader that is not a command."""
 
     where: str
     """Page and line, for an error."""
@@ -66,11 +66,11 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Command:
-    """What is given to the shell at once."""
+    """A text that is given to the shell at once."""
 
     text: str
     shown: str | None = None
-    """What the page shows of its output; None when it shows nothing."""
+    """The output that the page shows; None when it shows no output."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ class Block:
     full: bool = False
     """Whether it is left out of a short run."""
     code: int = 0
-    """The exit status that the page tells of."""
+    """The exit status that the page shows."""
     reason: str = ""
-    """Why it is not run."""
+    """Why no test runs it."""
 
     @property
     def commands(self) -> list[Command]:
-        """A `console` block has commands after `$ ` and what each prints; another one is a single command."""
+        """The commands: a `console` block has each after `$ `, with its output; another block is a single command."""
         if self.language != "console":
             return [Command(self.text)]
         typed = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
@@ -99,7 +99,7 @@ class Block:
 
     @property
     def file(self) -> str:
-        """The name in its first line, or nothing."""
+        """The file name in the block's first line; empty if there is none."""
         found = FILE.match(self.text)
         return found["name"] if found else ""
 
@@ -108,7 +108,7 @@ Step = Block | ByHand
 
 
 def steps(page: Path) -> list[Step]:
-    """What a reader of the page does, in its order."""
+    """The steps of a reader of the page, in their order."""
     found: list[Step] = []
     before = ""
     for token in MarkdownIt().parse(page.read_text()):
@@ -124,7 +124,7 @@ def steps(page: Path) -> list[Step]:
 
 
 def block(where: str, token: Token, before: str) -> Block:
-    """A block with the mark that stands right before it."""
+    """A block, with the mark right before it."""
     language = token.info.strip()
     if found := RUN.fullmatch(before):
         return Block(
@@ -137,21 +137,21 @@ def block(where: str, token: Token, before: str) -> Block:
     return Block(where, language, token.content, How.TEXT if language in NOT_COMMANDS else How.UNMARKED)
 
 
-def named(name: str) -> Path:
+def find_page(name: str) -> Path:
     """The page with this name."""
     (page,) = (page for page in PAGES if page.name == name)
     return page
 
 
 def blocks(page: Path) -> list[Block]:
-    """The code blocks alone."""
+    """The code blocks of a page."""
     return [step for step in steps(page) if isinstance(step, Block)]
 
 
-def agrees(shown: str, printed: str) -> bool:
-    """Whether a page shows what was printed.
+def is_as_shown(shown: str, output: str) -> bool:
+    """Whether the output is as the page shows it.
 
-    `...` stands for anything in a line, or alone for any lines; how wide a table's columns are does not matter.
+    `...` means any text in a line, or any lines if it is alone; the width of a table's columns does not matter.
     """
 
     def pattern(line: str) -> str:
@@ -160,4 +160,4 @@ def agrees(shown: str, printed: str) -> bool:
         words = [r".*".join(map(re.escape, word.split("..."))) for word in line.split()]
         return r"[ \t]*" + r"[ \t]+".join(words) + r"[ \t]*\n"
 
-    return re.fullmatch("".join(map(pattern, shown.strip("\n").split("\n"))), printed.strip("\n") + "\n") is not None
+    return re.fullmatch("".join(map(pattern, shown.strip("\n").split("\n"))), output.strip("\n") + "\n") is not None

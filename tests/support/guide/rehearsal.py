@@ -1,7 +1,7 @@
-"""The blocks of pages, typed into one shell that goes on after an error, with a kubectl that fails at one call.
+"""Types the blocks of pages into one shell that goes on after an error, with a kubectl that fails at one call.
 
-Not a test of what the blocks do: nobody is there who would do it.  It shows what a reader's shell still sends after a
-line that failed.
+This does not test the effect of the blocks, because there is no cluster.  It shows what a reader's shell still sends
+after a line that failed.
 """
 
 import os
@@ -23,22 +23,22 @@ READS = re.compile(r"\s*(?:(?:SELECT|SHOW|CHECKSUM)\b[^;]*(?:;\s*|$))*", re.IGNO
 """Statements that change nothing."""
 
 CHANGES = frozenset({"apply", "delete", "drain", "patch", "replace", "restart", "scale", "set", "undo"})
-"""Words of kubectl after which something that was there is gone or is another thing."""
+"""Words of kubectl that remove or change existing objects."""
 
 DRY = frozenset({"--dry-run=client", "--dry-run=server"})
 
 PATIENCE = 60.0
-"""Seconds for a page, which takes less than one on an idle machine."""
+"""Seconds for a page; on an idle machine it takes less than one."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What kubectl was asked for."""
+    """A call of kubectl."""
 
     block: int
-    """Which text, from 0."""
+    """The number of the text, from 0."""
     number: int
-    """Which call of it, from 1."""
+    """The number of the call in this text, from 1."""
     words: tuple[str, ...]
     input: str
 
@@ -46,8 +46,8 @@ class Call:
         return " ".join(f"{' '.join(self.words)} <<< {self.input}".split())[:240]
 
     @property
-    def overwrites(self) -> bool:
-        """Whether it changes or removes what is there, on the cluster or in a database."""
+    def is_overwriting(self) -> bool:
+        """Whether the call changes or removes existing objects or data, in the cluster or in a database."""
         own, inside = self.words, ""
         if "--" in own:
             at = own.index("--")
@@ -62,8 +62,8 @@ class Call:
         return re.search(r"\brm ", inside + self.input) is not None
 
 
-def prepared(folder: Path) -> Path:
-    """The folder, as a reader has it who begins: a clone with one overlay; and with what takes a cluster's place."""
+def prepare(folder: Path) -> Path:
+    """Fill a folder as a reader has it at the start, with a clone of one overlay, and with our kubectl."""
     overlay = "manifests/overlays/production"
     shutil.copytree(ROOT / overlay, folder / overlay)
     programs = folder / "programs"
@@ -74,7 +74,7 @@ def prepared(folder: Path) -> Path:
 
 
 def texts(page: Path, folder: Path) -> list[str]:
-    """What a reader of the page types, block by block; the files that it tells to save are in the folder."""
+    """The texts that a reader of the page types, block by block; this also saves the page's files in the folder."""
     typed = []
     for step in steps(page):
         if isinstance(step, Block) and step.how is How.FILE:
@@ -85,10 +85,10 @@ def texts(page: Path, folder: Path) -> list[str]:
 
 
 def rehearse(folder: Path, typed: Sequence[str], fail: str = "") -> list[Call]:
-    """Type texts into one shell in a prepared folder; returns what kubectl was asked for, in its order.
+    """Type texts into one shell in a prepared folder; returns the calls of kubectl, in their order.
 
-    `fail` is `BLOCK.CALL`, as in `Call`: that one ends with an error.  The shell is an interactive one, because another
-    one ends at `${name:?}`.
+    `fail` is `BLOCK.CALL`, as in `Call`: that call ends with an error.  The shell is interactive, because another shell
+    would end at `${name:?}`.
     """
     notes = folder / "notes"
     shutil.rmtree(notes, ignore_errors=True)
@@ -110,33 +110,33 @@ def rehearse(folder: Path, typed: Sequence[str], fail: str = "") -> list[Call]:
         check=False,
         start_new_session=True,
     )
-    return sorted(map(noted, notes.glob("*.words")), key=lambda call: (call.block, call.number))
+    return sorted(map(read_call, notes.glob("*.words")), key=lambda call: (call.block, call.number))
 
 
-def noted(path: Path) -> Call:
-    """A call as the program has written it down."""
+def read_call(path: Path) -> Call:
+    """Read a call from the notes of our kubectl."""
     block, number, _ = path.name.split(".")
     words = tuple(path.read_text().split("\n\0")[:-1])
     return Call(int(block), int(number), words, path.with_suffix(".input").read_text())
 
 
-def sent_after_a_failure(folder: Path, typed: Sequence[str], calls: Sequence[Call]) -> Iterator[tuple[Call, Call]]:
-    """Each call of `calls`, which is what comes without a failure, and what its block still overwrites when it fails.
+def find_sent_after_failure(folder: Path, typed: Sequence[str], calls: Sequence[Call]) -> Iterator[tuple[Call, Call]]:
+    """Let each call fail in turn; returns it with each call that its block still sends and that overwrites something.
 
-    A call that is tried again in a loop until it is answered is no failure.
+    `calls` are the calls without a failure.  A call that a loop repeats until it is answered is not a failure.
     """
     for failed in calls:
-        if not any(call.overwrites for call in rest(calls, failed)):
+        if not any(call.is_overwriting for call in rest(calls, failed)):
             continue
         copy = folder.with_name("copy")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy, symlinks=True)
         after = rest(rehearse(copy, typed[: failed.block + 1], f"{failed.block}.{failed.number}"), failed)
         for number, call in enumerate(after):
-            if call.overwrites and failed.words not in [earlier.words for earlier in after[:number]]:
+            if call.is_overwriting and failed.words not in [earlier.words for earlier in after[:number]]:
                 yield failed, call
 
 
 def rest(calls: Sequence[Call], first: Call) -> list[Call]:
-    """What comes after it in its block."""
+    """The calls after `first` in its block."""
     return [call for call in calls if call.block == first.block and call.number > first.number]

@@ -6,29 +6,29 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.guide.pages import Block, ByHand, How, Step, agrees
+from tests.support.guide.pages import Block, ByHand, How, Step, is_as_shown
 
 PATIENCE = 600.0
-"""Seconds for one command; those that wait say in the page how long, and none says more."""
+"""Seconds for one command; no page has a command that waits longer."""
 
 
 @dataclass
 class Shell:
-    """Where and with what a page is typed."""
+    """The shell into which a page is typed."""
 
     folder: Path
-    """The working directory: a clone's `manifests`, and what the pages leave."""
+    """The working directory: a clone's `manifests`, and the files of the pages."""
     programs: Path
-    """A folder with kubectl, before all others in the PATH."""
+    """A folder with kubectl, which comes first in the PATH."""
     by_hand: Mapping[str, Callable[[], object]]
-    """What a reader does himself, as functions without arguments."""
+    """The steps that are not commands, as functions without arguments."""
     functions: str = ""
-    """What the guide defines once for all blocks."""
-    said: list[str] = field(default_factory=list)
-    """All that was typed and printed so far, for whoever looks into a failure."""
+    """The functions that the guide defines once for all blocks."""
+    transcript: list[str] = field(default_factory=list)
+    """Everything that was typed and printed so far, to find the cause of a failure."""
 
     def follow(self, steps: Iterable[Step]) -> int:
-        """Do what a page says; returns how many commands were run.  Raises AssertionError at the first that differs."""
+        """Follow a page; returns the number of commands.  Raises AssertionError at the first that differs from it."""
         count = 0
         for step in steps:
             if isinstance(step, ByHand):
@@ -40,18 +40,18 @@ class Shell:
         return count
 
     def type(self, block: Block) -> int:
-        """Run a block; returns how many commands it had.  Raises AssertionError when one differs from the page."""
+        """Run a block; returns the number of its commands.  Raises AssertionError when one differs from the page."""
         for command in block.commands:
-            status, printed, complaint = self.run(command.text)
-            told = f"{block.where}\n$ {command.text.strip()}\n{printed}{complaint}"
-            self.said.append(told)
-            assert status == block.code, f"exit status {status} instead of {block.code}\n{told}"
+            status, output, errors = self.run(command.text)
+            entry = f"{block.where}\n$ {command.text.strip()}\n{output}{errors}"
+            self.transcript.append(entry)
+            assert status == block.code, f"exit status {status} instead of {block.code}\n{entry}"
             if command.shown is not None:
-                assert agrees(command.shown, printed), f"{told}\n--- the page shows\n{command.shown}"
+                assert is_as_shown(command.shown, output), f"{entry}\n--- the page shows\n{command.shown}"
         return len(block.commands)
 
     def run(self, text: str) -> tuple[int, str, str]:
-        """Exit status, output, complaints; a command that fails ends the block, in a pipe, too."""
+        """Run a text; returns exit status, stdout and stderr.  A command that fails ends the text, also in a pipe."""
         argv = ("bash", "-eu", "-o", "pipefail", "-c", f"{self.functions}\n{text}")
         env = {**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"}
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The programs that a block of shell calls, with their words; as much of the shell's grammar as the guide uses."""
+"""The programs that a block of shell calls, with their words. This knows only the shell grammar that the guide uses."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ SUBSTITUTION = re.compile(r"\$\(((?:[^()]|\([^()]*\))*)\)")
 
 
 def calls(text: str) -> list[list[str]]:
-    """Every simple command of the text, and of what stands in `$(...)`, as words."""
+    """Every simple command of the text, also inside `$(...)`, as words."""
     text = HERE_DOCUMENT.sub(r"\2", COMMENT.sub("", text).replace("\\\n", " "))
     inner = [found for part in SUBSTITUTION.findall(text) for found in calls(part)]
     found: list[list[str]] = [[]]
@@ -28,11 +28,11 @@ def calls(text: str) -> list[list[str]]:
 
 
 def tokens(text: str) -> Iterator[str]:
-    """Words and operators; a line's end outside of quotes is an operator."""
+    """The words and operators; the end of a line outside of quotes is an operator."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|&;()\n")
     lexer.whitespace = " \t"
     lexer.whitespace_split = True
     lexer.commenters = ""
     for token in lexer:
-        # Operators that touch each other come as one.
+        # shlex returns operators that touch each other as one token.
         yield from OPERATOR.findall(token) if re.fullmatch(r"[|&;()\n \t]+", token) else (token,)

@@ -1,4 +1,4 @@
-"""A reader at work: a clone's manifests in a folder, kubectl in the PATH, and what the pages leave to him."""
+"""The stage of a reader: a clone's manifests in a folder, kubectl in the PATH, and the steps that are not commands."""
 
 import re
 import shutil
@@ -14,18 +14,18 @@ from tests.support.guide.pages import GUIDE, How, blocks
 from tests.support.guide.runner import Shell
 
 NAMESPACES = ("db", "try", "old")
-"""What the pages use, but for that of the lab: where other tests share the cluster, it is theirs."""
+"""The namespaces of the pages, without the lab's, because that may belong to other tests in the same cluster."""
 
 REGISTRY = "registry.example"
-"""The reader's."""
+"""The reader's registry."""
 
 SERVER = f"{REGISTRY}/mysql-galera:{version()}"
 
 NEXT = "0.1.1"
-"""Tag of the release that the pages upgrade to; here the same image by another name."""
+"""The tag of the release to which the pages upgrade; here the same image under another name."""
 
 CLIENT = "docker.io/library/mariadb:10.11.18"
-"""An image with `mariadb-dump`, as the pages name it; here one that looks like it."""
+"""The image with `mariadb-dump` in the pages; here its look-alike."""
 
 OWN_OVERLAY = f"""\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -45,7 +45,7 @@ patches:
   - path: secret.yaml
   - path: stateful-set.yaml
 """
-"""The overlay of a reader whose machine has the default StorageClass alone, and little memory."""
+"""The overlay of a reader whose cluster has only the default StorageClass, and little memory."""
 
 
 ORDERS = """\
@@ -59,11 +59,11 @@ class Stage:
     """The folder, the shell in it, and the cluster."""
 
     def __init__(self, kubectl: Kubectl, folder: Path) -> None:
-        """`folder` is made when it is not there."""
+        """Make the folder if it does not exist."""
         self.kubectl = kubectl
         self.folder = folder
         self.stuck = ""
-        """The page that was not followed to its end."""
+        """The page that was not followed to its end; empty if all were."""
         self.manifests = folder / "manifests"
         if not folder.exists():
             shutil.copytree(ROOT / "manifests", self.manifests)
@@ -73,7 +73,7 @@ class Stage:
         script.write_text(f'#!/bin/sh\nexec {" ".join(kubectl.command)} "$@"\n')
         script.chmod(0o755)
         functions = "\n".join(block.text for block in blocks(GUIDE / "README.md") if block.how is How.FIRST)
-        done = {
+        steps = {
             "edit the overlay": self.edit_the_overlay,
             "have some rows": self.have_some_rows,
             "compare the restored rows": self.compare_the_restored_rows,
@@ -85,40 +85,40 @@ class Stage:
                 kubectl, "INSERT INTO shop.items (name) VALUES ('late')"
             ),
         }
-        self.shell = Shell(folder, programs, done, functions)
+        self.shell = Shell(folder, programs, steps, functions)
 
     def clean(self) -> None:
-        """Remove what the pages leave, without waiting for the end of that."""
+        """Remove the pages' namespaces, without waiting for their end."""
         self.kubectl("delete", "namespace", *NAMESPACES, "--ignore-not-found", "--wait=false")
 
     def edit_the_overlay(self) -> None:
-        """Images, sizes and storage, as the page on installation asks."""
+        """Set images, sizes and storage, as the page on installation says."""
         mine = self.manifests / "overlays/mine"
         (mine / "kustomization.yaml").write_text(OWN_OVERLAY)
         shutil.copy(self.manifests / "overlays/lab/stateful-set.yaml", mine)
 
     def have_some_rows(self) -> None:
-        """An application's table."""
+        """Create an application's table."""
         self.sql("db", "mysql-0", ORDERS)
 
     def compare_the_restored_rows(self) -> None:
-        """The restored cluster has what the real one has."""
+        """Check that the restored cluster has the rows of the real one."""
         ask = "SELECT COUNT(*) FROM app.orders; CHECKSUM TABLE app.orders"
         assert self.sql("try", "mysql-1", ask) == self.sql("db", "mysql-1", ask)
         assert self.sql("try", "mysql-1", "SELECT COUNT(*) FROM app.orders") == "500\n"
 
     def compare_the_moved_rows(self) -> None:
-        """All members that were made of the old server's copy have what it has."""
+        """Check that all members made from a copy of the old server have its rows."""
         ask = "SELECT COUNT(*) FROM shop.items; CHECKSUM TABLE shop.items"
         old = by_hand.ask_old(self.kubectl, ask)
         assert old.startswith("1001\n"), old
         assert [self.sql("try", pod, ask) for pod in ("mysql-0", "mysql-1", "mysql-2")] == [old] * 3
 
     def lose_the_newest(self) -> None:
-        """All go, mysql-2 last, with a row that nobody else has; then its node is away, and the others come back."""
-        within = self.kubectl.within("db")
+        """Stop all members, mysql-2 last, with a row that only it has; then only the nodes of the others come back."""
+        within = self.kubectl.in_namespace("db")
         nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in Database(within).pods()}
-        assert nodes["mysql-2"] not in (nodes["mysql-0"], nodes["mysql-1"]), f"a node each is needed: {nodes}"
+        assert nodes["mysql-2"] not in (nodes["mysql-0"], nodes["mysql-1"]), f"each pod needs its own node: {nodes}"
         others = {nodes["mysql-0"], nodes["mysql-1"]}
         self.kubectl("cordon", *others)
         for left, pod in ((2, "mysql-0"), (1, "mysql-1")):
@@ -128,28 +128,28 @@ class Stage:
         self.kubectl("cordon", nodes["mysql-2"])
         within("delete", "pod", "mysql-2", "--force", "--grace-period=0", "--timeout=90s", seconds=90)
         self.kubectl("uncordon", *others)
-        for asked in ("mysql-0", "mysql-1"):
-            self.wait_status(asked, r"waiting for mysql-2 \(unknown: .*all-heard")
+        for pod in ("mysql-0", "mysql-1"):
+            self.wait_status(pod, r"waiting for mysql-2 \(unknown: .*all-heard")
 
     def let_it_come_back(self) -> None:
-        """Its node is there again."""
+        """Let the node of mysql-2 come back."""
         self.kubectl("uncordon", "--selector=kubernetes.io/os")
         self.wait_status("mysql-2", "beyond-fork")
 
     def wait_status(self, pod: str, pattern: str) -> None:
-        """Until the agent of a pod says this of itself."""
+        """Wait until the status of a pod's agent matches the pattern."""
 
-        def says() -> bool:
+        def is_matching() -> bool:
             try:
                 ask = ("exec", pod, "--container=agent", "--", "/work-dir/galera-bootstrap", "status")
-                return re.search(pattern, self.kubectl.within("db")(*ask)) is not None
+                return re.search(pattern, self.kubectl.in_namespace("db")(*ask)) is not None
             except ClusterError:
-                return False  # it is not there yet
+                return False  # the agent has not started
 
-        wait(f"{pod}: {pattern}", says, seconds=240)
+        wait(f"{pod}: {pattern}", is_matching, seconds=240)
 
     def sql(self, namespace: str, pod: str, statements: str) -> str:
-        """What a member answers to its administrator."""
+        """Run statements on a member as root; returns the output."""
         ask = f'MYSQL_PWD="$(cat /etc/galera-secrets/root-password)" exec mariadb --socket={SOCKET} --user=root -BN'
-        within = self.kubectl.within(namespace)
+        within = self.kubectl.in_namespace(namespace)
         return within("exec", "--stdin", pod, "--container=mysql", "--", "sh", "-c", ask, stdin=statements)

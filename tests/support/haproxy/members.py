@@ -1,6 +1,6 @@
-"""Members that are two ports and a name: one tells who it is to whoever connects, one answers the probe as it is told.
+"""Members that are a name and two ports: one sends its name to each client, one answers the probe as the test wants it.
 
-For what HAProxy does with a member's answers.  What a real member answers is seen with real ones.
+They test what HAProxy does with a member's answers.  Other tests use real members and their answers.
 """
 
 import http.server
@@ -24,11 +24,11 @@ class _Probe(http.server.ThreadingHTTPServer):
     daemon_threads = True
     ready = True
     refusals = 0
-    """How many of the next answers are no."""
+    """How many of the next answers are negative."""
 
 
-class _Tells(socketserver.BaseRequestHandler):
-    """Its name at once, and again for each message."""
+class _NameHandler(socketserver.BaseRequestHandler):
+    """Sends the member's name at once, and again for each message."""
 
     server: _Port
 
@@ -41,7 +41,7 @@ class _Tells(socketserver.BaseRequestHandler):
             return
 
 
-class _Answers(http.server.BaseHTTPRequestHandler):
+class _ProbeHandler(http.server.BaseHTTPRequestHandler):
     server: _Probe
 
     def do_GET(self) -> None:
@@ -53,7 +53,7 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Members:
@@ -71,35 +71,35 @@ class Members:
             self.die(ordinal)
 
     def add(self, ordinal: int, ip: str | None = None) -> None:
-        """A member that is ready, and in DNS; at its address in the lab unless it is told another."""
+        """Add a member that is ready, and in DNS; at its address in the lab, or at another one if given."""
         ip, name = ip or self._lab.layout.ip(ordinal), f"mysql-{ordinal}"
-        port, probe = _Port((ip, 3306), _Tells), _Probe((ip, HEALTH_PORT), _Answers)
+        port, probe = _Port((ip, 3306), _NameHandler), _Probe((ip, HEALTH_PORT), _ProbeHandler)
         port.name = name
         self._servers[ordinal] = port, probe
         for server in (port, probe):
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         self._lab.nameserver.publish(name, ip)
 
-    def ready(self, ordinal: int, *, value: bool) -> None:
-        """What it answers to the probe from now on."""
+    def set_ready(self, ordinal: int, *, value: bool) -> None:
+        """Set the member's answer to the probe from now on."""
         self._servers[ordinal][1].ready = value
 
-    def say_no(self, ordinal: int, answers: int) -> None:
-        """So many answers to the probe are no, and then it is ready again."""
+    def fail_probes(self, ordinal: int, answers: int) -> None:
+        """Let so many answers to the probe be negative; then the member is ready again."""
         self._servers[ordinal][1].refusals = answers
 
-    def saying_no(self, ordinal: int) -> bool:
-        """Whether some of these are left."""
+    def is_failing(self, ordinal: int) -> bool:
+        """Whether some negative answers are left."""
         return self._servers[ordinal][1].refusals > 0
 
     def refuse_clients(self, ordinal: int) -> None:
-        """Who is there may stay; the probe knows nothing of it."""
+        """Refuse new clients; connected clients may stay, and the probe does not notice it."""
         port, _ = self._servers[ordinal]
         port.shutdown()
         port.server_close()
 
     def die(self, ordinal: int) -> None:
-        """Both ports are closed; the name stays."""
+        """Close both ports; the name stays in DNS."""
         for server in self._servers.pop(ordinal):
             server.shutdown()
             server.server_close()

@@ -1,7 +1,7 @@
 """A proxy of components/writer-haproxy as two processes beside a lab: the manifest's own commands, hook and template.
 
-What differs from a pod: a loopback address, the lab's name server in place of /etc/resolv.conf, a folder of its own
-in place of /etc/haproxy and /run/haproxy, and less time between two checks of a member where the test wants it.
+Differences from a pod: a loopback address, the lab's name server instead of /etc/resolv.conf, a folder of its own
+instead of /etc/haproxy and /run/haproxy, and less time between two checks of a member if the test wants it.
 """
 
 import os
@@ -29,19 +29,19 @@ from tests.paths import ROOT
 COMPONENT = ROOT / "manifests/components/writer-haproxy"
 
 PROXIES = {"mysql-writer-0": 60, "mysql-writer-1": 61}
-"""Name -> last octet of the address in the lab's network."""
+"""Name -> last byte of the address in the lab's network."""
 
 PORTS = {"clients": 3306, "health": 8404, "proxies": 10000}
 
 RISE, FALL = 2, 5
-"""Checks in a row after which a member is well again, or is not."""
+"""Checks in a row after which a member is up again, or down."""
 
 PATIENCE = 60.0
-"""Seconds: a generous bound for what takes one or two."""
+"""Seconds: a generous limit for steps that take one or two."""
 
 
 def commands() -> dict[str, list[str]]:
-    """The containers' commands as the manifest has them."""
+    """The containers' commands, from the manifest."""
     (pod,) = (
         one["spec"]["template"]["spec"] for one in yaml.safe_load_all((COMPONENT / "stateful-set.yaml").read_text())
     )
@@ -49,7 +49,7 @@ def commands() -> dict[str, list[str]]:
 
 
 def template(nameserver: str, *, quick: bool) -> str:
-    """writer.cfg with this name server in place of resolv.conf's, and less time between two questions."""
+    """writer.cfg with this name server instead of resolv.conf's; `quick`: with less time between two queries."""
     text = (COMPONENT / "writer.cfg").read_text()
     changes = {"parse-resolv-conf": f"nameserver lab {nameserver}"}
     if quick:
@@ -64,7 +64,7 @@ class Proxy:
     """One proxy; use it as a context manager, which ends both processes."""
 
     def __init__(self, lab: Lab, name: str, folder: Path, *, quick: bool = False) -> None:
-        """A quick one asks members and DNS more often."""
+        """A quick proxy asks members and DNS more often."""
         self.name, self.folder = name, folder
         self.ip = address(lab.layout.network, PROXIES[name])
         self.environment = environment(lab, name)
@@ -86,13 +86,13 @@ class Proxy:
         self.kill()
 
     def start(self) -> None:
-        """Both containers, as the kubelet starts them; an emptyDir that is new."""
+        """Start both containers as the kubelet does, with a new emptyDir."""
         shutil.rmtree(self.run, ignore_errors=True)
         self.run.mkdir()
         self.start_members()
-        self.wait("a first configuration", (self.run / "haproxy.cfg").exists)
+        self.wait("first configuration", (self.run / "haproxy.cfg").exists)
         self.start_haproxy()
-        self.wait("a listener", lambda: self.health() is not None and self.workers() == 1)
+        self.wait("listener", lambda: self.health() is not None and self.workers() == 1)
 
     def start_members(self) -> None:
         program, *words = commands()["members"]
@@ -102,25 +102,25 @@ class Proxy:
         self._start("haproxy", *commands()["haproxy"])
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """To the first process of a container."""
+        """Send a signal to the first process of a container."""
         self._processes[name].send_signal(number)
 
-    def running(self, name: str) -> bool:
-        """Whether the first process of a container has not ended."""
+    def is_running(self, name: str) -> bool:
+        """Whether the first process of a container runs."""
         return self._processes[name].poll() is None
 
     def kill(self) -> None:
-        """SIGKILL, as a node that loses power."""
+        """Kill both containers, as a node that loses power."""
         for name in list(self._processes):
             self._kill(name)
 
     def kill_haproxy(self) -> None:
-        """The one container, as one that runs out of memory."""
+        """Kill only the container haproxy, as when it runs out of memory."""
         self._kill("haproxy")
 
     @property
     def run(self) -> Path:
-        """What is /run/haproxy in a pod."""
+        """The folder that is /run/haproxy in a pod."""
         return self.folder / "run"
 
     @property
@@ -129,11 +129,11 @@ class Proxy:
 
     @property
     def log(self) -> str:
-        """What both containers have said."""
+        """The logs of both containers."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     def ask(self, command: str) -> str:
-        """A command to HAProxy's master socket.  Raises OSError."""
+        """Send a command to HAProxy's master socket; returns the answer.  Raises OSError."""
         with socket.socket(socket.AF_UNIX) as stream:
             stream.settimeout(PATIENCE)
             stream.connect(str(self.run / "master.sock"))
@@ -142,34 +142,34 @@ class Proxy:
             return b"".join(iter(lambda: stream.recv(65536), b"")).decode()
 
     def states(self) -> dict[str, str]:
-        """What HAProxy takes each member for: UP, DOWN, MAINT and so on."""
+        """The state of each member in HAProxy: UP, DOWN, MAINT and so on."""
         lines = [line.split(",") for line in self.ask("@1 show stat").splitlines() if line.startswith("writer,")]
         return {fields[1]: fields[17].split()[0] for fields in lines if fields[1] != "BACKEND"}
 
     def healths(self) -> dict[str, int]:
-        """How many of its next checks may fail until each member is taken for dead."""
+        """For each member: how many checks may fail before HAProxy marks it as down."""
         rows = [line.split() for line in self.ask("@1 show servers state writer").splitlines()]
         names = next(row[1:] for row in rows if row[:1] == ["#"])
         found = [dict(zip(names, row, strict=False)) for row in rows if row[1:2] == ["writer"]]
         return {one["srv_name"]: int(one["srv_check_health"]) - RISE for one in found}
 
     def writer(self) -> str | None:
-        """The member that new connections go to; None before the first one."""
+        """The member that new connections go to; None before the first connection."""
         for line in self.ask("@1 show table writer").splitlines():
             if "server_key=" in line:
                 return line.rpartition("server_key=")[2].split()[0]
         return None
 
-    def denied(self) -> int:
-        """How often DNS has said that a name does not exist."""
+    def count_denials(self) -> int:
+        """How often DNS has answered that a name does not exist."""
         return sum(map(int, re.findall(r"^ *nx: *(\d+)$", self.ask("@1 show resolvers"), re.MULTILINE)))
 
     def workers(self) -> int:
-        """How many processes carry connections: more than one after a reload, until the old ones' have ended."""
+        """How many processes have connections: more than one after a reload, until the old connections have ended."""
         return sum(line.split()[1:2] == ["worker"] for line in self.ask("show proc").splitlines())
 
     def health(self, path: str = "/readyz") -> int | None:
-        """The status of an answer to a probe; None without one."""
+        """The status of the answer to a probe; None without an answer."""
         try:
             with urllib.request.urlopen(f"http://{self.ip}:{PORTS['health']}{path}", timeout=3) as answer:
                 return int(answer.status)
@@ -179,26 +179,26 @@ class Proxy:
             return None
 
     def get(self, path: str) -> str:
-        """The text of a page beside the probes.  Raises OSError."""
+        """The text of another page on the probes' port.  Raises OSError."""
         with urllib.request.urlopen(f"http://{self.ip}:{PORTS['health']}{path}", timeout=3) as answer:
             return str(answer.read().decode())
 
     def wait(self, what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
-        """Until it holds; the seconds that it took.  Raises TimeoutError with the logs."""
+        """Wait until a condition is true; returns the seconds that it took.  Raises TimeoutError with the logs."""
         began = time.monotonic()
-        while not holds(condition):
+        while not is_true(condition):
             if time.monotonic() - began > seconds:
-                raise TimeoutError(f"{self.name}: after {seconds:.0f} s still not: {what}\n{self.log[-4000:]}")
+                raise TimeoutError(f"{self.name}: no {what} after {seconds:.0f} s\n{self.log[-4000:]}")
             time.sleep(0.05)
         return time.monotonic() - began
 
     def wait_state(self, member: str, state: str, seconds: float = PATIENCE) -> None:
-        """Until HAProxy takes a member for that."""
+        """Wait until a member has this state in HAProxy."""
         self.wait(f"{member} {state}", lambda: self.states().get(member) == state, seconds)
 
     def wait_health(self, status: int, seconds: float = PATIENCE) -> None:
-        """Until it answers its probe so."""
-        self.wait(f"readyz {status}", lambda: self.health() == status, seconds)
+        """Wait until the proxy answers its probe with this status."""
+        self.wait(f"status {status} of readyz", lambda: self.health() == status, seconds)
 
     def _kill(self, name: str) -> None:
         process = self._processes.pop(name)
@@ -210,10 +210,11 @@ class Proxy:
     def _start(self, name: str, *argv: str) -> None:
         places = {"/etc/haproxy": str(self.folder / "etc"), "/run/haproxy": str(self.run)}
         words = []
-        for word in argv:
+        for argument in argv:
+            word = argument
             for there, here in places.items():
-                word = word.replace(there, here)  # noqa: PLW2901
-            # The hook's own defaults are the pod's folders.
+                word = word.replace(there, here)
+            # The hook's defaults are the folders of a pod.
             words.append(f"{word} {self.folder}/etc/writer.cfg {self.run}" if word.endswith("writer.sh") else word)
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
@@ -221,8 +222,8 @@ class Proxy:
             )
 
 
-def holds(condition: Callable[[], bool]) -> bool:
-    """Whether it holds; a socket that is not there yet is no."""
+def is_true(condition: Callable[[], bool]) -> bool:
+    """Whether a condition is true; it is not while a socket is missing."""
     try:
         return condition()
     except OSError:
@@ -230,8 +231,8 @@ def holds(condition: Callable[[], bool]) -> bool:
 
 
 def environment(lab: Lab, name: str) -> Mapping[str, str]:
-    """What the manifest gives to both containers."""
-    proxies = {one: f"{address(lab.layout.network, octet)}:{PORTS['proxies']}" for one, octet in PROXIES.items()}
+    """The environment that the manifest gives to both containers."""
+    proxies = {one: f"{address(lab.layout.network, last)}:{PORTS['proxies']}" for one, last in PROXIES.items()}
     return {
         "PATH": os.environ["PATH"],
         "POD_NAME": name,

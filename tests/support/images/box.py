@@ -1,6 +1,6 @@
-"""A container run as a pod's security context has it: any uid, nothing writable but the mounts, no capability.
+"""Runs a container with the security context of a pod: any uid, no capability, and only the mounts are writable.
 
-Knows podman; what is tested in the container is the tests' affair.
+This file knows podman; the tests decide what they test in the container.
 """
 
 import os
@@ -20,10 +20,10 @@ HARDENED = (
     # Podman would add a name for the uid.
     "--passwd=false",
 )
-"""What the manifests' securityContext says, in podman's words; its default seccomp profile is in force besides."""
+"""The manifests' securityContext as podman's options; its default seccomp profile also applies."""
 
 AS_A_POD = ("--network=none", f"--user={UID}:{UID}", *HARDENED)
-"""A pod of its own."""
+"""The options of a pod that is alone."""
 
 SETTINGS = {
     "POD_NAME": "mysql-0",
@@ -32,10 +32,10 @@ SETTINGS = {
     "GALERA_BOOTSTRAP_REPLICAS": "1",
     "GALERA_BOOTSTRAP_DOMAIN": "cluster.local",
     "GALERA_BOOTSTRAP_ADDRESS_TYPE": "IP",
-    # Nobody answers there: a cluster of one has no peer to look for.
+    # No name server answers there: a cluster of one pod looks for no peer.
     "GALERA_BOOTSTRAP_NAMESERVER": "127.0.0.1:5399",
 }
-"""A cluster of one pod, all folders at their defaults."""
+"""A cluster of one pod, with the default folders."""
 
 SECRETS = {
     "exchange-key": "the-key-of-the-exchange",
@@ -48,7 +48,7 @@ MOUNTS = {
     "config": "/etc/mysql",
     "run": "/run/galera",
     "datadir": "/var/lib/galera",
-    # mariadbd makes temporary files at its start and aborts without ("Unknown/unsupported storage engine: InnoDB").
+    # mariadbd makes temporary files at its start, or aborts ("Unknown/unsupported storage engine: InnoDB").
     "tmp": "/tmp",
 }
 """The volumes of a pod that a server writes to: folder beside the test -> mount point."""
@@ -58,7 +58,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def podman(*words: str, check: bool = True) -> Done:
-    """Run podman to its end; the error of a failed call shows what it said."""
+    """Run podman to its end; the error of a failed call shows its output."""
     done = subprocess.run([*PODMAN, *words], capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, f"podman {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done
@@ -100,12 +100,12 @@ class Volumes:
 
     @property
     def work_dir(self) -> str:
-        """The option that mounts what an `install` container leaves."""
+        """The option that mounts the tools from an `install` container."""
         return f"--volume={self.folder / 'work-dir'}:/work-dir:ro"
 
 
 def share(folder: Path, gid: int) -> None:
-    """Make a folder as the kubelet makes an emptyDir for a pod with this fsGroup: root's, writable for all."""
+    """Make a folder as the kubelet makes an emptyDir for a pod with this fsGroup: root owns it, all may write."""
     folder.mkdir(parents=True)
     os.chown(folder, 0, gid)
     folder.chmod(0o2777)
@@ -126,7 +126,7 @@ class Container:
     command: tuple[str, ...] = ()
     hardening: tuple[str, ...] = AS_A_POD
     password: str = SECRETS["root-password"]
-    """Of the server's root."""
+    """The password of the server's root."""
 
     def __enter__(self) -> "Container":
         """Start it."""
@@ -140,30 +140,30 @@ class Container:
 
     @property
     def log(self) -> str:
-        """All that it has written."""
+        """Everything that it has logged."""
         done = podman("logs", self.name)
         return done.stdout + done.stderr
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         running, code = podman("inspect", "--format={{.State.Running}} {{.State.ExitCode}}", self.name).stdout.split()
         return None if running == "true" else int(code)
 
     def run(self, *words: str) -> str:
-        """Run a command in it and return what it wrote on stdout."""
+        """Run a command in the container and return its stdout."""
         return podman("exec", self.name, *words).stdout
 
     def sql(self, statement: str) -> str:
-        """The server's answer to root, by the socket that the image's environment names."""
+        """Run a statement as root, by the socket that the image's environment names; returns the answer."""
         words = ("mariadb", "--batch", "--skip-column-names", "--user=root", f"--execute={statement}")
         done = podman("exec", f"--env=MYSQL_PWD={self.password}", self.name, *words, check=False)
         return done.stdout.strip()
 
-    def wait(self, seen: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        """Wait until something is seen; a container that has ended, or the time being up, is an error with its log."""
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Wait until a condition is true; it fails with the container's log when that ends, or after `seconds`."""
         end = time.monotonic() + seconds
-        while not seen():
+        while not condition():
             assert self.exit_code is None, f"{self.name} ended before {what}:\n{self.log[-4000:]}"
             assert time.monotonic() < end, f"{self.name}: no {what} in {seconds} s:\n{self.log[-4000:]}"
             time.sleep(0.2)

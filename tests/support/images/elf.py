@@ -1,4 +1,4 @@
-"""What a dynamic ELF file asks of the system that it is run on."""
+"""What a dynamic ELF file needs from the system that it runs on."""
 
 import re
 from pathlib import Path
@@ -22,16 +22,16 @@ def is_elf(path: Path) -> bool:
 
 
 def libraries(path: Path) -> set[str]:
-    """The names of the libraries that it is linked with."""
+    """The names of the libraries that the file is linked with."""
     with path.open("rb") as file:
         sections = [s for s in ELFFile(file).iter_sections() if isinstance(s, DynamicSection)]
         tags = [tag for section in sections for tag in section.iter_tags() if tag.entry.d_tag == "DT_NEEDED"]
-        # The attribute is made at run time, after the tag's name.
+        # The attribute is made at run time, and is named after the tag.
         return {str(vars(tag)["needed"]) for tag in tags}
 
 
 def glibc_versions(path: Path) -> set[Version]:
-    """The versions of glibc's symbols that it uses, as (2, 17)."""
+    """The versions of glibc's symbols that the file uses, as (2, 17)."""
     with path.open("rb") as file:
         sections = [s for s in ELFFile(file).iter_sections() if isinstance(s, GNUVerNeedSection)]
         names = {aux.name for section in sections for _, needed in section.iter_versions() for aux in needed}

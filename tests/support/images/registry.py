@@ -18,13 +18,13 @@ PATIENCE = 60.0
 
 
 class Registry:
-    """Where it listens, and what it says of its images."""
+    """The registry's address, and the digests of its images."""
 
     def __init__(self, port: int) -> None:
         self.address = f"127.0.0.1:{port}"
 
     def digest(self, repository: str, tag: str) -> str:
-        """What it calls the manifest under a tag: its own answer, not computed here."""
+        """The digest of the manifest under a tag: the registry's own answer, not computed here."""
         accepted = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
         request = urllib.request.Request(
             f"http://{self.address}/v2/{repository}/manifests/{tag}", headers={"Accept": accepted}, method="HEAD"
@@ -35,7 +35,7 @@ class Registry:
 
 @contextmanager
 def registry(folder: Path) -> Iterator[Registry]:
-    """Run one; its images are in the folder."""
+    """Run a registry that keeps its images in the folder."""
     port = free_port("127.0.0.1")
     settings = folder / "registry.yml"
     settings.write_text(

@@ -1,4 +1,4 @@
-"""A project in small: the real build on two tiny Dockerfiles, in a repository and a containers storage of its own."""
+"""A small project: the real build on tiny Dockerfiles, in a repository and a containers storage of its own."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import Any
 from images.inputs import ROOT
 
 BASE = "localhost/tiny:1"
-"""A base image with one file in it: enough for Dockerfiles that only copy."""
+"""A base image with one file. It is enough for Dockerfiles that only copy."""
 
 LABELS = """
 ARG VERSION
@@ -46,7 +46,7 @@ COMMIT_TIME = 1_700_000_000
 
 
 class SmallProject:
-    """The repository, and the programs run in it."""
+    """The repository, and programs that run in it."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
@@ -57,9 +57,9 @@ class SmallProject:
             "HOME": str(folder / "home"),
             "XDG_CACHE_HOME": str(folder / "cache"),
             **{
-                f"GIT_{who}_{what}": "tester@example.org"
-                for who in ("AUTHOR", "COMMITTER")
-                for what in ("NAME", "EMAIL")
+                f"GIT_{role}_{field}": "tester@example.org"
+                for role in ("AUTHOR", "COMMITTER")
+                for field in ("NAME", "EMAIL")
             },
         }
         storage = f'driver = "vfs"\ngraphroot = "{folder / "storage"}"\nrunroot = "{folder / "run"}"\n'
@@ -87,7 +87,7 @@ class SmallProject:
         return self.call("git", "rev-parse", "HEAD").strip()
 
     def build(self, *options: str, base: str | None = BASE, env: Mapping[str, str] | None = None) -> "Built":
-        """One run of the build command."""
+        """Run the build command."""
         given = () if base is None else ("--base", base)
         argv = [sys.executable, "-m", "images.build", "--no-dist", *given, *options]
         done = subprocess.run(
@@ -96,7 +96,7 @@ class SmallProject:
         return Built(done.returncode, done.stdout, done.stderr)
 
     def start_build(self, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-        """The build command, running."""
+        """Start the build command."""
         argv = [sys.executable, "-m", "images.build", "--no-dist", "--base", BASE]
         return subprocess.Popen(
             argv,
@@ -108,21 +108,21 @@ class SmallProject:
         )
 
     def clone(self, folder: str, *options: str) -> "SmallProject":
-        """Another clone, on the same containers storage."""
+        """Make another clone, with the same containers storage."""
         other = copy(self)
         other.root = self.root.parent / folder
         self.call("git", "clone", "--quiet", *options, f"file://{self.root}", str(other.root))
         return other
 
     def make(self, file: str, tag: str) -> None:
-        """An image with one file in it."""
+        """Make an image with one file."""
         context = self.root.parent / f"context-of-{file}"
         context.mkdir()
         (context / "Dockerfile").write_text(f"FROM scratch\nCOPY Dockerfile /{file}\n")
         self.call("buildah", "bud", "--quiet", "--format=oci", "--isolation=chroot", f"--tag={tag}", str(context))
 
     def image(self, reference: str) -> dict[str, Any]:
-        """What buildah knows of an image."""
+        """The properties of an image, from buildah."""
         image: dict[str, Any] = json.loads(self.call("buildah", "inspect", "--type", "image", reference))
         return image
 
@@ -131,7 +131,7 @@ class SmallProject:
         return labels
 
     def files(self, name: str) -> Path:
-        """The files of an image, unpacked."""
+        """Unpack the files of an image; returns their folder."""
         folder = self.root.parent / f"unpacked-{name}"
         archive = folder.with_suffix(".tar")
         self.call("buildah", "push", "--quiet", f"localhost/{name}:1.2.3", f"docker-archive:{archive}")
@@ -143,14 +143,14 @@ class SmallProject:
         return folder
 
     def ask_instead_of(self, name: str, address: str) -> None:
-        """From now on all questions for a registry go to this address, without TLS."""
+        """Send all requests to a registry to this address instead, without TLS."""
         folder = self.root.parent / "home/.config/containers"
         folder.mkdir(parents=True)
         registry = f'prefix = "{name}"\nlocation = "{address}"\ninsecure = true\n'
         (folder / "registries.conf").write_text(f"[[registry]]\n{registry}")
 
     def call(self, *argv: str, env: Mapping[str, str] | None = None) -> str:
-        """Run a program in the project; what it printed."""
+        """Run a program in the project; returns its output."""
         done = subprocess.run(
             argv, cwd=self.root, env={**self.env, **(env or {})}, capture_output=True, text=True, check=False
         )
@@ -159,19 +159,19 @@ class SmallProject:
 
 
 class Built:
-    """How a build went."""
+    """The result of a build."""
 
-    def __init__(self, status: int, printed: str, progress: str) -> None:
+    def __init__(self, status: int, output: str, progress: str) -> None:
         self.status = status
-        self.references = printed.split()
+        self.references = output.split()
         self.progress = progress
 
     @property
-    def made(self) -> list[str]:
+    def built(self) -> list[str]:
         """The images that were built, not found."""
-        return made(self.progress)
+        return list_built(self.progress)
 
 
-def made(progress: str) -> list[str]:
-    """The images that a build's progress lines call built."""
+def list_built(progress: str) -> list[str]:
+    """The images that were built, from a build's progress lines."""
     return [line.split("] ")[1].split(":")[0] for line in progress.splitlines() if line.endswith(" is built")]

@@ -1,4 +1,4 @@
-"""The manifests as a cluster would get them: every overlay, every component on base, every example."""
+"""Builds the manifests as a cluster would get them: every overlay, every component on base, every example."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,19 +21,19 @@ COMPONENTS = sorted(path.parent for path in MANIFESTS.glob("components/**/kustom
 FOLDERS = [MANIFESTS / "base", *sorted(MANIFESTS.glob("overlays/*")), *sorted(MANIFESTS.glob("examples/*"))]
 
 NAMES = [str(path.relative_to(MANIFESTS)) for path in (*FOLDERS, *COMPONENTS)]
-"""All that can be built; a component stands for base with it."""
+"""Everything that can be built; the name of a component means base with this component."""
 
 CLUSTERS = [name for name in NAMES if not name.startswith("examples/")]
-"""Those that are base with or without something."""
+"""Those that have the database of base."""
 
 FORM_OF_2017 = "examples/petset-2017"
 
 CONFINED = [name for name in NAMES if name != FORM_OF_2017]
-"""Those whose pods have all of base's confinement."""
+"""Those whose pods are confined as in base."""
 
 
 def build(name: str, scratch: Path) -> Documents:
-    """Build one of NAMES; a component gets a kustomization in the scratch folder, which must be empty."""
+    """Build one of NAMES; for a component this writes a kustomization to the scratch folder, which must be empty."""
     folder = MANIFESTS / name
     if folder in COMPONENTS:
         lines = [
@@ -49,12 +49,14 @@ def build(name: str, scratch: Path) -> Documents:
 
 def parse(text: str) -> Documents:
     """The documents of a YAML text."""
-    yaml = pytest.importorskip("yaml", reason="NOT TESTED: the manifests; PyYAML is missing: run scripts/setup.sh test")
+    yaml = pytest.importorskip(
+        "yaml", reason="NOT TESTED: the manifests; PyYAML is missing: run `scripts/setup.sh test`"
+    )
     return tuple(yaml.safe_load_all(text))
 
 
 def relative(path: Path, start: Path) -> str:
-    """The path as a kustomization in the other folder must write it: never absolute."""
+    """The path, relative to another folder: kustomize accepts no absolute paths."""
     up = "../" * (len(start.resolve().parts) - 1)
     return up + str(path.resolve()).lstrip("/")
 
@@ -65,12 +67,12 @@ def of_kind(documents: Documents, kind: str) -> dict[str, Document]:
 
 
 def stateful_set(documents: Documents) -> Document:
-    """The database's."""
+    """The StatefulSet of the database."""
     return of_kind(documents, "StatefulSet")["mysql"]
 
 
 def pods(documents: Documents) -> Iterator[tuple[str, Document]]:
-    """Name and spec of every pod, or of a controller's template."""
+    """Name and spec of every pod, or of the pod template of every controller."""
     for document in documents:
         if document["kind"] == "Pod":
             yield document["metadata"]["name"], document["spec"]

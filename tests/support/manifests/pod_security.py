@@ -1,4 +1,4 @@
-"""The Pod Security Standard *restricted*, as rules of our own.
+"""The Pod Security Standard *restricted*, as our own rules.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/ names the fields; *baseline* is part of it.
 """
@@ -11,7 +11,7 @@ VOLUMES = {
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image"),
     *("persistentVolumeClaim", "projected", "secret"),
 }
-"""The types that a pod may have."""
+"""The types of volumes that a pod may have."""
 
 HOST = ("hostNetwork", "hostPID", "hostIPC")
 
@@ -19,11 +19,12 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
 def complaints(pod: Document) -> list[str]:
-    """What keeps a pod of this spec out of a namespace that enforces it."""
-    return [*of_pod(pod), *(f"{name}: {one}" for name, c in containers(pod).items() for one in of_container(pod, c))]
+    """The reasons why a namespace that enforces the standard would refuse a pod with this spec."""
+    found = [f"{name}: {one}" for name, c in containers(pod).items() for one in container_complaints(pod, c)]
+    return [*pod_complaints(pod), *found]
 
 
-def of_pod(pod: Document) -> Iterator[str]:
+def pod_complaints(pod: Document) -> Iterator[str]:
     yield from (f"{name} is set" for name in HOST if pod.get(name))
     for volume in pod.get("volumes", ()):
         yield from (f"volume {volume['name']} is a {kind}" for kind in set(volume) - {"name"} - VOLUMES)
@@ -32,10 +33,10 @@ def of_pod(pod: Document) -> Iterator[str]:
         yield "the pod's user is root"
     if context.get("sysctls"):
         yield "sysctls are set"
-    yield from of_context(context)
+    yield from context_complaints(context)
 
 
-def of_container(pod: Document, container: Document) -> Iterator[str]:
+def container_complaints(pod: Document, container: Document) -> Iterator[str]:
     own = container.get("securityContext", {})
     whole = {**pod.get("securityContext", {}), **own}
     if whole.get("runAsNonRoot") is not True:
@@ -53,12 +54,12 @@ def of_container(pod: Document, container: Document) -> Iterator[str]:
         yield "capabilities are not dropped"
     yield from (f"capability {name} is added" for name in set(capabilities.get("add", ())) - {"NET_BIND_SERVICE"})
     yield from (f"hostPort {port['hostPort']}" for port in container.get("ports", ()) if port.get("hostPort"))
-    yield from of_context(own)
-    yield from of_handlers(container)
+    yield from context_complaints(own)
+    yield from handler_complaints(container)
 
 
-def of_context(context: Document) -> Iterator[str]:
-    """What pods and containers have in common."""
+def context_complaints(context: Document) -> Iterator[str]:
+    """The rules that apply to pods and to containers."""
     if context.get("procMount", "Default") != "Default":
         yield "procMount is not the default"
     if context.get("windowsOptions", {}).get("hostProcess"):
@@ -70,8 +71,8 @@ def of_context(context: Document) -> Iterator[str]:
         yield "SELinux user or role is set"
 
 
-def of_handlers(container: Document) -> Iterator[str]:
-    """Probes and hooks may not make the kubelet talk to another host."""
+def handler_complaints(container: Document) -> Iterator[str]:
+    """Probes and hooks must not make the kubelet connect to another host."""
     handlers = [(name, container.get(name, {})) for name in PROBES]
     handlers += list(container.get("lifecycle", {}).items())
     for name, handler in handlers:

@@ -1,6 +1,6 @@
-"""`peer-finder` as in a pod: host name, resolv.conf and environment are a pod's, the flags are the manifest's alone.
+"""Runs `peer-finder` as in a pod: with a pod's host name, resolv.conf and environment, and only the manifest's flags.
 
-Needs root, for a mount and a host-name namespace of its own.
+This needs root, for a mount namespace and a host-name namespace.
 """
 
 import os
@@ -14,11 +14,11 @@ import pytest
 from tests.support.peerfinder.program import PROGRAM, STARTED, Ended, end
 
 needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="NOT TESTED: a resolv.conf and a host name of our own need root for namespaces"
+    os.geteuid() != 0, reason="NOT TESTED: a resolv.conf and a host name of its own; their namespaces need root"
 )
 
 KUBELET = "search {ns}.svc.{zone} svc.{zone} {zone}\nnameserver 127.0.0.1\noptions ndots:5\n"
-"""What the kubelet writes for dnsPolicy ClusterFirst."""
+"""The resolv.conf that the kubelet writes for dnsPolicy ClusterFirst."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Pod:
     """A pod to run a program in."""
 
     folder: Path
-    """Of the test."""
+    """The folder of the test."""
     nameserver: str
-    """For PEERFINDER_NAMESERVER, since the name server of a test is not at port 53; empty: resolv.conf names it."""
+    """For PEERFINDER_NAMESERVER, because a test's name server is not at port 53; empty: resolv.conf names it."""
     name: str = "mysql-0"
-    """Host name."""
+    """The host name."""
     resolv_conf: str = KUBELET.format(ns="default", zone="cluster.local")
     variables: dict[str, str] = field(default_factory=lambda: {"POD_NAMESPACE": "default"})
-    """Of the manifest."""
+    """The manifest's environment variables."""
     network: str = ""
-    """Network namespace, as a file; empty: ours."""
+    """The file of a network namespace; empty: our own."""
 
     def begin(self, words: Sequence[str], program: str = PROGRAM) -> subprocess.Popen[str]:
         """Start the program with the words of a manifest."""

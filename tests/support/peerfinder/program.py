@@ -13,10 +13,10 @@ PROGRAM = str(Path(sys.executable).with_name("peer-finder"))
 SUFFIX = "galera.default.svc.cluster.local"
 
 PATIENCE = 60.0
-"""Generous, for busy machines: a test that needs it has failed. Seconds."""
+"""Seconds: a generous limit, for busy machines; a test that needs so long has failed."""
 
 STARTED: list[subprocess.Popen[str]] = []
-"""Every process of the test under way, so that a failing test leaves none behind."""
+"""All processes of the running test, so that a failed test leaves none behind."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ def end(process: subprocess.Popen[str]) -> Ended:
 def run(
     *words: str, nameserver: str = "", pod: str = "mysql-0", prefix: tuple[str, ...] = (), **variables: str
 ) -> Ended:
-    """Start and wait."""
+    """Start the program and wait for its end."""
     return end(begin(*words, nameserver=nameserver, pod=pod, prefix=prefix, **variables))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until something has happened."""
+    """Wait until a condition is true."""
     limit = monotonic() + PATIENCE
     while not condition():
-        assert monotonic() < limit, "it has not happened"
+        assert monotonic() < limit, "the condition did not become true"
         sleep(0.01)

@@ -11,7 +11,7 @@ from tests.faults.cluster import Cluster
 from tests.lab import bridge, machine, podman
 from tests.lab.lab import Lab
 from tests.lab.podman import Podman
-from tests.support.images import of_pods as images
+from tests.support.images import pod_images as images
 
 
 class Form(Protocol):

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.cluster import Cluster
 from tests.lab.podman import Podman
 from tests.lab.report import run
-from tests.support.images import of_pods as images
+from tests.support.images import pod_images as images
 from tests.system.containers.conftest import Form
 
 pytestmark = [pytest.mark.galera, pytest.mark.images]

@@ -8,13 +8,13 @@ from typing import Protocol
 import pytest
 
 from tests.lab.bridge import BridgeError
-from tests.support.examples.lab import Lab, a_bridge
+from tests.support.examples.lab import Lab, make_bridge
 from tests.support.manifests import built, kustomize
 from tests.support.manifests.built import Documents
 
 
 class Start(Protocol):
-    """Makes the lab of an example and of more objects, with nothing running; skips when a program is missing."""
+    """Makes the lab of an example and of more objects; nothing runs yet. Skips when a program is missing."""
 
     def __call__(self, example: str, *programs: str, path: str = ..., more: Documents = ...) -> Lab: ...
 
@@ -23,16 +23,16 @@ class Start(Protocol):
 def _machine() -> None:
     missing = [name for name in ("bwrap", "nsenter", "knotd", "perl") if not shutil.which(name)]
     if missing:
-        pytest.skip(f"NOT TESTED, the examples: no {', '.join(missing)}: run scripts/setup.sh test")
-    if kustomize.found() is None:
+        pytest.skip(f"NOT TESTED: the examples; no {', '.join(missing)}: run `scripts/setup.sh test`")
+    if kustomize.find() is None:
         pytest.skip(
-            "NOT TESTED, the examples: no kustomize and no kubectl: run `python -m tests.support.manifests.kustomize`"
+            "NOT TESTED: the examples; no kustomize and no kubectl: run `python -m tests.support.manifests.kustomize`"
         )
     try:
-        # With a number that is free: another process of the tests may make its own at this moment.
-        a_bridge()[1].close()
+        # With a free number, because another process of the tests may make a bridge at the same moment.
+        make_bridge()[1].close()
     except BridgeError as exc:
-        pytest.skip(f"NOT TESTED, the examples; network namespaces are needed: {exc}")
+        pytest.skip(f"NOT TESTED: the examples; they need network namespaces: {exc}")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         def start(example: str, *programs: str, path: str = "", more: Documents = ()) -> Lab:
             missing = [name for name in programs if not shutil.which(name, path=f"{path}:/usr/bin:/usr/sbin")]
             if missing:
-                pytest.skip(f"NOT TESTED: {example}; no {', '.join(missing)}: run scripts/setup.sh examples")
+                pytest.skip(f"NOT TESTED: {example}; no {', '.join(missing)}: run `scripts/setup.sh examples`")
             folder = tmp_path_factory.mktemp(example)
             documents = built.build(f"examples/{example}", folder)
             return stack.enter_context(Lab((*documents, *more), folder, path=path))

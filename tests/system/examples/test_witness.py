@@ -1,4 +1,4 @@
-"""What the witness says of a volume: what is not known is never an empty one, and a first start is over for good."""
+"""What the witness reports about a volume: an unknown state is never "empty", and a first start ends forever."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def look(volume: Path, sign: str = "datadir/log") -> "subprocess.CompletedProces
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[None]:
-    """The witness of a pod with this volume, in a network of its own: its port is fixed."""
+    """The witness of a pod with this volume, in a network of its own, because its port is fixed."""
     words = ("unshare", "--net", "perl", WITNESS, "serve", str(tmp_path / "mark"), str(tmp_path / "datadir/log"))
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(words, env={**os.environ, "POD_NAMESPACE": "db", "POD_NAME": "etcd-0"}, stderr=log)
@@ -33,11 +33,11 @@ def serving(tmp_path: Path) -> Iterator[None]:
     process.wait()
 
 
-def test_an_empty_volume(tmp_path: Path) -> None:
+def test_an_empty_volume_is_reported_as_empty(tmp_path: Path) -> None:
     assert look(tmp_path).stdout == "empty\n"
 
 
-def test_a_mark_is_a_first_start_until_there_are_data_and_then_goes(tmp_path: Path) -> None:
+def test_a_mark_means_a_first_start_until_there_are_data_and_is_then_removed(tmp_path: Path) -> None:
     (tmp_path / "mark").touch()
     assert look(tmp_path, "sign").stdout == "first\n"
 
@@ -50,8 +50,8 @@ def test_a_mark_is_a_first_start_until_there_are_data_and_then_goes(tmp_path: Pa
 
 
 @pytest.mark.parametrize("mark", [True, False], ids=["marked", "not marked"])
-def test_what_cannot_be_looked_at_is_not_absent(tmp_path: Path, mark: bool) -> None:
-    """A file in the folder's place: the error is none of "no such thing"."""
+def test_a_sign_that_cannot_be_read_does_not_count_as_absent(tmp_path: Path, mark: bool) -> None:
+    """A file is in the place of the folder, so the error is another one than "no such file"."""
     (tmp_path / "datadir").touch()
     if mark:
         (tmp_path / "mark").touch()
@@ -61,14 +61,14 @@ def test_what_cannot_be_looked_at_is_not_absent(tmp_path: Path, mark: bool) -> N
     assert seen.returncode != 0
     assert seen.stdout == ""
     assert seen.stderr == (
-        f"witness: not known whether this volume has data: {tmp_path}/datadir/log: Not a directory;"
-        " see to the volume, nothing starts before\n"
+        f"witness: it is not known whether this volume has data: {tmp_path}/datadir/log: Not a directory;"
+        " check the volume, nothing starts before\n"
     )
     assert (tmp_path / "mark").exists() == mark
 
 
 @pytest.mark.usefixtures("serving")
-def test_the_mark_goes_although_nobody_asks_and_the_volume_was_unknown_for_a_while(tmp_path: Path) -> None:
+def test_the_mark_is_removed_although_no_pod_asks_and_the_volume_was_unreadable_for_a_while(tmp_path: Path) -> None:
     (tmp_path / "mark").touch()
     (tmp_path / "datadir").touch()
     wait("its complaint", lambda: "not known" in (tmp_path / "log").read_text(), seconds=SECONDS)

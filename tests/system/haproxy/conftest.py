@@ -1,4 +1,4 @@
-"""Labs with proxies before them."""
+"""Labs with proxies in front of them."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ Start = Callable[[Lab, str], Proxy]
 def _haproxy() -> None:
     missing = [program for program in ("haproxy", "socat") if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"NOT TESTED: the proxies; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
+        pytest.skip(f"NOT TESTED: the proxies; {', '.join(missing)} missing: run `scripts/setup.sh test` as root")
 
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder for HAProxy's sockets, whose paths have at most 97 characters; tmp_path has a test's name in it."""
+    """A folder for HAProxy's sockets: their paths may have 97 characters, and tmp_path contains a test's name."""
     with TemporaryDirectory(prefix="writer-") as folder:
         yield Path(folder)
 
@@ -43,20 +43,20 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def start(short_path: Path) -> Iterator[Start]:
-    """Starts proxies of a lab, quick to see how its members are, until they are ready; they end with the test."""
+    """Starts proxies of a lab, with quick checks, and waits until they are ready; they end with the test."""
     with ExitStack() as stack:
 
-        def proxy(lab: Lab, name: str) -> Proxy:
-            started = stack.enter_context(Proxy(lab, name, short_path / name, quick=True))
-            started.wait_health(200)
-            return started
+        def start_proxy(lab: Lab, name: str) -> Proxy:
+            proxy = stack.enter_context(Proxy(lab, name, short_path / name, quick=True))
+            proxy.wait_health(200)
+            return proxy
 
-        yield proxy
+        yield start_proxy
 
 
 @pytest.fixture
 def members(lab: Lab) -> Iterator[Members]:
-    """Three members that only have the ports of one."""
+    """Three members that have only the ports of a member."""
     with Members(lab) as members:
         for ordinal in range(3):
             members.add(ordinal)

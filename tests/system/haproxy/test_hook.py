@@ -1,4 +1,4 @@
-"""writer.sh, the hook: what it writes from names on stdin, what it refuses, and how HAProxy comes to know."""
+"""writer.sh, the hook: what it writes from names on stdin, what it refuses, and how HAProxy gets the changes."""
 
 import os
 import subprocess
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.lab import Lab
+from tests.support.haproxy.clients import find_writer
 from tests.support.haproxy.members import Members
 from tests.support.haproxy.proxy import COMPONENT, Proxy
 from tests.system.haproxy.conftest import Start
-from tests.system.haproxy.test_choice import writer
 
 ZONE = "galera.lab.svc.cluster.local"
 
@@ -23,7 +23,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def names(*ordinals: int) -> str:
-    """What peer-finder gives to a hook."""
+    """The names, as peer-finder gives them to a hook."""
     return "".join(sorted(f"mysql-{ordinal}.{ZONE}\n" for ordinal in ordinals))
 
 
@@ -46,13 +46,13 @@ def run(tmp_path: Path) -> Run:
 
 
 def servers(folder: Path) -> list[str]:
-    """The lines of the members that are open, without what all have in common."""
+    """Name and number of each open member, from the lines of the configuration."""
     lines = (folder / "haproxy.cfg").read_text().splitlines()
     found = [line.split() for line in lines if line.startswith("    server ") and ":3306" in line]
     return [f"{words[1]} {words[4]}" for words in found if "disabled" not in words]
 
 
-def test_members_stand_in_the_order_of_their_ordinals_with_numbers_that_stay(run: Run, tmp_path: Path) -> None:
+def test_members_are_in_the_order_of_their_ordinals_and_keep_their_numbers(run: Run, tmp_path: Path) -> None:
     assert run(names(0, 1, 2, 10)).returncode == 0
     assert servers(tmp_path) == ["mysql-0 1", "mysql-1 2", "mysql-2 3", "mysql-10 11"]
 
@@ -70,7 +70,7 @@ def test_members_stand_in_the_order_of_their_ordinals_with_numbers_that_stay(run
         pytest.param("${POD_IP}\n", id="a name that is a variable"),
         pytest.param('mysql-0."x".lab\n', id="a name with quotes"),
         pytest.param("mysql-$(id).lab\n", id="a name that is a command"),
-        pytest.param("-mysql-0.lab\n", id="a name that begins as an option"),
+        pytest.param("-mysql-0.lab\n", id="a name that begins like an option"),
         pytest.param(f"mysql.{ZONE}\n", id="no ordinal"),
         pytest.param(f"mysql-00.{ZONE}\n", id="two ways to write a number"),
         pytest.param(f"mysql-99999999.{ZONE}\n", id="a number that makes a file without end"),
@@ -78,9 +78,7 @@ def test_members_stand_in_the_order_of_their_ordinals_with_numbers_that_stay(run
         pytest.param(names(0) + f"evil-1.{ZONE}\n", id="another set"),
     ],
 )
-def test_a_name_that_no_member_can_have_is_refused_and_the_former_file_stays(
-    stdin: str, run: Run, tmp_path: Path
-) -> None:
+def test_a_name_that_no_member_can_have_is_refused_and_the_old_file_stays(stdin: str, run: Run, tmp_path: Path) -> None:
     assert run(names(0, 1, 2)).returncode == 0
     before = (tmp_path / "haproxy.cfg").read_bytes()
 
@@ -92,7 +90,7 @@ def test_a_name_that_no_member_can_have_is_refused_and_the_former_file_stays(
     assert (tmp_path / "haproxy.cfg").read_bytes() == before
 
 
-def test_haproxy_has_the_last_word_on_a_configuration(run: Run, tmp_path: Path) -> None:
+def test_a_configuration_that_haproxy_refuses_does_not_replace_the_old_one(run: Run, tmp_path: Path) -> None:
     assert run(names(0)).returncode == 0
     before = (tmp_path / "haproxy.cfg").read_bytes()
     broken = tmp_path / "broken.cfg"
@@ -105,64 +103,64 @@ def test_haproxy_has_the_last_word_on_a_configuration(run: Run, tmp_path: Path) 
     assert (tmp_path / "haproxy.cfg").read_bytes() == before
 
 
-def test_a_proxy_that_the_others_do_not_know_is_an_error_that_names_the_cure(run: Run) -> None:
+def test_a_proxy_that_is_not_in_proxies_is_an_error_that_says_what_to_do(run: Run) -> None:
     refused = run(names(0), POD_NAME="mysql-writer-2")
 
     assert refused.returncode == 1
     assert "mysql-writer-2 is not in PROXIES" in refused.stderr
 
 
-def test_a_member_that_is_scaled_away_takes_no_client_and_one_that_comes_back_does(
+def test_a_member_that_is_scaled_away_gets_no_client_and_one_that_comes_back_does(
     lab: Lab,
     members: Members,  # noqa: ARG001
     start: Start,
 ) -> None:
     proxy = start(lab, "mysql-writer-0")
-    assert tell(proxy, names(1, 2)).returncode == 0
+    assert run_hook(proxy, names(1, 2)).returncode == 0
     assert proxy.states()["mysql-0"] == "MAINT"
-    assert writer(proxy) == "mysql-1"
+    assert find_writer(proxy) == "mysql-1"
 
-    assert tell(proxy, names(0)).returncode == 0
+    assert run_hook(proxy, names(0)).returncode == 0
     proxy.wait_state("mysql-0", "UP")
-    assert writer(proxy) == "mysql-0"
+    assert find_writer(proxy) == "mysql-0"
 
 
-def test_a_haproxy_that_ended_starts_with_the_members_of_now(lab: Lab, members: Members, start: Start) -> None:
-    """And not with those that a reload handed on, long ago."""
+def test_a_haproxy_that_ended_starts_with_the_present_members(lab: Lab, members: Members, start: Start) -> None:
+    """It must not use the members that an old reload handed over."""
     proxy = start(lab, "mysql-writer-0")
     for ordinals in ((1,), (1, 9), (0, 1, 9)):
-        assert tell(proxy, names(*ordinals)).returncode == 0
+        assert run_hook(proxy, names(*ordinals)).returncode == 0
     proxy.kill_haproxy()
-    members.ready(1, value=False)
+    members.set_ready(1, value=False)
     proxy.start_haproxy()
 
     proxy.wait_state("mysql-0", "UP")
-    proxy.wait("mysql-0 as the writer", lambda: writer(proxy) == "mysql-0")
+    proxy.wait("writer mysql-0", lambda: find_writer(proxy) == "mysql-0")
 
 
-def test_a_haproxy_that_cannot_be_told_is_an_error(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
+def test_a_haproxy_that_does_not_answer_is_an_error(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
     proxy = start(lab, "mysql-writer-0")
     proxy.kill_haproxy()
 
-    told = tell(proxy, names(0, 1), PATIENCE="2")
+    done = run_hook(proxy, names(0, 1), PATIENCE="2")
 
-    assert told.returncode == 1
-    assert "HAProxy does not take the new configuration over" in told.stderr
+    assert done.returncode == 1
+    assert "HAProxy has not loaded the new configuration after 2 s" in done.stderr
 
 
 def test_dns_that_denies_all_members_changes_nothing(lab: Lab, members: Members, start: Start) -> None:  # noqa: ARG001
     proxy = start(lab, "mysql-writer-0")
-    before, denied = proxy.configuration, proxy.denied()
+    before, denials = proxy.configuration, proxy.count_denials()
     for ordinal in range(3):
         lab.nameserver.withdraw(f"mysql-{ordinal}")
-    # Two questions for each of nine names, in a round; six names do not exist anyway.
-    proxy.wait("two rounds", lambda: proxy.denied() >= denied + 2 * 18)
+    # In a round there are two queries for each of nine names; six of them never exist.
+    proxy.wait("two rounds of queries", lambda: proxy.count_denials() >= denials + 2 * 18)
 
-    assert writer(proxy) == "mysql-0"
-    assert proxy.running("members")
+    assert find_writer(proxy) == "mysql-0"
+    assert proxy.is_running("members")
     assert proxy.configuration == before
 
 
-def tell(proxy: Proxy, stdin: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """What peer-finder would do with these names."""
+def run_hook(proxy: Proxy, stdin: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run the hook with these names, as peer-finder does."""
     return hook(stdin, proxy.folder / "etc/writer.cfg", proxy.run, {**proxy.environment, **env})

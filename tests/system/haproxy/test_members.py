@@ -1,4 +1,4 @@
-"""The proxies in front of real members: a writer that dies, one that hangs, one that a human takes out, all of them."""
+"""The proxies in front of real members: a writer that dies, hangs or is taken out by a human, and the end of all."""
 
 import os
 import time
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.galera, pytest.mark.timeout(600)]
 
 
 OUTAGE = 240.0
-"""Seconds: a generous bound for the end of a full outage, beside clients who try all the time."""
+"""Seconds: a generous limit for the end of a full outage, while clients try all the time."""
 
 
 class Site:
@@ -32,7 +32,7 @@ class Site:
 
     @contextmanager
     def clients(self) -> Iterator[Writer]:
-        """One of each proxy; afterwards all that was acknowledged so far is on every member."""
+        """Run a client of each proxy; afterwards all rows that were acknowledged so far must be on every member."""
         with Writer(self.lab.layout, [proxy.ip for proxy in self.proxies], self._record, threads=2) as writer:
             writer.wait_for(50)
             yield writer
@@ -42,33 +42,33 @@ class Site:
         assert judge(self.lab, self._acknowledged).complaints == []
 
     def writer(self) -> str:
-        """The one that both proxies have."""
+        """The writer, which must be the same in both proxies."""
         (found,) = {proxy.writer() for proxy in self.proxies}
         assert found is not None
         return found
 
     def wait_moved(self, before: str) -> str:
-        """Until both proxies have one other writer; its name."""
+        """Wait until both proxies have the same new writer; returns its name."""
 
-        def moved() -> bool:
+        def has_moved() -> bool:
             found = {proxy.writer() for proxy in self.proxies}
             return len(found) == 1 and before not in found
 
-        self.proxies[0].wait("another writer", moved, seconds=2 * PATIENCE)
+        self.proxies[0].wait("other writer", has_moved, seconds=2 * PATIENCE)
         return self.writer()
 
     def wait_up(self, member: str) -> None:
-        """Until both proxies take it for ready."""
+        """Wait until both proxies have the member as ready."""
         for proxy in self.proxies:
             proxy.wait_state(member, "UP", seconds=2 * PATIENCE)
 
     def wait_health(self, status: int, seconds: float = PATIENCE) -> None:
-        """Until both proxies answer their probes so."""
+        """Wait until both proxies answer their probes with this status."""
         for proxy in self.proxies:
             proxy.wait_health(status, seconds)
 
-    def served_by(self) -> set[str]:
-        """Who answers new clients of the proxies."""
+    def serving_members(self) -> set[str]:
+        """The members that answer new clients of the proxies."""
         return {self._name(proxy) for proxy in self.proxies for _ in range(3)}
 
     def _name(self, proxy: Proxy) -> str:
@@ -99,14 +99,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield site
 
 
-def test_a_writer_that_dies_is_followed_by_another_and_is_not_the_writer_when_it_is_back(site: Site) -> None:
+def test_a_writer_that_dies_is_replaced_and_is_not_the_writer_when_it_is_back(site: Site) -> None:
     with site.clients() as clients:
         before = site.writer()
         ordinal = int(before[-1])
         acknowledged, began = clients.count, time.monotonic()
         site.lab.delete(ordinal, force=True)
         clients.wait_for(acknowledged + 30)
-        print(f"the writer killed: 30 rows more after {time.monotonic() - began:.1f} s")
+        print(f"writer killed: 30 more rows after {time.monotonic() - began:.1f} s")
         after = site.wait_moved(before)
         site.lab.create(ordinal).start()
         site.lab.wait_synced(3)
@@ -114,32 +114,32 @@ def test_a_writer_that_dies_is_followed_by_another_and_is_not_the_writer_when_it
         clients.wait_for(clients.count + 50)
 
         assert site.writer() == after
-        assert site.served_by() == {after}
+        assert site.serving_members() == {after}
 
 
-def test_no_member_at_all_is_an_error_at_once_and_ends_by_itself(site: Site) -> None:
+def test_without_any_member_clients_get_an_error_at_once_and_recovery_needs_no_human(site: Site) -> None:
     with site.clients():
         site.lab.kill_everything()
         site.wait_health(503)
         began = time.monotonic()
         with pytest.raises(pymysql.Error):
-            site.served_by()
+            site.serving_members()
         assert time.monotonic() - began < 20
 
         site.lab.start_all()
-        # Clients need the first member, and not all three.
+        # Clients need only the first member, not all three.
         site.wait_health(200, seconds=OUTAGE)
 
 
 @pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: a writer that hangs; takes long: set E2E_FULL=1")
-def test_clients_of_a_writer_that_hangs_are_sent_away(site: Site) -> None:
+def test_clients_of_a_writer_that_hangs_are_disconnected(site: Site) -> None:
     with site.clients() as clients:
         before = site.writer()
         ordinal = int(before[-1])
         acknowledged, began = clients.count, time.monotonic()
         site.lab.pod(ordinal).pause(MAIN)
         clients.wait_for(acknowledged + 30)
-        print(f"the writer's server stands still: 30 rows more after {time.monotonic() - began:.1f} s")
+        print(f"server of the writer paused: 30 more rows after {time.monotonic() - began:.1f} s")
         after = site.wait_moved(before)
         site.lab.pod(ordinal).resume(MAIN)
         site.lab.wait_synced(3)
@@ -149,7 +149,7 @@ def test_clients_of_a_writer_that_hangs_are_sent_away(site: Site) -> None:
 
 
 @pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: a desynced writer; takes long: set E2E_FULL=1")
-def test_a_writer_that_a_human_takes_out_of_step_is_left(site: Site) -> None:
+def test_a_writer_that_a_human_desyncs_is_replaced(site: Site) -> None:
     with site.clients() as clients:
         before = site.writer()
         ordinal = int(before[-1])
@@ -161,4 +161,4 @@ def test_a_writer_that_a_human_takes_out_of_step_is_left(site: Site) -> None:
         site.wait_up(before)
         clients.wait_for(clients.count + 50)
 
-        assert site.served_by() == {after}
+        assert site.serving_members() == {after}

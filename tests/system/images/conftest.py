@@ -1,4 +1,4 @@
-"""The project's images, built when something changed, and as archives; and a project in small to try the build on."""
+"""The project's images, built when something changed, and as archives; and a small project to test the build."""
 
 import shutil
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def builders() -> None:
     """Nothing here can be tested without the programs that build."""
     missing = [program for program in NEEDED if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"NOT TESTED: the images; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
+        pytest.skip(f"NOT TESTED: the images; {', '.join(missing)} missing: run `scripts/setup.sh test` as root")
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +30,14 @@ def tool_image() -> str:
 
 @pytest.fixture(scope="session")
 def archive_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Archive]:
-    """Gives an image of the project as an OCI archive."""
+    """Returns an image of the project as an OCI archive."""
     folder = tmp_path_factory.mktemp("archives")
 
     @cache
-    def exported(name: str) -> Archive:
+    def export(name: str) -> Archive:
         return output.export(ensure_id(name), folder / f"{name}.tar")
 
-    return exported
+    return export
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The proxies' image: what is in it, and that it runs the component's hook as a pod's security context has it."""
+"""The proxies' image: its content, and that it runs the component's hook with a pod's security context."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from images.inputs import ROOT
 from tests.lab.machine import NotInstalledError
 from tests.lab.podman import check, ulimits
 from tests.support.images.box import AS_A_POD, Container, podman, run, share
-from tests.system.images.server.test_image import files, gains_privileges, installed
+from tests.support.images.root_files import has_privileges, list_files, read_packages
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(600)]
 
@@ -42,28 +42,28 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def root(image: str) -> Iterator[Path]:
-    """The image's files, mounted for this process to look at."""
+    """The image's files, mounted so that this process can read them."""
     yield Path(podman("image", "mount", image).stdout.strip())
     podman("image", "unmount", image)
 
 
-def test_no_file_gives_privileges_and_nobody_can_log_in(root: Path) -> None:
+def test_no_file_gives_privileges_and_no_user_can_log_in(root: Path) -> None:
     hashes = {line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()}
 
-    assert [str(path) for path, status in files(root) if gains_privileges(path, status)] == []
+    assert [str(path) for path, status in list_files(root) if has_privileges(path, status)] == []
     assert hashes <= {"*", "!", "!*"}
 
 
-def test_no_configuration_and_nothing_that_a_build_leaves(root: Path) -> None:
+def test_the_image_has_no_configuration_and_no_leftovers_of_its_build(root: Path) -> None:
     for name in ("etc/haproxy", "run/haproxy", "tmp", "var/tmp", "var/log", "var/cache/apt", "var/lib/apt/lists"):
         folder = root / name
         assert not folder.exists() or list(folder.iterdir()) == [], name
 
 
-def test_haproxy_is_the_pinned_one(image: str, root: Path) -> None:
+def test_haproxy_has_the_pinned_version(image: str, root: Path) -> None:
     pinned = re.findall(r"^ARG HAPROXY_VERSION=(\S+)$", DOCKERFILE, re.MULTILINE)
 
-    assert [installed(root)["haproxy"]] == pinned
+    assert [read_packages(root)["haproxy"]] == pinned
     assert pinned[0] in run(image, "haproxy", "-v").stdout
 
 
@@ -82,5 +82,5 @@ def test_the_hook_and_haproxy_run_under_any_uid_without_a_writable_root(image: s
         assert proxy.run("sh", "-c", f"{hook} 2>&1") == "writer: members 0 1 \n"
         assert 'haproxy_server_status{proxy="writer",server="mysql-1"' in proxy.run("sh", "-c", METRICS)
         podman("stop", "--time=20", proxy.name)
-        # By SIGUSR1, which haproxy takes, and not by the SIGKILL that comes after 20 s.
+        # haproxy ends at SIGUSR1, and not at the SIGKILL after 20 s.
         assert proxy.exit_code != 137

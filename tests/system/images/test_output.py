@@ -32,7 +32,7 @@ NAMES = ["galera-install", "mysql-galera", "haproxy"]
 
 @pytest.fixture(scope="module")
 def bill_of(archive_of: ArchiveOf) -> BillOf:
-    """Gives the entries of an image's bill that have a package URL."""
+    """Returns the entries of an image's bill that have a package URL."""
 
     @cache
     def entries(name: str) -> list[dict[str, str]]:
@@ -56,7 +56,7 @@ def test_an_image_over_its_budget_is_refused(archive_of: ArchiveOf, monkeypatch:
     assert "1 MB are allowed" in complaint
 
 
-def test_compressed_is_what_a_registry_would_store(archive_of: ArchiveOf) -> None:
+def test_the_compressed_size_is_that_in_a_registry(archive_of: ArchiveOf) -> None:
     archive = archive_of("galera-install")
 
     raw = subprocess.run(["skopeo", "inspect", "--raw", f"oci-archive:{archive.path}"], capture_output=True, check=True)
@@ -68,7 +68,7 @@ def test_compressed_is_what_a_registry_would_store(archive_of: ArchiveOf) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_labels_name_the_image_its_origin_and_its_base(name: str, archive_of: ArchiveOf) -> None:
+def test_labels_name_the_image_and_its_origin_and_its_base(name: str, archive_of: ArchiveOf) -> None:
     archive = archive_of(name)
     labels = {
         key.removeprefix("org.opencontainers.image."): value
@@ -91,7 +91,7 @@ def test_the_user_is_a_number_and_not_root(name: str, archive_of: ArchiveOf) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_neither_volume_nor_healthcheck(name: str, archive_of: ArchiveOf) -> None:
+def test_an_image_has_neither_volume_nor_healthcheck(name: str, archive_of: ArchiveOf) -> None:
     config = archive_of(name).config["config"]
 
     assert not config.get("Volumes")
@@ -113,7 +113,7 @@ def test_the_bill_has_every_debian_package_of_the_image(name: str, archive_of: A
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_bill_has_what_the_commands_are_made_of(name: str, bill_of: BillOf) -> None:
+def test_the_bill_has_the_interpreter_and_the_distributions_of_the_commands(name: str, bill_of: BillOf) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {re.split("[<>=]", line)[0] for line in project["dependencies"]}
 
@@ -139,10 +139,10 @@ def test_an_interrupted_run_leaves_no_archive_beside_the_bill_of_another(
     for path in old.values():
         path.write_text("old")
 
-    def interrupted(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(output, "bill", interrupted)
+    monkeypatch.setattr(output, "bill", interrupt)
     image = output.Image(ensure("base"), ensure_id("base"))
     with pytest.raises(KeyboardInterrupt):
         output.write({"base": image}, "1", tmp_path)

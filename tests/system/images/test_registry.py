@@ -1,4 +1,4 @@
-"""The base image from a registry: found by its name, taken by its digest, and written into the labels."""
+"""The base image from a registry: found by name, used by digest, and written into the labels."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ pytestmark = [
 
 @pytest.fixture
 def hub(small: SmallProject, tmp_path: Path) -> Iterator[Registry]:
-    """A registry that is asked instead of docker.io; the official base is in it, as an index of one architecture."""
-    with registry(tmp_path) as it:
-        small.ask_instead_of("docker.io", it.address)
+    """A registry that replaces docker.io; the official base is in it, as an index of one architecture."""
+    with registry(tmp_path) as hub:
+        small.ask_instead_of("docker.io", hub.address)
         small.call("buildah", "manifest", "create", "index", f"containers-storage:{BASE}")
-        push(small, "index", it)
-        yield it
+        push(small, "index", hub)
+        yield hub
 
 
 def push(small: SmallProject, index: str, to: Registry) -> None:
@@ -45,7 +45,7 @@ def test_debians_image_is_the_base_when_a_registry_has_it(small: SmallProject, h
     assert (small.files("mysql-galera") / "of-the-base").exists()
 
 
-def test_a_base_by_digest_is_taken_as_it_is(small: SmallProject, hub: Registry) -> None:
+def test_a_base_given_by_digest_is_used_unchanged(small: SmallProject, hub: Registry) -> None:
     digest = hub.digest("library/debian", "bookworm-slim")
     mine = "docker.io/library/debian:latest"
     small.make("another", mine)
@@ -59,7 +59,7 @@ def test_a_base_by_digest_is_taken_as_it_is(small: SmallProject, hub: Registry) 
     assert annotations["org.opencontainers.image.base.name"] == f"docker.io/library/debian@{digest}"
 
 
-def test_a_base_that_moved_on_is_taken_at_the_next_build(small: SmallProject, hub: Registry, tmp_path: Path) -> None:
+def test_a_newer_base_is_used_at_the_next_build(small: SmallProject, hub: Registry, tmp_path: Path) -> None:
     small.build(base=None)
     context = tmp_path / "newer"
     context.mkdir()
@@ -71,14 +71,14 @@ def test_a_base_that_moved_on_is_taken_at_the_next_build(small: SmallProject, hu
     push(small, "newer", hub)
     built = small.build(base=None)
 
-    assert built.made == ["galera-install", "mysql-galera", "haproxy"], built.progress
+    assert built.built == ["galera-install", "mysql-galera", "haproxy"], built.progress
     assert small.labels("galera-install")["base.digest"] == hub.digest("library/debian", "bookworm-slim")
     assert (small.files("galera-install") / "newer").exists()
 
 
 @pytest.mark.usefixtures("hub")
-def test_what_a_registry_does_not_have_is_an_error(small: SmallProject) -> None:
+def test_a_base_that_the_registry_does_not_have_is_an_error(small: SmallProject) -> None:
     built = small.build(base="docker.io/library/debian:no-such-tag")
 
     assert built.status == 1
-    assert "docker.io/library/debian:no-such-tag is not to be had" in built.progress
+    assert "docker.io/library/debian:no-such-tag cannot be found" in built.progress

@@ -1,4 +1,4 @@
-"""The same inputs give the same image, bit for bit: each is built once more, from nothing, and compared."""
+"""The same inputs give the same image, bit for bit: each is built again, from nothing, and compared."""
 
 import os
 import subprocess
@@ -28,15 +28,15 @@ def test_a_second_build_gives_the_same_digest(
     request: pytest.FixtureRequest,
 ) -> None:
     first = archive_of(name)
-    # What a machine elsewhere would have otherwise.
+    # Another machine could have these settings.
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     monkeypatch.setenv("LANG", "tr_TR.UTF-8")
     request.addfinalizer(partial(os.umask, os.umask(0o077)))
 
-    second = built_again(name, tmp_path / "second.tar", request)
+    second = build_again(name, tmp_path / "second.tar", request)
     if first.digest != second.digest:
-        # The first may be days old, and Debian's archive has moved on since.
-        first, second = second, built_again(name, tmp_path / "third.tar", request)
+        # The first may be days old, and Debian's archive has changed since.
+        first, second = second, build_again(name, tmp_path / "third.tar", request)
 
     assert differences(first, second) == []
 
@@ -49,8 +49,8 @@ def test_a_difference_is_found_and_named(archive_of: Callable[[str], Archive]) -
     assert not any(line.startswith("layer 0: ") for line in found)
 
 
-def built_again(name: str, path: Path, request: pytest.FixtureRequest) -> Archive:
-    """The image, built anew under a name that goes away with the test."""
+def build_again(name: str, path: Path, request: pytest.FixtureRequest) -> Archive:
+    """Build the image again, under a name that is removed with the test."""
     tag = f"localhost/{name}:{path.stem}-build"
     request.addfinalizer(lambda: subprocess.run(["buildah", "rmi", tag], capture_output=True, check=False))
     return output.export(rebuild(name, tag), path)

@@ -1,7 +1,7 @@
-"""A cluster for all tests here, and how long things took in it.
+"""A cluster for all tests here, and the times of the steps in it.
 
-Its own, or that of E2E_CONTEXT: a context of the user's kubeconfig whose nodes have the images of this checkout and
-whose default StorageClass has volumes.
+It is their own, or that of E2E_CONTEXT: a context of the user's kubeconfig whose nodes have the images of this checkout
+and whose default StorageClass has volumes.
 """
 
 import os
@@ -15,33 +15,33 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.kubernetes import kubectl as kubectls
-from tests.kubernetes.cluster import Cluster, NotHereError, check, extras
+from tests.kubernetes.cluster import Cluster, NotHereError, check, find_extras
 from tests.kubernetes.database import RENAMED_TOOL, Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import NAMESPACE, OVERLAY, Overlay
-from tests.kubernetes.shared import CLUSTERS, Shared, looked_after, mend
+from tests.kubernetes.shared import CLUSTERS, Shared, repair, run_cluster
 from tests.kubernetes.times import Times
 
 TIMES = pytest.StashKey[Times]()
-MENDED = pytest.StashKey[int]()
-"""How many tests had failed when the nodes were looked after the last time."""
+FAILURES_REPAIRED = pytest.StashKey[int]()
+"""How many tests had failed when the nodes were repaired the last time."""
 
 
 @pytest.fixture(scope="session")
 def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster of this machine, of one node, with both images, and one of them by a second name.
+    """A cluster on this machine, with one node and both images; one image has a second name.
 
-    Network policies are enforced, and there are volumes on demand, where the machine has what that takes.
+    It enforces network policies and makes volumes on demand if this machine has the programs for that.
     """
     if "E2E_CONTEXT" in os.environ:
-        pytest.skip("NOT TESTED: needs the power switch of a node, which the cluster of E2E_CONTEXT does not have")
+        pytest.skip("NOT TESTED: this test switches nodes off, which it cannot do in the cluster of E2E_CONTEXT")
     try:
         check()
         tool, server = ensure("galera-install"), ensure("mysql-galera")
         images = {tool: image_id(tool), RENAMED_TOOL: image_id(tool), server: image_id(server)}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    with looked_after(Cluster(**extras()), request.config) as cluster:
+    with run_cluster(Cluster(**find_extras()), request.config) as cluster:
         cluster.load(images)
         yield cluster
 
@@ -50,14 +50,14 @@ def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 def kubectl(request: pytest.FixtureRequest) -> Kubectl:
     """The cluster under test."""
     if context := os.environ.get("E2E_CONTEXT"):
-        return kubectls.of_context(context)
+        return kubectls.use_context(context)
     cluster: Cluster = request.getfixturevalue("own_cluster")
     return cluster.kubectl
 
 
 @pytest.fixture(scope="session")
 def times(request: pytest.FixtureRequest) -> Times:
-    """Seconds by what was waited for; printed at the end."""
+    """The seconds of each step; printed at the end."""
     return request.config.stash.setdefault(TIMES, Times())
 
 
@@ -66,57 +66,57 @@ def shared(kubectl: Kubectl, times: Times) -> Iterator[Shared]:
     """The lab's members for all tests that do not make their own."""
 
     def make() -> Database:
-        made = Database(kubectl.within(NAMESPACE))
-        made.remove()
-        with times.of("first start: apply to 3 members Synced"):
-            made.apply(OVERLAY)
-            made.wait_synced(3)
-        with made.writer():
-            made.wait_acknowledged(50)
-        return made
+        database = Database(kubectl.in_namespace(NAMESPACE))
+        database.remove()
+        with times.measure("first start: apply to 3 members Synced"):
+            database.apply(OVERLAY)
+            database.wait_synced(3)
+        with database.writer():
+            database.wait_acknowledged(50)
+        return database
 
-    found = Shared(make)
-    yield found
+    shared = Shared(make)
+    yield shared
     if "E2E_CONTEXT" in os.environ:
-        found.remove()  # else it ends with its cluster
+        shared.remove()  # else it ends with its cluster
 
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, shared: Shared) -> Database:
-    """Three Synced members of manifests/overlays/lab, with acknowledged rows in them."""
-    return shared.whole(request.session.testsfailed)
+    """Three Synced members of manifests/overlays/lab, with acknowledged rows."""
+    return shared.get_synced(request.session.testsfailed)
 
 
 @pytest.fixture
 def overlay(kubectl: Kubectl, tmp_path: Path) -> Iterator[Overlay]:
-    """An empty namespace."""
-    database = Database(kubectl.within(NAMESPACE))
+    """An overlay for an empty namespace."""
+    database = Database(kubectl.in_namespace(NAMESPACE))
     database.remove()
     yield Overlay(database, tmp_path)
     database.remove()
 
 
 @pytest.fixture(autouse=True)
-def _mended(request: pytest.FixtureRequest) -> None:
-    """Nodes that a failed test has left without power stay so for nobody."""
+def _repaired(request: pytest.FixtureRequest) -> None:
+    """Switch on nodes that a failed test has left without power."""
     stash = request.config.stash
     failures = request.session.testsfailed
-    if failures > stash.get(MENDED, 0):
-        stash[MENDED] = failures
+    if failures > stash.get(FAILURES_REPAIRED, 0):
+        stash[FAILURES_REPAIRED] = failures
         for cluster in stash.get(CLUSTERS, ()):
-            mend(cluster)
+            repair(cluster)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the times to the process that prints the summary, when the tests are shared out between several."""
-    found = session.config.stash.get(TIMES, None)
-    if found and hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["times"] = dict(found.seconds)
+    """Hand the times to the process that prints the summary, when several processes run the tests."""
+    times = session.config.stash.get(TIMES, None)
+    if times and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["times"] = dict(times.seconds)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take the times of such a process that ended; one that crashed has none."""
+    """Add the times of such a process when it has ended; one that crashed has none."""
     for what, seconds in getattr(node, "workeroutput", {}).get("times", {}).items():
         node.config.stash.setdefault(TIMES, Times()).seconds[what].extend(seconds)
 

@@ -1,4 +1,4 @@
-"""The cluster itself, with two nodes: what every test in it takes for granted."""
+"""The cluster itself, with two nodes: everything on which the other tests rely."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,20 +9,20 @@ from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
 from tests.kubernetes.cluster import Cluster, NotHereError, check
-from tests.kubernetes.shared import full, mend
+from tests.kubernetes.shared import full, repair
 from tests.kubernetes.waiting import ClusterError, wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 PLACES = {"echo-1": "node1", "echo-2": "node2", "echo-3": "node1"}
-"""Which pod runs where."""
+"""Pod -> the node where it runs."""
 
 IMAGE = "localhost/cluster-echo:1"
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Cluster]:
-    """Two nodes, and three pods that answer their names, behind one Service."""
+    """Two nodes, and three pods behind one Service, which answer with their names."""
     try:
         check()
         image = image_id(ensure("mysql-galera"))  # for its shell and its socat
@@ -36,31 +36,33 @@ def pair() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.mark.parametrize("asking", PLACES)
-def test_a_service_leads_to_pods_of_the_same_node_of_another_node_and_to_oneself(pair: Cluster, asking: str) -> None:
-    heard: set[str] = set()
+@pytest.mark.parametrize("client", PLACES)
+def test_a_service_leads_to_pods_of_the_same_node_and_of_another_node_and_to_the_client_itself(
+    pair: Cluster, client: str
+) -> None:
+    answers: set[str] = set()
 
-    def heard_all() -> bool:
-        heard.add(ask(pair, asking, "echo.default.svc.cluster.local:80"))
-        return heard == set(PLACES)
+    def has_all_answers() -> bool:
+        answers.add(ask(pair, client, "echo.default.svc.cluster.local:80"))
+        return answers == set(PLACES)
 
-    wait("an answer of every pod", heard_all, seconds=120)
-
-
-@pytest.mark.parametrize("asking", ["echo-1", "echo-2"])
-def test_pods_of_two_nodes_reach_each_other_without_a_service(pair: Cluster, asking: str) -> None:
-    for asked in PLACES:
-        address = pair.kubectl.get("pod", asked)["status"]["podIP"]
-
-        assert ask(pair, asking, f"{address}:8080") == asked
+    wait("an answer of every pod", has_all_answers, seconds=120)
 
 
-def test_a_name_that_is_not_there_is_denied_at_once(pair: Cluster) -> None:
+@pytest.mark.parametrize("client", ["echo-1", "echo-2"])
+def test_pods_of_two_nodes_reach_each_other_without_a_service(pair: Cluster, client: str) -> None:
+    for server in PLACES:
+        address = pair.kubectl.get("pod", server)["status"]["podIP"]
+
+        assert ask(pair, client, f"{address}:8080") == server
+
+
+def test_a_name_that_does_not_exist_is_denied_at_once(pair: Cluster) -> None:
     with pytest.raises(ClusterError, match="exit code 2"):
         pair.kubectl("exec", "echo-1", "--", "timeout", "5", "getent", "hosts", "nobody.default.svc.cluster.local")
 
 
-def test_a_node_without_power_does_not_answer_and_once_mended_its_pods_are_back_as_they_were(pair: Cluster) -> None:
+def test_a_node_without_power_does_not_answer_and_after_its_repair_its_pods_are_back_unchanged(pair: Cluster) -> None:
     before = pair.kubectl.get("pod", "echo-2")
     node = pair.nodes[1]
 
@@ -68,20 +70,20 @@ def test_a_node_without_power_does_not_answer_and_once_mended_its_pods_are_back_
     with pytest.raises(ClusterError):
         ask(pair, "echo-2", "127.0.0.1:8080")
     assert ask(pair, "echo-1", "127.0.0.1:8080") == "echo-1"
-    mend(pair)
+    repair(pair)
 
     wait("echo-2 after its node's start", lambda: restarts(pair, "echo-2") == 1, seconds=180)
-    wait("an answer of echo-2", lambda: answers(pair, "echo-2"), seconds=60)
+    wait("an answer of echo-2", lambda: is_answering(pair, "echo-2"), seconds=60)
     assert pair.kubectl.get("pod", "echo-2")["metadata"]["uid"] == before["metadata"]["uid"]
 
 
 def ask(cluster: Cluster, pod: str, address: str) -> str:
-    """What a pod is told under HOST:PORT.  Raises ClusterError."""
+    """The answer that a pod gets from HOST:PORT.  Raises ClusterError."""
     return cluster.kubectl("exec", pod, "--", "timeout", "5", "socat", "-", f"TCP:{address}", seconds=30).strip()
 
 
-def answers(cluster: Cluster, pod: str) -> bool:
-    """Whether it tells its name."""
+def is_answering(cluster: Cluster, pod: str) -> bool:
+    """Whether a pod answers with its name."""
     try:
         return ask(cluster, pod, "127.0.0.1:8080") == pod
     except ClusterError:
@@ -89,7 +91,7 @@ def answers(cluster: Cluster, pod: str) -> bool:
 
 
 def restarts(cluster: Cluster, pod: str) -> int:
-    """How often its container was started again."""
+    """How often the pod's container was started again."""
     return int(cluster.kubectl.get("pod", pod)["status"]["containerStatuses"][0]["restartCount"])
 
 

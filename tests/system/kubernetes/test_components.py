@@ -1,4 +1,4 @@
-"""The other storage, and the examples that stand beside a database."""
+"""The other kinds of storage, and the examples that run beside a database."""
 
 import json
 import os
@@ -22,15 +22,15 @@ MANIFESTS = OVERLAY.parents[1]
 MEMBER_UID = 65532
 
 With = Callable[..., Database]
-"""Makes the lab with a component and patches, which is not waited for."""
+"""Applies the lab with a component and patches, without waiting for it."""
 
 
 @pytest.fixture
 def lab(kubectl: Kubectl, tmp_path: Path) -> Iterator[With]:
-    database = Database(kubectl.within(NAMESPACE))
+    database = Database(kubectl.in_namespace(NAMESPACE))
     database.remove()
 
-    def made(component: str, *patches: Mapping[str, Any]) -> Database:
+    def apply(component: str, *patches: Mapping[str, Any]) -> Database:
         # Kustomize takes no absolute paths.
         rules = {
             "resources": [os.path.relpath(OVERLAY, tmp_path)],
@@ -41,7 +41,7 @@ def lab(kubectl: Kubectl, tmp_path: Path) -> Iterator[With]:
         database.apply(tmp_path)
         return database
 
-    yield made
+    yield apply
     database.remove()
 
 
@@ -49,14 +49,14 @@ def test_data_in_an_emptydir_outlive_a_container_and_are_copied_to_a_new_pod(
     own_cluster: Cluster, lab: With, times: Times
 ) -> None:
     database = lab("storage-emptydir")
-    with times.of("components/storage-emptydir: apply to 3 members Synced"):
+    with times.measure("components/storage-emptydir: apply to 3 members Synced"):
         database.wait_synced(3)
     with database.writer():
         database.wait_acknowledged(50)
         own_cluster.nodes[0].kill([database.containers("mysql")["mysql-1"]])
         database.wait_restarts({"mysql-1": 0})
         database.wait_synced(3)
-        with times.of("components/storage-emptydir: a member deleted, to 3 members Synced"):
+        with times.measure("components/storage-emptydir: a member deleted, to 3 members Synced"):
             database.kubectl("delete", "pod", "mysql-2", "--timeout=180s", seconds=180)
             database.wait_synced(3)
 
@@ -65,18 +65,18 @@ def test_data_in_an_emptydir_outlive_a_container_and_are_copied_to_a_new_pod(
 
 
 def test_folders_of_a_node_are_volumes_that_outlive_all_pods(own_cluster: Cluster, lab: With, times: Times) -> None:
-    """As their comment says: the folders are made before, for the uid of the members."""
+    """As the component's comment says, the folders are made before, for the uid of the members."""
     node = own_cluster.nodes[0]
-    moved = []
+    patches = []
     for number in range(3):
         folder = node.volumes / f"hostpath-{number}"
         folder.mkdir(mode=0o770)
         os.chown(folder, MEMBER_UID, MEMBER_UID)
-        # Not in /srv of the machine that the tests run on.
-        moved.append(volume_at(f"galera-hostpath-{number}", folder))
-    database = lab("storage-static-hostpath", *moved)
+        # Not in /srv of the machine that runs the tests.
+        patches.append(volume_at(f"galera-hostpath-{number}", folder))
+    database = lab("storage-static-hostpath", *patches)
     try:
-        with times.of("components/storage-static-hostpath: apply to 3 members Synced"):
+        with times.measure("components/storage-static-hostpath: apply to 3 members Synced"):
             database.wait_synced(3)
         with database.writer():
             database.wait_acknowledged(50)
@@ -91,15 +91,15 @@ def test_folders_of_a_node_are_volumes_that_outlive_all_pods(own_cluster: Cluste
         database.kubectl("delete", "pv", *(f"galera-hostpath-{k}" for k in range(3)))
 
 
-def test_an_application_waits_for_the_names_of_its_database_and_then_asks_it(lab: With) -> None:
-    """The examples as they are: the application comes first, and a proxy's list is written from the members' names."""
+def test_an_application_waits_for_the_names_of_its_database_and_then_queries_it(lab: With) -> None:
+    """The unchanged examples: the application starts first, and a proxy's list is written from the members' names."""
     database = lab(
         "storage-emptydir",
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "mysql"}, "spec": {"replicas": 0}},
     )
     kubectl = database.kubectl
     kubectl("apply", f"--kustomize={MANIFESTS / 'examples/wait-for-dependency'}")
-    wait("the application's pods", lambda: waiting(kubectl), seconds=120)
+    wait("the application's pods", lambda: is_application_waiting(kubectl), seconds=120)
 
     database.scale(3)
     kubectl.wait("deployment/shop", "condition=Available", seconds=120)
@@ -115,8 +115,8 @@ def test_an_application_waits_for_the_names_of_its_database_and_then_asks_it(lab
     assert kubectl("logs", "configured", "--container=main").splitlines() == ["upstreams:", *members]
 
 
-def waiting(kubectl: Kubectl) -> bool:
-    """Whether the application's init containers run, and say why they do not end."""
+def is_application_waiting(kubectl: Kubectl) -> bool:
+    """Whether the application's init containers run, and log why they wait."""
     pods = kubectl.get("pods", "--selector=app.kubernetes.io/name=shop")["items"]
     running = [s for pod in pods for s in pod["status"].get("initContainerStatuses", ()) if "running" in s["state"]]
     return len(running) == 2 and "the peers are unknown" in kubectl("logs", "deployment/shop", "--container=wait")

@@ -1,4 +1,4 @@
-"""manifests/overlays/lab on a real Kubernetes: what users copy, started, killed and recovered."""
+"""manifests/overlays/lab, which users copy, on a real Kubernetes: started, killed and recovered."""
 
 import pytest
 
@@ -13,42 +13,42 @@ pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800)]
 DELETIONS = 5 if FULL else 2
 
 
-def test_the_first_start_needs_no_restart_and_keeps_what_it_acknowledges(database: Database) -> None:
+def test_the_first_start_needs_no_restart_and_keeps_all_acknowledged_rows(database: Database) -> None:
     verdict = database.judge()
 
     assert verdict.complaints == []
     assert verdict.expected >= 50
-    assert database.ended() == []
+    assert database.restarted_containers() == []
 
 
 def test_all_pods_are_deleted_by_force_again_and_again_while_a_client_writes(database: Database, times: Times) -> None:
     for _ in range(DELETIONS):
         with database.writer():
             database.wait_acknowledged(50)
-            with times.of("all pods deleted by force, to 3 members Synced"):
+            with times.measure("all pods deleted by force, to 3 members Synced"):
                 database.delete_all_pods()
                 database.wait_synced(3)
             database.wait_acknowledged(10)
-        times.note("all pods deleted by force: a client had no row acknowledged", database.silence())
+        times.note("all pods deleted by force: a client had no row acknowledged", database.longest_gap())
 
         assert database.judge().complaints == []
-        assert database.ended() == []
+        assert database.restarted_containers() == []
 
 
-def test_an_image_is_changed_member_by_member_and_a_client_that_tries_again_sees_no_outage(
+def test_an_image_changes_member_by_member_and_a_client_that_retries_sees_no_outage(
     database: Database, times: Times
 ) -> None:
     with database.writer():
         database.wait_acknowledged(50)
-        with times.of("rolling update of 3 members"):
+        with times.measure("rolling update of 3 members"):
             database.kubectl("set", "image", SET, f"install={RENAMED_TOOL}", f"agent={RENAMED_TOOL}")
             database.kubectl("rollout", "status", SET, "--timeout=300s", seconds=300)
         database.wait_synced(3)
         database.wait_acknowledged(10)
-    times.note("rolling update: a client had no row acknowledged", database.silence())
+    times.note("rolling update: a client had no row acknowledged", database.longest_gap())
 
-    # A statement that meets a server on its way out waits for its client's own time-out, not for the update.
-    assert database.silence() < UNNOTICED
+    # A statement on a server that is stopping waits for the time-out of its client, not for the update.
+    assert database.longest_gap() < UNNOTICED
     assert database.judge().complaints == []
     specified = [container for pod in database.pods() for container in pod["spec"]["initContainers"]]
     assert [c["image"] for c in specified if c["name"] == "agent"] == [RENAMED_TOOL] * 3
@@ -63,16 +63,16 @@ def test_a_pod_with_privileges_is_refused(database: Database) -> None:
         )
 
 
-def test_scaled_up_down_to_nothing_and_up_again(database: Database, times: Times) -> None:
+def test_a_set_is_scaled_up_and_down_and_to_zero_and_back(database: Database, times: Times) -> None:
     with database.writer():
         for count in (5, 3):
-            with times.of(f"scaled to {count} members"):
+            with times.measure(f"scaled to {count} members"):
                 database.scale(count)
                 database.wait_synced(count)
             database.wait_acknowledged(10)
-    with times.of("scaled to nothing"):
+    with times.measure("scaled to zero"):
         database.scale(0)
-    with times.of("scaled from nothing to 3 members"):
+    with times.measure("scaled from zero to 3 members"):
         database.scale(3)
         database.wait_synced(3)
 
@@ -81,7 +81,7 @@ def test_scaled_up_down_to_nothing_and_up_again(database: Database, times: Times
 
 def test_a_member_that_has_lost_its_volume_gets_a_copy(database: Database, times: Times) -> None:
     lost = database.volume("mysql-1")
-    with database.writer(), times.of("volume and pod of one member deleted, to 3 members Synced"):
+    with database.writer(), times.measure("volume and pod of one member deleted, to 3 members Synced"):
         database.replace_volume("mysql-1")
         database.wait_synced(3)
 
@@ -89,7 +89,7 @@ def test_a_member_that_has_lost_its_volume_gets_a_copy(database: Database, times
     assert database.volume("mysql-1") != lost
 
 
-def test_a_drain_takes_one_member_and_no_more(database: Database) -> None:
+def test_a_drain_evicts_only_one_member(database: Database) -> None:
     node = database.pods()[0]["spec"]["nodeName"]
     with database.writer():
         drain = ("drain", node, f"--pod-selector={MEMBERS}", "--delete-emptydir-data", "--timeout=30s")
@@ -108,7 +108,7 @@ def test_all_servers_are_killed_at_once_and_their_containers_restarted(
     before = database.restarts()
     with database.writer():
         database.wait_acknowledged(50)
-        with times.of("all server containers killed, to 3 members Synced"):
+        with times.measure("all server containers killed, to 3 members Synced"):
             own_cluster.nodes[0].kill(database.containers("mysql").values())
             database.wait_restarts(before)
             database.wait_synced(3)
@@ -124,7 +124,7 @@ def test_a_node_loses_power_and_comes_back(own_cluster: Cluster, database: Datab
         database.wait_acknowledged(50)
         node = own_cluster.nodes[0]
         node.down()
-        with times.of("power of the node back, to 3 members Synced"):
+        with times.measure("power of the node back, to 3 members Synced"):
             node.up(own_cluster.control, bound=True)
             database.wait_restarts(before)
             database.wait_synced(3)

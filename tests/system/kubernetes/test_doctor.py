@@ -1,4 +1,4 @@
-"""`peer-finder doctor` in a real Kubernetes: mistakes that are made in manifests, and what it says to each."""
+"""`peer-finder doctor` in a real Kubernetes: common mistakes in manifests, and its findings for each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from images.inputs import version
-from tests.kubernetes.cluster import Cluster, why_not
+from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.waiting import wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
 
 PEERS, HALF = {"app": "doctor-peer"}, {"app": "doctor-half"}
-"""Labels: of one pod that is ready; of two, of which one is."""
+"""Labels: of one pod, which is ready; of two pods, of which one is ready."""
 
 HEADLESS = {"clusterIP": "None", "publishNotReadyAddresses": True}
 
@@ -27,12 +27,12 @@ SERVICES: dict[str, dict[str, Any]] = {
     "doctor-other-name": HEADLESS | PORTS,
     "doctor-ready-only": {"clusterIP": "None", "selector": HALF} | PORTS,
 }
-"""All but the last have the same pod."""
+"""All except the last have the same pod."""
 
 DNS_BY_UDP = {"ports": [{"protocol": "UDP", "port": 53}]}
 
 POLICIES: dict[str, list[dict[str, Any]]] = {"udp-only": [DNS_BY_UDP], "cut-off": []}
-"""Who may go where, by pod."""
+"""Pod -> where it may connect to."""
 
 
 @pytest.mark.parametrize(
@@ -47,27 +47,31 @@ POLICIES: dict[str, list[dict[str, Any]]] = {"udp-only": [DNS_BY_UDP], "cut-off"
         ("doctor", "on-the-node", {"own-missing"}),
     ],
 )
-def test_it_finds_what_is_wrong_with_service_and_pod(peers: Kubectl, service: str, pod: str, codes: set[str]) -> None:
-    wait(f"{codes or 'nothing wrong'}", lambda: set(told(peers, pod, service)) == codes, seconds=120)
+def test_doctor_finds_mistakes_in_service_and_pod(peers: Kubectl, service: str, pod: str, codes: set[str]) -> None:
+    wait(f"{codes or 'no finding'}", lambda: set(find_cures(peers, pod, service)) == codes, seconds=120)
 
 
-def test_it_finds_a_resolv_conf_of_the_node_and_tells_two_reasons_of_a_missing_name_apart(peers: Kubectl) -> None:
-    assert "domain-unknown" in told(peers, "of-the-node", "doctor")
-    assert "publishNotReadyAddresses" in told(peers, "ready-only-1", "doctor-ready-only")["own-missing"]
-    assert "POD_NAME" in told(peers, "on-the-node", "doctor")["own-missing"]
+def test_doctor_finds_a_resolv_conf_of_the_node_and_distinguishes_two_reasons_of_a_missing_name(peers: Kubectl) -> None:
+    assert "domain-unknown" in find_cures(peers, "of-the-node", "doctor")
+    assert "publishNotReadyAddresses" in find_cures(peers, "ready-only-1", "doctor-ready-only")["own-missing"]
+    assert "POD_NAME" in find_cures(peers, "on-the-node", "doctor")["own-missing"]
 
 
-def test_it_finds_what_a_network_policy_forbids(own_cluster: Cluster, peers: Kubectl) -> None:
+def test_doctor_finds_connections_that_a_network_policy_forbids(own_cluster: Cluster, peers: Kubectl) -> None:
     if not own_cluster.policies:
-        pytest.skip(f"NOT TESTED: what doctor says under a network policy: {why_not(policies=True)}")
+        pytest.skip(f"NOT TESTED: the findings of doctor under a network policy: {why_unavailable(policies=True)}")
 
-    wait("tcp-blocked", lambda: "tcp-blocked" in told(peers, "udp-only", "doctor", "--no-require-self"), seconds=120)
-    wait("server-silent", lambda: set(told(peers, "cut-off", "doctor")) == {"server-silent"}, seconds=120)
+    wait(
+        "tcp-blocked",
+        lambda: "tcp-blocked" in find_cures(peers, "udp-only", "doctor", "--no-require-self"),
+        seconds=120,
+    )
+    wait("server-silent", lambda: set(find_cures(peers, "cut-off", "doctor")) == {"server-silent"}, seconds=120)
 
 
 @pytest.fixture(scope="module")
 def peers(kubectl: Kubectl) -> Iterator[Kubectl]:
-    """Services with their mistakes, and pods of which one is never ready."""
+    """Services with mistakes, and pods of which one is never ready."""
     objects = [
         *(service(name, spec) for name, spec in SERVICES.items()),
         *(policy(name, egress) for name, egress in POLICIES.items()),
@@ -79,23 +83,23 @@ def peers(kubectl: Kubectl) -> Iterator[Kubectl]:
     ]
     kubectl.apply(*objects)
     try:
-        wait("the pods", lambda: all_run(kubectl), seconds=180)
+        wait("the pods", lambda: are_running(kubectl), seconds=180)
         yield kubectl
     finally:
         kubectl("delete", "pod,service,networkpolicy", "--selector=made-by=doctor", "--now", "--wait=false")
 
 
-def all_run(kubectl: Kubectl) -> bool:
-    """Whether the pods have been started."""
+def are_running(kubectl: Kubectl) -> bool:
+    """Whether all pods run."""
     pods = kubectl.get("pods", "--selector=made-by=doctor")["items"]
     return all(pod["status"]["phase"] == "Running" for pod in pods)
 
 
-def told(kubectl: Kubectl, pod: str, service: str, *words: str) -> dict[str, str]:
-    """Run it in a pod; give the cure of each finding by its code, but for the hint that each pod of Kubernetes gets."""
+def find_cures(kubectl: Kubectl, pod: str, service: str, *words: str) -> dict[str, str]:
+    """Run doctor in a pod; returns the cure of each finding by its code, without the hint that every pod gets."""
     run = '/opt/galera-tools/peer-finder doctor "$@" --output=json; [ $? -le 1 ]'
-    printed = kubectl("exec", pod, "--", "sh", "-c", run, "sh", service, "--timeout=500ms", *words)
-    findings = [one for one in json.loads(printed)["findings"] if one["code"] != "search-list"]
+    output = kubectl("exec", pod, "--", "sh", "-c", run, "sh", service, "--timeout=500ms", *words)
+    findings = [one for one in json.loads(output)["findings"] if one["code"] != "search-list"]
     return {one["code"]: one["cure"] for one in findings}
 
 
@@ -105,13 +109,13 @@ def service(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def policy(name: str, egress: list[dict[str, Any]]) -> dict[str, Any]:
-    """Who is so labelled may go there, and nowhere else."""
+    """Pods with this label may connect there, and nowhere else."""
     spec = {"podSelector": {"matchLabels": {"policy": name}}, "policyTypes": ["Egress"], "egress": egress}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta(name), "spec": spec}
 
 
 def pod(name: str, labels: Mapping[str, str], **spec: Any) -> dict[str, Any]:
-    """A pod with the tools that waits; as Pod Security wants it."""
+    """A waiting pod with the tools; Pod Security allows it."""
     container = {
         "name": "tools",
         "image": f"localhost/galera-install:{version()}",
@@ -127,5 +131,5 @@ def pod(name: str, labels: Mapping[str, str], **spec: Any) -> dict[str, Any]:
 
 
 def meta(name: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Found again by its label when it is to go."""
+    """The metadata, with a label by which the object is removed at the end."""
     return {"name": name, "labels": {"made-by": "doctor", **(labels or {})}}

@@ -1,4 +1,4 @@
-"""manifests/components/dual-stack on a cluster of both families, one of its own."""
+"""manifests/components/dual-stack, on a cluster of its own with both families of addresses."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.kubernetes.cluster import Cluster, NotHereError, check
 from tests.kubernetes.database import Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import Overlay
-from tests.kubernetes.shared import full, looked_after
+from tests.kubernetes.shared import full, run_cluster
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import ClusterError
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500),
 
 ESTABLISHED = "01"
 MAPPED = "0000000000000000FFFF0000"
-"""How /proc/net/tcp6 (proc(5)) has a state, and an IPv4 address."""
+"""A state, and the beginning of an IPv4 address, in /proc/net/tcp6 (proc(5))."""
 
 ONLY_SIX = {
     "apiVersion": "v1",
@@ -29,25 +29,25 @@ ONLY_SIX = {
     "metadata": {"name": "galera"},
     "spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv6"]},
 }
-"""The members' names have addresses of one family alone: all that goes between members goes over it."""
+"""The members' names have only IPv6 addresses, so all connections between members use IPv6."""
 
 
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """With addresses of both families."""
+    """A cluster with addresses of both families."""
     try:
         check()
         images = {name: image_id(name) for name in (ensure("galera-install"), ensure("mysql-galera"))}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    with looked_after(Cluster(dual=True), request.config) as cluster:
+    with run_cluster(Cluster(dual=True), request.config) as cluster:
         cluster.load(images)
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def kubectl(cluster: Cluster) -> Kubectl:
-    """That cluster instead of the one for all tests."""
+    """Kubectl for this cluster instead of the one for all tests."""
     return cluster.kubectl
 
 
@@ -55,8 +55,8 @@ def families(addresses: list[str]) -> set[int]:
     return {ipaddress.ip_address(address).version for address in addresses}
 
 
-def replication(database: Database, pod: str) -> set[int]:
-    """The families of the connections between a pod's Galera and others', whoever made them."""
+def replication_families(database: Database, pod: str) -> set[int]:
+    """The families of the connections between the Galera of a pod and that of others, in both directions."""
     listing = database.kubectl("exec", pod, "--container=mysql", "--", "cat", "/proc/net/tcp", "/proc/net/tcp6")
     found = set()
     for line in listing.splitlines():
@@ -66,8 +66,8 @@ def replication(database: Database, pod: str) -> set[int]:
     return found
 
 
-def recovers(database: Database) -> None:
-    """All pods are deleted by force under a writer, and nothing is lost."""
+def assert_recovers(database: Database) -> None:
+    """Delete all pods by force while a client writes, and check that nothing is lost."""
     with database.writer():
         database.wait_acknowledged(30)
         database.delete_all_pods()
@@ -80,7 +80,7 @@ def recovers(database: Database) -> None:
 
 def test_services_and_members_have_both_families_and_recover(overlay: Overlay, times: Times) -> None:
     database = overlay.database
-    with times.of("components/dual-stack: apply to 3 members Synced"):
+    with times.measure("components/dual-stack: apply to 3 members Synced"):
         overlay.apply(components=("dual-stack",))
         database.wait_synced(3)
     spec = database.kubectl.get("service", "mysql")["spec"]
@@ -93,14 +93,14 @@ def test_services_and_members_have_both_families_and_recover(overlay: Overlay, t
     with pytest.raises(ClusterError, match="Access denied"):
         database.kubectl("exec", "mysql-0", "--container=mysql", "--", *ask)
 
-    recovers(database)
+    assert_recovers(database)
 
 
-def test_members_whose_names_have_addresses_of_ipv6_alone_replicate_over_it(overlay: Overlay) -> None:
+def test_members_whose_names_have_only_ipv6_addresses_replicate_over_ipv6(overlay: Overlay) -> None:
     database = overlay.database
     overlay.apply(ONLY_SIX, components=("dual-stack",))
     database.wait_synced(3)
     for pod in ("mysql-0", "mysql-1", "mysql-2"):
-        assert replication(database, pod) == {6}
+        assert replication_families(database, pod) == {6}
 
-    recovers(database)
+    assert_recovers(database)

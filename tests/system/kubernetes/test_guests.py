@@ -1,4 +1,4 @@
-"""Those who work for the members without being one, on a real Kubernetes: a nightly backup and its way back, garbd."""
+"""Guests of the cluster on a real Kubernetes: a nightly backup and its restore, and the arbitrator garbd."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CLAIM = {
     "metadata": {"name": "mysql-backups"},
     "spec": {"resources": {"requests": {"storage": "1Gi"}}},
 }
-"""The volumes of these clusters are small."""
+"""A patch, because the volumes of these clusters are small."""
 
 ARBITRATOR = "deployment/mysql-arbitrator"
 
@@ -30,19 +30,19 @@ def test_a_backup_of_the_cron_job_becomes_a_new_cluster_with_a_history_of_its_ow
     with database.writer():
         database.wait_acknowledged(50)
     before = database.status("mysql-0", "wsrep_cluster_state_uuid")
-    with times.of("components/backup: from the job to the whole copy"):
+    with times.measure("components/backup: from the job to the whole copy"):
         kubectl("create", "job", "--from=cronjob/mysql-backup", "backup-now")
         try:
             kubectl.wait("job/backup-now", "condition=Complete", seconds=400)
         except ClusterError as exc:
-            said = kubectl("logs", "--selector=app.kubernetes.io/name=mysql-backup", "--tail=40")
-            raise ClusterError(f"{exc}\n{said}") from exc
+            log = kubectl("logs", "--selector=app.kubernetes.io/name=mysql-backup", "--tail=40")
+            raise ClusterError(f"{exc}\n{log}") from exc
     assert " is complete: " in kubectl("logs", "job/backup-now", "--tail=20")
     database.wait_synced(3)
 
     database.scale(0)
     kubectl("delete", "pvc", "--selector=app.kubernetes.io/name=mysql", "--timeout=100s", seconds=110)
-    with times.of("components/restore: from nothing to 3 members Synced"):
+    with times.measure("components/restore: from empty volumes to 3 members Synced"):
         overlay.apply(CLAIM, components=("backup", "restore"))
         database.wait_synced(3)
 
@@ -57,10 +57,10 @@ def test_a_backup_of_the_cron_job_becomes_a_new_cluster_with_a_history_of_its_ow
     assert database.judge().complaints == []
 
 
-def two_and_a_vote(database: Database) -> None:
-    """Both members are ready in a component of three, and the arbitrator is, too."""
+def wait_two_and_arbitrator(database: Database) -> None:
+    """Wait until both members are in a component of three, and the arbitrator is ready."""
 
-    def there() -> bool:
+    def are_connected() -> bool:
         try:
             sizes = {database.status(pod, "wsrep_cluster_size") for pod in ("mysql-0", "mysql-1")}
             ready = database.kubectl("get", ARBITRATOR, "--output=jsonpath={.status.readyReplicas}")
@@ -69,29 +69,29 @@ def two_and_a_vote(database: Database) -> None:
         return sizes == {"3"} and ready == "1"
 
     try:
-        wait("two members and a vote", there, seconds=420)
+        wait("two members and the arbitrator", are_connected, seconds=420)
     except ClusterError as exc:
-        raise ClusterError(f"{exc}\n{database.kubectl('logs', ARBITRATOR, '--tail=40')}\n{database.story()}") from exc
+        raise ClusterError(f"{exc}\n{database.kubectl('logs', ARBITRATOR, '--tail=40')}\n{database.report()}") from exc
 
 
-def test_with_an_arbitrator_one_of_two_members_may_go_and_both_come_back_from_nothing(
+def test_with_an_arbitrator_one_of_two_members_may_be_lost_and_both_recover_from_a_full_outage(
     overlay: Overlay, times: Times
 ) -> None:
     database = overlay.database
     overlay.apply(components=("arbitrator",))
-    with times.of("components/arbitrator: apply to two members and a vote"):
-        two_and_a_vote(database)
+    with times.measure("components/arbitrator: apply to two members and an arbitrator"):
+        wait_two_and_arbitrator(database)
     with database.writer():
         database.wait_acknowledged(30)
         database.kubectl("delete", "pod", "mysql-1", "--force", "--grace-period=0", "--wait=false")
         database.wait_acknowledged(30)
-        two_and_a_vote(database)
+        wait_two_and_arbitrator(database)
         database.wait_acknowledged(10)
     assert database.judge().complaints == []
 
     database.delete_all_pods()
-    with times.of("components/arbitrator: all members deleted by force, to two members and a vote"):
-        two_and_a_vote(database)
+    with times.measure("components/arbitrator: all members deleted by force, to two members and an arbitrator"):
+        wait_two_and_arbitrator(database)
     verdict = database.judge()
     assert verdict.complaints == []
     assert verdict.expected >= 70

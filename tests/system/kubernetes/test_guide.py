@@ -1,7 +1,7 @@
-"""docs/operations, followed by a reader: its commands in its order, on a real Kubernetes.
+"""Follows docs/operations as a reader does: its commands in their order, on a real Kubernetes.
 
-E2E_FULL=1 runs all of it, on three nodes of its own, in about 20 minutes.  Without, a reader with little time installs,
-looks, makes a backup and restores that, on the node of the other tests.
+E2E_FULL=1 runs all of them, on three nodes of their own, in about 20 minutes.  Without it, the reader has little time:
+installs, looks around, makes a backup and restores it, on the node of the other tests.
 """
 
 import os
@@ -15,7 +15,7 @@ from images.running import BuildError
 from tests.kubernetes.cluster import Cluster, NotHereError, check
 from tests.kubernetes.database import Database
 from tests.kubernetes.times import Times
-from tests.support.guide.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, named, steps
+from tests.support.guide.pages import LONG, PAGES, SHORT, Block, How, Step, blocks, find_page, steps
 from tests.support.guide.stage import CLIENT, NEXT, REGISTRY, Stage
 from tests.support.images.official import image
 
@@ -28,9 +28,9 @@ OURS = ("galera-install", "mysql-galera")
 
 @pytest.fixture(scope="module")
 def machines(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Nodes, not yet with the images that the pages name."""
+    """Nodes, without the images that the pages name."""
     if "E2E_CONTEXT" in os.environ:
-        pytest.skip("NOT TESTED: the guide's commands; they need images under names of their own, and drain nodes")
+        pytest.skip("NOT TESTED: the guide's commands; they drain nodes, and need images with names of their own")
     if not FULL:
         yield request.getfixturevalue("own_cluster")
         return
@@ -46,48 +46,48 @@ def machines(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def stage(machines: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Where the pages are followed, one after the other."""
+    """The stage on which the pages are followed, one after the other."""
     for node in machines.nodes:
         for name in OURS:
             for tag in (version(), NEXT):
                 node.tag(f"localhost/{name}:{version()}", f"{REGISTRY}/{name}:{tag}")
     machines.load({CLIENT: image.ensure()})
-    found = Stage(machines.kubectl, tmp_path_factory.mktemp("reader") / "clone")
-    yield found
-    found.clean()
+    stage = Stage(machines.kubectl, tmp_path_factory.mktemp("reader") / "clone")
+    yield stage
+    stage.clean()
 
 
 def is_followed(step: Step) -> bool:
-    """Whether this run does it."""
+    """Whether this run does the step."""
     return FULL or not (isinstance(step, Block) and step.full)
 
 
 def is_run(block: Block) -> bool:
-    """Whether it is meant to be run at all."""
+    """Whether a test may run the block at all."""
     return block.how is How.CLUSTER
 
 
-def test_every_page_with_commands_has_its_turn() -> None:
+def test_every_page_with_commands_is_in_one_of_the_lists() -> None:
     run = [page.name for page in PAGES if any(map(is_run, blocks(page)))]
 
     assert sorted(run) == sorted((*SHORT, *LONG))
 
 
 @pytest.mark.parametrize("name", (*SHORT, *LONG) if FULL else SHORT)
-def test_a_reader_follows(stage: Stage, times: Times, name: str) -> None:
-    assert not stage.stuck, f"{stage.stuck} did not end as it says: what comes after it was not tried"
+def test_a_reader_can_follow_the_page(stage: Stage, times: Times, name: str) -> None:
+    assert not stage.stuck, f"{stage.stuck} did not end as the page says, so the next pages were not tried"
     stage.stuck = name
 
-    with times.of(f"the guide: {name}{'' if FULL else ', in short'}"):
-        assert stage.shell.follow(filter(is_followed, steps(named(name)))) > 0
-        Database(stage.kubectl.within("db")).wait_synced(3)
+    with times.measure(f"the guide: {name}{'' if FULL else ', in short'}"):
+        assert stage.shell.follow(filter(is_followed, steps(find_page(name)))) > 0
+        Database(stage.kubectl.in_namespace("db")).wait_synced(3)
 
     stage.stuck = ""
 
 
-def test_nothing_is_left_out() -> None:
+def test_no_block_is_left_out() -> None:
     left = [b.where for page in PAGES for b in blocks(page) if is_run(b) and (b.full or page.name in LONG)]
 
     if not FULL:
-        pytest.skip(f"NOT TESTED: {len(left)} blocks of the guide; they are run with E2E_FULL=1: {', '.join(left)}")
-    assert left, "nothing takes long any more"
+        pytest.skip(f"NOT TESTED: {len(left)} blocks of the guide; set E2E_FULL=1 to run them: {', '.join(left)}")
+    assert left, "no block takes long any more"

@@ -1,7 +1,7 @@
-"""Three nodes with one member each, as manifests/overlays/production has them: drained, lost, and replaced.
+"""Three nodes with one member each, as in manifests/overlays/production: drained, lost, and replaced.
 
-The overlay runs as it is: its images by the names that stand in it, its memory, its Secret made by hand as its comment
-says.  Only the provisioner of its StorageClass is another one: nothing here makes volumes on demand.
+The overlay is unchanged: the names of its images, its memory, and its Secret, made by hand as its comment says.  Only
+the provisioner of its StorageClass is replaced, because this cluster does not make volumes on demand.
 """
 
 import json
@@ -20,9 +20,9 @@ from images.running import BuildError
 from tests.kubernetes.cluster import Cluster, NotHereError, check
 from tests.kubernetes.database import MEMBERS, UNNOTICED, Database, is_ready
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.node import Node
 from tests.kubernetes.overlay import OVERLAY
-from tests.kubernetes.shared import Shared, full, looked_after
+from tests.kubernetes.shared import Shared, full, run_cluster
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 
@@ -35,19 +35,19 @@ CLASS = "galera-fast"
 
 @pytest.fixture(scope="module")
 def machines(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Three nodes that have the images by the names of the overlay."""
+    """Three nodes that have the images with the names in the overlay."""
     if "E2E_CONTEXT" in os.environ:
-        pytest.skip("NOT TESTED: needs the power switches of nodes, which the cluster of E2E_CONTEXT does not have")
+        pytest.skip("NOT TESTED: this test switches nodes off, which it cannot do in the cluster of E2E_CONTEXT")
     try:
         check()
         tool, server = ensure("galera-install"), ensure("mysql-galera")
-        found = {tool: image_id(tool), server: image_id(server)}
+        images = {tool: image_id(tool), server: image_id(server)}
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    with looked_after(Cluster(nodes=3), request.config) as cluster:
-        # The writer's pod has the server's image by its own name.
-        cluster.load({tag.replace("localhost/", "registry.example/"): image for tag, image in found.items()})
-        cluster.load({server: found[server]})
+    with run_cluster(Cluster(nodes=3), request.config) as cluster:
+        # The writing client's pod uses the server's image under its local name.
+        cluster.load({tag.replace("localhost/", "registry.example/"): image for tag, image in images.items()})
+        cluster.load({server: images[server]})
         yield cluster
 
 
@@ -57,17 +57,18 @@ def production(machines: Cluster, tmp_path_factory: pytest.TempPathFactory, time
     numbers = count()
 
     def make() -> Database:
-        made = Database(machines.kubectl.within(NAMESPACE))
-        made.remove()
-        # One to begin with and one for who loses that, and new ones each time: a released volume is not used again.
+        database = Database(machines.kubectl.in_namespace(NAMESPACE))
+        database.remove()
+        # Two volumes on each node: one for the start, one for a member that loses the first. They are new ones each
+        # time, because a released volume is not used again.
         fresh = [next(numbers), next(numbers)]
         machines.kubectl.apply(*(volume(node, number) for node in machines.nodes for number in fresh))
         machines.kubectl("create", "namespace", NAMESPACE)
-        create_secret(made.kubectl)
-        with times.of("overlays/production on three nodes: apply to 3 members Synced"):
-            made.apply(without_provisioner(tmp_path_factory.mktemp("overlay")))
-            made.wait_synced(3, seconds=240)
-        return made
+        create_secret(database.kubectl)
+        with times.measure("overlays/production on three nodes: apply to 3 members Synced"):
+            database.apply(write_overlay(tmp_path_factory.mktemp("overlay")))
+            database.wait_synced(3, seconds=240)
+        return database
 
     return Shared(make)
 
@@ -75,23 +76,23 @@ def production(machines: Cluster, tmp_path_factory: pytest.TempPathFactory, time
 @pytest.fixture
 def database(request: pytest.FixtureRequest, production: Shared) -> Database:
     """Three Synced members, one on each node."""
-    return production.whole(request.session.testsfailed)
+    return production.get_synced(request.session.testsfailed)
 
 
-def test_every_member_has_a_node_of_its_own_and_the_memory_that_was_asked_for(database: Database) -> None:
+def test_every_member_has_a_node_of_its_own_and_the_requested_memory(database: Database) -> None:
     pods = database.pods()
 
     assert {pod["spec"]["nodeName"] for pod in pods} == {"node1", "node2", "node3"}
     for pod in pods:
         name = pod["metadata"]["name"]
         assert database.sql(name, "SELECT @@innodb_buffer_pool_size DIV 1024 DIV 1024 DIV 1024") == [["5"]]
-    assert database.ended() == []
+    assert database.restarted_containers() == []
 
 
 def test_a_fourth_member_finds_no_node(database: Database) -> None:
     database.scale(4)
     try:
-        wait("mysql-3 without a node", lambda: unschedulable(database, "mysql-3"), seconds=120)
+        wait("mysql-3 without a node", lambda: is_unschedulable(database, "mysql-3"), seconds=120)
         assert [is_ready(pod) for pod in database.pods()] == [True] * 3 + [False]
     finally:
         database.scale(3)
@@ -99,43 +100,43 @@ def test_a_fourth_member_finds_no_node(database: Database) -> None:
 
 
 def test_all_nodes_are_drained_one_after_the_other(machines: Cluster, database: Database, times: Times) -> None:
-    """The next drain begins while the last member is still away, and tries again until the budget lets it."""
+    """The next drain begins while the last member is still away, and tries again until the budget allows it."""
     before: str | None = None
     with database.writer():
         database.wait_acknowledged(50)
         for node in machines.nodes:
             member = member_on(database, node)
-            with times.of("a node of three drained, while the member of the last one was still away"):
+            with times.measure("a node of three drained, while the member of the last node was still away"):
                 drain(database, node)
-            assert before is None or is_ready(pod_named(database, before))
+            assert before is None or is_ready(find_pod(database, before))
             database.kubectl("uncordon", node.name)
             before = member
         database.wait_synced(3)
         database.wait_acknowledged(10)
-    times.note("all three nodes drained: a client had no row acknowledged", database.silence())
+    times.note("all three nodes drained: a client had no row acknowledged", database.longest_gap())
 
-    # A statement that meets a server on its way out waits for its client's own time-out, not for the drain.
-    assert database.silence() < UNNOTICED
+    # A statement on a server that is stopping waits for the time-out of its client, not for the drain.
+    assert database.longest_gap() < UNNOTICED
     assert database.judge().complaints == []
     assert {pod["spec"]["nodeName"] for pod in database.pods()} == {node.name for node in machines.nodes}
 
 
-def test_a_member_whose_node_is_lost_is_waited_for_by_name_until_it_returns(
+def test_all_members_wait_by_name_for_a_member_whose_node_is_lost_until_it_returns(
     machines: Cluster, database: Database, times: Times
 ) -> None:
     lost = cut_power_of_all_but_start(machines, database, lost="mysql-2")
 
     for pod in ("mysql-0", "mysql-1"):
         database.wait_log(pod, "agent", r"wait: waiting for mysql-2 \(unknown: ", seconds=120)
-    assert database.patiently_down()
+    assert database.stays_down()
 
-    with times.of("three nodes lost power, two waited: to 3 members Synced once the third is back"):
+    with times.measure("three nodes lost power, two waited: to 3 members Synced when the third is back"):
         lost.up(machines.control, bound=True)
         database.wait_synced(3)
     assert database.judge().complaints == []
 
 
-def test_a_member_whose_disk_was_replaced_in_an_outage_is_held_until_the_disk_is_back(
+def test_a_cluster_of_which_a_disk_was_replaced_in_an_outage_holds_until_the_disk_is_back(
     machines: Cluster, database: Database, times: Times
 ) -> None:
     volume_name = database.volume("mysql-2")
@@ -146,11 +147,11 @@ def test_a_member_whose_disk_was_replaced_in_an_outage_is_held_until_the_disk_is
     for pod in ("mysql-0", "mysql-1", "mysql-2"):
         gone = r"hold: the data of mysql-2, a member, are gone since the outage .*bring its volume back"
         database.wait_log(pod, "agent", gone, seconds=120)
-    assert database.patiently_down()
+    assert database.stays_down()
     assert database.volume("mysql-2") != volume_name
 
-    # What the line says: the old volume is reserved for the claim of that name, and the claim made anew.
-    with times.of("three nodes lost power, one its disk: to 3 members Synced once the disk is back"):
+    # Do what the line says: release the old volume for a claim of that name, and make the claim again.
+    with times.measure("three nodes lost power, one its disk: to 3 members Synced when the disk is back"):
         free = '{"spec": {"claimRef": {"uid": null, "resourceVersion": null}}}'
         database.kubectl("patch", "pv", volume_name, f"--patch={free}")
         database.replace_volume("mysql-2")
@@ -160,7 +161,10 @@ def test_a_member_whose_disk_was_replaced_in_an_outage_is_held_until_the_disk_is
 
 
 def cut_power_of_all_but_start(machines: Cluster, database: Database, *, lost: str) -> Node:
-    """Under a writing client, all nodes go down; they come back without that member's node, which is returned."""
+    """Cut the power of all nodes, and start all again except that of the lost member; returns this node.
+
+    A client writes before that.
+    """
     before = {pod: count for pod, count in database.restarts().items() if pod != lost}
     with database.writer():
         database.wait_acknowledged(50)
@@ -175,40 +179,42 @@ def cut_power_of_all_but_start(machines: Cluster, database: Database, *, lost: s
 
 
 def replace_by_force(database: Database, pod: str) -> None:
-    """As who gives a node up: its member and the claim are deleted although nobody there can answer."""
+    """Delete a member and its claim although its node does not answer, as a human does to give up a node."""
     database.kubectl("delete", "pvc", f"datadir-{pod}", "--wait=false")
     database.kubectl("delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
 
 
 def drain(database: Database, node: Node) -> None:
-    """Only the members: the writing client may stay."""
+    """Drain only the members, so that the writing client may stay."""
     options = (f"--pod-selector={MEMBERS}", "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=180s")
     database.kubectl("drain", node.name, *options, seconds=180)
 
 
 def member_on(database: Database, node: Node) -> str:
-    """The name of the member that was placed there."""
+    """The name of the member on this node."""
     return str(next(p["metadata"]["name"] for p in database.pods() if p["spec"].get("nodeName") == node.name))
 
 
-def pod_named(database: Database, name: str) -> dict[str, Any]:
+def find_pod(database: Database, name: str) -> dict[str, Any]:
     return next(pod for pod in database.pods() if pod["metadata"]["name"] == name)
 
 
-def unschedulable(database: Database, name: str) -> bool:
-    conditions = pod_named(database, name)["status"].get("conditions", ())
+def is_unschedulable(database: Database, name: str) -> bool:
+    conditions = find_pod(database, name)["status"].get("conditions", ())
     return any(c["type"] == "PodScheduled" and c.get("reason") == "Unschedulable" for c in conditions)
 
 
 def create_secret(kubectl: Kubectl) -> None:
-    """As the overlay's comment says, with an application's account."""
-    words = {key: secrets.token_hex(16) for key in ("exchange-key", "cluster-id", "root-password", "agent-password")}
-    words |= {"user": "app", "password": secrets.token_hex(16), "database": "app"}
-    kubectl("create", "secret", "generic", "galera", *(f"--from-literal={key}={word}" for key, word in words.items()))
+    """Create the Secret as the overlay's comment says, with an application's account."""
+    values = {key: secrets.token_hex(16) for key in ("exchange-key", "cluster-id", "root-password", "agent-password")}
+    values |= {"user": "app", "password": secrets.token_hex(16), "database": "app"}
+    kubectl(
+        "create", "secret", "generic", "galera", *(f"--from-literal={key}={value}" for key, value in values.items())
+    )
 
 
-def without_provisioner(folder: Path) -> Path:
-    """The overlay with a class whose volumes are there already."""
+def write_overlay(folder: Path) -> Path:
+    """Write an overlay on the production overlay, with a class whose volumes exist already; returns its folder."""
     static = {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
@@ -223,7 +229,7 @@ def without_provisioner(folder: Path) -> Path:
 
 
 def volume(node: Node, number: int) -> dict[str, Any]:
-    """An empty volume on a node's disk, as large as the claims of the overlay say."""
+    """An empty volume on a node's disk, as large as the claims of the overlay."""
     folder = node.volumes / f"fast-{number}"
     folder.mkdir(parents=True, exist_ok=True)
     here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name]}

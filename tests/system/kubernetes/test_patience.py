@@ -1,6 +1,6 @@
-"""What takes long is left in peace: no probe kills a server that receives all data, or that reads a disk after a crash.
+"""Slow work is not interrupted: no probe kills a server that receives all data, or recovers its disk after a crash.
 
-The kubelet's numbers in manifests/base come to 30 s for the agent's liveness; what is slow here is slower than that.
+With the numbers in manifests/base, the kubelet kills an agent that is not live for 30 s; the work here is slower.
 """
 
 import time
@@ -11,7 +11,7 @@ import pytest
 
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.database import Database, is_ready
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.node import Node
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
@@ -19,11 +19,11 @@ from tests.kubernetes.waiting import wait
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
 
 LONG = 45.0
-"""Seconds; above what any probe of the manifests would wait for, if one looked at the server."""
+"""Seconds: more than any probe of the manifests would wait, if one checked the server."""
 
 STOP_RECOVERY = """
 set -eu
-# The recovery takes a third of a second: looked for without a pause, in this machine's own processes alone.
+# The recovery takes a third of a second, so look for it without a pause, only among the processes of this machine.
 for _ in $(seq 3000); do
     for pid in $(pgrep -f -- --wsrep-recover); do
         [ "$(cat "/proc/$pid/comm")" = mariadbd ] || continue
@@ -40,27 +40,27 @@ exit 1
 
 
 def test_a_long_state_transfer_is_not_interrupted(own_cluster: Cluster, database: Database, times: Times) -> None:
-    before = set(database.ended())
+    before = set(database.restarted_containers())
     with slow_transfers(own_cluster.nodes[0]):
         database.replace_volume("mysql-2")
         wait("mysql-2's server", lambda: "mysql-2" in database.containers("mysql"), seconds=180)
         server = database.containers("mysql")["mysql-2"]
         begun = time.monotonic()
         while time.monotonic() - begun < LONG:
-            assert ready(database)["mysql-2"] is False
-            assert any(ready(database).values())
+            assert ready_members(database)["mysql-2"] is False
+            assert any(ready_members(database).values())
             time.sleep(1)
-        assert word(database, "mysql-2") == "silent"
-    with times.of("a state transfer slowed down for 45 s: to 3 members Synced at full speed"):
+        assert probe_answer(database, "mysql-2") == "silent"
+    with times.measure("a state transfer slowed down for 45 s: to 3 members Synced at full speed"):
         database.wait_synced(3)
 
     assert database.containers("mysql")["mysql-2"] == server
-    assert set(database.ended()) <= before
-    assert killed_by_probes(database) == ""
+    assert set(database.restarted_containers()) <= before
+    assert probe_kills(database) == ""
     assert database.judge().complaints == []
 
 
-def test_a_long_recovery_is_waited_for_by_name_and_not_interrupted(
+def test_members_wait_by_name_for_a_long_recovery_and_do_not_interrupt_it(
     own_cluster: Cluster, database: Database, times: Times
 ) -> None:
     node = own_cluster.nodes[0]
@@ -71,23 +71,23 @@ def test_a_long_recovery_is_waited_for_by_name_and_not_interrupted(
         try:
             for pod in ("mysql-0", "mysql-2"):
                 database.wait_log(pod, "agent", r"wait: waiting for mysql-1 \(recovering\)")
-            assert database.patiently_down(seconds=LONG)
-            assert not any(ready(database).values())
+            assert database.stays_down(seconds=LONG)
+            assert not any(ready_members(database).values())
         finally:
             node.machine.run("kill", "-CONT", recovery)
-        with times.of("a recovery that took 45 s: to 3 members Synced after it"):
+        with times.measure("a recovery that took 45 s: to 3 members Synced after it"):
             database.wait_synced(3)
 
-    assert database.ended() == []
-    assert killed_by_probes(database) == ""
+    assert database.restarted_containers() == []
+    assert probe_kills(database) == ""
     assert database.judge().complaints == []
 
 
 @contextmanager
 def slow_transfers(node: Node) -> Iterator[None]:
-    """What the pods of a node send each other as a state transfer is cut to about 1.5 MB/s; all else is let through.
+    """Limit state transfers between the pods of a node to about 1.5 MB/s, and nothing else.
 
-    A packet between two pods of a node passes its FORWARD chain; in table `mangle` before policies look at it.
+    A packet between two pods of a node passes its FORWARD chain; the table `mangle` comes before the policies.
     """
     transfer = "FORWARD -p tcp --dport 4444"
     limit = "-m hashlimit --hashlimit-name transfers --hashlimit-above 1500kb/s --hashlimit-burst 2mb"
@@ -99,18 +99,18 @@ def slow_transfers(node: Node) -> Iterator[None]:
         node.machine.run("iptables", "--table=mangle", "-D", *rule)
 
 
-def ready(database: Database) -> dict[str, bool]:
-    """Which members the Services send clients to."""
+def ready_members(database: Database) -> dict[str, bool]:
+    """Member -> whether the Services send clients to it."""
     return {pod["metadata"]["name"]: is_ready(pod) for pod in database.pods()}
 
 
-def word(database: Database, pod: str) -> str:
-    """What the agent says to "ready?"."""
+def probe_answer(database: Database, pod: str) -> str:
+    """The agent's answer to the readiness probe."""
     ask = "/work-dir/galera-bootstrap healthz; true"
     return database.kubectl("exec", pod, "--container=agent", "--", "sh", "-c", ask).strip()
 
 
-def killed_by_probes(database: Database) -> str:
+def probe_kills(database: Database) -> str:
     """Events of containers that a probe has killed."""
-    printed = database.kubectl("get", "events", "--field-selector=reason=Killing", "--output=custom-columns=M:.message")
-    return "\n".join(line for line in printed.splitlines() if "probe" in line)
+    output = database.kubectl("get", "events", "--field-selector=reason=Killing", "--output=custom-columns=M:.message")
+    return "\n".join(line for line in output.splitlines() if "probe" in line)

@@ -1,6 +1,6 @@
-"""What manifests/base/network-policy.yaml lets through and what not, by attempts to connect in a real cluster.
+"""Which connections manifests/base/network-policy.yaml allows, by attempts to connect in a real cluster.
 
-That members find each other and recover under it is what test_database.py sees: its cluster enforces policies, too.
+test_database.py shows that members find each other and recover under it, because its cluster enforces policies, too.
 """
 
 import base64
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 import dns.message
 import pytest
 
-from tests.kubernetes.cluster import Cluster, why_not
+from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.database import SET, Database
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.network import API_SERVICE, CONTROL, node_address
-from tests.kubernetes.policy_attempts import PORT, address_of, as_it_was_applied, listener, listening, reached
+from tests.kubernetes.machines.network import API_SERVICE, CONTROL, node_address
+from tests.kubernetes.policy_attempts import PORT, address_of, find_reachable, listener, open_ports, strip_metadata
 from tests.kubernetes.waiting import wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
 
 CLIENT, OTHER, FOREIGN = "policy-client", "policy-other", "policy-foreign"
-"""Pods: with the clients' label, with none, and with the clients' label in another namespace."""
+"""Pods: with the clients' label, without a label, and with the clients' label in another namespace."""
 
 PORTS = {"mysql": 3306, "sst": 4444, "galera": 4567, "ist": 4568, "bootstrap": 4569, "health": 8080}
 TRANSFERS = (PORTS["sst"], PORTS["ist"])
-"""Open only while a member joins; the tests listen there."""
+"""Ports that are open only while a member joins; the tests listen there."""
 
 MAY_REACH = {
     CLIENT: {"mysql", "Service mysql"},
@@ -44,12 +44,12 @@ class Lab:
     """The members' namespace."""
     outside: Kubectl
     places: Mapping[str, Mapping[str, str]]
-    """Where each pod tries to connect to, as HOST:PORT by name; somebody listens at all of them."""
+    """Where each pod tries to connect to, as HOST:PORT by name; a program listens at each of them."""
 
-    def reached(self) -> dict[str, set[str]]:
-        """The places that each pod has a connection to."""
+    def find_reachable(self) -> dict[str, set[str]]:
+        """The places that each pod can connect to."""
         return {
-            pod: reached(self.outside if pod == FOREIGN else self.inside, pod, places)
+            pod: find_reachable(self.outside if pod == FOREIGN else self.inside, pod, places)
             for pod, places in self.places.items()
         }
 
@@ -57,7 +57,7 @@ class Lab:
 @pytest.fixture
 def _enforced(own_cluster: Cluster) -> None:
     if not own_cluster.policies:
-        pytest.skip(f"NOT TESTED: what the network policy denies: {why_not(policies=True)}")
+        pytest.skip(f"NOT TESTED: the denials of the network policy: {why_unavailable(policies=True)}")
 
 
 @pytest.fixture
@@ -78,44 +78,44 @@ def lab(own_cluster: Cluster, database: Database, _enforced: None) -> Iterator[L
         **{pod: f"{address_of(where, pod)}:{PORT}" for pod, where in pods.items()},
     }
     places = {CLIENT: of_client, OTHER: of_client, FOREIGN: of_client, "mysql-0": {**of_member, **elsewhere}}
-    with listening(inside, "mysql-1", TRANSFERS):
+    with open_ports(inside, "mysql-1", TRANSFERS):
         yield Lab(inside, outside, places)
     for pod, where in pods.items():
         where("delete", "pod", pod, "--wait=false")
 
 
-def test_every_pod_reaches_what_it_may_and_without_the_policy_everything(lab: Lab) -> None:
-    """Without: so that a denial is the policy's, and not that of a place where nobody is."""
+def test_every_pod_reaches_only_allowed_places_and_without_the_policy_all_places(lab: Lab) -> None:
+    """The test without the policy shows that the policy denied a place, and that a program listened there."""
     policy = lab.inside.get("networkpolicy", "mysql")
     everything = {pod: set(places) for pod, places in lab.places.items()}
 
-    # The pods are new: what enforces policies has to hear of them first.
-    wait("the policy in force", lambda: lab.reached() == MAY_REACH, seconds=180)
+    # The pods are new, and the program that enforces policies must notice them first.
+    wait("the policy in force", lambda: lab.find_reachable() == MAY_REACH, seconds=180)
 
     lab.inside("delete", "networkpolicy", "mysql")
     try:
-        wait("a cluster without the policy", lambda: lab.reached() == everything, seconds=180)
+        wait("a cluster without the policy", lambda: lab.find_reachable() == everything, seconds=180)
     finally:
-        lab.inside.apply(as_it_was_applied(policy))
-    wait("the policy in force again", lambda: lab.reached() == MAY_REACH, seconds=180)
+        lab.inside.apply(strip_metadata(policy))
+    wait("the policy in force again", lambda: lab.find_reachable() == MAY_REACH, seconds=180)
 
 
 @pytest.mark.usefixtures("_enforced")
 @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
-def test_a_member_has_answers_of_the_name_server(database: Database, protocol: str) -> None:
+def test_a_member_gets_answers_from_the_name_server(database: Database, protocol: str) -> None:
     question = dns.message.make_query(NAME, "A").to_wire()
-    # Over TCP a message has its length before it: RFC 1035, 4.2.2.
+    # Over TCP, the length comes before a message: RFC 1035, 4.2.2.
     length = b"" if protocol == "UDP" else len(question).to_bytes(2, "big")
     message = base64.b64encode(length + question).decode()
     ask = f"echo {message} | base64 --decode | socat -t 5 - {protocol}:{CONTROL}:53 | base64"
 
-    printed = database.kubectl("exec", "mysql-0", "--", "sh", "-c", ask)
+    output = database.kubectl("exec", "mysql-0", "--", "sh", "-c", ask)
 
-    answer = dns.message.from_wire(base64.b64decode(printed)[len(length) :])
-    assert answer.answer, "an answer without addresses"
+    answer = dns.message.from_wire(base64.b64decode(output)[len(length) :])
+    assert answer.answer, "the answer has no addresses"
 
 
 @pytest.mark.usefixtures("_enforced")
-def test_probes_come_through(database: Database) -> None:
-    """`health` is denied to every pod, see above, and yet the kubelet has its answers."""
+def test_probes_of_the_kubelet_are_allowed(database: Database) -> None:
+    """Every pod is denied the port `health`, see above, but the kubelet gets answers."""
     assert database.kubectl("get", SET, "--output=jsonpath={.status.readyReplicas}") == "3"

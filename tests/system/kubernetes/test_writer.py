@@ -1,4 +1,4 @@
-"""manifests/components/writer-haproxy on a real Kubernetes: the Service `mysql-writer` fails over under a client."""
+"""manifests/components/writer-haproxy on a real Kubernetes: `mysql-writer` fails over while a client writes."""
 
 import os
 import re
@@ -11,11 +11,11 @@ import pytest
 
 from images.build import ensure
 from images.debian import image_id
-from tests.kubernetes.cluster import Cluster, why_not
+from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.database import UNNOTICED, Database, is_ready
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import NAMESPACE, OVERLAY
-from tests.kubernetes.policy_attempts import address_of, as_it_was_applied, listener, reached
+from tests.kubernetes.policy_attempts import address_of, find_reachable, listener, strip_metadata
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 from tests.support.manifests.built import relative
@@ -40,7 +40,7 @@ ASK = "echo '@1 show table writer' | socat -t 5 - UNIX-CONNECT:/run/haproxy/mast
 
 @pytest.fixture(scope="module")
 def _image(request: pytest.FixtureRequest) -> None:
-    """The node has it."""
+    """Load the image into the node."""
     if "E2E_CONTEXT" not in os.environ:
         cluster: Cluster = request.getfixturevalue("own_cluster")
         image = ensure("haproxy")
@@ -49,20 +49,20 @@ def _image(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def proxies(_image: None, database: Database, times: Times, tmp_path: Path) -> Iterator[Database]:
-    """Two proxies before the members that run already."""
-    found = Database(database.kubectl, members="app.kubernetes.io/name=mysql-writer")
-    if not found.pods():
-        with times.of("two proxies before a running cluster: apply to ready"):
-            database.apply(overlay(tmp_path))
-            wait_ready(found)
-    yield found
-    # Who was taken for dead, when, and why; only a failed test shows it.
+    """Two proxies in front of the running members."""
+    proxies = Database(database.kubectl, members="app.kubernetes.io/name=mysql-writer")
+    if not proxies.pods():
+        with times.measure("two proxies before a running cluster: apply to ready"):
+            database.apply(write_overlay(tmp_path))
+            wait_ready(proxies)
+    yield proxies
+    # The logs show which member was marked as down, when and why; pytest prints them only for a failed test.
     for pod in PROXIES:
-        print(found.kubectl("logs", pod, "--all-containers", "--prefix", "--timestamps"))
+        print(proxies.kubectl("logs", pod, "--all-containers", "--prefix", "--timestamps"))
 
 
-def overlay(folder: Path) -> Path:
-    """overlays/lab with the component, as its page says."""
+def write_overlay(folder: Path) -> Path:
+    """Write an overlay: overlays/lab with the component, as its page says; returns its folder."""
     lab, component = relative(OVERLAY, folder), relative(COMPONENT, folder)
     lines = (f"namespace: {NAMESPACE}", "resources:", f"- {lab}", "components:", f"- {component}")
     (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
@@ -70,110 +70,115 @@ def overlay(folder: Path) -> Path:
 
 
 def wait_ready(proxies: Database) -> None:
-    """Until both are."""
+    """Wait until both proxies are ready."""
     wait("two proxies", lambda: [is_ready(pod) for pod in proxies.pods()] == [True, True], seconds=120)
 
 
 def writers(proxies: Database) -> set[str]:
-    """Whom the proxies send new clients to."""
-    told = [proxies.kubectl("exec", pod, "--container=members", "--", "sh", "-c", ASK) for pod in PROXIES]
-    return {name for text in told for name in re.findall(r"server_key=(\S+)", text)}
+    """The members to which the proxies send new clients."""
+    answers = [proxies.kubectl("exec", pod, "--container=members", "--", "sh", "-c", ASK) for pod in PROXIES]
+    return {name for text in answers for name in re.findall(r"server_key=(\S+)", text)}
 
 
-def test_the_writers_pod_is_deleted_by_force_until_nobody_has_his_old_address(
+def test_the_pod_of_the_writer_is_deleted_by_force_until_no_member_has_its_old_address(
     database: Database, proxies: Database, times: Times
 ) -> None:
     with database.writer(SERVICE):
         for _ in range(4):
             database.wait_acknowledged(50)
-            before = agreed(proxies)
+            before = wait_agreed(proxies)
             began = datetime.now(UTC)
             database.kubectl("delete", "pod", before, "--force", "--grace-period=0", "--wait=false")
             database.wait_acknowledged(30)
-            wait("another writer", partial(moved, proxies, before), seconds=120)
-            after = agreed(proxies)
+            wait("another writer", partial(has_moved, proxies, before), seconds=120)
+            after = wait_agreed(proxies)
             database.wait_synced(3)
             database.wait_acknowledged(30)
 
-            # Who fails five checks is left, which a machine with too much to do may bring about; a return is no reason.
-            assert agreed(proxies) == after or was_down(proxies, after, began)
+            # A writer that fails five checks is replaced, which may happen on a busy machine. A member that returns is
+            # no reason to replace the writer.
+            assert wait_agreed(proxies) == after or was_down(proxies, after, began)
     times.note(
-        "the writer's pod deleted by force: a client of mysql-writer had no row acknowledged", database.silence()
+        "the writer's pod deleted by force: a client of mysql-writer had no row acknowledged", database.longest_gap()
     )
 
-    assert database.silence() < UNNOTICED
+    assert database.longest_gap() < UNNOTICED
     assert database.judge().complaints == []
 
 
-def agreed(proxies: Database) -> str:
-    """The one writer that all proxies send new clients to; they tell each other."""
+def wait_agreed(proxies: Database) -> str:
+    """Wait until all proxies have the same writer, which they send to each other; returns its name."""
 
-    def one() -> str:
+    def common_writer() -> str:
         names = writers(proxies)
         return names.pop() if len(names) == 1 else ""
 
-    return wait("one writer", one, seconds=60)
+    return wait("one writer", common_writer, seconds=60)
 
 
 def was_down(proxies: Database, member: str, since: datetime) -> bool:
-    """Whether a proxy took that member for dead."""
-    told = [proxies.kubectl("logs", pod, "--container=haproxy", f"--since-time={since:%FT%TZ}") for pod in PROXIES]
-    return any(f"Server writer/{member} is DOWN" in text for text in told)
+    """Whether a proxy has marked this member as down."""
+    logs = [proxies.kubectl("logs", pod, "--container=haproxy", f"--since-time={since:%FT%TZ}") for pod in PROXIES]
+    return any(f"Server writer/{member} is DOWN" in text for text in logs)
 
 
-def moved(proxies: Database, before: str) -> bool:
-    """Whether all proxies have one other writer."""
+def has_moved(proxies: Database, before: str) -> bool:
+    """Whether all proxies have the same new writer."""
     found = writers(proxies)
     return len(found) == 1 and before not in found
 
 
-@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: a proxy that goes; takes long: set E2E_FULL=1")
-def test_a_proxy_goes_and_its_clients_go_to_the_other(database: Database, proxies: Database, times: Times) -> None:
+@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: the end of a proxy; takes long: set E2E_FULL=1")
+def test_when_a_proxy_is_deleted_its_clients_use_the_other(database: Database, proxies: Database, times: Times) -> None:
     with database.writer(SERVICE):
         database.wait_acknowledged(30)
-        # Before the first client there is none.
+        # Before the first client there is no writer.
         before = writers(proxies)
         proxies.kubectl("delete", "pod", PROXIES[0], "--timeout=180s", seconds=180)
         wait_ready(proxies)
         database.wait_acknowledged(30)
-    times.note("a proxy deleted: a client of mysql-writer had no row acknowledged", database.silence())
+    times.note("a proxy deleted: a client of mysql-writer had no row acknowledged", database.longest_gap())
 
-    # It has heard from the other one who the writer is.
+    # It has received the name of the writer from the other proxy.
     assert writers(proxies) == before
-    assert database.silence() < UNNOTICED
+    assert database.longest_gap() < UNNOTICED
     assert database.judge().complaints == []
 
 
 @pytest.mark.usefixtures("proxies")
-@pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: whom the proxies let in; set E2E_FULL=1")
-def test_the_ports_of_a_proxy_are_open_to_those_whom_they_are_for(own_cluster: Cluster, database: Database) -> None:
-    """And without the policies to everybody: so that a denial is theirs."""
+@pytest.mark.skipif(
+    "E2E_FULL" not in os.environ, reason="NOT TESTED: access to the proxies; takes long: set E2E_FULL=1"
+)
+def test_the_ports_of_a_proxy_are_open_only_to_the_pods_that_need_them(
+    own_cluster: Cluster, database: Database
+) -> None:
+    """The test without the policies, where all pods can connect, shows that the policies denied the others."""
     if not own_cluster.policies:
-        pytest.skip(f"NOT TESTED: what the proxies' network policy denies: {why_not(policies=True)}")
-    within = database.kubectl
-    within.apply(listener("writer-client", {"mysql-client": "true"}), listener("writer-other", {}))
+        pytest.skip(f"NOT TESTED: the denials of the proxies' network policy: {why_unavailable(policies=True)}")
+    kubectl = database.kubectl
+    kubectl.apply(listener("writer-client", {"mysql-client": "true"}), listener("writer-other", {}))
     for pod in ("writer-client", "writer-other"):
-        within.wait(f"pod/{pod}", "condition=Ready", seconds=120)
-    places = attempts(within)
+        kubectl.wait(f"pod/{pod}", "condition=Ready", seconds=120)
+    places = attempts(kubectl)
     everything = {pod: set(theirs) for pod, theirs in places.items()}
 
-    def found() -> dict[str, set[str]]:
-        return {pod: reached(within, pod, theirs) for pod, theirs in places.items()}
+    def find_all_reachable() -> dict[str, set[str]]:
+        return {pod: find_reachable(kubectl, pod, theirs) for pod, theirs in places.items()}
 
-    wait("the policies in force", lambda: found() == MAY_REACH, seconds=120)
-    policies = [as_it_was_applied(within.get("networkpolicy", name)) for name in ("mysql", SERVICE)]
-    within("delete", "networkpolicy", "mysql", SERVICE)
+    wait("the policies in force", lambda: find_all_reachable() == MAY_REACH, seconds=120)
+    policies = [strip_metadata(kubectl.get("networkpolicy", name)) for name in ("mysql", SERVICE)]
+    kubectl("delete", "networkpolicy", "mysql", SERVICE)
     try:
-        wait("proxies without the policies", lambda: found() == everything, seconds=180)
+        wait("proxies without the policies", lambda: find_all_reachable() == everything, seconds=180)
     finally:
-        within.apply(*policies)
-    wait("the policies in force again", lambda: found() == MAY_REACH, seconds=180)
-    within("delete", "pod", "writer-client", "writer-other", "--wait=false")
+        kubectl.apply(*policies)
+    wait("the policies in force again", lambda: find_all_reachable() == MAY_REACH, seconds=180)
+    kubectl("delete", "pod", "writer-client", "writer-other", "--wait=false")
 
 
-def attempts(within: Kubectl) -> dict[str, dict[str, str]]:
-    """Where each pod tries to connect to: one proxy's ports; and the other proxy to a member's, too."""
-    proxy, member = address_of(within, PROXIES[1]), address_of(within, "mysql-1")
+def attempts(kubectl: Kubectl) -> dict[str, dict[str, str]]:
+    """Where each pod tries to connect to: the ports of one proxy; the other proxy also tries those of a member."""
+    proxy, member = address_of(kubectl, PROXIES[1]), address_of(kubectl, "mysql-1")
     of_proxy = {"mysql": f"{proxy}:3306", "metrics": f"{proxy}:8404", "proxies": f"{proxy}:10000"}
     of_member = {
         "member's mysql": f"{member}:3306",
@@ -185,4 +190,4 @@ def attempts(within: Kubectl) -> dict[str, dict[str, str]]:
 
 
 def test_no_container_of_a_proxy_was_started_twice(proxies: Database) -> None:
-    assert proxies.ended() == []
+    assert proxies.restarted_containers() == []

@@ -1,4 +1,4 @@
-"""How Kubernetes is built from the Go module proxy; only Go is needed, and nothing is downloaded."""
+"""How Kubernetes is built from the Go module proxy. These tests need only Go, and download nothing."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from images.running import BuildError
-from tests.kubernetes.binaries import Bundle, cache_folder, ensure_all, go_mod, kubernetes
+from tests.kubernetes.machines.binaries import Bundle, cache_folder, ensure_all, go_mod, kubernetes
 
 UPSTREAM = {
     "Module": {"Path": "k8s.io/kubernetes"},
@@ -19,16 +19,16 @@ UPSTREAM = {
     ],
     "Replace": [{"Old": {"Path": "k8s.io/api"}, "New": {"Path": "./staging/src/k8s.io/api"}}],
 }
-"""As `go mod edit -json` tells it of v1.36.3, with one module of each kind."""
+"""The output of `go mod edit -json` for v1.36.3, with one module of each kind."""
 
 PAUSE = Bundle("pause", "1", ("pause",))
 
 
 @pytest.fixture
 def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of the test's own; Go keeps its usual one."""
+    """A cache of the test's own; Go's own cache stays."""
     if shutil.which("go") is None:
-        pytest.skip("NOT TESTED: how programs are built; go is not installed here (https://go.dev/dl)")
+        pytest.skip("NOT TESTED: how programs are built; go is not installed (https://go.dev/dl)")
     go_cache = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout.strip()
     monkeypatch.setenv("GOCACHE", go_cache)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -46,7 +46,7 @@ def test_a_go_mod_has_the_versions_that_upstream_tested_and_the_published_stagin
     ]
 
 
-def test_a_module_that_is_published_by_another_name_is_replaced_by_that() -> None:
+def test_a_module_that_is_published_under_another_name_is_replaced_by_that_one() -> None:
     fork = Bundle("router", "2.0.1", ("router",), module="example.org/router/v2", published="example.org/fork/v2")
 
     lines = go_mod(fork, {"Go": "1.22.0"}).splitlines()
@@ -57,7 +57,7 @@ def test_a_module_that_is_published_by_another_name_is_replaced_by_that() -> Non
     ]
 
 
-def test_a_replacement_that_is_no_staging_module_is_refused() -> None:
+def test_a_replacement_by_another_folder_than_staging_is_refused() -> None:
     other = {"Old": {"Path": "example.org/one"}, "New": {"Path": "../two"}}
 
     with pytest.raises(BuildError, match=r"replaces example.org/one by ../two"):
@@ -65,11 +65,11 @@ def test_a_replacement_that_is_no_staging_module_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("_empty_cache")
-def test_what_an_interrupted_build_left_is_no_program() -> None:
+def test_the_leftovers_of_an_interrupted_build_do_not_count_as_programs() -> None:
     left = cache_folder() / "pause-1.part"
     left.mkdir(parents=True)
     (left / "half").write_text("a program")
-    assert not PAUSE.ready
+    assert not PAUSE.is_ready
 
     ensure_all([PAUSE])
 
@@ -78,17 +78,17 @@ def test_what_an_interrupted_build_left_is_no_program() -> None:
 
 
 @pytest.mark.usefixtures("_empty_cache")
-def test_programs_are_there_all_or_none() -> None:
+def test_a_bundle_has_all_its_programs_or_none() -> None:
     one_too_many = Bundle("pause", "1", ("pause", "play"))
 
-    with pytest.raises(BuildError, match="all but play"):
+    with pytest.raises(BuildError, match="has not built play"):
         ensure_all([one_too_many])
 
-    assert not one_too_many.ready
+    assert not one_too_many.is_ready
 
 
 @pytest.mark.usefixtures("_empty_cache")
-def test_what_is_built_is_not_built_again() -> None:
+def test_a_built_program_is_not_built_again() -> None:
     ensure_all([PAUSE])
     before = (PAUSE.folder / "pause").stat().st_ino
 

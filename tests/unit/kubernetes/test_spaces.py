@@ -1,4 +1,4 @@
-"""Machines of a cluster: what is in them ends with them, however that happens."""
+"""Machines of a cluster: all processes in a machine end with it, however it ends."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.binaries import program
-from tests.kubernetes.spaces import Spaces, started
+from tests.kubernetes.machines.binaries import program
+from tests.kubernetes.machines.spaces import Spaces, start_time
 from tests.kubernetes.waiting import ClusterError, wait
 from tests.paths import ROOT
 
 OPENER = """
 import sys, time
 from pathlib import Path
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.spaces import Spaces
 
 machine = Spaces("bound", Path(sys.argv[1]), Path(sys.argv[2]))
 machine.open(bound=True)
@@ -29,9 +29,9 @@ time.sleep(600)
 @pytest.fixture(scope="module")
 def holder() -> Path:
     if os.geteuid() != 0:
-        pytest.skip("NOT TESTED: machines of a cluster are namespaces, and only root makes them here")
+        pytest.skip("NOT TESTED: machines of a cluster; they are namespaces, which only root can make: run as root")
     if not program("pause").exists():
-        pytest.skip(f"NOT TESTED: there is no {program('pause')}; run `make e2e`")
+        pytest.skip(f"NOT TESTED: machines of a cluster; there is no {program('pause')}: run `make e2e`")
     return program("pause")
 
 
@@ -44,15 +44,15 @@ def machine(tmp_path: Path, holder: Path) -> Iterator[Spaces]:
 
 
 def test_a_power_cut_ends_daemons_and_their_children(machine: Spaces) -> None:
-    # Children in a session of their own, as containers are.
+    # The children have a session of their own, as containers have.
     machine.start("parent", ("sh", "-c", "setsid sleep 600 & setsid sleep 600 & wait"))
     wait("children", lambda: len(processes(machine)) == 4, seconds=30)
     before = processes(machine)
 
     machine.close()
 
-    assert [pid for pid in before if started(pid) is not None] == []
-    assert not machine.on
+    assert [pid for pid in before if start_time(pid) is not None] == []
+    assert not machine.is_on
 
 
 def test_a_bound_machine_ends_when_its_process_is_killed(tmp_path: Path, holder: Path) -> None:
@@ -62,28 +62,28 @@ def test_a_bound_machine_ends_when_its_process_is_killed(tmp_path: Path, holder:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
         machine = Spaces("bound", folder, holder)
-        assert machine.on
+        assert machine.is_on
 
         process.send_signal(signal.SIGKILL)
 
-        wait("the end of the machine", lambda: not machine.on, seconds=30)
+        wait("the end of the machine", lambda: not machine.is_on, seconds=30)
 
 
-def test_a_daemon_that_dies_is_told_with_the_end_of_its_log(machine: Spaces) -> None:
+def test_a_daemon_that_dies_is_reported_with_the_end_of_its_log(machine: Spaces) -> None:
     machine.start("short", ("sh", "-c", "echo this is why; exit 3"))
 
     with pytest.raises(ClusterError, match=r"(?s)short has ended.*this is why"):
         machine.wait_for("short", lambda: False, seconds=20)
 
 
-def test_a_daemon_that_ignores_sigterm_is_killed_in_the_end(machine: Spaces) -> None:
+def test_a_daemon_that_ignores_sigterm_is_killed_after_a_while(machine: Spaces) -> None:
     machine.start("deaf", ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"))
     wait("the trap", lambda: "ready" in machine.log("deaf").read_text(), seconds=10)
 
     machine.stop("deaf", seconds=1)
 
-    assert not machine.alive("deaf")
-    assert machine.on
+    assert not machine.is_alive("deaf")
+    assert machine.is_on
 
 
 def test_nothing_of_the_real_machine_changes(machine: Spaces) -> None:
@@ -100,7 +100,7 @@ def test_nothing_of_the_real_machine_changes(machine: Spaces) -> None:
 
 
 def processes(machine: Spaces) -> list[int]:
-    """The pids, as seen from here, of all that runs in a machine."""
+    """The pids of all processes in a machine, as seen from outside."""
     inside = Path(f"/proc/{machine.pid}/ns/pid").readlink()
     found = []
     for proc in Path("/proc").iterdir():
@@ -108,5 +108,5 @@ def processes(machine: Spaces) -> list[int]:
             if proc.name.isdigit() and (proc / "ns/pid").readlink() == inside:
                 found.append(int(proc.name))
         except OSError:
-            continue  # gone meanwhile
+            continue  # it has ended meanwhile
     return found

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The look-alike's entrypoint, by the public rules of the official image: root becomes mysql, an empty datadir is
-# initialised with the given password and the files of /docker-entrypoint-initdb.d, then the server is exec'ed.
-# The tests pass it by; it is here so that they notice if they do not.
+# The look-alike's entrypoint, by the public rules of the official image: root becomes mysql, it initialises an empty
+# datadir with the given password and the files of /docker-entrypoint-initdb.d, and then executes the server.
+# The tests do not use it; it is here so that they notice if they do.
 set -eu
 
 data=/var/lib/mysql

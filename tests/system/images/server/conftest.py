@@ -1,4 +1,4 @@
-"""The images under test, as references and as files, and containers that go away with their test."""
+"""The images under test, as references and as files, and containers that are removed with their test."""
 
 import uuid
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.support.images.official import image
 
 @pytest.fixture(scope="session", autouse=True)
 def containers() -> None:
-    """Nothing here can be tested where containers cannot be run with another uid."""
+    """Nothing here can be tested where containers cannot run with another uid."""
     try:
         check()
     except NotInstalledError as exc:
@@ -46,13 +46,13 @@ class Begin(Protocol):
 def begin() -> Iterator[Begin]:
     with ExitStack() as stack:
 
-        def begun(
+        def start(
             image: str, *command: str, options: tuple[str, ...] = (), hardening: tuple[str, ...] = AS_A_POD
         ) -> Container:
             name = f"server-test-{uuid.uuid4().hex[:12]}"
             return stack.enter_context(Container(name, image, options, command, hardening))
 
-        yield begun
+        yield start
 
 
 @pytest.fixture
@@ -62,6 +62,6 @@ def volumes(tmp_path: Path) -> Volumes:
 
 @pytest.fixture(scope="module")
 def root(server_image: str) -> Iterator[Path]:
-    """The image's files, mounted for this process to look at."""
+    """The image's files, mounted so that this process can read them."""
     yield Path(podman("image", "mount", server_image).stdout.strip())
     podman("image", "unmount", server_image)

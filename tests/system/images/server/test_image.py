@@ -1,10 +1,8 @@
-"""What is in the server image, and what is not: looked up in its files and its configuration."""
+"""What is in the server image, and what is not, by its files and its configuration."""
 
 import json
-import os
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from tests.paths import ROOT
 from tests.support.images.box import podman, run
+from tests.support.images.root_files import has_privileges, list_files, read_packages
 
 pytestmark = pytest.mark.images
 
@@ -21,13 +20,13 @@ FIXED = "1:10.11.18-0+deb12u1"
 """The first MariaDB of Debian 12 with CVE-2026-49261 and CVE-2026-48165 fixed, by its own changelog."""
 
 LOOKED_UP = re.compile(r"(?:commandex|wsrep_check_programs?) ['\"]?([a-z_-]+)")
-"""How the scripts of a state transfer look for a program before they use it."""
+"""How the scripts of a state transfer check for a program before they use it."""
 
 CALLED = (
     *("awk", "bash", "cut", "du", "find", "grep", "gzip", "head", "mbstream", "mktemp", "my_print_defaults"),
     *("ps", "sed", "ss", "stdbuf", "tar", "tr", "uname", "xargs"),
 )
-"""What they call without a look."""
+"""The programs that they call without a check."""
 
 NOT_NEEDED = {
     "ifconfig": "only where there is no ip",
@@ -35,46 +34,24 @@ NOT_NEEDED = {
     "lsof": "only where there is no ss",
     "nc": "only with [sst] transferfmt=nc instead of socat",
     "qpress": "only for mariadb-backup's own compression, which is deprecated",
-    "selinuxenabled": "its absence is an answer, too",
+    "selinuxenabled": "if it is missing, SELinux is not enabled",
     "sfmt": "the name of a variable, whose value is mbstream",
-    "sockstat": "of FreeBSD",
+    "sockstat": "only on FreeBSD",
     "stunnel": "only with TLS over rsync",
-    "xbcrypt": "of Percona",
+    "xbcrypt": "only with Percona's tools",
 }
 """Programs that may be missing, and why."""
 
 
 @pytest.fixture(scope="module")
 def config(server_image: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(podman("image", "inspect", server_image).stdout)[0]
-    return told
+    config: dict[str, Any] = json.loads(podman("image", "inspect", server_image).stdout)[0]
+    return config
 
 
 def args() -> dict[str, str]:
     """The Dockerfile's ARGs with their defaults."""
     return dict(re.findall(r"^ARG (\w+)=(\S+)$", (SOURCES / "Dockerfile").read_text(), re.MULTILINE))
-
-
-def installed(root: Path) -> dict[str, str]:
-    """Package -> version, as dpkg has it."""
-    status = (root / "var/lib/dpkg/status").read_text()
-    package = re.compile(r"^Package: (\S+)\nStatus: install ok installed\n(?:.+\n)*?Version: (\S+)$", re.MULTILINE)
-    return dict(package.findall(status))
-
-
-def files(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every entry of the image."""
-    for folder, folders, names in os.walk(root):
-        for name in (*folders, *names):
-            path = Path(folder) / name
-            yield path, path.lstat()
-
-
-def gains_privileges(path: Path, status: os.stat_result) -> bool:
-    """Whether running this file may give privileges that the caller does not have."""
-    if not stat.S_ISREG(status.st_mode):
-        return False
-    return bool(status.st_mode & (stat.S_ISUID | stat.S_ISGID)) or "security.capability" in os.listxattr(path)
 
 
 def test_the_user_is_a_number_and_not_root(config: dict[str, Any]) -> None:
@@ -87,17 +64,17 @@ def test_there_is_no_volume_and_no_healthcheck(config: dict[str, Any]) -> None:
     assert not config["Config"].get("Healthcheck")
 
 
-def test_the_ports_of_a_member_are_named(config: dict[str, Any]) -> None:
+def test_the_ports_of_a_member_are_exposed(config: dict[str, Any]) -> None:
     expected = {"3306/tcp", "4444/tcp", "4567/tcp", "4567/udp", "4568/tcp", "4569/tcp", "8080/tcp"}
 
     assert expected == set(config["Config"]["ExposedPorts"])
 
 
-def test_the_signal_to_stop_is_the_one_that_shuts_mariadbd_down(config: dict[str, Any]) -> None:
+def test_the_stop_signal_is_the_one_that_shuts_mariadbd_down(config: dict[str, Any]) -> None:
     assert config["Config"]["StopSignal"] in {"SIGTERM", "15"}
 
 
-def test_labels_tell_what_it_is(config: dict[str, Any]) -> None:
+def test_labels_describe_the_image(config: dict[str, Any]) -> None:
     labels = config["Labels"]
 
     names = ("title", "description", "version", "revision", "created", "licenses", "base.name", "base.digest")
@@ -118,7 +95,7 @@ def test_nothing_names_an_architecture() -> None:
 
 
 def test_no_file_gives_privileges(root: Path) -> None:
-    assert [str(path) for path, status in files(root) if gains_privileges(path, status)] == []
+    assert [str(path) for path, status in list_files(root) if has_privileges(path, status)] == []
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755])
@@ -127,10 +104,10 @@ def test_such_a_file_would_be_found(tmp_path: Path, mode: int) -> None:
     path.touch()
     path.chmod(mode)
 
-    assert [path] == [found for found, status in files(tmp_path) if gains_privileges(found, status)]
+    assert [path] == [found for found, status in list_files(tmp_path) if has_privileges(found, status)]
 
 
-def test_nobody_can_log_in(root: Path) -> None:
+def test_no_user_can_log_in(root: Path) -> None:
     hashes = {line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()}
 
     assert hashes <= {"*", "!", "!*"}
@@ -140,11 +117,11 @@ def test_no_configuration_no_database_and_no_credentials_of_debian(root: Path) -
     for name in ("etc/mysql", "run/galera", "var/lib/galera"):
         assert list((root / name).iterdir()) == []
     assert not (root / "var/lib/mysql").exists()
-    found = [path for path, _ in files(root) if path.name in {"debian.cnf", "ibdata1", ".my.cnf", ".mylogin.cnf"}]
+    found = [path for path, _ in list_files(root) if path.name in {"debian.cnf", "ibdata1", ".my.cnf", ".mylogin.cnf"}]
     assert found == []
 
 
-def test_folders_of_a_pod_belong_to_the_user_and_to_the_group_of_random_users(
+def test_the_folders_of_a_pod_belong_to_the_user_and_to_the_group_of_random_users(
     root: Path, config: dict[str, Any]
 ) -> None:
     uid = int(config["Config"]["User"].partition(":")[0])
@@ -153,15 +130,15 @@ def test_folders_of_a_pod_belong_to_the_user_and_to_the_group_of_random_users(
         assert (uid, 0, 0o770) == (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
 
-def test_what_a_build_leaves_behind_is_gone(root: Path) -> None:
+def test_the_leftovers_of_a_build_are_removed(root: Path) -> None:
     for name in ("tmp", "var/tmp", "var/log", "var/cache/apt", "var/cache/ldconfig", "var/lib/apt/lists"):
         folder = root / name
         assert not folder.exists() or list(folder.iterdir()) == [], name
-    assert [str(path) for path, _ in files(root) if path.suffix == ".deb"] == []
+    assert [str(path) for path, _ in list_files(root) if path.suffix == ".deb"] == []
 
 
-def test_the_database_is_the_pinned_one(root: Path) -> None:
-    packages, pinned = installed(root), args()
+def test_the_database_has_the_pinned_version(root: Path) -> None:
+    packages, pinned = read_packages(root), args()
 
     assert pinned["GALERA_VERSION"] == packages["galera-4"]
     for package in ("mariadb-server-core", "mariadb-client-core", "mariadb-backup"):
@@ -170,13 +147,13 @@ def test_the_database_is_the_pinned_one(root: Path) -> None:
 
 @pytest.mark.parametrize("package", ["mariadb-server-core", "mariadb-backup"])
 def test_cve_2026_49261_and_cve_2026_48165_are_fixed(server_image: str, root: Path, package: str) -> None:
-    """dpkg compares, because 10.11.9 is older than 10.11.18."""
-    compare = ("dpkg", "--compare-versions", installed(root)[package], "ge", FIXED)
+    """dpkg compares the versions, because 10.11.9 is older than 10.11.18."""
+    compare = ("dpkg", "--compare-versions", read_packages(root)[package], "ge", FIXED)
 
     assert run(server_image, *compare, check=False).returncode == 0
 
 
-def test_the_programs_are_of_the_pinned_version(server_image: str) -> None:
+def test_the_programs_have_the_pinned_version(server_image: str) -> None:
     upstream = re.fullmatch(r"\d+:([\d.]+)-.+", args()["MARIADB_VERSION"])
     assert upstream
 
@@ -185,16 +162,16 @@ def test_the_programs_are_of_the_pinned_version(server_image: str) -> None:
         assert upstream[1] in done.stdout + done.stderr
 
 
-def looked_up(root: Path) -> set[str]:
-    """The programs that the scripts of a state transfer look up."""
+def checked_programs(root: Path) -> set[str]:
+    """The programs that the scripts of a state transfer check for."""
     scripts = [path.read_text() for path in (root / "usr/bin").glob("wsrep_sst_*")]
     assert len(scripts) == 3
     return {name for text in scripts for name in LOOKED_UP.findall(text)}
 
 
 def test_every_program_of_a_state_transfer_is_there_or_not_needed(server_image: str, root: Path) -> None:
-    """A later version of the scripts that looks for another one fails here until somebody has decided."""
-    wanted = looked_up(root)
+    """When a later version of the scripts needs another program, this fails until a human has decided about it."""
+    wanted = checked_programs(root)
     assert {"rsync", "socat", "ss", "openssl", "pv", "timeout", "mariadb-backup"} <= wanted
     script = 'for name; do command -v "$name" >/dev/null || echo "$name"; done'
 
@@ -204,7 +181,7 @@ def test_every_program_of_a_state_transfer_is_there_or_not_needed(server_image: 
 
 
 def test_every_library_is_found(server_image: str) -> None:
-    """Files of the package mariadb-server are here without its dependencies."""
+    """The image has files of the package mariadb-server without that package's dependencies."""
     script = (
         "for file in /usr/sbin/mariadbd /usr/bin/mariadb-backup /usr/bin/mbstream /usr/lib/galera/*.so "
         '/usr/lib/mysql/plugin/*.so; do echo "$file"; ldd "$file"; done'

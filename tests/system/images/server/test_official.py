@@ -1,6 +1,6 @@
-"""The look-alike of the official image: that it is laid out like it, and that a pod's server runs in it.
+"""The look-alike of the official image has the same layout, and a pod's server runs in it.
 
-The flow of all containers of a pod, in this image too, is tests/system/containers' affair.
+tests/system/containers tests all containers of a pod together, also in this image.
 """
 
 import json
@@ -14,20 +14,20 @@ from tests.system.images.server.conftest import Begin
 pytestmark = [pytest.mark.images, pytest.mark.galera]
 
 
-def test_it_is_laid_out_like_the_official_one(official_image: str) -> None:
+def test_the_look_alike_has_the_layout_of_the_official_image(official_image: str) -> None:
     config = json.loads(podman("image", "inspect", official_image).stdout)[0]["Config"]
     script = "id -u mysql; which mariadbd gosu; stat -c %a /run/mysqld; ls -d /docker-entrypoint-initdb.d"
 
-    told = run(official_image, "sh", "-c", script).stdout.split()
+    output = run(official_image, "sh", "-c", script).stdout.split()
 
     assert config.get("User", "") == ""
     assert list(config["Volumes"]) == ["/var/lib/mysql"]
     assert config["Entrypoint"] == ["docker-entrypoint.sh"]
-    assert told == ["999", "/usr/sbin/mariadbd", "/usr/sbin/gosu", "1777", "/docker-entrypoint-initdb.d"]
+    assert output == ["999", "/usr/sbin/mariadbd", "/usr/sbin/gosu", "1777", "/docker-entrypoint-initdb.d"]
 
 
-def test_its_own_entrypoint_makes_a_database_of_its_own(official_image: str, begin: Begin) -> None:
-    """What a pod has to pass by."""
+def test_the_own_entrypoint_of_the_image_makes_a_database_of_its_own(official_image: str, begin: Begin) -> None:
+    """A pod must not use this entrypoint."""
     options = (f"--env=MARIADB_ROOT_PASSWORD={SECRETS['root-password']}",)
 
     container = begin(official_image, options=options, hardening=("--network=none",))
@@ -37,7 +37,7 @@ def test_its_own_entrypoint_makes_a_database_of_its_own(official_image: str, beg
 
 
 def test_a_pods_server_runs_in_it(official_image: str, tool_image: str, volumes: Volumes, begin: Begin) -> None:
-    """Its entrypoint, its user, its volume and its configuration play no part."""
+    """The image's entrypoint, user, volume and configuration are not used."""
     tools = Path("/tools/opt/galera-tools/galera-bootstrap")
     options = (
         *(*settings(), *volumes.options, f"--mount=type=image,source={tool_image},destination=/tools"),

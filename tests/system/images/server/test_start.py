@@ -1,4 +1,4 @@
-"""A real server started by the image's entrypoint: nothing in it but the mounts of a pod is writable."""
+"""A real server that the image's entrypoint starts: only the mounts of a pod are writable."""
 
 import json
 import re
@@ -18,7 +18,7 @@ WITHOUT_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
 def test_a_pod_without_an_agent_lives_and_is_restarted(server_image: str, volumes: Volumes, begin: Begin) -> None:
-    """As in the 2017 manifest: the arguments of a server, among them a user that a pod's uid cannot give."""
+    """As in the 2017 manifest: the arguments of a server, with a user that a pod's uid cannot switch to."""
     options = (*settings(), *volumes.options)
     first = begin(server_image, "--defaults-file=/etc/mysql/my-galera.cnf", "--user=root", options=options)
     first.wait_synced()
@@ -36,7 +36,7 @@ def test_a_pod_without_an_agent_lives_and_is_restarted(server_image: str, volume
 def test_a_kill_leaves_a_socket_that_does_not_stop_the_next_start(
     server_image: str, volumes: Volumes, begin: Begin
 ) -> None:
-    """The run folder outlives a container: without an agent of its own the next one would wait for the dead one."""
+    """The run folder outlives a container: without an agent of its own, the next one would wait for the dead agent."""
     options = (*settings(), *volumes.options)
     first = begin(server_image, options=options)
     first.wait_synced()
@@ -64,9 +64,9 @@ def test_a_pod_with_an_agent_keeps_that_one(server_image: str, volumes: Volumes,
 
 
 def config(image: str) -> dict[str, Any]:
-    """What the image says about its containers."""
-    told: dict[str, Any] = json.loads(podman("image", "inspect", image).stdout)[0]["Config"]
-    return told
+    """The image's settings for its containers."""
+    config: dict[str, Any] = json.loads(podman("image", "inspect", image).stdout)[0]["Config"]
+    return config
 
 
 def processes(listing: str) -> list[str]:
@@ -75,21 +75,22 @@ def processes(listing: str) -> list[str]:
 
 
 def test_the_server_has_no_privilege(server_image: str, volumes: Volumes, begin: Begin) -> None:
-    """From the kernel's word about the server's own process."""
+    """By the kernel's status file of the server's own process."""
     container = begin(server_image, options=(*settings(), *volumes.options))
     container.wait_synced()
     pid = container.run("pgrep", "-x", "mariadbd").strip()
-    told = dict(line.split(":\t") for line in container.run("cat", f"/proc/{pid}/status").splitlines() if ":\t" in line)
+    lines = container.run("cat", f"/proc/{pid}/status").splitlines()
+    status = dict(line.split(":\t") for line in lines if ":\t" in line)
 
-    assert set(told["Uid"].split()) == {str(UID)}
-    assert {int(told[name], 16) for name in WITHOUT_CAPABILITIES} == {0}
-    assert told["NoNewPrivs"] == "1"
-    assert told["Seccomp"] == "2"
+    assert set(status["Uid"].split()) == {str(UID)}
+    assert {int(status[name], 16) for name in WITHOUT_CAPABILITIES} == {0}
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
     assert re.search(r"^\S+ / \S+ ro,", container.run("cat", f"/proc/{pid}/mounts"), re.MULTILINE)
 
 
-def test_the_server_runs_on_nothing_of_the_tools(server_image: str, volumes: Volumes, begin: Begin) -> None:
-    """A self-contained program brings libraries of its own, which must not reach the server."""
+def test_the_server_uses_no_library_of_the_tools(server_image: str, volumes: Volumes, begin: Begin) -> None:
+    """A self-contained program has libraries of its own, which must not reach the server."""
     container = begin(server_image, options=(*settings(), *volumes.options))
     container.wait_synced()
     pid = container.run("pgrep", "-x", "mariadbd").strip()
@@ -100,8 +101,8 @@ def test_the_server_runs_on_nothing_of_the_tools(server_image: str, volumes: Vol
     assert not {name for name in added if name.startswith(("LD_", "PYTHON", "_PYI", "_MEI"))}
 
 
-def test_a_plain_run_needs_no_mount_but_the_secret(server_image: str, tmp_path: Path, begin: Begin) -> None:
-    """As the image's own user; what it writes goes into the container's own layer."""
+def test_a_plain_run_needs_only_the_mount_of_the_secret(server_image: str, tmp_path: Path, begin: Begin) -> None:
+    """As the image's own user; it writes into the container's own layer."""
     volumes = Volumes(tmp_path / "pod", uid=int(config(server_image)["User"].partition(":")[0]))
 
     container = begin(server_image, options=(*settings(), volumes.secrets), hardening=("--network=none",))

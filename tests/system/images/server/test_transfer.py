@@ -1,4 +1,4 @@
-"""Real state transfers with what is in the image, by each method, as a uid without a name."""
+"""Real state transfers with the programs of the image, by each method, as a uid without a name."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ wsrep_provider_options = "gmcast.listen_addr=tcp://{address}:4567;ist.recv_bind=
 
 
 def node(image: str, folder: Path, number: int, method: str, network: str, *command: str) -> Container:
-    """A container with a server's own configuration and no tool of ours."""
+    """A container with a configuration of its own and without our tools."""
     address, name = f"127.0.0.{10 + number}", f"server-test-{os.getpid()}-{method}-{number}"
     for mount in MOUNTS:
         share(folder / mount, UID)

@@ -30,6 +30,6 @@ def work_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """An emptyDir that is to be /etc/mysql."""
+    """An emptyDir for /etc/mysql."""
     share(tmp_path / "config", UID)
     return tmp_path / "config"

@@ -1,4 +1,4 @@
-"""The *install* init container as the manifests start it, on volumes as they should be and as they should not."""
+"""The *install* init container as the manifests start it, on right and on wrong volumes."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.operations import install as install_module
 from tests.support.images.box import UID, Container, Done, podman
-from tests.support.images.confined import confined
+from tests.support.images.confined import run_confined
 
 pytestmark = pytest.mark.images
 
@@ -18,11 +18,11 @@ ARGUMENTS = ("--work-dir=/work-dir", "--config=/etc/mysql")
 
 
 def install(image: str, *options: str, arguments: tuple[str, ...] = ARGUMENTS) -> Done:
-    return confined(image, *arguments, options=options)
+    return run_confined(image, *arguments, options=options)
 
 
 def install_over_an_old_program(image: str, tmpfs: str) -> Done:
-    """Into a volume in memory; on stdout the program that was there before, and what the failed install has left."""
+    """Install into a volume in memory; stdout has the program that was there before, and leftovers of the install."""
     script = (
         "echo old > /work-dir/peer-finder; /opt/galera-tools/galera-bootstrap install --work-dir=/work-dir; "
         "code=$?; cat /work-dir/peer-finder; ls -A /work-dir/galera-tools; exit $code"
@@ -30,15 +30,15 @@ def install_over_an_old_program(image: str, tmpfs: str) -> Done:
     return install(image, f"--tmpfs=/work-dir:{tmpfs}", "--entrypoint=/bin/sh", arguments=("-c", script))
 
 
-def fails(done: Done, *words: str) -> None:
-    """One line that has these words, and the exit code of the table."""
+def assert_fails(done: Done, *words: str) -> None:
+    """Check that the install printed one line with these words, and ended with its exit code."""
     assert done.returncode == 20, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     for word in words:
         assert word in done.stderr
 
 
-def test_the_tools_and_the_config_folder_are_prepared_and_once_more(
+def test_the_tools_and_the_config_folder_are_prepared_and_a_second_run_does_no_harm(
     tool_image: str, work_dir: Path, config: Path
 ) -> None:
     volumes = (f"--volume={work_dir}:/work-dir", f"--volume={config}:/etc/mysql")
@@ -51,14 +51,14 @@ def test_the_tools_and_the_config_folder_are_prepared_and_once_more(
     assert {path.stat().st_uid for path in work_dir.rglob("*")} == {UID}
 
 
-def test_no_server_starts_on_the_file_that_install_leaves(tool_image: str, config: Path, work_dir: Path) -> None:
-    """Until on-start has replaced it; here for the words, tests/system/containers for the server."""
+def test_no_server_starts_with_the_file_that_install_writes(tool_image: str, config: Path, work_dir: Path) -> None:
+    """Not before on-start has replaced it. This test reads the file; tests/system/containers starts the server."""
     install(tool_image, f"--volume={work_dir}:/work-dir", f"--volume={config}:/etc/mysql")
 
     assert "galera-bootstrap-on-start-has-not-run" in (config / "my-galera.cnf").read_text()
 
 
-def test_a_new_version_does_not_disturb_a_program_that_runs(
+def test_a_new_version_does_not_disturb_a_running_program(
     tool_image: str, newer_tool_image: str, work_dir: Path, config: Path
 ) -> None:
     """peer-finder runs from the volume; the other version is installed over it, and back."""
@@ -87,19 +87,19 @@ def test_the_binary_of_2017_is_replaced_while_it_runs(tool_image: str, work_dir:
     assert old.is_symlink()
 
 
-def test_a_full_volume_keeps_what_was_there(tool_image: str) -> None:
-    """5 MB of 25, in memory; an old program is in the way and stays."""
+def test_a_full_volume_keeps_the_old_program(tool_image: str) -> None:
+    """A volume in memory with 5 MB, where 25 are needed."""
     done = install_over_an_old_program(tool_image, "rw,size=5m,mode=1777")
 
-    fails(done, "No space left", "sizeLimit")
+    assert_fails(done, "No space left", "sizeLimit")
     assert done.stdout == "old\n"
 
 
-def test_a_read_only_volume(tool_image: str, work_dir: Path) -> None:
-    fails(install(tool_image, f"--volume={work_dir}:/work-dir:ro"), "Read-only", "readOnly")
+def test_a_read_only_volume_is_an_error(tool_image: str, work_dir: Path) -> None:
+    assert_fails(install(tool_image, f"--volume={work_dir}:/work-dir:ro"), "Read-only", "readOnly")
 
 
-def test_a_read_only_config(tool_image: str, work_dir: Path, config: Path) -> None:
+def test_a_read_only_config_folder_is_an_error(tool_image: str, work_dir: Path, config: Path) -> None:
     volumes = (f"--volume={work_dir}:/work-dir", f"--volume={config}:/etc/mysql:ro")
     done = install(tool_image, *volumes)
 
@@ -108,25 +108,25 @@ def test_a_read_only_config(tool_image: str, work_dir: Path, config: Path) -> No
     assert "readOnly" in done.stderr.splitlines()[-1]
 
 
-def test_no_volume_at_all(tool_image: str) -> None:
-    fails(install(tool_image), "/work-dir", "mount a volume there")
+def test_a_missing_volume_is_an_error(tool_image: str) -> None:
+    assert_fails(install(tool_image), "/work-dir", "mount a volume there")
 
 
-def test_a_volume_of_somebody_else(tool_image: str, tmp_path: Path) -> None:
+def test_a_volume_of_another_user_is_an_error(tool_image: str, tmp_path: Path) -> None:
     (tmp_path / "roots").mkdir(mode=0o755)
 
-    fails(install(tool_image, f"--volume={tmp_path / 'roots'}:/work-dir"), "Permission denied", "fsGroup")
+    assert_fails(install(tool_image, f"--volume={tmp_path / 'roots'}:/work-dir"), "Permission denied", "fsGroup")
 
 
-def test_a_volume_mounted_noexec_keeps_what_was_there(tool_image: str) -> None:
+def test_a_volume_mounted_noexec_keeps_the_old_program(tool_image: str) -> None:
     done = install_over_an_old_program(tool_image, "rw,noexec,size=64m,mode=1777")
 
-    fails(done, "/work-dir", "noexec")
+    assert_fails(done, "/work-dir", "noexec")
     assert done.stdout == "old\n"
 
 
-def test_killed_at_any_moment_it_leaves_tools_that_run_or_none(tools: Path, tmp_path: Path) -> None:
-    """The real tools, old and new by turns; at the end nothing of the interrupted ones is left."""
+def test_an_install_killed_at_any_moment_leaves_tools_that_run_or_none(tools: Path, tmp_path: Path) -> None:
+    """With the real tools, old and new by turns. After a complete install, nothing of the interrupted ones is left."""
     work_dir = tmp_path / "work-dir"
     work_dir.mkdir()
     newer = shutil.copytree(tools, tmp_path / "newer", symlinks=True)
@@ -148,7 +148,9 @@ def test_killed_at_any_moment_it_leaves_tools_that_run_or_none(tools: Path, tmp_
     assert [path.name for path in work_dir.rglob("*") if path.name.startswith(install_module.STAGING)] == []
 
 
-def test_tools_of_another_architecture(tool_image: str, tools: Path, work_dir: Path, tmp_path: Path) -> None:
+def test_tools_of_another_architecture_are_refused(
+    tool_image: str, tools: Path, work_dir: Path, tmp_path: Path
+) -> None:
     """The real program, with another machine in its ELF header (e_machine: bytes 18 and 19)."""
     foreign = shutil.copytree(tools, tmp_path / "foreign", symlinks=True)
     program = foreign / "galera-tools"
@@ -158,11 +160,11 @@ def test_tools_of_another_architecture(tool_image: str, tools: Path, work_dir: P
     volumes = (f"--volume={work_dir}:/work-dir", f"--volume={foreign}:/foreign:ro")
 
     done = install(tool_image, *volumes, arguments=("--work-dir=/work-dir", "--tools=/foreign"))
-    fails(done, "architecture")
+    assert_fails(done, "architecture")
     assert not (work_dir / "peer-finder").exists()
 
 
-def test_no_arguments_is_a_usage_error(tool_image: str) -> None:
+def test_a_call_without_arguments_is_a_usage_error(tool_image: str) -> None:
     done = install(tool_image, arguments=())
 
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""peer-finder's commands as they come in the tool image, where nothing but the bundle is there: against a real DNS."""
+"""peer-finder's commands in the tool image, which has nothing else than the bundle, against a real DNS server."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.lab.podman import ulimits
 from tests.support.images.box import HARDENED, UID
-from tests.support.images.confined import confined
+from tests.support.images.confined import run_confined
 
 pytestmark = [pytest.mark.images, pytest.mark.knot]
 
@@ -31,9 +31,9 @@ def options(knot: Knot, entry: str = "/opt/galera-tools/peer-finder") -> tuple[s
     return (f"--entrypoint={entry}", *(f"--env={name}={value}" for name, value in settings.items()))
 
 
-def test_doctor_finds_nothing_wrong_and_what_is(tool_image: str, galera: Knot) -> None:
-    well = confined(tool_image, "doctor", SERVICE, options=options(galera), network="host")
-    other = confined(tool_image, "doctor", f"x{SERVICE}", "-o", "json", options=options(galera), network="host")
+def test_doctor_finds_nothing_in_a_healthy_set_and_names_a_missing_service(tool_image: str, galera: Knot) -> None:
+    well = run_confined(tool_image, "doctor", SERVICE, options=options(galera), network="host")
+    other = run_confined(tool_image, "doctor", f"x{SERVICE}", "-o", "json", options=options(galera), network="host")
 
     assert well.returncode == 0, well.stdout + well.stderr
     assert "Nothing is wrong." in well.stdout
@@ -42,7 +42,9 @@ def test_doctor_finds_nothing_wrong_and_what_is(tool_image: str, galera: Knot) -
 
 
 def test_peers_are_shown_and_watched(tool_image: str, galera: Knot) -> None:
-    shown = confined(tool_image, "peers", SERVICE, "-o", "json", options=options(galera), network="host", check=True)
+    shown = run_confined(
+        tool_image, "peers", SERVICE, "-o", "json", options=options(galera), network="host", check=True
+    )
     assert [peer["addresses"] for peer in json.loads(shown.stdout)["peers"]] == [
         [ip] for ip in numbered_pods(3).values()
     ]
@@ -70,10 +72,10 @@ kill $pid; wait $pid; echo after=$?
 """
 
 
-def test_a_probe_asks_by_the_socket_and_output_has_the_event_before_it(tool_image: str, galera: Knot) -> None:
+def test_a_probe_asks_through_the_socket_and_output_lines_begin_with_the_event(tool_image: str, galera: Knot) -> None:
     sh = (*options(galera, "/bin/sh"), "--tmpfs=/tmp:mode=1777")
 
-    done = confined(tool_image, "-c", PROBED, options=sh, network="host")
+    done = run_confined(tool_image, "-c", PROBED, options=sh, network="host")
 
     lines = done.stdout.splitlines()
     assert lines[:2] == ["unknown: /tmp/socket gives no answer (No such file or directory)", "before=1"]
@@ -90,7 +92,7 @@ COMP_CWORD=do _PEER_FINDER_COMPLETE=fish_complete peer-finder
 
 
 def test_each_shell_completes_its_commands(tool_image: str) -> None:
-    done = confined(tool_image, "-c", COMPLETED, options=("--entrypoint=/bin/sh",))
+    done = run_confined(tool_image, "-c", COMPLETED, options=("--entrypoint=/bin/sh",))
 
     bash, *zsh, fish = done.stdout.splitlines()
     assert (bash, zsh) == ("plain,doctor", ["plain", "doctor"])

@@ -1,5 +1,5 @@
-// The part of kube-router that enforces NetworkPolicies, by iptables and ipset, as k3s runs it. The rest of it would
-// route and serve Services, for the sake of which a BGP server and the clients of two clouds are built.
+// The part of kube-router that enforces NetworkPolicies, by iptables and ipset, as k3s runs it. The rest of kube-router
+// routes and serves Services; it needs a BGP server and the clients of two clouds.
 //
 // usage: kube-router -kubeconfig=FILE -node=NAME -services=CIDR
 package main
@@ -24,12 +24,12 @@ import (
 func main() {
 	config := options.NewKubeRouterConfig()
 	config.EnableIPv4 = true
-	// A synchronisation that fails, for example because kube-proxy changes the same table at the same moment, is not
-	// tried again before the next change of a pod, or after this time: five minutes by default, in which members that
-	// have new addresses are shut out.
+	// A synchronisation that fails, for example because kube-proxy changes the same table at the same moment, is tried
+	// again only at the next change of a pod, or after this time. The default is five minutes, in which members with
+	// new addresses are shut out.
 	config.IPTablesSyncPeriod = 10 * time.Second
 	flag.StringVar(&config.Kubeconfig, "kubeconfig", "", "how to log in")
-	flag.StringVar(&config.HostnameOverride, "node", "", "whose pods to look after")
+	flag.StringVar(&config.HostnameOverride, "node", "", "the node whose pods are filtered")
 	services := flag.String("services", "", "the addresses of Services")
 	klog.InitFlags(nil)
 	flag.Parse()
@@ -76,7 +76,7 @@ func enforce(client kubernetes.Interface, config *options.KubeRouterConfig) {
 
 	beats := make(chan *healthcheck.ControllerHeartbeat)
 	go func() {
-		for range beats { // Nobody asks for its health, and it waits until somebody has heard.
+		for range beats { // Nothing here uses the heartbeats, but the controller blocks until they are received.
 		}
 	}()
 	var done sync.WaitGroup

@@ -6,11 +6,11 @@ node's pods.
 
 import subprocess
 
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.spaces import Spaces
 from tests.kubernetes.waiting import ClusterError
 
 CONTROL = "10.10.0.1"
-"""Of the control plane: the API server, and the DNS that pods ask."""
+"""The address of the control plane: the API server, and the DNS server of the pods."""
 SERVICES = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 PODS = "10.244.0.0/16"
@@ -18,11 +18,11 @@ PODS = "10.244.0.0/16"
 CONTROL6 = "fd00:10::1"
 SERVICES6 = "fd00:96::/112"
 PODS6 = "fd00:244::/56"
-"""The same of a cluster of both families, beside the others."""
+"""The same for IPv6, in addition, in a cluster of both families."""
 
 
 def node_address(number: int) -> str:
-    """Of a node, which are counted from 1."""
+    """The address of a node; nodes are counted from 1."""
     return f"10.10.0.{10 + number}"
 
 
@@ -32,39 +32,39 @@ def node_pods(number: int) -> str:
 
 
 def node_address6(number: int) -> str:
-    """Of the same node, in a cluster of both families."""
+    """The IPv6 address of a node, in a cluster of both families."""
     return f"fd00:10::{10 + number}"
 
 
 def node_pods6(number: int) -> str:
-    """The addresses of its pods there."""
+    """The IPv6 addresses of a node's pods."""
     return f"fd00:244:0:{number}::/64"
 
 
 def services(*, dual: bool) -> str:
-    """The addresses of Services, as Kubernetes' programs are told them."""
+    """The addresses of Services, in the form that Kubernetes' programs read."""
     return f"{SERVICES},{SERVICES6}" if dual else SERVICES
 
 
 def make_switch(control: Spaces, *, dual: bool) -> None:
-    """The bridge."""
+    """Make the bridge."""
     control.run("ip", "link", "add", "nodes", "type", "bridge")
     control.run("ip", "address", "add", f"{CONTROL}/24", "dev", "nodes")
     control.run("ip", "link", "set", "nodes", "up")
     if dual:
-        # Without looking whether somebody else has it: until then it could not be bound.
+        # Without duplicate address detection: during it, no program could bind the address.
         control.run("ip", "address", "add", f"{CONTROL6}/64", "dev", "nodes", "nodad")
         control.run("sysctl", "--quiet", "--write", "net.ipv6.conf.all.forwarding=1")
 
 
 def unplug(control: Spaces, port: str) -> None:
-    """Remove a wire that is still there: the kernel is late in cleaning up after a network namespace that ended."""
-    # It may vanish between the look and the removal.
+    """Remove an old wire: after the end of a network namespace, the kernel needs some time to clean up."""
+    # The wire may vanish between the check and the removal.
     control.run("sh", "-c", f"! ip link show {port} || ip link delete {port} || ! ip link show {port}")
 
 
 def plug(control: Spaces, node: Spaces, number: int, *, dual: bool) -> None:
-    """A wire from the switch to a node; it vanishes with either of them."""
+    """Make a wire from the switch to a node; it vanishes when one of them ends."""
     port = f"node{number}"
     unplug(control, port)
     # From outside of both PID namespaces, because the peer is named by its pid.
@@ -85,7 +85,7 @@ def plug(control: Spaces, node: Spaces, number: int, *, dual: bool) -> None:
     )
     done = subprocess.run((*control.enter("--net"), *wire), capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ClusterError(f"no wire to {node.name}: {done.stderr.strip()}")
+        raise ClusterError(f"the wire to {node.name} cannot be made: {done.stderr.strip()}")
     control.run("ip", "link", "set", port, "up")
     control.run("ip", "route", "replace", node_pods(number), "via", node_address(number))
     node.run("ip", "address", "add", f"{node_address(number)}/24", "dev", "eth0")

@@ -1,6 +1,6 @@
 """Volumes on demand: Rancher's local-path-provisioner, which k3s and kind have, as a process of the control plane.
 
-It makes a folder on the node where the claim's pod was placed, by a pod that runs there for a moment.
+For each claim it starts a short-lived pod that makes a folder on the node where the claim's pod was placed.
 """
 
 import json
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.kubernetes.control import ControlPlane, argv
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.control import ControlPlane, argv
+from tests.kubernetes.machines.node import Node
 
 NAME = "rancher.io/local-path"
-"""What a StorageClass calls it."""
+"""Its name in a StorageClass."""
 
 CLASS = "local-path"
 NAMESPACE = "local-path-storage"
@@ -22,7 +22,7 @@ IMAGE = "localhost/peerfinder-busybox:1"
 """The image of the pods that make and remove folders."""
 
 BUSYBOX = Path("/bin/busybox")
-"""Static, as Debian's busybox-static has it: all that is in the image."""
+"""The static program of Debian's busybox-static; the image has nothing else."""
 
 RECIPE = """\
 FROM scratch
@@ -32,16 +32,16 @@ RUN ["/bin/busybox", "--install", "/bin"]
 
 SETUP = 'mkdir -m 0777 -p "$VOL_DIR"\n'
 TEARDOWN = 'rm -rf "$VOL_DIR"\n'
-"""Upstream's own scripts."""
+"""The scripts of upstream."""
 
 
 def volumes(node: Node) -> Path:
-    """The folder on a node's disk that volumes are made in."""
+    """The folder on a node's disk in which volumes are made."""
     return node.machine.folder / "volumes-on-demand"
 
 
 def start(control: ControlPlane, nodes: Sequence[Node]) -> None:
-    """Start it; its objects and its image must be there before the first claim."""
+    """Start the provisioner; its objects and its image must be there before the first claim."""
     folder = control.machine.folder
     config = folder / "local-path.json"
     paths = [{"node": node.name, "paths": [str(volumes(node))]} for node in nodes]
@@ -63,7 +63,7 @@ def start(control: ControlPlane, nodes: Sequence[Node]) -> None:
 
 
 def objects() -> Iterator[dict[str, Any]]:
-    """What it needs in the cluster, and a StorageClass, as upstream's manifest has them."""
+    """The objects that it needs in the cluster, and a StorageClass, as in upstream's manifest."""
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     yield {
         "apiVersion": "v1",
@@ -82,7 +82,7 @@ def objects() -> Iterator[dict[str, Any]]:
 
 
 def helper_pod() -> dict[str, Any]:
-    """What the provisioner fills in: its command, its volumes, its node."""
+    """The template of a pod; the provisioner adds command, volumes and node."""
     container = {"name": "helper-pod", "image": IMAGE, "imagePullPolicy": "IfNotPresent"}
     return {
         "apiVersion": "v1",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.kubernetes.node import Node
+from tests.kubernetes.machines.node import Node
 
 CLASS = "local"
 
@@ -20,7 +20,7 @@ def storage_class() -> dict[str, Any]:
 
 
 def volumes(node: Node, count: int) -> Iterator[dict[str, Any]]:
-    """So many empty volumes on a node.  Of type `local`: the kubelet applies fsGroup to these, not to hostPath."""
+    """Empty volumes on a node, of type `local`, because the kubelet applies fsGroup to these, but not to hostPath."""
     for number in range(1, count + 1):
         folder = node.volumes / str(number)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the parts of a cluster log in with: certificates and kubeconfigs of one authority."""
+"""The credentials of a cluster's parts: certificates and kubeconfigs of one authority."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ class ClusterAuthority(Authority):
         self.server = server
 
     def log_in(self, name: str, user: str, *, groups: str = "", hosts: tuple[str, ...] = ()) -> Path:
-        """The kubeconfig of a user, with a certificate that is made for it."""
+        """Make a certificate and a kubeconfig for a user; returns the kubeconfig's path."""
         self.sign(name, user, groups=groups, hosts=hosts)
         cluster = {"server": self.server, "certificate-authority": str(self.certificate("ca"))}
         credentials = {"client-certificate": str(self.certificate(name)), "client-key": str(self.key(name))}
@@ -31,5 +31,5 @@ class ClusterAuthority(Authority):
         return self.kubeconfig(name)
 
     def kubeconfig(self, name: str) -> Path:
-        """Where a user's kubeconfig is."""
+        """The path of a user's kubeconfig."""
         return self.folder / f"{name}.kubeconfig"

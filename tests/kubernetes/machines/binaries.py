@@ -1,6 +1,6 @@
-"""Programs of Kubernetes that no package of Debian has: built from the Go module proxy, kept outside of the clone.
+"""Builds the programs of Kubernetes that are in no Debian package, from the Go module proxy, outside of the clone.
 
-`go install k8s.io/kubernetes/...@version` is refused, because its go.mod points at folders beside it (`staging`).
+Go refuses `go install k8s.io/kubernetes/...@version`, because its go.mod points at folders beside it (`staging`).
 Each of these folders is published as a module too, so a go.mod of our own requires Kubernetes and replaces them.
 """
 
@@ -12,44 +12,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.running import BuildError, answer, only_builder, say, work
+from images.running import BuildError, only_builder, read_output, say, work
 
 PROGRAMS = Path(__file__).parent / "programs"
-"""Go source of our own."""
+"""Our own Go source."""
 
 STAGING = "./staging/src/"
-"""What go.mod of Kubernetes puts in place of a module that lives in its own repository."""
+"""The folder with which go.mod of Kubernetes replaces a module of its own repository."""
 
 GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -trimpath -buildvcs=false"}
-"""Static programs; without paths of this machine, so that Go's own cache serves every folder."""
+"""Static programs without paths of this machine, so that Go's own cache works for every folder."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Programs that one run of Go builds."""
+    """Programs that Go builds in one run."""
 
     name: str
     version: str
     programs: tuple[str, ...]
     module: str | None = None
-    """The upstream module whose go.mod is followed; None for source of our own without dependencies."""
+    """The upstream module whose go.mod is used; None for our own source without dependencies."""
     published: str | None = None
-    """Where the proxy has that module, when that is not by its own name."""
+    """The name of that module in the proxy, if it is another one."""
     packages: tuple[str, ...] = (".",)
     """The Go packages of the programs; `.` is our own source in programs/NAME."""
     ldflags: str = "-s -w"
     edition: int = 1
-    """Of our own source: raised with a change of it, so that what was built before is not taken for it."""
+    """The number of our own source: raise it with each change, so that older programs are not used any more."""
 
     @property
     def folder(self) -> Path:
-        """Where the programs are once they are built; all of them or none."""
+        """The folder of the built programs; it has all of them, or does not exist."""
         edition = f"-{self.edition}" if self.edition > 1 else ""
         return cache_folder() / f"{self.name}-{self.version}{edition}"
 
     @property
-    def ready(self) -> bool:
-        """Whether they are built."""
+    def is_ready(self) -> bool:
+        """Whether the programs are built."""
         return self.folder.is_dir()
 
 
@@ -57,8 +57,8 @@ def kubernetes(version: str) -> Bundle:
     """The control plane, the node's programs and kubectl."""
     programs = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
     major, minor, _ = version.split(".")
-    told = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    stamps = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in told.items())
+    values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    stamps = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
     return Bundle(
         "kubernetes",
         version,
@@ -75,17 +75,17 @@ BUNDLES = (
     # 1.36 is the newest minor version whose whole chain was tried on a machine with cgroups v1.
     kubernetes("1.36.3"),
 )
-"""What every cluster needs."""
+"""The programs that every cluster needs."""
 
 POLICIES = Bundle(
     "kube-router",
     "2.2.1",
     ("kube-router",),
     module="github.com/cloudnativelabs/kube-router/v2",
-    published="github.com/k3s-io/kube-router/v2",  # what k3s runs; the proxy does not have the original
+    published="github.com/k3s-io/kube-router/v2",  # k3s runs this one; the proxy does not have the original
     edition=2,
 )
-"""For a cluster that is asked to enforce network policies."""
+"""For a cluster that enforces network policies."""
 
 PROVISIONER = Bundle(
     "local-path-provisioner",
@@ -94,62 +94,62 @@ PROVISIONER = Bundle(
     module="github.com/rancher/local-path-provisioner",
     packages=("github.com/rancher/local-path-provisioner",),
 )
-"""For a cluster that is asked for volumes on demand."""
+"""For a cluster that makes volumes on demand."""
 
 ALL = (*BUNDLES, POLICIES, PROVISIONER)
 
 
 def cache_folder() -> Path:
-    """Of the user, not of the clone: a build takes longer than everything else here together."""
+    """The cache of the user, not of the clone, because a build takes longer than everything else here together."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-kubernetes"
 
 
-def missing(bundles: Iterable[Bundle] = BUNDLES) -> list[str]:
-    """Those of them that are not built, as `kubernetes-1.36.3`."""
-    return [bundle.folder.name for bundle in bundles if not bundle.ready]
+def list_missing(bundles: Iterable[Bundle] = BUNDLES) -> list[str]:
+    """The bundles that are not built, as `kubernetes-1.36.3`."""
+    return [bundle.folder.name for bundle in bundles if not bundle.is_ready]
 
 
 def program(name: str) -> Path:
-    """Where a built program is."""
+    """The path of a built program."""
     return next(bundle.folder / name for bundle in ALL if name in bundle.programs)
 
 
 def ensure() -> None:
-    """Build what is missing: 10 to 30 minutes on two cores the first time.  Raises BuildError."""
+    """Build missing programs: 10 to 30 minutes on two cores the first time.  Raises BuildError."""
     ensure_all(ALL)
 
 
 def ensure_all(bundles: Iterable[Bundle]) -> None:
-    """Build those of them that are missing."""
+    """Build those bundles that are missing."""
     with only_builder(cache_folder()):
         for bundle in bundles:
-            if not bundle.ready:
+            if not bundle.is_ready:
                 build(bundle)
 
 
 def build(bundle: Bundle) -> None:
-    """One run of Go.  An interrupted one leaves no programs, and Go's cache lets the next one go on from there."""
+    """Run Go once.  An interrupted run leaves no programs, and with Go's cache the next one continues."""
     if shutil.which("go") is None:
-        raise BuildError("go is not installed here: Kubernetes is built from source and needs it (https://go.dev/dl)")
+        raise BuildError("go is not installed: install it (https://go.dev/dl), Kubernetes is built from source")
     source = lay_out(bundle)
     fresh = cache_folder() / f"{bundle.folder.name}.part"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     log = cache_folder() / f"{bundle.folder.name}.log"
     say(f"{bundle.folder.name}: building {', '.join(bundle.programs)}, log {log}")
-    # -v names each package that is compiled, which is the sign of life.
+    # With -v Go prints each package that it compiles, which shows the progress.
     argv = ["go", "-C", str(source), "build", "-v", "-ldflags", bundle.ldflags, "-o", f"{fresh}/", *bundle.packages]
     work(bundle.name, argv, log, milestone=r"k8s\.io/kubernetes/cmd/[a-z-]+$", env={**os.environ, **GO_ENV})
     absent = [name for name in bundle.programs if not (fresh / name).is_file()]
     if absent:
-        raise BuildError(f"{bundle.folder.name}: Go has built all but {', '.join(absent)}; see {log}")
+        raise BuildError(f"{bundle.folder.name}: Go has not built {', '.join(absent)}; see {log}")
     fresh.rename(bundle.folder)
     shutil.rmtree(source)
     say(f"{bundle.folder.name}: ready in {bundle.folder}")
 
 
 def lay_out(bundle: Bundle) -> Path:
-    """The folder that Go builds in: our source, and a go.mod with the versions that upstream has tested together."""
+    """Make the folder that Go builds in: our source, and a go.mod with the versions that upstream tested together."""
     source = cache_folder() / f"{bundle.folder.name}.source"
     shutil.rmtree(source, ignore_errors=True)
     own = PROGRAMS / bundle.name
@@ -160,8 +160,8 @@ def lay_out(bundle: Bundle) -> Path:
     if bundle.module:
         wanted = f"{bundle.published or bundle.module}@v{bundle.version}"
         say(f"{bundle.folder.name}: asking the Go module proxy for {wanted}")
-        upstream = json.loads(answer(["go", "mod", "download", "-json", wanted]))
-        described = json.loads(answer(["go", "mod", "edit", "-json", upstream["GoMod"]]))
+        upstream = json.loads(read_output(["go", "mod", "download", "-json", wanted]))
+        described = json.loads(read_output(["go", "mod", "edit", "-json", upstream["GoMod"]]))
         (source / "go.mod").write_text(go_mod(bundle, described))
         shutil.copyfile(Path(upstream["Dir"]) / "go.sum", source / "go.sum")
         (source / "go.sum").chmod(0o644)  # the module cache is read-only
@@ -169,10 +169,10 @@ def lay_out(bundle: Bundle) -> Path:
 
 
 def go_mod(bundle: Bundle, upstream: Mapping[str, Any]) -> str:
-    """A go.mod that requires the bundle's module and, at the same versions, all that `upstream` requires.
+    """Write a go.mod that requires the bundle's module, and all modules of `upstream` at the same versions.
 
-    `upstream` is that module's own go.mod as `go mod edit -json` tells it.  Modules of its repository's staging folder
-    are replaced by what is published of them: v1.36.3 of Kubernetes has v0.36.3 of each.
+    `upstream` is that module's own go.mod, as `go mod edit -json` prints it.  Modules of its repository's staging
+    folder are replaced by their published versions: v1.36.3 of Kubernetes has v0.36.3 of each.
     """
     staged = set(staging(upstream))
     published = f"v0.{bundle.version.partition('.')[2]}"
@@ -193,12 +193,12 @@ def staging(upstream: Mapping[str, Any]) -> Iterator[str]:
     for rule in rows(upstream, "Replace"):
         old, new = rule["Old"]["Path"], rule["New"]["Path"]
         if new != STAGING + old:
-            raise BuildError(f"upstream's go.mod replaces {old} by {new}, which is no published module: adapt go_mod()")
+            raise BuildError(f"upstream's go.mod replaces {old} by {new}, which is not published: adapt go_mod()")
         yield old
 
 
 def rows(upstream: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """A list of `go mod edit -json`, which leaves out or nulls the empty ones."""
+    """A list in the output of `go mod edit -json`, in which an empty list is missing or null."""
     found = upstream.get(key) or []
     assert isinstance(found, list)
     return found

@@ -1,6 +1,6 @@
-// Holds namespaces and buries orphans: the first process of a pod's sandbox, and of a machine of the test cluster.
+// Holds namespaces and reaps orphans: the first process of a pod's sandbox, and of a machine of the test cluster.
 //
-// usage: pause [-until-eof]     (-until-eof: end, too, when standard input closes, so as never to outlive a test)
+// usage: pause [-until-eof]     (-until-eof: end also when standard input closes, so that it never outlives a test)
 package main
 
 import (
@@ -23,11 +23,11 @@ func main() {
 		if received != syscall.SIGCHLD {
 			os.Exit(0)
 		}
-		bury()
+		reap()
 	}
 }
 
-func bury() {
+func reap() {
 	for {
 		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
 			return

@@ -1,5 +1,5 @@
-// CoreDNS with the plugins that a cluster's Corefile uses: the whole of it takes three times as long to build, for the
-// sake of cloud providers that nobody asks here.
+// CoreDNS with only the plugins of a cluster's Corefile. The complete program takes three times as long to build, because
+// of cloud providers that this cluster does not use.
 package main
 
 import (

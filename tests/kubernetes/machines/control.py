@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from tests.kubernetes.binaries import program
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.network import API_SERVICE, CONTROL, make_switch, services
-from tests.kubernetes.pki import ClusterAuthority
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.binaries import program
+from tests.kubernetes.machines.network import API_SERVICE, CONTROL, make_switch, services
+from tests.kubernetes.machines.pki import ClusterAuthority
+from tests.kubernetes.machines.spaces import Spaces
 from tests.kubernetes.waiting import ClusterError, wait
 
 PORT = 6443
@@ -25,39 +25,39 @@ cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {{
     cache 30
 }}
 """
-"""As most clusters have it, but for names outside of the cluster: there is no outside."""
+"""As in most clusters, but without names outside of the cluster, which has no way out."""
 
 
 class ControlPlane:
-    """On or off; its objects are gone when it is off."""
+    """The control plane, on or off; its objects are lost when it is switched off."""
 
     def __init__(self, folder: Path, *, dual: bool = False) -> None:
-        """With `dual` of both families of addresses, IPv4 the first."""
+        """With `dual` it has both families of addresses, IPv4 first."""
         self._dual = dual
         self.machine = Spaces("control", folder / "control", program("pause"))
         self.authority = ClusterAuthority(folder / "pki", f"https://{CONTROL}:{PORT}")
 
     def up(self, *, bound: bool) -> None:
-        """Start everything; returns when pods could be created."""
+        """Start everything; returns when pods can be created."""
         self.machine.open(bound=bound)
         make_switch(self.machine, dual=self._dual)
-        self._credentials()
-        self._etcd()
-        self._api_server()
-        self._controllers()
-        self._dns()
-        wait("the service account of namespace default", self._default_account, seconds=120)
+        self._make_credentials()
+        self._start_etcd()
+        self._start_api_server()
+        self._start_controllers()
+        self._start_dns()
+        wait("the service account of namespace default", self._has_default_account, seconds=120)
 
     def down(self) -> None:
         """Cut its power."""
         self.machine.close()
 
     def kubectl(self) -> Kubectl:
-        """The cluster as its administrator sees it, from this process."""
+        """Kubectl as administrator, from this process."""
         config = self.authority.kubeconfig("admin")
         return Kubectl((*self.machine.enter("--net"), str(program("kubectl")), f"--kubeconfig={config}"))
 
-    def _credentials(self) -> None:
+    def _make_credentials(self) -> None:
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
         hosts = [f"DNS:{name}" for name in names] + [f"IP:{ip}" for ip in ("127.0.0.1", API_SERVICE, CONTROL)]
         self.authority.sign("api-server", "kube-apiserver", hosts=tuple(hosts))
@@ -67,16 +67,16 @@ class ControlPlane:
         self.authority.log_in("controllers", "system:kube-controller-manager")
         self.authority.log_in("scheduler", "system:kube-scheduler")
         self.authority.log_in("proxy", "system:kube-proxy")
-        # More than these need; who may ask the API is not what this cluster is for.
+        # These get more rights than they need, because no test here is about access to the API.
         for user in ("dns", "policies", "provisioner"):
             self.authority.log_in(user, user, groups="system:masters")
 
-    def _etcd(self) -> None:
-        # In memory: a cluster of a test ends with its machine.
+    def _start_etcd(self) -> None:
+        # In memory, because a test's cluster ends with its machine.
         urls = ("--listen-client-urls", ETCD, "--advertise-client-urls", ETCD)
         self.machine.start("etcd", ("etcd", "--data-dir", "/run/etcd", *urls))
 
-    def _api_server(self) -> None:
+    def _start_api_server(self) -> None:
         pki = self.authority
         options = {
             "etcd-servers": ETCD,
@@ -95,13 +95,13 @@ class ControlPlane:
             "kubelet-preferred-address-types": "InternalIP",
             "authorization-mode": "Node,RBAC",
             "enable-admission-plugins": "NodeRestriction",
-            # Pod Security decides, as in other clusters, and no flag before it.
+            # Pod Security decides about privileges, as in other clusters, and not this flag.
             "allow-privileged": "true",
         }
         self.machine.start("kube-apiserver", argv("kube-apiserver", options))
-        self.machine.wait_for("kube-apiserver", self._answers, seconds=120)
+        self.machine.wait_for("kube-apiserver", self._is_answering, seconds=120)
 
-    def _controllers(self) -> None:
+    def _start_controllers(self) -> None:
         pki = self.authority
         manager = {
             "kubeconfig": pki.kubeconfig("controllers"),
@@ -115,18 +115,18 @@ class ControlPlane:
         scheduler = {"kubeconfig": pki.kubeconfig("scheduler"), "leader-elect": "false"}
         self.machine.start("kube-scheduler", argv("kube-scheduler", scheduler))
 
-    def _dns(self) -> None:
+    def _start_dns(self) -> None:
         corefile = self.machine.folder / "Corefile"
         corefile.write_text(COREFILE.format(address=CONTROL, kubeconfig=self.authority.kubeconfig("dns")))
         self.machine.start("coredns", (str(program("coredns")), "-conf", str(corefile)))
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             return self.kubectl()("get", "--raw=/readyz", seconds=5) == "ok"
         except ClusterError:
             return False
 
-    def _default_account(self) -> bool:
+    def _has_default_account(self) -> bool:
         try:
             return bool(self.kubectl()("get", "serviceaccount", "default", "--output=name", seconds=5))
         except ClusterError:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.kubernetes.binaries import program
-from tests.kubernetes.control import ControlPlane, argv
-from tests.kubernetes.network import (
+from tests.kubernetes.machines.binaries import program
+from tests.kubernetes.machines.control import ControlPlane, argv
+from tests.kubernetes.machines.network import (
     CONTROL,
     PODS,
     PODS6,
@@ -17,8 +17,8 @@ from tests.kubernetes.network import (
     node_pods6,
     plug,
 )
-from tests.kubernetes.pki import ClusterAuthority
-from tests.kubernetes.spaces import Spaces
+from tests.kubernetes.machines.pki import ClusterAuthority
+from tests.kubernetes.machines.spaces import Spaces
 from tests.kubernetes.waiting import ClusterError, wait
 
 PAUSE = "localhost/peerfinder-pause:1"
@@ -27,7 +27,7 @@ PAUSE = "localhost/peerfinder-pause:1"
 SOCKET = "/run/containerd/containerd.sock"
 
 CNI_PLUGINS = Path("/usr/lib/cni")
-"""Where Debian's containernetworking-plugins has them."""
+"""The folder of Debian's containernetworking-plugins."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -62,10 +62,10 @@ state = "/run/containerd"
 
 
 class Node:
-    """On or off.  Images, volumes and what the kubelet keeps outlive its being off, as on a disk."""
+    """A node, on or off.  Images, volumes and the kubelet's files stay when it is off, as on a disk."""
 
     def __init__(self, number: int, folder: Path, tag: str, *, policies: bool = False, dual: bool = False) -> None:
-        """Nodes are counted from 1; `tag` tells the cgroups of several clusters apart."""
+        """Nodes are counted from 1; `tag` distinguishes the cgroups of several clusters."""
         self.number = number
         self._policies, self._dual = policies, dual
         self.name = f"node{number}"
@@ -78,18 +78,18 @@ class Node:
         return self.machine.folder / "volumes"
 
     def up(self, control: ControlPlane, *, bound: bool) -> None:
-        """Start it; returns when containerd has it images to offer, and the kubelet goes on to register."""
+        """Start the node; returns when containerd answers. The kubelet then registers by itself."""
         self.machine.open(bound=bound)
         plug(control.machine, self.machine, self.number, dual=self._dual)
         self._make_cgroups()
-        self._containerd()
-        self._kubelet(control.authority)
-        self._proxy(control.authority)
+        self._start_containerd()
+        self._start_kubelet(control.authority)
+        self._start_proxy(control.authority)
         if self._policies:
-            self._router(control.authority)
+            self._start_router(control.authority)
 
     def down(self) -> None:
-        """Cut its power, and remove what the kernel keeps of dead containers."""
+        """Cut the power, and remove what the kernel keeps of dead containers."""
         self.machine.close()
         self._remove_cgroups()
 
@@ -98,26 +98,26 @@ class Node:
         self._ctr("images", "import", str(archive))
 
     def tag(self, image: str, name: str) -> None:
-        """Give an image that is there another name, too.  Raises ClusterError."""
+        """Give an image of the node an additional name.  Raises ClusterError."""
         self._ctr("images", "tag", "--force", image, name)
 
     def images(self) -> list[str]:
-        """The names of the images that are there."""
+        """The names of the node's images."""
         return self._ctr("images", "list", "--quiet").split()
 
     def kill(self, containers: Iterable[str]) -> None:
-        """SIGKILL all processes of these containers, as the kernel does when memory runs out."""
+        """Send SIGKILL to all processes of these containers, as the kernel does when memory runs out."""
         for container in containers:
             self._ctr("tasks", "kill", "--all", "--signal=SIGKILL", container)
 
     def wait_policies(self) -> None:
-        """Until network policies are enforced, if that was asked for.  Raises ClusterError."""
+        """Wait until network policies are enforced, if the cluster has them.  Raises ClusterError."""
         if self._policies:
-            self.machine.wait_for("kube-router", self._filters, seconds=120)
+            self.machine.wait_for("kube-router", self._is_filtering, seconds=120)
 
-    def _filters(self) -> bool:
+    def _is_filtering(self) -> bool:
         try:
-            # Said by a rule that it makes after it has looked at all pods and policies.
+            # This is the comment of a rule that kube-router makes after it has read all pods and policies.
             return "comply to network policies" in self.machine.run("iptables", "--list-rules")
         except ClusterError:
             return False
@@ -125,7 +125,7 @@ class Node:
     def _ctr(self, *words: str) -> str:
         return self.machine.run("ctr", f"--address={SOCKET}", "--namespace=k8s.io", *words)
 
-    def _containerd(self) -> None:
+    def _start_containerd(self) -> None:
         folder = self.machine.folder
         cni = folder / "cni"
         cni.mkdir(exist_ok=True)
@@ -135,15 +135,15 @@ class Node:
             CONTAINERD.format(root=folder / "containerd", socket=SOCKET, pause=PAUSE, plugins=CNI_PLUGINS, cni=cni)
         )
         self.machine.start("containerd", ("containerd", f"--config={config}"))
-        self.machine.wait_for("containerd", self._containerd_answers, seconds=120)
+        self.machine.wait_for("containerd", self._is_containerd_answering, seconds=120)
 
-    def _containerd_answers(self) -> bool:
+    def _is_containerd_answering(self) -> bool:
         try:
             return bool(self._ctr("version"))
         except ClusterError:
             return False
 
-    def _kubelet(self, authority: ClusterAuthority) -> None:
+    def _start_kubelet(self, authority: ClusterAuthority) -> None:
         folder = self.machine.folder
         address = node_address(self.number)
         login = authority.log_in(
@@ -181,28 +181,28 @@ class Node:
             "cgroupRoot": f"/{self._cgroup}",
             "failCgroupV1": False,
             "failSwapOn": False,
-            # A full disk of the real machine is not what tests are about, and images cannot be pulled again.
+            # Tests must not depend on the free space of the real machine, and images cannot be pulled again.
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
             "imageGCHighThresholdPercent": 100,
         }
 
-    def _proxy(self, authority: ClusterAuthority) -> None:
+    def _start_proxy(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("proxy"),
             "hostname-override": self.name,
             "proxy-mode": "iptables",
             "cluster-cidr": f"{PODS},{PODS6}" if self._dual else PODS,
-            "conntrack-max-per-core": 0,  # the limit is the whole kernel's
+            "conntrack-max-per-core": 0,  # the limit belongs to the whole kernel
         }
         self.machine.start("kube-proxy", argv("kube-proxy", options))
 
-    def _router(self, authority: ClusterAuthority) -> None:
+    def _start_router(self, authority: ClusterAuthority) -> None:
         options: dict[str, object] = {
             "kubeconfig": authority.kubeconfig("policies"),
             "node": self.name,
             "services": SERVICES,
         }
-        # It ends when one call of iptables fails; where it is a pod, the kubelet starts it again.
+        # It ends when a call of iptables fails. In other clusters it is a pod, and the kubelet starts it again.
         again = 'while :; do "$@"; echo "ended with $?"; sleep 1; done'
         self.machine.start("kube-router", ("sh", "-c", again, "sh", *argv("kube-router", options)))
 
@@ -211,21 +211,21 @@ class Node:
             root = hierarchy / self._cgroup
             root.mkdir(exist_ok=True)
             for setting in ("cpuset.cpus", "cpuset.mems"):
-                # In cgroups v1 a new one has none, and nothing could run there.
+                # In cgroups v1 a new cgroup has no CPUs and no memory, and no process could run in it.
                 if hierarchy.name == "cpuset" and (hierarchy / setting).exists():
                     (root / setting).write_text((hierarchy / setting).read_text())
 
     def _remove_cgroups(self) -> None:
         roots = [hierarchy / self._cgroup for hierarchy in hierarchies()]
         # A cgroup stays busy for a moment after its last process has ended.
-        wait(f"the end of {self.name}'s cgroups", lambda: all(removed(root) for root in roots), seconds=60)
+        wait(f"removal of {self.name}'s cgroups", lambda: all(remove_cgroup(root) for root in roots), seconds=60)
 
 
 def pod_network(number: int, *, dual: bool) -> dict[str, object]:
-    """How a pod gets its network: a wire to its node, which routes.
+    """The CNI configuration: each pod has a wire to its node, which routes.
 
-    Not a bridge: packets between two of its ports would pass by the node's iptables, and so by Services, unless the
-    kernel has br_netfilter.
+    There is no bridge: without br_netfilter in the kernel, packets between two of its ports would bypass the node's
+    iptables, and so Services.
     """
     families = {node_pods(number): "0.0.0.0/0"} | ({node_pods6(number): "::/0"} if dual else {})
     addresses = {
@@ -236,8 +236,8 @@ def pod_network(number: int, *, dual: bool) -> dict[str, object]:
     return {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}]}
 
 
-def removed(root: Path) -> bool:
-    """Remove a cgroup and all below it; whether that went."""
+def remove_cgroup(root: Path) -> bool:
+    """Remove a cgroup and all below it; returns whether this has worked."""
     try:
         for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
             folder.rmdir()
