@@ -50,7 +50,7 @@ def test_a_backup_of_the_cron_job_becomes_a_new_cluster_with_a_history_of_its_ow
     assert verdict.complaints == []
     assert verdict.expected >= 50
     assert database.status("mysql-0", "wsrep_cluster_state_uuid") != before
-    assert "is restored and whole" in kubectl("logs", "mysql-0", "--container=restore", "--tail=-1")
+    assert "is restored completely" in kubectl("logs", "mysql-0", "--container=restore", "--tail=-1")
     assert "nothing to restore here" in kubectl("logs", "mysql-1", "--container=restore", "--tail=-1")
     database.delete_all_pods()
     database.wait_synced(3)
