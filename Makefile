@@ -40,7 +40,7 @@ lint: setup ## run ruff, mypy --strict, shellcheck, hadolint, yamllint
 
 .PHONY: test
 test: lint images manifest-tools ## run the linters, build the images, then run all tests with real servers and containers (WORKERS=3 at a time)
-	$(VENV)/bin/pytest -n $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: setup ## run only the tests that start no database server

@@ -78,8 +78,6 @@ class ControlHandler:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
-        self._reason_to_stay = ""
-        """Why a pod that is to stop stays; logged when it changes."""
 
     def serve(self, connection: Connection) -> None:
         """Answer until the other end closes the connection; if that was a starter, tell the agent."""
@@ -173,9 +171,9 @@ class ControlHandler:
     def _leave(self) -> LeaveAnswer:
         with self.agent.changed:
             reason = drain.why_stay(self.agent.facts())
-        if reason != self._reason_to_stay:
-            self._reason_to_stay = reason
-            self.agent.ports.log(f"this pod is to stop, and stays: {reason}" if reason else "this pod stops")
+        line = f"this pod is to stop, and stays: {reason}" if reason else ""
+        if self.agent.announcer.say_when_changed("leave", line) and not reason:
+            self.agent.ports.log("this pod stops")
         return LeaveAnswer(reason, self.agent.lifecycle.server is not None)
 
     # For people.

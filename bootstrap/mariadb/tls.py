@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb.client import STARTING
+from bootstrap.process.announcer import Announcer
+from bootstrap.process.log import Log
 
 NAMES = ("tls.crt", "tls.key", "ca.crt")
 """The names in a Secret that cert-manager writes."""
@@ -87,7 +89,7 @@ def compute_fingerprint(folder: Path) -> str:
 def keep_loaded(
     folder: Path,
     reload: Callable[[], str],
-    say: Callable[[str], None],
+    log: Log,
     rest: Callable[[float], None] = time.sleep,
 ) -> None:
     """Have the server load the files whenever they have changed, without end; an obstacle is logged once.
@@ -95,19 +97,14 @@ def keep_loaded(
     `reload` returns why the server did not load them.  It is not known what the server loaded before this call, so it
     loads them once in any case.
     """
-    loaded = logged = ""
+    loaded, announcer = "", Announcer(log)
     while True:
-        loaded, why = _load_if_changed(folder, reload, loaded, say)
-        if why != logged:
-            logged = why
-            if why:
-                say(why)
+        loaded, why = _load_if_changed(folder, reload, loaded, log)
+        announcer.say_when_changed("certificates", why)
         rest(BETWEEN_S)
 
 
-def _load_if_changed(
-    folder: Path, reload: Callable[[], str], loaded: str, say: Callable[[str], None]
-) -> tuple[str, str]:
+def _load_if_changed(folder: Path, reload: Callable[[], str], loaded: str, log: Log) -> tuple[str, str]:
     """Return the fingerprint of what the server has loaded by now, and the obstacle."""
     try:
         now = compute_fingerprint(folder)
@@ -122,5 +119,5 @@ def _load_if_changed(
         is_starting = any(text in why for text in STARTING)
         return loaded, "" if is_starting else f"the server does not load the certificates in {folder}: {why}"
     if loaded:
-        say(f"the server has loaded the new certificates in {folder}")
+        log(f"the server has loaded the new certificates in {folder}")
     return now, ""

@@ -22,6 +22,7 @@ from bootstrap.errors import AgentUnreachableError, RestoreRefusedError, VolumeB
 from bootstrap.mariadb.recover import Recover
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
+from bootstrap.process.announcer import Announcer
 from bootstrap.process.log import Log
 from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
@@ -120,7 +121,7 @@ def wait_for_empty(settings: Settings, log: Log) -> str:
 
     Raises RestoreRefusedError when one has data: a human must decide about those data before anything is written.
     """
-    logged = ""
+    announcer = Announcer(log)
     while True:
         others = [one for one in _ask_members(settings, log) if one.name != settings.pod]
         if primary := [one.name for one in others if one.server and one.server.cluster_status == "Primary"]:
@@ -131,9 +132,7 @@ def wait_for_empty(settings: Settings, log: Log) -> str:
             return ""
         else:
             line = "waiting until the agent knows the other pods"
-        if line != logged:
-            log(line)
-            logged = line
+        announcer.say_when_changed("others", line)
         time.sleep(POLL_S)
 
 

@@ -10,6 +10,7 @@ import time
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.errors import VolumeBusyError
 from bootstrap.mariadb.recover import Recover
+from bootstrap.process.announcer import Announcer
 from bootstrap.starter import launch
 from bootstrap.starter.inspection import Inspection
 from bootstrap.starter.pod import Pod
@@ -55,4 +56,4 @@ def open_session(pod: Pod, lock_fd: int) -> Session:
     """Begin a conversation; the programs that write to the datadir inherit the lock."""
     command = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
     recover = Recover(command, keep_fds=(lock_fd,), direct=pod.settings.upgrade_from)
-    return Session(pod, Inspection(pod.layout, recover, pod.log))
+    return Session(pod, Inspection(pod.layout, recover, pod.log), Announcer(pod.log))

@@ -5,7 +5,7 @@ The permission is taken once, right before the exec that it is for.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from bootstrap.control import channel
@@ -22,6 +22,7 @@ from bootstrap.control.starter_messages import (
 from bootstrap.core.model.lifecycle import Action
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
+from bootstrap.process.announcer import Announcer
 from bootstrap.starter.inspection import Inspection, ReportOutdatedError
 from bootstrap.starter.pod import Pod
 
@@ -55,8 +56,7 @@ class Session:
 
     pod: Pod
     inspection: Inspection
-    adopt_line: str = field(default="", init=False)
-    """What was logged last about restored data."""
+    announcer: Announcer
 
     def ask(self, question: Callable[[channel.Client], Answer]) -> tuple[channel.Client, Answer]:
         """Report the datadir, then ask the question, until there is an answer, over any number of runs of the agent.
@@ -86,13 +86,11 @@ class Session:
 
         Raises ReportOutdatedError when what was reported may not be true any more.
         """
-        logged, inspected = "", time.monotonic()
+        announcer, inspected = Announcer(self.pod.log), time.monotonic()
         while True:
             answer = client.ask(AwaitDecision())
             decision = answer.decision
-            if decision.line != logged:
-                self.pod.log(decision.line)
-                logged = decision.line
+            announcer.say_when_changed("decision", decision.line)
             if is_enough(decision):
                 return answer
             self.inspection.check_unchanged()
@@ -103,7 +101,7 @@ class Session:
             if time.monotonic() - inspected > INSPECT_AGAIN_S:
                 if disk := self.inspection.inspect_again():
                     client.ask(Report(disk, self.inspection.fingerprint))
-                inspected = time.monotonic()
+                announcer, inspected = Announcer(self.pod.log), time.monotonic()
 
     def take(self, client: channel.Client) -> PermissionAnswer:
         """Wait for a permission and take it; if the decision has changed by then, wait again."""
@@ -130,9 +128,7 @@ class Session:
         finally:
             client.close()
         line = answer.refusal or "all others are empty: the restored data start a new history"
-        if line != self.adopt_line:
-            self.pod.log(line)
-            self.adopt_line = line
+        self.announcer.say_when_changed("restored data", line)
 
 
 def may_start(decision: AgentDecision) -> bool:

@@ -110,7 +110,7 @@ def _look_up_addresses(name: str, question: Question) -> str:
 def _print_change(change: Change, output: str) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if output == "json":
-        fields = {"change": change.kind, "name": change.name, "told": change.detail}
+        fields = {"change": change.kind, "name": change.name, "detail": change.detail}
         click.echo(json.dumps({"schema": SCHEMA, "time": now} | fields))
     elif output == "name":
         click.echo(f"{SIGNS[change.kind]}{change.name}")

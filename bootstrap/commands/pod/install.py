@@ -22,12 +22,12 @@ FOLDER = click.Path(path_type=Path)
 def command(*, work_dir: Path, config: Path | None, tools: Path | None) -> None:
     """Copy peer-finder and galera-bootstrap into a volume; from there they run in any image of the pod."""
     die_by_signal()
-    say = logger("install")
-    release = install((tools or own_tools()).absolute(), work_dir.absolute(), __version__, say)
-    say(f"{work_dir} has the tools of {release.name}")
+    log = logger("install")
+    release = install((tools or own_tools()).absolute(), work_dir.absolute(), __version__, log)
+    log(f"{work_dir} has the tools of {release.name}")
     if config is not None:
         prepare_config(config.absolute())
-        say(f"{config} is prepared")
+        log(f"{config} is prepared")
 
 
 def own_tools() -> Path:

@@ -68,7 +68,7 @@ def test_json_is_an_object_a_line(galera: Knot) -> None:
 
     assert change.pop("time").endswith("Z")
     assert change == {
-        "schema": "peerfinder.change/v1", "change": "added", "name": fqdn("mysql-0")[0], "told": "127.1.0.1",
+        "schema": "peerfinder.change/v1", "change": "added", "name": fqdn("mysql-0")[0], "detail": "127.1.0.1",
     }  # fmt: skip
 
 
