@@ -1,8 +1,9 @@
-"""Promises: given to others, collected for oneself, ended, and what is published of it.  The rules are `core`'s."""
+"""Give promises to other pods, collect and end this pod's own, publish a round's result.  The rules are in `core`."""
 
 from dataclasses import replace
 
 from bootstrap.agent.agent import Agent
+from bootstrap.agent.ports import Answer
 from bootstrap.control.override_messages import OverrideOutcome, OverrideState
 from bootstrap.core.decision import election, persistent_state
 from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
@@ -36,8 +37,8 @@ def answer_prepare(agent: Agent, request: Prepare) -> Refusal | None:
 def campaign(agent: Agent, facts: Facts, decision: Bootstrap, clock: int) -> RoundResult:
     """Bootstrap if all expected pods are bound to it, else ask those that are not.
 
-    Permission comes only from states that were asked for in this round, after every promise was made: so no pod has
-    become Primary in between (R3, R4).
+    A permission needs states that were asked for in this round, after every promise was made.  So no pod has become
+    Primary in between (R3, R4).
     """
     try:
         mine = open_candidacy(agent, facts)
@@ -48,25 +49,26 @@ def campaign(agent: Agent, facts: Facts, decision: Bootstrap, clock: int) -> Rou
     missing = election.find_unbound(replace(facts, own=agent.pod_state()), mine)
     if not missing:
         return RoundResult(decision, Action.BOOTSTRAP, mine, clock)
-    refusals = ask_promises(agent, facts, mine, missing)
+    replies = ask_promises(agent, facts, mine, missing)
+    refusals = [f"{pod}: {r.refusal.reason}" for pod, r in replies.items() if isinstance(r, PrepareReply) and r.refusal]
     if refusals:
         abandon(agent, f"refused by {'; '.join(refusals)}")
-    else:
+    elif all(isinstance(reply, PrepareReply) for reply in replies.values()):
+        # Not after a failed request, which may fail at once, and again in the next round.
         agent.wake.set()
     names = ", ".join(agent.settings.pod_of(ordinal) for ordinal in missing)
     waits = Wait(decision.rule, f"{decision.reason}; asking {names} for a promise")
     return RoundResult(waits, promise=None if refusals else mine, clock=clock)
 
 
-def ask_promises(agent: Agent, facts: Facts, mine: Promise, missing: list[int]) -> list[str]:
-    """Ask the pods that are not bound yet, all at once; returns the refusals, a line each."""
+def ask_promises(agent: Agent, facts: Facts, mine: Promise, missing: list[int]) -> dict[str, Answer]:
+    """Ask the pods that are not bound yet, all at once; returns their replies by pod."""
     requests = {
         pod.pod: Prepare(mine, agent.pod_state(), pod.boot_id, pod.disk)
         for pod in facts.answers
         if pod.disk and pod.ordinal in missing
     }
-    replies = agent.ports.ask_promises(requests).items()
-    return [f"{pod}: {r.refusal.reason}" for pod, r in replies if isinstance(r, PrepareReply) and r.refusal]
+    return agent.ports.ask_promises(requests)
 
 
 def open_candidacy(agent: Agent, facts: Facts) -> Promise | None:
@@ -87,7 +89,7 @@ def open_candidacy(agent: Agent, facts: Facts) -> Promise | None:
 
 
 def bind(agent: Agent, promise: Promise, state: PersistentState) -> None:
-    """Be bound by a promise, durably; what was found before is void.  Raises JournalUnwritableError.
+    """Be bound by a promise, durably, and discard the last round's result.  Raises JournalUnwritableError.
 
     `state` is what is remembered with it, in the same write: an override, the candidate's volume.  The lock is held.
     """
@@ -128,24 +130,21 @@ def abandon(agent: Agent, reason: str) -> None:
 
 
 def publish(agent: Agent, result: RoundResult) -> None:
-    """Make this the result that starters get, unless this pod was bound otherwise while it was found."""
+    """Make this the result that starters get, unless another promise was made during the round."""
     with agent.changed:
         if result.action is not None and result.promise != agent.durable.promise:
             result = RoundResult(Wait("promised", "bound by a promise meanwhile"), clock=result.clock)
-        # Not after it was taken: a second file would outlive the server that the first one started.
+        # Once the starter has taken it, no second file: that would outlive the server, and could start a cluster later.
         is_wanted = result.action is Action.BOOTSTRAP and agent.lifecycle.phase is Phase.FROZEN
-        if is_wanted and not agent.settings.permission.exists():
-            result = write_permission(agent, result)
+        if is_wanted and result.promise and not agent.settings.permission.exists():
+            result = write_permission(agent, result, result.promise)
         announce(agent, result)
         agent.result = result
         agent.changed.notify_all()
 
 
-def write_permission(agent: Agent, result: RoundResult) -> RoundResult:
-    """Lay the one-shot permission down for `start` to consume (R2); a hold where that is not possible."""
-    granted = result.promise
-    if granted is None:  # pragma: no cover  # a result to bootstrap is made with its promise
-        return result
+def write_permission(agent: Agent, result: RoundResult, granted: Promise) -> RoundResult:
+    """Write the one-shot permission that `start` uses up (R2); a hold if that is not possible."""
     try:
         permission.write(agent.settings.permission, granted.term, agent.boot_id)
     except OSError as exc:

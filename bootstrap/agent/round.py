@@ -14,7 +14,7 @@ from bootstrap.core.model.lifecycle import Action
 from bootstrap.mariadb.client import STARTING
 
 HELLO_S = 1.0
-"""Seconds that may pass from a starter's lock to its hello."""
+"""Seconds that may pass between a starter's lock and its Hello."""
 
 
 def run_round(agent: Agent) -> None:
@@ -23,7 +23,7 @@ def run_round(agent: Agent) -> None:
     agent.open_journal()
     observe(agent)
     peers = ask_peers(agent)
-    durable = sync_transfer(agent)
+    is_transfer_synced = sync_transfer(agent)
     checkpoint = find_checkpoint(agent)
     with agent.changed:
         agent.peers = peers
@@ -32,7 +32,7 @@ def run_round(agent: Agent) -> None:
         if agent.lifecycle.disk is not None:
             agent.learn_from_disk(agent.lifecycle.disk)
         count_members(agent)
-        agent.learn_from_round(durable=durable)
+        agent.learn_from_round(durable=is_transfer_synced)
         promises.end_promise(agent, asked_at=clock)
         facts = agent.facts()
         decision = decide(facts)
@@ -47,7 +47,7 @@ def run_round(agent: Agent) -> None:
         result = RoundResult(decision, action, bound, clock)
     promises.publish(agent, result)
     agent.recorder.note_round(agent.facts(), agent.result, agent.ports.log)
-    stop_stuck_server(agent, decision)
+    carry_out_stop(agent, decision)
     agent.pulse.looped_at = time.monotonic()
 
 
@@ -73,8 +73,8 @@ def wait_for_hello(agent: Agent) -> bool:
     """Between `on-start` and `start` no starter is connected: wait a moment for the one that has just taken the lock.
 
     A starter takes the lock first and says hello then; it executes nothing in between, so the pod is frozen still.
-    `inspect` and `restore` take the lock, too, and say nothing: a report outlives them for this moment, and a starter
-    compares it with the datadir before it starts a server.
+    `inspect` and `restore` take the lock, too, and send no Hello.  If they release it within this time, the report
+    stays valid: a starter compares it with the datadir before it starts a server.
     """
     with agent.changed:
         if agent.lifecycle.phase is not Phase.FROZEN:
@@ -114,7 +114,7 @@ def sync_transfer(agent: Agent) -> bool:
 def find_checkpoint(agent: Agent) -> ViewCheckpoint | None:
     """How far this volume has certainly come in a view that has no checkpoint yet (proof `last-view`, `quorum`).
 
-    The view is read before and after: what was applied in between is at or beyond the change to it.
+    The view is read before and after the position.  If both are the same, the position includes the change to it.
     """
     server, known = agent.pod_state().primary_server, agent.durable.view_checkpoint
     if agent.durable.joining_boot_id or server is None or not server.has_complete_data:
@@ -129,7 +129,7 @@ def find_checkpoint(agent: Agent) -> ViewCheckpoint | None:
 
 
 def count_members(agent: Agent) -> None:
-    """Remember that there were members that are no pods, once there have been too many for long enough (R36)."""
+    """Record foreign members, once there have been more members than pods for long enough (R36)."""
     server = agent.pod_state().primary_server
     others = agent.expected() - {agent.settings.ordinal}
     peers = [agent.peers.get(ordinal) for ordinal in others]
@@ -139,7 +139,7 @@ def count_members(agent: Agent) -> None:
         agent.persistence.keep(replace(agent.durable, has_foreign_members=True))
 
 
-def stop_stuck_server(agent: Agent, decision: Decision) -> None:
+def carry_out_stop(agent: Agent, decision: Decision) -> None:
     """Stop a server that has been stuck for many rounds, and keep the view that it loses by that."""
     if not agent.streaks.is_stuck_long_enough(decision):
         return

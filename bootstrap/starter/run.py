@@ -24,8 +24,8 @@ LOCK_PATIENCE_S = 2.0
 def on_start(pod: Pod) -> None:
     """Hold the lock while the agents decide; end when it is decided which pod starts first.
 
-    The server's container waits for the rest, so it is ready when its turn comes.  The report stays valid meanwhile,
-    because the agent watches the lock.
+    `start`, in the server's container, waits for the permission itself, so it is ready when its turn comes.  The report
+    stays valid meanwhile, because the agent watches the lock.
     """
     try:
         lock_fd = lock.acquire_waiting(pod.layout.lock, time.monotonic() + LOCK_PATIENCE_S, lambda: None)
@@ -34,10 +34,10 @@ def on_start(pod: Pod) -> None:
         pod.log("a server is alive on this volume: nothing to decide")
         return
     session = open_session(pod, lock_fd)
-    client, _ = session.ask(lambda client: session.wait(client, lambda decision: decision.is_settled))
+    connection, _ = session.ask(lambda client: session.wait(client, lambda decision: decision.is_settled))
     # The lock first: when the connection ends, the agent checks whether anything still lives on the volume.
     os.close(lock_fd)
-    client.close()
+    connection.close()
 
 
 def start(pod: Pod, command: tuple[str, ...]) -> None:
@@ -47,7 +47,8 @@ def start(pod: Pod, command: tuple[str, ...]) -> None:
         pod.layout.lock, None, lambda: pod.log("waiting for what is alive on this volume to end")
     )
     session = open_session(pod, lock_fd)
-    _, permission = session.ask(session.take)
+    # The connection stays open until exec ends it: it is the starter's sign of life for the agent.
+    _connection, permission = session.ask(session.take)
     disk = session.inspection.disk or Disk(DataClass.UNKNOWN)
     launch.execute(pod, session.inspection.recover, disk, command, permission)
 

@@ -1,6 +1,6 @@
 """The conversation with the agent: report the datadir, wait for a decision, take the permission.
 
-The permission is taken once, right before the exec that it is for.
+The permission is taken once, and by the process that becomes the server.
 """
 
 import time

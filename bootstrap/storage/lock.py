@@ -1,4 +1,7 @@
-"""The volume's lock: an flock on `meta/lock` that says whether anything lives on this volume.
+"""The volume's two locks, flocks on `meta/lock` and on `meta/agent.lock`.
+
+The second one belongs to the volume's only agent (`agent/wiring.py`, `wait_for_other_agent`).  The first one says
+whether anything else lives on the volume, and the rest of this page is about it.
 
 The descriptor is inheritable and stays open across exec into mariadbd, and the scripts that mariadbd starts for a
 state transfer inherit it, too.  So the kernel answers whether a server, a starter or a state transfer is alive here;

@@ -32,7 +32,6 @@ STORAGE = f"{UNIT}/storage"
 DECIDE = f"{DECISION}/test_decide.py::test_rule"
 REFUSED = f"{DECISION}/test_election.py::test_a_promise_is_refused"
 SIGN = f"{DECISION}/test_election.py::test_a_promise_ends_only_by_a_sign_of_its_candidate"
-AGENT = f"{AGENT_TESTS}/test_agent.py"
 INCIDENT = f"{UNIT}/test_incidents.py::test_it_ends_as_it_should_have"
 NO_PROOF = f"{DECISION}/test_quorum.py::test_there_is_no_proof_when"
 SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
@@ -47,17 +46,17 @@ MUTANTS = [
            f"{REFUSED}[my agent has restarted since]"),
     Mutant(1, "agent.agent:Agent.open_journal",
            "self.lifecycle = self.lifecycle.abandon(self.durable.highest_term)", "pass",
-           f"{AGENT}::test_a_late_request_of_an_earlier_life_frees_nobody"),
+           f"{AGENT_TESTS}/test_promises.py::test_a_late_request_of_an_earlier_life_frees_nobody"),
     Mutant(2, "storage.permission:consume",
            "permission.kernel_boot_id) != (term, kernel_boot_id())", "0) != (term, 0)",
            f"{STORAGE}/test_permission.py::test_of_another_boot_of_the_machine_it_starts_nothing"),
     Mutant(2, "agent.agent:Agent.__post_init__", "permission.void(self.settings.permission)", "pass",
-           f"{AGENT}::test_an_agents_restart_takes_its_permission_back"),
+           f"{AGENT_TESTS}/test_promises.py::test_an_agents_restart_takes_its_permission_back"),
     Mutant(3, "starters:take", "result.clock > asked and ", "",
-           f"{AGENT}::test_a_permission_is_given_by_a_round_that_began_after_it_was_asked_for"),
+           f"{AGENT_TESTS}/test_starters.py::test_a_permission_is_given_by_a_round_that_began_after_it_was_asked_for"),
     Mutant(3, "election:consider", "if pod.primary_server]", "if False]", f"{REFUSED}[a Primary lives]"),
     Mutant(4, "promises:campaign", "if not missing:", "if True:",
-           f"{AGENT}::test_nothing_is_permitted_before_everybody_has_promised"),
+           f"{AGENT_TESTS}/test_promises.py::test_nothing_is_permitted_before_everybody_has_promised"),
     Mutant(4, "election:find_unbound", "pod.promise == promise and ", "",
            f"{DECISION}/test_election.py::test_permission_takes_every_expected_pod_bound_and_frozen"),
     Mutant(4, "election:consider", "bound is not None and not", "False and not",
@@ -69,7 +68,7 @@ MUTANTS = [
     Mutant(6, "rules_full_outage:require_all_heard", "if not blockers or ", "if True or ",
            f"{DECIDE}[a peer is silent -> wait]"),
     Mutant(7, "persistent_state:add_founders", "if pod.volume_id}", "if False}",
-           f"{AGENT}::test_the_first_commits_are_missed_although_nobody_has_joined_before_they_were_lost[True]"),
+           f"{AGENT_TESTS}/test_persistence.py::test_the_first_commits_are_missed_although_nobody_has_joined_before_they_were_lost[True]"),
     Mutant(7, "rules_full_outage:create_first_database", "in pods_with_replaced_volume(facts)", "in ()",
            f"{DECIDE}[the volume of the first database is gone before any pod has joined -> hold]"),
     Mutant(8, "rules_full_outage:apply_override", "if override is None:", "if True:",
@@ -95,7 +94,7 @@ MUTANTS = [
     Mutant(11, "rules_full_outage:hold_below_min_epoch", "if facts.min_epoch and not any(", "if False and not any(",
            f"{DECIDE}[everything is empty under a floor -> hold]"),
     Mutant(12, "agent.agent:Agent.known", "self.configured() | ", "",
-           f"{AGENT}::test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on"),
+           f"{AGENT_TESTS}/test_persistence.py::test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on"),
     Mutant(13, "agent.agent:Agent.known", " | remembered", "",
            f"{SCALE}::test_fewer_replicas_alone_excuse_nobody"),
     Mutant(13, "persistent_state:find_scaled_away", "- awaited", "- awaited - awaited.union(range(9))",
@@ -158,7 +157,7 @@ MUTANTS = [
            f"{NETWORK}/test_exchange.py::test_a_stranger_learns_nothing_and_changes_nothing[another cluster]"),
     Mutant(35, "persistence:Persistence.open",
            "if (self.state.cluster_id, self.state.pod) == self.owner", "if True",
-           f"{AGENT}::test_a_volume_of_another_cluster_is_left_alone"),
+           f"{AGENT_TESTS}/test_persistence.py::test_a_volume_of_another_cluster_is_left_alone"),
     Mutant(36, "persistent_state:find_scaled_away", " or server.size != len(members) + 1", "",
            f"{SCALE}::test_beside_an_arbitrator_nobody_is_forgotten"),
     Mutant(36, "operations.arbitrator:watch", "any(map(ALONE.search, lines))", "False",
@@ -168,7 +167,7 @@ MUTANTS = [
     Mutant(38, "rules_live_primary:hold_between_two_primaries", "if len(sizes) < 2 and", "if True or",
            f"{DECIDE}[two Primaries of one history, each alone -> wait]"),
     Mutant(39, "promises:answer_prepare", "return Refusal(str(exc))", "return None",
-           f"{AGENT}::test_a_promise_that_cannot_be_made_durable_is_not_given"),
+           f"{AGENT_TESTS}/test_promises.py::test_a_promise_that_cannot_be_made_durable_is_not_given"),
     Mutant(40, "drain:why_stay", "if _is_coming(peer)]", "if False]",
            f"{DECISION}/test_drain.py::test_a_member_stays_for_pods_that_join_recover_or_catch_up"),
     Mutant(41, "network.fanout:Peers._explain_unreached", "if not unreached:", "if True:",

@@ -3,7 +3,8 @@
 This page owns the list of rules.  The rules themselves are in three files: `rules_own_pod` (this pod alone),
 `rules_live_primary` (while a Primary Component lives) and `rules_full_outage` (when none does).
 `decide` is total and pure: it answers for every `Facts`, never raises, reads no clock and logs nothing.
-It tries the rules in the order of `RULES`.  The first rule that has an answer decides, and its name is in the decision.
+It tries the rules in the order of `RULES`.  The first rule that has an answer decides.  The decision carries the name
+that a human reads: the rule's, or that of the case that it found (`two-histories`), or of the proof (`all-heard`).
 
 The invariants that the rules keep, together with the promises (`election`):
 
@@ -13,8 +14,8 @@ The invariants that the rules keep, together with the promises (`election`):
 3. The pod that bootstraps is at or above every disk of the history.  Either all expected pods have answered frozen
    (`all-heard`), or all members of the last Primary view have, and no other view can have followed it (`last-view`).
    "A majority has answered" is not enough: after a full outage an acknowledged commit may be on one disk only.
-4. A pod joins only a history that contains its own.  Galera itself lets a node with one transaction more join silently
-   once the group's seqno has caught up, and each configuration change takes a seqno (galera gcs_group.cpp,
+4. A pod joins only a history that contains its own.  Galera compares numbers only: a node at 101 may join a group at
+   100 as soon as a change of the view has made that 101, and its last transaction is hidden (galera gcs_group.cpp,
    `gcs_node_update_status`).
 
 A decision to bootstrap is not yet a permission: that takes the promises of all expected pods (`election`).

@@ -19,7 +19,11 @@ Volumes = tuple[tuple[int, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class PersistentState:
-    """The content of the journal."""
+    """The content of the journal.
+
+    `storage/journal.py` refuses a journal without one of these keys, or with another one.  So a new field also needs a
+    new VERSION there, and the value that is true of a volume whose journal is of the version before.
+    """
 
     cluster_id: str
     """The cluster that this volume belongs to."""

@@ -86,9 +86,10 @@ def create_first_database(facts: Facts) -> Decision | None:
     # An interrupted first start left a complete, unused database at one pod; no other pod may create a second one.
     creator = min((o for o, c in disks.items() if c is DataClass.INITIALIZED), default=min(facts.expected))
     if creator == facts.own.ordinal:
-        reason = f"all {len(disks)} expected pods are empty and I have the lowest ordinal"
-        return Bootstrap("first-start", reason, first=True)
-    return Wait("first-start", f"all expected pods are empty: {pod_name(facts, creator)} creates the database")
+        is_second_try = disks[creator] is DataClass.INITIALIZED
+        why_me = "my first start was interrupted" if is_second_try else "I have the lowest ordinal"
+        return Bootstrap("first-start", f"none of the {len(disks)} expected pods has data, and {why_me}", first=True)
+    return Wait("first-start", f"no expected pod has data: {pod_name(facts, creator)} creates the database")
 
 
 def was_first_join_interrupted(pod: PodState) -> bool:
@@ -113,7 +114,7 @@ def require_one_history(facts: Facts) -> Decision | None:
 
 
 def hold_for_replaced_volume(facts: Facts) -> Decision | None:
-    """Hold if a member's disk may have held, or may still hold, the newest data (R7, R9).
+    """Hold if a member's disk held, or may still hold, data that may be the newest (R7, R9).
 
     Where the last Primary view is proven, only its members count: the other pods had nothing newer.
     """
@@ -163,9 +164,9 @@ def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tu
 def hold_for_missing_data(pod: PodState, seen: frozenset[tuple[int, str]]) -> Hold | None:
     """Hold if this pod's disk is blank although it held a member's data.
 
-    A member's blank disk counts as answered only while its join is open: then a Primary Component that contained its
-    history had let it join.  That join may rest on a Primary Component that had just died, but a Primary Component that
-    lived on has seen the new volume's id.
+    A member's disk may be blank while its join is open, because a state transfer overwrites it: a Primary Component
+    that contained its history had let it join.  If that component died at once, its data may have died with it.  If it
+    lived on, it has recorded the id of this volume; else `seen` has another volume for this pod.
     """
     if disk_of(pod).data_class not in BLANK:
         return None

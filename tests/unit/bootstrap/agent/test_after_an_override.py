@@ -19,9 +19,9 @@ from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import JournalUnwritableError
+from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
 from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, with_override
-from tests.unit.bootstrap.agent.test_agent import agent_of, alive, restart, rounds, waiting
 
 CRASHED = DataClass.CRASHED
 

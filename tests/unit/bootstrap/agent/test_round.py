@@ -1,0 +1,246 @@
+"""One round after another: a server that is stopped, news that peers wait for, checkpoints of views."""
+
+import itertools
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from bootstrap.agent.agent import Agent
+from bootstrap.agent.round import find_checkpoint, observe
+from bootstrap.core.decision.decisions import Join, Stop
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
+from bootstrap.core.model.disk import Position, View, ViewCheckpoint
+from bootstrap.core.model.facts import Server
+from tests.support.bootstrap.agents import agent_of, alive, die, restart, rounds, rounds_of, waiting
+from tests.support.bootstrap.fleet import Fleet, Pod
+from tests.support.bootstrap.records import A
+
+
+def test_a_server_that_was_left_alone_is_stopped_after_a_while_and_not_at_once(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    die(fleet, *pods[:2])
+    last = pods[2]
+    assert last.server == "non-Primary"
+    rounds_of(fleet, last, STUCK_ALONE_ROUNDS - 1)
+    assert isinstance(agent_of(last).result.decision, Stop)
+    assert last.server == "non-Primary"
+    fleet.round(last)
+    assert last.server == ""
+    fleet.recover()
+
+
+def test_a_server_that_another_one_might_find_again_is_given_longer(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    left = [pod for pod in pods if pod is not pods[0]]
+    die(fleet, pods[0])
+    for pod in left:
+        pod.server = "non-Primary"
+    fleet.round(left[1])
+    rounds_of(fleet, left[0], STUCK_ROUNDS - 1)
+    assert isinstance(agent_of(left[0]).result.decision, Stop)
+    assert left[0].server == "non-Primary"
+    fleet.round(left[0])
+    assert left[0].server == ""
+
+
+def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Fleet) -> None:
+    pod = alive(fleet)[2]
+    agent = agent_of(pod)
+    lost = replace(servers_of(agent), cluster_status="Disconnected")
+    stopped: list[bool] = []
+
+    def stop() -> str:
+        stopped.append(True)
+        return ""
+
+    agent.ports = replace(agent.ports, server_status=lambda: lost, stop_server=stop)
+    rounds_of(fleet, pod, STUCK_ALONE_ROUNDS - 1)
+    assert stopped == []
+    fleet.round(pod)
+    assert stopped == [True]
+
+
+def servers_of(agent: Agent) -> Server:
+    server = agent.pod_state().server
+    assert server is not None
+    return server
+
+
+def test_a_promise_that_cannot_be_ended_on_the_disk_makes_no_haste(fleet: Fleet) -> None:
+    """The next round comes to the same end: without a rest between them they would never end."""
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner, agent = fleet.pods[1], agent_of(fleet.pods[0])
+    assert agent.durable.promise is not None
+    fleet.take(winner)
+    fleet.execute(winner)
+    fleet.up(winner)
+    rounds_of(fleet, winner, 2)
+    shutil.rmtree(agent.persistence.journal.path.parent)
+    agent.persistence.journal.path.parent.touch()
+    fleet.round(fleet.pods[0])
+    assert agent.durable.promise is not None
+    agent.wake.clear()
+    noted = len(agent.recorder.log)
+    rounds_of(fleet, fleet.pods[0], 3)
+    assert not agent.wake.is_set()
+    assert len(agent.recorder.log) == noted
+
+
+def test_a_primary_that_does_not_lose_its_quorum_is_joined_in_the_end(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    die(fleet, *pods[:2])
+    kept, asked = agent_of(pods[2]), agent_of(pods[0])
+    primary = replace(kept.pod_state(), server=replace(servers_of(kept), size=3))
+    assert primary.primary_server is not None
+    told = {"galera-2": primary, "galera-1": agent_of(pods[1]).pod_state()}
+    asked.ports = replace(asked.ports, ask_states=lambda names: {name: told[name] for name in names})
+    rounds_of(fleet, pods[0], DEAD_MEMBER_ROUNDS)
+    assert asked.result.decision.rule == "quorum"
+    rounds_of(fleet, pods[0], 3)
+    assert isinstance(asked.result.decision, Join)
+
+
+def test_what_others_wait_for_is_told_in_a_word(fleet: Fleet) -> None:
+    assert agent_of(fleet.pods[1]).news() == ""
+    waiting(fleet, 3, 9, 5)
+    assert agent_of(fleet.pods[1]).news() == "frozen"
+
+
+def test_a_winner_is_told_to_be_primary_when_its_record_ends_the_promises(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    rounds(fleet)
+    winner = fleet.pods[1]
+    agent = agent_of(winner)
+    assert not agent.is_bootstrapping()
+    fleet.take(winner)
+    fleet.execute(winner)
+    assert (agent.is_bootstrapping(), agent.news()) == (True, "")
+
+    fleet.up(winner)
+    observe(agent)
+    assert agent.pod_state().primary_server is not None
+    assert (agent.is_bootstrapping(), agent.news()) == (False, "")  # its record binds the others still
+    agent.wake.clear()
+    fleet.round(winner)
+    assert agent.news() == "primary"
+    assert agent.wake.is_set()
+
+
+def test_news_wake_a_frozen_pod_once(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    agent = agent_of(fleet.pods[0])
+
+    def woken(sender: str, state: str) -> bool:
+        agent.wake.clear()
+        agent.receive_news(sender, state)
+        return agent.wake.is_set()
+
+    assert woken("galera-1/b", "frozen")
+    assert not woken("galera-1/b", "frozen")
+    assert woken("galera-2/c", "frozen")
+    assert not woken("galera-1/b", "")
+    assert woken("galera-1/b", "primary")
+    assert woken("galera-1/another life", "primary")
+    assert not woken("galera-1/another life", "anything else")
+
+
+def test_a_pod_with_a_server_is_not_hurried(fleet: Fleet) -> None:
+    """How long it is stuck, or has a member too many, is counted in rounds: nobody may make them shorter."""
+    agent = agent_of(alive(fleet)[0])
+    agent.wake.clear()
+    agent.receive_news("galera-1/b", "frozen")
+    assert not agent.wake.is_set()
+
+
+def test_a_verdict_is_logged_when_it_changes_and_not_in_every_round(fleet: Fleet) -> None:
+    waiting(fleet, 3, 9, 5)
+    fleet.isolate(fleet.pods[2])
+    rounds(fleet, 10)
+    lines = [line for line in fleet.pods[0].said if "waiting for" in line]
+    assert len(lines) == len(set(lines)) <= 2
+
+
+def view(number: int) -> View:
+    return View("gcomm-0", "gcomm-0", number, bootstrap=False, members=("gcomm-0",))
+
+
+def test_a_member_marks_how_far_it_has_come_in_its_view_once(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.applied = itertools.repeat(view(3)), Position(A, 7)
+    rounds(fleet)
+    mark = ViewCheckpoint("gcomm-0:3", Position(A, 7))
+    assert restart(fleet, pod).pod_state().view_checkpoint == mark
+
+    pod.applied = Position(A, 8)
+    rounds(fleet)
+    assert agent_of(pod).durable.view_checkpoint == mark
+    pod.views = itertools.repeat(view(4))
+    rounds(fleet)
+    assert agent_of(pod).durable.view_checkpoint == ViewCheckpoint("gcomm-0:4", Position(A, 8))
+
+
+def test_a_view_that_changes_meanwhile_is_not_marked(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.applied = (view(number) for number in itertools.count()), Position(A, 7)
+    rounds(fleet)
+    assert agent_of(pod).durable.view_checkpoint is None
+
+
+def test_a_server_that_lags_marks_nothing(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views = itertools.repeat(view(3))
+    rounds(fleet)
+    assert agent_of(pod).durable.view_checkpoint is None
+
+
+@pytest.mark.parametrize("state", ["outside", "joining"])
+def test_only_a_member_marks_a_view(fleet: Fleet, state: str) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.applied = itertools.repeat(view(3)), Position(A, 7)
+    if state == "outside":
+        pod.server = "non-Primary"
+    else:
+        agent_of(pod).persistence.state = replace(agent_of(pod).durable, joining_boot_id="a join is open")
+    observe(agent_of(pod))
+    assert find_checkpoint(agent_of(pod)) is None
+
+
+def left_alone(fleet: Fleet) -> Pod:
+    """The first pod's server lives outside, the others are dead, and it has been stopped for that."""
+    first, *others = alive(fleet)
+    first.views = itertools.repeat(view(3))
+    for pod in others:
+        fleet.kill_server(pod)
+    for _ in range(STUCK_ROUNDS + 2):
+        for pod in others:
+            fleet.begin(pod)
+            fleet.report(pod)
+        rounds(fleet, 1)
+    assert first.server == ""
+    return first
+
+
+def test_the_view_of_a_server_that_was_stopped_outside_is_kept_until_the_next_start(fleet: Fleet) -> None:
+    first = left_alone(fleet)
+    again = restart(fleet, first)
+    fleet.begin(first)
+    fleet.report(first)
+    found = again.pod_state().disk
+    assert found is not None
+    assert found.view == view(3)
+
+    fleet.recover()
+    assert agent_of(first).durable.lost_view is None
+
+
+@pytest.mark.parametrize("change", [[], [99]], ids=["older ones", "those of another view that it was in by then"])
+def test_other_data_are_not_taken_for_what_that_server_has_left(fleet: Fleet, change: list[int]) -> None:
+    first = left_alone(fleet)
+    first.log = [*first.log, *change] if change else first.log[:-1]
+    fleet.begin(first)
+    fleet.report(first)
+    found = agent_of(first).pod_state().disk
+    assert found is not None
+    assert found.view is None
