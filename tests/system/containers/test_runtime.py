@@ -16,7 +16,7 @@ pytestmark = pytest.mark.images
 
 MakePod = Callable[..., Pod]
 
-FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+FOREVER = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -69,7 +69,8 @@ def test_a_kill_and_a_stop_have_different_exit_statuses(make_pod: MakePod) -> No
     wait_until(lambda: find_first_process(pod, "mysql") is not None)
     pod.kill_server()
     wait_until(lambda: pod.containers["mysql"].last_exit == -signal.SIGKILL)
-    wait_until(lambda: find_first_process(pod, "mysql") is not None)
+    # A first process without a handler ignores SIGTERM, so the trap must be set.
+    wait_until(lambda: pod.containers["mysql"].tail().splitlines()[-1:] == ["ready"])
     pod.stop()
     assert pod.containers["mysql"].last_exit == 0
 

@@ -16,7 +16,7 @@ def have_checkpoint(cluster: Cluster, *ordinals: int) -> bool:
     """Whether all these pods have a view checkpoint of the same view."""
     journals = [cluster.lab.pod(k).folders.volume / "meta" / "journal.json" for k in ordinals]
     contents = [json.loads(journal.read_text()) for journal in journals]
-    views = {(content.get("mark") or {}).get("view") for content in contents}
+    views = {(content.get("view_checkpoint") or {}).get("view") for content in contents}
     return len(views) == 1 and None not in views
 
 
