@@ -57,7 +57,7 @@ def test_a_joiner_whose_transfer_is_cut_off_is_stopped_and_joins_again(cluster: 
     else:
         pytest.fail("none of five transfers was cut off")
     log = joiner.containers["agent"].log.read_text(errors="replace")
-    assert "the server was told to stop" in log
+    assert "stopping the server" in log
     assert cluster.all_bootstraps == 1
 
 
