@@ -10,7 +10,7 @@ import itertools
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
@@ -225,7 +225,7 @@ class Agent:
             return
         if disk.position and disk.position.uuid == fork.parent:
             reason = "the server ended before it was Primary"
-            self.orders.outcome = replace(self.orders.outcome, state=OverrideState.VOID, line=reason)
+            self.orders.outcome = self.orders.outcome._replace(state=OverrideState.VOID, line=reason)
         else:
             self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, learnt.history_uuid)
         self.persistence.keep(learnt)

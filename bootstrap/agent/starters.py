@@ -90,7 +90,7 @@ def take(agent: Agent, starter: int, timeout: float) -> RoundResult:
         agent.update_lifecycle(agent.lifecycle.took(result.action, result.promise.term if result.promise else 0))
         agent.recorder.note_permission(result)
         if lineage.pending_fork(agent.durable.lineage):
-            agent.orders.outcome = replace(agent.orders.outcome, state=OverrideState.TAKEN)
+            agent.orders.outcome = agent.orders.outcome._replace(state=OverrideState.TAKEN)
         return result
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
 from bootstrap.control.starter_messages import Order
@@ -22,8 +22,7 @@ class OverrideState(StrEnum):
     """It had no effect: it must be given again."""
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideOutcome:
+class OverrideOutcome(NamedTuple):
     """What became of the last override in this pod."""
 
     epoch: int = 0
@@ -34,8 +33,7 @@ class OverrideOutcome:
     """With PRIMARY the new history's UUID, with VOID the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyedPod:
+class SurveyedPod(NamedTuple):
     """One pod, for a human who is about to give an override."""
 
     name: str
@@ -44,8 +42,7 @@ class SurveyedPod:
     """What is known of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyAnswer:
+class SurveyAnswer(NamedTuple):
     """What is known of all pods, with the options that an override needs now."""
 
     pod: str
@@ -62,8 +59,7 @@ class SurveyAnswer:
     """The pods that answer and may hold more."""
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideAnswer:
+class OverrideAnswer(NamedTuple):
     """Whether an override is accepted, or would be."""
 
     refusal: Prose
@@ -72,7 +68,7 @@ class OverrideAnswer:
     """What is known of all pods; None where the agent has not asked them in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RequestOverride(Request[OverrideAnswer]):
     """Start a new history in this pod, or ask what that would need."""
 
@@ -87,8 +83,7 @@ class RequestOverride(Request[OverrideAnswer]):
     """The data ran without this toolkit."""
 
 
-@dataclass(frozen=True, slots=True)
-class DiscardAnswer:
+class DiscardAnswer(NamedTuple):
     """Whether the starter has been ordered to discard the datadir."""
 
     refusal: Prose
@@ -97,7 +92,7 @@ class DiscardAnswer:
     """What was ordered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Discard(Request[DiscardAnswer]):
     """Give up the datadir of a pod that holds beside a live cluster."""
 
@@ -106,8 +101,7 @@ class Discard(Request[DiscardAnswer]):
     """Remove it instead of renaming it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressAnswer:
+class ProgressAnswer(NamedTuple):
     """What has become of the last override and of the last discard."""
 
     override: OverrideOutcome
@@ -120,7 +114,6 @@ class ProgressAnswer:
     """What the agent has decided since."""
 
 
-@dataclass(frozen=True, slots=True)
 class Progress(Request[ProgressAnswer]):
     """Ask what has become of the last override or discard."""
 

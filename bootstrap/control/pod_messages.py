@@ -1,14 +1,12 @@
 """What a pod's probes and hooks ask, and the answers; few, because a probe runs every few seconds."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
 from bootstrap.core.model.shapes import Prose
 
 
-@dataclass(frozen=True, slots=True)
-class HealthAnswer:
+class HealthAnswer(NamedTuple):
     """What the probes need to know."""
 
     live: bool
@@ -19,15 +17,13 @@ class HealthAnswer:
     """The same in one word, which says why not."""
 
 
-@dataclass(frozen=True, slots=True)
 class Health(Request[HealthAnswer]):
     """Ask what the probes need to know."""
 
     op: ClassVar[str] = "health"
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveAnswer:
+class LeaveAnswer(NamedTuple):
     """Whether a pod that is to stop should stay a moment longer."""
 
     reason: Prose
@@ -36,22 +32,19 @@ class LeaveAnswer:
     """Whether it has a server at all."""
 
 
-@dataclass(frozen=True, slots=True)
 class Leave(Request[LeaveAnswer]):
     """Ask whether this pod, which is to stop, may do so now."""
 
     op: ClassVar[str] = "leave"
 
 
-@dataclass(frozen=True, slots=True)
-class MembersAnswer:
+class MembersAnswer(NamedTuple):
     """The pods that may be members."""
 
     ordinals: frozenset[int]
     """The ordinals that the agent expects."""
 
 
-@dataclass(frozen=True, slots=True)
 class Members(Request[MembersAnswer]):
     """Ask for the expected members, for my-galera.cnf."""
 

@@ -1,6 +1,6 @@
 """What every request on the agent's socket is: a dataclass with a name, and with the type of its answer.
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Discard(Request[DiscardAnswer]):
     op: ClassVar[str] = "discard"
     delete: bool
@@ -9,7 +9,7 @@ On the wire it is `{"op": "discard", "delete": true}`.  `Client.ask(Discard(dele
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, get_args
 
 from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.shapes import Prose
@@ -17,10 +17,9 @@ from bootstrap.core.model.shapes import Prose
 AnswerT = TypeVar("AnswerT")
 
 
+@dataclass(frozen=True)
 class Request(Generic[AnswerT]):
-    """A request; its answer is of the type in brackets."""
-
-    __slots__ = ()
+    """A request; its answer is of the type in brackets.  One without fields needs no decorator of its own."""
 
     op: ClassVar[str]
     """The request's name on the wire."""
@@ -37,8 +36,7 @@ class Request(Generic[AnswerT]):
         return load(answer_type, message)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
+class ErrorAnswer(NamedTuple):
     """The answer to a request that the agent does not know: one of the two is of another version."""
 
     error: Prose

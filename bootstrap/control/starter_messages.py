@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
 from bootstrap.core.model.disk import Disk, JournalHints
@@ -30,8 +30,7 @@ class Order(StrEnum):
     """Remove it."""
 
 
-@dataclass(frozen=True, slots=True)
-class HelloAnswer:
+class HelloAnswer(NamedTuple):
     """What the agent knows of the volume, for the inspection of the datadir and for my-galera.cnf."""
 
     ordinals: frozenset[int]
@@ -46,19 +45,17 @@ class HelloAnswer:
     """The datadir's fingerprint at that report."""
 
 
-@dataclass(frozen=True, slots=True)
 class Hello(Request[HelloAnswer]):
     """A starter has arrived and holds the volume's lock.  The agent counts on it until the connection ends."""
 
     op: ClassVar[str] = "hello"
 
 
-@dataclass(frozen=True, slots=True)
-class ReportAnswer:
+class ReportAnswer(NamedTuple):
     """The report was received; there is nothing more to answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report(Request[ReportAnswer]):
     """What the starter has found on the datadir; it counts for nothing without a Hello before it on this connection."""
 
@@ -69,8 +66,7 @@ class Report(Request[ReportAnswer]):
     """Its fingerprint: another one means that something has changed the datadir since."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentDecision:
+class AgentDecision(NamedTuple):
     """What the agent has decided, as far as a starter acts on it."""
 
     kind: DecisionKind
@@ -101,8 +97,7 @@ class AgentDecision:
         return self.action is not None or (self.kind is DecisionKind.WAIT and self.term > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitAnswer:
+class AwaitAnswer(NamedTuple):
     """The decision, and what goes with it."""
 
     decision: AgentDecision
@@ -113,15 +108,13 @@ class AwaitAnswer:
     """How many other pods join before this one."""
 
 
-@dataclass(frozen=True, slots=True)
 class AwaitDecision(Request[AwaitAnswer]):
     """Wait for a decision that differs from the last answer on this connection; some seconds later repeat that one."""
 
     op: ClassVar[str] = "await"
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionAnswer:
+class PermissionAnswer(NamedTuple):
     """The permission, and what goes with it."""
 
     decision: AgentDecision
@@ -130,7 +123,6 @@ class PermissionAnswer:
     """With a join: the pods to ask for the data before all others; none where every member is as good as any."""
 
 
-@dataclass(frozen=True, slots=True)
 class TakePermission(Request[PermissionAnswer]):
     """Take the permission to start, right before the server is executed."""
 

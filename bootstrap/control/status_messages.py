@@ -4,7 +4,7 @@ docs/schemas/ describes them.  Within a version of a schema fields may be added;
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
 from bootstrap.control.starter_messages import DecisionKind
@@ -18,8 +18,7 @@ STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class StatusDecision:
+class StatusDecision(NamedTuple):
     """The decision of the last round."""
 
     kind: DecisionKind
@@ -77,8 +76,7 @@ class MemberStatus:
         return self.answer == "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class NewestData:
+class NewestData(NamedTuple):
     """The newest data, by what is known."""
 
     names: tuple[str, ...]
@@ -93,8 +91,7 @@ class NewestData:
     """Whether every expected pod has answered; else one that has not may hold more."""
 
 
-@dataclass(frozen=True, slots=True)
-class MissingPod:
+class MissingPod(NamedTuple):
     """A pod that does not answer, or for which this one waits."""
 
     name: str
@@ -133,15 +130,13 @@ class StatusAnswer:
     """What a human may do now; empty if all is well."""
 
 
-@dataclass(frozen=True, slots=True)
 class Status(Request[StatusAnswer]):
     """Ask what the agent knows of every pod."""
 
     op: ClassVar[str] = "status"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleAnswer:
+class RuleAnswer(NamedTuple):
     """One rule, and what it says now."""
 
     rule: str
@@ -162,7 +157,6 @@ class ExplainAnswer(StatusAnswer):
     """The overrides that were given here, the oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
 class Explain(Request[ExplainAnswer]):
     """Ask how the decision was found."""
 
@@ -181,7 +175,6 @@ class EventsAnswer:
     """The events, the oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
 class Events(Request[EventsAnswer]):
     """Ask what has happened on this pod."""
 

@@ -1,4 +1,4 @@
-"""Values as JSON, and back: driven by the fields of the dataclasses, so that no field can be forgotten.
+"""Values as JSON, and back: driven by the fields of dataclasses and NamedTuples, so that no field can be forgotten.
 
 `dump` makes JSON values of any value of `core/model`; `load` reads them back and refuses whole what is not of the right
 shape.  A key is the field's name, or what `json_key` makes it.  Numbers are bounded (0 to 2^63-1 unless the field says
@@ -8,6 +8,7 @@ ignored, so that an agent understands the answer of a newer one; a missing key m
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import Field, fields, is_dataclass
 from enum import StrEnum
@@ -41,6 +42,8 @@ def dump(value: object) -> Any:  # noqa: ANN401  # JSON values are of many types
     """The value as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         return {_key(one): dump(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: dump(item) for name, item in value._asdict().items()}
     if isinstance(value, frozenset):
         return sorted(dump(item) for item in value)
     if isinstance(value, tuple | list):
@@ -79,7 +82,9 @@ def _key(one: Field[Any]) -> str:
 def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's forms
     """How to read a value of this type; made once for each."""
     if is_dataclass(kind):
-        return _object(kind)
+        return _object(kind, [(one.name, _key(one), one.type) for one in fields(kind)])
+    if hasattr(kind, "_fields"):
+        return _object(kind, [(name, name, kind.__annotations__[name]) for name in kind._fields])
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum(kind)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -97,8 +102,9 @@ def _loader(kind: Any) -> Load:  # noqa: ANN401  # a type, or one of typing's fo
     return _plain(kind)
 
 
-def _object(kind: Any) -> Load:  # noqa: ANN401  # a dataclass
-    loaders = [(one.name, _key(one), _loader(one.type)) for one in fields(kind)]  # type: ignore[arg-type]  # as above
+def _object(kind: Any, parts: list[tuple[str, str, Any]]) -> Load:  # noqa: ANN401  # a dataclass or NamedTuple
+    """`parts` are the name, key and type of each field."""
+    loaders = [(name, key, _loader(inner)) for name, key, inner in parts]
 
     def load_object(value: object) -> object:
         if not isinstance(value, dict):
@@ -157,11 +163,11 @@ def _shaped(kind: type, shape: Range | Pattern | Unbounded) -> Load:
         return lambda value: _number(value, shape)
     if isinstance(shape, Unbounded):
         return _string
-    plain = _plain(kind)
+    plain, regex = _plain(kind), re.compile(shape.regex)
 
     def load_text(value: object) -> object:
         text = plain(value)
-        if not shape.regex.fullmatch(text):
+        if not regex.fullmatch(text):
             raise MessageInvalidError(f"{text[:40]!r} is not of its shape")
         return text
 

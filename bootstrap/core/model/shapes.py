@@ -4,9 +4,7 @@ ordinal: Ordinal        # an int from 0 to 999
 uuid: Uuid              # a str of 36 characters
 """
 
-import re
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 INT64_MAX = 2**63 - 1
 
@@ -21,23 +19,21 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 """The regular expression of a UUID in lower case; the files of Galera are read with re.IGNORECASE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """The numbers from `least` to `most`, both included."""
 
     least: int
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """Texts that match as a whole."""
 
-    regex: re.Pattern[str]
+    regex: str
+    """Compiled when the first message is read: a starter that reads none need not wait for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unbounded:
+class Unbounded(NamedTuple):
     """Texts of any length with any characters."""
 
 
@@ -50,16 +46,16 @@ Ordinal = Annotated[int, Range(0, MAX_ORDINAL)]
 Seqno = Annotated[int, Range(-1, INT64_MAX)]
 """A write set's number; -1 = unknown (galera `WSREP_SEQNO_UNDEFINED`)."""
 
-Uuid = Annotated[str, Pattern(re.compile(UUID))]
+Uuid = Annotated[str, Pattern(UUID)]
 """A UUID as Galera prints it, in lower case."""
 
-UuidOrNone = Annotated[str, Pattern(re.compile(rf"({UUID})?"))]
+UuidOrNone = Annotated[str, Pattern(rf"({UUID})?")]
 """The same; empty = there is none."""
 
-Token = Annotated[str, Pattern(re.compile(r"[!-~]{0,80}"))]
+Token = Annotated[str, Pattern(r"[!-~]{0,80}")]
 """An identifier: printable ASCII without spaces; empty = there is none."""
 
-PodName = Annotated[str, Pattern(re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?"))]
+PodName = Annotated[str, Pattern(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?")]
 """The name of a pod of a StatefulSet: an RFC 1123 label and the ordinal."""
 
 Prose = Annotated[str, Unbounded()]
