@@ -23,10 +23,11 @@ from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.decision.override import OverrideSurvey, survey_pods
-from bootstrap.core.model.facts import Facts, Override, Phase, Promise, Unknown
+from bootstrap.core.model.facts import Facts, Override, Phase, Promise
 from bootstrap.core.model.predicates import disk_of, pod_name, primaries
 from bootstrap.core.model.shapes import MAX_TEXT
 from bootstrap.core.model.text import one_line
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.boot_id import kernel_boot_id
 

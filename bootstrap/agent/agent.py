@@ -21,9 +21,11 @@ from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.streaks import Streaks
 from bootstrap.core.model import lineage
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Unknown
-from bootstrap.core.model.lifecycle import Action, Lifecycle
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
+from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.process.announcer import Announcer
 from bootstrap.settings import Settings
 from bootstrap.storage import permission

@@ -47,7 +47,8 @@ from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.codec import Json, dump, load
-from bootstrap.core.model.facts import Facts, Phase, PodState, Unknown
+from bootstrap.core.model.facts import Facts, Phase, PodState
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import events, probes, summary
 from bootstrap.datadir import journal_hints
 

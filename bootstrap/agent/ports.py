@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrap.core.model.disk import Position, View
-from bootstrap.core.model.facts import PodState, Server, Unknown
+from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.datadir import inspection
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client

@@ -8,8 +8,8 @@ from bootstrap.control.override_messages import OverrideOutcome, OverrideState
 from bootstrap.core.decision import election, persistent_state
 from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import Facts, Phase, Promise
-from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.storage import permission

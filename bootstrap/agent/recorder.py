@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bootstrap.core.decision.decisions import Hold, RoundResult
-from bootstrap.core.model.facts import Facts, Server, Unknown
+from bootstrap.core.model.facts import Facts, Server
 from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.model.text import one_line
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import summary
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.events import Event, keep_newest

@@ -8,9 +8,10 @@ from bootstrap.agent.agent import Agent
 from bootstrap.core.decision import override, quorum, streaks
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Join, RoundResult
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import ViewCheckpoint
-from bootstrap.core.model.facts import Phase, PodState, Server, Unknown
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.facts import Phase, PodState, Server
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.mariadb.client import STARTING
 
 HELLO_S = 1.0

@@ -10,9 +10,8 @@ from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.rules_live_primary import primary_epoch
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import Disk
+from bootstrap.core.model.disk import BLANK, Disk
 from bootstrap.core.model.facts import Phase
-from bootstrap.core.model.predicates import BLANK
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.boot_id import kernel_boot_id
 

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk, JournalHints
-from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.shapes import Prose
 
 

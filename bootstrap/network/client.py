@@ -14,9 +14,10 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
-from bootstrap.core.model.facts import PodState, Unknown
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.http_server import cut
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply

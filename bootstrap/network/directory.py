@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
-from bootstrap.core.model.facts import Unknown
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, parse_pod_name
 from peerfinder.core.names import Names, build_names

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from bootstrap.core.model.facts import PodState, Unknown
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.network.directory import Directory
 from peerfinder.errors import PeerFinderError
 

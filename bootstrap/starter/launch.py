@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
 from bootstrap.core.galera import binlog, server_options
-from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.lifecycle import Action
-from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import DatadirNotReadyError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover

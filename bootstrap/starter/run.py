@@ -11,7 +11,6 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.errors import VolumeBusyError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process.announcer import Announcer
-from bootstrap.starter import launch
 from bootstrap.starter.inspection import Inspection
 from bootstrap.starter.pod import Pod
 from bootstrap.starter.session import Session
@@ -42,6 +41,8 @@ def on_start(pod: Pod) -> None:
 
 def start(pod: Pod, command: tuple[str, ...]) -> None:
     """Wait for the permission to start and become the server; the lock stays held across exec (R2, R19)."""
+    from bootstrap.starter import launch  # noqa: PLC0415  # `on-start`, which begins each pod, launches nothing
+
     launch.check_command(command, str(pod.settings.cnf))
     lock_fd = lock.acquire_waiting(
         pod.layout.lock, None, lambda: pod.log("waiting for what is alive on this volume to end")

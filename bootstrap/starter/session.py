@@ -19,7 +19,7 @@ from bootstrap.control.starter_messages import (
     Report,
     TakePermission,
 )
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.action import Action
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer

@@ -7,10 +7,9 @@ leaves in order does not count, and a component that was split is Primary again 
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.core.model.disk import DataClass, View
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.disk import STARTABLE, DataClass, View
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.lifecycle import Action
-from bootstrap.core.model.predicates import STARTABLE
 from tests.model.state import ALIVE, HISTORY, Component, Node, Result, State, descends_from
 
 NO_MEMBER = -1

@@ -9,10 +9,11 @@ from bootstrap.core.decision import election, override, persistent_state, quorum
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Join, Stop
 from bootstrap.core.decision.rules_live_primary import primary_epoch
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
-from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server, Unknown
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.unknown import Unknown
 from tests.model import galera
 from tests.model.state import ALIVE, Node, Result, State, disk, pod_state
 

@@ -6,11 +6,12 @@ Everything is immutable and hashable, so that states can be compared and kept, a
 from typing import NamedTuple
 
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model.disk import DataClass, Disk, Position, View
-from bootstrap.core.model.facts import PodState, Promise, Unknown
-from bootstrap.core.model.lifecycle import Action, Lifecycle
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
+from bootstrap.core.model.facts import PodState, Promise
+from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.messages import Prepare
-from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.core.model.unknown import Unknown
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
 """The first history of a model's cluster; others begin by an override."""

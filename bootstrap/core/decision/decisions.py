@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import Facts, Promise
-from bootstrap.core.model.lifecycle import Action
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from bootstrap.core.decision import quorum
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Unknown
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, pod_name
+from bootstrap.core.model.unknown import Unknown
 
 
 def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:

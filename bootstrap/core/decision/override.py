@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Unknown
+from bootstrap.core.model.disk import BLANK, UNDECIDABLE, DataClass, Position
+from bootstrap.core.model.facts import Facts, Override, Phase, PodState
 from bootstrap.core.model.predicates import (
-    BLANK,
-    UNDECIDABLE,
     bootstrap_position,
     disk_of,
     may_hold_complete_transfer,
@@ -24,6 +22,7 @@ from bootstrap.core.model.predicates import (
     position_to_keep,
     primaries,
 )
+from bootstrap.core.model.unknown import Unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import UNKNOWN_SEQNO, Disk, LostView, ViewCheckpoint
+from bootstrap.core.model.disk import STARTABLE, UNKNOWN_SEQNO, Disk, LostView, ViewCheckpoint
 from bootstrap.core.model.facts import Fork, Override, PodState, Promise, Server
-from bootstrap.core.model.predicates import STARTABLE
 from bootstrap.core.model.shapes import Ordinal, PodName, Token, UuidOrNone
 
 Volumes = tuple[tuple[int, str], ...]

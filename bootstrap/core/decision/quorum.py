@@ -29,9 +29,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import DataClass, Disk, LostView, Position, View
-from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
-from bootstrap.core.model.predicates import STARTABLE, bootstrap_position, disk_of, is_non_primary, why_not_counted
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, LostView, Position, View
+from bootstrap.core.model.facts import Facts, Phase, PodState, Server
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, is_non_primary, why_not_counted
+from bootstrap.core.model.unknown import Unknown
 
 
 class Proof(NamedTuple):

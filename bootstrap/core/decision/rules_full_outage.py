@@ -4,10 +4,9 @@ from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
 from bootstrap.core.decision.override import why_void
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import Facts, PodState, Unknown
+from bootstrap.core.model.disk import BLANK, DataClass, Position
+from bootstrap.core.model.facts import Facts, PodState
 from bootstrap.core.model.predicates import (
-    BLANK,
     bootstrap_position,
     disk_of,
     epoch_of,
@@ -17,6 +16,7 @@ from bootstrap.core.model.predicates import (
     position_text,
     why_not_counted,
 )
+from bootstrap.core.model.unknown import Unknown
 
 
 def apply_override(facts: Facts) -> Decision | None:

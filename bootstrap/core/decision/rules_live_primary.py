@@ -3,13 +3,14 @@
 from bootstrap.core.decision.decisions import Decision, Hold, Join, Wait
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import Position
-from bootstrap.core.model.facts import Facts, Server, Unknown
+from bootstrap.core.model.facts import Facts, Server
 from bootstrap.core.model.predicates import (
     disk_of,
     pod_name,
     position_to_keep,
     primaries,
 )
+from bootstrap.core.model.unknown import Unknown
 
 
 def hold_between_two_primaries(facts: Facts) -> Decision | None:

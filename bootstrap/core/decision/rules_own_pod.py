@@ -2,12 +2,9 @@
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Decision, Hold, Stop, Wait
+from bootstrap.core.model.disk import UNDECIDABLE
 from bootstrap.core.model.facts import Facts, Phase, PodState
-from bootstrap.core.model.predicates import (
-    UNDECIDABLE,
-    is_frozen,
-    is_non_primary,
-)
+from bootstrap.core.model.predicates import is_frozen, is_non_primary
 
 
 def stop_stuck_server(facts: Facts) -> Decision | None:

@@ -136,3 +136,20 @@ class JournalHints:
     """This toolkit has created the first database here, or was creating it."""
     base: Position | None = None
     """Where an override permitted a new history to begin here, as long as no server has shown that history."""
+
+
+STARTABLE = {
+    DataClass.CLEAN: 0,
+    DataClass.CRASHED: 1,
+    DataClass.LOST_GRASTATE: 2,
+    DataClass.DDL_CRASH: 3,
+}
+"""The classes that may start a cluster, with their rank among equal positions."""
+
+
+UNDECIDABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN})
+"""The classes whose position is not known or is not of this cluster."""
+
+
+BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})
+"""The classes that hold no usable data; what was there before, if anything, is gone."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
 from bootstrap.core.model.shapes import Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
+from bootstrap.core.model.unknown import Unknown
 
 
 class Phase(StrEnum):
@@ -159,16 +160,6 @@ class PodState:
     def primary_server(self) -> Server | None:
         """The live server, if it is in a Primary Component."""
         return self.server if self.phase is Phase.RUNNING and self.server and self.server.is_primary else None
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A peer that has not answered, or not with a valid answer."""
-
-    reason: str
-    """Why not, for humans: silence, refused, a wrong key, another version."""
-    cure: str = ""
-    """What to look at, if the reason shows it; the same for all peers with this reason."""
 
 
 @dataclass(frozen=True, slots=True)

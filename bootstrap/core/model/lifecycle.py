@@ -5,17 +5,10 @@ something that did not report, or a report from before a server ran, leads to `U
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import Phase, Server
-
-
-class Action(StrEnum):
-    """What a starter has been permitted to do."""
-
-    JOIN = "join"
-    BOOTSTRAP = "bootstrap"
 
 
 @dataclass(frozen=True, slots=True)

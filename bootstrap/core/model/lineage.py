@@ -8,9 +8,9 @@ its own numbers are, and nothing after it.  Every member of a history carries th
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
+from bootstrap.core.model.disk import STARTABLE, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Fork, PodState
-from bootstrap.core.model.predicates import STARTABLE, bootstrap_position, disk_of
+from bootstrap.core.model.predicates import bootstrap_position, disk_of
 
 Forks = tuple[Fork, ...]
 

@@ -5,22 +5,9 @@ Pure; the rules (`decide`), the promise (`election`) and the override (`override
 
 from collections.abc import Iterable
 
-from bootstrap.core.model.disk import DataClass, Disk, Position
-from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
-
-STARTABLE = {
-    DataClass.CLEAN: 0,
-    DataClass.CRASHED: 1,
-    DataClass.LOST_GRASTATE: 2,
-    DataClass.DDL_CRASH: 3,
-}
-"""The classes that may start a cluster, with their rank among equal positions."""
-
-UNDECIDABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN})
-"""The classes whose position is not known or is not of this cluster."""
-
-BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})
-"""The classes that hold no usable data; what was there before, if anything, is gone."""
+from bootstrap.core.model.disk import STARTABLE, UNDECIDABLE, DataClass, Disk, Position
+from bootstrap.core.model.facts import Facts, Phase, PodState, Server
+from bootstrap.core.model.unknown import Unknown
 
 
 def disk_of(pod: PodState) -> Disk:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bootstrap.core.decision.decisions import RoundResult
-from bootstrap.core.model.facts import ABSENT, Phase, PodState, Server, Unknown
+from bootstrap.core.model.facts import ABSENT, Phase, PodState, Server
 from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters
 
 STUCK_S = 120.0

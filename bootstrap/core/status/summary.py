@@ -10,8 +10,9 @@ from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, S
 from bootstrap.core.decision.override import advise
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import ABSENT, Facts, Phase, Unknown
+from bootstrap.core.model.facts import ABSENT, Facts, Phase
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, pod_name, why_not_counted
+from bootstrap.core.model.unknown import Unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from bootstrap.agent.starters import arrive, leave, report, take
 from bootstrap.control.override_messages import RequestOverride
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.decision.streaks import STUCK_ROUNDS
-from bootstrap.core.model.disk import DataClass, Disk, Position, View
-from bootstrap.core.model.facts import PodState, Server, Unknown
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
+from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
-from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
 from bootstrap.storage import permission

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position, View, ViewCheckpoint
-from bootstrap.core.model.facts import Facts, Fork, Override, Phase, PodState, Promise, Server, Unknown
-from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.core.model.disk import NIL_UUID, STARTABLE, DataClass, Disk, Position, View, ViewCheckpoint
+from bootstrap.core.model.facts import Facts, Fork, Override, Phase, PodState, Promise, Server
+from bootstrap.core.model.unknown import Unknown
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
 B = "bbbbbbbb-0000-11ee-8000-000000000002"

@@ -14,7 +14,8 @@ import pytest
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.model.codec import decode, encode
 from bootstrap.core.model.disk import NIL_UUID, Disk, JournalHints
-from bootstrap.core.model.facts import Facts, Phase, PodState, Server, Unknown
+from bootstrap.core.model.facts import Facts, Phase, PodState, Server
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.datadir import inspection
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout

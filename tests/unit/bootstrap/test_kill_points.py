@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
-from bootstrap.core.model.predicates import STARTABLE
+from bootstrap.core.model.disk import NIL_UUID, STARTABLE, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import initialise

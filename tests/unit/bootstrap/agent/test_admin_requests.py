@@ -17,10 +17,10 @@ from bootstrap.control.override_messages import (
     RequestOverride,
 )
 from bootstrap.control.starter_messages import AwaitDecision, Hello, Order, Report, TakePermission
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Fork, Override
-from bootstrap.core.model.lifecycle import Action
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from tests.support.bootstrap.records import A, B, frozen, running
 from tests.unit.bootstrap.agent.test_control_handler import Office, report, send, wait_for_action, with_data

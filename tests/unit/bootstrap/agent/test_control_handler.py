@@ -34,11 +34,12 @@ from bootstrap.control.starter_messages import (
 from bootstrap.control.status_messages import EXPLAIN_SCHEMA, STATUS_SCHEMA, Events, Explain, MemberStatus, Status
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Rule
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.model.disk import DataClass, Disk, JournalHints, Position
-from bootstrap.core.model.facts import Phase, PodState, Unknown
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.facts import Phase, PodState
 from bootstrap.core.model.messages import Prepare
+from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.fleet import settings_of
 from tests.support.bootstrap.records import A, frozen, running
 

@@ -8,8 +8,9 @@ from bootstrap.agent.agent import Agent
 from bootstrap.agent.promises import answer_prepare
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Phase, Promise, Unknown
+from bootstrap.core.model.facts import Phase, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet
 from tests.support.bootstrap.records import frozen

@@ -16,8 +16,9 @@ from bootstrap.agent import probe_server
 from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
 from bootstrap.agent.probe_view import take_view
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model.facts import PodState, Unknown
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.facts import PodState
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView
 from bootstrap.network.http_server import OneRequestHandler

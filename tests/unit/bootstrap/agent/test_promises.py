@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from bootstrap.agent.promises import abandon, answer_prepare, bind
 from bootstrap.core.decision.decisions import Hold
-from bootstrap.core.model.facts import Promise, Unknown
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.facts import Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.agents import agent_of, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet
 

@@ -9,9 +9,9 @@ from bootstrap.agent.agent import Agent
 from bootstrap.agent.round import run_round
 from bootstrap.agent.starters import arrive, leave, report, take
 from bootstrap.core.decision.decisions import Join, Wait
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Phase, Promise
-from bootstrap.core.model.lifecycle import Action
 from bootstrap.process import boot_id
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal

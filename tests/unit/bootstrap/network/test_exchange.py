@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.core.model.codec import encode
-from bootstrap.core.model.facts import PodState, Promise, Unknown
+from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.client import Client
 from bootstrap.network.protocol import MAX_BODY, Membership

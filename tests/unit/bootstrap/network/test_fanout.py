@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.model.facts import PodState, Promise, Unknown
+from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.network import fanout
 from bootstrap.network.client import UNREACHED, Client
 from bootstrap.network.directory import Directory

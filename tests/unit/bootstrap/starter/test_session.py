@@ -5,7 +5,7 @@ import time
 import pytest
 
 from bootstrap.control.starter_messages import AgentDecision, AwaitAnswer, DecisionKind, Order
-from bootstrap.core.model.lifecycle import Action
+from bootstrap.core.model.action import Action
 from bootstrap.starter import session
 
 

@@ -8,9 +8,9 @@ import pytest
 from bootstrap.core.decision import decide as rules
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Rule, Stop, Wait
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, Position
-from bootstrap.core.model.facts import Facts, Fork, Phase, Promise, Unknown
-from bootstrap.core.model.predicates import STARTABLE, UNDECIDABLE
+from bootstrap.core.model.disk import NIL_UUID, STARTABLE, UNDECIDABLE, DataClass, Disk, Position
+from bootstrap.core.model.facts import Facts, Fork, Phase, Promise
+from bootstrap.core.model.unknown import Unknown
 from tests.paths import ROOT
 from tests.support.bootstrap.records import (
     A_TO_B,

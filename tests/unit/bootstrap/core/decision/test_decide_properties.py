@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import Facts, Phase, PodState, Unknown
-from bootstrap.core.model.predicates import STARTABLE, bootstrap_position, position_to_keep, primaries
+from bootstrap.core.model.disk import STARTABLE, DataClass, Position
+from bootstrap.core.model.facts import Facts, Phase, PodState
+from bootstrap.core.model.predicates import bootstrap_position, position_to_keep, primaries
+from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.records import clusters, examples, frozen, overrides, views
 
 

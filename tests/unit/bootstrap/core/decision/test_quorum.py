@@ -10,7 +10,8 @@ from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.decision.election import find_unbound
 from bootstrap.core.decision.quorum import Proof, find_proof, lost_by_join, with_lost_view
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
-from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Server, Unknown
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Server
+from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
 
 CRASHED = DataClass.CRASHED

@@ -12,8 +12,9 @@ from bootstrap.core.decision.decisions import Bootstrap
 from bootstrap.core.decision.election import find_unbound
 from bootstrap.core.decision.quorum import find_proof
 from bootstrap.core.model.disk import DataClass
-from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Unknown
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.predicates import bootstrap_position, disk_of
+from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.records import blank, busy, examples, frozen, in_view, seen_by
 
 Outage = tuple[list[PodState | int], frozenset[int]]

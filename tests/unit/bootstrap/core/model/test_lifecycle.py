@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import ABSENT, Phase, Server
-from bootstrap.core.model.lifecycle import Action, Lifecycle
+from bootstrap.core.model.lifecycle import Lifecycle
 from tests.support.bootstrap.records import A, examples
 
 DISK = Disk(DataClass.CLEAN)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, RoundResult, Stop, Wait
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Phase, PodState
-from bootstrap.core.model.lifecycle import Action, Lifecycle
+from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics import KINDS, metrics
 from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.decision.decisions import Hold, Join, RoundResult, Stop, Wait
+from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk
-from bootstrap.core.model.facts import PodState, Server, Unknown
-from bootstrap.core.model.lifecycle import Action, Lifecycle
+from bootstrap.core.model.facts import PodState, Server
+from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView, Readiness, find_readiness, is_alive
 from tests.support.bootstrap.records import A, B, clusters, examples, running, servers

@@ -9,7 +9,8 @@ from bootstrap.agent.recorder import Recorder, describe_moment
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold, RoundResult, Wait
 from bootstrap.core.model.disk import Position
-from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Unknown
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, find_missing, suggest
 from tests.support.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by

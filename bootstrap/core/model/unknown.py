@@ -1,0 +1,13 @@
+"""A peer of which nothing is known."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A peer that has not answered, or not with a valid answer."""
+
+    reason: str
+    """Why not, for humans: silence, refused, a wrong key, another version."""
+    cure: str = ""
+    """What to look at, if the reason shows it; the same for all peers with this reason."""
