@@ -71,9 +71,10 @@ def test_the_guide_makes(made: Path, name: str) -> None:
     assert name not in list_new_files(made)
 
 
-def test_only_folders_at_the_top_are_ignored_because_others_may_be_part_of_the_project(made: Path) -> None:
+def test_only_folders_at_the_top_are_ignored_because_others_may_be_part_of_the_project(tmp_path: Path) -> None:
+    clone = prepare_clone(tmp_path / "clone")  # its own: new files in the shared one would be found by the first test
     for name in ("manifests/overlays/try/one", "tests/secret/one", "docs/old/one"):
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        (made / name).touch()
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).touch()
 
-        assert name in list_new_files(made)
+        assert name in list_new_files(clone)
