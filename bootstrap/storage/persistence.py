@@ -4,6 +4,8 @@ A journal that cannot be used is a reason that the agent gives to its peers, not
 """
 
 from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.model.shapes import MAX_TEXT
+from bootstrap.core.model.text import one_line
 from bootstrap.errors import BootstrapError, JournalUnwritableError
 from bootstrap.process.announcer import Announcer
 from bootstrap.storage.journal import Journal, new_memory
@@ -28,7 +30,8 @@ class Persistence:
             self.journal.write(self.state)
             self.error = "" if (self.state.cluster_id, self.state.pod) == self.owner else self._foreign()
         except BootstrapError as exc:
-            self.error = str(exc)
+            # Peers read it in this pod's state, and refuse a text that is not one line.
+            self.error = one_line(str(exc), MAX_TEXT)
 
     def write(self, state: PersistentState) -> None:
         """Make this state durable before anything rests on it; raises JournalUnwritableError."""

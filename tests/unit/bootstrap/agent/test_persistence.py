@@ -1,16 +1,22 @@
 """What an agent remembers of its cluster, and what it does on a volume that cannot be used."""
 
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.promises import answer_prepare
 from bootstrap.core.decision.decisions import Hold
+from bootstrap.core.model.codec import decode, encode
 from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Phase, Promise
+from bootstrap.core.model.facts import Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.process.announcer import Announcer
+from bootstrap.storage.journal import Journal
+from bootstrap.storage.persistence import Persistence
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet
 from tests.support.bootstrap.records import frozen
@@ -126,3 +132,14 @@ def test_the_first_commits_are_missed_although_nobody_has_joined_before_they_wer
         assert isinstance(decision, Hold), decision
         assert decision.rule == "all-empty"
         assert "galera-0" in decision.reason
+
+
+def test_what_is_wrong_with_a_journal_reaches_the_peers_in_one_line(tmp_path: Path) -> None:
+    meta = tmp_path / "a folder\nof two lines"
+    meta.mkdir()
+    (meta / "journal.json").write_bytes(b"not a journal")
+    persistence = Persistence(Journal(meta), "cluster", "galera-0", Announcer(lambda _: None))
+    persistence.open()
+    assert "is damaged" in persistence.error
+    state = replace(frozen(0), disk=Disk(DataClass.UNKNOWN, detail=persistence.error))
+    assert decode(PodState, encode(state)) == state

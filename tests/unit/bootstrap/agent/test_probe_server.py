@@ -319,7 +319,7 @@ def serving(office: Office) -> None:
 def test_a_loop_that_stands_still_is_told_and_holds_nothing_up(
     office: Office, port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that was seen Synced by then is not believed to be so for ever."""
+    """A server that was seen Synced by then is not believed to be so forever."""
     ask, go = behind(office, port, monkeypatch), threading.Event()
     serving(office)
     until(lambda: ask("/readyz") == (200, "ready\n"), 60)

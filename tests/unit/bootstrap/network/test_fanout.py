@@ -203,7 +203,7 @@ def test_a_change_of_the_service_is_reported_and_a_failed_lookup_changes_nothing
     def changed() -> None:
         changes.release()
         if over.is_set():
-            threading.Event().wait()  # for ever: it would look on in the tests after this one
+            threading.Event().wait()  # forever: it would go on looking in the tests after this one
 
     asks = net.peers()
     asks.start_watching(changed)

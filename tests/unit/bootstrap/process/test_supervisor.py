@@ -72,7 +72,7 @@ def test_a_stop_signal_goes_to_the_server_and_the_agent_ends_with_it(
 
 
 def test_signals_at_the_moment_of_the_servers_end_do_not_keep_it_up(notes: tuple[Path, Path]) -> None:
-    """A signal whose handler reaped the server would hide its end for ever."""
+    """A signal whose handler reaped the server would hide its end forever."""
     agent, server = notes
     for _ in range(10):
         agent.unlink(missing_ok=True)
