@@ -22,7 +22,6 @@ from bootstrap.control.starter_messages import (
     DecisionKind,
     Hello,
     HelloAnswer,
-    Order,
     PermissionAnswer,
     Report,
     ReportAnswer,
@@ -49,6 +48,7 @@ from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.codec import Json, dump, load
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant.orders import Order
 from bootstrap.core.status import events, probes, summary
 from bootstrap.datadir import journal_hints
 
@@ -150,7 +150,7 @@ class ControlHandler:
         return ReportAnswer()
 
     def _decision(self, result: RoundResult, starter: int) -> AwaitAnswer:
-        order = self.agent.orders.pending if starter and starter == self.agent.starter else Order.NONE
+        order = self.agent.state.orders.pending if starter and starter == self.agent.starter else Order.NONE
         with self.agent.changed:
             turn = join_order.turn(self.agent.facts())
         return AwaitAnswer(starter_decision(result), order, turn)
@@ -181,7 +181,8 @@ class ControlHandler:
 
     def _progress(self) -> ProgressAnswer:
         agent = self.agent
-        return ProgressAnswer(agent.orders.outcome, agent.orders.pending, agent.orders.failed, agent.result.line)
+        orders = agent.state.orders
+        return ProgressAnswer(orders.outcome, orders.pending, orders.failed, agent.result.line)
 
     def _explain(self) -> ExplainAnswer:
         agent = self.agent

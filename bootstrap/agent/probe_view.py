@@ -32,5 +32,5 @@ def take_details(agent: Agent, now: float) -> Details:
         term=durable.highest_term,
         is_promised=durable.promise is not None,
         bytes_received=recorder.bytes_received,
-        has_journal_error=bool(agent.persistence.error),
+        has_journal_error=bool(agent.state.fault),
     )

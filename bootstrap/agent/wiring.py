@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from bootstrap import __version__
-from bootstrap.agent import join_progress, probe_server, probe_view, promises
+from bootstrap.agent import join_progress, probe_server, probe_view
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import open_ports
@@ -106,8 +106,7 @@ def answer_peers(settings: Settings, membership: protocol.Membership, agent: Age
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        promise = partial(promises.answer_prepare, agent)
-        listener = server.Server(address, membership, agent.pod_state, promise, agent.receive_news)
+        listener = server.Server(address, membership, agent.pod_state, agent.answer_prepare, agent.receive_news)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"

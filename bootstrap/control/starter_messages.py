@@ -8,6 +8,7 @@ from bootstrap.control.request import Request
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk, JournalHints
 from bootstrap.core.model.shapes import Prose
+from bootstrap.core.participant.orders import Order
 
 
 class DecisionKind(StrEnum):
@@ -18,16 +19,6 @@ class DecisionKind(StrEnum):
     BOOTSTRAP = "bootstrap"
     HOLD = "hold"
     STOP = "stop"
-
-
-class Order(StrEnum):
-    """What a starter must do with the datadir before anything else."""
-
-    NONE = ""
-    DISCARD = "discard"
-    """Put it aside on the same volume."""
-    DELETE = "delete"
-    """Remove it."""
 
 
 class HelloAnswer(NamedTuple):

@@ -14,12 +14,12 @@ from bootstrap.control.starter_messages import (
     AwaitAnswer,
     AwaitDecision,
     Hello,
-    Order,
     PermissionAnswer,
     Report,
     TakePermission,
 )
 from bootstrap.core.model.action import Action
+from bootstrap.core.participant.orders import Order
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer

@@ -90,8 +90,8 @@ class RoundResult:
     """What a starter may do now; None = it must wait."""
     promise: Promise | None = None
     """The promise that bound this pod then; if another one binds it now, this result is void."""
-    clock: int = 0
-    """The logical time at which the round began to look."""
+    is_of_round: bool = False
+    """Whether a round has found it; all others only say why the last round's result is void."""
 
     @property
     def word(self) -> str:

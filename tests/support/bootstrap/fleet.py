@@ -17,7 +17,6 @@ from pathlib import Path
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.ports import Answer, Ports
-from bootstrap.agent.promises import answer_prepare
 from bootstrap.agent.round import run_round
 from bootstrap.agent.starters import arrive, leave, report, take
 from bootstrap.control.override_messages import RequestOverride
@@ -203,7 +202,7 @@ class Fleet:
             self.late.append((asked, prepare))
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
             return Unknown("silent")
-        refusal = answer_prepare(asked.agent, prepare)
+        refusal = asked.agent.answer_prepare(prepare)
         answer = PrepareReply(asked.agent.pod_state(), refusal)
         self.interlude()
         return Unknown("silent") if fate == 2 else answer
@@ -213,7 +212,7 @@ class Fleet:
         if self.late:
             asked, prepare = self.late.pop(0)
             if asked.agent is not None:
-                answer_prepare(asked.agent, prepare)
+                asked.agent.answer_prepare(prepare)
 
     def interlude(self) -> None:
         """Let something else happen while an agent waits for an answer."""
@@ -255,7 +254,7 @@ class Fleet:
             self.begin(pod)
         elif not pod.reported:
             self.report(pod)
-        elif pod.agent.orders.pending:
+        elif pod.agent.state.orders.pending:
             self.put_aside(pod)
         else:
             self.take(pod)
@@ -493,7 +492,7 @@ class Fleet:
 
     def put_aside(self, pod: Pod) -> None:
         """The starter puts the datadir aside, and reports what is there now."""
-        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.orders.pending:
+        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.state.orders.pending:
             return
         alive = [set(p.component.log) for p in self.pods if p.component is not None]
         lost = self.acknowledged & set(pod.log) - set[int]().union(*alive)

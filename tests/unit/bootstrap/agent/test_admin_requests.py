@@ -11,17 +11,16 @@ from bootstrap.agent.ports import Answer
 from bootstrap.control.override_messages import (
     Discard,
     OverrideAnswer,
-    OverrideOutcome,
-    OverrideState,
     Progress,
     RequestOverride,
 )
-from bootstrap.control.starter_messages import AwaitDecision, Hello, Order, Report, TakePermission
+from bootstrap.control.starter_messages import AwaitDecision, Hello, Report, TakePermission
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Fork, Override
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.participant.orders import Order, OverrideOutcome, OverrideState
 from tests.support.bootstrap.records import A, B, frozen, running
 from tests.unit.bootstrap.agent.test_control_handler import Office, report, send, wait_for_action, with_data
 
@@ -83,7 +82,7 @@ def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refu
     asked: list[Prepare] = []
 
     def refuse(requests: dict[str, Prepare]) -> dict[str, Answer]:
-        written = office.agent.persistence.journal.read()
+        written = office.agent.journal.read()
         assert written is not None
         assert written.override is not None
         assert written.promise is not None
@@ -120,7 +119,7 @@ def test_an_accepted_override_leaves_a_fork_and_is_used_once(office: Office) -> 
     while (decision := starter.ask(TakePermission()).decision).action is None:
         pass
     assert (decision.action, decision.forced, decision.term) == (Action.BOOTSTRAP, True, 1)
-    memory = office.agent.persistence.journal.read()
+    memory = office.agent.journal.read()
     assert memory is not None
     assert (memory.lineage, memory.override) == ((Fork(A, 5, 1),), None)
     assert starter.ask(TakePermission()).decision.action is None
@@ -142,7 +141,7 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
     assert "does not hold" in client.ask(Discard(delete=False)).refusal
     office.peers["galera-2"] = running(2, 50, uuid=B)
     assert "two clusters are alive" in client.ask(Discard(delete=False)).refusal
-    assert office.agent.orders.pending == ""
+    assert office.agent.state.orders.pending == ""
 
 
 def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:
@@ -151,7 +150,7 @@ def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(offic
     office.peers["galera-1"] = running(1, 50)
     answer = office.client().ask(Discard(delete=True))
     assert (answer.refusal, answer.line) == ("", f"discard CRASHED {A}:99, deleted")
-    memory = office.agent.persistence.journal.read()
+    memory = office.agent.journal.read()
     assert memory is not None
     assert memory.joining_boot_id
     assert "discard CRASHED" in memory.overrides[0]

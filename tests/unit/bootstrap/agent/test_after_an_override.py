@@ -8,7 +8,6 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.promises import abandon, bind
 from bootstrap.control.override_messages import RequestOverride
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
@@ -18,6 +17,7 @@ from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.participant.promises import abandon, bind
 from bootstrap.errors import JournalUnwritableError
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
@@ -133,12 +133,12 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     fleet.lose(third)
     fleet.find(third)
     fleet.restart_agent(third)
-    bind(agent_of(third), Promise(99, 0, "an-agent-that-is-gone"), agent_of(third).durable)
+    agent_of(third).step(bind, Promise(99, 0, "an-agent-that-is-gone"), agent_of(third).durable)
     fleet.kill_agent(first)
     for step in (fleet.begin, fleet.report, fleet.round):
         step(third)
     fleet.discard(third)
-    assert agent_of(third).orders.pending == "discard"
+    assert agent_of(third).state.orders.pending == "discard"
     assert agent_of(third).durable.promise is None
     assert restart(fleet, third).durable.promise is None
     for step in (fleet.begin, fleet.report, fleet.round, fleet.round):
@@ -181,9 +181,9 @@ def test_an_abandoned_override_is_not_used_again_when_the_journal_could_not_be_w
     force(fleet, first)
     agent = agent_of(first)
     assert agent.pod_state().override
-    shutil.rmtree(agent.persistence.journal.path.parent)
-    agent.persistence.journal.path.parent.touch()
-    abandon(agent, "for a reason")
+    shutil.rmtree(agent.journal.path.parent)
+    agent.journal.path.parent.touch()
+    agent.step(abandon, "for a reason")
     assert agent.durable.promise is not None  # it could not be removed
     assert not agent.pod_state().override
 
@@ -201,13 +201,13 @@ def test_the_members_of_an_old_history_are_forgotten_with_it_and_not_later(
     force(fleet, first)
     written: list[PersistentState] = []
     agent = agent_of(first)
-    write = agent.persistence.journal.write
+    write = agent.journal.write
 
     def write_and_watch(memory: PersistentState, **changes: object) -> PersistentState:
         written.append(write(memory, **changes))
         return written[-1]
 
-    monkeypatch.setattr(agent.persistence.journal, "write", write_and_watch)
+    monkeypatch.setattr(agent.journal, "write", write_and_watch)
     for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
         step(first)
     changed = [memory for memory in written if memory.history_uuid != old.history_uuid]
@@ -227,7 +227,7 @@ def test_the_history_on_a_disk_is_remembered_as_soon_as_it_can_be_written(
     agent = agent_of(first)
     assert agent.durable.lineage[-1].uuid == ""
     with monkeypatch.context() as full:
-        full.setattr(agent.persistence.journal, "write", refuse_to_write)
+        full.setattr(agent.journal, "write", refuse_to_write)
         fleet.report(first)
     fleet.round(first)
     assert agent.durable.lineage[-1].uuid == agent.durable.history_uuid == first.uuid
@@ -270,7 +270,7 @@ def end_starter_after_override(fleet: Fleet) -> tuple[Pod, Agent]:
     assert survey is not None
     request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
     assert admin_requests.request_override(agent, request).refusal == ""
-    assert agent.active_override is not None
+    assert agent.state.active_override is not None
     fleet.leave(pod)
     return pod, agent
 
@@ -295,4 +295,4 @@ def test_an_override_is_void_when_the_next_starter_finds_something_else(fleet: F
     fleet.begin(pod)
     fleet.report(pod)
     rounds(fleet)
-    assert agent.active_override is None
+    assert agent.state.active_override is None

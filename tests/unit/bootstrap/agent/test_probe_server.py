@@ -22,6 +22,7 @@ from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView
 from bootstrap.network.http_server import OneRequestHandler
+from tests.support.bootstrap.agents import remember
 from tests.unit.bootstrap.agent.test_control_handler import Office
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 
@@ -312,7 +313,8 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
 def serving(office: Office) -> None:
     """From now on a server lives there, Synced."""
     office.agent.ports = replace(office.agent.ports, server_status=lambda: SYNCED)
-    office.agent.lifecycle = replace(office.agent.lifecycle, taken=Action.JOIN)
+    state = office.agent.state
+    office.agent.state = state._replace(lifecycle=replace(state.lifecycle, taken=Action.JOIN))
     office.free = False
 
 
@@ -350,14 +352,14 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
         go.wait(120)
         return ""
 
-    write = office.agent.persistence.journal.write
+    write = office.agent.journal.write
 
     def slowly(state: PersistentState) -> PersistentState:
         time.sleep(1.1)  # two of them are longer than an agent may stand still
         return write(state)
 
-    monkeypatch.setattr(office.agent.persistence.journal, "write", slowly)
-    office.agent.persistence.state = replace(office.agent.durable, joining_boot_id="boot")
+    monkeypatch.setattr(office.agent.journal, "write", slowly)
+    remember(office.agent, joining_boot_id="boot")
     office.agent.ports = replace(office.agent.ports, sync_volume=sync)
     serving(office)
     try:
@@ -397,8 +399,8 @@ def test_a_flood_of_probes_does_not_stop_the_loop(office: Office, port: Port, mo
     for thread in flooding:
         thread.start()
     try:
-        began = office.agent.result.clock
-        until(lambda: office.agent.result.clock > began + 10, 60)
+        began = office.agent.counts.ended
+        until(lambda: office.agent.counts.ended > began + 10, 60)
         assert ask("/livez")[0] == 200
     finally:
         stop.set()

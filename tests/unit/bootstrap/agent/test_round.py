@@ -12,7 +12,7 @@ from bootstrap.core.decision.decisions import Join, Stop
 from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
 from bootstrap.core.model.disk import Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import Server
-from tests.support.bootstrap.agents import agent_of, alive, die, restart, rounds, rounds_of, waiting
+from tests.support.bootstrap.agents import agent_of, alive, die, remember, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
 from tests.support.bootstrap.records import A
 
@@ -77,8 +77,8 @@ def test_a_promise_that_cannot_be_ended_on_the_disk_makes_no_haste(fleet: Fleet)
     fleet.execute(winner)
     fleet.up(winner)
     rounds_of(fleet, winner, 2)
-    shutil.rmtree(agent.persistence.journal.path.parent)
-    agent.persistence.journal.path.parent.touch()
+    shutil.rmtree(agent.journal.path.parent)
+    agent.journal.path.parent.touch()
     fleet.round(fleet.pods[0])
     assert agent.durable.promise is not None
     agent.wake.clear()
@@ -202,7 +202,7 @@ def test_only_a_member_marks_a_view(fleet: Fleet, state: str) -> None:
     if state == "outside":
         pod.server = "non-Primary"
     else:
-        agent_of(pod).persistence.state = replace(agent_of(pod).durable, joining_boot_id="a join is open")
+        remember(agent_of(pod), joining_boot_id="a join is open")
     observe(agent_of(pod))
     assert find_checkpoint(agent_of(pod)) is None
 

@@ -41,7 +41,9 @@ def scaled_to(fleet: Fleet, replicas: int, *, last: int) -> None:
         rounds(fleet, 1)
     for pod in fleet.pods[:last]:
         pod.settings = replace(pod.settings, replicas=replicas)
-        agent_of(pod).settings = pod.settings
+        agent = agent_of(pod)
+        identity = agent.state.identity._replace(configured=frozenset(range(replicas)))
+        agent.settings, agent.state = pod.settings, agent.state._replace(identity=identity)
     rounds(fleet, 2)
 
 
