@@ -77,7 +77,7 @@ class Agent:
         self.counts = Counts()
         self.peer_news: dict[str, tuple[str, str]] = {}
         self.pulse = Pulse(time.monotonic(), time.monotonic())
-        permission.void(self.settings.permission)
+        self.step(rounds.start)
         self.open_journal()
 
     def _identity(self) -> Identity:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from tests.model import galera, humans, mind
+from tests.model import agents, galera, humans
 from tests.model.galera import InvariantError
 from tests.model.state import Node, State
 from tests.model.steps import Step, ask_next, begin_round, is_coming_up, is_starter_missing, steps
@@ -156,17 +156,17 @@ def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[S
 def next_move(state: State, node: Node) -> tuple[str, Callable[[State, int], State]] | None:
     """What this pod does before its next round."""
     if is_starter_missing(node):
-        return "starter reports", mind.arrive
+        return "starter reports", agents.arrive
     if node.outbox:
-        return "sends a request", mind.send
+        return "sends a request", agents.send
     if node.asking is not None:
         return "asks on", ask_next
-    if node.ordered:
-        return "puts its datadir aside", mind.put_aside
+    if node.agent.orders.pending:
+        return "puts its datadir aside", agents.put_aside
     if node.taken is not None:
         return "becomes the server", galera.execute
-    if mind.can_take(node):
-        return "takes its permission", mind.take
+    if agents.can_take(node):
+        return "takes its permission", agents.take
     if is_coming_up(state, node):
         return "server comes up", galera.come_up
     if galera.has_view_to_write(state, node):
@@ -238,7 +238,7 @@ def recovers(state: State) -> bool:
             if gone := turn.state.acknowledged - set(turn.state.components[nodes[0].component].log):
                 raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
             return True
-    rules = {n.result.rule for n in turn.state.nodes}
+    rules = {n.agent.result.decision.rule for n in turn.state.nodes}
     if state.lost or rules & {"doubtful-transfer", "no-candidate"}:
         return False
     raise InvariantError(f"does not recover by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")

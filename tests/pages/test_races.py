@@ -49,7 +49,7 @@ MUTANTS = [
     Mutant(2, "storage.permission:consume",
            "permission.kernel_boot_id) != (term, kernel_boot_id())", "0) != (term, 0)",
            f"{STORAGE}/test_permission.py::test_of_another_boot_of_the_machine_it_starts_nothing"),
-    Mutant(2, "agent.agent:Agent.__post_init__", "permission.void(self.settings.permission)", "pass",
+    Mutant(2, "participant.rounds:start", "yield VoidPermission()", "yield Note('', '')",
            f"{AGENT_TESTS}/test_promises.py::test_an_agents_restart_takes_its_permission_back"),
     Mutant(3, "agent.agent:Agent.wait_for_round", "self.counts.ended >= due", "True",
            f"{AGENT_TESTS}/test_starters.py::test_a_permission_is_given_by_a_round_that_began_after_it_was_asked_for"),

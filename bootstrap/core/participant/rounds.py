@@ -15,7 +15,7 @@ from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises
-from bootstrap.core.participant.effects import Note, Persist
+from bootstrap.core.participant.effects import Note, Persist, VoidPermission
 from bootstrap.core.participant.orders import OverrideOutcome, OverrideState
 from bootstrap.core.participant.participant import Freshness, Participant, Step, keep
 
@@ -51,6 +51,12 @@ class Outcome(NamedTuple):
     """The pods to be asked for a promise."""
     must_stop: bool = False
     """The own server must be stopped."""
+
+
+def start(p: Participant) -> Step[None]:
+    """The agent has started: what an earlier run has permitted is void."""
+    yield VoidPermission()
+    return p, None
 
 
 def open_journal(p: Participant, opened: Opened) -> Step[None]:

@@ -116,7 +116,7 @@ def test_a_pod_that_was_not_in_the_last_view_is_not_waited_for(count: int, lost:
     state = power_cut(member_lost(count, lost, faults=9, writes=9))
     after = go_on(state)
     assert [n.server for n in after.nodes if n.ordinal not in lost] == ["Primary"] * (count - len(lost)), after
-    assert after.nodes[min(set(range(count)) - lost)].result.rule
+    assert after.nodes[min(set(range(count)) - lost)].agent.result.decision.rule
 
 
 def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_its_quorum() -> None:
