@@ -21,12 +21,21 @@ from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises, rounds
-from bootstrap.core.participant.effects import Effect, GrantPermission, Hurry, Note, Persist, Trouble, VoidPermission
+from bootstrap.core.participant.effects import (
+    Effect,
+    GrantPermission,
+    Hurry,
+    Note,
+    Persist,
+    RemoveView,
+    Trouble,
+    VoidPermission,
+)
 from bootstrap.core.participant.participant import NEWS, Identity, Participant, Step, run
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
 from bootstrap.process.boot_id import kernel_boot_id
-from bootstrap.settings import Settings
+from bootstrap.settings import Settings, parse_pod_name
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal, open_journal
 from bootstrap.storage.layout import Layout
@@ -128,12 +137,14 @@ class Agent:
                 return permission.void(self.settings.permission)
             case GrantPermission(term):
                 return permission.write(self.settings.permission, term)
+            case RemoveView(name):
+                return self.ports.remove_view(name)
             case Note(kind, text):
                 self._note(kind, text)
             case Hurry():
                 self.wake.set()
-            case Trouble(text):
-                self.announcer.report_trouble("what was seen is not remembered", text)
+            case Trouble(what, failure):
+                self.announcer.report_trouble(what, failure)
         return ""
 
     def _persist(self, state: PersistentState) -> str:
@@ -151,13 +162,21 @@ class Agent:
         """Another pod asks for a promise."""
         return self.step(promises.answer, request)
 
-    def receive_news(self, sender: str, state: str) -> None:
-        """Another agent asks, and says what it has become: look now, and not only when the next round is due.
+    def hear_question(self, sender: str, state: str) -> bool:
+        """Another agent asks, and says what it has become; returns whether it may be answered.
 
-        Nothing is believed of it: what counts is its answer in that round.  A pod with a server does not hurry, because
-        it counts rounds to know how long its server has been stuck.
+        Look now if that is news, and not only when the next round is due.  Nothing is believed of it: what counts is
+        its answer in that round.  A pod with a server does not hurry, because it counts rounds to know how long its
+        server has been stuck.
         """
         pod = sender.partition("/")[0]
+        self._hurry_for_news(pod, sender, state)
+        name = parse_pod_name(pod)
+        if name is None or name[0] != self.settings.set_name:
+            return True
+        return self.step(rounds.hear_question, name[1])
+
+    def _hurry_for_news(self, pod: str, sender: str, state: str) -> None:
         is_new = self.peer_news.get(pod) != (sender, state)
         self.peer_news[pod] = (sender, state)
         if is_new and state in NEWS and self.lifecycle.phase is Phase.FROZEN:

@@ -88,7 +88,7 @@ class ControlHandler:
             while (message := connection.receive()) is not None:
                 request = read_request(message)
                 if isinstance(request, Hello):
-                    starter = starters.arrive(self.agent)
+                    starter = starters.arrive(self.agent, request.told)
                 if isinstance(request, Report):
                     last = None
                 if isinstance(request, AwaitDecision):

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from bootstrap.agent.agent import Agent
 from bootstrap.core.decision.decisions import Decision
-from bootstrap.core.model.disk import ViewCheckpoint
 from bootstrap.core.model.facts import Phase, PodState, Server
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises, rounds
+from bootstrap.core.participant.views import Seen, needs_checkpoint, settled_server
 from bootstrap.mariadb.client import STARTING
 
 HELLO_S = 1.0
@@ -28,9 +28,9 @@ def run_round(agent: Agent) -> None:
         observe(agent)
     heard = rounds.Heard(
         peers,
-        directory=agent.ports.dns_ordinals(),
+        shown=agent.ports.dns_ordinals(),
         is_transfer_durable=sync_transfer(agent),
-        checkpoint=find_checkpoint(agent),
+        view=see_view(agent),
     )
     outcome = agent.step(rounds.conclude, heard)
     if outcome.requests:
@@ -105,21 +105,20 @@ def sync_transfer(agent: Agent) -> bool:
     return not failure
 
 
-def find_checkpoint(agent: Agent) -> ViewCheckpoint | None:
-    """How far this volume has certainly come in a view that has no checkpoint yet (proof `last-view`, `quorum`).
+def see_view(agent: Agent) -> Seen:
+    """Look at the view of the own server, and, where it has no checkpoint yet, how far this volume has come in it.
 
     The view is read before and after the position.  If both are the same, the position includes the change to it.
     """
-    server, known = agent.pod_state().primary_server, agent.durable.view_checkpoint
-    if agent.durable.joining_boot_id or server is None or not server.has_complete_data:
-        return None
-    view = agent.ports.last_view()
-    if view is None or (known is not None and (known.view, known.position.uuid) == (view.name, server.uuid)):
-        return None
+    if settled_server(agent.state) is None:
+        return Seen()
+    seen = Seen(agent.ports.last_view(), agent.ports.live_view())
+    if not needs_checkpoint(agent.state, seen):
+        return seen
     applied = agent.ports.applied_position()
-    if isinstance(applied, str) or agent.ports.last_view() != view:
-        return None
-    return ViewCheckpoint(view.name, applied)
+    if isinstance(applied, str) or Seen(agent.ports.last_view(), agent.ports.live_view()) != seen:
+        return seen
+    return seen._replace(applied=applied)
 
 
 def stop_server(agent: Agent, decision: Decision) -> None:

@@ -13,14 +13,14 @@ NUMBERS = itertools.count(1)
 """Each starter of this process gets another one."""
 
 
-def arrive(agent: Agent) -> int:
-    """A starter has connected, with the volume's lock in its hands; returns its number.
+def arrive(agent: Agent, told: frozenset[int] | None = None) -> int:
+    """A starter has connected, with the volume's lock in its hands; returns its number.  `told`: see `Hello`.
 
     The end of an earlier one's connection may be noticed only later: it must not be taken for the end of this one.
     """
     with agent.changed:
         agent.starter = next(NUMBERS)
-        agent.become(starters.arrive(agent.state))
+        agent.become(starters.arrive(agent.state, told))
         agent.wake.set()
         agent.changed.notify_all()
         return agent.starter

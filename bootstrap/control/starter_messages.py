@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from bootstrap.control.request import Request
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk, JournalHints
-from bootstrap.core.model.shapes import Prose
+from bootstrap.core.model.shapes import Ordinal, Prose
 from bootstrap.core.participant.orders import Order
 
 
@@ -36,10 +36,13 @@ class HelloAnswer(NamedTuple):
     """The datadir's fingerprint at that report."""
 
 
+@dataclass(frozen=True)
 class Hello(Request[HelloAnswer]):
     """A starter has arrived and holds the volume's lock.  The agent counts on it until the connection ends."""
 
     op: ClassVar[str] = "hello"
+    told: frozenset[Ordinal] | None = None
+    """The ordinals that peer-finder has given to `on-start`; None = it was not run by peer-finder."""
 
 
 class ReportAnswer(NamedTuple):

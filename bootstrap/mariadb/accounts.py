@@ -15,6 +15,10 @@ AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN, RELOAD, SUPER"
 connection.  FLUSH SSL loads new certificates, and so does an option of the provider, which needs SUPER."""
 
 
+MEMBERS = "mysql.wsrep_cluster_members"
+"""The members of the server's component, which the agent compares with gvwstate.dat."""
+
+
 TRANSFER = "galera_sst"
 """The account with which mariadb-backup reads a donor."""
 
@@ -74,7 +78,7 @@ def build_adoption_sql(accounts: Accounts) -> str:
         f"ALTER USER {root}",
         "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION",
         f"CREATE OR REPLACE USER {agent}{_by(accounts.agent_password)}",
-        f"GRANT {AGENT_RIGHTS} ON *.* TO {agent}",
+        *_agent_rights(),
         *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
@@ -96,10 +100,17 @@ def build_sql(accounts: Accounts) -> str:
         "FLUSH PRIVILEGES",
         f"ALTER USER {root}",
         f"CREATE USER '{AGENT}'@'localhost'{agent}",
-        f"GRANT {AGENT_RIGHTS} ON *.* TO '{AGENT}'@'localhost'",
+        *_agent_rights(),
         *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts)])
+
+
+def _agent_rights() -> list[str]:
+    """The statements for the rights of the agent's account."""
+    agent = f"'{AGENT}'@'localhost'"
+    # A table's rights can be granted before the server makes it, if CREATE is among them (sql_acl.cc).
+    return [f"GRANT {AGENT_RIGHTS} ON *.* TO {agent}", f"GRANT SELECT, CREATE ON {MEMBERS} TO {agent}"]
 
 
 def _transfer(accounts: Accounts) -> list[str]:

@@ -7,6 +7,7 @@ import hmac  # noqa: F401  # dnspython imports it later: here it does without Op
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -46,8 +47,8 @@ class Peers:
     directory: Directory
     client: "Client"
     addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
-    dns_ordinals: frozenset[int] = frozenset()
-    """The ordinals that DNS last showed."""
+    dns_ordinals: frozenset[int] | None = None
+    """The ordinals that DNS last showed; None = it has not answered yet."""
 
     def __post_init__(self) -> None:
         """Make a thread for every peer that may be silent; a set is small."""
@@ -69,13 +70,16 @@ class Peers:
         return self._ask_all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Look up the Service's SRV records forever; a failed lookup changes nothing."""
+        """Look up the Service's SRV records forever.
+
+        A failed lookup changes nothing, and neither does an answer without this pod: that is an old one.
+        """
+        own = self.directory.settings.ordinal
         while True:
-            try:
+            found: frozenset[int] = frozenset()
+            with suppress(PeerFinderError, OSError, ValueError):
                 found = self.directory.ordinals()
-            except (PeerFinderError, OSError, ValueError):
-                found = self.dns_ordinals
-            if found != self.dns_ordinals:
+            if own in found and found != self.dns_ordinals:
                 self.dns_ordinals = found
                 changed()
             time.sleep(WATCH_S)

@@ -75,7 +75,7 @@ class Session:
 
     def report(self, client: channel.Client) -> None:
         """Write my-galera.cnf, and report the datadir to the agent as frozen; the lock must be held."""
-        hello = client.ask(Hello())
+        hello = client.ask(Hello(self.pod.ordinals or None))
         pod, ordinals = self.pod, hello.ordinals | self.pod.ordinals
         pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals, hello.addresses)
         disk = self.inspection.ensure(hello.hints, hello.disk, hello.fingerprint)

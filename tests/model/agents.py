@@ -12,14 +12,15 @@ from typing import NamedTuple, TypeVar
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.streaks import STUCK_ROUNDS, Streaks
 from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
+from bootstrap.core.model.disk import DataClass, Position
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises, rounds, starters
-from bootstrap.core.participant.effects import Effect, GrantPermission, Persist, VoidPermission
+from bootstrap.core.participant.effects import Effect, GrantPermission, Persist, RemoveView, VoidPermission
 from bootstrap.core.participant.orders import OverrideOutcome
 from bootstrap.core.participant.participant import Participant, Step, run
+from bootstrap.core.participant.views import LiveView, Seen
 from tests.model import galera
 from tests.model.state import ALIVE, Node, Permitted, State, disk, new_participant
 
@@ -59,7 +60,7 @@ class Files:
 
     def perform(self, effect: Effect) -> str:
         """Do what the effect says, or what the mishap makes of it."""
-        if not isinstance(effect, Persist | VoidPermission | GrantPermission):
+        if not isinstance(effect, Persist | VoidPermission | GrantPermission | RemoveView):
             return ""
         mishap = self.mishap if self.mishap and self.mishap.at == self.effects else None
         self.effects += 1
@@ -72,7 +73,7 @@ class Files:
         return "it failed"
 
 
-def after_effect(node: Node, effect: Persist | VoidPermission | GrantPermission) -> Node:
+def after_effect(node: Node, effect: Persist | VoidPermission | GrantPermission | RemoveView) -> Node:
     """The pod's files after this effect."""
     match effect:
         case Persist(state):
@@ -81,6 +82,8 @@ def after_effect(node: Node, effect: Persist | VoidPermission | GrantPermission)
             return node._replace(permission=0)
         case GrantPermission(term):
             return node._replace(permission=term)
+        case RemoveView(name):
+            return node._replace(view=None) if node.view and node.view.name == name else node
 
 
 def drive(node: Node, step: Step[T], mishap: Mishap | None = None) -> tuple[Node, T]:
@@ -147,8 +150,12 @@ def ask(state: State, ordinal: int, *, lost: bool = False) -> State:
     node = state.nodes[ordinal]
     assert node.asking is not None
     peer = node.asked[len(node.asking)]
-    is_there = peer < len(state.nodes) and state.connected(ordinal, peer) and not lost
-    answer = own(state, peer) if is_there else Unknown("silent")
+    answer: PodState | Unknown = Unknown("silent")
+    has_address = peer < len(state.nodes) and node.dns == "all"
+    if has_address and state.connected(ordinal, peer) and not lost:
+        asked, may_answer = drive(state.nodes[peer], rounds.hear_question(state.nodes[peer].agent, ordinal))
+        state = state.put(asked)
+        answer = own(state, peer) if may_answer else answer
     return state.put(node._replace(asking=(*node.asking, answer)))
 
 
@@ -161,8 +168,8 @@ def conclude(state: State, ordinal: int, mishap: Mishap | None = None) -> State:
         node = look(state, node)
     heard = rounds.Heard(
         dict(zip(node.asked, answers, strict=True)),
-        directory=frozenset(range(len(state.nodes))),
-        checkpoint=find_checkpoint(state, node),
+        shown={"all": frozenset(range(len(state.nodes))), "itself": frozenset({ordinal})}.get(node.dns),
+        view=see_view(state, node),
     )
     node = node._replace(asking=None, asked=())
     try:
@@ -174,17 +181,16 @@ def conclude(state: State, ordinal: int, mishap: Mishap | None = None) -> State:
     return galera.stop(state, ordinal) if outcome.must_stop else state
 
 
-def find_checkpoint(state: State, node: Node) -> ViewCheckpoint | None:
-    """The checkpoint of a member that has applied all that was ordered; while it lags, a causal read has no answer."""
-    durable = node.agent.durable
-    if durable.joining_boot_id or node.server != "Primary" or node.view is None:
-        return None
-    component, known = state.components[node.component], durable.view_checkpoint
-    if component.installing or node.view != galera.current_view(state, node) or node.log != component.log:
-        return None
-    if known and (known.view, known.position.uuid) == (node.view.name, node.uuid):
-        return None
-    return ViewCheckpoint(node.view.name, Position(node.uuid, len(node.log) - node.base))
+def see_view(state: State, node: Node) -> Seen:
+    """What a member sees of its view; while it lags, a causal read has no answer."""
+    if node.server != "Primary":
+        return Seen()
+    now = galera.current_view(state, node)
+    members = sorted(state.components[node.component].view)
+    live = LiveView(node.gcomm, tuple((state.nodes[o].gcomm, o) for o in members))
+    component = state.components[node.component]
+    has_applied = not component.installing and node.written == now.name and node.log == component.log
+    return Seen(node.view, live, Position(node.uuid, len(node.log) - node.base) if has_applied else None)
 
 
 def receive(state: State, target: int, prepare: Prepare, mishap: Mishap | None = None) -> tuple[State, Refusal | None]:
@@ -255,7 +261,7 @@ def kill_pod(state: State, ordinal: int) -> State:
 def arrive(state: State, ordinal: int, mishap: Mishap | None = None) -> State:
     """A starter has the lock, says hello to the agent, and reports what is on the disk."""
     node = state.nodes[ordinal]
-    agent = starters.arrive(node.agent)
+    agent = starters.arrive(node.agent, frozenset(range(len(state.nodes))) if node.is_told else None)
     node = node._replace(starter=True, agent=agent)
     try:
         return state.put(drive(node, starters.report(agent, disk(node, state.kernel), "as found"), mishap)[0])

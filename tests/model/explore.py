@@ -144,6 +144,8 @@ def deviate(turn: Turn, step: Step) -> Turn:
 
 def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[State, int], State]] | None:
     """What this pod does next while nothing goes wrong; None when it has nothing to do in this turn."""
+    if not state.may_run(node.ordinal):
+        return None
     seeking = node.server in ("joining", "transferring")
     if seeking and not galera.donors(state, node.ordinal):
         return "server finds no member and ends", galera.kill
@@ -226,7 +228,8 @@ def check(state: State) -> None:
 
 def recovers(state: State) -> bool:
     """Whether all pods become Primary again by themselves (I5); False if a human is needed.  Raises InvariantError."""
-    turn = Turn(galera.regroup(state._replace(isolated=frozenset(), late=(), faults=0, writes=0)))
+    nodes = tuple(node._replace(dns="all", is_told=True) for node in state.nodes)
+    turn = Turn(galera.regroup(state._replace(nodes=nodes, isolated=frozenset(), late=(), faults=0, writes=0)))
     for _ in range(PATIENCE * len(state.nodes)):
         _, step = next(next_turns(turn))
         turn = step()

@@ -126,13 +126,17 @@ def has_view_to_write(state: State, node: Node) -> bool:
     """Whether a member has not written its view yet."""
     if node.server != "Primary" or not state.components[node.component].installing:
         return False
-    return node.ordinal in state.components[node.component].view and node.view != current_view(state, node)
+    return node.ordinal in state.components[node.component].view and node.written != current_view(state, node).name
 
 
-def write_view(state: State, ordinal: int) -> State:
-    """A member writes the view; after the last one the change is ordered, and no member has applied it yet."""
+def write_view(state: State, ordinal: int, *, fails: bool = False) -> State:
+    """A member writes the view; after the last one the change is ordered, and no member has applied it yet.
+
+    If it cannot write the file, it goes on all the same.
+    """
     node = state.nodes[ordinal]
-    state = state.put(node._replace(view=current_view(state, node)))
+    now = current_view(state, node)
+    state = state.put(node._replace(view=node.view if fails else now, written=now.name))
     number = node.component
     members = [n for n in state.nodes if n.component == number and n.server == "Primary"]
     if any(has_view_to_write(state, n) for n in members):

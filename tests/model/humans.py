@@ -30,6 +30,7 @@ def force(state: State, ordinal: int) -> State | None:
         return None
     for silent in found.unreachable:
         state = agents.kill_pod(state, silent)
+    state = state._replace(given_up=state.given_up | found.unreachable)
     node = state.nodes[ordinal]
     given = Override(found.epoch, found.base, found.unreachable, found.ahead)
     node, refusal = agents.drive(node, human_orders.accept_override(node.agent, given, "", ""))

@@ -59,3 +59,12 @@ def pods_found(by: int, given_up: set[int], *, faults: int, writes: int, overrid
         turn = turn._replace(state=forced) if forced else next(next_turns(turn))[1]()
     healed = galera.regroup(turn.state._replace(isolated=frozenset()))
     return healed._replace(faults=faults, writes=writes, overrides_left=overrides_left)
+
+
+def scaled_up(dns: str, *, faults: int, writes: int) -> State:
+    """A sole member, and two new pods; it expects only itself, and DNS shows it nothing, or only itself."""
+    alone = all_primary(after_outage(1, faults=0, writes=0, behind=0)._replace(grow=2))
+    state = humans.add_pod(humans.add_pod(alone))
+    node = agents.restart(state.nodes[0]._replace(dns=dns, is_told=False))
+    # Its volume is not lost: nobody else would know that there ever were data.
+    return state.put(node)._replace(faults=faults, writes=writes, lost=True)

@@ -66,6 +66,13 @@ class Node(NamedTuple):
     """As in its component."""
     view: View | None = None
     """What its server wrote last into gvwstate.dat."""
+    written: str = ""
+    """The view that its server has installed; the file may still have an older one."""
+    # What it can look up.
+    dns: str = "all"
+    """What DNS shows here: all pods, nothing, or only the pod itself."""
+    is_told: bool = True
+    """Its starter gets the peers from peer-finder."""
     # In the pod's folders, as long as the pod.
     permission: int = 0
     """The term of the permission that lies there; 0 = none."""
@@ -134,6 +141,8 @@ class State(NamedTuple):
     """How many overrides may still be given."""
     overrides_given: int = 0
     """How many overrides were given."""
+    given_up: frozenset[int] = frozenset()
+    """The pods that humans have declared dead: they do not come back while any pod is unreachable."""
     grow: int = 0
     """How many pods may still be added."""
     origins: tuple[tuple[str, str], ...] = ()
@@ -145,6 +154,10 @@ class State(NamedTuple):
         for node in nodes:
             fresh[node.ordinal] = node
         return self._replace(nodes=tuple(fresh))
+
+    def may_run(self, ordinal: int) -> bool:
+        """Whether this pod may run: one that was declared dead stays so while it cannot reach the others."""
+        return ordinal not in self.given_up or not self.isolated
 
     def connected(self, one: int, other: int) -> bool:
         """Whether these two reach each other."""

@@ -50,6 +50,10 @@ def human_steps(state: State) -> Iterator[Step]:
 
 def progress(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
     """The steps that lead somewhere."""
+    if not state.may_run(node.ordinal):
+        if node.ordinal in state.isolated:
+            yield "is reachable again", heal
+        return
     yield from starting(node)
     if node.outbox:
         yield "sends a request", agents.send
@@ -90,6 +94,8 @@ def starting(node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
 
 def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
     """The faults that may happen to this pod."""
+    if not state.may_run(node.ordinal):
+        return
     if node.server:
         yield "server is killed", galera.kill
         if node.server == "Primary":
@@ -106,6 +112,8 @@ def faults(state: State, node: Node) -> Iterator[tuple[str, Callable[..., State]
         yield "answer is lost", partial(agents.send, deaf=True)
         yield "request is repeated later", partial(agents.send, repeated=True)
         yield "request is delayed", partial(agents.send, lost=True, repeated=True)
+    if galera.has_view_to_write(state, node):
+        yield "cannot write its view", partial(galera.write_view, fails=True)
     if not state.lost:
         yield "volume is lost", lose_volume
 

@@ -45,7 +45,7 @@ class PersistentState:
     highest_term: int = 0
     """The highest term that this pod has ever promised, to itself or to others; no term is used twice."""
     volumes: tuple[tuple[Ordinal, Token], ...] = ()
-    """(ordinal, volume id) of the peers seen while in a Primary Component."""
+    """(ordinal, volume id) of the peers seen while in a Primary Component; empty = it was not heard yet."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""
     override: Override | None = None

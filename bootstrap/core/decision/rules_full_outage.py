@@ -19,6 +19,13 @@ from bootstrap.core.model.predicates import (
 from bootstrap.core.model.unknown import Unknown
 
 
+def wait_for_directory(facts: Facts) -> Decision | None:
+    """Wait until DNS or peer-finder has shown once which pods there are: its silence is not "nobody else" (R12)."""
+    if facts.has_directory:
+        return None
+    return Wait("dns", "DNS has not shown yet which pods there are: look at the Service and the name server")
+
+
 def apply_override(facts: Facts) -> Decision | None:
     """Start a new history from this pod, without the unreachable pods, if a human has ordered that (R7, R8)."""
     override = facts.own.override
@@ -158,6 +165,7 @@ def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tu
         for pod in facts.states
         if bootstrap_position(pod) == best or (pod.joining and disk_of(pod).data_class in BLANK)
         for volume in pod.volumes
+        if volume[1]
     )
 
 

@@ -141,7 +141,7 @@ class PodState:
     expected: frozenset[Ordinal] = frozenset()
     """The ordinals that this pod expects by its own knowledge; what others have reported is not repeated."""
     volumes: tuple[tuple[Ordinal, Token], ...] = ()
-    """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
+    """(ordinal, volume id) of the members seen while this pod was in a Primary Component; empty = not known."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to the history on this disk, the oldest first, and to one that it may have joined since."""
     override: Override | None = None
@@ -176,6 +176,8 @@ class Facts:
     """Whether a pod that stopped as the only member may start without the others' answers (`last-one-out`)."""
     waited_for_quorum_loss: bool = False
     """Whether this pod has waited long enough for a Primary Component to notice that it has lost its quorum."""
+    has_directory: bool = True
+    """Whether DNS, or peer-finder, has shown in this run of the agent which pods there are."""
 
     @property
     def expected(self) -> frozenset[int]:

@@ -62,7 +62,9 @@ def primaries(facts: Facts) -> dict[int, Server]:
 def pods_with_replaced_volume(facts: Facts) -> frozenset[int]:
     """The ordinals of which any pod remembers another volume than the one that is there now."""
     volumes = {pod.ordinal: pod.volume_id for pod in facts.states}
-    return frozenset(o for pod in facts.states for o, volume in pod.volumes if volumes.get(o, volume) != volume)
+    return frozenset(
+        o for pod in facts.states for o, volume in pod.volumes if volume and volumes.get(o, volume) != volume
+    )
 
 
 def epoch_of(pod: PodState, pods: Iterable[PodState]) -> int:

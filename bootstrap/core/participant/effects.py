@@ -38,10 +38,19 @@ class Hurry(NamedTuple):
     """Begin the next round at once: something has changed that other pods wait for."""
 
 
+class RemoveView(NamedTuple):
+    """Remove gvwstate.dat if it still has this view."""
+
+    name: str
+
+
 class Trouble(NamedTuple):
-    """Log what could not be remembered, once; an empty text ends it."""
+    """Log what is in the way, once, and its end."""
 
-    text: str
+    what: str
+    """The trouble."""
+    failure: str
+    """Why; empty = it has ended."""
 
 
-Effect = Persist | VoidPermission | GrantPermission | Note | Hurry | Trouble
+Effect = Persist | VoidPermission | GrantPermission | Note | Hurry | RemoveView | Trouble

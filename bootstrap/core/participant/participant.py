@@ -16,6 +16,7 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant.directory import Directory
 from bootstrap.core.participant.effects import Effect, Persist, Trouble
 from bootstrap.core.participant.orders import Orders
 
@@ -65,8 +66,8 @@ class Participant(NamedTuple):
     fault: str = "the journal has not been opened yet"
     """Why no promise can be given and no start permitted: the journal cannot be used; empty = it can."""
     lifecycle: Lifecycle = Lifecycle()
-    directory: frozenset[int] = frozenset()
-    """The ordinals that DNS shows."""
+    directory: Directory = Directory()
+    """Which pods there may be besides."""
     peers: tuple[tuple[int, PodState | Unknown], ...] = ()
     """The other pods, as they answered in the last whole round."""
     result: RoundResult = RoundResult(Wait("start", "the agent has just started"))
@@ -75,6 +76,8 @@ class Participant(NamedTuple):
     """The term of the permission that this run has written and not taken back; 0 = none."""
     freshness: Freshness = Freshness()
     streaks: Streaks = Streaks()
+    false_view_rounds: int = 0
+    """For how many rounds gvwstate.dat has contradicted the live server."""
     orders: Orders = Orders()
 
     @property
@@ -106,7 +109,14 @@ class Participant(NamedTuple):
     def facts(self) -> Facts:
         """What a decision rests on now."""
         identity, waited = self.identity, self.streaks.has_waited_for_quorum_loss
-        return Facts(self.pod_state, dict(self.peers), identity.min_epoch, identity.last_one_out, waited)
+        return Facts(
+            self.pod_state,
+            dict(self.peers),
+            min_epoch=identity.min_epoch,
+            last_one_out=identity.last_one_out,
+            waited_for_quorum_loss=waited,
+            has_directory=self.directory.has_answered,
+        )
 
     @property
     def answered(self) -> list[PodState]:
@@ -127,7 +137,7 @@ class Participant(NamedTuple):
         Only these are passed on: repeated hearsay would keep an ordinal alive forever that was seen once.
         """
         remembered = frozenset(ordinal for ordinal, _ in self.durable.volumes)
-        return self.identity.configured | {self.identity.ordinal} | remembered | self.directory
+        return self.identity.configured | {self.identity.ordinal} | remembered | self.directory.ordinals
 
     @property
     def expected(self) -> frozenset[int]:
@@ -201,7 +211,7 @@ def keep(p: Participant, state: PersistentState) -> Step[bool]:
     if not p.is_open or state == p.durable:
         return p, p.is_open
     p, failure = yield from write(p, state)
-    yield Trouble(failure)
+    yield Trouble("what was seen is not remembered", failure)
     return p, not failure
 
 

@@ -10,14 +10,15 @@ from bootstrap.core.decision.decisions import Bootstrap, Decision, Join, RoundRe
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model import lineage
 from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import ViewCheckpoint
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises
+from bootstrap.core.participant.directory import remember
 from bootstrap.core.participant.effects import Note, Persist, VoidPermission
 from bootstrap.core.participant.orders import OverrideOutcome, OverrideState
 from bootstrap.core.participant.participant import Freshness, Participant, Step, keep
+from bootstrap.core.participant.views import Seen, check_view, settled_server
 
 
 class Opened(NamedTuple):
@@ -34,10 +35,10 @@ class Heard(NamedTuple):
 
     peers: Mapping[int, PodState | Unknown]
     """The answers of all pods that were asked."""
-    directory: frozenset[int] = frozenset()
-    """The ordinals that DNS shows."""
-    checkpoint: ViewCheckpoint | None = None
-    """How far this volume has certainly come in a view that has no checkpoint yet."""
+    shown: frozenset[int] | None = None
+    """The ordinals that DNS shows; None = it has not answered yet."""
+    view: Seen = Seen()
+    """The own server's view."""
     is_transfer_durable: bool = True
     """What a state transfer wrote is on the disk, or there was none."""
 
@@ -90,7 +91,7 @@ def observe(p: Participant, *, held: bool, server: Server | None) -> Participant
 
 def conclude(p: Participant, heard: Heard) -> Step[Outcome]:
     """All peers were asked, and the own server was looked at again: learn, decide, and publish the result."""
-    p = p._replace(peers=tuple(sorted(heard.peers.items())), directory=heard.directory)
+    p = p._replace(peers=tuple(sorted(heard.peers.items())), directory=p.directory.after_lookup(heard.shown))
     p, _ = yield from learn(p, heard)
     facts = p.facts
     decision = decide(facts)
@@ -114,17 +115,23 @@ def learn(p: Participant, heard: Heard) -> Step[None]:
     """Remember what this round has shown of the cluster, and drop a promise that has ended."""
     before = p
     p = count_members(p)
-    state = p.durable
-    if heard.checkpoint is not None:
-        state = replace(state, view_checkpoint=heard.checkpoint)
+    p, state = yield from check_view(p, heard.view, p.durable)
     if p.lifecycle.disk is not None:
         state = persistent_state.after_inspection(state, p.lifecycle.disk)
     if p.pod_state.primary_server is not None and p.streaks.has_foreign_members:
         state = replace(state, has_foreign_members=True)
-    awaited = p.identity.configured | p.directory
+    awaited = p.identity.configured | p.directory.ordinals
+    if p.directory.shown is None:
+        # Nobody is forgotten before DNS has shown who is still there.
+        awaited |= {ordinal for ordinal, _ in state.volumes}
     own = p._replace(durable=state).pod_state
     state = persistent_state.after_round(state, own, p.answered, durable=heard.is_transfer_durable, awaited=awaited)
-    p, _ = yield from keep(p, state)
+    if settled_server(p) is not None and heard.view.live is not None:
+        # Whatever DNS and agents say: these are members.
+        state = remember(state, heard.view.live.ordinals, p.identity.ordinal)
+    p, is_kept = yield from keep(p, state)
+    if is_kept and settled_server(p) is not None:
+        p = p._replace(directory=p.directory.after_member_round())
     p, _ = yield from note_fork(p, before.durable)
     return (yield from promises.end(p))
 
@@ -150,3 +157,18 @@ def count_members(p: Participant) -> Participant:
     answers = [peers.get(ordinal) for ordinal in p.expected - {own}]
     maybe_alive = sum(not isinstance(peer, PodState) or not peer.has_no_server for peer in answers)
     return p._replace(streaks=streaks.after_members(p.streaks, p.pod_state.primary_server, maybe_alive))
+
+
+def hear_question(p: Participant, ordinal: int) -> Step[bool]:
+    """Another pod asks, with a good seal: so it exists, whatever DNS shows.  Answers whether it may be answered.
+
+    A pod that hears of a Primary Component may join it.  So a member remembers it first: else it could start alone one
+    day while that pod goes on (R12).
+    """
+    p = p._replace(directory=p.directory._replace(asked=p.directory.asked | {ordinal}))
+    if p.pod_state.primary_server is None:
+        return p, True
+    state = remember(p.durable, frozenset({ordinal}), p.identity.ordinal)
+    if state == p.durable:
+        return p, True
+    return (yield from keep(p, state))

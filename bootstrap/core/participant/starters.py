@@ -15,9 +15,10 @@ from bootstrap.core.participant.promises import state_before
 from bootstrap.core.participant.rounds import note_fork
 
 
-def arrive(p: Participant) -> Participant:
-    """A starter has connected, with the volume's lock in its hands."""
-    return p._replace(lifecycle=p.lifecycle.arrived())
+def arrive(p: Participant, told: frozenset[int] | None = None) -> Participant:
+    """A starter has connected, with the volume's lock in its hands; `told` are the pods that peer-finder gave it."""
+    directory = p.directory if told is None else p.directory._replace(told=told)
+    return p._replace(lifecycle=p.lifecycle.arrived(), directory=directory)
 
 
 def report(p: Participant, disk: Disk, fingerprint: str) -> Step[None]:

@@ -27,6 +27,7 @@ from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant.views import LiveView
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
 from bootstrap.storage import permission
@@ -107,6 +108,10 @@ class Pod:
     said: list[str] = field(default_factory=list)
     views: Iterator[View] = field(default_factory=lambda: iter(()))
     """The views that gvwstate.dat contains, one for each time that it is read."""
+    live: LiveView | None = None
+    """The members as its server names them."""
+    removed: list[str] = field(default_factory=list)
+    """The views whose file the agent has removed."""
     applied: Position | str = "timed out"
     """Its server's answer to a causal read."""
 
@@ -163,6 +168,8 @@ class Fleet:
             ask_promises=lambda asked: self.promises(pod, asked),
             sync_volume=str,
             last_view=lambda: next(pod.views, None),
+            live_view=lambda: pod.live,
+            remove_view=lambda name: self.remove_view(pod, name),
             applied_position=lambda: pod.applied,
             stop_server=lambda: self.stop_server(pod),
             dns_ordinals=frozenset,
@@ -176,6 +183,11 @@ class Fleet:
             self.interlude()
         return free
 
+    def remove_view(self, pod: Pod, name: str) -> str:
+        pod.removed.append(name)
+        pod.views = iter(())
+        return ""
+
     def pod_named(self, name: str) -> Pod:
         return self.pods[int(name.rpartition("-")[2])]
 
@@ -187,9 +199,15 @@ class Fleet:
             self.interlude()
             asked = self.pod_named(name)
             lost = asked.agent is None or {asked, asker} & self.isolated or self.draw() % 5 == 4
-            replies[name] = Unknown("silent") if lost or asked.agent is None else asked.agent.pod_state()
+            replies[name] = Unknown("silent") if lost else self.record(asker, asked)
         self.interlude()
         return replies
+
+    def record(self, asker: Pod, asked: Pod) -> PodState | Unknown:
+        """The asked pod's answer to this one."""
+        agent = asked.agent
+        may_answer = agent is not None and agent.hear_question(f"{asker.settings.pod}/life", "")
+        return agent.pod_state() if agent is not None and may_answer else Unknown("503")
 
     def promises(self, asker: Pod, asked: dict[str, Prepare]) -> dict[str, Answer]:
         return {name: self.promise(asker, self.pod_named(name), prepare) for name, prepare in asked.items()}

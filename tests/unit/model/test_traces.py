@@ -9,6 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from bootstrap.core.decision import quorum
+from bootstrap.core.participant import rounds, views
+from bootstrap.core.participant.views import FALSE_ROUNDS
+from tests.model import galera
 from tests.model.explore import Turn, next_turns
 from tests.model.galera import InvariantError
 from tests.model.starts import all_primary, member_lost
@@ -80,6 +83,26 @@ def stopped_in_order() -> State:
     return play(state, "galera-1 pod is killed")
 
 
+def could_not_write() -> State:
+    """V6: two marked members cannot write the view in which a third one has come back, and that one goes on alone."""
+    state = isolate_all(member_lost(3, {2}, faults=99, writes=9), set())
+    state = go_on_until_permitted(state, {2})
+    state = play(state, "galera-2 becomes the server", "galera-2 server comes up")
+    state = play(state, "galera-0 cannot write its view", "galera-1 cannot write its view", "galera-2 writes its view")
+    state = play(state, *(f"galera-{o} catches up" for o in range(3)))
+    state = play(state, *(name for _ in range(FALSE_ROUNDS) for o in range(3) for name in whole_round(o)))
+    state = play(state, "galera-2 commits, the others lag")
+    return isolate_all(power_cut(state), {2})
+
+
+def isolate_all(state: State, ordinals: set[int]) -> State:
+    return galera.regroup(state._replace(isolated=frozenset(ordinals)))
+
+
+def whole_round(ordinal: int) -> tuple[str, str]:
+    return f"galera-{ordinal} begins a round", f"galera-{ordinal} asks on"
+
+
 def always(answer: object) -> Callable[..., object]:
     return lambda *_: answer
 
@@ -88,12 +111,19 @@ def has_a_checkpoint(patch: Patch) -> None:
     patch.setattr(quorum, "has_reached_view", always(True))
 
 
+def believes_the_file(patch: Patch) -> None:
+    patch.setattr(views, "is_contradicted", always(False))
+    patch.setattr(rounds, "remember", lambda state, *_: state)
+
+
 def are_few(patch: Patch) -> None:
     patch.setattr(quorum, "may_be_outnumbered", always(False))
 
 
 @pytest.mark.parametrize(
-    ("trace", "unguarded"), [(committed_and_left, has_a_checkpoint), (outnumbered, are_few)], ids=["C1", "C2"]
+    ("trace", "unguarded"),
+    [(committed_and_left, has_a_checkpoint), (outnumbered, are_few)],
+    ids=["C1", "C2"],
 )
 def test_a_view_is_whole_and_yet_another_pod_holds_more(
     monkeypatch: Patch, trace: Callable[[], State], unguarded: Callable[[Patch], None]
@@ -104,6 +134,15 @@ def test_a_view_is_whole_and_yet_another_pod_holds_more(
     unguarded(monkeypatch)
     with pytest.raises(InvariantError):
         go_on(state)
+
+
+def test_a_view_that_could_not_be_written_is_no_last_view(monkeypatch: Patch) -> None:
+    state = could_not_write()
+    assert go_on(state).started == state.started
+
+    believes_the_file(monkeypatch)
+    with pytest.raises(InvariantError):
+        go_on(could_not_write())
 
 
 def test_a_member_that_stopped_in_order_shows_no_view() -> None:

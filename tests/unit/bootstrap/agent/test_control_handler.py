@@ -56,7 +56,8 @@ class Office:
         self.peers: dict[str, PodState | Unknown] = {}
         world = Ports(
             lock_is_free=lambda: self.free, server_status=lambda: "timed out", ask_states=self.records,
-            ask_promises=self.promises, sync_volume=str, last_view=lambda: None, applied_position=str, stop_server=str,
+            ask_promises=self.promises, sync_volume=str, last_view=lambda: None, live_view=lambda: None,
+            remove_view=lambda _: "", applied_position=str, stop_server=str,
             dns_ordinals=frozenset, log=lambda _: None,
         )  # fmt: skip
         self.agent = Agent(self.settings, "cluster", world)
