@@ -97,7 +97,8 @@ def state_before(agent: Agent, result: RoundResult) -> PersistentState:
     """What is to be remembered before a starter gets this permission."""
     decision = result.decision
     if isinstance(decision, Bootstrap):
-        return persistent_state.before_bootstrap(agent.durable, first=decision.first, forced=decision.forced)
+        found = agent.lifecycle.disk
+        return persistent_state.before_bootstrap(agent.durable, found, first=decision.first, forced=decision.forced)
     boot, epoch = kernel_boot_id(), primary_epoch(agent.facts())
     return persistent_state.before_join(agent.durable, agent.lifecycle.disk, agent.answered(), life=boot, epoch=epoch)
 

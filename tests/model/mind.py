@@ -228,7 +228,9 @@ def take(state: State, ordinal: int) -> State:
         epoch = primary_epoch(facts_of(state, ordinal))
         durable = persistent_state.before_join(node.durable, node.pod.disk, answers_of(node), life="open", epoch=epoch)
     else:
-        durable = persistent_state.before_bootstrap(node.durable, first=result.first, forced=result.forced)
+        durable = persistent_state.before_bootstrap(
+            node.durable, node.pod.disk, first=result.first, forced=result.forced
+        )
     pod = node.pod.took(result.action, result.promise.term if result.promise else 0)
     kernel = state.kernel if join else node.kernel
     return state.put(node._replace(durable=durable, pod=pod, taken=result, kernel=kernel))

@@ -188,6 +188,7 @@ def pod_state(node: Node, count: int) -> PodState:
         expected=frozenset(range(count)) | {ordinal for ordinal, _ in durable.volumes},
         volumes=durable.volumes,
         lineage=durable.lineage,
+        bootstraps=durable.bootstraps,
         override=override if override and bound and is_open and bound.term == override.epoch else None,
         view_checkpoint=durable.view_checkpoint,
     )
