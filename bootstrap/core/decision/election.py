@@ -13,7 +13,7 @@ Signs count only if they were asked for after the promise was made: an older ans
 from collections.abc import Iterable
 
 from bootstrap.core.decision import quorum
-from bootstrap.core.model import lineage
+from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
@@ -54,7 +54,9 @@ def refuse_by_data(candidate: PodState, facts: Facts) -> Refusal | None:
     """Refuse a candidate of the rules if the data are against it."""
     if bootstrap_position(candidate) and (epoch := epoch_of(candidate, facts.states)) < facts.min_epoch:
         return Refusal(f"your data are of epoch {epoch}, below the floor of {facts.min_epoch}")
-    return Refusal("my datadir is ahead of yours") if is_ahead(facts.own, candidate, facts.states) else None
+    if is_ahead(facts.own, candidate, facts.states):
+        return Refusal("my datadir is ahead of yours, or of another branch")
+    return None
 
 
 def refuse_under_override(override: Override, candidate: PodState, facts: Facts) -> Refusal | None:
@@ -66,7 +68,7 @@ def refuse_under_override(override: Override, candidate: PodState, facts: Facts)
     if override.adopt and disk_of(facts.own).data_class is not DataClass.EMPTY:
         return Refusal(f"my datadir is {disk_of(facts.own).data_class}: to adopt data, all other pods must be empty")
     if facts.own.ordinal not in override.accepted_ahead and is_ahead(facts.own, candidate, facts.states):
-        return Refusal("my datadir is ahead of yours, and the override does not name it")
+        return Refusal("my datadir is ahead of yours, or of another branch, and the override does not name it")
     return None
 
 
@@ -85,15 +87,18 @@ def is_ahead(own: PodState, other: PodState, known: Iterable[PodState] = ()) -> 
     """Whether my disk holds something that the other disk does not provably hold, and that no override has given up.
 
     What lies beyond a fork in the other's lineage was given up by the override that made the fork.  The fork may be
-    reported by the other pod or by any pod that I know.
+    reported by the other pod or by any pod that I know.  On another branch a lower number is other data (R10).
     """
     mine, theirs = bootstrap_position(own), bootstrap_position(other)
     if mine is None:
         return False
     if theirs is None:
         return True
-    return not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine) or (
-        mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
+    parted = branches.find_parting(lineage.startable_copies([own, other]), mine.uuid)
+    return (
+        not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine)
+        or (mine.uuid == theirs.uuid and mine.seqno > theirs.seqno)
+        or parted is not None
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model import lineage
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import BLANK, UNDECIDABLE, DataClass, Position
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState
 from bootstrap.core.model.predicates import (
@@ -165,7 +166,10 @@ def may_be_ahead(facts: Facts, base: Position | None, peer: PodState) -> bool:
     position = position_to_keep(peer)
     if position is None:
         return may_hold_complete_transfer(peer)
-    return base is None or not lineage.contains(lineage.forks_known_to(facts.states), base, position)
+    if base is None:
+        return True
+    mine, theirs = Copy(base, facts.own.bootstraps), Copy(position, peer.bootstraps)
+    return not lineage.contains(lineage.forks_known_to(facts.states), mine, theirs)
 
 
 def has_lost_data(peer: PodState, facts: Facts) -> bool:

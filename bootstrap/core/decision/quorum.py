@@ -28,7 +28,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bootstrap.core.model import lineage
+from bootstrap.core.model import branches, lineage
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, LostView, Position, View
 from bootstrap.core.model.facts import Facts, Phase, PodState, Server
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, is_non_primary, why_not_counted
@@ -135,6 +136,9 @@ def find_most_advanced(facts: Facts, *, live: bool) -> tuple[int, Position] | No
     }
     found = {ordinal: position for ordinal, position in positions.items() if position}
     if len({p.uuid for p in found.values()}) != 1:
+        return None
+    copies = [Copy(found[pod.ordinal], pod.bootstraps) for pod in facts.states if pod.ordinal in found]
+    if branches.find_parting(copies, copies[0].position.uuid) is not None:
         return None
     return max(found.items(), key=lambda item: item[1].seqno)
 

@@ -3,7 +3,8 @@
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
 from bootstrap.core.decision.override import why_void
-from bootstrap.core.model import lineage
+from bootstrap.core.model import branches, lineage
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import BLANK, DataClass, Position
 from bootstrap.core.model.facts import Facts, PodState
 from bootstrap.core.model.predicates import (
@@ -106,18 +107,29 @@ def was_first_join_interrupted(pod: PodState) -> bool:
 
 
 def require_one_history(facts: Facts) -> Decision | None:
-    """Hold unless the disks are of one history, or of one that all others led to by forks (R10, R29)."""
+    """Hold unless the disks are of one history, or of one that all others led to by forks (R10, R29).
+
+    Nor may that history have two branches: the higher number is not the newer copy then.
+    """
     positions = {pod.pod: p for pod in facts.states if (p := bootstrap_position(pod))}
     if not positions:
         return Hold("no-candidate", "no expected pod has usable data: bring a volume or a backup back")
-    if lineage.leading_history(facts.states) is None:
-        listed = ", ".join(f"{pod} {position}" for pod, position in positions.items())
+    if lineage.leading_history(facts.states) is not None:
+        return None
+    listed = ", ".join(f"{pod} {position}" for pod, position in positions.items())
+    uuid = lineage.newest_history(facts.states)
+    if uuid is None:
         return Hold(
             "two-histories",
             f"the datadirs hold different histories, {listed}: a human must choose; "
             "`galera-bootstrap force` in the pod whose data you keep",
         )
-    return None
+    parted = branches.find_parting(lineage.startable_copies(facts.states), uuid)
+    return Hold(
+        "two-branches",
+        f"two branches of one history are here, {listed}: nothing shows that they are the same after {parted}, "
+        "one may be an older copy; a human must choose; `galera-bootstrap force` in the pod whose data you keep",
+    )
 
 
 def hold_for_replaced_volume(facts: Facts) -> Decision | None:
@@ -126,8 +138,8 @@ def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     Where the last Primary view is proven, only its members count: the other pods had nothing newer.
     """
     members = quorum.find_last_view(facts) or facts.expected
-    best = bootstrap_position(lineage.most_advanced(facts.states))
-    seen = volumes_seen_in_primary(facts, best)
+    best = lineage.most_advanced(facts.states)
+    seen = volumes_seen_in_primary(facts, bootstrap_position(best))
     for pod in facts.states:
         if pod.ordinal not in members:
             continue
@@ -136,7 +148,7 @@ def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     return None
 
 
-def hold_for_doubtful_member(facts: Facts, pod: PodState, best: Position | None) -> Hold | None:
+def hold_for_doubtful_member(facts: Facts, pod: PodState, best: PodState) -> Hold | None:
     """Hold if this pod's state transfer may have ended and commits may have followed it."""
     if not may_hold_complete_transfer(pod) or is_accounted_for(pod, best, lineage.forks_known_to(facts.states)):
         return None
@@ -147,12 +159,13 @@ def hold_for_doubtful_member(facts: Facts, pod: PodState, best: Position | None)
     )
 
 
-def is_accounted_for(pod: PodState, best: Position | None, forks: lineage.Forks) -> bool:
+def is_accounted_for(pod: PodState, best: PodState, forks: lineage.Forks) -> bool:
     """Whether the position of a doubtful disk is known, and is part of the best candidate's history or was given up."""
-    mine = disk_of(pod).position
-    if mine is None or best is None:
+    mine, theirs = disk_of(pod).position, bootstrap_position(best)
+    if mine is None or theirs is None:
         return False
-    return lineage.contains(forks, best, mine) or (mine.uuid != best.uuid and lineage.supersedes(forks, best, mine))
+    is_contained = lineage.contains(forks, Copy(theirs, best.bootstraps), Copy(mine, pod.bootstraps))
+    return is_contained or (mine.uuid != theirs.uuid and lineage.supersedes(forks, theirs, mine))
 
 
 def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tuple[int, str]]:

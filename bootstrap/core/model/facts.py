@@ -5,9 +5,10 @@ Pure values that only answer small questions about themselves.  Nothing here rea
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
-from bootstrap.core.model.shapes import Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
+from bootstrap.core.model.shapes import Count, Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
 from bootstrap.core.model.unknown import Unknown
 
 
@@ -94,6 +95,23 @@ class Fork:
     """The new history; empty until its server has reported it."""
 
 
+class BootstrapPoint(NamedTuple):
+    """Where a Primary Component was bootstrapped, in a history that had begun before."""
+
+    uuid: Uuid
+    """The history."""
+    seqno: Count
+    """What the candidate's disk held: this Primary Component ordered what follows."""
+    epoch: int
+    """The term in which it was bootstrapped; two copies of a volume may use the same one."""
+    boot_id: Token
+    """The run of the candidate's agent, which makes it unique."""
+
+
+Bootstraps = tuple[BootstrapPoint, ...]
+"""The bootstraps that led to some data, the oldest first; see `branches`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """A human's order: this pod starts a new history from its data, without the unreachable pods."""
@@ -144,6 +162,8 @@ class PodState:
     """(ordinal, volume id) of the members seen while this pod was in a Primary Component; empty = not known."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to the history on this disk, the oldest first, and to one that it may have joined since."""
+    bootstraps: Bootstraps = ()
+    """The bootstraps that led to what is on this disk, or may be, the oldest first; only the newest are kept."""
     override: Override | None = None
     """The override under which this pod is the candidate."""
     view_checkpoint: ViewCheckpoint | None = None

@@ -59,6 +59,28 @@ def primaries(facts: Facts) -> dict[int, Server]:
     return {peer.ordinal: server for peer in facts.answers if (server := peer.primary_server)}
 
 
+def is_one_component(servers: Iterable[Server]) -> bool:
+    """Whether these Primary servers of one history may be of one Primary Component: each counts its members."""
+    sizes = [server.size for server in servers]
+    return len(set(sizes)) < 2 and len(sizes) <= sum(set(sizes))
+
+
+def term_of_member(pod: PodState) -> int:
+    """The epoch of the Primary Component that this pod is in, as far as it knows it or will know it in a moment."""
+    is_candidate = pod.promise is not None and pod.promise.candidate == pod.ordinal
+    return max(pod.epoch, pod.promise.term if pod.promise and is_candidate else 0)
+
+
+def best_informed_member(pods: Iterable[PodState]) -> PodState | None:
+    """The member of the live Primary Component whose journal knows which bootstraps led to it.
+
+    That is one with the highest epoch: a server that was cut off and has come back by itself may be a member before its
+    own journal has the bootstraps since.  None = no member can read its journal.
+    """
+    members = (pod for pod in pods if pod.primary_server and pod.volume_id)
+    return max(members, key=term_of_member, default=None)
+
+
 def pods_with_replaced_volume(facts: Facts) -> frozenset[int]:
     """The ordinals of which any pod remembers another volume than the one that is there now."""
     volumes = {pod.ordinal: pod.volume_id for pod in facts.states}

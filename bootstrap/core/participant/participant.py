@@ -100,6 +100,7 @@ class Participant(NamedTuple):
             expected=self.known,
             volumes=durable.volumes,
             lineage=durable.lineage,
+            bootstraps=durable.bootstraps,
             override=self.active_override,
             view_checkpoint=durable.view_checkpoint,
             has_foreign_members=durable.has_foreign_members,

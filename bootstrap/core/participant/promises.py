@@ -154,6 +154,8 @@ def state_before(p: Participant, result: RoundResult, epoch: int) -> PersistentS
     """What is to be remembered before a starter gets this permission; `epoch` is that of the live component."""
     decision = result.decision
     if isinstance(decision, Bootstrap):
-        return persistent_state.before_bootstrap(p.durable, first=decision.first, forced=decision.forced)
+        return persistent_state.before_bootstrap(
+            p.durable, p.lifecycle.disk, first=decision.first, forced=decision.forced
+        )
     life = p.identity.kernel_boot_id
     return persistent_state.before_join(p.durable, p.lifecycle.disk, p.answered, life=life, epoch=epoch)

@@ -20,6 +20,7 @@ from tests.support.bootstrap.records import (
     ASKED,
     A,
     B,
+    after,
     blank,
     busy,
     examples,
@@ -95,6 +96,8 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "a Primary lives": (seen_by(ME, CANDIDATE, running(2)), prepare(ME, CANDIDATE), "galera-2 is Primary"),
     "my datadir is ahead": (
         seen_by(frozen(0, 10), CANDIDATE, 2), prepare(frozen(0, 10), CANDIDATE), "ahead"),
+    "my datadir is of another branch, with a lower number": (
+        seen_by(after(ME, 3), CANDIDATE, 2), prepare(after(ME, 3), CANDIDATE), "another branch"),
     "my datadir has another history": (
         seen_by(frozen(0, 1, uuid=B), CANDIDATE, 2), prepare(frozen(0, 1, uuid=B), CANDIDATE), "ahead"),
     "I have data and the candidate has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),

@@ -7,7 +7,7 @@ import pytest
 from bootstrap.core.decision.override import advise, survey_pods
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
-from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by
+from tests.support.bootstrap.records import A_TO_B, A, B, after, blank, busy, frozen, running, seen_by
 
 D = DataClass
 
@@ -46,6 +46,14 @@ def test_an_override_would_be_accepted(facts: Facts) -> None:
 def test_an_override_would_be_refused(case: tuple[Facts, str]) -> None:
     facts, why = case
     assert why in survey_pods(facts).refusal
+
+
+def test_a_pod_of_another_branch_may_hold_more_whatever_its_number() -> None:
+    mine = after(frozen(0, 9), 5)
+    found = survey_pods(seen_by(mine, frozen(1, 7), frozen(2, 5), after(frozen(3, 8), 5)))
+    assert found.ahead == {1}
+    fork_of_mine = replace(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), bootstraps=after(frozen(0), 2).bootstraps)
+    assert survey_pods(seen_by(fork_of_mine, frozen(1, 4), after(frozen(2, 4), 2))).ahead == {1}
 
 
 def test_the_survey_names_the_pods_that_are_silent_or_may_hold_more() -> None:

@@ -8,11 +8,12 @@ import pytest
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.decision.election import find_unbound
+from bootstrap.core.decision.persistent_state import PersistentState, before_bootstrap
 from bootstrap.core.decision.quorum import Proof, find_proof, lost_by_join, with_lost_view
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Server
 from bootstrap.core.model.unknown import Unknown
-from tests.support.bootstrap.records import A, B, blank, busy, frozen, in_view, running, seen_by
+from tests.support.bootstrap.records import A, B, after, blank, busy, frozen, in_view, running, seen_by
 
 CRASHED = DataClass.CRASHED
 
@@ -89,6 +90,9 @@ NO_PROOF = {
     ),
     "another pod knows a later epoch": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 9, epoch=3, expected=frozenset(range(4))), 3
+    ),
+    "a pod that answers is of another branch of the history": seen_by(
+        *(after(crashed(o, 0, 1, expected=frozenset(range(4))), 5) for o in (0, 1)), frozen(2, 9), 3
     ),
     "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
     "a sole member of two might have been outnumbered, with an arbitrator's vote": seen_by(
@@ -201,6 +205,7 @@ NOT_STOPPED = {
     "what it has committed is not known": seen_by(non_primary(0, 0, 1, seqno=-1), crashed(1, 0, 1, seqno=7), 2),
     "the checkpoint is beyond what both have": seen_by(non_primary(0, 0, 1, seqno=7), crashed(1, 0, 1, seqno=7), 2),
     "a sole survivor might have been outnumbered": seen_by(non_primary(0, 0), crashed(1, 1), 2),
+    "the dead one is of another branch": seen_by(after(non_primary(0, 0, 1), 5), crashed(1, 0, 1, seqno=7), 2),
     "a peer is reading its datadir": seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
 }
 
@@ -208,6 +213,22 @@ NOT_STOPPED = {
 @pytest.mark.parametrize("facts", NOT_STOPPED.values(), ids=NOT_STOPPED)
 def test_it_is_not_stopped_when(facts: Facts) -> None:
     assert not isinstance(decide(facts), Stop)
+
+
+def test_what_a_snapshot_of_a_sole_member_has_proven_is_not_joined_by_the_newer_disk() -> None:
+    """The journal was put back with the data, so nothing on that volume shows that others have joined it since."""
+    both = frozenset({0, 1})
+    put_back = crashed(0, 0, seqno=50, checkpoint=40, expected=both, epoch=1)
+    decision = decide(seen_by(put_back, 1))
+    assert isinstance(decision, Bootstrap)
+    assert decision.rule == "last-view"
+
+    journal = PersistentState("c", "galera-0", "volume-0", epoch=1, promise=Promise(2, 0, "boot-0"))
+    learnt = before_bootstrap(journal, put_back.disk, first=False, forced=False)
+    alive = running(0, 950, size=1, expected=both, epoch=2, bootstraps=learnt.bootstraps)
+    holds = decide(seen_by(frozen(1, 900, CRASHED, expected=both, epoch=1), alive))
+    assert isinstance(holds, Hold)
+    assert holds.rule == "other-branch"
 
 
 def test_the_view_that_a_join_removed_comes_back_if_the_data_have_not_moved() -> None:
