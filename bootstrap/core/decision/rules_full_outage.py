@@ -4,7 +4,7 @@ from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
 from bootstrap.core.decision.override import why_void
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import BLANK, DataClass, Position
+from bootstrap.core.model.disk import BLANK, UNKNOWN_SEQNO, DataClass, Position
 from bootstrap.core.model.facts import Facts, PodState
 from bootstrap.core.model.predicates import (
     bootstrap_position,
@@ -116,15 +116,15 @@ def require_one_history(facts: Facts) -> Decision | None:
 def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     """Hold if a member's disk held, or may still hold, data that may be the newest (R7, R9).
 
-    Where the last Primary view is proven, only its members count: the other pods had nothing newer.
+    Where the last Primary view is proven, only its members count: the other pods had nothing newer.  (That proof takes
+    a pod whose volume is empty or was replaced for one that may have gone on.)
     """
     members = quorum.find_last_view(facts) or facts.expected
     best = bootstrap_position(lineage.most_advanced(facts.states))
-    seen = volumes_seen_in_primary(facts, best)
     for pod in facts.states:
         if pod.ordinal not in members:
             continue
-        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(pod, seen):
+        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(facts, pod, best):
             return hold
     return None
 
@@ -143,41 +143,45 @@ def hold_for_doubtful_member(facts: Facts, pod: PodState, best: Position | None)
 def is_accounted_for(pod: PodState, best: Position | None, forks: lineage.Forks) -> bool:
     """Whether the position of a doubtful disk is known, and is part of the best candidate's history or was given up."""
     mine = disk_of(pod).position
-    if mine is None or best is None:
-        return False
-    return lineage.contains(forks, best, mine) or (mine.uuid != best.uuid and lineage.supersedes(forks, best, mine))
+    return mine is not None and best is not None and lineage.accounts_for(forks, best, mine)
 
 
-def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tuple[int, str]]:
-    """(ordinal, volume id) of the volumes that the most advanced disks have seen in a Primary Component.
-
-    A pod that was joining these disks has seen them, too: its own data were given up for theirs.
-    """
-    return frozenset(
-        volume
-        for pod in facts.states
-        if bootstrap_position(pod) == best or (pod.joining and disk_of(pod).data_class in BLANK)
-        for volume in pod.volumes
-    )
-
-
-def hold_for_missing_data(pod: PodState, seen: frozenset[tuple[int, str]]) -> Hold | None:
-    """Hold if this pod's disk is blank although it held a member's data.
+def hold_for_missing_data(facts: Facts, pod: PodState, best: Position | None) -> Hold | None:
+    """Hold if this pod's volume held a member's data, and does not hold them now.
 
     A member's disk may be blank while its join is open, because a state transfer overwrites it: a Primary Component
     that contained its history had let it join.  If that component died at once, its data may have died with it.  If it
-    lived on, it has recorded the id of this volume; else `seen` has another volume for this pod.
+    lived on, it has recorded the id of this volume; else another volume is remembered for this pod.  What a doubtful
+    disk held is still there.
     """
-    if disk_of(pod).data_class not in BLANK:
-        return None
-    volumes = {volume for ordinal, volume in seen if ordinal == pod.ordinal}
-    if (pod.was_synced and not pod.joining) or (volumes and pod.volume_id not in volumes):
+    was_emptied = pod.was_synced and not pod.joining and not may_hold_complete_transfer(pod)
+    volumes = newest_memory(facts, pod, best)
+    if (disk_of(pod).data_class in BLANK and was_emptied) or (volumes and pod.volume_id not in volumes):
         return Hold(
             "replaced-volume",
             f"the data of {pod.pod}, a member, are gone since the outage and may have been the newest: "
             "bring its volume back, or give its data up: `galera-bootstrap force` in the pod whose data you keep",
         )
     return None
+
+
+def newest_memory(facts: Facts, pod: PodState, best: Position | None) -> set[str]:
+    """The ids of this pod's volume as the most advanced disks remember it that are ahead of it and remember it at all.
+
+    A journal that does not have this pod says nothing of it: it may be new, or its agent has never reached the pod.
+    A blank pod that was joining these disks has seen its peers, too: its own data were given up for theirs.
+    """
+    mine = bootstrap_position(pod)
+    reached = mine.seqno if mine and best and mine.uuid == best.uuid else UNKNOWN_SEQNO
+    ahead: dict[int, set[str]] = {}
+    joiners: set[str] = set()
+    for other in facts.states:
+        volumes, position = {volume for o, volume in other.volumes if o == pod.ordinal}, bootstrap_position(other)
+        if volumes and position and best and position.uuid == best.uuid and position.seqno > reached:
+            ahead.setdefault(position.seqno, set()).update(volumes)
+        elif mine is None and other.joining and disk_of(other).data_class in BLANK:
+            joiners |= volumes
+    return (ahead[max(ahead)] if ahead else set()) | joiners
 
 
 def start_most_advanced(facts: Facts) -> Decision:

@@ -52,6 +52,12 @@ def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
     return reach(forks, now, other.uuid) is not None
 
 
+def accounts_for(forks: Iterable[Fork], now: Position, other: Position) -> bool:
+    """Whether everything up to the other position is part of what is at `now`, or was given up by a fork before it."""
+    forks = tuple(forks)
+    return contains(forks, now, other) or (other.uuid != now.uuid and supersedes(forks, now, other))
+
+
 def leading_history(pods: Iterable[PodState]) -> str | None:
     """The one history that supersedes all others on the startable disks of these pods; None if there is none."""
     holders = [(pod, position) for pod in pods if (position := bootstrap_position(pod))]
