@@ -169,7 +169,7 @@ def test_a_pod_whose_container_never_starts_is_not_waited_for_if_it_was_not_in_t
     state = heal(power_cut(member_lost(3, {2}, faults=9, writes=9)), 2)
     state = play(state, "galera-2 begins a round")
     after = go_on(state, stuck=2)
-    assert after.nodes[2].pod.phase is Phase.STARTING
+    assert after.nodes[2].agent.pod_state.phase is Phase.STARTING
     assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
 
 
