@@ -144,7 +144,7 @@ def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
 
 
 def _inspect_contradiction(layout: Layout, recover: Recover, signs: Disk) -> Disk:
-    """Find out what a member's disk holds that has a sign of a state transfer, although no join is open in its journal.
+    """Find out what a member's disk holds that has a sign of a state transfer, and no open join in its journal (R23).
 
     The journal has every join before its server starts, until the server is Synced.  So the sign or the journal is
     old: the scripts could not remove their file, Galera could not write grastate.dat, or the journal was put back to an
@@ -158,7 +158,7 @@ def _inspect_contradiction(layout: Layout, recover: Recover, signs: Disk) -> Dis
     if why := why_unreadable(layout, recover):
         return Disk(DataClass.UNKNOWN, detail=why)
     if (found := recover.run(layout.data)) is None:
-        return Disk(DataClass.UNKNOWN, detail=f"{detail}, and InnoDB has no position")
+        return Disk(DataClass.UNKNOWN, detail=f"{detail}, and no position can be recovered")
     return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, transfer_may_be_complete=True)
 
 

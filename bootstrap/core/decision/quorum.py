@@ -220,7 +220,7 @@ def may_be_outnumbered(holders: list[PodState], facts: Facts) -> bool:
 
 
 def has_stayed_away(pod: PodState, holders: list[PodState]) -> bool:
-    """Whether the record of a pod that is not in the view of these members shows that it was in no later one.
+    """Whether the record of a pod that is not in the view of these members shows that it was in no later one (R8).
 
     It does if the pod's own last view is an earlier one, which has a member, hence a run of a server, in common with
     this one; if it has not been a member since the Primary Component of this view began; or if it was stopped in order
@@ -236,10 +236,10 @@ def has_stayed_away(pod: PodState, holders: list[PodState]) -> bool:
 
 
 def has_record(pod: PodState, holders: list[PodState]) -> bool:
-    """Whether this volume's own record counts: that of a member, whole, without an open join, and the volume's last.
+    """Whether this volume's own record counts: that of a known volume of a member, whole and without an open join (R9).
 
-    An empty volume, and one whose journal is new, was perhaps a member in a later view: its record is gone.  So was one
-    if the members remember another volume, or none, in its place.
+    A pod whose volume is empty, or whose journal is new, may have been a member of a later view: its record is gone.
+    So may one that has another volume than the members remember, or that they do not remember.
     """
     is_closed = why_not_counted(pod) is None and pod.was_synced and not pod.joining
     if not is_closed or disk_of(pod).data_class not in STARTABLE:

@@ -166,7 +166,7 @@ def hold_for_missing_data(facts: Facts, pod: PodState, best: Position | None) ->
 
 
 def newest_memory(facts: Facts, pod: PodState, best: Position | None) -> set[str]:
-    """The ids of this pod's volume as the most advanced disks remember it that are ahead of it and remember it at all.
+    """The ids of this pod's volume as the most advanced disks ahead of it remember it that remember it at all (R9).
 
     A journal that does not have this pod says nothing of it: it may be new, or its agent has never reached the pod.
     A blank pod that was joining these disks has seen its peers, too: its own data were given up for theirs.
