@@ -96,7 +96,7 @@ class Agent:
             ordinal=settings.ordinal,
             boot_id=self.boot_id,
             kernel_boot_id=kernel_boot_id(),
-            configured=frozenset(range(settings.replicas)),
+            configured=settings.configured_ordinals,
             min_epoch=settings.min_epoch,
             last_one_out=settings.last_one_out,
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
-from bootstrap.network.directory import Directory
+from bootstrap.network.directory import NOT_RUNNING, OTHER_START, Directory
 from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class Peers:
 
     def ask_states(self, pods: list[str]) -> dict[str, PodState | Unknown]:
         """Ask these pods for their states."""
-        return self._explain_unreached(self._ask_all({pod: partial(self.client.ask_state, pod) for pod in pods}))
+        replies = self._ask_all({pod: partial(self.client.ask_state, pod) for pod in pods})
+        return self._explain_unreached(self._explain_missing(replies))
 
     def ask_promises(self, asked: dict[str, Prepare]) -> dict[str, PrepareReply | Unknown]:
         """Ask these pods to promise."""
@@ -87,6 +88,16 @@ class Peers:
     def start_watching(self, changed: Callable[[], None]) -> None:
         """Watch in the background."""
         threading.Thread(target=self.watch, args=[changed], name="watch", daemon=True).start()
+
+    def _explain_missing(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
+        """Name the setting of the first ordinal where the lowest pod was never seen, and one beyond the highest is."""
+        own = self.directory.settings
+        lowest = own.pod_of(own.ordinals_start)
+        reply = replies.get(lowest)
+        is_beyond = any(ordinal > max(own.configured_ordinals) for ordinal in self.dns_ordinals or ())
+        if not isinstance(reply, Unknown) or reply.cure != NOT_RUNNING or not is_beyond or lowest in self.addresses:
+            return replies
+        return replies | {lowest: replace(reply, cure=OTHER_START)}
 
     def _explain_unreached(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
         """Name the port only where no peer can be reached at it; also say whether this pod itself can (R41).

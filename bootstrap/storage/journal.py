@@ -68,7 +68,8 @@ class Journal:
             return _load(json.loads(raw))
         except (ValueError, RecursionError) as exc:
             raise JournalInvalidError(
-                f"the journal {self.path} is damaged ({exc}): what it remembered is unknown; restore it from a backup"
+                f"the journal {self.path} is damaged ({exc}): what it remembered is unknown: put no older copy there; "
+                "give this pod an empty volume while the other members live"
             ) from exc
 
 

@@ -34,6 +34,13 @@ REFUSED = f"{DECISION}/test_election.py::test_a_promise_is_refused"
 SIGN = f"{DECISION}/test_election.py::test_a_promise_ends_only_by_a_sign_of_its_candidate"
 INCIDENT = f"{UNIT}/test_incidents.py::test_it_ends_as_it_should_have"
 NO_PROOF = f"{DECISION}/test_quorum.py::test_there_is_no_proof_when"
+EVIDENCE = f"{DECISION}/test_quorum_evidence.py"
+NO_RECORD = f"{EVIDENCE}::test_a_pod_without_a_record_may_have_come_into_a_later_view_if"
+DENIED = (
+    f"{UNIT}/datadir/test_inspection.py::"
+    "test_a_sign_of_a_transfer_that_a_member_s_journal_denies_does_not_hide_what_its_disk_holds"
+    "[sst_in_progress-another member]"
+)
 SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
 NEIGHBOURS = f"{NETWORK}/test_fanout.py"
 
@@ -80,11 +87,26 @@ MUTANTS = [
            f"{NO_PROOF}[the disks have lost what the checkpoint notes]"),
     Mutant(8, "quorum:may_be_outnumbered", "> len(members) // 2 + 1", "> 999",
            f"{NO_PROOF}[a sole member might have been outnumbered]"),
-    Mutant(8, "quorum:may_be_left_out", "p.phase is Phase.FROZEN and p.disk is not None", "True",
-           f"{NO_PROOF}[a pod is reading its datadir]"),
-    Mutant(9, "rules_full_outage:hold_for_missing_data",
-           "(pod.was_synced and not pod.joining) or (volumes and pod.volume_id not in volumes)",
-           "False", f"{DECIDE}[the volume of a member was replaced by an empty one -> hold]"),
+    Mutant(8, "quorum:may_be_left_out", "p.phase in phases", "True",
+           f"{NO_PROOF}[a pod joins]"),
+    Mutant(8, "quorum:is_contradicted", "any(knows_later_view(pod, view) for pod in facts.states)", "False",
+           f"{EVIDENCE}::test_a_view_was_not_the_last_one_if[a later view is on a disk]"),
+    Mutant(8, "quorum:is_contradicted", "is_behind or ", "",
+           f"{EVIDENCE}::test_a_view_was_not_the_last_one_if[a torn disk holds more]"),
+    Mutant(8, "quorum:has_stayed_away", "{*own_view.members} & {*view.members}", "True",
+           f"{EVIDENCE}::test_a_pod_may_have_come_into_a_later_view_in_spite_of[an earlier view of other servers]"),
+    Mutant(8, "quorum:was_stopped_before", "disk.position.seqno < start.seqno", "True",
+           f"{EVIDENCE}::test_a_pod_may_have_come_into_a_later_view_in_spite_of[a stop in order after the view]"),
+    Mutant(9, "rules_full_outage:hold_for_missing_data", "(volumes and pod.volume_id not in volumes)", "False",
+           f"{DECIDE}[the volume of a member was replaced by an empty one -> hold]"),
+    Mutant(9, "rules_full_outage:hold_for_missing_data", "disk_of(pod).data_class in BLANK and was_emptied", "False",
+           f"{DECIDE}[a former member's datadir was emptied -> hold]"),
+    Mutant(9, "rules_full_outage:newest_memory", "position.seqno > reached", "position == best",
+           f"{DECIDE}[the most advanced disk remembers nothing, another one another volume -> hold]"),
+    Mutant(9, "quorum:has_record", "if not is_closed or disk_of(pod).data_class not in STARTABLE:", "if False:",
+           f"{NO_RECORD}[its disk is empty-an older epoch]"),
+    Mutant(9, "quorum:has_record", " == {pod.volume_id}", " != set()",
+           f"{NO_RECORD}[its volume is another one than the members remember-an older epoch]"),
     Mutant(10, "rules_full_outage:require_one_history",
            "if lineage.leading_history(facts.states) is not None:", "if True:",
            f"{DECIDE}[two histories on the disks -> hold, also for the longer one]"),
@@ -141,6 +163,7 @@ MUTANTS = [
     Mutant(23, "classify:find_transfer_sign", "if name in names)", "if False)", TORN),
     Mutant(23, "predicates:bootstrap_position", "if disk.data_class in STARTABLE", "if True",
            f"{DECIDE}[only a copy that was voted wrong is left -> hold]"),
+    Mutant(23, "datadir.inspection:_inspect", "hints.was_synced and not hints.joining", "False", DENIED),
     Mutant(24, "classify:classify_with_position", "if state.uuid == NIL_UUID:", "if False:", IN_A_DDL),
     Mutant(25, "classify:classify_with_position", "if state.seqno == found.seqno:", "if state.seqno != -1:", BACKUP),
     Mutant(26, "lineage:most_advanced", "(-seqno, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, ",

@@ -17,7 +17,7 @@ from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, pod_name
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, pod_name, position_to_keep
 from bootstrap.core.model.unknown import Unknown
 
 
@@ -89,17 +89,13 @@ def is_ahead(own: PodState, other: PodState, known: Iterable[PodState] = ()) -> 
     What lies beyond a fork in the other's lineage was given up by the override that made the fork.  The fork may be
     reported by the other pod or by any pod that I know.  On another branch a lower number is other data (R10).
     """
-    mine, theirs = bootstrap_position(own), bootstrap_position(other)
+    mine, theirs = position_to_keep(own), bootstrap_position(other)
     if mine is None:
         return False
-    if theirs is None:
+    if theirs is None or branches.find_parting(lineage.startable_copies([own, other]), mine.uuid) is not None:
         return True
-    parted = branches.find_parting(lineage.startable_copies([own, other]), mine.uuid)
-    return (
-        not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine)
-        or (mine.uuid == theirs.uuid and mine.seqno > theirs.seqno)
-        or parted is not None
-    )
+    is_longer = mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
+    return is_longer or not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine)
 
 
 def has_ended(promise: Promise, later: Iterable[PodState]) -> bool:

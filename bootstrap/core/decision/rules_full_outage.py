@@ -5,7 +5,7 @@ from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
 from bootstrap.core.decision.override import why_void
 from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.branches import Copy
-from bootstrap.core.model.disk import BLANK, DataClass, Position
+from bootstrap.core.model.disk import BLANK, UNKNOWN_SEQNO, DataClass, Position
 from bootstrap.core.model.facts import Facts, PodState
 from bootstrap.core.model.predicates import (
     bootstrap_position,
@@ -135,15 +135,15 @@ def require_one_history(facts: Facts) -> Decision | None:
 def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     """Hold if a member's disk held, or may still hold, data that may be the newest (R7, R9).
 
-    Where the last Primary view is proven, only its members count: the other pods had nothing newer.
+    Where the last Primary view is proven, only its members count: the other pods had nothing newer.  (That proof takes
+    a pod whose volume is empty or was replaced for one that may have gone on.)
     """
     members = quorum.find_last_view(facts) or facts.expected
     best = lineage.most_advanced(facts.states)
-    seen = volumes_seen_in_primary(facts, bootstrap_position(best))
     for pod in facts.states:
         if pod.ordinal not in members:
             continue
-        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(pod, seen):
+        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(facts, pod, best):
             return hold
     return None
 
@@ -164,41 +164,48 @@ def is_accounted_for(pod: PodState, best: PodState, forks: lineage.Forks) -> boo
     mine, theirs = disk_of(pod).position, bootstrap_position(best)
     if mine is None or theirs is None:
         return False
-    is_contained = lineage.contains(forks, Copy(theirs, best.bootstraps), Copy(mine, pod.bootstraps))
-    return is_contained or (mine.uuid != theirs.uuid and lineage.supersedes(forks, theirs, mine))
+    return lineage.accounts_for(forks, Copy(theirs, best.bootstraps), Copy(mine, pod.bootstraps))
 
 
-def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tuple[int, str]]:
-    """(ordinal, volume id) of the volumes that the most advanced disks have seen in a Primary Component.
-
-    A pod that was joining these disks has seen them, too: its own data were given up for theirs.
-    """
-    return frozenset(
-        volume
-        for pod in facts.states
-        if bootstrap_position(pod) == best or (pod.joining and disk_of(pod).data_class in BLANK)
-        for volume in pod.volumes
-        if volume[1]
-    )
-
-
-def hold_for_missing_data(pod: PodState, seen: frozenset[tuple[int, str]]) -> Hold | None:
-    """Hold if this pod's disk is blank although it held a member's data.
+def hold_for_missing_data(facts: Facts, pod: PodState, best: PodState) -> Hold | None:
+    """Hold if this pod's volume held a member's data, and does not hold them now.
 
     A member's disk may be blank while its join is open, because a state transfer overwrites it: a Primary Component
     that contained its history had let it join.  If that component died at once, its data may have died with it.  If it
-    lived on, it has recorded the id of this volume; else `seen` has another volume for this pod.
+    lived on, it has recorded the id of this volume; else another volume is remembered for this pod.  What a doubtful
+    disk held is still there.
     """
-    if disk_of(pod).data_class not in BLANK:
-        return None
-    volumes = {volume for ordinal, volume in seen if ordinal == pod.ordinal}
-    if (pod.was_synced and not pod.joining) or (volumes and pod.volume_id not in volumes):
+    was_emptied = pod.was_synced and not pod.joining and not may_hold_complete_transfer(pod)
+    volumes = newest_memory(facts, pod, bootstrap_position(best))
+    if (disk_of(pod).data_class in BLANK and was_emptied) or (volumes and pod.volume_id not in volumes):
         return Hold(
             "replaced-volume",
             f"the data of {pod.pod}, a member, are gone since the outage and may have been the newest: "
             "bring its volume back, or give its data up: `galera-bootstrap force` in the pod whose data you keep",
         )
     return None
+
+
+def newest_memory(facts: Facts, pod: PodState, best: Position | None) -> set[str]:
+    """The ids of this pod's volume as the most advanced disks ahead of it remember it that remember it at all (R9).
+
+    A journal that does not have this pod says nothing of it: it may be new, or its agent has never reached the pod.
+    A blank pod that was joining these disks has seen its peers, too: its own data were given up for theirs.
+    """
+    mine = bootstrap_position(pod)
+    reached = mine.seqno if mine and best and mine.uuid == best.uuid else UNKNOWN_SEQNO
+    ahead: dict[int, set[str]] = {}
+    joiners: set[str] = set()
+    for other in facts.states:
+        volumes, position = (
+            {volume for o, volume in other.volumes if o == pod.ordinal and volume},
+            bootstrap_position(other),
+        )
+        if volumes and position and best and position.uuid == best.uuid and position.seqno > reached:
+            ahead.setdefault(position.seqno, set()).update(volumes)
+        elif mine is None and other.joining and disk_of(other).data_class in BLANK:
+            joiners |= volumes
+    return (ahead[max(ahead)] if ahead else set()) | joiners
 
 
 def start_most_advanced(facts: Facts) -> Decision:

@@ -130,6 +130,8 @@ class JournalHints:
 
     joining: bool = False
     """A join was permitted here, and the server was never seen Synced after it."""
+    was_synced: bool = False
+    """This volume has been a Synced member of a cluster."""
     same_boot: bool = False
     """With `joining`: it is certain that the machine has not booted since that join was permitted."""
     initialised: bool = False

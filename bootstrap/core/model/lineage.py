@@ -57,6 +57,12 @@ def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
     return reach(forks, now, other.uuid) is not None
 
 
+def accounts_for(forks: Iterable[Fork], now: Copy, other: Copy) -> bool:
+    """Whether all of the other data are a part of these, or were given up by a fork before them."""
+    forks, mine, theirs = tuple(forks), now.position, other.position
+    return contains(forks, now, other) or (theirs.uuid != mine.uuid and supersedes(forks, mine, theirs))
+
+
 def leading_history(pods: Iterable[PodState]) -> str | None:
     """The one history that supersedes all others on the startable disks of these pods; None if there is none.
 

@@ -82,25 +82,30 @@ def best_informed_member(pods: Iterable[PodState]) -> PodState | None:
 
 
 def pods_with_replaced_volume(facts: Facts) -> frozenset[int]:
-    """The ordinals of which any pod remembers another volume than the one that is there now."""
-    volumes = {pod.ordinal: pod.volume_id for pod in facts.states}
-    return frozenset(
-        o for pod in facts.states for o, volume in pod.volumes if volume and volumes.get(o, volume) != volume
-    )
+    """The ordinals of which any pod remembers another volume than the one that is there now.
+
+    A pod that cannot read its journal does not know the id of its volume.
+    """
+    volumes = {pod.ordinal: pod.volume_id for pod in facts.states if pod.volume_id}
+    known = {(o, volume) for pod in facts.states for o, volume in pod.volumes if volume}
+    return frozenset(o for o, volume in known if volumes.get(o, volume) != volume)
 
 
 def epoch_of(pod: PodState, pods: Iterable[PodState]) -> int:
     """The epoch of the data on this disk, as far as these pods know it.
 
     If a joiner was killed before it was seen Synced, its journal has an older epoch than that of the cluster it joined.
+    Then its data are of the epoch of a disk of the same history if they have come as far as that disk.
     """
     mine = bootstrap_position(pod)
-    known = [
+    if mine is None or not pod.joining:
+        return pod.epoch
+    reached = [
         other.epoch
         for other in pods
-        if pod.joining and mine and (theirs := bootstrap_position(other)) and theirs.uuid == mine.uuid
+        if (theirs := bootstrap_position(other)) and theirs.uuid == mine.uuid and theirs.seqno <= mine.seqno
     ]
-    return max([pod.epoch, *known])
+    return max([pod.epoch, *reached])
 
 
 def position_text(pod: PodState) -> str:

@@ -84,13 +84,14 @@ class Participant(NamedTuple):
     def pod_state(self) -> PodState:
         """What this agent says of its pod, now."""
         durable, lifecycle = self.durable, self.lifecycle
+        view = lifecycle.disk.view if lifecycle.disk else None
         return PodState(
             pod=self.identity.pod,
             ordinal=self.identity.ordinal,
             boot_id=self.identity.boot_id,
             volume_id=durable.volume_id,
             phase=lifecycle.phase,
-            disk=Disk(DataClass.UNKNOWN, detail=self.fault) if self.fault else lifecycle.disk,
+            disk=Disk(DataClass.UNKNOWN, detail=self.fault, view=view) if self.fault else lifecycle.disk,
             server=lifecycle.server,
             joining=bool(durable.joining_boot_id),
             was_synced=bool(durable.history_uuid),

@@ -102,10 +102,38 @@ def in_view(pod: PodState, *members: int, number: int = 5, checkpoint: int | Non
     disk = pod.disk
     assert disk is not None
     uuids = tuple(f"gcomm-{o}" for o in members)
-    view = View(f"gcomm-{pod.ordinal}", "gcomm-0", number, bootstrap=False, members=uuids)
+    view = View(f"gcomm-{pod.ordinal}", uuids[0], number, bootstrap=False, members=uuids)
     uuid = disk.position.uuid if disk.position else A
     noted = None if checkpoint is None else ViewCheckpoint(view.name, Position(uuid, checkpoint))
     return replace(pod, disk=replace(disk, view=view), view_checkpoint=noted, **changes)
+
+
+SEEN = tuple((ordinal, f"volume-{ordinal}") for ordinal in range(5))
+"""All members have seen all volumes."""
+
+
+def member(ordinal: int, seqno: int = 10, data_class: DataClass = DataClass.CLEAN, **changes: Any) -> PodState:
+    """A frozen pod whose journal is that of a member."""
+    return frozen(ordinal, seqno, data_class, **{"was_synced": True, "volumes": SEEN} | changes)
+
+
+def crashed(ordinal: int, *members: int, seqno: int = 10, checkpoint: int | None = 8, **changes: Any) -> PodState:
+    """A member that was killed in this view."""
+    return in_view(member(ordinal, seqno, DataClass.CRASHED), *members, checkpoint=checkpoint, **changes)
+
+
+def doubtful(ordinal: int, seqno: int) -> PodState:
+    """A pod whose disk has a sign of a state transfer that its journal denies."""
+    disk = Disk(DataClass.SST_INTERRUPTED, Position(A, seqno), transfer_may_be_complete=True)
+    return replace(member(ordinal, seqno), disk=disk)
+
+
+def non_primary(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> PodState:
+    """A server that has lost its quorum and remembers this view."""
+    pod = in_view(frozen(ordinal, seqno), *members, checkpoint=8)
+    assert pod.disk is not None
+    server = Server("non-Primary", "Initialized", A, seqno, 1, pod.disk.view)
+    return replace(pod, phase=Phase.RUNNING, disk=None, server=server, **changes)
 
 
 def views(pods: list[PodState]) -> list[Facts]:

@@ -9,14 +9,15 @@ from collections.abc import Callable
 import pytest
 
 from bootstrap.core.decision import quorum
+from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant import rounds, views
 from bootstrap.core.participant.views import FALSE_ROUNDS
 from tests.model import galera
 from tests.model.explore import Turn, next_turns
 from tests.model.galera import InvariantError
-from tests.model.starts import all_primary, member_lost
+from tests.model.starts import all_primary, has_checkpoint, member_lost, run_until
 from tests.model.state import State, after_outage
-from tests.model.steps import isolate, power_cut, steps
+from tests.model.steps import heal, isolate, lose_volume, power_cut, steps
 
 Patch = pytest.MonkeyPatch
 TURNS = 300
@@ -31,12 +32,17 @@ def play(state: State, *names: str) -> State:
     return state
 
 
-def go_on(state: State) -> State:
-    """The state after the pods went on by themselves for a while."""
+def go_on(state: State, *, stuck: int | None = None) -> State:
+    """The state after the pods went on by themselves for a while, except for one in which no container starts."""
     turn = Turn(state._replace(faults=0, writes=0))
     for _ in range(TURNS):
-        turn = next(next_turns(turn))[1]()
+        turn = skip(turn) if turn.ordinal == stuck else next(next_turns(turn))[1]()
     return turn.state
+
+
+def skip(turn: Turn) -> Turn:
+    """It is the next pod's turn."""
+    return turn._replace(ordinal=(turn.ordinal + 1) % len(turn.state.nodes), began=False)
 
 
 def committed_and_left() -> State:
@@ -70,11 +76,31 @@ def go_on_until_permitted(state: State, waiting: set[int]) -> State:
         if all(turn.state.nodes[o].taken for o in waiting):
             break
         node = turn.state.nodes[turn.ordinal]
-        if node.taken is not None:
-            turn = turn._replace(ordinal=(turn.ordinal + 1) % len(turn.state.nodes), began=False)
-        else:
-            turn = next(next_turns(turn))[1]()
+        turn = skip(turn) if node.taken is not None else next(next_turns(turn))[1]()
     return turn.state
+
+
+def outnumbered_and_replaced() -> State:
+    """C2 once more: the newcomers commit and die; one of them is unreachable, and the other one's volume is lost.
+
+    What that volume held is gone, but the other newcomer still has it: an empty journal must not show that nobody came.
+    """
+    state = run_until(Turn(outnumbered()), lambda now: all(is_settled(now, o) for o in (1, 2))).state
+    state = play(state, "galera-1 commits", "galera-1 pod is killed", "galera-2 pod is killed")
+    return lose_volume(heal(isolate(state, 1), 0), 2)
+
+
+def is_settled(state: State, ordinal: int) -> bool:
+    """Whether a member has recorded that it is Synced."""
+    return has_checkpoint(state, state.nodes[ordinal])
+
+
+def stopped_before_the_last_one() -> State:
+    """Of the last two members one is stopped in order, and the other one dies alone; the third was lost before."""
+    state = play(member_lost(3, {2}, faults=9, writes=9), "galera-0 server is stopped", "galera-1 writes its view")
+    state = play(state, "galera-1 catches up", "galera-1 commits")
+    state = run_until(Turn(state, ordinal=1), lambda now: has_checkpoint(now, now.nodes[1])).state
+    return play(state, "galera-1 pod is killed")
 
 
 def stopped_in_order() -> State:
@@ -120,10 +146,18 @@ def are_few(patch: Patch) -> None:
     patch.setattr(quorum, "may_be_outnumbered", always(False))
 
 
+def have_records(patch: Patch) -> None:
+    patch.setattr(quorum, "has_record", always(True))
+
+
 @pytest.mark.parametrize(
     ("trace", "unguarded"),
-    [(committed_and_left, has_a_checkpoint), (outnumbered, are_few)],
-    ids=["C1", "C2"],
+    [
+        (committed_and_left, has_a_checkpoint),
+        (outnumbered, are_few),
+        (outnumbered_and_replaced, have_records),
+    ],
+    ids=["C1", "C2", "C2 with a replaced volume"],
 )
 def test_a_view_is_whole_and_yet_another_pod_holds_more(
     monkeypatch: Patch, trace: Callable[[], State], unguarded: Callable[[Patch], None]
@@ -156,6 +190,24 @@ def test_a_pod_that_was_not_in_the_last_view_is_not_waited_for(count: int, lost:
     after = go_on(state)
     assert [n.server for n in after.nodes if n.ordinal not in lost] == ["Primary"] * (count - len(lost)), after
     assert after.nodes[min(set(range(count)) - lost)].agent.result.decision.rule
+
+
+def test_a_member_that_was_stopped_in_order_before_the_last_view_is_no_newcomer(monkeypatch: Patch) -> None:
+    """One node is lost, another one drained, and the third one crashes: the two that are left go on."""
+    state = stopped_before_the_last_one()
+    after = go_on(state)
+    assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
+
+    monkeypatch.setattr(quorum, "was_stopped_before", always(False))
+    assert go_on(state).started == state.started
+
+
+def test_a_pod_whose_container_never_starts_is_not_waited_for_if_it_was_not_in_the_last_view() -> None:
+    state = heal(power_cut(member_lost(3, {2}, faults=9, writes=9)), 2)
+    state = play(state, "galera-2 begins a round")
+    after = go_on(state, stuck=2)
+    assert after.nodes[2].agent.pod_state.phase is Phase.STARTING
+    assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
 
 
 def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_its_quorum() -> None:

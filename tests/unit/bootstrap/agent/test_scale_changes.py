@@ -84,6 +84,27 @@ def test_fewer_replicas_alone_excuse_nobody(fleet: Fleet) -> None:
     assert "galera-2 (unknown" in decision.reason
 
 
+def test_a_set_whose_ordinals_begin_later_awaits_no_lower_one() -> None:
+    """`spec.ordinals.start`: there will never be a galera-0."""
+    fleet = Fleet()
+    for pod in fleet.pods:
+        fleet.kill_agent(pod)
+    for pod in fleet.pods[1:]:
+        pod.settings = replace(pod.settings, replicas=2, ordinals_start=1)
+        fleet.restart_agent(pod)
+        fleet.begin(pod)
+        fleet.report(pod)
+    for _ in range(3):
+        for pod in fleet.pods[1:]:
+            fleet.round(pod)
+    first, second = (agent_of(pod) for pod in fleet.pods[1:])
+    assert first.state.expected == second.state.expected == {1, 2}
+    assert isinstance(first.result.decision, Bootstrap), first.result
+    assert first.result.decision.first
+    assert isinstance(second.result.decision, Wait), second.result
+    fleet.close()
+
+
 def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:
     """It has a vote and no ordinal: so the component's size does not say that all of its members are known by name."""
     for pod in fleet.pods:

@@ -32,6 +32,8 @@ def test_names_need_no_name_server(tmp_path: Path) -> None:
 
 def test_without_dns_the_configured_replicas_are_possible(tmp_path: Path) -> None:
     assert Directory.open(settings(tmp_path)).possible_ordinals() == (0, 1, 2)
+    later = replace(settings(tmp_path), ordinals_start=5)
+    assert Directory.open(later).possible_ordinals() == (5, 6, 7)
 
 
 @pytest.mark.knot

@@ -14,7 +14,7 @@ from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.network import fanout
 from bootstrap.network.client import UNREACHED, Client
-from bootstrap.network.directory import Directory
+from bootstrap.network.directory import NOT_RUNNING, Directory
 from bootstrap.network.fanout import SELF_UNREACHED, Peers
 from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Server
@@ -147,6 +147,24 @@ def test_a_pod_without_an_address_is_reported_with_the_cure(net: Net) -> None:
     assert "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName" in none.cure
     assert isinstance(silent, Unknown)
     assert silent.cure == ""
+
+
+def test_a_set_that_seems_to_begin_at_another_ordinal_is_reported_with_the_setting(net: Net) -> None:
+    """With `spec.ordinals.start: 1` the pods of a set of three are 1, 2 and 3, and galera-0 never comes."""
+    net.publish("galera-1", "galera-2", "galera-3")
+    asks = Peers(Directory.open(replace(net.settings, pod="galera-1")), net.peers().client)
+    (before,) = asks.ask_states(["galera-0"]).values()
+    asks.dns_ordinals = asks.directory.ordinals()
+    replies = asks.ask_states(["galera-0", "galera-2", "galera-4"])
+    asks.addresses["galera-0"] = (ADDRESSES["galera-0"], 0.0)
+    (seen,) = asks.ask_states(["galera-0"]).values()
+
+    cures = {pod: reply.cure for pod, reply in replies.items() if isinstance(reply, Unknown)}
+    assert "GALERA_BOOTSTRAP_ORDINALS_START must be the same" in cures["galera-0"]
+    assert cures["galera-4"] == NOT_RUNNING
+    assert isinstance(before, Unknown)
+    assert isinstance(seen, Unknown)
+    assert before.cure == seen.cure == NOT_RUNNING
 
 
 def test_the_port_is_named_only_where_no_peer_can_be_reached_at_it(net: Net) -> None:

@@ -21,6 +21,7 @@ from tests.support.bootstrap.records import (
     after,
     blank,
     busy,
+    doubtful,
     frozen,
     running,
     seen_by,
@@ -174,7 +175,29 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "a newcomer that was seen empty and still is -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "only a stale disk remembers the volume that was replaced since -> go on": (
-        seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Bootstrap, "all-heard"),
+        seen_by(frozen(0, 20, volumes=OLD_VOLUMES[2:]), frozen(1, 5, volumes=((2, "older"),)), blank(2)),
+        Bootstrap, "all-heard"),
+    "the most advanced disk remembers nothing, another one another volume -> hold": (
+        seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Hold, "replaced-volume"),
+    "a disk of a history that was given up remembers another volume -> go on": (
+        seen_by(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), frozen(1, 5, volumes=((2, "older"),)), blank(2)),
+        Bootstrap, "all-heard"),
+    "the volume of a member was replaced by an older copy -> hold": (
+        seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1, 9, volume_id="restored"), frozen(2)),
+        Hold, "replaced-volume"),
+    "a replaced volume has come as far as those that remember another one -> go on": (
+        seen_by(frozen(1, 12, volume_id="new"), frozen(0, volumes=OLD_VOLUMES), frozen(2)), Bootstrap, "all-heard"),
+    "a member has a sign of a transfer that its journal denies, and holds no more -> go on": (
+        seen_by(frozen(0), doubtful(1, 10), frozen(2)), Bootstrap, "all-heard"),
+    "the same, and it holds more -> hold": (
+        seen_by(frozen(0), doubtful(1, 11), frozen(2)), Hold, "doubtful-transfer"),
+    "the same, and its volume is another one -> hold": (
+        seen_by(frozen(0, volumes=OLD_VOLUMES), replace(doubtful(1, 10), volume_id="new"), frozen(2)),
+        Hold, "replaced-volume"),
+    "the same beside a Primary that contains it -> join": (
+        seen_by(doubtful(0, 10), running(1, 10), 2), Join, "join"),
+    "the same beside a Primary that was forked before it -> hold": (
+        seen_by(doubtful(0, 6), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "the volume of the first database is gone before any pod has joined -> hold": (
         seen_by(blank(0), blank(1, volumes=((0, "older"),)), blank(2)), Hold, "all-empty"),
     "the volume of the first database is there and still empty -> create": (

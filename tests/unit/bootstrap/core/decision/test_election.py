@@ -23,6 +23,7 @@ from tests.support.bootstrap.records import (
     after,
     blank,
     busy,
+    doubtful,
     examples,
     frozen,
     in_view,
@@ -62,6 +63,8 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "bound to a term that the candidate has given up": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), CANDIDATE, 2),
         prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(CANDIDATE, abandoned_term=2))),
+    "my torn datadir is not ahead": (
+        seen_by(doubtful(0, 9), CANDIDATE, 2), prepare(doubtful(0, 9), CANDIDATE)),
     "beyond the fork of the candidate's history": (
         seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
     "an override names me although I am ahead": (
@@ -100,6 +103,8 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
         seen_by(after(ME, 3), CANDIDATE, 2), prepare(after(ME, 3), CANDIDATE), "another branch"),
     "my datadir has another history": (
         seen_by(frozen(0, 1, uuid=B), CANDIDATE, 2), prepare(frozen(0, 1, uuid=B), CANDIDATE), "ahead"),
+    "my torn datadir may be ahead": (
+        seen_by(doubtful(0, 10), CANDIDATE, 2), prepare(doubtful(0, 10), CANDIDATE), "ahead"),
     "I have data and the candidate has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),
     "my history was forked off the candidate's": (seen_by(NEW_ME, CANDIDATE, 2), prepare(NEW_ME, CANDIDATE), "ahead"),
     "the candidate is of my new history, and behind me in it": (
@@ -180,6 +185,14 @@ def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
     assert find_unbound(seen_by(frozen(1), bound[0], bound[2]), ASKED_FOR) == [1]
     more = replace(bound[0], expected=frozenset({7}))
     assert find_unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
+
+
+def test_a_pod_that_an_override_gives_up_must_promise_if_it_answers_after_all() -> None:
+    own = with_override(frozen(0), 1, epoch=3)
+    assert own.promise
+    others = [replace(frozen(2), promise=own.promise), frozen(1, 5)]
+    assert find_unbound(seen_by(own, others[0], 1), own.promise) == []
+    assert find_unbound(seen_by(own, *others), own.promise) == [1]
 
 
 def test_only_a_startable_disk_can_be_ahead() -> None:
