@@ -125,6 +125,11 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, 5), running(1, 10, uuid=B), 2), Hold, "other-history"),
     "a Primary whose history has no uuid does not count -> wait": (
         seen_by(frozen(0, 5), running(1, 10, uuid=NIL_UUID), 2), Wait, "all-heard"),
+    # dns
+    "DNS has not shown yet which pods there are -> wait": (
+        replace(seen_by(frozen(0, 99), frozen(1, 5), frozen(2, 5)), has_directory=False), Wait, "dns"),
+    "DNS has shown nothing and a Primary lives -> join": (
+        replace(seen_by(frozen(0, 5), running(1, 10), 2), has_directory=False), Join, "join"),
     # all-heard
     "a peer is silent -> wait": (seen_by(frozen(0), frozen(1), 2), Wait, "all-heard"),
     "a peer was not asked yet -> wait": (seen_by(frozen(0), frozen(1)), Wait, "all-heard"),
