@@ -195,7 +195,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
 
 def parse_pod_name(name: str) -> tuple[str, int] | None:
     """The StatefulSet and the ordinal in a pod's name; None = it is not the name of a pod of a StatefulSet."""
-    match = POD_NAME.fullmatch(name)
+    match = re.fullmatch(POD_NAME, name)
     return (match["set"], int(match["ordinal"])) if match and int(match["ordinal"]) <= MAX_ORDINAL else None
 
 
