@@ -6,9 +6,9 @@ No other module of this package reads settings from the environment.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import MAX_ORDINAL
@@ -60,8 +60,7 @@ DEFAULTS = {
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of one pod; DEFAULTS explains the fields."""
 
     pod: str

@@ -45,7 +45,7 @@ from bootstrap.control.status_messages import (
 from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
-from bootstrap.core.model.codec import Json, dump, load
+from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.orders import Order
@@ -71,7 +71,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
 def read_request(message: Json) -> Request[Any] | None:
     """Read a request; None for one that this version does not know.  Raises MessageInvalidError."""
     known = REQUESTS.get(str(message.get("op")))
-    return load(known, message) if known else None
+    return known.read(message) if known else None
 
 
 class ControlHandler:

@@ -10,7 +10,7 @@ from bootstrap.core.model.disk import Position, View
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
-from bootstrap.datadir import inspection
+from bootstrap.datadir import last_view
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
 from bootstrap.network.fanout import Peers
@@ -88,7 +88,7 @@ def sync_volume(layout: Layout) -> str:
 def read_last_view(layout: Layout) -> View | None:
     """Read the view in gvwstate.dat; None when it cannot be read."""
     try:
-        return inspection.read_last_view(layout)
+        return last_view.read_last_view(layout)
     except OSError:
         return None
 

@@ -9,15 +9,15 @@ lock.
 import errno
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
+from bootstrap.core.galera import binlog, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position, View
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
-from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
+from bootstrap.datadir.last_view import read_last_view
+from bootstrap.errors import GraStateInvalidError, RecoverFailedError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
 
@@ -39,7 +39,7 @@ def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     """
     disk = _inspect(layout, recover, hints)
     # The detail may quote a line of the server's log, and it is sent to logs, terminals and other pods.
-    return replace(disk, detail=one_line(disk.detail))
+    return disk._replace(detail=one_line(disk.detail))
 
 
 def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
@@ -49,7 +49,7 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
         if disk is None and is_suspect:
             disk = _inspect_suspect(layout, recover)
         found = disk or _classify_by_position(layout, recover, hints)
-        return replace(found, view=read_last_view(layout))
+        return found._replace(view=read_last_view(layout))
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
     except GraStateInvalidError as error:
@@ -215,13 +215,6 @@ def why_unfit(layout: Layout) -> str:
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
     return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, is_fresh=False)
-
-
-def read_last_view(layout: Layout) -> View | None:
-    """Return the last Primary view of this node; None if there is no file, or if Galera could not read it."""
-    with suppress(GvwStateInvalidError, FileNotFoundError):
-        return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
-    return None
 
 
 def _list_names(folder: Path) -> frozenset[str]:

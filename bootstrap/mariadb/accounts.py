@@ -5,18 +5,12 @@ import re
 from dataclasses import dataclass, field
 
 from bootstrap.errors import SettingInvalidError
-
-AGENT = "galera_agent"
-"""The agent's account.  For SHOW GLOBAL STATUS it needs no privilege (MariaDB manual, "SHOW STATUS")."""
-
+from bootstrap.secret_files import AGENT, TRANSFER
 
 AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN, RELOAD, SUPER"
 """The agent stops a live server that cannot become Primary again, and it must be able to ask a server that has no free
-connection.  FLUSH SSL loads new certificates, and so does an option of the provider, which needs SUPER."""
-
-
-TRANSFER = "galera_sst"
-"""The account with which mariadb-backup reads a donor."""
+connection.  FLUSH SSL loads new certificates, and so does an option of the provider, which needs SUPER.  For SHOW
+GLOBAL STATUS it needs no privilege (MariaDB manual, "SHOW STATUS")."""
 
 
 TRANSFER_RIGHTS = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR"

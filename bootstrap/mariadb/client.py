@@ -11,7 +11,7 @@ from pymysql.constants import ER
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Server
-from bootstrap.mariadb.accounts import AGENT
+from bootstrap.secret_files import AGENT
 
 TIMEOUT_S = 2
 """For each of connect, read and write; without all three, a server that hangs would block the handshake forever."""

@@ -7,7 +7,7 @@ import hmac  # noqa: F401  # dnspython imports it later: here it does without Op
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -97,7 +97,7 @@ class Peers:
             cure = ""
         else:
             cure = port if self._reaches_itself() else f"{SELF_UNREACHED}; {port}"
-        return replies | {pod: replace(reply, cure=cure) for pod, reply in unreached.items()}
+        return replies | {pod: reply._replace(cure=cure) for pod, reply in unreached.items()}
 
     def _reaches_itself(self) -> bool:
         """Whether this pod's own agent answers at the address that its peers use; unknown counts as yes."""

@@ -60,7 +60,7 @@ class Net:
 def net(tmp_path: Path) -> Iterator[Net]:
     with Knot(tmp_path / "knot") as knot:
         port = free_port(ADDRESSES["galera-1"])
-        given = replace(settings_of(tmp_path, 0), domain="cluster.local", nameserver=knot.nameserver)
+        given = settings_of(tmp_path, 0)._replace(domain="cluster.local", nameserver=knot.nameserver)
         made = Net(knot, given, port)
         made.publish(*ADDRESSES)
         yield made
@@ -151,7 +151,7 @@ def test_a_pod_without_an_address_is_reported_with_the_cure(net: Net) -> None:
 
 def test_the_port_is_named_only_where_no_peer_can_be_reached_at_it(net: Net) -> None:
     """Refused and dropped look different to a socket and are one to a NetworkPolicy."""
-    net.settings = replace(net.settings, pod_ip=ADDRESSES["galera-0"])
+    net.settings = net.settings._replace(pod_ip=ADDRESSES["galera-0"])
     with socket.create_server((ADDRESSES["galera-2"], net.port)):  # takes the connection and says nothing
         alone = net.peers().ask_states(["galera-1", "galera-2"])
         net.run(0)
