@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.agent import probe_server
-from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
-from bootstrap.agent.probe_view import take_view
+from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen, take_view
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import PodState
