@@ -5,6 +5,7 @@ Pure values that only answer small questions about themselves.  Nothing here rea
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
 from bootstrap.core.model.shapes import Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
@@ -68,8 +69,7 @@ class Server:
         return self.cluster_status == "Primary" and self.uuid != NIL_UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(NamedTuple):
     """The durable statement of a pod: only this candidate, in this run of its agent, may bootstrap."""
 
     term: int
@@ -80,8 +80,7 @@ class Promise:
     """The run of the candidate's agent that asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     """Where an override began a new history."""
 
     parent: UuidOrNone
@@ -94,8 +93,7 @@ class Fork:
     """The new history; empty until its server has reported it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(NamedTuple):
     """A human's order: this pod starts a new history from its data, without the unreachable pods."""
 
     epoch: int

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -170,7 +170,7 @@ def test_the_port_is_named_only_where_no_peer_can_be_reached_at_it(net: Net) -> 
 def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
     net.run(1)
     asks = net.peers()
-    asks.client.membership = replace(asks.client.membership, keys=(b"another cluster's key",))
+    asks.client.membership = asks.client.membership._replace(keys=(b"another cluster's key",))
     (refused,) = asks.ask_states(["galera-1"]).values()
 
     assert "our key" in reason(refused)
