@@ -85,7 +85,7 @@ def _fields_of(kind: Any) -> list[tuple[str, str, Any]]:  # noqa: ANN401  # a da
     if hasattr(kind, "_fields"):
         (types,) = (base.__annotations__ for base in kind.__mro__ if "_fields" in vars(base))
         return [(name, name, types[name]) for name in kind._fields]
-    from dataclasses import fields  # noqa: PLC0415  # a starter's values are NamedTuples, as dataclasses costs it 6 ms
+    from dataclasses import fields  # noqa: PLC0415  # a starter's values are NamedTuples, as dataclasses costs it 4 ms
 
     return [(one.name, _key(one), one.type) for one in fields(kind)]
 
