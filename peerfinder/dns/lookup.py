@@ -131,13 +131,14 @@ def find_records(name: str, record_type: str, nameservers: Nameservers, deadline
     return _ask_servers(_Question(name, record_type), nameservers, deadline, interpret)
 
 
-class _Question(NamedTuple):
+class _Question:
     """What to ask."""
 
-    name: str
-    record_type: str
-    last: LastAnswer | None = None
-    """The previous answer."""
+    def __init__(self, name: str, record_type: str, last: LastAnswer | None = None) -> None:
+        self.name = name
+        self.record_type = record_type
+        self.last = last
+        """The previous answer."""
 
 
 def _ask_servers(
