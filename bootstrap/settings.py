@@ -6,9 +6,9 @@ No other module of this package reads settings from the environment.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import MAX_ORDINAL
@@ -61,8 +61,7 @@ DEFAULTS = {
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of one pod; DEFAULTS explains the fields."""
 
     pod: str
@@ -204,7 +203,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
 
 def parse_pod_name(name: str) -> tuple[str, int] | None:
     """The StatefulSet and the ordinal in a pod's name; None = it is not the name of a pod of a StatefulSet."""
-    match = POD_NAME.fullmatch(name)
+    match = re.fullmatch(POD_NAME, name)
     return (match["set"], int(match["ordinal"])) if match and int(match["ordinal"]) <= MAX_ORDINAL else None
 
 
@@ -275,4 +274,4 @@ def settings_for_set(name: str) -> Settings:
     Where a pod's name matters, they are those of the member with the lowest ordinal.  Raises SettingInvalidError.
     """
     settings = from_environment({**os.environ, "POD_NAME": f"{name}-0"}, "")
-    return replace(settings, pod=settings.pod_of(settings.ordinals_start))
+    return settings._replace(pod=settings.pod_of(settings.ordinals_start))

@@ -11,7 +11,7 @@ from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.views import LiveView
-from bootstrap.datadir import inspection
+from bootstrap.datadir import last_view
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
 from bootstrap.network.fanout import Peers
@@ -95,7 +95,7 @@ def sync_volume(layout: Layout) -> str:
 def read_last_view(layout: Layout) -> View | None:
     """Read the view in gvwstate.dat; None when it cannot be read."""
     try:
-        return inspection.read_last_view(layout)
+        return last_view.read_last_view(layout)
     except OSError:
         return None
 
@@ -113,7 +113,7 @@ def read_live_view(settings: Settings, password: str) -> LiveView | None:
 def remove_view(layout: Layout, name: str) -> str:
     """Remove gvwstate.dat if it still has this view; returns a reason if that failed."""
     try:
-        view = inspection.read_last_view(layout)
+        view = last_view.read_last_view(layout)
         if view is not None and view.name == name:
             (layout.data / "gvwstate.dat").unlink(missing_ok=True)
             atomic.sync_folder(layout.data)

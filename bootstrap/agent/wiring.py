@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from bootstrap import __version__
-from bootstrap.agent import join_progress, probe_server, probe_view
+from bootstrap.agent import join_progress, probe_server
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import open_ports
@@ -123,7 +123,7 @@ def answer_probes(settings: Settings, agent: Agent) -> None:
     if not port:
         return
     try:
-        listener = probe_server.listen(address, port, partial(probe_view.take_view, agent))
+        listener = probe_server.listen(address, port, partial(probe_server.take_view, agent))
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address} port {port} for probes ({exc.strerror}): set HEALTH_PORT, 0 for none"

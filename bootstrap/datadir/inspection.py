@@ -9,15 +9,15 @@ lock.
 import errno
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
+from bootstrap.core.galera import binlog, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position, View
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
-from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
+from bootstrap.datadir.last_view import read_last_view
+from bootstrap.errors import GraStateInvalidError, RecoverFailedError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
 
@@ -40,11 +40,11 @@ def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     disk = _inspect(layout, recover, hints)
     try:
         # Also where the position is not known: a later view is a veto against an earlier one (`quorum`).
-        disk = replace(disk, view=read_last_view(layout))
+        disk = disk._replace(view=read_last_view(layout))
     except OSError as error:
         disk = disk if disk.data_class is DataClass.UNKNOWN else _report_failed_read(error, layout)
     # The detail may quote a line of the server's log, and it is sent to logs, terminals and other pods.
-    return replace(disk, detail=one_line(disk.detail))
+    return disk._replace(detail=one_line(disk.detail))
 
 
 def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
@@ -236,13 +236,6 @@ def why_unfit(layout: Layout) -> str:
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
     return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, is_fresh=False)
-
-
-def read_last_view(layout: Layout) -> View | None:
-    """Return the last Primary view of this node; None if there is no file, or if Galera could not read it."""
-    with suppress(GvwStateInvalidError, FileNotFoundError):
-        return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
-    return None
 
 
 def _list_names(folder: Path) -> frozenset[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pymysql
 from pymysql.constants import ER
 
+from bootstrap.core.galera.gvwstate import MEMBERS_TABLE
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Server
-from bootstrap.mariadb.accounts import AGENT, MEMBERS
+from bootstrap.secret_files import AGENT
 
 TIMEOUT_S = 2
 """For each of connect, read and write; without all three, a server that hangs would block the handshake forever."""
@@ -73,7 +74,7 @@ def read_members(path: Path, password: str) -> tuple[str, tuple[tuple[str, str],
     """
     group = f"SELECT VARIABLE_VALUE, NULL FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = '{_GROUP}'"  # noqa: S608  # constants
     try:
-        rows = _run(path, password, f"SELECT node_uuid, node_name FROM {MEMBERS} UNION ALL {group}")  # noqa: S608
+        rows = _run(path, password, f"SELECT node_uuid, node_name FROM {MEMBERS_TABLE} UNION ALL {group}")  # noqa: S608
     except (pymysql.Error, OSError) as exc:
         return _explain(exc)
     own = next((str(uuid) for uuid, name in rows if name is None), "")

@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
@@ -68,7 +67,7 @@ class Client:
             headers["State"] = state
         answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
         if isinstance(answer, Unknown):
-            return replace(answer, cure=self.port_cure)
+            return answer._replace(cure=self.port_cure)
         response, raw = answer
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN

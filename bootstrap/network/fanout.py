@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -97,7 +97,7 @@ class Peers:
         is_beyond = any(ordinal > max(own.configured_ordinals) for ordinal in self.dns_ordinals or ())
         if not isinstance(reply, Unknown) or reply.cure != NOT_RUNNING or not is_beyond or lowest in self.addresses:
             return replies
-        return replies | {lowest: replace(reply, cure=OTHER_START)}
+        return replies | {lowest: reply._replace(cure=OTHER_START)}
 
     def _explain_unreached(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
         """Name the port only where no peer can be reached at it; also say whether this pod itself can (R41).
@@ -112,7 +112,7 @@ class Peers:
             cure = ""
         else:
             cure = port if self._reaches_itself() else f"{SELF_UNREACHED}; {port}"
-        return replies | {pod: replace(reply, cure=cure) for pod, reply in unreached.items()}
+        return replies | {pod: reply._replace(cure=cure) for pod, reply in unreached.items()}
 
     def _reaches_itself(self) -> bool:
         """Whether this pod's own agent answers at the address that its peers use; unknown counts as yes."""

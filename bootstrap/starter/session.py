@@ -5,7 +5,6 @@ The permission is taken once, and by the process that becomes the server.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from bootstrap.control import channel
@@ -50,13 +49,13 @@ TURNS = 8
 Answer = TypeVar("Answer")
 
 
-@dataclass
 class Session:
     """One starter's conversation, with any number of runs of the agent."""
 
-    pod: Pod
-    inspection: Inspection
-    announcer: Announcer
+    def __init__(self, pod: Pod, inspection: Inspection, announcer: Announcer) -> None:
+        self.pod = pod
+        self.inspection = inspection
+        self.announcer = announcer
 
     def ask(self, question: Callable[[channel.Client], Answer]) -> tuple[channel.Client, Answer]:
         """Report the datadir, then ask the question, until there is an answer, over any number of runs of the agent.

@@ -5,8 +5,8 @@ the server's container restarts, and a node's reboot keeps the run folder: an ol
 never start a second cluster.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.shapes import Token
@@ -15,8 +15,7 @@ from bootstrap.process.boot_id import kernel_boot_id
 from bootstrap.storage import atomic
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(NamedTuple):
     """The content of the file."""
 
     term: int

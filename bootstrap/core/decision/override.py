@@ -6,7 +6,7 @@ must promise, as at every bootstrap.
 The survey that is printed for the human is also the one by which the override is checked when it is given.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model import lineage
@@ -26,8 +26,7 @@ from bootstrap.core.model.predicates import (
 from bootstrap.core.model.unknown import Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideSurvey:
+class OverrideSurvey(NamedTuple):
     """What a human must know before giving an override."""
 
     epoch: int

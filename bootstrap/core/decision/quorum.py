@@ -30,7 +30,6 @@ does not ask the others at all, so it is wrong where an override has begun a new
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
 
 from bootstrap.core.model import branches, lineage
@@ -275,7 +274,7 @@ def with_lost_view(disk: Disk, lost: LostView | None) -> Disk:
     """The disk with the view that its data have lost, if the data are still just where they were then."""
     if lost is None or disk.view or disk.data_class not in STARTABLE or disk.position != lost.position:
         return disk
-    return replace(disk, view=lost.view, join_attempted=lost.join_attempted)
+    return disk._replace(view=lost.view, join_attempted=lost.join_attempted)
 
 
 def lost_by_stop(server: Server | None) -> LostView | None:

@@ -4,7 +4,7 @@ Some rules wait for what may never happen, and some signs mean something only if
 of seconds, because no decision looks at a clock.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Stop
 from bootstrap.core.model.facts import Server
@@ -19,8 +19,7 @@ DEAD_MEMBER_ROUNDS = 80
 """After so many rounds a dead server is no longer counted as a member: Galera counts it for 15 s at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Streaks:
+class Streaks(NamedTuple):
     """The counts of one run of an agent."""
 
     stuck_rounds: int = 0
@@ -57,12 +56,12 @@ def after_decision(streaks: Streaks, decision: Decision) -> Streaks:
     elif decision.rule == "join":
         lost_quorum = streaks.lost_quorum_rounds
     stuck = streaks.stuck_rounds + 1 if isinstance(decision, Stop) else 0
-    return replace(streaks, lost_quorum_rounds=lost_quorum, stuck_rounds=stuck)
+    return streaks._replace(lost_quorum_rounds=lost_quorum, stuck_rounds=stuck)
 
 
 def after_stop(streaks: Streaks) -> Streaks:
     """The server was asked to stop: it gets the whole time again before it is asked once more."""
-    return replace(streaks, stuck_rounds=0)
+    return streaks._replace(stuck_rounds=0)
 
 
 def after_members(streaks: Streaks, server: Server | None, others_maybe_alive: int) -> Streaks:
@@ -73,4 +72,4 @@ def after_members(streaks: Streaks, server: Server | None, others_maybe_alive: i
     if server is None:
         return streaks
     has_extra = server.size > 1 + others_maybe_alive
-    return replace(streaks, extra_member_rounds=streaks.extra_member_rounds + 1 if has_extra else 0)
+    return streaks._replace(extra_member_rounds=streaks.extra_member_rounds + 1 if has_extra else 0)

@@ -69,8 +69,7 @@ class Server:
         return self.cluster_status == "Primary" and self.uuid != NIL_UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(NamedTuple):
     """The durable statement of a pod: only this candidate, in this run of its agent, may bootstrap."""
 
     term: int
@@ -81,8 +80,7 @@ class Promise:
     """The run of the candidate's agent that asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     """Where an override began a new history."""
 
     parent: UuidOrNone
@@ -112,8 +110,7 @@ Bootstraps = tuple[BootstrapPoint, ...]
 """The bootstraps that led to some data, the oldest first; see `branches`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(NamedTuple):
     """A human's order: this pod starts a new history from its data, without the unreachable pods."""
 
     epoch: int

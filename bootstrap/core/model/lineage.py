@@ -6,7 +6,6 @@ its own numbers are, and nothing after it.  Every member of a history carries th
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from bootstrap.core.model import branches
 from bootstrap.core.model.branches import Copy
@@ -109,4 +108,4 @@ def pending_fork(forks: Forks) -> Fork | None:
 
 def resolve_pending(forks: Forks, uuid: str) -> Forks:
     """The forks once the data are known to be of this history: a pending fork has begun it, or has never happened."""
-    return tuple(replace(f, uuid=f.uuid or uuid) for f in forks if f.uuid or f.parent != uuid)
+    return tuple(f._replace(uuid=f.uuid or uuid) for f in forks if f.uuid or f.parent != uuid)

@@ -1,10 +1,9 @@
 """A peer of which nothing is known."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """A peer that has not answered, or not with a valid answer."""
 
     reason: str

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.agent import admin_requests
@@ -489,7 +489,7 @@ class Fleet:
     def raise_floor(self, epoch: int) -> None:
         """Raise the floor, as `force` advises; in reality that takes a restart of each pod."""
         for pod in self.pods:
-            pod.settings = replace(pod.settings, min_epoch=max(pod.settings.min_epoch, epoch))
+            pod.settings = pod.settings._replace(min_epoch=max(pod.settings.min_epoch, epoch))
             if pod.agent is not None:
                 pod.agent.settings = pod.settings
 

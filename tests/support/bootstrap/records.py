@@ -105,7 +105,7 @@ def in_view(pod: PodState, *members: int, number: int = 5, checkpoint: int | Non
     view = View(f"gcomm-{pod.ordinal}", uuids[0], number, bootstrap=False, members=uuids)
     uuid = disk.position.uuid if disk.position else A
     noted = None if checkpoint is None else ViewCheckpoint(view.name, Position(uuid, checkpoint))
-    return replace(pod, disk=replace(disk, view=view), view_checkpoint=noted, **changes)
+    return replace(pod, disk=disk._replace(view=view), view_checkpoint=noted, **changes)
 
 
 SEEN = tuple((ordinal, f"volume-{ordinal}") for ordinal in range(5))

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.agent import probe_server
-from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
-from bootstrap.agent.probe_view import take_view
+from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen, take_view
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import PodState
@@ -287,7 +286,7 @@ def test_a_client_that_hangs_up_at_once_is_nothing(port: Port, capfd: pytest.Cap
 def test_every_answer_is_of_the_moment(port: Port) -> None:
     told = []
     for number in range(6):
-        port.view = replace(view(), observed_ago_s=STALE_S * 2 * (number % 2))
+        port.view = view()._replace(observed_ago_s=STALE_S * 2 * (number % 2))
         told.append(port.ask("/readyz")[0])
     assert told == [200, 503] * 3
 
@@ -314,7 +313,7 @@ def serving(office: Office) -> None:
     """From now on a server lives there, Synced."""
     office.agent.ports = replace(office.agent.ports, server_status=lambda: SYNCED)
     state = office.agent.state
-    office.agent.state = state._replace(lifecycle=replace(state.lifecycle, taken=Action.JOIN))
+    office.agent.state = state._replace(lifecycle=state.lifecycle._replace(taken=Action.JOIN))
     office.free = False
 
 

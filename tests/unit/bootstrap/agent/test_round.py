@@ -280,6 +280,6 @@ def test_a_server_that_does_not_name_its_members_only_counts_them(fleet: Fleet) 
     pod.views, pod.live = itertools.repeat(view(3)), None
     rounds(fleet)
     assert (pod.removed, agent_of(pod).durable.view_checkpoint) == ([], mark)
-    pod.views = itertools.repeat(replace(view(3), members=MEMBERS[:2]))
+    pod.views = itertools.repeat(view(3)._replace(members=MEMBERS[:2]))
     rounds(fleet)
     assert (pod.removed[:1], agent_of(pod).durable.view_checkpoint) == (["gcomm-0:3"], None)

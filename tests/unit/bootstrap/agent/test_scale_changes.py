@@ -40,7 +40,7 @@ def scaled_to(fleet: Fleet, replicas: int, *, last: int) -> None:
         fleet.off.add(pod)
         rounds(fleet, 1)
     for pod in fleet.pods[:last]:
-        pod.settings = replace(pod.settings, replicas=replicas)
+        pod.settings = pod.settings._replace(replicas=replicas)
         agent = agent_of(pod)
         identity = agent.state.identity._replace(configured=frozenset(range(replicas)))
         agent.settings, agent.state = pod.settings, agent.state._replace(identity=identity)
@@ -76,7 +76,7 @@ def test_fewer_replicas_alone_excuse_nobody(fleet: Fleet) -> None:
     """The number was lowered while everything was down: nobody has seen the others leave."""
     fleet.power_cut()
     for pod in fleet.pods:
-        pod.settings = replace(pod.settings, replicas=1)
+        pod.settings = pod.settings._replace(replicas=1)
     outage(fleet, 0)
     decision = agent_of(fleet.pods[0]).result.decision
     assert isinstance(decision, Wait), decision
@@ -90,7 +90,7 @@ def test_a_set_whose_ordinals_begin_later_awaits_no_lower_one() -> None:
     for pod in fleet.pods:
         fleet.kill_agent(pod)
     for pod in fleet.pods[1:]:
-        pod.settings = replace(pod.settings, replicas=2, ordinals_start=1)
+        pod.settings = pod.settings._replace(replicas=2, ordinals_start=1)
         fleet.restart_agent(pod)
         fleet.begin(pod)
         fleet.report(pod)

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -319,7 +318,7 @@ def test_a_sign_of_a_transfer_that_a_member_s_journal_denies_does_not_hide_what_
         leave_sign(node.layout, sign)
         member = JournalHints(was_synced=True, initialised=initialised)
         disk = inspection.inspect(node.layout, node.recover(), member)
-        joiner = inspection.inspect(node.layout, NO_SERVER, replace(member, joining=True, same_boot=True))
+        joiner = inspection.inspect(node.layout, NO_SERVER, member._replace(joining=True, same_boot=True))
     assert (disk.data_class, disk.transfer_may_be_complete) == (DataClass.SST_INTERRUPTED, True)
     assert (disk.position, disk.view) == (plain.position, plain.view)
     assert disk.detail.endswith("although no join is open here")

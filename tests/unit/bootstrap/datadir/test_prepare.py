@@ -8,6 +8,7 @@ from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare
+from bootstrap.datadir.last_view import read_last_view
 from bootstrap.storage.layout import Layout
 from tests.support.bootstrap import servers
 from tests.support.bootstrap.remains import NO_SERVER, Remains, inspect, mounted, state_of
@@ -85,11 +86,11 @@ def test_a_crashed_joiner_gets_minus_one_for_a_seqno_that_innodb_does_not_hold(v
 @pytest.mark.galera
 def test_a_crash_keeps_the_last_view_beside_the_journal_and_out_of_the_join(volume: Path, left: Remains) -> None:
     with mounted(volume, left["crashed"]) as node:
-        view = inspection.read_last_view(node.layout)
+        view = read_last_view(node.layout)
         assert view is not None
         kept = (node.layout.data / "gvwstate.dat").read_bytes()
         prepare.clean_for_join(node.layout, inspect(node))
-        assert inspection.read_last_view(node.layout) is None
+        assert read_last_view(node.layout) is None
         assert (node.layout.meta / "gvwstate.dat").read_bytes() == kept
 
 

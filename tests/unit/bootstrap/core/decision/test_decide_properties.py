@@ -51,7 +51,7 @@ def test_an_override_never_starts_beside_a_live_server_or_without_a_pod_that_it_
     for facts in views(pods):
         peers = {o: peer if data.draw(st.booleans()) else Unknown("silent") for o, peer in facts.peers.items()}
         base, override = bootstrap_position(facts.own), facts.own.override or data.draw(overrides)
-        facts = Facts(replace(facts.own, override=replace(override, base=base, adopt=False)), peers)  # noqa: PLW2901
+        facts = Facts(replace(facts.own, override=override._replace(base=base, adopt=False)), peers)  # noqa: PLW2901
         decision = decide(facts)
         if not isinstance(decision, Bootstrap) or not decision.forced:
             continue

@@ -37,9 +37,8 @@ ASKED_FOR = Promise(3, 1, "boot-1")
 
 def prepare(asked: PodState, candidate: PodState, term: int = 3, **changes: Any) -> Prepare:
     disk = asked.disk or Disk(DataClass.EMPTY)
-    return replace(
-        Prepare(Promise(term, candidate.ordinal, candidate.boot_id), candidate, asked.boot_id, disk), **changes
-    )
+    asks = Prepare(Promise(term, candidate.ordinal, candidate.boot_id), candidate, asked.boot_id, disk)
+    return asks._replace(**changes)
 
 
 ME, CANDIDATE = frozen(0, 5), frozen(1, 9)

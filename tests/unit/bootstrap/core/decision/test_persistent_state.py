@@ -58,9 +58,9 @@ def test_a_disk_that_may_start_a_cluster_has_lost_no_view() -> None:
 
 
 def test_a_join_keeps_the_view_that_it_removes_and_no_earlier_one() -> None:
-    disk = Disk(DataClass.CRASHED, Position(A, 7), view=replace(VIEW, view_seq=4))
+    disk = Disk(DataClass.CRASHED, Position(A, 7), view=VIEW._replace(view_seq=4))
     joined = persistent_state.before_join(replace(MEMBER, lost_view=LOST), disk, [], life="boot", epoch=1)
-    assert joined.lost_view == LostView(replace(VIEW, view_seq=4), Position(A, 7), join_attempted=True)
+    assert joined.lost_view == LostView(VIEW._replace(view_seq=4), Position(A, 7), join_attempted=True)
 
     blank = persistent_state.before_join(replace(MEMBER, lost_view=LOST), Disk(DataClass.EMPTY), [], life="b", epoch=1)
     assert blank.lost_view is None

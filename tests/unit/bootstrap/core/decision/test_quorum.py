@@ -58,7 +58,7 @@ def test_only_the_excused_pods_need_not_promise() -> None:
 def rejoined(pod: PodState) -> PodState:
     """The same member; since it was in that view, a join was begun and abandoned."""
     assert pod.disk is not None
-    return replace(pod, disk=replace(pod.disk, join_attempted=True))
+    return replace(pod, disk=pod.disk._replace(join_attempted=True))
 
 
 NO_PROOF = {
@@ -267,7 +267,7 @@ def test_the_view_that_a_join_removed_comes_back_if_the_data_have_not_moved() ->
     disk = crashed(1, 0, 1).disk
     assert disk is not None
     lost = lost_by_join(disk)
-    bare = replace(disk, view=None)
-    assert with_lost_view(bare, lost) == replace(disk, join_attempted=True)
-    assert with_lost_view(replace(bare, position=Position(A, 11)), lost).view is None
+    bare = disk._replace(view=None)
+    assert with_lost_view(bare, lost) == disk._replace(join_attempted=True)
+    assert with_lost_view(bare._replace(position=Position(A, 11)), lost).view is None
     assert lost_by_join(bare) is None

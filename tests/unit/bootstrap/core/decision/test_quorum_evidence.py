@@ -20,7 +20,7 @@ def with_view_of(pod: PodState, source: PodState) -> PodState:
     """The same pod, which knows the other one's view."""
     assert pod.disk is not None
     assert source.disk is not None
-    return replace(pod, disk=replace(pod.disk, view=source.disk.view))
+    return replace(pod, disk=pod.disk._replace(view=source.disk.view))
 
 
 EARLIER = crashed(1, 0, 1, seqno=9, number=4, epoch=3)

@@ -105,8 +105,8 @@ def test_without_one_member_or_with_one_that_knows_a_newer_view_nothing_is_prove
         assert isinstance(peer, PodState)
         disk = disk_of(peer)
         assert disk.view is not None
-        newer = replace(disk, view=replace(disk.view, view_seq=disk.view.view_seq + 1))
-        for other in (Unknown("silent"), replace(peer, disk=newer), replace(peer, disk=replace(disk, view=None))):
+        newer = disk._replace(view=disk.view._replace(view_seq=disk.view.view_seq + 1))
+        for other in (Unknown("silent"), replace(peer, disk=newer), replace(peer, disk=disk._replace(view=None))):
             assert find_proof(with_peer(facts, ordinal, other)) is None
         assert not isinstance(decide(with_peer(facts, ordinal, Unknown("silent"))), Bootstrap)
 
@@ -126,7 +126,7 @@ def shuffled(peer: PodState | Unknown, random: Random) -> PodState | Unknown:
         return peer
     view = peer.disk.view
     members = tuple(random.sample(view.members, len(view.members)))
-    return replace(peer, disk=replace(peer.disk, view=replace(view, members=members)))
+    return replace(peer, disk=peer.disk._replace(view=view._replace(members=members)))
 
 
 def test_some_of_these_outages_are_proven() -> None:
