@@ -244,4 +244,6 @@ def recovers(state: State) -> bool:
     rules = {n.agent.result.decision.rule for n in turn.state.nodes}
     if state.lost or rules & {"doubtful-transfer", "no-candidate"}:
         return False
+    if state.joined_unseen and rules & {"other-branch", "two-branches"}:
+        return False
     raise InvariantError(f"does not recover by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")

@@ -97,6 +97,9 @@ def come_up(state: State, ordinal: int) -> State:
         raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
     if node.server != "transferring" and (node.data not in STARTABLE or node.uuid != component.uuid):
         return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
+    members = [n for n in state.nodes if n.component == donor and n.server == "Primary"]
+    if all(n.journal.bootstraps != node.journal.bootstraps for n in members):
+        state = state._replace(joined_unseen=True)
     node = node._replace(uuid=component.uuid, base=component.base, log=component.log)
     node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
     return agree(state.put(node), donor, component.view | {ordinal})

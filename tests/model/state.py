@@ -133,6 +133,8 @@ class State(NamedTuple):
     """The terms of all bootstraps."""
     lost: bool = False
     """A volume has been lost: a human may be needed."""
+    joined_unseen: bool = False
+    """A server has joined a component whose bootstrap its journal did not have: if it dies at once, it may hold."""
     faults: int = 0
     """How many things may still go wrong."""
     writes: int = 0

@@ -13,7 +13,7 @@ from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant import rounds, views
 from bootstrap.core.participant.views import FALSE_ROUNDS
 from tests.model import galera
-from tests.model.explore import Turn, next_turns
+from tests.model.explore import Turn, next_turns, recovers
 from tests.model.galera import InvariantError
 from tests.model.starts import all_primary, has_checkpoint, member_lost, run_until
 from tests.model.state import State, after_outage
@@ -219,3 +219,33 @@ def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_i
 
     after = go_on(state)
     assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
+
+
+def cut_off_and_back() -> State:
+    """One member is cut off while the others die and start again; then its server joins them by itself."""
+    cut_off = isolate(all_primary(after_outage(3, faults=9, writes=9)), 2)
+    alone = play(run_until(Turn(cut_off), have_checkpoints).state, "galera-0 pod is killed", "galera-1 pod is killed")
+    state = run_until(Turn(alone), have_checkpoints).state
+    return play(heal(state, 2), "galera-2 server comes up")
+
+
+def have_checkpoints(state: State) -> bool:
+    return all(has_checkpoint(state, node) for node in state.nodes[:2])
+
+
+def test_a_member_that_has_joined_the_next_component_by_itself_learns_how_that_began() -> None:
+    state = cut_off_and_back()
+    assert state.nodes[2].agent.durable.bootstraps != state.nodes[0].agent.durable.bootstraps
+    after = go_on(state)
+    assert after.nodes[2].agent.durable.bootstraps == after.nodes[0].agent.durable.bootstraps
+    assert recovers(play(after._replace(faults=1), "galera-2 pod is killed"))
+
+
+def test_if_it_dies_before_that_it_holds_and_loses_nothing() -> None:
+    """Its journal is then that of an older copy that went on, and only a human can tell."""
+    state = play(cut_off_and_back(), "galera-2 pod is killed")
+    after = go_on(state)
+    assert after.nodes[2].result.rule == "other-branch"
+    assert after.nodes[2].log == state.nodes[2].log
+    assert not recovers(state)
+    assert recovers(after._replace(overrides_given=1))
