@@ -16,6 +16,8 @@ from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
 from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.decision.streaks import Patience
+from bootstrap.core.galera.periods import DEFAULT_DEAD_S, longest_death
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.messages import Prepare, Refusal
@@ -99,6 +101,7 @@ class Agent:
             configured=settings.configured_ordinals,
             min_epoch=settings.min_epoch,
             last_one_out=settings.last_one_out,
+            patience=Patience().stretch(longest_death(dict(settings.provider_options)) / DEFAULT_DEAD_S),
         )
 
     # Inputs.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.decision.streaks import STUCK_ROUNDS, Streaks
+from bootstrap.core.decision.streaks import STUCK_ALL_ROUNDS, Streaks
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Position
 from bootstrap.core.model.facts import PodState, Server
@@ -26,7 +26,7 @@ from tests.model.state import ALIVE, Node, Permitted, State, disk, new_participa
 
 T = TypeVar("T")
 
-STUCK = Streaks(stuck_rounds=STUCK_ROUNDS)
+STUCK = Streaks(stuck_rounds=STUCK_ALL_ROUNDS)
 """Any round may be the last one of a long time in which nothing has changed."""
 
 

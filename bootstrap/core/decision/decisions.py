@@ -64,6 +64,8 @@ class Stop:
     """Why, in one line."""
     alone: bool = False
     """There is no other server that could bring it back."""
+    all_live: bool = False
+    """All servers live, and Galera should bring them together."""
 
 
 Decision = Bootstrap | Join | Wait | Hold | Stop

@@ -4,6 +4,7 @@ Some rules wait for what may never happen, and some signs mean something only if
 of seconds, because no decision looks at a clock.
 """
 
+from math import ceil
 from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Stop
@@ -15,8 +16,24 @@ STUCK_ROUNDS = 40
 STUCK_ALONE_ROUNDS = 8
 """The same where no other server could bring it back, as after a failed state transfer: two seconds or more."""
 
+STUCK_ALL_ROUNDS = 480
+"""The same where all servers live, none is Primary, and Galera does not bring them together: two minutes or more."""
+
 DEAD_MEMBER_ROUNDS = 80
 """After so many rounds a dead server is no longer counted as a member: Galera counts it for 15 s at most."""
+
+
+class Patience(NamedTuple):
+    """For how many rounds in a row something must have been so; longer where Galera's own timeouts are longer."""
+
+    stuck: int = STUCK_ROUNDS
+    stuck_alone: int = STUCK_ALONE_ROUNDS
+    stuck_all: int = STUCK_ALL_ROUNDS
+    dead_member: int = DEAD_MEMBER_ROUNDS
+
+    def stretch(self, factor: float) -> "Patience":
+        """The same for a Galera whose timeouts are so many times the default ones."""
+        return Patience(*(ceil(rounds * factor) for rounds in self))
 
 
 class Streaks(NamedTuple):
@@ -29,20 +46,21 @@ class Streaks(NamedTuple):
     lost_quorum_rounds: int = 0
     """For how many rounds this pod has waited for a Primary Component to notice that it has lost its quorum."""
 
-    @property
-    def has_waited_for_quorum_loss(self) -> bool:
+    def has_waited_for_quorum_loss(self, patience: Patience) -> bool:
         """Whether a Primary Component has had enough time to notice that it has lost its quorum; some never do."""
-        return self.lost_quorum_rounds >= DEAD_MEMBER_ROUNDS
+        return self.lost_quorum_rounds >= patience.dead_member
 
-    @property
-    def has_foreign_members(self) -> bool:
+    def has_foreign_members(self, patience: Patience) -> bool:
         """Whether there have been too many members for long enough: some of them are no pods of this set (R36)."""
-        return self.extra_member_rounds >= DEAD_MEMBER_ROUNDS
+        return self.extra_member_rounds >= patience.dead_member
 
-    def is_stuck_long_enough(self, decision: Decision) -> bool:
+    def is_stuck_long_enough(self, decision: Decision, patience: Patience) -> bool:
         """Whether the own server must be stopped now; a change of view passes through non-Primary, too."""
-        needed = STUCK_ALONE_ROUNDS if isinstance(decision, Stop) and decision.alone else STUCK_ROUNDS
-        return isinstance(decision, Stop) and self.stuck_rounds >= needed
+        if not isinstance(decision, Stop):
+            return False
+        if decision.all_live:
+            return self.stuck_rounds >= patience.stuck_all
+        return self.stuck_rounds >= (patience.stuck_alone if decision.alone else patience.stuck)
 
 
 def after_decision(streaks: Streaks, decision: Decision) -> Streaks:

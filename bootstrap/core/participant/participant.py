@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.decision.streaks import Streaks
+from bootstrap.core.decision.streaks import Patience, Streaks
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
@@ -38,6 +38,8 @@ class Identity(NamedTuple):
     """The ordinals of the configured replicas."""
     min_epoch: int = 0
     last_one_out: bool = False
+    patience: Patience = Patience()
+    """How long this pod waits for Galera."""
 
     def pod_of(self, ordinal: int) -> str:
         """The name of another pod of the set: they share what stands before the number."""
@@ -110,7 +112,7 @@ class Participant(NamedTuple):
     @property
     def facts(self) -> Facts:
         """What a decision rests on now."""
-        identity, waited = self.identity, self.streaks.has_waited_for_quorum_loss
+        identity, waited = self.identity, self.streaks.has_waited_for_quorum_loss(self.identity.patience)
         return Facts(
             self.pod_state,
             dict(self.peers),

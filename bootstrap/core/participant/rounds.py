@@ -103,7 +103,7 @@ def conclude(p: Participant, heard: Heard) -> Step[Outcome]:
         p, _ = yield from promises.abandon(p, decision.reason)
     action = Action.JOIN if isinstance(decision, Join) else None
     p, _ = yield from promises.publish(p, RoundResult(decision, action, p.durable.promise, is_of_round=True))
-    if not p.streaks.is_stuck_long_enough(decision):
+    if not p.streaks.is_stuck_long_enough(decision, p.identity.patience):
         return p, Outcome(decision)
     # The view that the server loses by the stop is remembered first.
     p = p._replace(streaks=streaks.after_stop(p.streaks))
@@ -118,7 +118,7 @@ def learn(p: Participant, heard: Heard) -> Step[None]:
     p, state = yield from check_view(p, heard.view, p.durable)
     if p.lifecycle.disk is not None:
         state = persistent_state.after_inspection(state, p.lifecycle.disk)
-    if p.pod_state.primary_server is not None and p.streaks.has_foreign_members:
+    if p.pod_state.primary_server is not None and p.streaks.has_foreign_members(p.identity.patience):
         state = replace(state, has_foreign_members=True)
     awaited = p.identity.configured | p.directory.ordinals
     if p.directory.shown is None:

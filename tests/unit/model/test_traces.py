@@ -245,7 +245,7 @@ def test_if_it_dies_before_that_it_holds_and_loses_nothing() -> None:
     """Its journal is then that of an older copy that went on, and only a human can tell."""
     state = play(cut_off_and_back(), "galera-2 pod is killed")
     after = go_on(state)
-    assert after.nodes[2].result.rule == "other-branch"
+    assert after.nodes[2].agent.result.decision.rule == "other-branch"
     assert after.nodes[2].log == state.nodes[2].log
     assert not recovers(state)
     assert recovers(after._replace(overrides_given=1))

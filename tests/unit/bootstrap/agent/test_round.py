@@ -9,7 +9,7 @@ import pytest
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.round import observe, see_view
 from bootstrap.core.decision.decisions import Join, Stop
-from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALL_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
 from bootstrap.core.model.disk import Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import Server
 from bootstrap.core.participant.views import LiveView, Seen
@@ -43,6 +43,24 @@ def test_a_server_that_another_one_might_find_again_is_given_longer(fleet: Fleet
     assert left[0].server == "non-Primary"
     fleet.round(left[0])
     assert left[0].server == ""
+
+
+def test_where_all_servers_live_and_do_not_find_each_other_each_is_stopped_after_minutes(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    for pod in pods:
+        pod.server = "non-Primary"
+    rounds_of(fleet, pods[0], STUCK_ALL_ROUNDS)
+    assert pods[0].server == "non-Primary"
+    fleet.round(pods[1])
+    fleet.round(pods[2])
+    rounds_of(fleet, pods[0], STUCK_ALL_ROUNDS - 1)
+    decision = agent_of(pods[0]).result.decision
+    assert isinstance(decision, Stop)
+    assert "do not find each other" in decision.reason
+    assert pods[0].server == "non-Primary"
+    fleet.round(pods[0])
+    assert pods[0].server == ""
+    fleet.recover()
 
 
 def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Fleet) -> None:

@@ -47,9 +47,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(running(0, status="non-Primary"), 1, frozen(2)), Wait, "own-server"),
     "my server is non-Primary and a Primary lives elsewhere -> wait": (
         seen_by(running(0, status="non-Primary"), running(1), frozen(2)), Wait, "own-server"),
-    "all servers are non-Primary and none died -> wait for Galera": (
+    "all servers are non-Primary and none died -> stop it in the end, if Galera does not bring them together": (
         seen_by(running(0, status="non-Primary"), *(running(o, status="non-Primary") for o in (1, 2))),
-        Wait, "own-server"),
+        Stop, "stuck-server"),
     "my server is non-Primary and a dead peer's position is unknown -> wait": (
         seen_by(running(0, status="non-Primary"), frozen(1), blank(2, D.UNKNOWN)), Wait, "own-server"),
     # quorum
