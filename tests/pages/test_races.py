@@ -118,7 +118,7 @@ MUTANTS = [
            f"{DECIDE}[the disks are of two branches -> hold, also for the longer one]"),
     Mutant(10, "branches:part_after", "point.seqno < common", "True",
            f"{DECIDE}[the Primary was bootstrapped where I end -> join]"),
-    Mutant(10, "election:is_ahead", "or parted is not None", "",
+    Mutant(10, "election:is_ahead", "branches.find_parting(", "None and branches.find_parting(",
            f"{REFUSED}[my datadir is of another branch, with a lower number]"),
     Mutant(10, "persistent_state:before_bootstrap", "state.promise.boot_id", '""',
            f"{AGENT_TESTS}/test_older_copies.py::test_a_snapshot_that_went_on_twice_is_of_two_branches"),

@@ -16,8 +16,8 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
-from bootstrap.core.participant.directory import Directory
 from bootstrap.core.participant.effects import Effect, Persist, Trouble
+from bootstrap.core.participant.known_pods import Directory
 from bootstrap.core.participant.orders import Orders
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises
-from bootstrap.core.participant.directory import remember
 from bootstrap.core.participant.effects import Note, Persist, VoidPermission
+from bootstrap.core.participant.known_pods import remember
 from bootstrap.core.participant.orders import OverrideOutcome, OverrideState
 from bootstrap.core.participant.participant import Freshness, Participant, Step, keep
 from bootstrap.core.participant.views import Seen, check_view, settled_server
