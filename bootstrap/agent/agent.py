@@ -133,8 +133,15 @@ class Agent:
 
     def facts(self) -> Facts:
         """What a decision rests on now."""
-        waited = self.streaks.has_waited_for_quorum_loss
-        return Facts(self.pod_state(), self.peers, self.settings.min_epoch, self.settings.last_one_out, waited)
+        settings, streaks = self.settings, self.streaks
+        return Facts(
+            self.pod_state(),
+            self.peers,
+            settings.min_epoch,
+            settings.last_one_out,
+            streaks.is_primary_confirmed,
+            streaks.has_primary_kept_quorum,
+        )
 
     def is_mine(self, promise: Promise) -> bool:
         """Whether this run of the agent is the promise's candidate."""

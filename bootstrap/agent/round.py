@@ -35,6 +35,7 @@ def run_round(agent: Agent) -> None:
         count_members(agent)
         agent.learn_from_round(durable=is_transfer_synced)
         promises.end_promise(agent, asked_at=clock)
+        agent.streaks = streaks.after_answers(agent.streaks, agent.answered())
         facts = agent.facts()
         decision = decide(facts)
         agent.streaks = streaks.after_decision(agent.streaks, decision)

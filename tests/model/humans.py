@@ -45,8 +45,11 @@ def discard_where_held(state: State, ordinal: int) -> State:
 
 
 def order(state: State, ordinal: int) -> State | None:
-    """Open a join in the journal, the starter does the rest; None if a discard would be refused."""
-    facts = mind.facts_of(state, ordinal)
+    """Open a join in the journal, the starter does the rest; None if a discard would be refused.
+
+    That two rounds must agree on the Primary Component is left out: it only makes the rest rarer.
+    """
+    facts = replace(mind.facts_of(state, ordinal), is_primary_confirmed=True)
     if state.nodes[ordinal].ordered or admin_requests.why_not_discardable(facts):
         return None
     node = state.nodes[ordinal]

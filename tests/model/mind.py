@@ -13,9 +13,9 @@ from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise, Server
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.model.unknown import Unknown
 from tests.model import galera
 from tests.model.state import ALIVE, Node, Result, State, disk, pod_state
+from tests.support.bootstrap.records import SILENT
 
 
 def own(state: State, ordinal: int) -> PodState:
@@ -45,7 +45,7 @@ def ask(state: State, ordinal: int, *, lost: bool = False) -> State:
     node = state.nodes[ordinal]
     assert node.asking is not None
     peer = others(state, ordinal)[len(node.asking)]
-    answer = Unknown("silent") if lost or not state.connected(ordinal, peer) else own(state, peer)
+    answer = SILENT if lost or not state.connected(ordinal, peer) else own(state, peer)
     return state.put(node._replace(asking=(*node.asking, answer)))
 
 

@@ -17,8 +17,8 @@ from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, pod_name
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, is_silent, pod_name
+from bootstrap.core.model.unknown import Contact, Unknown
 
 
 def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
@@ -61,7 +61,11 @@ def refuse_under_override(override: Override, candidate: PodState, facts: Facts)
     """Refuse a candidate of an override if the data, or the pods that it calls unreachable, are against it."""
     if reached := [pod.pod for pod in facts.answers if pod.ordinal in override.unreachable]:
         return Refusal(f"{reached[0]} answers me, and does not answer you: fix the network")
-    if not_asked := sorted(override.unreachable - facts.peers.keys()):
+    unknown = {o: peer for o in sorted(override.unreachable) if isinstance(peer := facts.peer(o), Unknown)}
+    if answering := [o for o, peer in unknown.items() if peer.contact is Contact.ANSWER]:
+        name, reason = pod_name(facts, answering[0]), unknown[answering[0]].reason
+        return Refusal(f"something answers me at the address of {name} ({reason}): it may live")
+    if not_asked := [o for o, peer in unknown.items() if not peer.is_silent]:
         return Refusal(f"I have not asked {pod_name(facts, not_asked[0])} myself yet")
     if override.adopt and disk_of(facts.own).data_class is not DataClass.EMPTY:
         return Refusal(f"my datadir is {disk_of(facts.own).data_class}: to adopt data, all other pods must be empty")
@@ -120,10 +124,10 @@ def highest_term(pods: Iterable[PodState]) -> int:
 def find_unbound(facts: Facts, promise: Promise) -> list[int]:
     """The expected ordinals that are not bound by this promise, as far as is known; empty = permission (R4).
 
-    Only a proof or an override excuses a pod, and an override only while that pod is unreachable.
+    Only a proof or an override excuses a pod, and an override only while that pod is silent.
     """
     bound = {pod.ordinal for pod in facts.states if pod.promise == promise and pod.phase is Phase.FROZEN}
     override = facts.own.override if facts.own.override and facts.own.override.epoch == promise.term else None
-    excused = {o for o in override.unreachable if isinstance(facts.peer(o), Unknown)} if override else set()
+    excused = {o for o in override.unreachable if is_silent(facts, o)} if override else set()
     proven = quorum.find_proof(facts)
     return sorted(facts.expected - bound - excused - (proven.excused if proven else frozenset()))

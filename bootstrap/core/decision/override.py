@@ -2,7 +2,8 @@
 
 Pure.  An override lifts two conditions and no others: that the unreachable pods answer, if they were named to the
 human, and that no other disk holds more, if that disk was named, too.  No server may be alive, and all pods that answer
-must promise, as at every bootstrap.
+must promise, as at every bootstrap.  A pod whose answer is not understood is not unreachable: beside it no override is
+accepted, and none is offered.
 The survey that is printed for the human is also the one by which the override is checked when it is given.
 """
 
@@ -22,7 +23,7 @@ from bootstrap.core.model.predicates import (
     position_to_keep,
     primaries,
 )
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class OverrideSurvey:
     """Each expected pod and what is known of it."""
     unreachable: frozenset[int]
     """The pods that do not answer."""
+    refusing: frozenset[int]
+    """Those of them whose network refuses the connection, so that a server may run there without its agent."""
     ahead: frozenset[int]
     """The pods that answer and may hold what this pod does not."""
     data_lost: frozenset[int]
@@ -49,14 +52,15 @@ def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     """Find out what an override would give up, and whether it would be accepted."""
     others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
     base = disk_of(facts.own).position if adopt else bootstrap_position(facts.own)
-    unreachable = frozenset(o for o, peer in others.items() if isinstance(peer, Unknown))
+    silent = {o: peer.contact for o, peer in others.items() if isinstance(peer, Unknown) and peer.is_silent}
+    unreachable, refusing = frozenset(silent), frozenset(o for o, c in silent.items() if c is Contact.REFUSAL)
     ahead = frozenset(o for o, peer in others.items() if isinstance(peer, PodState) and may_be_ahead(facts, base, peer))
     data_lost = frozenset(peer.ordinal for peer in facts.answers if has_lost_data(peer, facts))
     lines = tuple((pod_name(facts, o), describe_pod(facts, o, ahead, data_lost)) for o in sorted(facts.expected))
     override = Override(0, base, unreachable, ahead, adopt)
     epoch = max(highest_term(facts.states), facts.min_epoch) + 1
-    refusal = why_void(facts, override) or why_not_asked(facts) or why_bound(facts, unreachable) or ""
-    return OverrideSurvey(epoch, base, lines, unreachable, ahead, data_lost, refusal)
+    refusal = why_void(facts, override) or why_bound(facts, unreachable) or ""
+    return OverrideSurvey(epoch, base, lines, unreachable, refusing, ahead, data_lost, refusal)
 
 
 def why_void(facts: Facts, override: Override) -> str | None:
@@ -64,6 +68,8 @@ def why_void(facts: Facts, override: Override) -> str | None:
     disk, others = disk_of(facts.own), sorted(facts.expected - {facts.own.ordinal})
     if primary := [pod.pod for pod in facts.states if pod.primary_server]:
         return f"{primary[0]} is Primary: the cluster lives"
+    if why := why_not_silent(facts):
+        return why
     if facts.own.phase is not Phase.FROZEN:
         return f"this pod is {facts.own.phase}: its server must be stopped and its datadir read"
     if why := why_not_adoptable(facts, others) if override.adopt else why_not_startable(facts.own, override):
@@ -90,16 +96,42 @@ def is_between_starters(own: PodState) -> bool:
     return own.override is not None and own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
 
 
+def why_not_silent(facts: Facts) -> str | None:
+    """Why a pod that gives no valid answer must not be taken for one that is gone; None = each such pod is silent.
+
+    What answers may be a live server's agent with another key or of another release.  A pod that could not be asked, as
+    without DNS, has not been silent either.
+    """
+    others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
+    unknown = {pod_name(facts, o): peer for o, peer in others.items() if isinstance(peer, Unknown)}
+    for name, peer in unknown.items():
+        if peer.contact is Contact.ANSWER:
+            return f"{name} {describe_answer(peer)}"
+    for name, peer in unknown.items():
+        if not peer.is_silent:
+            return f"{name} is not known to be silent ({peer.reason}): {peer.cure or 'try again in a moment'}"
+    return None
+
+
+def offer(facts: Facts, advice: str) -> str:
+    """Return advice that names an override; where none would be accepted, say what to do instead."""
+    return why_not_silent(facts) or advice
+
+
 def advise(facts: Facts, rule: str) -> str:
     """The command that helps where a rule waits for pods that may never come; a hold names its own command.
 
-    While a Primary lives, `force` is refused.
+    Only where `force` would be accepted in some pod, by what is known here, and where nothing at all comes from the
+    silent pods: one whose network answers has perhaps just started.
     """
-    silent = [pod_name(facts, o) for o in sorted(facts.expected) if isinstance(facts.peers.get(o), Unknown)]
-    if rule not in ("all-heard", "promised") or not silent or primaries(facts):
+    unknown = {pod_name(facts, o): p for o, p in sorted(facts.peers.items()) if isinstance(p, Unknown)}
+    gone = all(peer.contact is Contact.NOTHING for peer in unknown.values()) and not why_not_silent(facts)
+    if rule not in ("all-heard", "promised") or not unknown or not gone or primaries(facts):
+        return ""
+    if any(why_not_frozen(peer) for peer in facts.answers) or not any(map(bootstrap_position, facts.states)):
         return ""
     return (
-        f"if {', '.join(silent)} can never come back: `galera-bootstrap force` in the pod with the most data shows "
+        f"if {', '.join(unknown)} can never come back: `galera-bootstrap force` in the pod with the most data shows "
         "what would be lost, and what to type"
     )
 
@@ -142,12 +174,6 @@ def why_not_frozen(peer: PodState) -> str | None:
     return None
 
 
-def why_not_asked(facts: Facts) -> str | None:
-    """Why the survey is not complete: a pod that others know, and that this one has not asked yet, is not silent."""
-    new = sorted(facts.expected - facts.peers.keys() - {facts.own.ordinal})
-    return f"{pod_name(facts, new[0])} has not been asked yet: try again in a moment" if new else None
-
-
 def why_bound(facts: Facts, unreachable: frozenset[int]) -> str | None:
     """Why a promise stands in the way: its candidate answers.  A promise to an unreachable pod is given up with it."""
     for pod in facts.states:
@@ -178,13 +204,29 @@ def describe_pod(facts: Facts, ordinal: int, ahead: frozenset[int], data_lost: f
     """One pod for the human, in one line."""
     peer = facts.own if ordinal == facts.own.ordinal else facts.peer(ordinal)
     if isinstance(peer, Unknown):
-        return f"unknown: {peer.reason}; what only it holds would be given up"
+        return describe_unknown(peer)
     note = ""
     if ordinal in ahead:
         note = "; MAY HOLD MORE than this pod"
     elif ordinal in data_lost:
         note = "; was a member: what it held is gone"
     return f"{describe_state(peer)}{note}{' (this pod)' if ordinal == facts.own.ordinal else ''}"
+
+
+def describe_unknown(peer: Unknown) -> str:
+    """A pod without a valid answer."""
+    if peer.contact is Contact.ANSWER:
+        return describe_answer(peer)
+    if not peer.is_silent:
+        return f"unknown: {peer.reason}; it is not known to be silent"
+    alive = "; its network answers, so a server may run there" if peer.contact is Contact.REFUSAL else ""
+    return f"unknown: {peer.reason}{alive}; what only it holds would be given up"
+
+
+def describe_answer(peer: Unknown) -> str:
+    """What answers at a pod's address and is not understood, and what to do about it."""
+    cure = peer.cure or "find out what listens there; if the pod shall be given up, switch its machine off first"
+    return f"answers, but {peer.reason}: its server may live; {cure}"
 
 
 def describe_state(peer: PodState) -> str:

@@ -2,7 +2,7 @@
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
-from bootstrap.core.decision.override import why_void
+from bootstrap.core.decision.override import offer, why_void
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import BLANK, DataClass, Position
 from bootstrap.core.model.facts import Facts, PodState
@@ -59,7 +59,7 @@ def hold_below_min_epoch(facts: Facts) -> Decision | None:
     return Hold(
         "epoch-floor",
         f"the newest data here are of epoch {found}, below GALERA_BOOTSTRAP_MIN_EPOCH {facts.min_epoch}: bring the "
-        "newer ones back; these here start a cluster only by `galera-bootstrap force`",
+        f"newer ones back; {offer(facts, 'these here start a cluster only by `galera-bootstrap force`')}",
     )
 
 
@@ -108,7 +108,7 @@ def require_one_history(facts: Facts) -> Decision | None:
         return Hold(
             "two-histories",
             f"the datadirs hold different histories, {listed}: a human must choose; "
-            "`galera-bootstrap force` in the pod whose data you keep",
+            f"{offer(facts, '`galera-bootstrap force` in the pod whose data you keep')}",
         )
     return None
 
@@ -124,7 +124,7 @@ def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     for pod in facts.states:
         if pod.ordinal not in members:
             continue
-        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(pod, seen):
+        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(facts, pod, seen):
             return hold
     return None
 
@@ -136,7 +136,7 @@ def hold_for_doubtful_member(facts: Facts, pod: PodState, best: Position | None)
     return Hold(
         "doubtful-transfer",
         f"{pod.pod} may hold more than all others ({disk_of(pod).detail}, {position_text(pod)}): "
-        "a human must look at its datadir; without it: `galera-bootstrap force` in another pod",
+        f"a human must look at its datadir; {offer(facts, 'without it: `galera-bootstrap force` in another pod')}",
     )
 
 
@@ -161,7 +161,7 @@ def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tu
     )
 
 
-def hold_for_missing_data(pod: PodState, seen: frozenset[tuple[int, str]]) -> Hold | None:
+def hold_for_missing_data(facts: Facts, pod: PodState, seen: frozenset[tuple[int, str]]) -> Hold | None:
     """Hold if this pod's disk is blank although it held a member's data.
 
     A member's disk may be blank while its join is open, because a state transfer overwrites it: a Primary Component
@@ -175,9 +175,12 @@ def hold_for_missing_data(pod: PodState, seen: frozenset[tuple[int, str]]) -> Ho
         return Hold(
             "replaced-volume",
             f"the data of {pod.pod}, a member, are gone since the outage and may have been the newest: "
-            "bring its volume back, or give its data up: `galera-bootstrap force` in the pod whose data you keep",
+            f"bring its volume back; {offer(facts, TO_GIVE_UP)}",
         )
     return None
+
+
+TO_GIVE_UP = "to give its data up: `galera-bootstrap force` in the pod whose data you keep"
 
 
 def start_most_advanced(facts: Facts) -> Decision:

@@ -174,8 +174,10 @@ class Facts:
     """Data of an older epoch than this do not start a cluster (MIN_EPOCH)."""
     last_one_out: bool = False
     """Whether a pod that stopped as the only member may start without the others' answers (`last-one-out`)."""
-    waited_for_quorum_loss: bool = False
-    """Whether this pod has waited long enough for a Primary Component to notice that it has lost its quorum."""
+    is_primary_confirmed: bool = False
+    """Whether the round before has heard the same Primary Component."""
+    has_primary_kept_quorum: bool = False
+    """Whether it has not changed for so long that it would have noticed the loss of its quorum by now."""
 
     @property
     def expected(self) -> frozenset[int]:

@@ -31,7 +31,7 @@ from bootstrap.core.model.unknown import Unknown
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
 from bootstrap.storage import permission
-from tests.support.bootstrap.records import A
+from tests.support.bootstrap.records import SILENT, A
 
 ALIVE = ("Primary", "non-Primary")
 
@@ -188,7 +188,7 @@ class Fleet:
             self.interlude()
             asked = self.pod_named(name)
             lost = asked.agent is None or {asked, asker} & self.isolated or self.draw() % 5 == 4
-            replies[name] = Unknown("silent") if lost or asked.agent is None else asked.agent.pod_state()
+            replies[name] = SILENT if lost or asked.agent is None else asked.agent.pod_state()
         self.interlude()
         return replies
 
@@ -202,11 +202,11 @@ class Fleet:
         if fate in (3, 4):
             self.late.append((asked, prepare))
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
-            return Unknown("silent")
+            return SILENT
         refusal = answer_prepare(asked.agent, prepare)
         answer = PrepareReply(asked.agent.pod_state(), refusal)
         self.interlude()
-        return Unknown("silent") if fate == 2 else answer
+        return SILENT if fate == 2 else answer
 
     def deliver(self) -> None:
         """A delayed or repeated request arrives, whatever has died since."""

@@ -47,6 +47,8 @@ class Machine:
     address: str = "127.0.0.1"
     port: int = field(default_factory=lambda: free_port("127.0.0.1"))
     probes: int = field(default_factory=lambda: free_port("127.0.0.1"))
+    nameserver: str = ""
+    """The name server; empty = there is none, so no peer can be asked."""
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -78,8 +80,9 @@ class Machine:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("GALERA_BOOTSTRAP_", "POD_"))}
+        nameserver = self.nameserver or f"127.0.0.1:{self.port}"
         ours = {
-            "REPLICAS": str(self.replicas), "DOMAIN": "cluster.local", "NAMESERVER": f"127.0.0.1:{self.port}",
+            "REPLICAS": str(self.replicas), "DOMAIN": "cluster.local", "NAMESERVER": nameserver,
             "DATA_ROOT": f"{self.root}/data", "RUN_DIR": f"{self.root}/run", "CONFIG_DIR": f"{self.root}/config",
             "SECRETS_DIR": f"{self.root}/secrets", "BIND_ADDRESS": self.address, "EXCHANGE_PORT": str(self.port),
             "HEALTH_PORT": str(self.probes), "MARIADBD": str(self.program),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bootstrap.core.model.disk import NIL_UUID, STARTABLE, DataClass, Disk, Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Fork, Override, Phase, PodState, Promise, Server
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
 B = "bbbbbbbb-0000-11ee-8000-000000000002"
@@ -21,6 +21,9 @@ C = "cccccccc-0000-11ee-8000-000000000003"
 A_TO_B = Fork(A, 5, 4, B)
 B_TO_C = Fork(B, 3, 6, C)
 """An override began B from A at 5, another one C from B at 3."""
+
+SILENT = Unknown("silent", contact=Contact.NOTHING)
+"""A peer that was asked, and nothing came back."""
 
 ASKED = os.environ.get("PROPERTY_EXAMPLES")
 """More examples than in a normal run, and other ones each time."""
@@ -75,7 +78,7 @@ def _pod(ordinal: int, phase: Phase, **changes: Any) -> PodState:
 def seen_by(own: PodState, *others: PodState | int) -> Facts:
     """What this pod knows; an ordinal alone is a peer that is silent."""
     peers: dict[int, PodState | Unknown] = {
-        other if isinstance(other, int) else other.ordinal: Unknown("silent") if isinstance(other, int) else other
+        other if isinstance(other, int) else other.ordinal: SILENT if isinstance(other, int) else other
         for other in others
     }
     return Facts(own, peers)

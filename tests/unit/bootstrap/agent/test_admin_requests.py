@@ -138,7 +138,7 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
     with_data(office.client())
     client = office.client()
     assert "no Primary Component is known" in client.ask(Discard(delete=False)).refusal
-    office.peers["galera-1"] = running(1, 50)
+    office.peers["galera-1"] = running(1, 50, size=1)
     assert "does not hold" in client.ask(Discard(delete=False)).refusal
     office.peers["galera-2"] = running(2, 50, uuid=B)
     assert "two clusters are alive" in client.ask(Discard(delete=False)).refusal
@@ -148,7 +148,7 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
 def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:
     starter = office.client()
     with_data(starter, 99)
-    office.peers["galera-1"] = running(1, 50)
+    office.peers["galera-1"] = running(1, 50, size=1)
     answer = office.client().ask(Discard(delete=True))
     assert (answer.refusal, answer.line) == ("", f"discard CRASHED {A}:99, deleted")
     memory = office.agent.persistence.journal.read()
@@ -166,7 +166,7 @@ def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(offic
 def test_a_discard_that_was_not_done_is_reported(office: Office) -> None:
     starter = office.client()
     with_data(starter, 99)
-    office.peers["galera-1"] = running(1, 50)
+    office.peers["galera-1"] = running(1, 50, size=1)
     for data_class, failed in ((DataClass.CRASHED, Order.DISCARD), (DataClass.SST_INTERRUPTED, Order.NONE)):
         assert office.client().ask(Discard(delete=False)).refusal == ""
         starter.ask(Report(Disk(data_class, Position(A, 99) if failed else None), "print"))

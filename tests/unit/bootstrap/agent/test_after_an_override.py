@@ -15,11 +15,12 @@ from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
 from bootstrap.core.decision.override import survey_pods
 from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.errors import JournalUnwritableError
-from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
+from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
 from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, with_override
 
@@ -112,7 +113,7 @@ BOUND = frozen(2, 5, promise=Promise(5, 0, "boot-0"))
 
 
 def test_a_pod_that_is_bound_to_a_lost_pod_holds_beside_an_older_primary() -> None:
-    decision = decide(seen_by(BOUND, 0, running(1, epoch=4)))
+    decision = decide(seen_by(BOUND, 0, running(1, epoch=4, size=1)))
     assert isinstance(decision, Hold)
     assert decision.rule == "promised"
     assert "discard" in decision.reason
@@ -120,7 +121,7 @@ def test_a_pod_that_is_bound_to_a_lost_pod_holds_beside_an_older_primary() -> No
 
 @pytest.mark.parametrize(
     "facts",
-    [seen_by(BOUND, 0, frozen(1)), seen_by(BOUND, busy(0, frozen(0).phase), running(1, epoch=4))],
+    [seen_by(BOUND, 0, frozen(1)), seen_by(BOUND, busy(0, frozen(0).phase), running(1, epoch=4, size=1))],
     ids=["no Primary is known", "the candidate answers"],
 )
 def test_otherwise_it_waits(facts: Facts) -> None:
@@ -137,6 +138,9 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     fleet.kill_agent(first)
     for step in (fleet.begin, fleet.report, fleet.round):
         step(third)
+    fleet.discard(third)
+    assert not agent_of(third).orders.pending  # of two members, only one is heard
+    rounds_of(fleet, third, DEAD_MEMBER_ROUNDS)
     fleet.discard(third)
     assert agent_of(third).orders.pending == "discard"
     assert agent_of(third).durable.promise is None
@@ -161,7 +165,7 @@ def test_no_pod_promises_for_an_override_before_it_has_itself_asked_the_pods_tha
 def test_no_override_is_accepted_against_a_pod_that_was_not_asked_yet() -> None:
     new_pod = frozen(1, expected=frozenset({0, 1, 2, 3}))
     found = survey_pods(seen_by(frozen(0), new_pod, 2))
-    assert "galera-3 has not been asked yet" in found.refusal
+    assert "galera-3 is not known to be silent (not asked yet)" in found.refusal
     assert survey_pods(seen_by(frozen(0), new_pod, 2, 3)).refusal == ""
 
 
