@@ -130,6 +130,8 @@ class Fleet:
         self.numbers = itertools.count(1)
         self.kernel = 0
         self.isolated: set[Pod] = set()
+        self.instead: dict[tuple[int, int], Unknown] = {}
+        """(asker, asked) -> what the asker gets instead of an answer, whatever it asks."""
         self.late: list[tuple[Pod, Prepare]] = []
         self.acknowledged: set[int] = set()
         self.started: dict[int, set[Pod]] = {}
@@ -188,7 +190,8 @@ class Fleet:
             self.interlude()
             asked = self.pod_named(name)
             lost = asked.agent is None or {asked, asker} & self.isolated or self.draw() % 5 == 4
-            replies[name] = SILENT if lost or asked.agent is None else asked.agent.pod_state()
+            answer = SILENT if lost or asked.agent is None else asked.agent.pod_state()
+            replies[name] = self.instead.get((asker.ordinal, asked.ordinal), answer)
         self.interlude()
         return replies
 
@@ -198,6 +201,8 @@ class Fleet:
     def promise(self, asker: Pod, asked: Pod, prepare: Prepare) -> Answer:
         """A request arrives, is lost, arrives twice, or arrives later; its answer may be lost as well."""
         self.interlude()
+        if fault := self.instead.get((asker.ordinal, asked.ordinal)):
+            return fault
         fate = self.draw() % 6
         if fate in (3, 4):
             self.late.append((asked, prepare))

@@ -25,6 +25,15 @@ B_TO_C = Fork(B, 3, 6, C)
 SILENT = Unknown("silent", contact=Contact.NOTHING)
 """A peer that was asked, and nothing came back."""
 
+REFUSING = Unknown("connection refused", contact=Contact.REFUSAL)
+"""A peer whose network answers, and whose agent does not."""
+
+STRANGE = Unknown("it does not accept our key or our cluster id", "compare the keys", Contact.ANSWER)
+"""A peer that answers, and not to this pod."""
+
+NOT_ASKED = Unknown("no answer in this round")
+"""A peer that may have been about to answer."""
+
 ASKED = os.environ.get("PROPERTY_EXAMPLES")
 """More examples than in a normal run, and other ones each time."""
 
@@ -75,13 +84,13 @@ def _pod(ordinal: int, phase: Phase, **changes: Any) -> PodState:
     return replace(base, **changes)
 
 
-def seen_by(own: PodState, *others: PodState | int) -> Facts:
+def seen_by(own: PodState, *others: PodState | int, unknown: dict[int, Unknown] | None = None) -> Facts:
     """What this pod knows; an ordinal alone is a peer that is silent."""
     peers: dict[int, PodState | Unknown] = {
         other if isinstance(other, int) else other.ordinal: SILENT if isinstance(other, int) else other
         for other in others
     }
-    return Facts(own, peers)
+    return Facts(own, {**peers, **(unknown or {})})
 
 
 def with_override(

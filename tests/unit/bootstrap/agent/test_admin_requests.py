@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.agent import admin_requests
 from bootstrap.agent.ports import Answer
+from bootstrap.agent.promises import bind
 from bootstrap.control.override_messages import (
     Discard,
     OverrideAnswer,
@@ -17,12 +19,25 @@ from bootstrap.control.override_messages import (
     RequestOverride,
 )
 from bootstrap.control.starter_messages import AwaitDecision, Hello, Order, Report, TakePermission
+from bootstrap.control.status_messages import Status
+from bootstrap.core.decision.override import survey_pods
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass, Disk, Position
-from bootstrap.core.model.facts import Fork, Override
+from bootstrap.core.model.facts import Facts, Fork, Override, Phase, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
-from tests.support.bootstrap.records import A, B, frozen, running
+from tests.support.bootstrap.records import (
+    NOT_ASKED,
+    REFUSING,
+    STRANGE,
+    A,
+    B,
+    blank,
+    busy,
+    frozen,
+    running,
+    seen_by,
+)
 from tests.unit.bootstrap.agent.test_control_handler import Office, report, send, wait_for_action, with_data
 
 
@@ -143,6 +158,120 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
     office.peers["galera-2"] = running(2, 50, uuid=B)
     assert "two clusters are alive" in client.ask(Discard(delete=False)).refusal
     assert office.agent.orders.pending == ""
+
+
+AHEAD = frozen(0, 99)
+
+
+def confirmed(facts: Facts) -> Facts:
+    return replace(facts, is_primary_confirmed=True)
+
+
+NOT_DISCARDED: dict[str, tuple[Facts, str]] = {
+    "no Primary is known": (seen_by(AHEAD, frozen(1), 2), "no Primary Component is known"),
+    "one of two members is heard": (
+        confirmed(seen_by(AHEAD, running(1, size=2), 2)),
+        "galera-1 is Primary with 2 members, 1 of them heard: it may have lost its quorum; the data here may be the",
+    ),
+    "one of two members is heard, and my datadir cannot be read": (
+        confirmed(seen_by(blank(0, DataClass.UNKNOWN), running(1, size=2), 2)), "it may have lost its quorum"),
+    "half of the members are heard": (
+        confirmed(seen_by(AHEAD, running(1, size=4), running(2, size=4), 3, 4)), "with 4 members, 2 of them heard"),
+    "the round before has heard another Primary": (
+        seen_by(AHEAD, running(1, size=1), 2), "the Primary Component of galera-1 has just changed"),
+    "two clusters": (confirmed(seen_by(AHEAD, running(1), running(2, uuid=B))), "two clusters are alive"),
+    "a pod refuses our key": (
+        confirmed(seen_by(AHEAD, running(1, size=1), unknown={2: STRANGE})), "galera-2 answers, but it does"),
+    "a pod could not be asked": (
+        confirmed(seen_by(AHEAD, running(1, size=1), unknown={2: NOT_ASKED})), "galera-2 is not known to be silent"),
+    "this pod joins": (confirmed(seen_by(frozen(0, 5), running(1, 50, size=1), 2)), "this pod does not hold"),
+    "my server runs": (confirmed(seen_by(running(0), running(1), 2)), "this pod is running, it does not hold"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "why"), NOT_DISCARDED.values(), ids=NOT_DISCARDED.keys())
+def test_nothing_is_discarded_unless_a_cluster_certainly_lives(facts: Facts, why: str) -> None:
+    assert admin_requests.why_not_discardable(facts).partition(why)[1] == why
+
+
+DISCARDED: dict[str, Facts] = {
+    "the only member is heard": seen_by(AHEAD, running(1, size=1), 2),
+    "most members are heard": seen_by(AHEAD, running(1), running(2), 3),
+    "one of two has been Primary for long": replace(
+        seen_by(AHEAD, running(1, size=2), 2), has_primary_kept_quorum=True
+    ),
+    "my datadir cannot be read": seen_by(blank(0, DataClass.UNKNOWN), running(1, size=1), 2),
+}
+
+
+@pytest.mark.parametrize("facts", DISCARDED.values(), ids=DISCARDED.keys())
+def test_what_holds_beside_a_cluster_that_certainly_lives_may_be_discarded(facts: Facts) -> None:
+    assert admin_requests.why_not_discardable(confirmed(facts)) == ""
+
+
+def test_a_discard_ends_only_a_promise_to_another_pod_that_is_silent() -> None:
+    bound = frozen(0, promise=Promise(4, 2, "boot-2"))
+    assert admin_requests.is_promised_to_silent_pod(seen_by(bound, frozen(1), 2))
+    assert admin_requests.is_promised_to_silent_pod(seen_by(bound, frozen(1), unknown={2: REFUSING}))
+    for answering in (seen_by(bound, frozen(1), frozen(2)), seen_by(bound, frozen(1), busy(2, Phase.BOOTSTRAPPING))):
+        assert not admin_requests.is_promised_to_silent_pod(answering)
+    for unclear in (STRANGE, NOT_ASKED):
+        assert not admin_requests.is_promised_to_silent_pod(seen_by(bound, frozen(1), unknown={2: unclear}))
+    assert not admin_requests.is_promised_to_silent_pod(seen_by(frozen(0), 1, 2))
+    assert not admin_requests.is_promised_to_silent_pod(seen_by(frozen(0, promise=Promise(4, 0, "boot-0")), 1, 2))
+
+
+def test_a_discard_leaves_a_promise_to_a_pod_that_answers(office: Office) -> None:
+    """What holds this pod is its own datadir, and the candidate may be about to start."""
+    starter = office.client()
+    report(starter, DataClass.UNKNOWN)
+    promise = Promise(7, 2, "boot-2")
+    with office.agent.changed:
+        office.agent.persistence.keep(replace(office.agent.durable, promise=promise))
+    office.peers |= {"galera-1": running(1, 50, size=1), "galera-2": busy(2, Phase.BOOTSTRAPPING, boot_id="boot-2")}
+    assert office.client().ask(Discard(delete=False)).refusal == ""
+    with office.agent.changed:
+        assert office.agent.durable.promise == promise
+
+
+def test_an_epoch_that_another_candidate_has_used_meanwhile_is_not_used_again(office: Office) -> None:
+    """While the human's request waits for its round, this pod promises that very term to another pod."""
+    with_data(office.client())
+    epoch = force(office).survey.epoch  # type: ignore[union-attr]
+    with office.agent.changed:
+        facts = office.agent.facts()
+        found = survey_pods(facts)
+        bind(office.agent, Promise(epoch, 1, "boot-1"), office.agent.durable)
+        refusal = admin_requests.accept_override(office.agent, facts, found, adopt=False)
+        assert refusal == f"epoch {epoch} has been used meanwhile: look again"
+        assert office.agent.durable.promise == Promise(epoch, 1, "boot-1")
+        assert office.agent.durable.override is None
+
+
+def test_no_override_is_accepted_beside_agents_with_another_key(office: Office) -> None:
+    with_data(office.client())
+    office.peers |= {"galera-1": STRANGE, "galera-2": STRANGE}
+    answer = force(office)
+    assert answer.refusal.startswith("galera-1 answers, but it does not accept our key or our cluster id")
+    assert answer.survey is not None
+    assert answer.survey.unreachable == ()
+    assert "galera-1 answers, but" in force(office, answer.survey.epoch, BOTH).refusal
+    assert office.agent.durable.override is None
+    helps = office.client().ask(Status()).helps
+    assert "galera-2 answers, but" in helps
+    assert "force" not in helps
+
+
+def test_an_override_is_void_when_a_pod_that_it_gives_up_answers_and_is_not_understood(office: Office) -> None:
+    with_data(office.client())
+    office.peers["galera-1"] = frozen(1, 3)  # it does not answer requests for a promise
+    survey = force(office).survey
+    assert survey is not None
+    assert force(office, survey.epoch, TWO).refusal == ""
+    office.peers["galera-2"] = STRANGE
+    outcome = wait_for_outcome(office)
+    assert (outcome.state, outcome.epoch) == (OverrideState.VOID, survey.epoch)
+    assert "galera-2 answers, but" in outcome.line
 
 
 def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(office: Office) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.promises import abandon, bind
-from bootstrap.control.override_messages import RequestOverride
+from bootstrap.control.override_messages import OverrideState, RequestOverride
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
@@ -19,10 +19,23 @@ from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.status.summary import suggest
 from bootstrap.errors import JournalUnwritableError
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
-from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, with_override
+from tests.support.bootstrap.records import (
+    A_TO_B,
+    SILENT,
+    STRANGE,
+    A,
+    B,
+    blank,
+    busy,
+    frozen,
+    running,
+    seen_by,
+    with_override,
+)
 
 CRASHED = DataClass.CRASHED
 
@@ -190,6 +203,54 @@ def test_an_abandoned_override_is_not_used_again_when_the_journal_could_not_be_w
     abandon(agent, "for a reason")
     assert agent.durable.promise is not None  # it could not be removed
     assert not agent.pod_state().override
+
+
+# A pod that answers, and is not understood.
+
+
+def order_force(pod: Pod) -> str:
+    """Give the override that the survey shows; returns why it was refused."""
+    agent = agent_of(pod)
+    survey = admin_requests.request_override(agent, RequestOverride()).survey
+    assert survey is not None
+    request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
+    return admin_requests.request_override(agent, request).refusal
+
+
+def test_a_member_that_restarts_with_another_key_forces_nothing_beside_its_cluster(fleet: Fleet) -> None:
+    """The agents' key was rotated in the wrong order: the other two live on, and both sides refuse each other."""
+    first, second, third = alive(fleet)
+    fleet.instead = {(a, b): STRANGE for a in range(3) for b in range(3) if 2 in (a, b) and a != b}
+    fleet.kill_pod(third)
+    for step in (fleet.restart_agent, fleet.begin, fleet.report, fleet.round, fleet.round):
+        step(third)
+    assert isinstance(agent_of(third).result.decision, Wait)
+    helps = suggest(agent_of(third).facts(), agent_of(third).result.decision)
+    assert "galera-0 answers, but" in helps
+    assert "galera-bootstrap" not in helps
+    assert order_force(third).startswith("galera-0 answers, but it does not accept our key")
+    assert "galera-0 answers, but" in admin_requests.discard(agent_of(third), delete=False).refusal
+    assert agent_of(third).durable.override is None
+    fleet.check()
+    assert first.server == second.server == "Primary"
+
+
+def test_a_pod_promises_nothing_while_a_pod_that_is_given_up_answers_it_with_another_key(fleet: Fleet) -> None:
+    """The forcing pod is cut off from a live member, and the asked pod is not, but does not understand it."""
+    first, second, third = alive(fleet)
+    for pod in (first, second):
+        fleet.kill_pod(pod)
+        for step in (fleet.restart_agent, fleet.begin, fleet.report):
+            step(pod)
+    fleet.instead = {(0, 2): SILENT, (2, 0): SILENT, (1, 2): STRANGE, (2, 1): STRANGE}
+    rounds(fleet, 2)
+    assert order_force(first) == ""
+    rounds(fleet, 2)
+    outcome = agent_of(first).orders.outcome
+    assert outcome.state is OverrideState.VOID
+    assert "refused by galera-1: something answers me at the address of galera-2" in outcome.line
+    assert third.server
+    assert not fleet.forced
 
 
 # What is written when a history has changed.

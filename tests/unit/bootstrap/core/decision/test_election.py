@@ -18,6 +18,9 @@ from tests.support.bootstrap.fleet import Fleet
 from tests.support.bootstrap.records import (
     A_TO_B,
     ASKED,
+    NOT_ASKED,
+    REFUSING,
+    STRANGE,
     A,
     B,
     blank,
@@ -106,6 +109,11 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
         replace(seen_by(ME, CANDIDATE, 2), min_epoch=7), prepare(ME, CANDIDATE), "below the floor"),
     "I reach the pod that an override gives up": (
         seen_by(ME, OVERRIDING, frozen(2)), prepare(ME, OVERRIDING), "galera-2 answers me"),
+    "what an override calls unreachable refuses my key": (
+        seen_by(ME, OVERRIDING, unknown={2: STRANGE}), prepare(ME, OVERRIDING),
+        "something answers me at the address of galera-2 (it does not accept our key"),
+    "I could not ask what an override gives up": (
+        seen_by(ME, OVERRIDING, unknown={2: NOT_ASKED}), prepare(ME, OVERRIDING), "not asked galera-2 myself yet"),
     "an override does not name me, and I am ahead": (
         seen_by(frozen(0, 10), OVERRIDING, 2), prepare(frozen(0, 10), OVERRIDING), "does not name it"),
     "an override of another term": (
@@ -177,6 +185,21 @@ def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
     assert find_unbound(seen_by(frozen(1), bound[0], bound[2]), ASKED_FOR) == [1]
     more = replace(bound[0], expected=frozenset({7}))
     assert find_unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
+
+
+def test_an_override_excuses_a_pod_that_it_names_only_while_that_pod_is_silent() -> None:
+    mine = with_override(frozen(1), 2)
+    assert mine.promise is not None
+    bound = replace(frozen(0), promise=mine.promise)
+    assert find_unbound(seen_by(mine, bound, 2), mine.promise) == []
+    assert find_unbound(seen_by(mine, bound, unknown={2: REFUSING}), mine.promise) == []
+    assert find_unbound(seen_by(mine, bound, frozen(2)), mine.promise) == [2]
+    for not_silent in (STRANGE, NOT_ASKED):
+        assert find_unbound(seen_by(mine, bound, unknown={2: not_silent}), mine.promise) == [2]
+    # Nor does it excuse a silent pod that it does not name, nor in another term.
+    assert find_unbound(seen_by(mine, 0, 2), mine.promise) == [0]
+    other_term = replace(mine.promise, term=mine.promise.term + 1)
+    assert find_unbound(seen_by(replace(mine, promise=other_term), 0, 2), other_term) == [0, 2]
 
 
 def test_only_a_startable_disk_can_be_ahead() -> None:

@@ -4,10 +4,25 @@ from dataclasses import replace
 
 import pytest
 
+from bootstrap.core.decision.decide import RULES
+from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.decision.override import advise, survey_pods
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
-from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by
+from bootstrap.core.model.unknown import Contact, Unknown
+from tests.support.bootstrap.records import (
+    A_TO_B,
+    NOT_ASKED,
+    REFUSING,
+    STRANGE,
+    A,
+    B,
+    blank,
+    busy,
+    frozen,
+    running,
+    seen_by,
+)
 
 D = DataClass
 
@@ -18,6 +33,7 @@ ACCEPTED: dict[str, Facts] = {
     "an empty pod that was a member": seen_by(frozen(0), blank(1, was_synced=True), blank(2)),
     "promised to a silent pod": seen_by(frozen(0, promise=Promise(4, 2, "boot-2")), frozen(1), 2),
     "a disk that cannot be read": seen_by(frozen(0), blank(1, D.UNKNOWN), 2),
+    "a pod's network answers, and its agent does not": seen_by(frozen(0), frozen(1), unknown={2: REFUSING}),
 }
 
 REFUSED: dict[str, tuple[Facts, str]] = {
@@ -34,6 +50,19 @@ REFUSED: dict[str, tuple[Facts, str]] = {
         seen_by(frozen(0, promise=Promise(4, 1, "boot-1")), frozen(1), 2), "galera-0 has promised term 4 to galera-1"),
     "another pod is a candidate": (
         seen_by(frozen(0), frozen(1, promise=Promise(4, 1, "boot-1")), 2), "galera-1 has promised term 4"),
+    "all others refuse our key": (
+        seen_by(frozen(0), unknown={1: STRANGE, 2: STRANGE}),
+        "galera-1 answers, but it does not accept our key or our cluster id: its server may live; compare the keys"),
+    "one is silent, and one refuses our key": (seen_by(frozen(0), 1, unknown={2: STRANGE}), "galera-2 answers, but"),
+    "something answers, and nobody knows what": (
+        seen_by(frozen(0), 1, unknown={2: Unknown("no answer", contact=Contact.ANSWER)}),
+        "galera-2 answers, but no answer: its server may live; find out what listens there"),
+    "a pod was not asked to the end": (
+        seen_by(frozen(0), 1, unknown={2: NOT_ASKED}),
+        "galera-2 is not known to be silent (no answer in this round): try again in a moment"),
+    "DNS does not answer": (
+        seen_by(frozen(0), 1, unknown={2: Unknown("SERVFAIL", "look at DNS")}),
+        "galera-2 is not known to be silent (SERVFAIL): look at DNS"),
 }  # fmt: skip
 
 
@@ -72,6 +101,25 @@ def test_the_epoch_is_above_every_term_and_the_floor() -> None:
     assert survey_pods(replace(seen_by(frozen(0), frozen(1), 2), min_epoch=20)).epoch == 21
 
 
+def test_the_survey_shows_what_came_from_a_pod_that_gives_no_answer() -> None:
+    found = survey_pods(seen_by(frozen(0), 1, unknown={2: REFUSING, 3: STRANGE, 4: NOT_ASKED}))
+    lines = dict(found.lines)
+    assert lines["galera-1"] == "unknown: silent; what only it holds would be given up"
+    assert lines["galera-2"] == (
+        "unknown: connection refused; its network answers, so a server may run there; "
+        "what only it holds would be given up"
+    )
+    assert lines["galera-3"].startswith("answers, but it does not accept our key")
+    assert lines["galera-4"].endswith("it is not known to be silent")
+    assert (set(found.unreachable), set(found.refusing)) == ({1, 2}, {2})
+
+
+def test_no_data_are_adopted_beside_a_pod_that_answers_and_is_not_understood() -> None:
+    """Nor is `force` named there, as a member that has lost its data would do."""
+    facts = seen_by(blank(0, D.UNKNOWN, volumes=((1, "old"),)), blank(1), unknown={2: STRANGE})
+    assert survey_pods(facts, adopt=True).refusal.startswith("galera-2 answers, but")
+
+
 ADOPTED: dict[str, tuple[Facts, str]] = {
     "plain data, all others empty": (seen_by(blank(0, D.UNKNOWN), blank(1), blank(2)), ""),
     "data of another cluster": (seen_by(frozen(0, 5, D.LOST_GRASTATE), blank(1), blank(2)), ""),
@@ -104,9 +152,59 @@ def test_adopted_data_start_at_their_own_position() -> None:
     assert survey_pods(seen_by(blank(0, D.UNKNOWN), blank(1)), adopt=True).base is None
 
 
+WAITS = seen_by(frozen(0), frozen(1), 2)
+
+
 def test_a_pod_that_waits_for_silent_pods_shows_the_command_that_helps() -> None:
-    facts = seen_by(frozen(0), frozen(1), 2)
-    assert "if galera-2 can never come back: `galera-bootstrap force`" in advise(facts, "all-heard")
+    assert "if galera-2 can never come back: `galera-bootstrap force`" in advise(WAITS, "all-heard")
+    assert "galera-1, galera-2 can never" in advise(seen_by(frozen(0), 1, 2), "promised")
     assert advise(seen_by(frozen(0), frozen(1), frozen(2)), "all-heard") == ""
-    assert advise(facts, "join") == ""
-    assert advise(seen_by(frozen(0), running(1), 2), "promised") == ""  # force is refused beside a Primary
+    assert advise(WAITS, "join") == ""
+
+
+NOT_OFFERED = {
+    "a Primary lives": seen_by(frozen(0), running(1), 2),
+    "a server lives": seen_by(frozen(0), running(1, status="non-Primary"), 2),
+    "a pod still reads its datadir": seen_by(frozen(0), busy(1, Phase.RECOVERING), 2),
+    "no pod that answers has data": seen_by(blank(0), blank(1), 2),
+    "a pod refuses our key": seen_by(frozen(0), 1, unknown={2: STRANGE}),
+    "a pod was not asked to the end": seen_by(frozen(0), 1, unknown={2: NOT_ASKED}),
+    "a pod that is known was not asked at all": seen_by(frozen(0), 1),
+    "a pod's network answers: it may have just started": seen_by(frozen(0), 1, unknown={2: REFUSING}),
+}
+
+
+@pytest.mark.parametrize("facts", NOT_OFFERED.values(), ids=NOT_OFFERED.keys())
+def test_force_is_not_offered_where(facts: Facts) -> None:
+    assert advise(facts, "all-heard") == advise(facts, "promised") == ""
+
+
+TORN = replace(frozen(1), disk=Disk(D.SST_INTERRUPTED, transfer_may_be_complete=True))
+HOLDS = {
+    "epoch-floor": replace(seen_by(frozen(0, epoch=3), frozen(1), frozen(2)), min_epoch=4),
+    "two-histories": seen_by(frozen(0), frozen(1, uuid=B), frozen(2)),
+    "doubtful-transfer": seen_by(frozen(0), TORN, frozen(2)),
+    "replaced-volume": seen_by(frozen(0), blank(1, was_synced=True), frozen(2)),
+    "promised": seen_by(frozen(0, promise=Promise(4, 1, "boot-1")), 1, running(2, size=1)),
+    "other-history": seen_by(frozen(0), running(1, uuid=B, size=1), frozen(2)),
+    "ahead-of-primary": seen_by(frozen(0, 11), running(1, size=1), frozen(2)),
+    "beyond-fork": seen_by(frozen(0, 6), running(1, uuid=B, size=1, lineage=(A_TO_B,)), frozen(2)),
+}
+"""What holds, with advice that names an override."""
+
+
+@pytest.mark.parametrize("rule", HOLDS)
+def test_a_hold_offers_an_override_only_where_one_would_be_accepted(rule: str) -> None:
+    """Some rules are asked one by one: in a full outage a pod that is not understood is waited for before."""
+    facts = HOLDS[rule]
+    beside = replace(facts, peers=facts.peers | {3: STRANGE})
+    offered, withheld = reason_of(rule, facts), reason_of(rule, beside)
+    assert "`galera-bootstrap " in offered
+    assert "galera-bootstrap" not in withheld
+    assert "galera-3 answers, but it does not accept our key or our cluster id" in withheld
+
+
+def reason_of(name: str, facts: Facts) -> str:
+    decision = next((d for rule in RULES if (d := rule.answer(facts)) and d.rule == name), None)
+    assert isinstance(decision, Hold)
+    return decision.reason
