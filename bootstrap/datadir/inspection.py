@@ -161,7 +161,7 @@ def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> D
         return classify.classify_without_database(names, raw)
     if missing:
         # The server would create a new ibdata1 beside the old tables.
-        return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
+        return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing: restore it")
     if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {_owner_cure()}")
     return None

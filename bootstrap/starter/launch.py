@@ -8,7 +8,7 @@ from bootstrap.core.galera import binlog, server_options
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
-from bootstrap.errors import DatadirNotReadyError, ServerMissingError, SettingInvalidError
+from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.secret_files import Secrets
 from bootstrap.starter.pod import Pod
@@ -75,7 +75,7 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) 
         create(pod, recover.keep_fds, disk)
     elif decision.forced:
         if decision.adopt:
-            adopt(pod, recover.keep_fds)
+            adopt(pod, recover)
         prepare.prepare_fork(pod.layout)
     elif disk.position:
         prepare.prepare_bootstrap(pod.layout, disk.position)
@@ -93,16 +93,23 @@ def create(pod: Pod, keep_fds: tuple[int, ...], disk: Disk) -> None:
     initialise.create(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
 
 
-def adopt(pod: Pod, keep_fds: tuple[int, ...]) -> None:
-    """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError."""
+def adopt(pod: Pod, recover: Recover) -> None:
+    """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError.
+
+    What guards every recovery guards this start, too: it recovers the data, and no override changes what that does.
+    """
     from bootstrap.mariadb import initialise  # noqa: PLC0415  # see above
 
-    if why := inspection.why_unfit(pod.layout):
-        raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): restore it whole")
+    try:
+        why = inspection.why_unfit(pod.layout) or inspection.why_unreadable(pod.layout, recover)
+    except RecoverFailedError as exc:
+        why = str(exc)
+    if why:
+        raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): nothing is started")
     pod.log("creating the accounts in the adopted data")
     server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
     user = pod.settings.server_user or None
-    initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
+    initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
 
 
 def read_accounts(secrets: Secrets) -> "Accounts":

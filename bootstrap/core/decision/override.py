@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import BLANK, UNDECIDABLE, DataClass, Position
+from bootstrap.core.model.disk import ADOPTABLE, BLANK, UNDECIDABLE, DataClass, Position
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState
 from bootstrap.core.model.predicates import (
     bootstrap_position,
@@ -22,6 +22,7 @@ from bootstrap.core.model.predicates import (
     position_text,
     position_to_keep,
     primaries,
+    why_quorum_uncertain,
 )
 from bootstrap.core.model.unknown import Contact, Unknown
 
@@ -136,6 +137,17 @@ def advise(facts: Facts, rule: str) -> str:
     )
 
 
+def advise_for_own_disk(facts: Facts) -> str:
+    """What may end a hold by this pod's own datadir: `discard` beside a cluster that certainly lives, or `adopt`."""
+    if primaries(facts):
+        is_certain = why_quorum_uncertain(facts) is None and why_not_silent(facts) is None
+        return "; to join without it: `galera-bootstrap discard`" if is_certain else ""
+    if disk_of(facts.own).data_class is not DataClass.UNADOPTED:
+        return ""
+    why = survey_pods(facts, adopt=True).refusal
+    return f"; it is not adopted: {why}" if why else "; to start a cluster from it: `galera-bootstrap adopt`"
+
+
 def why_not_startable(own: PodState, override: Override) -> str | None:
     """Why `force` cannot start from this pod's own data."""
     disk = disk_of(own)
@@ -149,11 +161,18 @@ def why_not_adoptable(facts: Facts, others: list[int]) -> str | None:
     disk = disk_of(facts.own)
     if disk.data_class in BLANK or disk.data_class is DataClass.INITIALIZED:
         return f"this pod's datadir is {disk.data_class}: there is nothing to adopt"
+    if disk.data_class not in ADOPTABLE:
+        return f"this pod's datadir is {disk.data_class} ({disk.detail}): no override changes that"
     if replaced := sorted(pods_with_replaced_volume(facts)):
         name = pod_name(facts, replaced[0])
         return f"the volume of {name}, a member, has been replaced: bring it back, or use `force`"
     if bootstrap_position(facts.own) and facts.own.was_synced:
         return "this pod's datadir is that of a member: it needs no adoption; `force` starts from it without other pods"
+    if facts.own.was_synced and disk.data_class is not DataClass.RESTORED:
+        return (
+            f"this volume was a member, and its datadir is {disk.data_class} ({disk.detail}): find out where its "
+            "position is; data from elsewhere need a new volume"
+        )
     for ordinal in others:
         peer, name = facts.peer(ordinal), pod_name(facts, ordinal)
         if isinstance(peer, Unknown):

@@ -98,10 +98,14 @@ class DataClass(StrEnum):
     """The cluster voted this copy wrong."""
     UUID_MISMATCH = "UUID_MISMATCH"
     """grastate.dat and InnoDB name two histories."""
+    UNADOPTED = "UNADOPTED"
+    """A whole database that this server may open, and in which InnoDB has no position: it comes from elsewhere."""
+    RESTORED = "RESTORED"
+    """Data from a backup, which may only start a history of their own."""
     FOREIGN = "FOREIGN"
     """The volume belongs to another cluster or ordinal."""
     UNKNOWN = "UNKNOWN"
-    """The position could not be determined."""
+    """It cannot be read, or this server must not open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +151,14 @@ STARTABLE = {
 """The classes that may start a cluster, with their rank among equal positions."""
 
 
-UNDECIDABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN})
+UNDECIDABLE = frozenset(
+    {DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN, DataClass.UNADOPTED, DataClass.RESTORED}
+)
 """The classes whose position is not known or is not of this cluster."""
+
+
+ADOPTABLE = frozenset({*STARTABLE, DataClass.UUID_MISMATCH, DataClass.UNADOPTED, DataClass.RESTORED})
+"""The classes that an override may make the start of a cluster: this image's server has opened them, or may do so."""
 
 
 BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})

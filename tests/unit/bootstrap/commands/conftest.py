@@ -17,6 +17,14 @@ def deny(query: dns.message.Message, over_tcp: bool) -> Iterator[bytes]:
 
 
 @pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Machine]:
+    """A pod of one."""
+    made = Machine(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     with Liar(deny) as liar:
         made = Machine(tmp_path, replicas=2, nameserver=liar.nameserver)

@@ -147,7 +147,7 @@ def logged_in(node: Node, user: str, password: str) -> str:
 def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
     data = plain(servers.workspace())
     with servers.node(servers.workspace(), 2, data=data) as node:
-        assert inspect(node).detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
+        assert inspect(node) == Disk(DataClass.UNADOPTED, detail="a database that was never in a cluster")
         assert inspection.why_unfit(node.layout) == ""
         adopt(node)
         adopt(node)  # again, as after a kill

@@ -258,7 +258,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "an override adopts data -> bootstrap": (
         seen_by(with_override(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "an override adopts data without a position -> bootstrap": (
-        seen_by(with_override(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
+        seen_by(with_override(blank(0, D.UNADOPTED), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "another pod has data, too -> nothing is adopted": (
         seen_by(with_override(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "override"),
     "a pod is silent -> nothing is adopted": (

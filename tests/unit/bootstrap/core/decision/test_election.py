@@ -49,7 +49,7 @@ NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
 NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
 OVERRIDING = with_override(CANDIDATE, 2, epoch=3)
 """An override gives galera-2 up."""
-ADOPTING = with_override(blank(1, DataClass.UNKNOWN), epoch=3, adopt=True)
+ADOPTING = with_override(blank(1, DataClass.UNADOPTED), epoch=3, adopt=True)
 
 GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "frozen, unbound, not ahead": (seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE)),

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.core.decision.decide import RULES
-from bootstrap.core.decision.decisions import Hold
+from bootstrap.core.decision.decide import RULES, decide
+from bootstrap.core.decision.decisions import Bootstrap, Hold
 from bootstrap.core.decision.override import advise, survey_pods
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.unknown import Contact, Unknown
 from tests.support.bootstrap.records import (
@@ -22,6 +22,7 @@ from tests.support.bootstrap.records import (
     frozen,
     running,
     seen_by,
+    with_override,
 )
 
 D = DataClass
@@ -121,23 +122,37 @@ def test_no_data_are_adopted_beside_a_pod_that_answers_and_is_not_understood() -
 
 
 ADOPTED: dict[str, tuple[Facts, str]] = {
-    "plain data, all others empty": (seen_by(blank(0, D.UNKNOWN), blank(1), blank(2)), ""),
+    "plain data, all others empty": (seen_by(blank(0, D.UNADOPTED), blank(1), blank(2)), ""),
+    "a backup": (seen_by(frozen(0, 5, D.RESTORED), blank(1), blank(2)), ""),
+    "a backup on a volume that was a member's and is empty": (
+        seen_by(frozen(0, 5, D.RESTORED, was_synced=True), blank(1), blank(2)), ""),
+    "data that name two histories": (seen_by(frozen(0, 5, D.UUID_MISMATCH), blank(1), blank(2)), ""),
+    "data that this server must not open": (
+        seen_by(replace(blank(0), disk=Disk(D.UNKNOWN, detail="written by MariaDB 10.11")), blank(1), blank(2)),
+        "this pod's datadir is UNKNOWN (written by MariaDB 10.11): no override changes that"),
+    "another cluster's volume": (seen_by(blank(0, D.FOREIGN), blank(1), blank(2)), "FOREIGN (as found)"),
+    "voted wrong": (seen_by(frozen(0, 5, D.INCONSISTENT), blank(1), blank(2)), "INCONSISTENT (as found)"),
+    "a member's data without a position": (
+        seen_by(blank(0, D.UNADOPTED, was_synced=True), blank(1), blank(2)),
+        "this volume was a member, and its datadir is UNADOPTED"),
+    "a member's data that name two histories": (
+        seen_by(frozen(0, 5, D.UUID_MISMATCH, was_synced=True), blank(1), blank(2)), "this volume was a member"),
     "data of another cluster": (seen_by(frozen(0, 5, D.LOST_GRASTATE), blank(1), blank(2)), ""),
     "nothing there": (seen_by(blank(0), blank(1), blank(2)), "nothing to adopt"),
     "torn by a transfer": (seen_by(blank(0, D.SST_INTERRUPTED), blank(1), blank(2)), "nothing to adopt"),
-    "a pod is silent": (seen_by(blank(0, D.UNKNOWN), 1, blank(2)), "galera-1 does not answer"),
-    "another pod has data": (seen_by(blank(0, D.UNKNOWN), frozen(1), blank(2)), "galera-1 is CLEAN, not EMPTY"),
+    "a pod is silent": (seen_by(blank(0, D.UNADOPTED), 1, blank(2)), "galera-1 does not answer"),
+    "another pod has data": (seen_by(blank(0, D.UNADOPTED), frozen(1), blank(2)), "galera-1 is CLEAN, not EMPTY"),
     "an empty pod was a member": (
-        seen_by(blank(0, D.UNKNOWN), blank(1, was_synced=True), blank(2)),
+        seen_by(blank(0, D.UNADOPTED), blank(1, was_synced=True), blank(2)),
         "galera-1 was a member",
     ),
     "a member's volume has been replaced": (
-        seen_by(blank(0, D.UNKNOWN, volumes=((2, "old"),)), blank(1), blank(2)),
+        seen_by(blank(0, D.UNADOPTED, volumes=((2, "old"),)), blank(1), blank(2)),
         "the volume of galera-2",
     ),
     "my own cluster's data": (seen_by(frozen(0, was_synced=True), blank(1), blank(2)), "needs no adoption"),
-    "a Primary lives": (seen_by(blank(0, D.UNKNOWN), running(1), blank(2)), "galera-1 is Primary"),
-}
+    "a Primary lives": (seen_by(blank(0, D.UNADOPTED), running(1), blank(2)), "galera-1 is Primary"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", ADOPTED.values(), ids=ADOPTED.keys())
@@ -147,9 +162,38 @@ def test_data_are_adopted_only_beside_empty_pods(case: tuple[Facts, str]) -> Non
     assert why in refusal if why else refusal == ""
 
 
+@pytest.mark.parametrize("data_class", D)
+def test_no_class_is_adopted_that_a_guard_of_the_datadir_has_refused(data_class: DataClass) -> None:
+    facts = seen_by(frozen(0, 5, data_class), blank(1), blank(2))
+    adopted = {*STARTABLE, D.UNADOPTED, D.RESTORED, D.UUID_MISMATCH}
+    assert (survey_pods(facts, adopt=True).refusal == "") == (data_class in adopted)
+    decision = decide(replace(facts, own=with_override(facts.own, adopt=True)))
+    assert isinstance(decision, Bootstrap) == (data_class in adopted)
+
+
+def test_adopt_is_offered_where_it_would_be_accepted_and_else_the_hold_says_why_not() -> None:
+    plain = blank(0, D.UNADOPTED)
+    assert decide(seen_by(plain, blank(1), blank(2))).reason.endswith("a cluster from it: `galera-bootstrap adopt`")
+    assert decide(seen_by(plain, 1, blank(2))).reason.endswith(
+        "it is not adopted: galera-1 does not answer (silent): to adopt data, all other pods must answer and be empty"
+    )
+    for data_class in (D.UNKNOWN, D.FOREIGN):
+        assert decide(seen_by(blank(0, data_class), blank(1), blank(2))).reason.endswith(": as found")
+
+
+def test_discard_is_offered_to_a_datadir_that_cannot_be_read_where_it_would_be_accepted() -> None:
+    unread = blank(0, D.UNKNOWN)
+    assert decide(seen_by(unread, running(1, size=1), 2)).reason.endswith("without it: `galera-bootstrap discard`")
+    for uncertain in (
+        seen_by(unread, running(1, size=2), 2),
+        seen_by(unread, running(1, size=1), unknown={2: STRANGE}),
+    ):
+        assert decide(uncertain).reason.endswith(": as found")
+
+
 def test_adopted_data_start_at_their_own_position() -> None:
     assert survey_pods(seen_by(frozen(0, 5, D.LOST_GRASTATE), blank(1)), adopt=True).base == Position(A, 5)
-    assert survey_pods(seen_by(blank(0, D.UNKNOWN), blank(1)), adopt=True).base is None
+    assert survey_pods(seen_by(blank(0, D.UNADOPTED), blank(1)), adopt=True).base is None
 
 
 WAITS = seen_by(frozen(0), frozen(1), 2)
