@@ -51,8 +51,7 @@ def end_starter(state: State, ordinal: int) -> State:
 
 def check_bootstrap(state: State, node: Node, term: int, result: Result) -> None:
     """Check what must hold at every bootstrap (I1, I2); an override excuses the pods that it names."""
-    shares_term = result.forced and state.overrides_given > 1  # two overrides on two sides may
-    if term in state.started and not shares_term:
+    if term in state.started:
         raise InvariantError(f"term {term} bootstraps twice")
     # By `last-view` a non-Primary server may be left that is unreachable, and that has to join the next Primary.
     beyond = ("joining", "transferring", "non-Primary") if result.rule == "last-view" else ()

@@ -18,6 +18,7 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, is_silent, pod_name
+from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from bootstrap.core.model.unknown import Contact, Unknown
 
 
@@ -119,6 +120,30 @@ def _ends(promise: Promise, pod: PodState) -> bool:
 def highest_term(pods: Iterable[PodState]) -> int:
     """The highest term that any of these pods knows of; 0 if none does."""
     return max((max(pod.epoch, pod.abandoned_term, pod.promise.term if pod.promise else 0) for pod in pods), default=0)
+
+
+TERMS_OF_AN_OVERRIDE = 10**9
+"""How many terms an override has for itself and for all attempts after it: 30 a minute would last 60 years."""
+
+OVERRIDES_AT_ONCE = MAX_ORDINAL + 1
+"""Each pod has its own terms in the block of the next override."""
+
+
+def next_override_epoch(highest: int, ordinal: int) -> int | None:
+    """The epoch of an override in this pod, where `highest` is the highest term known; None = there is none left.
+
+    An override does not ask the pods that it gives up, and these may know terms that no other pod knows.  So terms come
+    in blocks, and in each block every pod has a range of its own.  An override takes the first term of its pod's range
+    in the next block, and attempts count up from there.  Thus an epoch is shared with nothing that was not heard: not
+    with an attempt, which is in a range that an earlier override has begun, or in none; not with an override in another
+    pod, which has another range; and not with an earlier one in this pod, which its journal knows.
+
+    This rests on two things: fewer attempts between two overrides than a range has terms, and a journal that is not
+    older than its volume has become, as that of a restored snapshot is.
+    """
+    block = TERMS_OF_AN_OVERRIDE * OVERRIDES_AT_ONCE
+    epoch = (highest // block + 1) * block + ordinal * TERMS_OF_AN_OVERRIDE
+    return epoch if epoch + TERMS_OF_AN_OVERRIDE <= INT64_MAX else None
 
 
 def find_unbound(facts: Facts, promise: Promise) -> list[int]:

@@ -9,7 +9,7 @@ The survey that is printed for the human is also the one by which the override i
 
 from dataclasses import dataclass
 
-from bootstrap.core.decision.election import highest_term
+from bootstrap.core.decision.election import highest_term, next_override_epoch
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import ADOPTABLE, BLANK, UNDECIDABLE, DataClass, Position
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState
@@ -32,7 +32,7 @@ class OverrideSurvey:
     """What a human must know before giving an override."""
 
     epoch: int
-    """The term that the override must name: the next one."""
+    """The term that the override must name; 0 = there is none left."""
     base: Position | None
     """What the new history would start from."""
     lines: tuple[tuple[str, str], ...]
@@ -59,9 +59,11 @@ def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     data_lost = frozenset(peer.ordinal for peer in facts.answers if has_lost_data(peer, facts))
     lines = tuple((pod_name(facts, o), describe_pod(facts, o, ahead, data_lost)) for o in sorted(facts.expected))
     override = Override(0, base, unreachable, ahead, adopt)
-    epoch = max(highest_term(facts.states), facts.min_epoch) + 1
-    refusal = why_void(facts, override) or why_bound(facts, unreachable) or ""
-    return OverrideSurvey(epoch, base, lines, unreachable, refusing, ahead, data_lost, refusal)
+    highest = max(highest_term(facts.states), facts.min_epoch)
+    epoch = next_override_epoch(highest, facts.own.ordinal)
+    used_up = None if epoch else f"no epoch is left above {highest}, which a pod or GALERA_BOOTSTRAP_MIN_EPOCH has"
+    refusal = why_void(facts, override) or why_bound(facts, unreachable) or used_up or ""
+    return OverrideSurvey(epoch or 0, base, lines, unreachable, refusing, ahead, data_lost, refusal)
 
 
 def why_void(facts: Facts, override: Override) -> str | None:

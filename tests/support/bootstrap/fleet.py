@@ -100,8 +100,6 @@ class Pod:
     component: Component | None = None
     forking: bool = False
     """Its server begins a new history."""
-    given_up: frozenset[str] = frozenset()
-    """The unreachable pods that the last override here gave up."""
     agent: Agent | None = None
     turning: bool = False
     """The agent's loop is in a round."""
@@ -134,8 +132,8 @@ class Fleet:
         """(asker, asked) -> what the asker gets instead of an answer, whatever it asks."""
         self.late: list[tuple[Pod, Prepare]] = []
         self.acknowledged: set[int] = set()
-        self.started: dict[int, set[Pod]] = {}
-        """Term -> the pods that have bootstrapped in it."""
+        self.started: set[int] = set()
+        """The terms of all bootstraps."""
         self.parents: dict[str, str] = {}
         """Each new history's parent, as it really was."""
         self.forced = 0
@@ -347,7 +345,7 @@ class Fleet:
             self.forced += 1
             pod.data_class = DataClass.DDL_CRASH
         self.check_bootstrap(pod, term)
-        self.started.setdefault(term, set()).add(pod)
+        self.started.add(term)
         pod.server = "bootstrapping"
         if isinstance(verdict.decision, Bootstrap) and verdict.decision.first:
             pod.data_class = DataClass.INITIALIZED
@@ -472,7 +470,6 @@ class Fleet:
         request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
         if not admin_requests.request_override(agent, request).refusal:
             self.overrides_given += 1
-            pod.given_up = frozenset(survey.unreachable)
 
     def raise_floor(self, epoch: int) -> None:
         """Raise the floor, as `force` advises; in reality that takes a restart of each pod."""
@@ -538,9 +535,7 @@ class Fleet:
     # What must always hold.
 
     def check_bootstrap(self, pod: Pod, term: int) -> None:
-        # The pods that answered cannot know a term that only the given-up pods know; the histories differ then.
-        others = {other.settings.pod for other in self.started.get(term, ())}
-        assert others <= (pod.given_up if pod.forking else set()), f"term {term} bootstraps twice"
+        assert term not in self.started, f"term {term} bootstraps twice"
         alive = [p.settings.pod for p in self.pods if p is not pod and p.server]
         assert not alive, f"{pod.settings.pod} bootstraps while {alive} live"
         for other in self.pods:

@@ -48,6 +48,10 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
+FIRST = 1_000_000_000_000
+"""The first epoch of an override in pod 0."""
+
+
 def force(
     office: Office, epoch: int | None = None, without: frozenset[str] = frozenset(), ahead: frozenset[str] = frozenset()
 ) -> OverrideAnswer:
@@ -60,7 +64,7 @@ def test_a_question_changes_nothing_and_shows_what_an_override_would_need(office
     answer = force(office)
     survey = answer.survey
     assert survey is not None
-    assert (answer.refusal, survey.pod, survey.epoch, survey.base) == ("", "galera-0", 1, f"{A}:5")
+    assert (answer.refusal, survey.pod, survey.epoch, survey.base) == ("", "galera-0", FIRST, f"{A}:5")
     assert (survey.unreachable, survey.ahead) == (("galera-2",), ("galera-1",))
     assert [member.name for member in survey.members] == ["galera-0", "galera-1", "galera-2"]
     assert office.agent.durable.override is None
@@ -73,13 +77,13 @@ ONE, TWO, BOTH = frozenset({"galera-1"}), frozenset({"galera-2"}), frozenset({"g
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
-        (RequestOverride(2), "epoch 2 is not the next one, 1"),
-        (RequestOverride(1), "galera-2 does not answer and is not named"),
-        (RequestOverride(1, TWO), "galera-1 may hold more and is not named"),
-        (RequestOverride(1, frozenset(), ONE), "galera-2 does not answer and is not named"),
-        (RequestOverride(1, BOTH, ONE), "galera-1 is named by --without"),
-        (RequestOverride(1, TWO | {"mysql-7"}, ONE), "mysql-7 is named by --without"),
-        (RequestOverride(1, TWO, BOTH), "galera-2 is named by --although"),
+        (RequestOverride(1), f"epoch 1 is not the next one, {FIRST}"),
+        (RequestOverride(FIRST), "galera-2 does not answer and is not named"),
+        (RequestOverride(FIRST, TWO), "galera-1 may hold more and is not named"),
+        (RequestOverride(FIRST, frozenset(), ONE), "galera-2 does not answer and is not named"),
+        (RequestOverride(FIRST, BOTH, ONE), "galera-1 is named by --without"),
+        (RequestOverride(FIRST, TWO | {"mysql-7"}, ONE), "mysql-7 is named by --without"),
+        (RequestOverride(FIRST, TWO, BOTH), "galera-2 is named by --although"),
     ],
 )
 def test_an_override_that_does_not_fit_what_is_known_now_is_refused(
@@ -106,19 +110,19 @@ def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refu
         return {name: PrepareReply(frozen(1, 3), Refusal("no")) for name in requests}
 
     office.agent.ports = replace(office.agent.ports, ask_promises=refuse)
-    assert force(office, 1, TWO).refusal == ""
+    assert force(office, FIRST, TWO).refusal == ""
     outcome = wait_for_outcome(office)
-    assert (outcome.state, outcome.epoch) == (OverrideState.VOID, 1)
+    assert (outcome.state, outcome.epoch) == (OverrideState.VOID, FIRST)
     assert "refused by galera-1: no" in outcome.line
-    assert [request.candidate.override for request in asked] == [Override(1, Position(A, 5), frozenset({2}))]
+    assert [request.candidate.override for request in asked] == [Override(FIRST, Position(A, 5), frozenset({2}))]
     with office.agent.changed:
         memory = office.agent.durable
     assert memory.override is None
-    assert "force epoch 1" in memory.overrides[0]
+    assert f"force epoch {FIRST} " in memory.overrides[0]
     # The term has been used: the next override needs another one.
     survey = force(office).survey
     assert survey is not None
-    assert survey.epoch == 2
+    assert survey.epoch == 2 * FIRST
 
 
 def wait_for_outcome(office: Office) -> OverrideOutcome:
@@ -131,13 +135,13 @@ def wait_for_outcome(office: Office) -> OverrideOutcome:
 def test_an_accepted_override_leaves_a_fork_and_is_used_once(office: Office) -> None:
     starter = office.client()
     with_data(starter)
-    assert force(office, 1, BOTH).refusal == ""
+    assert force(office, FIRST, BOTH).refusal == ""
     while (decision := starter.ask(TakePermission()).decision).action is None:
         pass
-    assert (decision.action, decision.forced, decision.term) == (Action.BOOTSTRAP, True, 1)
+    assert (decision.action, decision.forced, decision.term) == (Action.BOOTSTRAP, True, FIRST)
     memory = office.agent.persistence.journal.read()
     assert memory is not None
-    assert (memory.lineage, memory.override) == ((Fork(A, 5, 1),), None)
+    assert (memory.lineage, memory.override) == ((Fork(A, 5, FIRST),), None)
     assert starter.ask(TakePermission()).decision.action is None
     hello = office.client().ask(Hello())
     assert hello.hints.base == Position(A, 5)

@@ -5,15 +5,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bootstrap.core.decision import decide, decisions, election, rules_full_outage
-from bootstrap.core.decision.election import consider, find_unbound, has_ended, highest_term, is_ahead
+from bootstrap.core.decision.election import (
+    TERMS_OF_AN_OVERRIDE,
+    consider,
+    find_unbound,
+    has_ended,
+    highest_term,
+    is_ahead,
+    next_override_epoch,
+)
 from bootstrap.core.model import predicates
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from tests.support.bootstrap.fleet import Fleet
 from tests.support.bootstrap.records import (
     A_TO_B,
@@ -207,6 +217,36 @@ def test_only_a_startable_disk_can_be_ahead() -> None:
     assert not is_ahead(frozen(0, 99, DataClass.SST_INTERRUPTED), frozen(1, 1))
     assert is_ahead(frozen(0, 1), frozen(1, 99, DataClass.SST_INTERRUPTED))
     assert is_ahead(frozen(0, 1, uuid=A), frozen(1, 99, uuid=B))
+
+
+ordinals, terms = st.integers(0, MAX_ORDINAL), st.integers(0, INT64_MAX)
+
+
+@given(ordinals, terms, ordinals, terms, st.integers(0, TERMS_OF_AN_OVERRIDE - 1))
+@examples(300)
+def test_an_override_shares_its_epoch_with_nothing_that_it_has_not_heard(
+    one: int, heard: int, other: int, unheard: int, attempts: int
+) -> None:
+    """Neither with an override in another pod, nor with the attempts after that, whatever each of them knew."""
+    mine, theirs = next_override_epoch(heard, one), next_override_epoch(unheard, other)
+    assert mine is None or heard < mine <= INT64_MAX
+    if mine is not None and theirs is not None and one != other:
+        assert mine not in (theirs, theirs + attempts)
+
+
+@given(ordinals, terms, st.integers(0, TERMS_OF_AN_OVERRIDE - 1))
+@examples(100)
+def test_a_second_override_in_a_pod_is_after_all_attempts_of_the_first(one: int, heard: int, attempts: int) -> None:
+    first = next_override_epoch(heard, one)
+    second = first and next_override_epoch(first + attempts, one)
+    assert second is None or first is None or second - first >= TERMS_OF_AN_OVERRIDE
+
+
+def test_the_terms_that_are_left_are_enough_for_the_last_override() -> None:
+    last = next_override_epoch(9_223_370 * 10**12, 999)
+    assert last is not None
+    assert last + TERMS_OF_AN_OVERRIDE <= INT64_MAX
+    assert next_override_epoch(INT64_MAX, 0) is None
 
 
 pods = st.integers(0, 2)

@@ -9,6 +9,7 @@ from bootstrap.core.decision.decisions import Bootstrap, Hold
 from bootstrap.core.decision.override import advise, survey_pods
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
+from bootstrap.core.model.shapes import INT64_MAX
 from bootstrap.core.model.unknown import Contact, Unknown
 from tests.support.bootstrap.records import (
     A_TO_B,
@@ -97,9 +98,19 @@ def test_a_superseded_history_is_not_ahead_up_to_its_fork() -> None:
 
 
 def test_the_epoch_is_above_every_term_and_the_floor() -> None:
-    assert survey_pods(seen_by(frozen(0, epoch=3), frozen(1, abandoned_term=7), 2)).epoch == 8
-    assert survey_pods(seen_by(frozen(0), frozen(1, promise=Promise(9, 2, "b")), 2)).epoch == 10
-    assert survey_pods(replace(seen_by(frozen(0), frozen(1), 2), min_epoch=20)).epoch == 21
+    first, second = 1_002_000_000_000, 2_002_000_000_000
+    assert survey_pods(seen_by(frozen(2, epoch=3), frozen(1, abandoned_term=7), 0)).epoch == first
+    assert survey_pods(seen_by(frozen(2, epoch=first), frozen(1), 0)).epoch == second
+    assert survey_pods(seen_by(frozen(2), frozen(1, abandoned_term=first + 5), 0)).epoch == second
+    assert survey_pods(seen_by(frozen(2), frozen(1, promise=Promise(first, 0, "b")), 0)).epoch == second
+    assert survey_pods(replace(seen_by(frozen(2), frozen(1), 0), min_epoch=first)).epoch == second
+
+
+def test_no_override_is_accepted_when_no_epoch_is_left() -> None:
+    facts = replace(seen_by(frozen(0), frozen(1), 2), min_epoch=INT64_MAX)
+    assert survey_pods(facts).refusal == (
+        f"no epoch is left above {INT64_MAX}, which a pod or GALERA_BOOTSTRAP_MIN_EPOCH has"
+    )
 
 
 def test_the_survey_shows_what_came_from_a_pod_that_gives_no_answer() -> None:
