@@ -4,6 +4,7 @@ Nothing is done here.  An override makes this pod a candidate in the next round;
 which holds the volume's lock.  Both are in the journal before anything acts on them.
 """
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -95,7 +96,7 @@ def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt:
     Returns why that was not possible; empty = it was.
     """
     abandon(agent, "a human has given an override")
-    override = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt)
+    override = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt, str(uuid.uuid4()))
     if found.epoch <= highest_term([agent.pod_state()]):
         return f"epoch {found.epoch} has been used meanwhile: look again"
     lost = names(facts, found.unreachable | found.ahead | found.data_lost)

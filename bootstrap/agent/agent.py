@@ -20,7 +20,6 @@ from bootstrap.core.decision import persistent_state
 from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.streaks import Streaks
-from bootstrap.core.model import lineage
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
@@ -220,21 +219,23 @@ class Agent:
         awaited = self.configured() | self.ports.dns_ordinals()
         learnt = persistent_state.after_round(before, own, self.answered(), durable=durable, awaited=awaited)
         self.persistence.keep(learnt)
-        fork = lineage.pending_fork(before.lineage)
-        if fork and not lineage.pending_fork(self.durable.lineage):
-            self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, self.durable.history_uuid)
-            line = f"the override of epoch {fork.epoch} is done: the history is now {self.durable.history_uuid}"
+        fork = persistent_state.pending_fork(before)
+        if fork and not persistent_state.pending_fork(self.durable) and self.durable.history_uuid == fork.uuid:
+            self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid)
+            line = f"the override of epoch {fork.epoch} is done: the history is now {fork.uuid}"
             self.ports.log(line)
             self.recorder.note("override", line)
 
     def learn_from_disk(self, disk: Disk) -> None:
         """Remember what the disk shows of a new history that was permitted."""
-        fork, learnt = lineage.pending_fork(self.durable.lineage), persistent_state.after_inspection(self.durable, disk)
-        if fork is None or learnt == self.durable:
-            return
-        if disk.position and disk.position.uuid == fork.parent:
+        fork, learnt = (
+            persistent_state.pending_fork(self.durable),
+            persistent_state.after_inspection(self.durable, disk),
+        )
+        if fork is not None and learnt != self.durable:
+            self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid)
+            self.persistence.keep(learnt)
+        elif fork is not None and self.orders.outcome.state is OverrideState.TAKEN:
+            # The datadir was read after its server was permitted to start.
             reason = "the server ended before it was Primary"
             self.orders.outcome = self.orders.outcome._replace(state=OverrideState.VOID, line=reason)
-        else:
-            self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, learnt.history_uuid)
-        self.persistence.keep(learnt)

@@ -9,7 +9,6 @@ from bootstrap.core.decision import persistent_state, quorum
 from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.rules_live_primary import primary_epoch
-from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import BLANK, Disk
 from bootstrap.core.model.facts import Phase
 from bootstrap.errors import JournalUnwritableError
@@ -88,7 +87,7 @@ def take(agent: Agent, starter: int, timeout: float) -> RoundResult:
             return RoundResult(Hold("journal", str(exc)), clock=result.clock)
         agent.update_lifecycle(agent.lifecycle.took(result.action, result.promise.term if result.promise else 0))
         agent.recorder.note_permission(result)
-        if lineage.pending_fork(agent.durable.lineage):
+        if isinstance(result.decision, Bootstrap) and result.decision.forced:
             agent.orders.outcome = agent.orders.outcome._replace(state=OverrideState.TAKEN)
         return result
 

@@ -43,7 +43,9 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
     if decision.action is Action.BOOTSTRAP:
         permission_file.consume(pod.settings.permission, decision.term)
         options.append("--wsrep-new-cluster")
-    if disk.position and disk.data_class in STARTABLE and not decision.forced:
+    if decision.forced:
+        options.append(f"--wsrep_start_position={decision.history}:0")
+    elif disk.position and disk.data_class in STARTABLE:
         # Without it a crashed joiner takes a full state transfer, and a crashed candidate a new uuid.
         options.append(f"--wsrep_start_position={disk.position}")
     try:
@@ -76,7 +78,7 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) 
     elif decision.forced:
         if decision.adopt:
             adopt(pod, recover)
-        prepare.prepare_fork(pod.layout)
+        prepare.prepare_fork(pod.layout, decision.history)
     elif disk.position:
         prepare.prepare_bootstrap(pod.layout, disk.position)
 

@@ -37,7 +37,7 @@ def execute(state: State, ordinal: int) -> State:
         state = state._replace(started=(*state.started, term))
     else:
         node = node._replace(server="joining", view=None)
-    node = node._replace(forking=result.forced, lives=node.lives + 1)
+    node = node._replace(forking=result.history, lives=node.lives + 1)
     return end_starter(state.put(node), ordinal)
 
 
@@ -83,9 +83,8 @@ def come_up(state: State, ordinal: int) -> State:
     if node.server == "bootstrapping":
         number = len(state.components)
         if node.forking:
-            uuid = f"{number:08d}-0000-11ee-8000-000000000000"
-            state = state._replace(origins=(*state.origins, (uuid, node.uuid)))
-            node = node._replace(uuid=uuid, base=len(node.log), forking=False)
+            state = state._replace(origins=(*state.origins, (node.forking, node.uuid)))
+            node = node._replace(uuid=node.forking, base=len(node.log), forking="")
         component = Component(frozenset(), node.log, uuid=node.uuid, base=node.base)
         node = node._replace(server="Primary", component=number, data=DataClass.CRASHED)
         return agree(state._replace(components=(*state.components, component)).put(node), number, frozenset({ordinal}))
@@ -224,6 +223,6 @@ def forget_volume(node: Node, number: int) -> Node:
     durable = replace(node.durable, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
                      joining_boot_id="", history_uuid="",
                      epoch=0, promise=None, highest_term=0, volumes=(), lineage=(),
-                     override=None, view_checkpoint=None, lost_view=None,
+                     override=None, view_checkpoint=None, lost_view=None, pending_history="",
                      joined_epoch=0)  # fmt: skip
     return node._replace(log=(), data=DataClass.EMPTY, durable=durable, uuid=HISTORY, base=0, view=None)

@@ -28,7 +28,8 @@ def force(state: State, ordinal: int) -> State | None:
     for silent in found.unreachable:
         state = mind.kill_pod(state, silent)
     node = mind.abandon_candidacy(state.nodes[ordinal])
-    given = Override(found.epoch, found.base, found.unreachable, found.ahead)
+    history = f"{state.overrides_given:08d}-0000-11ee-8000-000000000000"
+    given = Override(found.epoch, found.base, found.unreachable, found.ahead, history=history)
     node = mind.bind(node, Promise(found.epoch, ordinal, node.boot_id), given)
     return count_override(state.put(node))
 

@@ -146,7 +146,8 @@ def campaign(state: State, ordinal: int, facts: Facts, decision: Bootstrap) -> S
         # Not after it was taken: a second file would outlive the server that the first one started.
         lay = bound.term if node.pod.phase is Phase.FROZEN and not node.permission else node.permission
         named = me.override.unreachable | me.override.accepted_ahead if me.override else frozenset()
-        result = Result(decision.rule, Action.BOOTSTRAP, bound, decision.first, decision.forced, named)
+        kind = (decision.first, decision.forced, named, decision.history)
+        result = Result(decision.rule, Action.BOOTSTRAP, bound, *kind)
         return state.put(node._replace(permission=lay, result=result))
     asked = [peer for peer in facts.answers if peer.ordinal in missing]
     outbox = tuple((peer.ordinal, Prepare(bound, me, peer.boot_id, peer.disk)) for peer in asked if peer.disk)

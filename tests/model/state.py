@@ -32,6 +32,8 @@ class Result(NamedTuple):
     forced: bool = False
     named: frozenset[int] = frozenset()
     """The ordinals that the override gives up."""
+    history: str = ""
+    """The new history of an override."""
 
 
 class Component(NamedTuple):
@@ -80,8 +82,8 @@ class Node(NamedTuple):
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: int = -1
-    forking: bool = False
-    """Its server begins a new history."""
+    forking: str = ""
+    """The new history that its server begins."""
     lives: int = 0
     """How many servers have lived here; each has a gcomm uuid of its own."""
     # The agent.

@@ -27,7 +27,7 @@ def apply_override(facts: Facts) -> Decision | None:
     if why := why_void(facts, override):
         return Wait("override", f"the override for epoch {override.epoch} is void: {why}")
     reason = f"override: a new history from {override.base or 'data without a position'}"
-    return Bootstrap("override", reason, forced=True, adopt=override.adopt)
+    return Bootstrap("override", reason, forced=True, adopt=override.adopt, history=override.history)
 
 
 def require_all_heard(facts: Facts) -> Decision | None:

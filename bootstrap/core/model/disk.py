@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bootstrap.core.model.shapes import Count, Token, Uuid
+from bootstrap.core.model.shapes import Count, Token, Uuid, UuidOrNone
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 """Galera's undefined state uuid: never had state, or the state is not to be trusted (galera saved_state.cpp)."""
@@ -140,6 +140,8 @@ class JournalHints:
     """This toolkit has created the first database here, or was creating it."""
     base: Position | None = None
     """Where an override permitted a new history to begin here, as long as no server has shown that history."""
+    history: UuidOrNone = ""
+    """The uuid of that history."""
 
 
 STARTABLE = {

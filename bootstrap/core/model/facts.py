@@ -90,8 +90,8 @@ class Fork:
     """The last write set of the parent that the new history contains."""
     epoch: int
     """The term in which the new history's first Primary Component was bootstrapped."""
-    uuid: UuidOrNone = ""
-    """The new history; empty until its server has reported it."""
+    uuid: Uuid
+    """The new history, chosen before its server starts: other data cannot be taken for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,8 @@ class Override:
     """The ordinals that answered and may hold more: what only they hold is given up, too."""
     adopt: bool = False
     """The data ran without this toolkit: accounts must be made in them first."""
+    history: UuidOrNone = ""
+    """The uuid of the new history; empty only while it is asked what an override would need."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,8 @@ class Pod:
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: Component | None = None
-    forking: bool = False
-    """Its server begins a new history."""
+    forking: str = ""
+    """The new history that its server begins."""
     agent: Agent | None = None
     turning: bool = False
     """The agent's loop is in a round."""
@@ -338,7 +338,7 @@ class Fleet:
             permission.consume(pod.settings.permission, term)
         except SettingInvalidError:
             return False
-        pod.forking = isinstance(verdict.decision, Bootstrap) and verdict.decision.forced
+        pod.forking = verdict.decision.history if isinstance(verdict.decision, Bootstrap) else ""
         if pod.forking:
             # Only what the override has given up may be missing when something starts.
             self.acknowledged &= set(pod.log)
@@ -373,9 +373,8 @@ class Fleet:
         """The next step on a server's way to Synced."""
         if pod.server == "bootstrapping":
             if pod.forking:
-                uuid = f"{next(self.numbers):08d}-0000-11ee-8000-000000000000"
-                self.parents[uuid] = pod.uuid
-                pod.uuid, pod.base, pod.forking = uuid, len(pod.log), False
+                self.parents[pod.forking] = pod.uuid
+                pod.uuid, pod.base, pod.forking = pod.forking, len(pod.log), ""
                 self.raise_floor(max(self.started))
             pod.component = Component({pod}, [*pod.log], pod.uuid, pod.base)
             pod.server, pod.data_class = "Primary", DataClass.CRASHED

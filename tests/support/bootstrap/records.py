@@ -98,6 +98,7 @@ def with_override(
 ) -> PodState:
     """The same pod with an override for what is on its disk."""
     base = pod.disk.position if pod.disk else None
+    changes.setdefault("history", B)
     override = Override(epoch, base, frozenset(unreachable), frozenset(accepted_ahead), **changes)
     return replace(pod, override=override, promise=Promise(epoch, pod.ordinal, pod.boot_id))
 
@@ -157,7 +158,7 @@ servers = st.builds(
 )
 promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4), boot_id=boot_ids)
 
-forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8), Fork("", -1, 2, A)])
+forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8, C), Fork("", -1, 2, A)])
 ordinals = st.frozensets(st.integers(0, 4), max_size=3)
 overrides = st.builds(
     Override,
@@ -166,6 +167,7 @@ overrides = st.builds(
     unreachable=ordinals,
     accepted_ahead=ordinals,
     adopt=st.booleans(),
+    history=st.sampled_from([B, C]),
 )
 
 

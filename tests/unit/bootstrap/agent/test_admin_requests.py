@@ -114,7 +114,10 @@ def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refu
     outcome = wait_for_outcome(office)
     assert (outcome.state, outcome.epoch) == (OverrideState.VOID, FIRST)
     assert "refused by galera-1: no" in outcome.line
-    assert [request.candidate.override for request in asked] == [Override(FIRST, Position(A, 5), frozenset({2}))]
+    (given,) = (request.candidate.override for request in asked)
+    assert given is not None
+    assert given.history not in (A, "")
+    assert replace(given, history="") == Override(FIRST, Position(A, 5), frozenset({2}))
     with office.agent.changed:
         memory = office.agent.durable
     assert memory.override is None
@@ -141,10 +144,11 @@ def test_an_accepted_override_leaves_a_fork_and_is_used_once(office: Office) -> 
     assert (decision.action, decision.forced, decision.term) == (Action.BOOTSTRAP, True, FIRST)
     memory = office.agent.persistence.journal.read()
     assert memory is not None
-    assert (memory.lineage, memory.override) == ((Fork(A, 5, FIRST),), None)
+    assert (memory.lineage, memory.override) == ((Fork(A, 5, FIRST, decision.history),), None)
+    assert memory.pending_history == decision.history != A
     assert starter.ask(TakePermission()).decision.action is None
     hello = office.client().ask(Hello())
-    assert hello.hints.base == Position(A, 5)
+    assert (hello.hints.base, hello.hints.history) == (Position(A, 5), decision.history)
 
 
 def test_nothing_is_forced_where_the_rules_find_an_answer(office: Office) -> None:

@@ -29,6 +29,7 @@ from tests.support.bootstrap.records import (
     STRANGE,
     A,
     B,
+    C,
     blank,
     busy,
     frozen,
@@ -290,7 +291,7 @@ def test_the_history_on_a_disk_is_remembered_as_soon_as_it_can_be_written(
     for step in (fleet.take, fleet.execute, fleet.up, fleet.kill_pod, fleet.restart_agent, fleet.begin):
         step(first)
     agent = agent_of(first)
-    assert agent.durable.lineage[-1].uuid == ""
+    assert agent.durable.pending_history == first.uuid != agent.durable.history_uuid
     with monkeypatch.context() as full:
         full.setattr(agent.persistence.journal, "write", refuse_to_write)
         fleet.report(first)
@@ -316,9 +317,69 @@ def test_a_member_whose_volume_only_an_interrupted_joiner_remembers_is_missed() 
     assert isinstance(decide(seen_by(oldest, emptied, unchanged)), Bootstrap)
 
 
-def test_a_fork_that_is_only_permitted_proves_nothing() -> None:
-    pending = replace(MEMBER, lineage=(Fork(A, 5, 4),), disk=Disk(CRASHED, Position(B, 7)))
+def test_a_fork_of_another_history_proves_nothing() -> None:
+    pending = replace(MEMBER, lineage=(Fork(A, 5, 4, C),), disk=Disk(CRASHED, Position(B, 7)))
     assert isinstance(decide(seen_by(JOINER, pending, OLD)), Hold)
+
+
+# A datadir of another history that is put in the place of one whose fork is pending.
+
+
+def test_a_history_from_elsewhere_is_not_taken_for_the_one_that_was_permitted(fleet: Fleet) -> None:
+    """The forced server never came up, and a human has put another datadir there: no pod may join its history."""
+    first, second, third = alive(fleet)
+    fleet.power_cut()
+    fleet.lose(third)
+    force(fleet, first)
+    for step in (fleet.take, fleet.execute):
+        step(first)
+    permitted = first.forking
+    assert agent_of(first).durable.pending_history == permitted != ""
+    fleet.kill_pod(first)
+    first.uuid, first.base, first.log, first.data_class = C, 0, [901, 902, 903], CRASHED
+    fleet.find(third)
+    for pod in fleet.pods:
+        for step in (fleet.restart_agent, fleet.begin, fleet.report):
+            step(pod)
+    rounds(fleet, 3)
+    assert agent_of(first).durable.pending_history == permitted
+    assert {pod.agent.result.decision.rule for pod in fleet.pods if pod.agent} == {"two-histories"}
+    # Nor if a server with these data should live.
+    stranger = running(0, 4, uuid=C, size=1, lineage=agent_of(first).durable.lineage)
+    assert isinstance(decide(seen_by(agent_of(second).pod_state(), stranger, 2)), Hold)
+
+
+def test_the_history_that_was_permitted_is_known_by_its_own_uuid(fleet: Fleet) -> None:
+    """Its server was Primary, and ended before its agent saw that."""
+    first, _, third = alive(fleet)
+    fleet.power_cut()
+    fleet.lose(third)
+    force(fleet, first)
+    for step in (fleet.take, fleet.execute, fleet.up, fleet.kill_pod, fleet.restart_agent, fleet.begin, fleet.report):
+        step(first)
+    durable = agent_of(first).durable
+    assert (durable.history_uuid, durable.pending_history) == (first.uuid, "")
+    assert durable.lineage[-1].uuid == first.uuid
+
+
+def test_a_forced_start_without_a_new_history_is_over_and_can_be_ordered_again(fleet: Fleet) -> None:
+    first, _, third = alive(fleet)
+    fleet.power_cut()
+    fleet.lose(third)
+    force(fleet, first)
+    for step in (fleet.take, fleet.execute, fleet.kill_server, fleet.round, fleet.begin, fleet.report):
+        step(first)
+    outcome = agent_of(first).orders.outcome
+    assert (outcome.state, outcome.line) == (OverrideState.VOID, "the server ended before it was Primary")
+    abandoned = agent_of(first).durable.pending_history
+    rounds(fleet, 2)
+    assert order_force(first) == ""
+    rounds(fleet, 3)
+    for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
+        step(first)
+    durable = agent_of(first).durable
+    assert durable.history_uuid == first.uuid != abandoned
+    assert [fork.uuid for fork in durable.lineage] == [first.uuid]
 
 
 # The next starter takes over while an override is pending.

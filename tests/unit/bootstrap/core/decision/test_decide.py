@@ -203,8 +203,8 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         Hold, "beyond-fork"),
     "my history was forked off the Primary's -> hold": (
         seen_by(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), running(1, 99, size=1), 2), Hold, "other-history"),
-    "the Primary's new history has no name yet -> hold": (
-        seen_by(frozen(0, 1), running(1, 1, uuid=B, size=1, lineage=(Fork(A, 5, 4),)), 2), Hold, "other-history"),
+    "the Primary reports a fork of my history, and it is another one's -> hold": (
+        seen_by(frozen(0, 1), running(1, 1, uuid=B, size=1, lineage=(Fork(A, 5, 4, C),)), 2), Hold, "other-history"),
     "a torn disk that is beyond the fork of the Primary -> hold": (
         seen_by(
             replace(
