@@ -1,16 +1,21 @@
 """The files of the Secret, read once and never shown."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.errors import SettingInvalidError
+
+AGENT = "galera_agent"
+"""The account of `agent-password`."""
+
+TRANSFER = "galera_sst"
+"""The account of `sst-password`."""
 
 SST_PASSWORD = re.compile(r"[A-Za-z0-9._-]{16,80}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(NamedTuple):
     """The files of the Secret."""
 
     cluster_id: str

@@ -6,9 +6,9 @@ No other module of this package reads settings from the environment.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
@@ -23,6 +23,7 @@ SST_METHODS = ("rsync", "mariabackup")
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
     "REPLICAS": ("3", "the minimum number of expected pods; keep it equal to the StatefulSet's replicas"),
+    "ORDINALS_START": ("0", "the lowest ordinal: the StatefulSet's spec.ordinals.start"),
     "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; raise it after `force`"),
     "LAST_ONE_OUT": (
         "no",
@@ -60,8 +61,7 @@ DEFAULTS = {
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of one pod; DEFAULTS explains the fields."""
 
     pod: str
@@ -69,6 +69,7 @@ class Settings:
     pod_ip: str
     service: str
     replicas: int
+    ordinals_start: int
     min_epoch: int
     last_one_out: bool
     domain: str
@@ -95,6 +96,11 @@ class Settings:
     def ordinal(self) -> int:
         """The pod's ordinal."""
         return int(self.pod.rpartition("-")[2])
+
+    @property
+    def configured_ordinals(self) -> frozenset[int]:
+        """The ordinals of the configured replicas."""
+        return frozenset(range(self.ordinals_start, self.ordinals_start + self.replicas))
 
     @property
     def set_name(self) -> str:
@@ -144,6 +150,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         ),
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
         *_check_number(values, "REPLICAS", 1, MAX_ORDINAL),
+        *_check_number(values, "ORDINALS_START", 0, MAX_ORDINAL),
         *_check_number(values, "MIN_EPOCH", 0, INT64_MAX),
         *_check_number(values, "EXCHANGE_PORT", 1, 65535),
         *_check_number(values, "HEALTH_PORT", 0, 65535),
@@ -169,6 +176,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         pod_ip=env.get("POD_IP", "").strip(),
         service=values["SERVICE"],
         replicas=int(values["REPLICAS"]),
+        ordinals_start=int(values["ORDINALS_START"]),
         min_epoch=int(values["MIN_EPOCH"]),
         last_one_out=values["LAST_ONE_OUT"] == "yes",
         domain=values["DOMAIN"],
@@ -195,7 +203,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
 
 def parse_pod_name(name: str) -> tuple[str, int] | None:
     """The StatefulSet and the ordinal in a pod's name; None = it is not the name of a pod of a StatefulSet."""
-    match = POD_NAME.fullmatch(name)
+    match = re.fullmatch(POD_NAME, name)
     return (match["set"], int(match["ordinal"])) if match and int(match["ordinal"]) <= MAX_ORDINAL else None
 
 
@@ -265,4 +273,5 @@ def settings_for_set(name: str) -> Settings:
 
     Where a pod's name matters, they are those of the member with the lowest ordinal.  Raises SettingInvalidError.
     """
-    return from_environment({**os.environ, "POD_NAME": f"{name}-0"}, "")
+    settings = from_environment({**os.environ, "POD_NAME": f"{name}-0"}, "")
+    return settings._replace(pod=settings.pod_of(settings.ordinals_start))

@@ -1,15 +1,15 @@
 """Import tricks: what a pod's start can do without, what each trick saves, and when it can go.
 
 Both programs of this project use them. The table has what each saves from start to exit, CPU time and peak memory
-(VmHWM): medians of 21 interleaved pairs with and without the trick, on Python 3.11.7 and dnspython 2.9.2.
+(VmHWM): medians of 15 to 21 interleaved pairs with and without the trick, on Python 3.11.7 and dnspython 2.9.2.
 `peer-finder` makes one lookup and runs one hook; the others stop at their settings.
 
 | | `peer-finder` | `galera-bootstrap start` | `galera-bootstrap agent` | can go |
 |---|---|---|---|---|
-| `imports_stay` | 3 ms, 0 MiB | 9 ms, 0 MiB | 15 ms, -0.2 MiB | when it saves no time in a newer Python |
-| `without_openssl` | 2 ms, 3.4 MiB | 2 ms, 3.4 MiB | 5 ms, 4.6 MiB | when hashlib imports OpenSSL on demand |
-| `stub_dns_features` | 13 ms, 3.3 MiB | 0 | 0 until its first lookup | when its test says so |
-| all three | 21 of 69 ms, 6.6 MiB | 9 of 59 ms, 3.4 MiB | 23 of 102 ms, 4.4 MiB | |
+| `imports_stay` | 2 ms, -0.1 MiB | 6 ms, 0 MiB | 15 ms, -0.2 MiB | when it saves no time in a newer Python |
+| `without_openssl` | 2 ms, 3.3 MiB | 2 ms, 3.4 MiB | 5 ms, 4.6 MiB | when hashlib imports OpenSSL on demand |
+| `stub_dns_features` | 16 ms, 3.3 MiB | 0 | 0 until its first lookup | when its test says so |
+| all three | 21 of 78 ms, 6.6 MiB | 8 of 55 ms, 3.4 MiB | 22 of 114 ms, 4.4 MiB | |
 """
 
 import gc

@@ -8,7 +8,6 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import gmtime, strftime
 
 from peerfinder.core.watch import Due, Wait
@@ -92,20 +91,20 @@ def make_line_format(log_format: str, event: str) -> LineFormat:
     return format_as_json
 
 
-@dataclass
 class StateLog:
     """Logs the state of the lookups when it changes."""
 
-    write_line: Callable[[str, str, str], None]
-    """Writes a line: level, event, message."""
-    state: object = Wait.STEADY
-    """The state that was logged last."""
-    since: float = 0.0
-    """Since when we are in the state, monotonic, seconds."""
-    cure_logged: bool = False
-    """Whether the cure was logged."""
-    logged_at: dict[object, float] = field(default_factory=dict)
-    """When each state was logged last, monotonic, seconds."""
+    def __init__(self, write_line: Callable[[str, str, str], None]) -> None:
+        self.write_line = write_line
+        """Writes a line: level, event, message."""
+        self.state: object = Wait.STEADY
+        """The state that was logged last."""
+        self.since = 0.0
+        """Since when we are in the state, monotonic, seconds."""
+        self.cure_logged = False
+        """Whether the cure was logged."""
+        self.logged_at: dict[object, float] = {}
+        """When each state was logged last, monotonic, seconds."""
 
     def log_change(self, outcome: Due | Wait | LookupFailedError | NoRecordsError, message: str, now: float) -> None:
         """Log the outcome of a lookup if it changes the state, or the cure of a state that lasts."""

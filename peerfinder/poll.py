@@ -88,26 +88,28 @@ class Plan(NamedTuple):
     """Print what a hook would get instead of running it."""
 
 
-class _Turn(NamedTuple):
+class _Turn:
     """The result of one lookup."""
 
-    state: Watch
-    """The state after it."""
-    outcome: Outcome
-    """What follows from it."""
-    cost: float
-    """CPU time, seconds."""
+    def __init__(self, state: Watch, outcome: Outcome, cost: float) -> None:
+        self.state = state
+        """The state after it."""
+        self.outcome = outcome
+        """What follows from it."""
+        self.cost = cost
+        """CPU time, seconds."""
 
 
-class _Context(NamedTuple):
+class _Context:
     """What the loop needs in addition to its plan."""
 
-    signals: Signals
-    write_line: Callable[[str, str, str], None]
-    """Writes a line of the log: level, event, message."""
-    status: Status
-    cache: LookupCache
-    """The last answer with the SRV records."""
+    def __init__(self, signals: Signals, write_line: Callable[[str, str, str], None], status: Status) -> None:
+        self.signals = signals
+        self.write_line = write_line
+        """Writes a line of the log: level, event, message."""
+        self.status = status
+        self.cache = LookupCache()
+        """The last answer with the SRV records."""
 
 
 def follow(plan: Plan, signals: Signals, write_line: Callable[[str, str, str], None], status: Status) -> None:
@@ -117,7 +119,7 @@ def follow(plan: Plan, signals: Signals, write_line: Callable[[str, str, str], N
     """
     state, state_log, began, failures, retries = Watch(), StateLog(write_line), monotonic(), 0, 0
     wake = began
-    context, resolv_conf = _Context(signals, write_line, status, LookupCache()), ResolvConf(plan.nameservers)
+    context, resolv_conf = _Context(signals, write_line, status), ResolvConf(plan.nameservers)
     while True:
         plan = plan if plan.servers_are_given else plan._replace(nameservers=resolv_conf.refresh())
         asked = monotonic()

@@ -5,47 +5,35 @@ which holds the volume's lock.  Both are in the journal before anything acts on 
 """
 
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from bootstrap.agent import starters
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.promises import abandon, bind
 from bootstrap.control.override_messages import (
     DiscardAnswer,
     OverrideAnswer,
-    OverrideOutcome,
     RequestOverride,
     SurveyAnswer,
     SurveyedPod,
 )
-from bootstrap.control.starter_messages import Order
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
-from bootstrap.core.decision.election import highest_term
 from bootstrap.core.decision.override import OverrideSurvey, survey_pods, why_not_silent
-from bootstrap.core.model.facts import Facts, Override, Phase, Promise
+from bootstrap.core.model.facts import Facts, Override, Phase
 from bootstrap.core.model.predicates import disk_of, is_silent, pod_name, primaries, why_quorum_uncertain
 from bootstrap.core.model.shapes import MAX_TEXT
 from bootstrap.core.model.text import one_line
-from bootstrap.errors import JournalUnwritableError
-from bootstrap.process.boot_id import kernel_boot_id
+from bootstrap.core.participant import human_orders
+from bootstrap.core.participant.orders import Order
 
 FRESH_S = 20.0
 """How long a round that begins after the human's request may take, with peers that do not answer."""
-
-KEPT = 20
-"""How many overrides the journal keeps, the newest ones."""
 
 NO_ROUND = "the agent's loop has ended no round since it was asked: ask again"
 
 
 def wait_for_round(agent: Agent) -> Facts | None:
     """Return what is known from a round that began after this call; None if none ended in time."""
-    asked = next(agent.clock)
-    agent.wake.set()
-    agent.changed.wait_for(lambda: agent.result.clock > asked, FRESH_S)
-    return agent.facts() if agent.result.clock > asked else None
+    return agent.facts() if agent.wait_for_round(FRESH_S) else None
 
 
 def request_override(agent: Agent, request: RequestOverride) -> OverrideAnswer:
@@ -56,7 +44,7 @@ def request_override(agent: Agent, request: RequestOverride) -> OverrideAnswer:
             return OverrideAnswer(NO_ROUND)
         found = survey_pods(facts, adopt=request.adopt)
         survey = survey_answer(facts, found)
-        refusal = agent.persistence.error or found.refusal or why_unneeded(facts, found, adopt=request.adopt)
+        refusal = agent.state.fault or found.refusal or why_unneeded(facts, found, adopt=request.adopt)
         if request.epoch is None:
             return OverrideAnswer(refusal, survey)
         refusal = refusal or find_mismatch(facts, found, request)
@@ -91,30 +79,15 @@ def find_mismatch(facts: Facts, found: OverrideSurvey, request: RequestOverride)
 
 
 def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt: bool) -> str:
-    """Accept an override: write it to the journal, with this pod's promise to itself, before any other pod is asked.
-
-    Returns why that was not possible; empty = it was.
-    """
-    abandon(agent, "a human has given an override")
+    """Accept an override that was checked; returns why that was not possible, empty = it was."""
     override = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt, str(uuid.uuid4()))
-    if found.epoch <= highest_term([agent.pod_state()]):
-        return f"epoch {found.epoch} has been used meanwhile: look again"
     lost = names(facts, found.unreachable | found.ahead | found.data_lost)
     given_up = [f"{name} ({line})" for name, line in found.lines if name in lost]
     line = (
         f"{'adopt' if adopt else 'force'} epoch {override.epoch} from {override.base or 'data without a position'}, "
         f"without {', '.join(given_up) or 'giving up any pod'}"
     )
-    try:
-        promise = Promise(override.epoch, agent.settings.ordinal, agent.boot_id)
-        bind(agent, promise, replace(agent.durable, override=override, overrides=add_note(agent, line)))
-    except JournalUnwritableError as exc:
-        return str(exc)
-    agent.orders.outcome = OverrideOutcome(override.epoch)
-    agent.ports.log(f"override: {line}")
-    agent.recorder.note("override", line)
-    agent.wake.set()
-    return ""
+    return agent.step(human_orders.accept_override, override, f"override: {line}", with_time(line))
 
 
 def discard(agent: Agent, *, delete: bool) -> DiscardAnswer:
@@ -127,25 +100,16 @@ def discard(agent: Agent, *, delete: bool) -> DiscardAnswer:
             return DiscardAnswer(NO_ROUND)
         disk = disk_of(facts.own)
         refusal = (
-            agent.persistence.error
+            agent.state.fault
             or why_not_discardable(facts)
             or ("" if agent.lifecycle.starter else "no starter holds this volume's lock")
         )
         if refusal:
             return DiscardAnswer(refusal)
         line = f"discard {disk.data_class} {disk.position or 'without a position'}{', deleted' if delete else ''}"
-        try:
-            # The joining mark says that this disk's data count for nothing; it ends at Synced as after every join.
-            durable = replace(agent.durable, joining_boot_id=kernel_boot_id(), overrides=add_note(agent, line))
-            if is_promised_to_silent_pod(facts):
-                durable = replace(durable, promise=None, override=None)
-            agent.persistence.write(durable)
-        except JournalUnwritableError as exc:
-            return DiscardAnswer(str(exc))
-        agent.ports.log(f"override: {line}")
-        agent.recorder.note("override", line)
-        starters.order(agent, Order.DELETE if delete else Order.DISCARD)
-        return DiscardAnswer("", line)
+        order, ends = Order.DELETE if delete else Order.DISCARD, is_promised_to_silent_pod(facts)
+        refusal = agent.step(human_orders.order_discard, order, f"override: {line}", with_time(line), ends_promise=ends)
+        return DiscardAnswer(refusal, "" if refusal else line)
 
 
 def why_not_discardable(facts: Facts) -> str:
@@ -195,7 +159,6 @@ def names(facts: Facts, ordinals: frozenset[int]) -> tuple[str, ...]:
     return tuple(pod_name(facts, o) for o in sorted(ordinals))
 
 
-def add_note(agent: Agent, line: str) -> tuple[str, ...]:
-    """Return the journal's list of overrides with one more; the time is for humans, no decision reads it (R33)."""
-    note = one_line(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", MAX_TEXT)
-    return (*agent.durable.overrides, note)[-KEPT:]
+def with_time(line: str) -> str:
+    """The line for the journal's list of overrides; the time is for humans, no decision reads it (R33)."""
+    return one_line(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", MAX_TEXT)

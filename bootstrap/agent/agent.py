@@ -1,39 +1,49 @@
-"""What one agent knows and remembers, behind one lock, and what it says of its pod.
+"""The agent of one pod: it drives a participant (`core.participant`), behind one lock, with real files.
 
-`round` observes, decides and publishes; `promises` gives and collects promises; `starters` answers the pod's
-starters; `admin_requests` answers humans.  Whatever waits (peers, SQL, disks) happens outside of the lock.
+`round` observes, asks and decides; `starters` answers the pod's starters; `admin_requests` answers humans.  Whatever
+waits (peers, SQL, disks of a whole database) happens outside of the lock.
 All I/O is injected (`Ports`), so that tests run several agents in one process.
-The logical clock orders what was asked and what was promised: only a later answer may end a promise.
 """
 
-import itertools
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
 
 from bootstrap.agent.ports import Ports
 from bootstrap.agent.recorder import Recorder
-from bootstrap.control.override_messages import OverrideOutcome, OverrideState
-from bootstrap.control.starter_messages import Order
-from bootstrap.core.decision import persistent_state
-from bootstrap.core.decision.decisions import RoundResult, Wait
+from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.decision.streaks import Streaks
-from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
+from bootstrap.core.decision.streaks import Patience
+from bootstrap.core.galera.periods import DEFAULT_DEAD_S, longest_death
+from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant import promises, rounds
+from bootstrap.core.participant.effects import (
+    Effect,
+    GrantPermission,
+    Hurry,
+    Note,
+    Persist,
+    RemoveView,
+    Trouble,
+    VoidPermission,
+)
+from bootstrap.core.participant.participant import NEWS, Identity, Participant, Step, run
+from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
-from bootstrap.settings import Settings
+from bootstrap.process.boot_id import kernel_boot_id
+from bootstrap.settings import Settings, parse_pod_name
 from bootstrap.storage import permission
-from bootstrap.storage.journal import Journal
+from bootstrap.storage.journal import Journal, open_journal
 from bootstrap.storage.layout import Layout
-from bootstrap.storage.persistence import Persistence
 
-NEWS = ("frozen", "primary")
-"""The states of a pod that other agents may be waiting for."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,15 +59,11 @@ class Pulse:
 
 
 @dataclass
-class Orders:
-    """What a human has asked this pod for, and what became of it."""
+class Counts:
+    """How often the loop has come round: whoever needs a new result waits for a round that begins after now."""
 
-    pending: Order = Order.NONE
-    """What the starter is to do with the datadir."""
-    failed: Order = Order.NONE
-    """The last such order, if the datadir was still there afterwards."""
-    outcome: OverrideOutcome = field(default_factory=OverrideOutcome)
-    """What became of the last override."""
+    begun: int = 0
+    ended: int = 0
 
 
 @dataclass
@@ -75,167 +81,154 @@ class Agent:
         """Void what an earlier run permitted, and open the journal: with an unusable one the agent holds."""
         self.changed = threading.Condition(threading.RLock())
         self.wake = threading.Event()
-        self.clock = itertools.count(1)
         self.announcer = Announcer(lambda line: self.ports.log(line))  # noqa: PLW0108  # tests exchange the ports
-        journal = Journal(Layout(self.settings.data_root).meta)
-        self.persistence = Persistence(journal, self.cluster_id, self.settings.pod, self.announcer)
-        self.lifecycle = Lifecycle()
-        self.peers: dict[int, PodState | Unknown] = {}
-        self.result = RoundResult(Wait("start", "the agent has just started"))
-        self.promised_at = 0
+        self.journal = Journal(Layout(self.settings.data_root).meta)
+        self.state = Participant(self._identity(), PersistentState(self.cluster_id, self.settings.pod, volume_id=""))
         self.starter = 0
-        self.streaks = Streaks()
-        self.orders = Orders()
+        self.counts = Counts()
         self.peer_news: dict[str, tuple[str, str]] = {}
         self.pulse = Pulse(time.monotonic(), time.monotonic())
-        permission.void(self.settings.permission)
+        self.step(rounds.start)
         self.open_journal()
 
-    # What it says of its pod.
-
-    def pod_state(self) -> PodState:
-        """What this agent says of its pod, now."""
-        with self.changed:
-            durable, error = self.durable, self.persistence.error
-            return PodState(
-                pod=self.settings.pod,
-                ordinal=self.settings.ordinal,
-                boot_id=self.boot_id,
-                volume_id=durable.volume_id,
-                phase=self.lifecycle.phase,
-                disk=Disk(DataClass.UNKNOWN, detail=error) if error else self.lifecycle.disk,
-                server=self.lifecycle.server,
-                joining=bool(durable.joining_boot_id),
-                was_synced=bool(durable.history_uuid),
-                epoch=durable.epoch,
-                abandoned_term=self.lifecycle.abandoned_term,
-                promise=durable.promise,
-                expected=self.known(),
-                volumes=durable.volumes,
-                lineage=durable.lineage,
-                override=self.active_override,
-                view_checkpoint=durable.view_checkpoint,
-                has_foreign_members=durable.has_foreign_members,
-            )
-
-    @property
-    def durable(self) -> PersistentState:
-        """What this volume remembers."""
-        return self.persistence.state
-
-    @property
-    def active_override(self) -> Override | None:
-        """The override of this pod, while the candidacy lives that it opened."""
-        override, bound = self.durable.override, self.durable.promise
-        is_open = bound is not None and self.is_mine(bound) and bound.term > self.lifecycle.abandoned_term
-        return override if override and bound and is_open and bound.term == override.epoch else None
-
-    def facts(self) -> Facts:
-        """What a decision rests on now."""
-        settings, streaks = self.settings, self.streaks
-        return Facts(
-            self.pod_state(),
-            self.peers,
-            settings.min_epoch,
-            settings.last_one_out,
-            streaks.is_primary_confirmed,
-            streaks.has_primary_kept_quorum,
+    def _identity(self) -> Identity:
+        settings = self.settings
+        return Identity(
+            pod=settings.pod,
+            ordinal=settings.ordinal,
+            boot_id=self.boot_id,
+            kernel_boot_id=kernel_boot_id(),
+            configured=settings.configured_ordinals,
+            min_epoch=settings.min_epoch,
+            last_one_out=settings.last_one_out,
+            patience=Patience().stretch(longest_death(dict(settings.provider_options)) / DEFAULT_DEAD_S),
         )
 
-    def is_mine(self, promise: Promise) -> bool:
-        """Whether this run of the agent is the promise's candidate."""
-        return (promise.candidate, promise.boot_id) == (self.settings.ordinal, self.boot_id)
+    # Inputs.
 
-    def is_bootstrapping(self) -> bool:
-        """Whether the server of this pod begins a Primary Component that is not there yet."""
-        bound = self.durable.promise
-        has_taken = self.lifecycle.taken is Action.BOOTSTRAP and bound is not None and self.is_mine(bound)
-        return has_taken and self.pod_state().primary_server is None
+    def open_journal(self) -> None:
+        """Open the journal if that has not been possible yet."""
+        with self.changed:
+            if not self.state.is_open:
+                opened = open_journal(self.journal, self.cluster_id, self.settings.pod)
+                self.step(rounds.open_journal, opened)
 
-    def expected(self) -> frozenset[int]:
-        """The ordinals that must answer: the configured ones, and all that the journal, DNS or a peer knows of."""
-        return self.known().union(*(pod.expected for pod in self.answered()))
+    def step(self, event: Callable[Concatenate[Participant, P], Step[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Give the participant an input, with the lock held, and perform its effects; returns its answer."""
+        with self.changed:
+            state, answer = run(event(self.state, *args, **kwargs), self.perform)
+            self.become(state)
+            return answer
 
-    def known(self) -> frozenset[int]:
-        """The ordinals that this pod knows of itself, whatever DNS shows (R12, R13).
+    def become(self, state: Participant) -> None:
+        """Take a participant's new state over, and log a new phase."""
+        with self.changed:
+            phase = state.lifecycle.phase
+            if phase is not self.state.lifecycle.phase:
+                self._note("phase", f"this pod is {phase}")
+            has_result = state.result is not self.state.result
+            self.state = state
+            if has_result:
+                self.changed.notify_all()
 
-        Only these are passed on: repeated hearsay would keep an ordinal alive forever that was seen once.
-        """
-        remembered = frozenset(ordinal for ordinal, _ in self.durable.volumes)
-        return self.configured() | {self.settings.ordinal} | remembered | self.ports.dns_ordinals()
+    def perform(self, effect: Effect) -> str:
+        """Perform an effect; returns why that failed."""
+        match effect:
+            case Persist(state):
+                return self._persist(state)
+            case VoidPermission():
+                return permission.void(self.settings.permission)
+            case GrantPermission(term):
+                return permission.write(self.settings.permission, term)
+            case RemoveView(name):
+                return self.ports.remove_view(name)
+            case Note(kind, text):
+                self._note(kind, text)
+            case Hurry():
+                self.wake.set()
+            case Trouble(what, failure):
+                self.announcer.report_trouble(what, failure)
+        return ""
 
-    def configured(self) -> frozenset[int]:
-        """The ordinals of the configured replicas."""
-        return frozenset(range(self.settings.replicas))
+    def _persist(self, state: PersistentState) -> str:
+        try:
+            self.journal.write(state)
+        except JournalUnwritableError as exc:
+            return str(exc)
+        return ""
 
-    def answered(self) -> list[PodState]:
-        """The peers that have answered in the last round."""
-        return [peer for peer in self.peers.values() if isinstance(peer, PodState)]
+    def _note(self, kind: str, text: str) -> None:
+        self.ports.log(text)
+        self.recorder.note(kind, text)
 
-    # What it tells peers in a hurry.
+    def answer_prepare(self, request: Prepare) -> Refusal | None:
+        """Another pod asks for a promise."""
+        return self.step(promises.answer, request)
 
-    def news(self) -> str:
-        """The state that peers may be waiting for, one of NEWS; empty for all others."""
-        own = self.pod_state()
-        if own.primary_server:
-            # Not before its state carries the epoch: that is what ends the promises of the others.
-            return "" if own.promise else "primary"
-        return "frozen" if own.phase is Phase.FROZEN else ""
+    def hear_question(self, sender: str, state: str) -> bool:
+        """Another agent asks, and says what it has become; returns whether it may be answered.
 
-    def receive_news(self, sender: str, state: str) -> None:
-        """Another agent asks, and says what it has become: look now, and not only when the next round is due.
-
-        Nothing is believed of it: what counts is its answer in that round.  A pod with a server does not hurry, because
-        it counts rounds to know how long its server has been stuck.
+        Look now if that is news, and not only when the next round is due.  Nothing is believed of it: what counts is
+        its answer in that round.  A pod with a server does not hurry, because it counts rounds to know how long its
+        server has been stuck.
         """
         pod = sender.partition("/")[0]
+        self._hurry_for_news(pod, sender, state)
+        name = parse_pod_name(pod)
+        if name is None or name[0] != self.settings.set_name:
+            return True
+        return self.step(rounds.hear_question, name[1])
+
+    def _hurry_for_news(self, pod: str, sender: str, state: str) -> None:
         is_new = self.peer_news.get(pod) != (sender, state)
         self.peer_news[pod] = (sender, state)
         if is_new and state in NEWS and self.lifecycle.phase is Phase.FROZEN:
             self.wake.set()
 
-    # What it takes over and remembers; all of it with the lock held.
+    def wait_for_round(self, seconds: float) -> bool:
+        """Wait for the end of a round that begins after this call; returns whether there was one.  The lock is held."""
+        due = self.counts.begun + 1
+        self.wake.set()
+        return self.changed.wait_for(lambda: self.counts.ended >= due, seconds)
 
-    def open_journal(self) -> None:
-        """Open the journal if that has not been possible yet (R1)."""
-        with self.changed:
-            if not self.persistence.error:
-                return
-            self.persistence.open()
-            # A term is used once: a late request from an earlier run must not undo what was promised after it.
-            self.lifecycle = self.lifecycle.abandon(self.durable.highest_term)
-            self.promised_at = next(self.clock)
+    # What is known, as one value each.
 
-    def update_lifecycle(self, lifecycle: Lifecycle) -> None:
-        """Take over a new state of the pod, and log a new phase."""
-        if lifecycle.phase is not self.lifecycle.phase:
-            self.ports.log(f"this pod is {lifecycle.phase}")
-            self.recorder.note("phase", f"this pod is {lifecycle.phase}")
-        self.lifecycle = lifecycle
+    @property
+    def durable(self) -> PersistentState:
+        """What this volume remembers."""
+        return self.state.durable
 
-    def learn_from_round(self, *, durable: bool) -> None:
-        """Remember what this round has shown of the cluster; `durable` = what a state transfer wrote is on the disk."""
-        own, before = self.pod_state(), self.durable
-        awaited = self.configured() | self.ports.dns_ordinals()
-        learnt = persistent_state.after_round(before, own, self.answered(), durable=durable, awaited=awaited)
-        self.persistence.keep(learnt)
-        fork = persistent_state.pending_fork(before)
-        if fork and not persistent_state.pending_fork(self.durable) and self.durable.history_uuid == fork.uuid:
-            self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid)
-            line = f"the override of epoch {fork.epoch} is done: the history is now {fork.uuid}"
-            self.ports.log(line)
-            self.recorder.note("override", line)
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What the agent knows of its own pod."""
+        return self.state.lifecycle
 
-    def learn_from_disk(self, disk: Disk) -> None:
-        """Remember what the disk shows of a new history that was permitted."""
-        fork, learnt = (
-            persistent_state.pending_fork(self.durable),
-            persistent_state.after_inspection(self.durable, disk),
-        )
-        if fork is not None and learnt != self.durable:
-            self.orders.outcome = OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid)
-            self.persistence.keep(learnt)
-        elif fork is not None and self.orders.outcome.state is OverrideState.TAKEN:
-            # The datadir was read after its server was permitted to start.
-            reason = "the server ended before it was Primary"
-            self.orders.outcome = self.orders.outcome._replace(state=OverrideState.VOID, line=reason)
+    @property
+    def result(self) -> RoundResult:
+        """The result that starters get."""
+        return self.state.result
+
+    @property
+    def peers(self) -> dict[int, PodState | Unknown]:
+        """The other pods, as they answered in the last whole round."""
+        return dict(self.state.peers)
+
+    def pod_state(self) -> PodState:
+        """What this agent says of its pod, now."""
+        return self.state.pod_state
+
+    def news(self) -> str:
+        """The state that peers may be waiting for."""
+        return self.state.news
+
+    def is_bootstrapping(self) -> bool:
+        """Whether the server of this pod begins a Primary Component that is not there yet."""
+        return self.state.is_bootstrapping
+
+    def facts(self) -> Facts:
+        """What a decision rests on now."""
+        return self.state.facts
+
+    def expected(self) -> frozenset[int]:
+        """The ordinals that must answer."""
+        return self.state.expected

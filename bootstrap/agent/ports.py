@@ -10,12 +10,13 @@ from bootstrap.core.model.disk import Position, View
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
-from bootstrap.datadir import inspection
+from bootstrap.core.participant.views import LiveView
+from bootstrap.datadir import last_view
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
 from bootstrap.network.fanout import Peers
 from bootstrap.process.log import Log
-from bootstrap.settings import Settings
+from bootstrap.settings import Settings, parse_pod_name
 from bootstrap.storage import atomic, lock
 from bootstrap.storage.layout import Layout
 
@@ -40,10 +41,14 @@ class Ports:
     """The last Primary view that the local server has written to its disk."""
     applied_position: Callable[[], Position | str]
     """The position that the local server has certainly applied, with its view's file durable; a reason if unknown."""
+    live_view: Callable[[], LiveView | None]
+    """The members of the own component, as the local server names them; None if it does not answer."""
+    remove_view: Callable[[str], str]
+    """Remove gvwstate.dat if it still has the view of this name; a reason if that failed."""
     stop_server: Callable[[], str]
     """Stop the local server in order; a reason if that failed."""
-    dns_ordinals: Callable[[], frozenset[int]]
-    """The ordinals that DNS shows."""
+    dns_ordinals: Callable[[], frozenset[int] | None]
+    """The ordinals that DNS showed last; None = it has not answered yet."""
     log: Log
     """Log one line."""
     fresh_addresses: Callable[[], dict[str, str]] = dict
@@ -61,6 +66,8 @@ def open_ports(settings: Settings, password: str, peers: Peers, log: Log) -> Por
         sync_volume=lambda: sync_volume(layout),
         last_view=lambda: read_last_view(layout),
         applied_position=lambda: read_applied_position(layout, settings, password),
+        live_view=lambda: read_live_view(settings, password),
+        remove_view=lambda name: remove_view(layout, name),
         stop_server=lambda: client.stop(socket, password),
         dns_ordinals=lambda: peers.dns_ordinals,
         log=log,
@@ -88,9 +95,31 @@ def sync_volume(layout: Layout) -> str:
 def read_last_view(layout: Layout) -> View | None:
     """Read the view in gvwstate.dat; None when it cannot be read."""
     try:
-        return inspection.read_last_view(layout)
+        return last_view.read_last_view(layout)
     except OSError:
         return None
+
+
+def read_live_view(settings: Settings, password: str) -> LiveView | None:
+    """Ask the local server for its members; None if there is no answer."""
+    members = client.read_members(settings.server_socket, password)
+    if isinstance(members, str):
+        return None
+    own, rows = members
+    pods = ((uuid, parse_pod_name(name) if len(name) < client.MAX_NAME else None) for uuid, name in rows)
+    return LiveView(own, tuple((uuid, pod[1] if pod and pod[0] == settings.set_name else None) for uuid, pod in pods))
+
+
+def remove_view(layout: Layout, name: str) -> str:
+    """Remove gvwstate.dat if it still has this view; returns a reason if that failed."""
+    try:
+        view = last_view.read_last_view(layout)
+        if view is not None and view.name == name:
+            (layout.data / "gvwstate.dat").unlink(missing_ok=True)
+            atomic.sync_folder(layout.data)
+    except OSError as exc:
+        return f"{layout.data}: {exc.strerror}"
+    return ""
 
 
 def read_applied_position(layout: Layout, settings: Settings, password: str) -> Position | str:

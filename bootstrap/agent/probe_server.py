@@ -1,16 +1,19 @@
 """The port for the kubelet's probes and for Prometheus: HTTP, read-only, without authentication.
 
-Every answer is made from what the agent already knows: it waits for nothing, so a probe costs little and cannot be used
-to load the database.  An answer has no name, uuid, address or position in it, unless the settings ask for it.
+Every answer is made from what the agent already knows, from values that are read whole, without the lock, which a slow
+disk may hold: it waits for nothing, so a probe costs little and cannot be used to load the database.  An answer has no
+name, uuid, address or position in it, unless the settings ask for it.
 """
 
 import contextlib
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 
+from bootstrap.agent.agent import Agent
 from bootstrap.core.status import probes
 from bootstrap.core.status.metrics import metrics
-from bootstrap.core.status.probes import ProbeView, Readiness
+from bootstrap.core.status.probes import Details, ProbeView, Readiness
 from bootstrap.network.http_server import BoundedServer, OneRequestHandler
 
 MAX_CONNECTIONS = 32
@@ -23,6 +26,36 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 Answer = tuple[int, str, str]
 """Status, type and text."""
+
+
+def take_view(agent: Agent) -> ProbeView:
+    """The agent's view of its pod, now."""
+    now = time.monotonic()
+    return ProbeView(
+        lifecycle=agent.lifecycle,
+        peers=agent.peers,
+        result=agent.result,
+        is_joining=bool(agent.durable.joining_boot_id),
+        epoch=agent.durable.epoch,
+        observed_ago_s=now - agent.pulse.observed_at,
+        looped_ago_s=0.0 if agent.pulse.is_syncing else now - agent.pulse.looped_at,
+        details=take_details(agent, now) if agent.settings.metrics == "full" else None,
+    )
+
+
+def take_details(agent: Agent, now: float) -> Details:
+    """What Prometheus gets as well, where the settings ask for it."""
+    durable, recorder = agent.durable, agent.recorder
+    return Details(
+        set_name=agent.settings.set_name,
+        version=agent.version,
+        now=now,
+        counters=recorder.counters,
+        term=durable.highest_term,
+        is_promised=durable.promise is not None,
+        bytes_received=recorder.bytes_received,
+        has_journal_error=bool(agent.state.fault),
+    )
 
 
 def answer_livez(view: ProbeView) -> Answer:

@@ -1,17 +1,14 @@
-"""One round of the agent: observe the own pod, ask the peers, learn, decide, collect promises, publish."""
+"""One round of the agent: observe the own pod, ask the peers, learn, decide, collect promises."""
 
 import time
 from dataclasses import replace
 
-from bootstrap.agent import promises
 from bootstrap.agent.agent import Agent
-from bootstrap.core.decision import override, quorum, streaks
-from bootstrap.core.decision.decide import decide
-from bootstrap.core.decision.decisions import Bootstrap, Decision, Join, RoundResult
-from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import ViewCheckpoint
+from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.model.facts import Phase, PodState, Server
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant import promises, rounds
+from bootstrap.core.participant.views import Seen, needs_checkpoint, settled_server
 from bootstrap.mariadb.client import STARTING
 
 HELLO_S = 1.0
@@ -19,37 +16,32 @@ HELLO_S = 1.0
 
 
 def run_round(agent: Agent) -> None:
-    """Observe, decide, and publish the result that starters get."""
-    clock = next(agent.clock)
+    """Observe, ask, decide; the result is published for starters before other pods are asked for promises."""
+    with agent.changed:
+        agent.counts.begun += 1
     agent.open_journal()
+    agent.step(rounds.begin)
     observe(agent)
     peers = ask_peers(agent)
-    is_transfer_synced = sync_transfer(agent)
-    checkpoint = find_checkpoint(agent)
-    with agent.changed:
-        agent.peers = peers
-        if checkpoint is not None:
-            agent.persistence.keep(replace(agent.durable, view_checkpoint=checkpoint))
-        if agent.lifecycle.disk is not None:
-            agent.learn_from_disk(agent.lifecycle.disk)
-        count_members(agent)
-        agent.learn_from_round(durable=is_transfer_synced)
-        promises.end_promise(agent, asked_at=clock)
-        agent.streaks = streaks.after_answers(agent.streaks, agent.answered())
-        facts = agent.facts()
-        decision = decide(facts)
-        agent.streaks = streaks.after_decision(agent.streaks, decision)
-        if not isinstance(decision, Bootstrap) and not override.is_between_starters(facts.own):
-            promises.abandon(agent, decision.reason)
-        bound = agent.durable.promise
-    if isinstance(decision, Bootstrap):
-        result = promises.campaign(agent, facts, decision, clock)
-    else:
-        action = Action.JOIN if isinstance(decision, Join) else None
-        result = RoundResult(decision, action, bound, clock)
-    promises.publish(agent, result)
+    if agent.pod_state().primary_server is not None:
+        # What the peers have answered shows a living cluster only if this server has outlived the answers.
+        observe(agent)
+    heard = rounds.Heard(
+        peers,
+        shown=agent.ports.dns_ordinals(),
+        is_transfer_durable=sync_transfer(agent),
+        view=see_view(agent),
+    )
+    outcome = agent.step(rounds.conclude, heard)
+    if outcome.requests:
+        agent.step(promises.collect, agent.ports.ask_promises(dict(outcome.requests)))
+    announce(agent)
     agent.recorder.note_round(agent.facts(), agent.result, agent.ports.log)
-    carry_out_stop(agent, decision)
+    if outcome.must_stop:
+        stop_server(agent, outcome.decision)
+    with agent.changed:
+        agent.counts.ended = agent.counts.begun
+        agent.changed.notify_all()
     agent.pulse.looped_at = time.monotonic()
 
 
@@ -67,7 +59,7 @@ def observe(agent: Agent) -> None:
     report_silence(agent, server if isinstance(server, str) else "")
     with agent.changed:
         status = server if isinstance(server, Server) else None
-        agent.update_lifecycle(agent.lifecycle.observed(held=held, server=status))
+        agent.become(rounds.observe(agent.state, held=held, server=status))
         agent.pulse.observed_at = time.monotonic()
 
 
@@ -113,41 +105,32 @@ def sync_transfer(agent: Agent) -> bool:
     return not failure
 
 
-def find_checkpoint(agent: Agent) -> ViewCheckpoint | None:
-    """How far this volume has certainly come in a view that has no checkpoint yet (proof `last-view`, `quorum`).
+def see_view(agent: Agent) -> Seen:
+    """Look at the view of the own server, and, where it has no checkpoint yet, how far this volume has come in it.
 
     The view is read before and after the position.  If both are the same, the position includes the change to it.
     """
-    server, known = agent.pod_state().primary_server, agent.durable.view_checkpoint
-    if agent.durable.joining_boot_id or server is None or not server.has_complete_data:
-        return None
-    view = agent.ports.last_view()
-    if view is None or (known is not None and (known.view, known.position.uuid) == (view.name, server.uuid)):
-        return None
+    if settled_server(agent.state) is None:
+        return Seen()
+    seen = Seen(agent.ports.last_view(), agent.ports.live_view())
+    if not needs_checkpoint(agent.state, seen):
+        return seen
     applied = agent.ports.applied_position()
-    if isinstance(applied, str) or agent.ports.last_view() != view:
-        return None
-    return ViewCheckpoint(view.name, applied)
+    if isinstance(applied, str) or Seen(agent.ports.last_view(), agent.ports.live_view()) != seen:
+        return seen
+    return seen._replace(applied=applied)
 
 
-def count_members(agent: Agent) -> None:
-    """Record foreign members, once there have been more members than pods for long enough (R36)."""
-    server = agent.pod_state().primary_server
-    others = agent.expected() - {agent.settings.ordinal}
-    peers = [agent.peers.get(ordinal) for ordinal in others]
-    maybe_alive = sum(not isinstance(peer, PodState) or not peer.has_no_server for peer in peers)
-    agent.streaks = streaks.after_members(agent.streaks, server, maybe_alive)
-    if server is not None and agent.streaks.has_foreign_members:
-        agent.persistence.keep(replace(agent.durable, has_foreign_members=True))
-
-
-def carry_out_stop(agent: Agent, decision: Decision) -> None:
-    """Stop a server that has been stuck for many rounds, and keep the view that it loses by that."""
-    if not agent.streaks.is_stuck_long_enough(decision):
-        return
-    agent.streaks = streaks.after_stop(agent.streaks)
-    with agent.changed:
-        agent.persistence.keep(replace(agent.durable, lost_view=quorum.lost_by_stop(agent.lifecycle.server)))
+def stop_server(agent: Agent, decision: Decision) -> None:
+    """Stop a server that has been stuck for many rounds."""
     failure = agent.ports.stop_server()
     agent.ports.log(f"stopping the server: {failure or 'it ends'}")
     agent.recorder.note("stop", f"stopping the server: {decision.reason} [{decision.rule}]")
+
+
+def announce(agent: Agent) -> None:
+    """Log a result that says something new; what the own server does is logged as a phase."""
+    result = agent.result
+    is_news = result.decision.rule != "own-server"
+    if is_news and agent.announcer.say_when_changed("decision", result.line):
+        agent.recorder.note_decision(result)

@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from bootstrap import __version__
-from bootstrap.agent import join_progress, probe_server, probe_view, promises
+from bootstrap.agent import join_progress, probe_server
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import open_ports
@@ -106,8 +106,7 @@ def answer_peers(settings: Settings, membership: protocol.Membership, agent: Age
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        promise = partial(promises.answer_prepare, agent)
-        listener = server.Server(address, membership, agent.pod_state, promise, agent.receive_news)
+        listener = server.Server(address, membership, agent.pod_state, agent.answer_prepare, agent.hear_question)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
@@ -124,7 +123,7 @@ def answer_probes(settings: Settings, agent: Agent) -> None:
     if not port:
         return
     try:
-        listener = probe_server.listen(address, port, partial(probe_view.take_view, agent))
+        listener = probe_server.listen(address, port, partial(probe_server.take_view, agent))
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address} port {port} for probes ({exc.strerror}): set HEALTH_PORT, 0 for none"

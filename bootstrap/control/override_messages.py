@@ -1,36 +1,11 @@
 """What a human orders by `force`, `adopt` and `discard`, and the answers."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
-from bootstrap.control.starter_messages import Order
 from bootstrap.core.model.shapes import Prose
-
-
-class OverrideState(StrEnum):
-    """How far an override has come."""
-
-    PENDING = "pending"
-    """In the journal; the pods that answer are asked for their promise."""
-    TAKEN = "taken"
-    """All have promised, and the starter has the permission."""
-    PRIMARY = "primary"
-    """The new history lives."""
-    VOID = "void"
-    """It had no effect: it must be given again."""
-
-
-class OverrideOutcome(NamedTuple):
-    """What became of the last override in this pod."""
-
-    epoch: int = 0
-    """The epoch that it is for; 0 = none was given in this run of the agent."""
-    state: OverrideState = OverrideState.PENDING
-    """How far it has come."""
-    line: Prose = ""
-    """With PRIMARY the new history's UUID, with VOID the reason."""
+from bootstrap.core.participant.orders import Order, OverrideOutcome
 
 
 class SurveyedPod(NamedTuple):

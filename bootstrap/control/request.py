@@ -1,4 +1,4 @@
-"""What every request on the agent's socket is: a dataclass with a name, and with the type of its answer.
+"""What every request on the agent's socket is: a class with a name, and with the type of its answer.
 
 @dataclass(frozen=True)
 class Discard(Request[DiscardAnswer]):
@@ -6,28 +6,32 @@ class Discard(Request[DiscardAnswer]):
     delete: bool
 
 On the wire it is `{"op": "discard", "delete": true}`.  `Client.ask(Discard(delete=True))` returns a DiscardAnswer.
+A starter's request has its fields from a NamedTuple, its second base: a starter imports no dataclasses.
 """
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, get_args
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, get_args
 
-from bootstrap.core.model.codec import Json, dump, load
+from bootstrap.core.model.codec import Json, dump, has_fields, load
 from bootstrap.core.model.shapes import Prose
 
 AnswerT = TypeVar("AnswerT")
 
 
-@dataclass(frozen=True)
 class Request(Generic[AnswerT]):
-    """A request; its answer is of the type in brackets.  One without fields needs no decorator of its own."""
+    """A request; its answer is of the type in brackets.  Most have no fields."""
 
     op: ClassVar[str]
     """The request's name on the wire."""
 
     def message(self) -> Json:
         """Return the request as it is sent."""
-        fields: Json = dump(self)
+        fields: Json = dump(self) if has_fields(type(self)) else {}
         return {"op": self.op, **fields}
+
+    @classmethod
+    def read(cls, message: Json) -> Self:
+        """Read a request of this class; raises MessageInvalidError."""
+        return load(cls, message) if has_fields(cls) else cls()
 
     def read_answer(self, message: Json) -> AnswerT:
         """Read the answer to this request; raises MessageInvalidError."""

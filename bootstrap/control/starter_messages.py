@@ -1,13 +1,13 @@
 """What a starter asks the agent, and the answers; one file, because each import delays the start of a pod."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from bootstrap.control.request import Request
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk, JournalHints
-from bootstrap.core.model.shapes import Prose, UuidOrNone
+from bootstrap.core.model.shapes import Ordinal, Prose, UuidOrNone
+from bootstrap.core.participant.orders import Order
 
 
 class DecisionKind(StrEnum):
@@ -18,16 +18,6 @@ class DecisionKind(StrEnum):
     BOOTSTRAP = "bootstrap"
     HOLD = "hold"
     STOP = "stop"
-
-
-class Order(StrEnum):
-    """What a starter must do with the datadir before anything else."""
-
-    NONE = ""
-    DISCARD = "discard"
-    """Put it aside on the same volume."""
-    DELETE = "delete"
-    """Remove it."""
 
 
 class HelloAnswer(NamedTuple):
@@ -45,7 +35,14 @@ class HelloAnswer(NamedTuple):
     """The datadir's fingerprint at that report."""
 
 
-class Hello(Request[HelloAnswer]):
+class HelloFields(NamedTuple):
+    """The fields of a Hello."""
+
+    told: frozenset[Ordinal] | None = None
+    """The ordinals that peer-finder has given to `on-start`; None = it was not run by peer-finder."""
+
+
+class Hello(Request[HelloAnswer], HelloFields):
     """A starter has arrived and holds the volume's lock.  The agent counts on it until the connection ends."""
 
     op: ClassVar[str] = "hello"
@@ -55,15 +52,19 @@ class ReportAnswer(NamedTuple):
     """The report was received; there is nothing more to answer."""
 
 
-@dataclass(frozen=True)
-class Report(Request[ReportAnswer]):
-    """What the starter has found on the datadir; it counts for nothing without a Hello before it on this connection."""
+class ReportFields(NamedTuple):
+    """The fields of a report."""
 
-    op: ClassVar[str] = "report"
     disk: Disk
     """The datadir."""
     fingerprint: str
     """Its fingerprint: another one means that something has changed the datadir since."""
+
+
+class Report(Request[ReportAnswer], ReportFields):
+    """What the starter has found on the datadir; it counts for nothing without a Hello before it on this connection."""
+
+    op: ClassVar[str] = "report"
 
 
 class AgentDecision(NamedTuple):

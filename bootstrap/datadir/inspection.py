@@ -9,15 +9,15 @@ lock.
 import errno
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.core.galera import binlog, classify, grastate, gvwstate, server_version
+from bootstrap.core.galera import binlog, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, View
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
-from bootstrap.errors import GraStateInvalidError, GvwStateInvalidError, RecoverFailedError
+from bootstrap.datadir.last_view import read_last_view
+from bootstrap.errors import GraStateInvalidError, RecoverFailedError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
 
@@ -38,8 +38,13 @@ def inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     Raises ServerMissingError only.
     """
     disk = _inspect(layout, recover, hints)
+    try:
+        # Also where the position is not known: a later view is a veto against an earlier one (`quorum`).
+        disk = disk._replace(view=read_last_view(layout))
+    except OSError as error:
+        disk = disk if disk.data_class is DataClass.UNKNOWN else _report_failed_read(error, layout)
     # The detail may quote a line of the server's log, and it is sent to logs, terminals and other pods.
-    return replace(disk, detail=one_line(disk.detail))
+    return disk._replace(detail=one_line(disk.detail))
 
 
 def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
@@ -47,19 +52,16 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
         is_suspect = hints.joining and _is_suspect(layout, same_boot=hints.same_boot)
         disk = _classify_by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
         if disk is None and is_suspect:
-            disk = _inspect_suspect(layout, recover)
-        found = disk or _classify_by_position(layout, recover, hints)
-        return replace(found, view=read_last_view(layout))
+            return _inspect_suspect(layout, recover)
+        if disk and disk.data_class is DataClass.SST_INTERRUPTED and hints.was_synced and not hints.joining:
+            return _inspect_contradiction(layout, recover, disk)
+        return disk or _classify_by_position(layout, recover, hints)
     except RecoverFailedError as error:
         return Disk(DataClass.UNKNOWN, detail=f"{error}{_cure(str(error))}")
     except GraStateInvalidError as error:
         return Disk(DataClass.UNKNOWN, detail=str(error))
     except OSError as error:
-        return Disk(
-            DataClass.UNKNOWN,
-            # The error of a failed read, as on a broken disk, does not name its file.
-            detail=f"cannot read {error.filename or layout.data}: {error.strerror}{_cure_of(error)}",
-        )
+        return _report_failed_read(error, layout)
 
 
 def why_unreadable(layout: Layout, recover: Recover) -> str:
@@ -141,6 +143,25 @@ def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
         return Disk(DataClass.SST_INTERRUPTED, detail=detail, transfer_may_be_complete=True)
 
 
+def _inspect_contradiction(layout: Layout, recover: Recover, signs: Disk) -> Disk:
+    """Find out what a member's disk holds that has a sign of a state transfer, and no open join in its journal (R23).
+
+    The journal has every join before its server starts, until the server is Synced.  So the sign or the journal is
+    old: the scripts could not remove their file, Galera could not write grastate.dat, or the journal was put back to an
+    earlier state.  The disk is never a candidate, but if the journal is right, the newest commits may be here.
+    Raises RecoverFailedError.
+    """
+    names = _list_names(layout.data)
+    if not {"ibdata1", "mysql"} <= names:
+        return signs
+    detail = f"{signs.detail}, although no join is open here"
+    if why := why_unreadable(layout, recover):
+        return Disk(DataClass.UNKNOWN, detail=why)
+    if (found := recover.run(layout.data)) is None:
+        return Disk(DataClass.UNKNOWN, detail=f"{detail}, and no position can be recovered")
+    return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, transfer_may_be_complete=True)
+
+
 def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> Disk | None:
     """Return the class of a datadir that needs no recovery, or must not have one; None for all others.
 
@@ -188,10 +209,10 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
     if raw is None:
         return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
     if state is None:
-        return Disk(
-            DataClass.SST_INTERRUPTED, detail="grastate.dat is empty, as an interrupted state transfer leaves it"
-        )
-    return classify.classify_with_position(state, found)
+        # Here no join was ever executed, or the last one has ended: the position may be true.
+        detail = "grastate.dat is empty, although no join is open here"
+        return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, transfer_may_be_complete=True)
+    return classify.classify_with_position(state, found, has_view=(layout.data / "gvwstate.dat").exists())
 
 
 def _is_begun(state: GraState | None, history: str) -> bool:
@@ -216,18 +237,17 @@ def why_unfit(layout: Layout) -> str:
     return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, is_fresh=False)
 
 
-def read_last_view(layout: Layout) -> View | None:
-    """Return the last Primary view of this node; None if there is no file, or if Galera could not read it."""
-    with suppress(GvwStateInvalidError, FileNotFoundError):
-        return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
-    return None
-
-
 def _list_names(folder: Path) -> frozenset[str]:
     try:
         return frozenset(path.name for path in folder.iterdir())
     except FileNotFoundError:
         return frozenset()
+
+
+def _report_failed_read(error: OSError, layout: Layout) -> Disk:
+    """The error of a failed read, as on a broken disk, does not name its file."""
+    where = error.filename or layout.data
+    return Disk(DataClass.UNKNOWN, detail=f"cannot read {where}: {error.strerror}{_cure_of(error)}")
 
 
 def _stamp(path: Path) -> str:

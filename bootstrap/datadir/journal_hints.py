@@ -12,6 +12,7 @@ def from_memory(memory: PersistentState | None) -> JournalHints:
     fork = pending_fork(memory)
     return JournalHints(
         joining=bool(memory.joining_boot_id),
+        was_synced=bool(memory.history_uuid),
         same_boot=is_same_boot(memory.joining_boot_id),
         initialised=memory.initialised,
         base=Position(fork.parent, fork.seqno) if fork and fork.parent else None,

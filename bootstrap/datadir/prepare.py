@@ -8,7 +8,8 @@ from pathlib import Path
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import UNKNOWN_SEQNO, DataClass, Disk, Position
-from bootstrap.datadir.inspection import SST_REMAINS, read_last_view
+from bootstrap.datadir.inspection import SST_REMAINS
+from bootstrap.datadir.last_view import read_last_view
 from bootstrap.errors import GraStateInvalidError
 from bootstrap.storage import atomic
 from bootstrap.storage.layout import Layout

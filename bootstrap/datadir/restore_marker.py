@@ -6,8 +6,8 @@ that merged, or did nothing, without a message).
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position
 from bootstrap.errors import JournalInvalidError
@@ -17,8 +17,7 @@ MARK = "restored.json"
 """In `meta/`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(NamedTuple):
     """What was restored here."""
 
     name: str

@@ -4,19 +4,14 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from bootstrap.core.galera.gvwstate import MEMBERS_TABLE
 from bootstrap.errors import SettingInvalidError
-
-AGENT = "galera_agent"
-"""The agent's account.  For SHOW GLOBAL STATUS it needs no privilege (MariaDB manual, "SHOW STATUS")."""
-
+from bootstrap.secret_files import AGENT, TRANSFER
 
 AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN, RELOAD, SUPER"
 """The agent stops a live server that cannot become Primary again, and it must be able to ask a server that has no free
-connection.  FLUSH SSL loads new certificates, and so does an option of the provider, which needs SUPER."""
-
-
-TRANSFER = "galera_sst"
-"""The account with which mariadb-backup reads a donor."""
+connection.  FLUSH SSL loads new certificates, and so does an option of the provider, which needs SUPER.  For SHOW
+GLOBAL STATUS it needs no privilege (MariaDB manual, "SHOW STATUS")."""
 
 
 TRANSFER_RIGHTS = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR"
@@ -74,7 +69,7 @@ def build_adoption_sql(accounts: Accounts) -> str:
         f"ALTER USER {root}",
         "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION",
         f"CREATE OR REPLACE USER {agent}{_by(accounts.agent_password)}",
-        f"GRANT {AGENT_RIGHTS} ON *.* TO {agent}",
+        *_agent_rights(),
         *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
@@ -96,10 +91,17 @@ def build_sql(accounts: Accounts) -> str:
         "FLUSH PRIVILEGES",
         f"ALTER USER {root}",
         f"CREATE USER '{AGENT}'@'localhost'{agent}",
-        f"GRANT {AGENT_RIGHTS} ON *.* TO '{AGENT}'@'localhost'",
+        *_agent_rights(),
         *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_application(accounts)])
+
+
+def _agent_rights() -> list[str]:
+    """The statements for the rights of the agent's account."""
+    agent = f"'{AGENT}'@'localhost'"
+    # A table's rights can be granted before the server makes it, if CREATE is among them (sql_acl.cc).
+    return [f"GRANT {AGENT_RIGHTS} ON *.* TO {agent}", f"GRANT SELECT, CREATE ON {MEMBERS_TABLE} TO {agent}"]
 
 
 def _transfer(accounts: Accounts) -> list[str]:

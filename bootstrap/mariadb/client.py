@@ -9,9 +9,10 @@ from pathlib import Path
 import pymysql
 from pymysql.constants import ER
 
+from bootstrap.core.galera.gvwstate import MEMBERS_TABLE
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Server
-from bootstrap.mariadb.accounts import AGENT
+from bootstrap.secret_files import AGENT
 
 TIMEOUT_S = 2
 """For each of connect, read and write; without all three, a server that hangs would block the handshake forever."""
@@ -59,6 +60,25 @@ def read_applied_position(path: Path, password: str) -> Position | str:
     if values.get("wsrep_cluster_weight") != str(found.size):
         return f"the weights of its component are not 1: {values.get('wsrep_cluster_weight')} of {found.size}"
     return (found.is_primary and found.position) or f"it is {found.cluster_status}"
+
+
+MAX_NAME = 32
+"""A server's name with so many characters may have been cut (mysql.wsrep_cluster_members, `node_name`)."""
+
+
+def read_members(path: Path, password: str) -> tuple[str, tuple[tuple[str, str], ...]] | str:
+    """Return the gcomm uuid of this run of the server, and that and the name of each member of its component.
+
+    The server writes the table at each change of the view (MariaDB wsrep_schema.cc, `Wsrep_schema::store_view`).
+    Return the reason if there is no answer.
+    """
+    group = f"SELECT VARIABLE_VALUE, NULL FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = '{_GROUP}'"  # noqa: S608  # constants
+    try:
+        rows = _run(path, password, f"SELECT node_uuid, node_name FROM {MEMBERS_TABLE} UNION ALL {group}")  # noqa: S608
+    except (pymysql.Error, OSError) as exc:
+        return _explain(exc)
+    own = next((str(uuid) for uuid, name in rows if name is None), "")
+    return own, tuple(sorted((str(uuid), str(name)) for uuid, name in rows if name is not None))
 
 
 def stop(path: Path, password: str) -> str:

@@ -5,10 +5,9 @@ Knows the names of the options and the template.  `pod_config` knows where a val
 
 import pkgutil
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import ConfigNotWrittenError, SettingInvalidError
 from bootstrap.storage import atomic
@@ -30,12 +29,11 @@ FORBIDDEN = frozenset("\"\\'#;$`{}%?&")
 """Characters with a meaning for the option file's parser, for the provider's URL or for the shell of an SST script."""
 
 
-MEMBER = re.compile(r"[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-"""A name or an address; an empty one would make the list a bare `gcomm://`."""
+MEMBER = r"[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+"""The regular expression of a name or an address; an empty one would make the list a bare `gcomm://`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cnf:
+class Cnf(NamedTuple):
     """The values of a my-galera.cnf."""
 
     datadir: str
@@ -60,14 +58,6 @@ class Cnf:
     """The account that a server started by root changes to; empty = it is not started by root."""
     include_dir: str
     """A folder with your own options, which are read before ours; empty = there is no such folder."""
-
-    def __post_init__(self) -> None:
-        """Refuse an empty list of members: `gcomm://` alone bootstraps (galera replicator_smm.cpp)."""
-        if not self.members:
-            raise SettingInvalidError("the list of members is empty: refusing to write a bare gcomm://")
-        for member in self.members:
-            if not MEMBER.fullmatch(member):
-                raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
 
     @property
     def sole_address(self) -> str:
@@ -98,6 +88,7 @@ def render(cnf: Cnf) -> str:
     """Return the text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # expensive, and rarely needed
 
+    _check_members(cnf.members)
     environment = Environment(
         loader=PackageLoader("bootstrap.mariadb"),
         undefined=StrictUndefined,
@@ -154,6 +145,15 @@ def write(path: Path, text: str) -> bool:
     except OSError as exc:
         raise ConfigNotWrittenError(f"{path} cannot be written ({exc.strerror}): make its folder writable") from exc
     return True
+
+
+def _check_members(members: tuple[str, ...]) -> None:
+    """Refuse an empty list of members: `gcomm://` alone bootstraps (galera replicator_smm.cpp)."""
+    if not members:
+        raise SettingInvalidError("the list of members is empty: refusing to write a bare gcomm://")
+    for member in members:
+        if not re.fullmatch(MEMBER, member):
+            raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
 
 
 def _require_plain(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.mariadb import config
 from bootstrap.network.directory import NONE_KNOWN, Directory
-from bootstrap.secret_files import read_sst_password
+from bootstrap.secret_files import TRANSFER, read_sst_password
 from bootstrap.settings import Settings
 from bootstrap.storage.layout import Layout
 
@@ -51,8 +51,6 @@ def build_sst_auth(settings: Settings) -> str:
     """Return the account for mariadb-backup; every member needs it, because every member may become a donor."""
     if settings.sst_method != "mariabackup":
         return ""
-    from bootstrap.mariadb.accounts import TRANSFER  # noqa: PLC0415  # expensive at the start of a container that creates nothing
-
     return f"{TRANSFER}:{read_sst_password(settings.secrets_dir, required=True)}"
 
 

@@ -4,7 +4,6 @@ Knows how to ask the server.  Does not know what the answer means for the datadi
 """
 
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.core.galera import recovery_log
@@ -14,22 +13,27 @@ from bootstrap.errors import RecoverFailedError
 from bootstrap.process import child
 
 
-@dataclass(slots=True)
 class Recover:
     """How to ask the server for the recovered position."""
 
-    command: tuple[str, ...]
-    """The server and its --defaults-file: the configuration of the later start, or InnoDB may rebuild its log."""
-    extra_args: tuple[str, ...] = ()
-    """Arguments to add, for example --user=root."""
-    keep_fds: tuple[int, ...] = ()
-    """Descriptors that the server inherits: the volume's lock, so that the server still holds it if this process is
-    killed."""
-    direct: Series | None = None
-    """A human allows the server to open data of this series and to skip the series in between; None = of no series."""
-    timeout: float | None = None
-    """Seconds until the server is killed; None = as long as InnoDB's recovery takes."""
-    _version: str = field(default="", init=False)
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        *,
+        keep_fds: tuple[int, ...] = (),
+        direct: Series | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.command = command
+        """The server and its --defaults-file: the configuration of the later start, or InnoDB may rebuild its log."""
+        self.keep_fds = keep_fds
+        """Descriptors that the server inherits: the volume's lock, so that the server still holds it if this process is
+        killed."""
+        self.direct = direct
+        """A human allows the server to open data of this series and to skip the series in between; None = of none."""
+        self.timeout = timeout
+        """Seconds until the server is killed; None = as long as InnoDB's recovery takes."""
+        self._version = ""
 
     def run(self, data: Path) -> Position | None:
         """Start the server with --wsrep-recover on the datadir and return the position (R25, R42); None = it has none.
@@ -40,7 +44,7 @@ class Recover:
         Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
         """
         options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
-        status, log = self._log_of((*self.command, *self.extra_args, *options))
+        status, log = self._log_of((*self.command, *options))
         if status != 0:
             raise RecoverFailedError(
                 f"mariadbd --wsrep-recover ended with status {status}: {recovery_log.find_cause(log)}"

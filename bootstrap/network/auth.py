@@ -7,14 +7,13 @@ so neither a replayed nor a redirected answer counts.  Two keys are accepted whi
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 PROTOCOL = "galera-bootstrap/1"
 """Part of every HMAC: a message of another protocol version does not verify."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Everything that the HMAC covers."""
 
     direction: str
@@ -48,4 +47,4 @@ class Message:
 
     def answer(self, sender: str, body: bytes) -> "Message":
         """Make the message that answers this request."""
-        return replace(self, direction="answer", sender=sender, receiver=self.sender, body=body)
+        return self._replace(direction="answer", sender=sender, receiver=self.sender, body=body)

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
@@ -32,6 +31,9 @@ SAME_KEY = "all pods must have the same cluster-id and exchange-key: compare the
 
 SAME_RELEASE = "all pods must run the same release of this toolkit, and nothing else may listen at the agents' port"
 """The cure where what answers speaks another language."""
+
+ITS_VOLUME = "its agent cannot write down that this pod asks: look at that pod's volume"
+"""The cure where a member must remember this pod before it answers, and cannot."""
 
 WRONG_ADDRESS = "DNS or the network leads to another pod: that passes when the address is no longer in use"
 """The cure where another pod answers."""
@@ -81,13 +83,13 @@ class Client:
             headers["State"] = state
         answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
         if isinstance(answer, Unknown):
-            return replace(answer, cure=self.port_cure)
+            return answer._replace(cure=self.port_cure)
         response, raw = answer
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN
         if response.status != HTTPStatus.OK:
-            reason = f"it answers {response.status} {one_line(response.reason)[:40]}"
-            return Unknown(reason, SAME_RELEASE, Contact.ANSWER)
+            cure = ITS_VOLUME if response.status == HTTPStatus.SERVICE_UNAVAILABLE else SAME_RELEASE
+            return Unknown(f"it answers {response.status} {one_line(response.reason)[:40]}", cure, Contact.ANSWER)
         sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
         if len(raw) > MAX_BODY or not request.answer(sender, raw).is_sealed(me.keys, seal):
             return Unknown("its answer is not sealed with our key and cluster id", SAME_KEY, Contact.ANSWER)

@@ -17,6 +17,11 @@ DNS_DEADLINE_S = 1.0
 
 NOT_RUNNING = "a pod without an address does not run; when it is not even created, podManagementPolicy must be Parallel"
 
+OTHER_START = (
+    "a pod beyond the expected ones is there: where the StatefulSet has spec.ordinals.start, "
+    "GALERA_BOOTSTRAP_ORDINALS_START must be the same number"
+)
+
 NO_NAMES = (
     "this pod has no address there either: the Service must set publishNotReadyAddresses, and "
     "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName"
@@ -90,7 +95,7 @@ class Directory:
         shown: frozenset[int] = frozenset()
         with suppress(PeerFinderError):
             shown = self.ordinals()
-        return tuple(sorted({*range(self.settings.replicas), *shown}))
+        return tuple(sorted(self.settings.configured_ordinals | shown))
 
     def ordinals(self) -> frozenset[int]:
         """The ordinals that the Service's SRV records show; raises PeerFinderError."""

@@ -7,14 +7,15 @@ import hmac  # noqa: F401  # dnspython imports it later: here it does without Op
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
-from bootstrap.network.directory import Directory
+from bootstrap.network.directory import NOT_RUNNING, OTHER_START, Directory
 from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Peers:
     directory: Directory
     client: "Client"
     addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
-    dns_ordinals: frozenset[int] = frozenset()
-    """The ordinals that DNS last showed."""
+    dns_ordinals: frozenset[int] | None = None
+    """The ordinals that DNS last showed; None = it has not answered yet."""
 
     def __post_init__(self) -> None:
         """Make a thread for every peer that may be silent; a set is small."""
@@ -63,20 +64,24 @@ class Peers:
 
     def ask_states(self, pods: list[str]) -> dict[str, PodState | Unknown]:
         """Ask these pods for their states."""
-        return self._explain_unreached(self._ask_all({pod: partial(self.client.ask_state, pod) for pod in pods}))
+        replies = self._ask_all({pod: partial(self.client.ask_state, pod) for pod in pods})
+        return self._explain_unreached(self._explain_missing(replies))
 
     def ask_promises(self, asked: dict[str, Prepare]) -> dict[str, PrepareReply | Unknown]:
         """Ask these pods to promise."""
         return self._ask_all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Look up the Service's SRV records forever; a failed lookup changes nothing."""
+        """Look up the Service's SRV records forever.
+
+        A failed lookup changes nothing, and neither does an answer without this pod: that is an old one.
+        """
+        own = self.directory.settings.ordinal
         while True:
-            try:
+            found: frozenset[int] = frozenset()
+            with suppress(PeerFinderError, OSError, ValueError):
                 found = self.directory.ordinals()
-            except (PeerFinderError, OSError, ValueError):
-                found = self.dns_ordinals
-            if found != self.dns_ordinals:
+            if own in found and found != self.dns_ordinals:
                 self.dns_ordinals = found
                 changed()
             time.sleep(WATCH_S)
@@ -84,6 +89,16 @@ class Peers:
     def start_watching(self, changed: Callable[[], None]) -> None:
         """Watch in the background."""
         threading.Thread(target=self.watch, args=[changed], name="watch", daemon=True).start()
+
+    def _explain_missing(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
+        """Name the setting of the first ordinal where the lowest pod was never seen, and one beyond the highest is."""
+        own = self.directory.settings
+        lowest = own.pod_of(own.ordinals_start)
+        reply = replies.get(lowest)
+        is_beyond = any(ordinal > max(own.configured_ordinals) for ordinal in self.dns_ordinals or ())
+        if not isinstance(reply, Unknown) or reply.cure != NOT_RUNNING or not is_beyond or lowest in self.addresses:
+            return replies
+        return replies | {lowest: reply._replace(cure=OTHER_START)}
 
     def _explain_unreached(self, replies: dict[str, PodState | Unknown]) -> dict[str, PodState | Unknown]:
         """Name the port only where no peer can be reached at it; also say whether this pod itself can (R41).
@@ -98,7 +113,7 @@ class Peers:
             cure = ""
         else:
             cure = port if self._reaches_itself() else f"{SELF_UNREACHED}; {port}"
-        return replies | {pod: replace(reply, cure=cure) for pod, reply in unreached.items()}
+        return replies | {pod: reply._replace(cure=cure) for pod, reply in unreached.items()}
 
     def _reaches_itself(self) -> bool:
         """Whether this pod's own agent answers at the address that its peers use; unknown counts as yes."""

@@ -1,7 +1,6 @@
 """What two agents agree on: paths, limits, and what makes an agent a member."""
 
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import PrepareReply
@@ -26,8 +25,7 @@ DEADLINE_S = 2.0
 """Seconds for one whole exchange with one peer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """What makes an agent a member of the cluster."""
 
     cluster_id: str

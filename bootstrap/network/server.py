@@ -23,11 +23,14 @@ class Server(BoundedServer):
         membership: Membership,
         own_state: Callable[[], PodState],
         promise: Callable[[Prepare], Refusal | None],
-        noticed: Callable[[str, str], None] = lambda _sender, _state: None,
+        may_answer: Callable[[str, str], bool] = lambda _sender, _state: True,
     ) -> None:
-        """Listen at once.  The functions are called from other threads; `noticed` gets each sender and its state."""
+        """Listen at once.  The functions are called from other threads.
+
+        `may_answer` gets each sender and its state, before it is answered.
+        """
         self.membership = membership
-        self.noticed = noticed
+        self.may_answer = may_answer
         self.own_state = own_state
         self.promise = promise
         super().__init__(address, Handler, MAX_CONNECTIONS)
@@ -74,7 +77,9 @@ class Handler(OneRequestHandler):
             self._refuse(403)
             return
         # The seal does not cover it, because an agent of an earlier version would not accept that: it is only a hint.
-        self.server.noticed(sender, self.headers.get("State", ""))
+        if not self.server.may_answer(sender, self.headers.get("State", "")):
+            self._refuse(503)
+            return
         try:
             reply = self.server.reply_to(request)
         except MessageInvalidError:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> co
     """Write the guest's my-galera.cnf."""
     cnf = pod_config.build_cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **GUEST_OPTIONS}
-    cnf = replace(cnf, datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
+    cnf = cnf._replace(datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
     return cnf
 

@@ -8,16 +8,15 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.errors import ServerMissingError
 
 Process = subprocess.Popen[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A program that has ended."""
 
     status: int

@@ -1,7 +1,5 @@
 """What a starter knows of the datadir, and when it has to look again."""
 
-from dataclasses import dataclass, field
-
 from bootstrap.core.model.disk import DataClass, Disk, JournalHints
 from bootstrap.datadir import inspection, prepare, restore_marker
 from bootstrap.errors import RecoverFailedError
@@ -15,22 +13,22 @@ class ReportOutdatedError(Exception):
     """What was reported of the datadir may not be true any more: it must be reported again."""
 
 
-@dataclass
 class Inspection:
     """The datadir of this pod, as it was inspected last; the volume's lock is held."""
 
-    layout: Layout
-    recover: Recover
-    """How to ask this image's server."""
-    log: Log
-    hints: JournalHints = field(default_factory=JournalHints)
-    """What the journal knows of the datadir, from the agent."""
-    disk: Disk | None = None
-    """What the datadir holds; None = it has not been inspected yet, or it must be inspected again."""
-    fingerprint: str = ""
-    """The datadir's fingerprint at that time."""
-    is_backup: bool = False
-    """Whether the datadir was restored from a backup and still has the backup's history."""
+    def __init__(self, layout: Layout, recover: Recover, log: Log) -> None:
+        self.layout = layout
+        self.recover = recover
+        """How to ask this image's server."""
+        self.log = log
+        self.hints = JournalHints()
+        """What the journal knows of the datadir, from the agent."""
+        self.disk: Disk | None = None
+        """What the datadir holds; None = it has not been inspected yet, or it must be inspected again."""
+        self.fingerprint = ""
+        """The datadir's fingerprint at that time."""
+        self.is_backup = False
+        """Whether the datadir was restored from a backup and still has the backup's history."""
 
     def ensure(self, hints: JournalHints, reported: Disk | None, fingerprint: str) -> Disk:
         """Return what the datadir holds, and inspect it only if that is not known.

@@ -98,7 +98,7 @@ def create(pod: Pod, keep_fds: tuple[int, ...], disk: Disk) -> None:
 def adopt(pod: Pod, recover: Recover) -> None:
     """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError.
 
-    What guards every recovery guards this start, too: it recovers the data, and no override changes what that does.
+    What guards every recovery guards this start, too: it recovers the data, and no override changes that (R32).
     """
     from bootstrap.mariadb import initialise  # noqa: PLC0415  # see above
 

@@ -1,6 +1,6 @@
 """What a starter knows of its pod before it asks the agent: the settings, the Secret, DNS, the peers on stdin."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.network.directory import Directory
 from bootstrap.process.log import Log
@@ -9,8 +9,7 @@ from bootstrap.settings import Settings
 from bootstrap.storage.layout import Layout
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(NamedTuple):
     """This pod."""
 
     settings: Settings

@@ -5,7 +5,6 @@ The permission is taken once, and by the process that becomes the server.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from bootstrap.control import channel
@@ -14,12 +13,12 @@ from bootstrap.control.starter_messages import (
     AwaitAnswer,
     AwaitDecision,
     Hello,
-    Order,
     PermissionAnswer,
     Report,
     TakePermission,
 )
 from bootstrap.core.model.action import Action
+from bootstrap.core.participant.orders import Order
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer
@@ -50,13 +49,13 @@ TURNS = 8
 Answer = TypeVar("Answer")
 
 
-@dataclass
 class Session:
     """One starter's conversation, with any number of runs of the agent."""
 
-    pod: Pod
-    inspection: Inspection
-    announcer: Announcer
+    def __init__(self, pod: Pod, inspection: Inspection, announcer: Announcer) -> None:
+        self.pod = pod
+        self.inspection = inspection
+        self.announcer = announcer
 
     def ask(self, question: Callable[[channel.Client], Answer]) -> tuple[channel.Client, Answer]:
         """Report the datadir, then ask the question, until there is an answer, over any number of runs of the agent.
@@ -75,7 +74,7 @@ class Session:
 
     def report(self, client: channel.Client) -> None:
         """Write my-galera.cnf, and report the datadir to the agent as frozen; the lock must be held."""
-        hello = client.ask(Hello())
+        hello = client.ask(Hello(self.pod.ordinals or None))
         pod, ordinals = self.pod, hello.ordinals | self.pod.ordinals
         pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals, hello.addresses)
         disk = self.inspection.ensure(hello.hints, hello.disk, hello.fingerprint)

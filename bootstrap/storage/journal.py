@@ -12,6 +12,9 @@ from pathlib import Path
 
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.codec import MessageInvalidError, dump, load
+from bootstrap.core.model.shapes import MAX_TEXT
+from bootstrap.core.model.text import one_line
+from bootstrap.core.participant.rounds import Opened
 from bootstrap.errors import JournalInvalidError, JournalUnwritableError
 from bootstrap.storage import atomic
 
@@ -65,8 +68,23 @@ class Journal:
             return _load(json.loads(raw))
         except (ValueError, RecursionError) as exc:
             raise JournalInvalidError(
-                f"the journal {self.path} is damaged ({exc}): what it remembered is unknown; restore it from a backup"
+                f"the journal {self.path} is damaged ({exc}): what it remembered is unknown: put no older copy there; "
+                "give this pod an empty volume while the other members live"
             ) from exc
+
+
+def open_journal(journal: Journal, cluster_id: str, pod: str) -> Opened:
+    """Read the journal of this pod's volume, or begin one; what is wrong with it is one line, for its peers, too."""
+    try:
+        state = journal.read() or new_memory(cluster_id, pod)
+    except JournalInvalidError as exc:
+        # Peers read it in this pod's state, and refuse a text that is not one line.
+        return Opened(None, one_line(str(exc), MAX_TEXT))
+    if (state.cluster_id, state.pod) == (cluster_id, pod):
+        return Opened(state)
+    # Not ours to use (R35).
+    other = "of another cluster" if state.cluster_id != cluster_id else f"of {state.pod}"
+    return Opened(None, f"the volume is {other}: attach the right one")
 
 
 def new_memory(cluster_id: str, pod: str) -> PersistentState:

@@ -1,11 +1,10 @@
 """Where everything is on a pod's volume."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The paths on a volume."""
 
     data_root: Path

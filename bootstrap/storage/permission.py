@@ -1,13 +1,12 @@
 """The one-shot permission to bootstrap: a file in the run folder, used up by a rename.
 
-It names the term, the life of the agent and the boot of the machine.  An init container does not run again when only
+It names the term and the boot of the machine.  An init container does not run again when only
 the server's container restarts, and a node's reboot keeps the run folder: an old permission that still lies there must
 never start a second cluster.
 """
 
-import contextlib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.shapes import Token
@@ -16,27 +15,31 @@ from bootstrap.process.boot_id import kernel_boot_id
 from bootstrap.storage import atomic
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(NamedTuple):
     """The content of the file."""
 
     term: int
     """The term of the bootstrap that is permitted."""
-    boot_id: Token
-    """The life of the agent that permits it."""
     kernel_boot_id: Token
     """The boot of the machine that it is valid in."""
 
 
-def write(path: Path, term: int, boot_id: str) -> None:
-    """Write the permission for this term, by this life of the agent, in this boot of the machine; raises OSError."""
-    atomic.replace(path, encode(Permission(term, boot_id, kernel_boot_id())))
+def write(path: Path, term: int) -> str:
+    """Write the permission for this term, in this boot of the machine; returns why that failed."""
+    try:
+        atomic.replace(path, encode(Permission(term, kernel_boot_id())))
+    except OSError as exc:
+        return f"{path} cannot be written ({exc.strerror})"
+    return ""
 
 
-def void(path: Path) -> None:
-    """Take the permission back; one that cannot be removed is still worthless, because its term is over."""
-    with contextlib.suppress(OSError):
-        path.unlink()
+def void(path: Path) -> str:
+    """Take the permission back; returns why that failed: it is still worthless, because its term is over."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        return f"{path} cannot be removed ({exc.strerror})"
+    return ""
 
 
 def consume(path: Path, term: int) -> None:

@@ -4,23 +4,21 @@ Knows how Kubernetes composes names (<pod>.<service>.<namespace>.svc.<domain>) a
 Reads no file and sends no query.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from peerfinder.core.peers import LABEL, NAME_MAX, is_name, normalize, quote, sort_names
 from peerfinder.errors import AnswerInvalidError, DomainUnknownError, UsageError
 
-POD_NAME = re.compile(r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-9][0-9]{0,5})")
-"""The name that a StatefulSet gives its pods: an RFC 1123 label and the ordinal."""
+POD_NAME = r"(?P<set>[a-z0-9]([-a-z0-9]*[a-z0-9])?)-(?P<ordinal>0|[1-9][0-9]{0,5})"
+"""The regular expression of the names that a StatefulSet gives its pods: an RFC 1123 label and the ordinal."""
 
 SUFFIX_MAX = NAME_MAX - len("p.")
 """The longest name of a Service that leaves room for a pod's label, in characters."""
 
 
-@dataclass(frozen=True)
-class Names:
-    """A headless Service by its full name."""
+class Names(NamedTuple):
+    """A headless Service by its full name; `build_names` checks the parts."""
 
     service: str
     """Name of the governing Service."""
@@ -28,18 +26,6 @@ class Names:
     """Namespace of the Service."""
     domain: str
     """Cluster domain, such as cluster.local."""
-
-    def __post_init__(self) -> None:
-        """Refuse parts that cannot belong to a DNS name; raises UsageError."""
-        for part, role in ((self.service, "service"), (self.namespace, "namespace")):
-            if not LABEL.fullmatch(part):
-                raise UsageError(f"the {role} {quote(part)} is not a DNS label of lower-case letters, digits and -")
-        if not is_name(self.domain):
-            raise UsageError(f"the cluster domain {quote(self.domain)} is not a domain name; set -domain")
-        if len(self.suffix) > SUFFIX_MAX:
-            raise UsageError(
-                f"{quote(self.suffix)} is too long: the name of a pod below it would not fit into a DNS name"
-            )
 
     @property
     def suffix(self) -> str:
@@ -142,7 +128,20 @@ def build_names(service: str, namespace: str, domain: str, resolv_conf: str, pod
         raise UsageError(f"the service {quote(service)} is not NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN")
     ns = _choose("ns", normalize(namespace), ns_in_service) or normalize(pod_namespace) or find_namespace(resolv_conf)
     zone = _choose("domain", normalize(domain), ".".join(rest[2:])) or find_cluster_domain(resolv_conf, ns)
-    return Names(short, ns, zone)
+    names = Names(short, ns, zone)
+    _check_parts(names)
+    return names
+
+
+def _check_parts(names: Names) -> None:
+    """Refuse parts that cannot belong to a DNS name; raises UsageError."""
+    for part, role in ((names.service, "service"), (names.namespace, "namespace")):
+        if not LABEL.fullmatch(part):
+            raise UsageError(f"the {role} {quote(part)} is not a DNS label of lower-case letters, digits and -")
+    if not is_name(names.domain):
+        raise UsageError(f"the cluster domain {quote(names.domain)} is not a domain name; set -domain")
+    if len(names.suffix) > SUFFIX_MAX:
+        raise UsageError(f"{quote(names.suffix)} is too long: the name of a pod below it would not fit into a DNS name")
 
 
 def _choose(flag: str, value: str, in_service: str) -> str:

@@ -7,32 +7,31 @@ Readiness means that a hook has got the peers and ended well; a later failure of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 STUCK_SECONDS = 60.0
 """The loop counts as stuck this long after its next turn was due; a lookup of a very large Service takes 30 s."""
 
 
-@dataclass
 class Status:
     """Times are monotonic, in seconds."""
 
-    next_turn_at: float
-    """When the next turn of the loop is due."""
-    last_answer_at: float | None = None
-    """When the last whole answer came."""
-    peers: int = 0
-    """How many count as present."""
-    hook: str = ""
-    """The event of the running hook; empty: none runs."""
-    delivered: bool = False
-    """Whether a hook has got the peers and ended well."""
-    lookups: dict[str, int] = field(default_factory=lambda: {"answered": 0, "no-records": 0, "failed": 0})
-    """How many lookups had each result."""
-    hooks: dict[str, int] = field(default_factory=lambda: {"on-start": 0, "on-change": 0})
-    """How often the hook of each event ended well."""
-    hooks_failed: dict[str, int] = field(default_factory=lambda: {"on-start": 0, "on-change": 0})
-    """How often it failed and was to be run again."""
+    def __init__(self, next_turn_at: float) -> None:
+        self.next_turn_at = next_turn_at
+        """When the next turn of the loop is due."""
+        self.last_answer_at: float | None = None
+        """When the last whole answer came."""
+        self.peers = 0
+        """How many count as present."""
+        self.hook = ""
+        """The event of the running hook; empty: none runs."""
+        self.delivered = False
+        """Whether a hook has got the peers and ended well."""
+        self.lookups = {"answered": 0, "no-records": 0, "failed": 0}
+        """How many lookups had each result."""
+        self.hooks = {"on-start": 0, "on-change": 0}
+        """How often the hook of each event ended well."""
+        self.hooks_failed = {"on-start": 0, "on-change": 0}
+        """How often it failed and was to be run again."""
 
 
 def check_live(status: Status, now: float) -> tuple[bool, str]:

@@ -5,6 +5,7 @@ Never returns a part of the peers: either each address of the Service belongs to
 has set how many pods there may be and each was asked for.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
@@ -35,7 +36,7 @@ class PodRange:
 
     def list_names(self, first: int, end: int) -> Iterator[str]:
         """Return the full names of the pods with these ordinals; raises LookupFailedError if our own name has none."""
-        match = POD_NAME.fullmatch(self.own.partition(".")[0])
+        match = re.fullmatch(POD_NAME, self.own.partition(".")[0])
         if match is None:
             raise LookupFailedError(
                 f"{self.own} is not a pod of a StatefulSet, so its peers cannot be asked one by one"

@@ -6,7 +6,6 @@ It does not use the search list: callers give full names, so a foreign zone cann
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
@@ -43,16 +42,16 @@ class FoundPeers(NamedTuple):
     """By name and record type (A, AAAA) the first address by bytes."""
 
 
-@dataclass
 class LookupCache:
     """The result of a question that is asked again and again: an answer with equal content has the same result."""
 
-    last: LastAnswer = field(default_factory=LastAnswer)
-    """The last answer."""
-    answer: dns.message.QueryMessage | None = None
-    """The answer from which `found` was made."""
-    found: FoundPeers | None = None
-    """Its result."""
+    def __init__(self) -> None:
+        self.last = LastAnswer()
+        """The last answer."""
+        self.answer: dns.message.QueryMessage | None = None
+        """The answer from which `found` was made."""
+        self.found: FoundPeers | None = None
+        """Its result."""
 
     def get(self, answer: dns.message.QueryMessage) -> FoundPeers | None:
         """Return the result of *answer* if it is known."""
@@ -132,13 +131,14 @@ def find_records(name: str, record_type: str, nameservers: Nameservers, deadline
     return _ask_servers(_Question(name, record_type), nameservers, deadline, interpret)
 
 
-class _Question(NamedTuple):
+class _Question:
     """What to ask."""
 
-    name: str
-    record_type: str
-    last: LastAnswer | None = None
-    """The previous answer."""
+    def __init__(self, name: str, record_type: str, last: LastAnswer | None = None) -> None:
+        self.name = name
+        self.record_type = record_type
+        self.last = last
+        """The previous answer."""
 
 
 def _ask_servers(

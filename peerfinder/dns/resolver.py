@@ -7,7 +7,6 @@ Does not know what the answer means, nor which other server could be asked.
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from time import monotonic
 
 import dns.exception
@@ -28,25 +27,25 @@ RESEND_SECONDS = 0.5
 """After this time without an answer the unanswered of many questions are sent again, seconds."""
 
 
-@dataclass
 class LastAnswer:
     """The last whole answer to a question that is asked again and again: an equal answer is not parsed again.
 
     Parsing 1 000 records takes 100 ms of CPU time; seeing that they are the same takes 2.
     """
 
-    answer: dns.message.QueryMessage | None = None
-    """Whole and parsed; it stays the same object while nothing changes."""
-    wire: bytes = b""
-    """Its octets, or those of the last answer with equal content."""
-    content: Content | None = field(default=None, repr=False)
-    """Their content; None: not extracted yet, or not possible."""
-    question: tuple[str, str] = ("", "")
-    """Name and record type of `query`."""
-    query: dns.message.QueryMessage | None = field(default=None, repr=False)
-    """The query; the same object with another id each time."""
-    query_wire: bytes = b""
-    """The octets of the query; the first two, its id, do not count."""
+    def __init__(self) -> None:
+        self.answer: dns.message.QueryMessage | None = None
+        """Whole and parsed; it stays the same object while nothing changes."""
+        self.wire = b""
+        """Its octets, or those of the last answer with equal content."""
+        self.content: Content | None = None
+        """Their content; None: not extracted yet, or not possible."""
+        self.question = ("", "")
+        """Name and record type of `query`."""
+        self.query: dns.message.QueryMessage | None = None
+        """The query; the same object with another id each time."""
+        self.query_wire = b""
+        """The octets of the query; the first two, its id, do not count."""
 
     def make_query(self, name: str, record_type: str) -> dns.message.QueryMessage:
         """Return the query with a new id; rebuilding it would take half the CPU time of an unchanged lookup."""

@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from typing import NamedTuple
@@ -53,7 +52,7 @@ def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signa
     """
     with signals.keep_statuses():
         with _relay_output(hook) as relay:
-            running = _Running(hook, *_spawn(hook, environment, relay), memoryview(stdin), monotonic())
+            running = _Running(hook, *_spawn(hook, environment, relay), memoryview(stdin))
             while not running.is_over(signals):
                 signals.wait(running.stdin, running.next_deadline() - monotonic())
                 for number in signals.take_received():
@@ -154,24 +153,24 @@ def _raise_outcome(running: "_Running", status: int) -> None:
         raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above", status)
 
 
-@dataclass
 class _Running:
     """A running hook."""
 
-    hook: Hook
-    pid: int
-    """Of the leader, and of the group."""
-    stdin: int
-    """Writing end of its standard input; -1 once closed."""
-    unwritten: memoryview
-    """The rest of its standard input."""
-    started_at: float
-    """Monotonic, seconds."""
-    kill_at: float = inf
-    """When the group gets SIGKILL, monotonic, seconds."""
-    stopped_by: int = 0
-    """The stop signal that came; 0: none."""
-    timed_out: bool = False
+    def __init__(self, hook: Hook, pid: int, stdin: int, unwritten: memoryview) -> None:
+        self.hook = hook
+        self.pid = pid
+        """Of the leader, and of the group."""
+        self.stdin = stdin
+        """Writing end of its standard input; -1 once closed."""
+        self.unwritten = unwritten
+        """The rest of its standard input."""
+        self.started_at = monotonic()
+        """Monotonic, seconds."""
+        self.kill_at = inf
+        """When the group gets SIGKILL, monotonic, seconds."""
+        self.stopped_by = 0
+        """The stop signal that came; 0: none."""
+        self.timed_out = False
 
     @property
     def limit_at(self) -> float:

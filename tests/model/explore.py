@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from tests.model import galera, humans, mind
+from tests.model import agents, galera, humans
 from tests.model.galera import InvariantError
 from tests.model.state import Node, State
 from tests.model.steps import Step, ask_next, begin_round, is_coming_up, is_starter_missing, steps
@@ -144,6 +144,8 @@ def deviate(turn: Turn, step: Step) -> Turn:
 
 def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[State, int], State]] | None:
     """What this pod does next while nothing goes wrong; None when it has nothing to do in this turn."""
+    if not state.may_run(node.ordinal):
+        return None
     seeking = node.server in ("joining", "transferring")
     if seeking and not galera.donors(state, node.ordinal):
         return "server finds no member and ends", galera.kill
@@ -156,17 +158,17 @@ def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[S
 def next_move(state: State, node: Node) -> tuple[str, Callable[[State, int], State]] | None:
     """What this pod does before its next round."""
     if is_starter_missing(node):
-        return "starter reports", mind.arrive
+        return "starter reports", agents.arrive
     if node.outbox:
-        return "sends a request", mind.send
+        return "sends a request", agents.send
     if node.asking is not None:
         return "asks on", ask_next
-    if node.ordered:
-        return "puts its datadir aside", mind.put_aside
+    if node.agent.orders.pending:
+        return "puts its datadir aside", agents.put_aside
     if node.taken is not None:
         return "becomes the server", galera.execute
-    if mind.can_take(node):
-        return "takes its permission", mind.take
+    if agents.can_take(node):
+        return "takes its permission", agents.take
     if is_coming_up(state, node):
         return "server comes up", galera.come_up
     if galera.has_view_to_write(state, node):
@@ -226,7 +228,8 @@ def check(state: State) -> None:
 
 def recovers(state: State) -> bool:
     """Whether all pods become Primary again by themselves (I5); False if a human is needed.  Raises InvariantError."""
-    turn = Turn(galera.regroup(state._replace(isolated=frozenset(), late=(), faults=0, writes=0)))
+    nodes = tuple(node._replace(dns="all", is_told=True) for node in state.nodes)
+    turn = Turn(galera.regroup(state._replace(nodes=nodes, isolated=frozenset(), late=(), faults=0, writes=0)))
     for _ in range(PATIENCE * len(state.nodes)):
         _, step = next(next_turns(turn))
         turn = step()
@@ -238,7 +241,9 @@ def recovers(state: State) -> bool:
             if gone := turn.state.acknowledged - set(turn.state.components[nodes[0].component].log):
                 raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
             return True
-    rules = {n.result.rule for n in turn.state.nodes}
+    rules = {n.agent.result.decision.rule for n in turn.state.nodes}
     if state.lost or rules & {"doubtful-transfer", "no-candidate"}:
+        return False
+    if state.joined_unseen and rules & {"other-branch", "two-branches"}:
         return False
     raise InvariantError(f"does not recover by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")

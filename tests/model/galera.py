@@ -7,10 +7,10 @@ leaves in order does not count, and a component that was split is Primary again 
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.core.model.action import Action
+from bootstrap.core.decision.decisions import Bootstrap
 from bootstrap.core.model.disk import STARTABLE, DataClass, View
-from bootstrap.core.model.facts import PodState
-from tests.model.state import ALIVE, HISTORY, Component, Node, Result, State, descends_from
+from bootstrap.core.participant import starters
+from tests.model.state import ALIVE, HISTORY, Component, Node, Permitted, State, descends_from
 
 NO_MEMBER = -1
 
@@ -22,50 +22,51 @@ class InvariantError(AssertionError):
 def execute(state: State, ordinal: int) -> State:
     """The starter becomes the server."""
     node = state.nodes[ordinal]
-    result = node.taken
-    assert result is not None
-    if result.action is Action.BOOTSTRAP:
+    permitted = node.taken
+    assert permitted is not None
+    result, decision = permitted.result, permitted.result.decision
+    if isinstance(decision, Bootstrap):
         term = result.promise.term if result.promise else 0
         if node.permission != term:  # consumed, or void: the starter ends
             return end_starter(state, ordinal)
-        check_bootstrap(state, node, term, result)
-        data = DataClass.INITIALIZED if result.first else node.data
-        if result.forced:
+        check_bootstrap(state, node, term, permitted)
+        data = DataClass.INITIALIZED if decision.first else node.data
+        if decision.forced:
             data, state = DataClass.DDL_CRASH, state._replace(acknowledged=state.acknowledged & set(node.log))
-        kept = None if result.forced or result.first else node.view
-        node = node._replace(server="bootstrapping", permission=0, data=data, view=kept)
+        kept = None if decision.forced or decision.first else node.view
+        node = node._replace(server="bootstrapping", permission=0, data=data, view=kept, forking=decision.history)
         state = state._replace(started=(*state.started, term))
     else:
-        node = node._replace(server="joining", view=None)
-    node = node._replace(forking=result.history, lives=node.lives + 1)
-    return end_starter(state.put(node), ordinal)
+        node = node._replace(server="joining", view=None, forking="")
+    return end_starter(state.put(node._replace(lives=node.lives + 1)), ordinal)
 
 
 def end_starter(state: State, ordinal: int) -> State:
     """The starter's connection ends: it has become the server, or it is dead."""
     node = state.nodes[ordinal]
-    held = bool(node.server)
-    pod = node.pod.left(held=held) if node.starter else node.pod
-    return state.put(node._replace(starter=False, taken=None, ordered=False, pod=pod))
+    agent = starters.leave(node.agent, held=bool(node.server)) if node.starter else node.agent
+    return state.put(node._replace(starter=False, taken=None, agent=agent))
 
 
-def check_bootstrap(state: State, node: Node, term: int, result: Result) -> None:
+def check_bootstrap(state: State, node: Node, term: int, permitted: Permitted) -> None:
     """Check what must hold at every bootstrap (I1, I2); an override excuses the pods that it names."""
+    decision = permitted.result.decision
+    forced = isinstance(decision, Bootstrap) and decision.forced
     if term in state.started:
         raise InvariantError(f"term {term} bootstraps twice")
     # By `last-view` a non-Primary server may be left that is unreachable, and that has to join the next Primary.
-    beyond = ("joining", "transferring", "non-Primary") if result.rule == "last-view" else ()
+    beyond = ("joining", "transferring", "non-Primary") if decision.rule == "last-view" else ()
     others = [n for n in state.nodes if n is not node and n.server]
     # Unreachable when that was decided: the network may be well again in the moment before the start.
-    answered = {peer.ordinal for peer in node.peers if isinstance(peer, PodState)}
+    answered = {peer.ordinal for peer in node.agent.answered}
     if alive := [n.name for n in others if n.server not in beyond or n.ordinal in answered]:
         raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
     for other in state.nodes:
         left = node.uuid != other.uuid and descends_from(state, node.uuid, other.uuid)  # what is beyond a fork
-        named = result.forced and other.ordinal in result.named
+        named = forced and other.ordinal in permitted.named
         if other.log != node.log[: len(other.log)] and not left and not named:
             raise InvariantError(f"{node.name} bootstraps with {node.log}, {other.name} holds {other.log}")
-    if (gone := state.acknowledged - set(node.log)) and not (result.forced and (result.named or state.lost)):
+    if (gone := state.acknowledged - set(node.log)) and not (forced and (permitted.named or state.lost)):
         raise InvariantError(f"{node.name} bootstraps without the acknowledged commits {sorted(gone)}")
 
 
@@ -94,6 +95,9 @@ def come_up(state: State, ordinal: int) -> State:
         raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
     if node.server != "transferring" and (node.data not in STARTABLE or node.uuid != component.uuid):
         return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
+    members = [n for n in state.nodes if n.component == donor and n.server == "Primary"]
+    if all(n.journal.bootstraps != node.journal.bootstraps for n in members):
+        state = state._replace(joined_unseen=True)
     node = node._replace(uuid=component.uuid, base=component.base, log=component.log)
     node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
     return agree(state.put(node), donor, component.view | {ordinal})
@@ -123,13 +127,17 @@ def has_view_to_write(state: State, node: Node) -> bool:
     """Whether a member has not written its view yet."""
     if node.server != "Primary" or not state.components[node.component].installing:
         return False
-    return node.ordinal in state.components[node.component].view and node.view != current_view(state, node)
+    return node.ordinal in state.components[node.component].view and node.written != current_view(state, node).name
 
 
-def write_view(state: State, ordinal: int) -> State:
-    """A member writes the view; after the last one the change is ordered, and no member has applied it yet."""
+def write_view(state: State, ordinal: int, *, fails: bool = False) -> State:
+    """A member writes the view; after the last one the change is ordered, and no member has applied it yet.
+
+    If it cannot write the file, it goes on all the same.
+    """
     node = state.nodes[ordinal]
-    state = state.put(node._replace(view=current_view(state, node)))
+    now = current_view(state, node)
+    state = state.put(node._replace(view=node.view if fails else now, written=now.name))
     number = node.component
     members = [n for n in state.nodes if n.component == number and n.server == "Primary"]
     if any(has_view_to_write(state, n) for n in members):
@@ -220,9 +228,9 @@ def apply_quorum(state: State, number: int) -> State:
 
 def forget_volume(node: Node, number: int) -> Node:
     """Put an empty volume in the place of the old one."""
-    durable = replace(node.durable, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
+    journal = replace(node.journal, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
                      joining_boot_id="", history_uuid="",
                      epoch=0, promise=None, highest_term=0, volumes=(), lineage=(),
                      override=None, view_checkpoint=None, lost_view=None, pending_history="",
                      joined_epoch=0)  # fmt: skip
-    return node._replace(log=(), data=DataClass.EMPTY, durable=durable, uuid=HISTORY, base=0, view=None)
+    return node._replace(log=(), data=DataClass.EMPTY, journal=journal, uuid=HISTORY, base=0, view=None)

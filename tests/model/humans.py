@@ -5,19 +5,22 @@ from dataclasses import replace
 from bootstrap.agent import admin_requests
 from bootstrap.core.decision import override
 from bootstrap.core.decision.election import highest_term
-from bootstrap.core.model.facts import Override, Phase, Promise
-from tests.model import mind
+from bootstrap.core.model.facts import Override, Phase
+from bootstrap.core.participant import human_orders
+from bootstrap.core.participant.orders import Order
+from tests.model import agents
 from tests.model.state import Node, State, empty
 
 
 def may_order(node: Node) -> bool:
     """Whether a survey from here would be fresh: the agent has asked all pods since its starter has reported."""
-    return node.starter and node.taken is None and node.pod.phase is Phase.FROZEN and bool(node.peers)
+    agent = node.agent
+    return node.starter and node.taken is None and agent.lifecycle.phase is Phase.FROZEN and bool(agent.peers)
 
 
 def force(state: State, ordinal: int) -> State | None:
     """A human forces a start here, and names what is shown; None if the override would be refused."""
-    facts = mind.facts_of(state, ordinal)
+    facts = state.nodes[ordinal].agent.facts
     found = override.survey_pods(facts)
     if (
         found.refusal
@@ -26,12 +29,19 @@ def force(state: State, ordinal: int) -> State | None:
     ):
         return None
     for silent in found.unreachable:
-        state = mind.kill_pod(state, silent)
-    node = mind.abandon_candidacy(state.nodes[ordinal])
+        state = agents.kill_pod(state, silent)
+    state = state._replace(given_up=state.given_up | found.unreachable)
+    node = state.nodes[ordinal]
     history = f"{state.overrides_given:08d}-0000-11ee-8000-000000000000"
     given = Override(found.epoch, found.base, found.unreachable, found.ahead, history=history)
-    node = mind.bind(node, Promise(found.epoch, ordinal, node.boot_id), given)
-    return count_override(state.put(node))
+    node, refusal = agents.drive(node, human_orders.accept_override(node.agent, given, "", ""))
+    assert not refusal, refusal
+    return count_override(state.put(without_notes(node)))
+
+
+def without_notes(node: Node) -> Node:
+    """The pod without the lines that its journal keeps for people."""
+    return agents.remember(node, replace(node.agent.durable, overrides=()))
 
 
 def discard(state: State, ordinal: int) -> State | None:
@@ -50,14 +60,15 @@ def order(state: State, ordinal: int) -> State | None:
 
     That two rounds must agree on the Primary Component is left out: it only makes the rest rarer.
     """
-    facts = replace(mind.facts_of(state, ordinal), is_primary_confirmed=True)
-    if state.nodes[ordinal].ordered or admin_requests.why_not_discardable(facts):
-        return None
     node = state.nodes[ordinal]
-    durable = replace(node.durable, joining_boot_id="open")
-    if admin_requests.is_promised_to_silent_pod(facts):
-        durable = replace(durable, promise=None, override=None)
-    return state.put(node._replace(durable=durable, kernel=state.kernel, ordered=True))
+    facts = replace(node.agent.facts, is_primary_confirmed=True)
+    if node.agent.orders.pending or admin_requests.why_not_discardable(facts):
+        return None
+    ends = admin_requests.is_promised_to_silent_pod(facts)
+    step = human_orders.order_discard(node.agent, Order.DISCARD, "", "", ends_promise=ends)
+    node, refusal = agents.drive(node, step)
+    assert not refusal, refusal
+    return state.put(without_notes(node)._replace(kernel=state.kernel))
 
 
 def count_override(state: State) -> State:
@@ -67,4 +78,5 @@ def count_override(state: State) -> State:
 
 def add_pod(state: State) -> State:
     """The set is scaled up by one; all pods see it in DNS at once."""
-    return state._replace(nodes=(*state.nodes, empty(len(state.nodes))), grow=state.grow - 1)
+    count = len(state.nodes)
+    return state._replace(nodes=(*state.nodes, empty(count, count + 1)), grow=state.grow - 1)

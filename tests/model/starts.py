@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.model import galera, humans, mind
+from tests.model import agents, galera, humans
 from tests.model.explore import PATIENCE, Turn, next_turns
 from tests.model.state import Node, State, after_outage
 
@@ -18,7 +18,7 @@ def member_lost(count: int, lost: set[int], *, faults: int, writes: int) -> Stat
     """A live cluster that has lost some members with their machines; the others have a checkpoint of the view since."""
     turn = Turn(all_primary(after_outage(count, faults=0, writes=0)))
     for ordinal in sorted(lost):
-        dead = mind.kill_pod(turn.state, ordinal)
+        dead = agents.kill_pod(turn.state, ordinal)
         turn = Turn(galera.regroup(dead._replace(isolated=dead.isolated | {ordinal})))
         turn = run_until(
             turn, lambda now: all(has_checkpoint(now, n) for n in now.nodes if n.ordinal not in now.isolated)
@@ -42,11 +42,11 @@ def run_until(turn: Turn, is_reached: Callable[[State], bool]) -> Turn:
 
 def has_checkpoint(state: State, node: Node) -> bool:
     """Whether a member has a checkpoint of the view that it is in."""
-    if node.server != "Primary" or node.durable.view_checkpoint is None or node.durable.joining_boot_id:
+    if node.server != "Primary" or node.agent.durable.view_checkpoint is None or node.agent.durable.joining_boot_id:
         return False
     return (
         not galera.has_view_to_write(state, node)
-        and node.durable.view_checkpoint.view == galera.current_view(state, node).name
+        and node.agent.durable.view_checkpoint.view == galera.current_view(state, node).name
     )
 
 
@@ -59,3 +59,12 @@ def pods_found(by: int, given_up: set[int], *, faults: int, writes: int, overrid
         turn = turn._replace(state=forced) if forced else next(next_turns(turn))[1]()
     healed = galera.regroup(turn.state._replace(isolated=frozenset()))
     return healed._replace(faults=faults, writes=writes, overrides_left=overrides_left)
+
+
+def scaled_up(dns: str, *, faults: int, writes: int) -> State:
+    """A sole member, and two new pods; it expects only itself, and DNS shows it nothing, or only itself."""
+    alone = all_primary(after_outage(1, faults=0, writes=0, behind=0)._replace(grow=2))
+    state = humans.add_pod(humans.add_pod(alone))
+    node = agents.restart(state.nodes[0]._replace(dns=dns, is_told=False))
+    # Its volume is not lost: nobody else would know that there ever were data.
+    return state.put(node)._replace(faults=faults, writes=writes, lost=True)

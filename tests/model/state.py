@@ -3,15 +3,15 @@
 Everything is immutable and hashable, so that states can be compared and kept, and so that a run can return to one.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
-from bootstrap.core.model.facts import PodState, Promise
-from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant.participant import Identity, Participant
 
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
 """The first history of a model's cluster; others begin by an override."""
@@ -22,14 +22,11 @@ ALIVE = ("Primary", "non-Primary")
 Answer = PodState | Unknown
 
 
-class Result(NamedTuple):
-    """The result of a round of an agent, as far as a starter can act on it."""
+class Permitted(NamedTuple):
+    """What a starter has taken."""
 
-    rule: str
-    action: Action | None = None
-    promise: Promise | None = None
-    first: bool = False
-    forced: bool = False
+    result: RoundResult
+    """The result of a round, with its action."""
     named: frozenset[int] = frozenset()
     """The ordinals that the override gives up."""
     history: str = ""
@@ -57,8 +54,10 @@ class Node(NamedTuple):
     """One pod: its volume, its starter, its server and its agent."""
 
     ordinal: int
+    agent: Participant
+    """The agent: what it knows."""
     # On the volume.
-    durable: PersistentState
+    journal: PersistentState
     log: tuple[int, ...] = ()
     """The commits on the disk."""
     data: DataClass = DataClass.EMPTY
@@ -69,15 +68,20 @@ class Node(NamedTuple):
     """As in its component."""
     view: View | None = None
     """What its server wrote last into gvwstate.dat."""
+    written: str = ""
+    """The view that its server has installed; the file may still have an older one."""
+    # What it can look up.
+    dns: str = "all"
+    """What DNS shows here: all pods, nothing, or only the pod itself."""
+    is_told: bool = True
+    """Its starter gets the peers from peer-finder."""
     # In the pod's folders, as long as the pod.
     permission: int = 0
     """The term of the permission that lies there; 0 = none."""
     # The starter.
     starter: bool = False
-    taken: Result | None = None
+    taken: Permitted | None = None
     """What the starter has taken and not executed yet."""
-    ordered: bool = False
-    """A human has ordered to put the datadir aside."""
     # The server.
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
@@ -86,18 +90,14 @@ class Node(NamedTuple):
     """The new history that its server begins."""
     lives: int = 0
     """How many servers have lived here; each has a gcomm uuid of its own."""
-    # The agent.
+    # The agent's work.
     life: int = 0
-    pod: Lifecycle = Lifecycle()
-    peers: tuple[Answer, ...] = ()
-    """The answers of the last whole round."""
+    asked: tuple[int, ...] = ()
+    """The pods that are asked in the round under way, in their order."""
     asking: tuple[Answer, ...] | None = None
-    """The answers of the round under way, in the order of asking."""
-    fresh: bool = False
-    """That round began after the promise that binds this pod was made."""
+    """Their answers so far."""
     outbox: tuple[tuple[int, Prepare], ...] = ()
     """Requests for promises that are to be sent in this round."""
-    result: Result = Result("start")
 
     @property
     def held(self) -> bool:
@@ -135,6 +135,8 @@ class State(NamedTuple):
     """The terms of all bootstraps."""
     lost: bool = False
     """A volume has been lost: a human may be needed."""
+    joined_unseen: bool = False
+    """A server has joined a component whose bootstrap its journal did not have: if it dies at once, it may hold."""
     faults: int = 0
     """How many things may still go wrong."""
     writes: int = 0
@@ -143,6 +145,8 @@ class State(NamedTuple):
     """How many overrides may still be given."""
     overrides_given: int = 0
     """How many overrides were given."""
+    given_up: frozenset[int] = frozenset()
+    """The pods that humans have declared dead: they do not come back while any pod is unreachable."""
     grow: int = 0
     """How many pods may still be added."""
     origins: tuple[tuple[str, str], ...] = ()
@@ -154,6 +158,10 @@ class State(NamedTuple):
         for node in nodes:
             fresh[node.ordinal] = node
         return self._replace(nodes=tuple(fresh))
+
+    def may_run(self, ordinal: int) -> bool:
+        """Whether this pod may run: one that was declared dead stays so while it cannot reach the others."""
+        return ordinal not in self.given_up or not self.isolated
 
     def connected(self, one: int, other: int) -> bool:
         """Whether these two reach each other."""
@@ -168,49 +176,35 @@ def descends_from(state: State, new: str, old: str) -> bool:
     return new == old
 
 
-def pod_state(node: Node, count: int) -> PodState:
-    """What an agent reports of its pod, as `Agent.pod_state` has it."""
-    durable, pod = node.durable, node.pod
-    bound, override = durable.promise, durable.override
-    is_mine = bound and (bound.candidate, bound.boot_id) == (node.ordinal, node.boot_id)
-    is_open = is_mine and bound and bound.term > pod.abandoned_term
-    return PodState(
-        pod=node.name,
-        ordinal=node.ordinal,
-        boot_id=node.boot_id,
-        volume_id=durable.volume_id,
-        phase=pod.phase,
-        disk=pod.disk,
-        server=pod.server,
-        joining=bool(durable.joining_boot_id),
-        was_synced=bool(durable.history_uuid),
-        epoch=durable.epoch,
-        abandoned_term=pod.abandoned_term,
-        promise=durable.promise,
-        expected=frozenset(range(count)) | {ordinal for ordinal, _ in durable.volumes},
-        volumes=durable.volumes,
-        lineage=durable.lineage,
-        override=override if override and bound and is_open and bound.term == override.epoch else None,
-        view_checkpoint=durable.view_checkpoint,
-    )
+def new_participant(node: Node) -> Participant:
+    """The agent of a pod that has just started."""
+    identity = node.agent.identity._replace(boot_id=node.boot_id)
+    return Participant(identity, PersistentState("cluster", node.name, volume_id=""))
+
+
+def make_node(ordinal: int, count: int, journal: PersistentState, **content: Any) -> Node:
+    """A pod whose agent has just opened its journal."""
+    identity = Identity(f"galera-{ordinal}", ordinal, f"{ordinal}.0", "open", frozenset(range(count)))
+    agent = Participant(identity, journal, is_open=True, fault="").abandon_term(journal.highest_term)
+    return Node(ordinal, agent, journal, **content)
 
 
 def disk(node: Node, kernel: int) -> Disk:
     """What a starter finds: a join that was open when the machine went down may have left fewer data than it seems."""
     position = Position(node.uuid, len(node.log) - node.base) if node.log else None
-    if node.durable.joining_boot_id and node.kernel != kernel and node.data in STARTABLE:
+    if node.journal.joining_boot_id and node.kernel != kernel and node.data in STARTABLE:
         return Disk(DataClass.SST_INTERRUPTED, position, transfer_may_be_complete=True, view=node.view)
     return Disk(node.data, position if node.data in STARTABLE else None, view=node.view)
 
 
 def first_start(count: int, *, faults: int, writes: int) -> State:
     """Empty pods whose agents have just started."""
-    return State(tuple(empty(ordinal) for ordinal in range(count)), faults=faults, writes=writes)
+    return State(tuple(empty(ordinal, count) for ordinal in range(count)), faults=faults, writes=writes)
 
 
-def empty(ordinal: int) -> Node:
-    """A pod with a new volume."""
-    return Node(ordinal, PersistentState("cluster", f"galera-{ordinal}", volume_id=f"volume-{ordinal}"))
+def empty(ordinal: int, count: int) -> Node:
+    """A pod of so many with a new volume."""
+    return make_node(ordinal, count, PersistentState("cluster", f"galera-{ordinal}", volume_id=f"volume-{ordinal}"))
 
 
 def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> State:
@@ -220,7 +214,7 @@ def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> St
     nodes = []
     for ordinal in range(count):
         others = tuple(v for v in volumes if v[0] != ordinal)
-        durable = PersistentState(
+        journal = PersistentState(
             "cluster",
             f"galera-{ordinal}",
             f"volume-{ordinal}",
@@ -231,5 +225,5 @@ def after_outage(count: int, *, faults: int, writes: int, behind: int = 1) -> St
             volumes=others,
         )
         short = log[: len(log) - behind] if ordinal == count - 1 else log
-        nodes.append(Node(ordinal, durable, short, DataClass.CRASHED, pod=Lifecycle(abandoned_term=1)))
+        nodes.append(make_node(ordinal, count, journal, log=short, data=DataClass.CRASHED))
     return State(tuple(nodes), commits=3, acknowledged=frozenset(log), started=(1,), faults=faults, writes=writes)

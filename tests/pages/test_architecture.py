@@ -23,7 +23,7 @@ ORDER = {
         "control",
         "storage",
         "settings secret_files",
-        "core.status",
+        "core.status core.participant",
         "core.decision core.galera",
         "core.model",
         "process",

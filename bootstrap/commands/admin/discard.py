@@ -6,7 +6,7 @@ import click
 
 from bootstrap.control import channel
 from bootstrap.control.override_messages import Discard, Progress
-from bootstrap.control.starter_messages import Order
+from bootstrap.core.participant.orders import Order
 from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.settings import current
 

@@ -6,8 +6,9 @@ import time
 import click
 
 from bootstrap.control import channel
-from bootstrap.control.override_messages import OverrideAnswer, OverrideState, Progress, RequestOverride, SurveyAnswer
+from bootstrap.control.override_messages import OverrideAnswer, Progress, RequestOverride, SurveyAnswer
 from bootstrap.core.model.shapes import INT64_MAX
+from bootstrap.core.participant.orders import OverrideState
 from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.settings import current
 

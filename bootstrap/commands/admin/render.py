@@ -20,7 +20,7 @@ from bootstrap.starter.pod import read_pod
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
     pod = read_pod(current(), logger("render"))
-    members = pod.directory.members(range(pod.settings.replicas))
+    members = pod.directory.members(pod.settings.configured_ordinals)
     text = render(pod_config.build_cnf(pod.settings, pod.secrets.cluster_id, members))
     if not diff:
         click.echo(hide_password(text), nl=False)

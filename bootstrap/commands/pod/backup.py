@@ -26,4 +26,5 @@ def command(*, to: Path, keep: int, of: str, sparing: str | None) -> None:
     Earlier backups are not touched before the new one is complete.
     """
     die_by_signal()
-    backup(settings_for_set(of), Order(to, keep, f"{of}-0" if sparing is None else sparing), logger("backup"))
+    settings = settings_for_set(of)
+    backup(settings, Order(to, keep, settings.pod if sparing is None else sparing), logger("backup"))

@@ -16,7 +16,7 @@ from bootstrap.starter.stdin import read_peers
 def command() -> None:
     """Read peers on stdin and write my-galera.cnf with them and the expected members; a live server is not touched."""
     pod = read_pod(current(), logger("on-change"), read_peers())
-    ordinals = pod.ordinals | frozenset(range(pod.settings.replicas))
+    ordinals = pod.ordinals | pod.settings.configured_ordinals
     try:
         ordinals |= channel.Client(pod.settings.agent_socket).ask(Members()).ordinals
     except AgentUnreachableError as exc:

@@ -12,11 +12,12 @@ from bootstrap.settings import current
 @click.command()
 @click.option("--from", "root", type=click.Path(path_type=Path), required=True, help="The folder of the backups.")
 @click.option("--name", default="latest", show_default=True, help="The backup.")
-@click.option("--ordinal", type=click.IntRange(0), default=0, show_default=True, help="The pod that gets it.")
-def command(*, root: Path, name: str, ordinal: int) -> None:
+@click.option("--ordinal", type=click.IntRange(0), help="The pod that gets it. Default: the lowest ordinal.")
+def command(*, root: Path, name: str, ordinal: int | None) -> None:
     """Put a backup on the empty volume of one pod, as the start of a new history.
 
     Nothing is restored over data, or while another pod has any; then one line says so.
     """
     die_by_signal()
-    restore(current(), Order(root, name, ordinal), logger("restore"))
+    settings = current()
+    restore(settings, Order(root, name, settings.ordinals_start if ordinal is None else ordinal), logger("restore"))

@@ -30,6 +30,7 @@ from bootstrap.core.decision.rules_full_outage import (
     require_all_heard,
     require_one_history,
     start_most_advanced,
+    wait_for_directory,
 )
 from bootstrap.core.decision.rules_live_primary import (
     hold_between_two_primaries,
@@ -67,6 +68,7 @@ RULES = (
     ),
     Rule("join", "A live Primary Component is joined if its history contains everything on this disk.", join_or_hold),
     # In a full outage.
+    Rule("dns", "Nothing starts before DNS has shown once which pods there are.", wait_for_directory),
     Rule("override", "An override starts a new history from this pod's data.", apply_override),
     Rule(
         "all-heard",

@@ -66,6 +66,8 @@ class Stop:
     """Why, in one line."""
     alone: bool = False
     """There is no other server that could bring it back."""
+    all_live: bool = False
+    """All servers live, and Galera should bring them together."""
 
 
 Decision = Bootstrap | Join | Wait | Hold | Stop
@@ -92,8 +94,8 @@ class RoundResult:
     """What a starter may do now; None = it must wait."""
     promise: Promise | None = None
     """The promise that bound this pod then; if another one binds it now, this result is void."""
-    clock: int = 0
-    """The logical time at which the round began to look."""
+    is_of_round: bool = False
+    """Whether a round has found it; all others only say why the last round's result is void."""
 
     @property
     def word(self) -> str:

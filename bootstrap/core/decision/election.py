@@ -13,11 +13,18 @@ Signs count only if they were asked for after the promise was made: an older ans
 from collections.abc import Iterable
 
 from bootstrap.core.decision import quorum
-from bootstrap.core.model import lineage
+from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, is_silent, pod_name
+from bootstrap.core.model.predicates import (
+    bootstrap_position,
+    disk_of,
+    epoch_of,
+    is_silent,
+    pod_name,
+    position_to_keep,
+)
 from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from bootstrap.core.model.unknown import Contact, Unknown
 
@@ -55,7 +62,9 @@ def refuse_by_data(candidate: PodState, facts: Facts) -> Refusal | None:
     """Refuse a candidate of the rules if the data are against it."""
     if bootstrap_position(candidate) and (epoch := epoch_of(candidate, facts.states)) < facts.min_epoch:
         return Refusal(f"your data are of epoch {epoch}, below the floor of {facts.min_epoch}")
-    return Refusal("my datadir is ahead of yours") if is_ahead(facts.own, candidate, facts.states) else None
+    if is_ahead(facts.own, candidate, facts.states):
+        return Refusal("my datadir is ahead of yours, or of another branch")
+    return None
 
 
 def refuse_under_override(override: Override, candidate: PodState, facts: Facts) -> Refusal | None:
@@ -71,7 +80,7 @@ def refuse_under_override(override: Override, candidate: PodState, facts: Facts)
     if override.adopt and disk_of(facts.own).data_class is not DataClass.EMPTY:
         return Refusal(f"my datadir is {disk_of(facts.own).data_class}: to adopt data, all other pods must be empty")
     if facts.own.ordinal not in override.accepted_ahead and is_ahead(facts.own, candidate, facts.states):
-        return Refusal("my datadir is ahead of yours, and the override does not name it")
+        return Refusal("my datadir is ahead of yours, or of another branch, and the override does not name it")
     return None
 
 
@@ -90,16 +99,15 @@ def is_ahead(own: PodState, other: PodState, known: Iterable[PodState] = ()) -> 
     """Whether my disk holds something that the other disk does not provably hold, and that no override has given up.
 
     What lies beyond a fork in the other's lineage was given up by the override that made the fork.  The fork may be
-    reported by the other pod or by any pod that I know.
+    reported by the other pod or by any pod that I know.  On another branch a lower number is other data (R10).
     """
-    mine, theirs = bootstrap_position(own), bootstrap_position(other)
+    mine, theirs = position_to_keep(own), bootstrap_position(other)
     if mine is None:
         return False
-    if theirs is None:
+    if theirs is None or branches.find_parting(lineage.startable_copies([own, other]), mine.uuid) is not None:
         return True
-    return not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine) or (
-        mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
-    )
+    is_longer = mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
+    return is_longer or not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine)
 
 
 def has_ended(promise: Promise, later: Iterable[PodState]) -> bool:
@@ -130,7 +138,7 @@ OVERRIDES_AT_ONCE = MAX_ORDINAL + 1
 
 
 def next_override_epoch(highest: int, ordinal: int) -> int | None:
-    """The epoch of an override in this pod, where `highest` is the highest term known; None = there is none left.
+    """The epoch of an override in this pod, where `highest` is the highest term known; None = there is none left (R8).
 
     An override does not ask the pods that it gives up, and these may know terms that no other pod knows.  So terms come
     in blocks, and in each block every pod has a range of its own.  An override takes the first term of its pod's range
@@ -149,7 +157,7 @@ def next_override_epoch(highest: int, ordinal: int) -> int | None:
 def find_unbound(facts: Facts, promise: Promise) -> list[int]:
     """The expected ordinals that are not bound by this promise, as far as is known; empty = permission (R4).
 
-    Only a proof or an override excuses a pod, and an override only while that pod is silent.
+    Only a proof or an override excuses a pod, and an override only while that pod is silent (R8).
     """
     bound = {pod.ordinal for pod in facts.states if pod.promise == promise and pod.phase is Phase.FROZEN}
     override = facts.own.override if facts.own.override and facts.own.override.epoch == promise.term else None

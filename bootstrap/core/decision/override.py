@@ -7,10 +7,11 @@ accepted, and none is offered.
 The survey that is printed for the human is also the one by which the override is checked when it is given.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.core.decision.election import highest_term, next_override_epoch
 from bootstrap.core.model import lineage
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import ADOPTABLE, BLANK, UNDECIDABLE, DataClass, Position
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState
 from bootstrap.core.model.predicates import (
@@ -27,8 +28,7 @@ from bootstrap.core.model.predicates import (
 from bootstrap.core.model.unknown import Contact, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideSurvey:
+class OverrideSurvey(NamedTuple):
     """What a human must know before giving an override."""
 
     epoch: int
@@ -102,8 +102,8 @@ def is_between_starters(own: PodState) -> bool:
 def why_not_silent(facts: Facts) -> str | None:
     """Why a pod that gives no valid answer must not be taken for one that is gone; None = each such pod is silent.
 
-    What answers may be a live server's agent with another key or of another release.  A pod that could not be asked, as
-    without DNS, has not been silent either.
+    What answers may be a live server's agent with another key (R34) or of another release.  A pod that could not be
+    asked, as without DNS, has not been silent either.
     """
     others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
     unknown = {pod_name(facts, o): peer for o, peer in others.items() if isinstance(peer, Unknown)}
@@ -159,7 +159,10 @@ def why_not_startable(own: PodState, override: Override) -> str | None:
 
 
 def why_not_adoptable(facts: Facts, others: list[int]) -> str | None:
-    """Why the data of this pod cannot be adopted: all pods must have answered, and no other pod may have data."""
+    """Why the data of this pod cannot be adopted: all pods must have answered, and no other pod may have data.
+
+    Nor are data adopted that this image's server must not open (R32), or that are a member's own.
+    """
     disk = disk_of(facts.own)
     if disk.data_class in BLANK or disk.data_class is DataClass.INITIALIZED:
         return f"this pod's datadir is {disk.data_class}: there is nothing to adopt"
@@ -212,7 +215,10 @@ def may_be_ahead(facts: Facts, base: Position | None, peer: PodState) -> bool:
     position = position_to_keep(peer)
     if position is None:
         return may_hold_complete_transfer(peer)
-    return base is None or not lineage.contains(lineage.forks_known_to(facts.states), base, position)
+    if base is None:
+        return True
+    mine, theirs = Copy(base, facts.own.bootstraps), Copy(position, peer.bootstraps)
+    return not lineage.contains(lineage.forks_known_to(facts.states), mine, theirs)
 
 
 def has_lost_data(peer: PodState, facts: Facts) -> bool:

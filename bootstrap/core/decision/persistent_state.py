@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bootstrap.core.decision import quorum
-from bootstrap.core.model import lineage
+from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import STARTABLE, UNKNOWN_SEQNO, Disk, LostView, ViewCheckpoint
-from bootstrap.core.model.facts import Fork, Override, PodState, Promise, Server
+from bootstrap.core.model.facts import BootstrapPoint, Bootstraps, Fork, Override, PodState, Promise, Server
+from bootstrap.core.model.predicates import best_informed_member, is_one_component, term_of_member
 from bootstrap.core.model.shapes import Ordinal, PodName, Token, UuidOrNone
 
 Volumes = tuple[tuple[int, str], ...]
@@ -45,11 +46,13 @@ class PersistentState:
     highest_term: int = 0
     """The highest term that this pod has ever promised, to itself or to others; no term is used twice."""
     volumes: tuple[tuple[Ordinal, Token], ...] = ()
-    """(ordinal, volume id) of the peers seen while in a Primary Component."""
+    """(ordinal, volume id) of the peers seen while in a Primary Component; empty = it was not heard yet."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to this volume's history, or to one that was permitted here and has not been seen since."""
     pending_history: UuidOrNone = ""
     """The history that an override last permitted to begin here, until some history is seen here; empty = none."""
+    bootstraps: Bootstraps = ()
+    """The bootstraps that led to this volume's data, and to those of a cluster that it may have joined since."""
     override: Override | None = None
     """The override under which this pod is the candidate; it counts only together with the promise beside it."""
     view_checkpoint: ViewCheckpoint | None = None
@@ -73,7 +76,8 @@ def after_round(
     server = own.primary_server
     if server is None:
         return replace(state, volumes=add_founders(state, [peer for peer in answers if peer.primary_server]))
-    state = replace(state, lost_view=None)
+    epoch, bootstraps = current_component(state, own, server, answers)
+    state = replace(state, lost_view=None, bootstraps=bootstraps)
     settled = server.has_complete_data and durable
     volumes = {peer.ordinal: peer.volume_id for peer in answers if peer.volume_id}
     if not (settled and state.history_uuid and state.history_uuid != server.uuid):
@@ -85,7 +89,6 @@ def after_round(
         return replace(state, volumes=members)
     # What is on this disk now is this history, of this epoch, of this origin and of these members.
     forks = lineage.ancestry((*state.lineage, *forks_of_primaries(answers)), server.uuid)
-    epoch = current_epoch(state, own.ordinal, server, answers)
     state = replace(state, epoch=epoch, history_uuid=server.uuid, lineage=forks, volumes=members)
     return replace(state, joining_boot_id="", pending_history="")
 
@@ -117,16 +120,27 @@ def find_scaled_away(
     return frozenset(o for o, _ in state.volumes) - awaited - {peer.ordinal for peer in answers}
 
 
-def current_epoch(state: PersistentState, ordinal: int, server: Server, answers: Sequence[PodState]) -> int:
-    """The epoch of the Primary Component that this pod is in: the highest that its members or this volume know."""
-    members = (peer for peer in answers if peer.primary_server and peer.primary_server.uuid == server.uuid)
-    epochs = [state.epoch, *(peer.epoch for peer in members)]
+def current_component(
+    state: PersistentState, own: PodState, server: Server, answers: Sequence[PodState]
+) -> tuple[int, Bootstraps]:
+    """The epoch of the Primary Component that this pod is in, and the bootstraps that led to it.
+
+    They are those of the member that knows the highest epoch.  This volume knows them before its server starts, unless
+    the server was cut off, and joined the next Primary Component by itself.  Then they are taken over at once, and the
+    epoch once this pod is settled.  While the members may be of two components, only this volume's own count.
+    """
+    epochs = [state.epoch]
     if state.joining_boot_id:
         epochs.append(state.joined_epoch)
     # Bound to itself and Primary: its server was started under that promise, maybe permitted by an earlier run.
-    if state.promise is not None and state.promise.candidate == ordinal:
+    if state.promise is not None and state.promise.candidate == own.ordinal:
         epochs.append(state.promise.term)
-    return max(epochs)
+    members = [peer for peer in answers if peer.primary_server and peer.primary_server.uuid == server.uuid]
+    best = best_informed_member(members)
+    is_one = is_one_component([server, *(peer.primary_server for peer in members if peer.primary_server)])
+    if best is None or not is_one or term_of_member(best) <= max(epochs):
+        return max(epochs), state.bootstraps
+    return term_of_member(best), best.bootstraps
 
 
 def forks_of_primaries(answers: Sequence[PodState]) -> lineage.Forks:
@@ -143,7 +157,7 @@ def pending_fork(state: PersistentState) -> Fork | None:
 def after_inspection(state: PersistentState, disk: Disk) -> PersistentState:
     """Learn from the disk whether a permitted new history has begun, since the run that saw it may have ended.
 
-    Only its own uuid shows that: a human may have put another datadir there meanwhile.
+    Only its own uuid shows that: a human may have put another datadir there meanwhile (R29).
     """
     fork = pending_fork(state)
     if fork is None or disk.data_class not in STARTABLE or disk.position is None or disk.position.uuid != fork.uuid:
@@ -162,13 +176,21 @@ def before_join(
     # The disk may be of the joined history, and only the disk, before the journal is written again at Synced.
     forks = tuple(dict.fromkeys((*state.lineage, *forks_of_primaries(answers))))
     lost = quorum.lost_by_join(disk)
-    return replace(state, joining_boot_id=life, joined_epoch=epoch, lineage=forks, override=None, lost_view=lost)
+    state = replace(state, joining_boot_id=life, joined_epoch=epoch, lineage=forks, override=None, lost_view=lost)
+    # All that is here is a part of that cluster, so its bootstraps led to what is here, and to what will be (R10).
+    member = best_informed_member(answers)
+    return replace(state, bootstraps=member.bootstraps) if member else state
 
 
-def before_bootstrap(state: PersistentState, *, first: bool, forced: bool) -> PersistentState:
-    """What must be durable before a starter may bootstrap; this uses the override up."""
+def before_bootstrap(state: PersistentState, disk: Disk | None, *, first: bool, forced: bool) -> PersistentState:
+    """What must be durable before a starter may bootstrap from this disk; this uses the override up."""
     # A candidate's disk stands for itself: if its join stayed open, a power cut would make the disk worthless.
     state = replace(state, joining_boot_id="", joined_epoch=0, lost_view=None, initialised=state.initialised or first)
+    if not (first or forced) and disk and disk.position and state.promise:
+        # Else the server begins a history of its own.  What it commits now no older copy has (R10).
+        uuid, seqno = disk.position.uuid, disk.position.seqno
+        point = BootstrapPoint(uuid, seqno, state.promise.term, state.promise.boot_id)
+        state = replace(state, bootstraps=branches.add_bootstrap(state.bootstraps, point))
     return replace(_with_fork(state, state.override) if forced and state.override else state, override=None)
 
 

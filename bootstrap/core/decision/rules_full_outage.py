@@ -3,8 +3,9 @@
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
 from bootstrap.core.decision.override import offer, why_void
-from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import BLANK, DataClass, Position
+from bootstrap.core.model import branches, lineage
+from bootstrap.core.model.branches import Copy
+from bootstrap.core.model.disk import BLANK, UNKNOWN_SEQNO, DataClass, Position
 from bootstrap.core.model.facts import Facts, PodState
 from bootstrap.core.model.predicates import (
     bootstrap_position,
@@ -17,6 +18,13 @@ from bootstrap.core.model.predicates import (
     why_not_counted,
 )
 from bootstrap.core.model.unknown import Unknown
+
+
+def wait_for_directory(facts: Facts) -> Decision | None:
+    """Wait until DNS or peer-finder has shown once which pods there are: its silence is not "nobody else" (R12)."""
+    if facts.has_directory:
+        return None
+    return Wait("dns", "DNS has not shown yet which pods there are: look at the Service and the name server")
 
 
 def apply_override(facts: Facts) -> Decision | None:
@@ -99,37 +107,47 @@ def was_first_join_interrupted(pod: PodState) -> bool:
 
 
 def require_one_history(facts: Facts) -> Decision | None:
-    """Hold unless the disks are of one history, or of one that all others led to by forks (R10, R29)."""
+    """Hold unless the disks are of one history, or of one that all others led to by forks (R10, R29).
+
+    Nor may that history have two branches: the higher number is not the newer copy then.
+    """
     positions = {pod.pod: p for pod in facts.states if (p := bootstrap_position(pod))}
     if not positions:
         return Hold("no-candidate", "no expected pod has usable data: bring a volume or a backup back")
-    if lineage.leading_history(facts.states) is None:
-        listed = ", ".join(f"{pod} {position}" for pod, position in positions.items())
+    if lineage.leading_history(facts.states) is not None:
+        return None
+    listed = ", ".join(f"{pod} {position}" for pod, position in positions.items())
+    uuid = lineage.newest_history(facts.states)
+    if uuid is None:
         return Hold(
             "two-histories",
-            f"the datadirs hold different histories, {listed}: a human must choose; "
-            f"{offer(facts, '`galera-bootstrap force` in the pod whose data you keep')}",
+            f"the datadirs hold different histories, {listed}: a human must choose; {offer(facts, TO_KEEP)}",
         )
-    return None
+    parted = branches.find_parting(lineage.startable_copies(facts.states), uuid)
+    return Hold(
+        "two-branches",
+        f"two branches of one history are here, {listed}: nothing shows that they are the same after {parted}, "
+        f"one may be an older copy; a human must choose; {offer(facts, TO_KEEP)}",
+    )
 
 
 def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     """Hold if a member's disk held, or may still hold, data that may be the newest (R7, R9).
 
-    Where the last Primary view is proven, only its members count: the other pods had nothing newer.
+    Where the last Primary view is proven, only its members count: the other pods had nothing newer.  (That proof takes
+    a pod whose volume is empty or was replaced for one that may have gone on.)
     """
     members = quorum.find_last_view(facts) or facts.expected
-    best = bootstrap_position(lineage.most_advanced(facts.states))
-    seen = volumes_seen_in_primary(facts, best)
+    best = lineage.most_advanced(facts.states)
     for pod in facts.states:
         if pod.ordinal not in members:
             continue
-        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(facts, pod, seen):
+        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(facts, pod, best):
             return hold
     return None
 
 
-def hold_for_doubtful_member(facts: Facts, pod: PodState, best: Position | None) -> Hold | None:
+def hold_for_doubtful_member(facts: Facts, pod: PodState, best: PodState) -> Hold | None:
     """Hold if this pod's state transfer may have ended and commits may have followed it."""
     if not may_hold_complete_transfer(pod) or is_accounted_for(pod, best, lineage.forks_known_to(facts.states)):
         return None
@@ -140,47 +158,56 @@ def hold_for_doubtful_member(facts: Facts, pod: PodState, best: Position | None)
     )
 
 
-def is_accounted_for(pod: PodState, best: Position | None, forks: lineage.Forks) -> bool:
+def is_accounted_for(pod: PodState, best: PodState, forks: lineage.Forks) -> bool:
     """Whether the position of a doubtful disk is known, and is part of the best candidate's history or was given up."""
-    mine = disk_of(pod).position
-    if mine is None or best is None:
+    mine, theirs = disk_of(pod).position, bootstrap_position(best)
+    if mine is None or theirs is None:
         return False
-    return lineage.contains(forks, best, mine) or (mine.uuid != best.uuid and lineage.supersedes(forks, best, mine))
+    return lineage.accounts_for(forks, Copy(theirs, best.bootstraps), Copy(mine, pod.bootstraps))
 
 
-def volumes_seen_in_primary(facts: Facts, best: Position | None) -> frozenset[tuple[int, str]]:
-    """(ordinal, volume id) of the volumes that the most advanced disks have seen in a Primary Component.
-
-    A pod that was joining these disks has seen them, too: its own data were given up for theirs.
-    """
-    return frozenset(
-        volume
-        for pod in facts.states
-        if bootstrap_position(pod) == best or (pod.joining and disk_of(pod).data_class in BLANK)
-        for volume in pod.volumes
-    )
-
-
-def hold_for_missing_data(facts: Facts, pod: PodState, seen: frozenset[tuple[int, str]]) -> Hold | None:
-    """Hold if this pod's disk is blank although it held a member's data.
+def hold_for_missing_data(facts: Facts, pod: PodState, best: PodState) -> Hold | None:
+    """Hold if this pod's volume held a member's data, and does not hold them now.
 
     A member's disk may be blank while its join is open, because a state transfer overwrites it: a Primary Component
     that contained its history had let it join.  If that component died at once, its data may have died with it.  If it
-    lived on, it has recorded the id of this volume; else `seen` has another volume for this pod.
+    lived on, it has recorded the id of this volume; else another volume is remembered for this pod.  What a doubtful
+    disk held is still there.
     """
-    if disk_of(pod).data_class not in BLANK:
-        return None
-    volumes = {volume for ordinal, volume in seen if ordinal == pod.ordinal}
-    if (pod.was_synced and not pod.joining) or (volumes and pod.volume_id not in volumes):
+    was_emptied = pod.was_synced and not pod.joining and not may_hold_complete_transfer(pod)
+    volumes = newest_memory(facts, pod, bootstrap_position(best))
+    if (disk_of(pod).data_class in BLANK and was_emptied) or (volumes and pod.volume_id not in volumes):
         return Hold(
             "replaced-volume",
             f"the data of {pod.pod}, a member, are gone since the outage and may have been the newest: "
-            f"bring its volume back; {offer(facts, TO_GIVE_UP)}",
+            f"bring its volume back; {offer(facts, f'to give its data up: {TO_KEEP}')}",
         )
     return None
 
 
-TO_GIVE_UP = "to give its data up: `galera-bootstrap force` in the pod whose data you keep"
+def newest_memory(facts: Facts, pod: PodState, best: Position | None) -> set[str]:
+    """The ids of this pod's volume as the most advanced disks ahead of it remember it that remember it at all (R9).
+
+    A journal that does not have this pod says nothing of it: it may be new, or its agent has never reached the pod.
+    A blank pod that was joining these disks has seen its peers, too: its own data were given up for theirs.
+    """
+    mine = bootstrap_position(pod)
+    reached = mine.seqno if mine and best and mine.uuid == best.uuid else UNKNOWN_SEQNO
+    ahead: dict[int, set[str]] = {}
+    joiners: set[str] = set()
+    for other in facts.states:
+        volumes, position = (
+            {volume for o, volume in other.volumes if o == pod.ordinal and volume},
+            bootstrap_position(other),
+        )
+        if volumes and position and best and position.uuid == best.uuid and position.seqno > reached:
+            ahead.setdefault(position.seqno, set()).update(volumes)
+        elif mine is None and other.joining and disk_of(other).data_class in BLANK:
+            joiners |= volumes
+    return (ahead[max(ahead)] if ahead else set()) | joiners
+
+
+TO_KEEP = "`galera-bootstrap force` in the pod whose data you keep"
 
 
 def start_most_advanced(facts: Facts) -> Decision:

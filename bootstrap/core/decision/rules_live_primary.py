@@ -2,14 +2,17 @@
 
 from bootstrap.core.decision.decisions import Decision, Hold, Join, Wait
 from bootstrap.core.decision.override import offer
-from bootstrap.core.model import lineage
+from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Server
 from bootstrap.core.model.predicates import (
+    best_informed_member,
     disk_of,
+    is_one_component,
     pod_name,
     position_to_keep,
     primaries,
+    term_of_member,
     why_quorum_uncertain,
 )
 from bootstrap.core.model.unknown import Unknown
@@ -25,7 +28,7 @@ def hold_between_two_primaries(facts: Facts) -> Decision | None:
     uuids, sizes = sorted({p.uuid for p in alive}), sorted({p.size for p in alive})
     if len(uuids) > 1:
         return Hold("two-primaries", f"two clusters are alive, {' and '.join(uuids)}: stop the wrong one")
-    if len(sizes) < 2 and len(alive) <= sum(sizes):
+    if is_one_component(alive):
         return None
     return Wait(
         "two-primaries",
@@ -87,7 +90,7 @@ def join_or_hold(facts: Facts) -> Decision | None:
 
 
 def join_primary(facts: Facts) -> Decision | None:
-    """Join a live Primary if its history contains mine, else hold (R27-R29)."""
+    """Join a live Primary if its history contains mine, else hold (R10, R27-R29)."""
     alive = primaries(facts)
     if not alive:
         return None
@@ -95,6 +98,13 @@ def join_primary(facts: Facts) -> Decision | None:
     name, mine = pod_name(facts, ordinal), position_to_keep(facts.own)
     if mine is None:
         return Join("join", f"{name} is Primary ({server.uuid}), my datadir is {disk_of(facts.own).data_class}")
+    member = best_informed_member(facts.answers)
+    if member is None:
+        return Wait(
+            "join",
+            f"{name} is Primary, and its agent cannot read its journal: it is not known whether that cluster contains "
+            "my data; look at that agent's log",
+        )
     if mine.uuid == server.uuid and facts.own.epoch > (epoch := primary_epoch(facts)):
         if any(pod.primary_server and pod.joining for pod in facts.answers):
             return Wait(
@@ -115,6 +125,9 @@ def join_primary(facts: Facts) -> Decision | None:
             "other-history",
             f"{name} is Primary with history {server.uuid}, my datadir holds {mine}: {offer(facts, SAVE_AND_DISCARD)}",
         )
+    parted = branches.part_after(member.bootstraps, facts.own.bootstraps, mine.uuid, min(limit, mine.seqno))
+    if parted is not None:
+        return hold_on_other_branch(name, mine, parted, offer(facts, SAVE_AND_DISCARD))
     if mine.seqno > limit:
         advice = offer(facts, "save them, then `galera-bootstrap discard`")
         return (
@@ -144,15 +157,22 @@ def primary_epoch(facts: Facts) -> int:
     Each Primary Component is bootstrapped in a later term than all that its disks know.  So one of an earlier epoch
     than mine was not begun from disks that knew of mine; that it is past my seqno by now proves nothing.
     """
-    alive = [pod for pod in facts.answers if pod.primary_server]
-    candidates = [pod.promise.term for pod in alive if pod.promise and pod.promise.candidate == pod.ordinal]
-    return max([*candidates, *(pod.epoch for pod in alive)], default=0)
+    return max((term_of_member(pod) for pod in facts.answers if pod.primary_server), default=0)
 
 
 def lineage_of_primary(facts: Facts, uuid: str) -> lineage.Forks:
     """The forks that the members of a live Primary Component report of its history's origin."""
     members = (pod for pod in facts.answers if pod.primary_server and pod.primary_server.uuid == uuid)
     return tuple(fork for pod in members for fork in pod.lineage)
+
+
+def hold_on_other_branch(name: str, mine: Position, parted: int, advice: str) -> Hold:
+    """Hold with data that went on without the cluster's: the same numbers may be other commits there."""
+    return Hold(
+        "other-branch",
+        f"my datadir is at {mine}, and nothing shows that {name} (Primary) has its {mine.seqno - parted} transactions "
+        f"after {parted}: one of the two may be an older copy that went on; {advice}",
+    )
 
 
 def hold_beyond_fork(name: str, server: Server, mine: Position, limit: int, advice: str) -> Hold:

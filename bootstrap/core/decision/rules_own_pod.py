@@ -25,8 +25,13 @@ def stop_stuck_server(facts: Facts) -> Decision | None:
     ) and not quorum.is_proven_once_stopped(facts):
         return None
     dead = [peer.pod for peer in facts.answers if is_frozen(peer)]
-    if not dead:
+    if not others:
         return None
+    if not dead:
+        # Nothing can be committed, so a stop loses nothing; but Galera nearly always brings them together again.
+        names = ", ".join(peer.pod for peer in facts.answers)
+        reason = f"no server is in a Primary Component, and mine and those of {names} do not find each other"
+        return Stop("stuck-server", reason, all_live=True)
     reason = f"my server is not in a Primary Component and {', '.join(dead)} died"
     # An arbitrator may bring it back as well.
     return Stop("stuck-server", reason, alone=len(dead) == len(others) and not facts.own.has_foreign_members)

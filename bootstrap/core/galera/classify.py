@@ -40,11 +40,11 @@ def classify_without_database(names: frozenset[str], raw: bytes | None) -> Disk:
     return Disk(DataClass.EMPTY, detail="no ibdata1 and no mysql/")
 
 
-def classify_with_position(state: GraState, found: Position) -> Disk:
+def classify_with_position(state: GraState, found: Position, *, has_view: bool) -> Disk:
     """Compare grastate.dat with the position that InnoDB recovers; if they differ, InnoDB is right (PXC-4845).
 
-    The seqno may be that of a backup (R25).  A DDL, too, writes the nil uuid, over good data (R24).  The flag is a
-    hint, and only after a clean stop (R26).
+    The seqno may be that of a backup (R25), also where both agree: only a clean stop removes gvwstate.dat (`has_view`).
+    A DDL, too, writes the nil uuid, over good data (R24).  The flag is a hint, and only after a clean stop (R26).
     """
     if state.uuid == NIL_UUID:
         return Disk(DataClass.DDL_CRASH, found, detail="grastate.dat has the nil uuid, InnoDB has a position")
@@ -55,6 +55,8 @@ def classify_with_position(state: GraState, found: Position) -> Disk:
             detail=f"grastate.dat names {state.uuid}, InnoDB {found.uuid}; keep one by hand",
         )
     if state.seqno == found.seqno:
+        if has_view:
+            return Disk(DataClass.CRASHED, found, detail="gvwstate.dat is there, which a clean stop removes")
         return Disk(
             DataClass.CLEAN,
             found,

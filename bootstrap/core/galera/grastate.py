@@ -7,7 +7,7 @@ and creates it empty before it knows anything.  So the file may be torn, blank o
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO
 from bootstrap.core.model.shapes import INT64_MAX, UUID
@@ -24,8 +24,7 @@ _PATTERNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GraState:
+class GraState(NamedTuple):
     """The content of grastate.dat."""
 
     uuid: str

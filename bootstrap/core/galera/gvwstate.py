@@ -10,6 +10,9 @@ from bootstrap.core.model.disk import NIL_UUID, View
 from bootstrap.core.model.shapes import UUID
 from bootstrap.errors import GvwStateInvalidError
 
+MEMBERS_TABLE = "mysql.wsrep_cluster_members"
+"""Where a live server names the members of its component, which must be those of its file."""
+
 _UUID = f"({UUID})"
 _FLAGS = re.ASCII | re.IGNORECASE
 _MY_UUID = re.compile(rf"my_uuid: {_UUID}", _FLAGS)

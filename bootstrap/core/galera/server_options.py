@@ -8,7 +8,7 @@ certain length on, and each word before each name.  The server refuses what is t
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _WORDS_BEFORE = re.compile(r"--((loose|enable|disable|skip|maximum|autoset)-)*")
 
@@ -16,8 +16,7 @@ _SHORT_DATADIR = re.compile(r"-[^-uptlbcr#]*h.*")
 """-h, also behind other letters that take no value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option of the server."""
 
     name: str

@@ -1,7 +1,7 @@
 """Values of a datadir: its position in which history, the view that its server was in, and its condition."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bootstrap.core.model.shapes import Count, Token, Uuid, UuidOrNone
 
@@ -13,8 +13,7 @@ UNKNOWN_SEQNO = -1
 """Galera's undefined seqno (galera `WSREP_SEQNO_UNDEFINED`)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A point in a cluster's history: which history, and how far."""
 
     uuid: Uuid
@@ -26,8 +25,7 @@ class Position:
         return f"{self.uuid}:{self.seqno}"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A Primary view of Galera's group communication, as a member has written it to gvwstate.dat.
 
     It proves membership, never applied data.
@@ -50,8 +48,7 @@ class View:
         return f"{self.view_uuid}:{self.view_seq}"
 
 
-@dataclass(frozen=True, slots=True)
-class ViewCheckpoint:
+class ViewCheckpoint(NamedTuple):
     """A durable note: in this view this member had applied its history up to here, including the view's own change."""
 
     view: Token
@@ -60,8 +57,7 @@ class ViewCheckpoint:
     """At or after the seqno of the view's configuration change; a member that left before it has nothing beyond."""
 
 
-@dataclass(frozen=True, slots=True)
-class LostView:
+class LostView(NamedTuple):
     """The view that a disk has lost although its data were in no later one.
 
     Galera removes it at a stop in order, as when the agent stops a non-Primary server, and a join begins without it.
@@ -108,8 +104,7 @@ class DataClass(StrEnum):
     """It cannot be read, or this server must not open it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(NamedTuple):
     """A datadir as it was found while no server ran on it."""
 
     data_class: DataClass
@@ -128,12 +123,13 @@ class Disk:
     """Only with a view: a join was begun since, and was abandoned."""
 
 
-@dataclass(frozen=True, slots=True)
-class JournalHints:
+class JournalHints(NamedTuple):
     """What the journal knows of a datadir that the files in it do not show; without a journal, all of it is false."""
 
     joining: bool = False
     """A join was permitted here, and the server was never seen Synced after it."""
+    was_synced: bool = False
+    """This volume has been a Synced member of a cluster."""
     same_boot: bool = False
     """With `joining`: it is certain that the machine has not booted since that join was permitted."""
     initialised: bool = False

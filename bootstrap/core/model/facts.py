@@ -5,9 +5,10 @@ Pure values that only answer small questions about themselves.  Nothing here rea
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
-from bootstrap.core.model.shapes import Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
+from bootstrap.core.model.shapes import Count, Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
 from bootstrap.core.model.unknown import Unknown
 
 
@@ -68,8 +69,7 @@ class Server:
         return self.cluster_status == "Primary" and self.uuid != NIL_UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(NamedTuple):
     """The durable statement of a pod: only this candidate, in this run of its agent, may bootstrap."""
 
     term: int
@@ -80,8 +80,7 @@ class Promise:
     """The run of the candidate's agent that asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     """Where an override began a new history."""
 
     parent: UuidOrNone
@@ -94,8 +93,24 @@ class Fork:
     """The new history, chosen before its server starts: other data cannot be taken for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class BootstrapPoint(NamedTuple):
+    """Where a Primary Component was bootstrapped, in a history that had begun before."""
+
+    uuid: Uuid
+    """The history."""
+    seqno: Count
+    """What the candidate's disk held: this Primary Component ordered what follows."""
+    epoch: int
+    """The term in which it was bootstrapped; two copies of a volume may use the same one."""
+    boot_id: Token
+    """The run of the candidate's agent, which makes it unique."""
+
+
+Bootstraps = tuple[BootstrapPoint, ...]
+"""The bootstraps that led to some data, the oldest first; see `branches`."""
+
+
+class Override(NamedTuple):
     """A human's order: this pod starts a new history from its data, without the unreachable pods."""
 
     epoch: int
@@ -143,9 +158,11 @@ class PodState:
     expected: frozenset[Ordinal] = frozenset()
     """The ordinals that this pod expects by its own knowledge; what others have reported is not repeated."""
     volumes: tuple[tuple[Ordinal, Token], ...] = ()
-    """(ordinal, volume id) of the members seen while this pod was in a Primary Component."""
+    """(ordinal, volume id) of the members seen while this pod was in a Primary Component; empty = not known."""
     lineage: tuple[Fork, ...] = ()
     """The forks that led to the history on this disk, the oldest first, and to one that it may have joined since."""
+    bootstraps: Bootstraps = ()
+    """The bootstraps that led to what is on this disk, or may be, the oldest first; only the newest are kept."""
     override: Override | None = None
     """The override under which this pod is the candidate."""
     view_checkpoint: ViewCheckpoint | None = None
@@ -180,6 +197,8 @@ class Facts:
     """Whether the round before has heard the same Primary Component."""
     has_primary_kept_quorum: bool = False
     """Whether it has not changed for so long that it would have noticed the loss of its quorum by now."""
+    has_directory: bool = True
+    """Whether DNS, or peer-finder, has shown in this run of the agent which pods there are."""
 
     @property
     def expected(self) -> frozenset[int]:

@@ -4,15 +4,14 @@ A pure value with its transitions.  What matters most is that `FROZEN` is never 
 something that did not report, or a report from before a server ran, leads to `UNKNOWN` or `STARTING`.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import Phase, Server
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
+class Lifecycle(NamedTuple):
     """What the agent knows of its own pod."""
 
     starter: bool = False
@@ -47,37 +46,37 @@ class Lifecycle:
 
     def arrived(self) -> "Lifecycle":
         """A starter has connected, and holds the lock: what ran before has ended."""
-        return replace(self._after_server(), starter=True, held=True)
+        return self._after_server()._replace(starter=True, held=True)
 
     def reported(self, disk: Disk, fingerprint: str) -> "Lifecycle":
         """The starter has read the datadir."""
-        return replace(self, disk=disk, fingerprint=fingerprint)
+        return self._replace(disk=disk, fingerprint=fingerprint)
 
     def took(self, action: Action, term: int = 0) -> "Lifecycle":
         """The starter has taken its permission and is about to execute the server; the report is void now."""
-        return replace(self, taken=action, term=term, disk=None, fingerprint="")
+        return self._replace(taken=action, term=term, disk=None, fingerprint="")
 
     def left(self, *, held: bool) -> "Lifecycle":
         """The starter's connection has ended; `held`: the lock is still held."""
-        return replace(self, starter=False).observed(held=held, server=None)
+        return self._replace(starter=False).observed(held=held, server=None)
 
     def observed(self, *, held: bool, server: Server | None) -> "Lifecycle":
         """The lock was probed and, if it is held, the server was asked."""
         if self.starter:
             return self
         if not held:
-            return replace(self._after_server(), held=False)
+            return self._after_server()._replace(held=False)
         if self.taken is None:
             # Something that never reported lives on the volume: what was read before is no longer valid.
-            return replace(self, held=True, server=server, disk=None, fingerprint="")
-        return replace(self, held=True, server=server)
+            return self._replace(held=True, server=server, disk=None, fingerprint="")
+        return self._replace(held=True, server=server)
 
     def abandon(self, term: int) -> "Lifecycle":
         """Give a term up: this run of the agent will not bootstrap under it."""
-        return replace(self, abandoned_term=max(self.abandoned_term, term))
+        return self._replace(abandoned_term=max(self.abandoned_term, term))
 
     def _after_server(self) -> "Lifecycle":
         """The lock is free or held by a starter: a taken permission is over, and so is its term."""
         if self.taken is None:
-            return replace(self, server=None)
-        return replace(self, server=None, taken=None, term=0, disk=None, fingerprint="").abandon(self.term)
+            return self._replace(server=None)
+        return self._replace(server=None, taken=None, term=0, disk=None, fingerprint="").abandon(self.term)

@@ -7,6 +7,8 @@ its own numbers are, and nothing after it.  Every member of a history carries th
 
 from collections.abc import Iterable
 
+from bootstrap.core.model import branches
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import STARTABLE, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Fork, PodState
 from bootstrap.core.model.predicates import bootstrap_position, disk_of
@@ -39,10 +41,13 @@ def forks_known_to(pods: Iterable[PodState]) -> Forks:
     return tuple(fork for pod in pods for fork in pod.lineage)
 
 
-def contains(forks: Iterable[Fork], now: Position, other: Position) -> bool:
-    """Whether everything up to the other position is known to be part of what is at `now`."""
-    limit = reach(forks, now, other.uuid)
-    return limit is not None and other.seqno <= limit
+def contains(forks: Iterable[Fork], now: Copy, other: Copy) -> bool:
+    """Whether all of the other data are known to be a part of these."""
+    uuid, seqno = other.position.uuid, other.position.seqno
+    limit = reach(forks, now.position, uuid)
+    if limit is None or seqno > limit:
+        return False
+    return branches.part_after(now.bootstraps, other.bootstraps, uuid, seqno) is None
 
 
 def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
@@ -50,12 +55,33 @@ def supersedes(forks: Iterable[Fork], now: Position, other: Position) -> bool:
     return reach(forks, now, other.uuid) is not None
 
 
+def accounts_for(forks: Iterable[Fork], now: Copy, other: Copy) -> bool:
+    """Whether all of the other data are a part of these, or were given up by a fork before them."""
+    forks, mine, theirs = tuple(forks), now.position, other.position
+    return contains(forks, now, other) or (theirs.uuid != mine.uuid and supersedes(forks, mine, theirs))
+
+
 def leading_history(pods: Iterable[PodState]) -> str | None:
-    """The one history that supersedes all others on the startable disks of these pods; None if there is none."""
+    """The one history that supersedes all others on the startable disks of these pods; None if there is none.
+
+    Nor is there one if its own disks are of two branches.
+    """
+    pods = list(pods)
+    uuid = newest_history(pods)
+    return None if uuid is None or branches.find_parting(startable_copies(pods), uuid) is not None else uuid
+
+
+def newest_history(pods: Iterable[PodState]) -> str | None:
+    """The same, where its own disks may be of two branches."""
     holders = [(pod, position) for pod in pods if (position := bootstrap_position(pod))]
     forks = forks_known_to(pod for pod, _ in holders)
     leaders = {now.uuid for _, now in holders if all(supersedes(forks, now, other) for _, other in holders)}
     return leaders.pop() if len(leaders) == 1 else None
+
+
+def startable_copies(pods: Iterable[PodState]) -> list[Copy]:
+    """The data of these pods that may start a cluster."""
+    return [Copy(position, pod.bootstraps) for pod in pods if (position := bootstrap_position(pod))]
 
 
 def most_advanced(pods: Iterable[PodState]) -> PodState:

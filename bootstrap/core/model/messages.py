@@ -1,14 +1,13 @@
 """The messages of an election: a request for a promise, a refusal, and the reply."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.shapes import Token
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(NamedTuple):
     """A candidate asks another pod for a promise."""
 
     promise: Promise
@@ -21,16 +20,14 @@ class Prepare:
     """The asked pod's disk on which the candidate has based its decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why a promise is not given."""
 
     reason: str
     """One line for the candidate's log."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareReply:
+class PrepareReply(NamedTuple):
     """The answer to a request for a promise."""
 
     state: PodState

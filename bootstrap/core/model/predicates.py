@@ -65,6 +65,28 @@ def primaries(facts: Facts) -> dict[int, Server]:
     return {peer.ordinal: server for peer in facts.answers if (server := peer.primary_server)}
 
 
+def is_one_component(servers: Iterable[Server]) -> bool:
+    """Whether these Primary servers of one history may be of one Primary Component: each counts its members."""
+    sizes = [server.size for server in servers]
+    return len(set(sizes)) < 2 and len(sizes) <= sum(set(sizes))
+
+
+def term_of_member(pod: PodState) -> int:
+    """The epoch of the Primary Component that this pod is in, as far as it knows it or will know it in a moment."""
+    is_candidate = pod.promise is not None and pod.promise.candidate == pod.ordinal
+    return max(pod.epoch, pod.promise.term if pod.promise and is_candidate else 0)
+
+
+def best_informed_member(pods: Iterable[PodState]) -> PodState | None:
+    """The member of the live Primary Component whose journal knows which bootstraps led to it.
+
+    That is one with the highest epoch: a server that was cut off and has come back by itself may be a member before its
+    own journal has the bootstraps since.  None = no member can read its journal.
+    """
+    members = (pod for pod in pods if pod.primary_server and pod.volume_id)
+    return max(members, key=term_of_member, default=None)
+
+
 def why_quorum_uncertain(facts: Facts) -> str | None:
     """Why it is not certain that the Primary Component that was heard still has a quorum; None = it is (R17).
 
@@ -84,23 +106,30 @@ def why_quorum_uncertain(facts: Facts) -> str | None:
 
 
 def pods_with_replaced_volume(facts: Facts) -> frozenset[int]:
-    """The ordinals of which any pod remembers another volume than the one that is there now."""
-    volumes = {pod.ordinal: pod.volume_id for pod in facts.states}
-    return frozenset(o for pod in facts.states for o, volume in pod.volumes if volumes.get(o, volume) != volume)
+    """The ordinals of which any pod remembers another volume than the one that is there now.
+
+    A pod that cannot read its journal does not know the id of its volume.
+    """
+    volumes = {pod.ordinal: pod.volume_id for pod in facts.states if pod.volume_id}
+    known = {(o, volume) for pod in facts.states for o, volume in pod.volumes if volume}
+    return frozenset(o for o, volume in known if volumes.get(o, volume) != volume)
 
 
 def epoch_of(pod: PodState, pods: Iterable[PodState]) -> int:
     """The epoch of the data on this disk, as far as these pods know it.
 
     If a joiner was killed before it was seen Synced, its journal has an older epoch than that of the cluster it joined.
+    Then its data are of the epoch of a disk of the same history if they have come as far as that disk.
     """
     mine = bootstrap_position(pod)
-    known = [
+    if mine is None or not pod.joining:
+        return pod.epoch
+    reached = [
         other.epoch
         for other in pods
-        if pod.joining and mine and (theirs := bootstrap_position(other)) and theirs.uuid == mine.uuid
+        if (theirs := bootstrap_position(other)) and theirs.uuid == mine.uuid and theirs.seqno <= mine.seqno
     ]
-    return max([pod.epoch, *known])
+    return max([pod.epoch, *reached])
 
 
 def position_text(pod: PodState) -> str:

@@ -1,7 +1,7 @@
 """A peer of which nothing is known, and whether that is silence: an answer that is not understood is none."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Contact(StrEnum):
@@ -17,8 +17,7 @@ class Contact(StrEnum):
     """Something took the connection or answered, whatever it was: the peer may be well, and not understood."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """A peer that has not answered, or not with a valid answer."""
 
     reason: str

@@ -4,14 +4,12 @@ Pure: one value, replaced in each round.  Times are those of a monotonic clock, 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(NamedTuple):
     """The counts of one run of an agent."""
 
     kind: str = "wait"
@@ -20,20 +18,19 @@ class Counters:
     """The rule that decided."""
     since: float = 0.0
     """When this rule began to decide so, without another decision in between."""
-    decisions: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    decisions: Mapping[tuple[str, str], int] = {}
     """(kind, rule) -> how often the decision has changed to it."""
-    awaited: Mapping[int, float] = field(default_factory=dict)
+    awaited: Mapping[int, float] = {}
     """Ordinal -> since when this pod waits for it."""
-    silent: Mapping[int, float] = field(default_factory=dict)
+    silent: Mapping[int, float] = {}
     """Ordinal -> since when it does not answer."""
-    asked: Mapping[int, int] = field(default_factory=dict)
+    asked: Mapping[int, int] = {}
     """Ordinal -> how often its agent was asked for its state."""
-    failures: Mapping[int, int] = field(default_factory=dict)
+    failures: Mapping[int, int] = {}
     """Ordinal -> how often there was no valid answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(NamedTuple):
     """The result of one round of the agent."""
 
     now: float
@@ -66,8 +63,7 @@ def add_round(counters: Counters, this: Round) -> Counters:
 def restrict_to(counters: Counters, expected: Iterable[int]) -> Counters:
     """Drop the counts of pods that are no longer expected: a set that was scaled down leaves no series behind."""
     known = frozenset(expected)
-    return replace(
-        counters,
+    return counters._replace(
         asked={o: n for o, n in counters.asked.items() if o in known},
         failures={o: n for o, n in counters.failures.items() if o in known},
     )

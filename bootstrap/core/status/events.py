@@ -6,7 +6,7 @@ Events of rare kinds are not pushed out by those that a flapping network makes b
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from bootstrap.core.model.text import one_line
 
@@ -45,8 +45,7 @@ class LogInvalidError(ValueError):
     """The text is not an event log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that has happened."""
 
     n: int
@@ -71,7 +70,7 @@ def keep_newest(log: Iterable[Event]) -> tuple[Event, ...]:
 
 def dump(log: Iterable[Event]) -> bytes:
     """The log as it is on the disk: JSON, an event a line."""
-    lines = ",\n".join(json.dumps(asdict(event), ensure_ascii=False) for event in log)
+    lines = ",\n".join(json.dumps(event._asdict(), ensure_ascii=False) for event in log)
     return f'{{"version": {VERSION}, "events": [\n{lines}\n]}}\n'.encode()
 
 

@@ -11,8 +11,8 @@ desynced answers with old data; but if no other member is left, old data and rea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.model.facts import ABSENT, Phase, PodState, Server
@@ -48,8 +48,7 @@ class Readiness(StrEnum):
     """Sends its state to a joiner, or was desynced by hand, while another member is Synced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(NamedTuple):
     """What Prometheus gets in addition, if the settings ask for it."""
 
     set_name: str
@@ -70,8 +69,7 @@ class Details:
     """Whether the journal cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeView:
+class ProbeView(NamedTuple):
     """What the answers are made from, as one agent knows it now."""
 
     lifecycle: Lifecycle

@@ -5,15 +5,14 @@ library keeps counters of its own in a registry; here every answer is made from 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Labels = Mapping[str, str]
 
 NO_LABELS: Labels = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """One metric with its samples; without a sample nothing is written: unknown is not 0."""
 
     name: str

@@ -3,7 +3,7 @@
 Pure.  It explains a decision and takes no part in one.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
@@ -15,8 +15,7 @@ from bootstrap.core.model.predicates import bootstrap_position, disk_of, pod_nam
 from bootstrap.core.model.unknown import Contact, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
+class Ahead(NamedTuple):
     """The pods with the newest data, as far as is known."""
 
     ordinals: tuple[int, ...]

@@ -1,5 +1,8 @@
 """Steps of a fleet of agents that several tests take, and the agent of a pod."""
 
+from dataclasses import replace
+from typing import Any
+
 from bootstrap.agent.agent import Agent
 from bootstrap.core.model.disk import DataClass
 from tests.support.bootstrap.fleet import Fleet, Pod
@@ -8,6 +11,11 @@ from tests.support.bootstrap.fleet import Fleet, Pod
 def agent_of(pod: Pod) -> Agent:
     assert pod.agent is not None
     return pod.agent
+
+
+def remember(agent: Agent, **changes: Any) -> None:
+    """Let the agent remember something else than it does; its journal stays as it is."""
+    agent.state = agent.state._replace(durable=replace(agent.durable, **changes))
 
 
 def waiting(fleet: Fleet, *logs: int) -> None:

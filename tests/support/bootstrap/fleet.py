@@ -11,13 +11,12 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.ports import Answer, Ports
-from bootstrap.agent.promises import answer_prepare
 from bootstrap.agent.round import run_round
 from bootstrap.agent.starters import arrive, leave, report, take
 from bootstrap.control.override_messages import RequestOverride
@@ -27,7 +26,8 @@ from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
+from bootstrap.core.participant.views import LiveView
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
 from bootstrap.storage import permission
@@ -106,6 +106,10 @@ class Pod:
     said: list[str] = field(default_factory=list)
     views: Iterator[View] = field(default_factory=lambda: iter(()))
     """The views that gvwstate.dat contains, one for each time that it is read."""
+    live: LiveView | None = None
+    """The members as its server names them."""
+    removed: list[str] = field(default_factory=list)
+    """The views whose file the agent has removed."""
     applied: Position | str = "timed out"
     """Its server's answer to a causal read."""
 
@@ -164,6 +168,8 @@ class Fleet:
             ask_promises=lambda asked: self.promises(pod, asked),
             sync_volume=str,
             last_view=lambda: next(pod.views, None),
+            live_view=lambda: pod.live,
+            remove_view=lambda name: self.remove_view(pod, name),
             applied_position=lambda: pod.applied,
             stop_server=lambda: self.stop_server(pod),
             dns_ordinals=frozenset,
@@ -177,6 +183,11 @@ class Fleet:
             self.interlude()
         return free
 
+    def remove_view(self, pod: Pod, name: str) -> str:
+        pod.removed.append(name)
+        pod.views = iter(())
+        return ""
+
     def pod_named(self, name: str) -> Pod:
         return self.pods[int(name.rpartition("-")[2])]
 
@@ -188,10 +199,18 @@ class Fleet:
             self.interlude()
             asked = self.pod_named(name)
             lost = asked.agent is None or {asked, asker} & self.isolated or self.draw() % 5 == 4
-            answer = SILENT if lost or asked.agent is None else asked.agent.pod_state()
+            answer = SILENT if lost else self.record(asker, asked)
             replies[name] = self.instead.get((asker.ordinal, asked.ordinal), answer)
         self.interlude()
         return replies
+
+    def record(self, asker: Pod, asked: Pod) -> PodState | Unknown:
+        """The asked pod's answer to this one."""
+        agent = asked.agent
+        may_answer = agent is not None and agent.hear_question(f"{asker.settings.pod}/life", "")
+        return (
+            agent.pod_state() if agent is not None and may_answer else Unknown("it answers 503", contact=Contact.ANSWER)
+        )
 
     def promises(self, asker: Pod, asked: dict[str, Prepare]) -> dict[str, Answer]:
         return {name: self.promise(asker, self.pod_named(name), prepare) for name, prepare in asked.items()}
@@ -206,7 +225,7 @@ class Fleet:
             self.late.append((asked, prepare))
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
             return SILENT
-        refusal = answer_prepare(asked.agent, prepare)
+        refusal = asked.agent.answer_prepare(prepare)
         answer = PrepareReply(asked.agent.pod_state(), refusal)
         self.interlude()
         return SILENT if fate == 2 else answer
@@ -216,7 +235,7 @@ class Fleet:
         if self.late:
             asked, prepare = self.late.pop(0)
             if asked.agent is not None:
-                answer_prepare(asked.agent, prepare)
+                asked.agent.answer_prepare(prepare)
 
     def interlude(self) -> None:
         """Let something else happen while an agent waits for an answer."""
@@ -258,7 +277,7 @@ class Fleet:
             self.begin(pod)
         elif not pod.reported:
             self.report(pod)
-        elif pod.agent.orders.pending:
+        elif pod.agent.state.orders.pending:
             self.put_aside(pod)
         else:
             self.take(pod)
@@ -473,7 +492,7 @@ class Fleet:
     def raise_floor(self, epoch: int) -> None:
         """Raise the floor, as `force` advises; in reality that takes a restart of each pod."""
         for pod in self.pods:
-            pod.settings = replace(pod.settings, min_epoch=max(pod.settings.min_epoch, epoch))
+            pod.settings = pod.settings._replace(min_epoch=max(pod.settings.min_epoch, epoch))
             if pod.agent is not None:
                 pod.agent.settings = pod.settings
 
@@ -494,7 +513,7 @@ class Fleet:
 
     def put_aside(self, pod: Pod) -> None:
         """The starter puts the datadir aside, and reports what is there now."""
-        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.orders.pending:
+        if pod.agent is None or pod.starter <= 0 or not pod.reported or not pod.agent.state.orders.pending:
             return
         alive = [set(p.component.log) for p in self.pods if p.component is not None]
         lost = self.acknowledged & set(pod.log) - set[int]().union(*alive)

@@ -1,4 +1,4 @@
-"""One pod on this machine for tests of its starters: a real agent, real starters, and a script as the server."""
+"""One pod on this machine for tests of its starters: a real agent, real starters, DNS, and a script as the server."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from bootstrap.control.status_messages import Status
 from bootstrap.core.model.codec import dump
 from bootstrap.errors import AgentUnreachableError
 from tests.dns.knot import free_port
+from tests.lab.nameserver import NameServer, Zone
 from tests.support.bootstrap.records import A
 
 PATIENCE_S = 60.0
@@ -47,8 +48,8 @@ class Machine:
     address: str = "127.0.0.1"
     port: int = field(default_factory=lambda: free_port("127.0.0.1"))
     probes: int = field(default_factory=lambda: free_port("127.0.0.1"))
-    nameserver: str = ""
-    """The name server; empty = there is none, so no peer can be asked."""
+    dns: NameServer = field(init=False)
+    """DNS knows this pod only."""
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,6 +58,9 @@ class Machine:
         secrets = {"cluster-id": "c", "exchange-key": "k" * 20, "agent-password": "a", "root-password": "r"}
         for name, value in secrets.items():
             (self.root / "secrets" / name).write_text(value)
+        zone = Zone("galera.test.svc.cluster.local", {"galera-0": self.address})
+        self.dns = NameServer("127.0.0.1", free_port("127.0.0.1"), zone)
+        self.dns.__enter__()
         self.install_server(seconds=0)
 
     def install_server(self, seconds: int, version: str = "10.11.19", position: str = f"{A}:7") -> None:
@@ -80,9 +84,8 @@ class Machine:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("GALERA_BOOTSTRAP_", "POD_"))}
-        nameserver = self.nameserver or f"127.0.0.1:{self.port}"
         ours = {
-            "REPLICAS": str(self.replicas), "DOMAIN": "cluster.local", "NAMESERVER": nameserver,
+            "REPLICAS": str(self.replicas), "DOMAIN": "cluster.local", "NAMESERVER": f"127.0.0.1:{self.dns.port}",
             "DATA_ROOT": f"{self.root}/data", "RUN_DIR": f"{self.root}/run", "CONFIG_DIR": f"{self.root}/config",
             "SECRETS_DIR": f"{self.root}/secrets", "BIND_ADDRESS": self.address, "EXCHANGE_PORT": str(self.port),
             "HEALTH_PORT": str(self.probes), "MARIADBD": str(self.program),
@@ -139,6 +142,7 @@ class Machine:
         return str(members[0]["phase"]) if members else ""
 
     def close(self) -> None:
+        self.dns.__exit__(None, None, None)
         for process in self.processes:
             if process.poll() is None:
                 process.kill()

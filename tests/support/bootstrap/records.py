@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from bootstrap.core.model.disk import NIL_UUID, STARTABLE, DataClass, Disk, Position, View, ViewCheckpoint
-from bootstrap.core.model.facts import Facts, Fork, Override, Phase, PodState, Promise, Server
+from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Override, Phase, PodState, Promise, Server
 from bootstrap.core.model.unknown import Contact, Unknown
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
@@ -103,15 +103,50 @@ def with_override(
     return replace(pod, override=override, promise=Promise(epoch, pod.ordinal, pod.boot_id))
 
 
+def after(pod: PodState, *seqnos: int, since: int = 2, run: str = "") -> PodState:
+    """The same pod, to whose data bootstraps have led, at these seqnos of its history and in terms from `since` on."""
+    uuid = pod.server.uuid if pod.server else pod.disk.position.uuid if pod.disk and pod.disk.position else A
+    found = (BootstrapPoint(uuid, s, term, f"run-{run}{term}") for term, s in enumerate(seqnos, since))
+    return replace(pod, bootstraps=tuple(found))
+
+
 def in_view(pod: PodState, *members: int, number: int = 5, checkpoint: int | None = None, **changes: Any) -> PodState:
     """The same pod, whose disk has the view of these members; `checkpoint` is the seqno of its view checkpoint."""
     disk = pod.disk
     assert disk is not None
     uuids = tuple(f"gcomm-{o}" for o in members)
-    view = View(f"gcomm-{pod.ordinal}", "gcomm-0", number, bootstrap=False, members=uuids)
+    view = View(f"gcomm-{pod.ordinal}", uuids[0], number, bootstrap=False, members=uuids)
     uuid = disk.position.uuid if disk.position else A
     noted = None if checkpoint is None else ViewCheckpoint(view.name, Position(uuid, checkpoint))
-    return replace(pod, disk=replace(disk, view=view), view_checkpoint=noted, **changes)
+    return replace(pod, disk=disk._replace(view=view), view_checkpoint=noted, **changes)
+
+
+SEEN = tuple((ordinal, f"volume-{ordinal}") for ordinal in range(5))
+"""All members have seen all volumes."""
+
+
+def member(ordinal: int, seqno: int = 10, data_class: DataClass = DataClass.CLEAN, **changes: Any) -> PodState:
+    """A frozen pod whose journal is that of a member."""
+    return frozen(ordinal, seqno, data_class, **{"was_synced": True, "volumes": SEEN} | changes)
+
+
+def crashed(ordinal: int, *members: int, seqno: int = 10, checkpoint: int | None = 8, **changes: Any) -> PodState:
+    """A member that was killed in this view."""
+    return in_view(member(ordinal, seqno, DataClass.CRASHED), *members, checkpoint=checkpoint, **changes)
+
+
+def doubtful(ordinal: int, seqno: int) -> PodState:
+    """A pod whose disk has a sign of a state transfer that its journal denies."""
+    disk = Disk(DataClass.SST_INTERRUPTED, Position(A, seqno), transfer_may_be_complete=True)
+    return replace(member(ordinal, seqno), disk=disk)
+
+
+def non_primary(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> PodState:
+    """A server that has lost its quorum and remembers this view."""
+    pod = in_view(frozen(ordinal, seqno), *members, checkpoint=8)
+    assert pod.disk is not None
+    server = Server("non-Primary", "Initialized", A, seqno, 1, pod.disk.view)
+    return replace(pod, phase=Phase.RUNNING, disk=None, server=server, **changes)
 
 
 def views(pods: list[PodState]) -> list[Facts]:
@@ -159,6 +194,9 @@ servers = st.builds(
 promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4), boot_id=boot_ids)
 
 forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8, C), Fork("", -1, 2, A)])
+points = st.sampled_from(
+    [BootstrapPoint(A, 1, 2, "boot-0"), BootstrapPoint(A, 2, 2, "boot-1"), BootstrapPoint(B, 1, 3, "boot-1")]
+)
 ordinals = st.frozensets(st.integers(0, 4), max_size=3)
 overrides = st.builds(
     Override,
@@ -194,6 +232,7 @@ def pod_states(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> PodS
         expected=frozenset(range(count)) if calm else draw(st.frozensets(st.integers(0, count), max_size=5)),
         volumes=() if calm else tuple(draw(st.lists(volume, max_size=3))),
         lineage=tuple(draw(st.lists(forks, max_size=2))),
+        bootstraps=tuple(draw(st.lists(points, max_size=2))),
         override=None if calm else draw(st.none() | overrides),
         view_checkpoint=draw(st.none() | checkpoints),
         has_foreign_members=draw(st.booleans()),

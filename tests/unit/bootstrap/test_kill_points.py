@@ -234,7 +234,7 @@ def test_a_permission_is_used_up_before_anything_else_happens(tmp_path: Path) ->
         atomic.replace(started, b"the server")
 
     for count in range(1, 10):
-        permission.write(path, 4, "life")
+        permission.write(path, 4)
         started.unlink(missing_ok=True)
         killed = killed_before(count, work)
         assert not (started.exists() and path.exists())

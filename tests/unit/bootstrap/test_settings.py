@@ -12,7 +12,7 @@ import pytest
 
 from bootstrap.errors import SettingInvalidError
 from bootstrap.secret_files import Secrets, read_secrets
-from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
+from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment, settings_for_set
 from bootstrap.storage.layout import Layout
 from tests.paths import ROOT
 
@@ -90,6 +90,24 @@ def test_a_name_without_an_ordinal_is_no_pod_of_a_statefulset(name: str) -> None
 @pytest.mark.parametrize("value", ["0", "-1", "1000", "1.5", "three", "\u0663", "1e2", "9" * 5000])
 def test_replicas_is_a_small_number(value: str) -> None:
     assert "REPLICAS" in complaint({**NEEDED, f"{PREFIX}REPLICAS": value})
+
+
+@pytest.mark.parametrize("value", ["-1", "1000", "one"])
+def test_the_first_ordinal_is_a_small_number(value: str) -> None:
+    assert "ORDINALS_START" in complaint({**NEEDED, f"{PREFIX}ORDINALS_START": value})
+
+
+def test_the_configured_ordinals_begin_where_those_of_the_statefulset_do() -> None:
+    assert settings().configured_ordinals == {0, 1, 2}
+    assert settings(REPLICAS="2", ORDINALS_START="5").configured_ordinals == {5, 6}
+
+
+def test_a_pod_that_is_no_member_has_the_settings_of_the_lowest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_NAMESPACE", "test")
+    monkeypatch.setenv("POD_NAME", "backup-12345")
+    assert settings_for_set("mysql").pod == "mysql-0"
+    monkeypatch.setenv(f"{PREFIX}ORDINALS_START", "5")
+    assert settings_for_set("mysql").pod == "mysql-5"
 
 
 @pytest.mark.parametrize("value", ["-1", "65536", "http"])

@@ -8,11 +8,13 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.core.decision import decide, election, override
+from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Fork, PodState
+from bootstrap.core.participant import rounds
 from tests.model.explore import Report, explore_deviations, walk_randomly
-from tests.model.starts import member_lost, pod_gone, pods_found
+from tests.model.starts import member_lost, pod_gone, pods_found, scaled_up
 from tests.model.state import State, after_outage, first_start
 from tests.model.steps import power_cut
 
@@ -24,6 +26,8 @@ STARTS = {
     "pods beyond a fork come back": pods_found(2, {0, 1}, faults=3, writes=1, overrides_left=2),
     "a pod comes back to its fork": pods_found(0, {1}, faults=3, writes=1, overrides_left=2),
     "a member was lost before the outage": power_cut(member_lost(3, {2}, faults=3, writes=1)),
+    "a sole member that DNS shows nothing is scaled up": scaled_up("nothing", faults=3, writes=1),
+    "a sole member that DNS shows only itself is scaled up": scaled_up("itself", faults=3, writes=1),
     "a member is lost": member_lost(3, {2}, faults=3, writes=2),
 }
 
@@ -106,6 +110,10 @@ def looking_at_no_data(patch: Patch) -> None:
     patch.setattr(election, "is_ahead", lambda *_: False)
 
 
+def nobody_new(state: PersistentState, *_: object) -> PersistentState:
+    return state
+
+
 def no_objection(facts: Facts) -> str:
     return "" if facts.own.disk else "not read yet"
 
@@ -116,6 +124,9 @@ NEEDED = {
     "no rule to stop a server that is stuck": without_rule("stuck-server"),
     "a promise never ends": lambda patch: patch.setattr(election, "has_ended", lambda *_: False),
     "a promise does not bind": lambda patch: patch.setattr(election, "has_ended", lambda *_: True),
+    "a member remembers none of those that ask": lambda patch: patch.setattr(
+        rounds, "remember", lambda state, *_: state
+    ),
     "a fork contains all of its parent": reaching(lambda limits, uuid: ENDLESS if uuid in limits else None),
     "any history contains any other": reaching(lambda limits, uuid: limits.get(uuid, ENDLESS)),
     "only a pod's own forks count": lambda patch: patch.setattr(lineage, "forks_known_to", forks_of_the_first),

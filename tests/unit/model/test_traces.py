@@ -10,11 +10,15 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.core.decision import quorum, rules_live_primary
+from bootstrap.core.model.facts import Phase
+from bootstrap.core.participant import rounds, views
+from bootstrap.core.participant.views import FALSE_ROUNDS
+from tests.model import galera
 from tests.model.explore import Turn, next_turns, recovers
 from tests.model.galera import InvariantError
-from tests.model.starts import all_primary, member_lost
+from tests.model.starts import all_primary, has_checkpoint, member_lost, run_until
 from tests.model.state import State, after_outage
-from tests.model.steps import isolate, power_cut, steps
+from tests.model.steps import heal, isolate, lose_volume, power_cut, steps
 
 Patch = pytest.MonkeyPatch
 TURNS = 300
@@ -29,12 +33,17 @@ def play(state: State, *names: str) -> State:
     return state
 
 
-def go_on(state: State) -> State:
-    """The state after the pods went on by themselves for a while."""
+def go_on(state: State, *, stuck: int | None = None) -> State:
+    """The state after the pods went on by themselves for a while, except for one in which no container starts."""
     turn = Turn(state._replace(faults=0, writes=0))
     for _ in range(TURNS):
-        turn = next(next_turns(turn))[1]()
+        turn = skip(turn) if turn.ordinal == stuck else next(next_turns(turn))[1]()
     return turn.state
+
+
+def skip(turn: Turn) -> Turn:
+    """It is the next pod's turn."""
+    return turn._replace(ordinal=(turn.ordinal + 1) % len(turn.state.nodes), began=False)
 
 
 def committed_and_left() -> State:
@@ -68,17 +77,57 @@ def go_on_until_permitted(state: State, waiting: set[int]) -> State:
         if all(turn.state.nodes[o].taken for o in waiting):
             break
         node = turn.state.nodes[turn.ordinal]
-        if node.taken is not None:
-            turn = turn._replace(ordinal=(turn.ordinal + 1) % len(turn.state.nodes), began=False)
-        else:
-            turn = next(next_turns(turn))[1]()
+        turn = skip(turn) if node.taken is not None else next(next_turns(turn))[1]()
     return turn.state
+
+
+def outnumbered_and_replaced() -> State:
+    """C2 once more: the newcomers commit and die; one of them is unreachable, and the other one's volume is lost.
+
+    What that volume held is gone, but the other newcomer still has it: an empty journal must not show that nobody came.
+    """
+    state = run_until(Turn(outnumbered()), lambda now: all(is_settled(now, o) for o in (1, 2))).state
+    state = play(state, "galera-1 commits", "galera-1 pod is killed", "galera-2 pod is killed")
+    return lose_volume(heal(isolate(state, 1), 0), 2)
+
+
+def is_settled(state: State, ordinal: int) -> bool:
+    """Whether a member has recorded that it is Synced."""
+    return has_checkpoint(state, state.nodes[ordinal])
+
+
+def stopped_before_the_last_one() -> State:
+    """Of the last two members one is stopped in order, and the other one dies alone; the third was lost before."""
+    state = play(member_lost(3, {2}, faults=9, writes=9), "galera-0 server is stopped", "galera-1 writes its view")
+    state = play(state, "galera-1 catches up", "galera-1 commits")
+    state = run_until(Turn(state, ordinal=1), lambda now: has_checkpoint(now, now.nodes[1])).state
+    return play(state, "galera-1 pod is killed")
 
 
 def stopped_in_order() -> State:
     """C3: one of the last two members has stopped in order: its last view is not known, even if it was seen before."""
     state = play(member_lost(3, {2}, faults=9, writes=9), "galera-0 server is stopped")
     return play(state, "galera-1 pod is killed")
+
+
+def could_not_write() -> State:
+    """V6: two marked members cannot write the view in which a third one has come back, and that one goes on alone."""
+    state = isolate_all(member_lost(3, {2}, faults=99, writes=9), set())
+    state = go_on_until_permitted(state, {2})
+    state = play(state, "galera-2 becomes the server", "galera-2 server comes up")
+    state = play(state, "galera-0 cannot write its view", "galera-1 cannot write its view", "galera-2 writes its view")
+    state = play(state, *(f"galera-{o} catches up" for o in range(3)))
+    state = play(state, *(name for _ in range(FALSE_ROUNDS) for o in range(3) for name in whole_round(o)))
+    state = play(state, "galera-2 commits, the others lag")
+    return isolate_all(power_cut(state), {2})
+
+
+def isolate_all(state: State, ordinals: set[int]) -> State:
+    return galera.regroup(state._replace(isolated=frozenset(ordinals)))
+
+
+def whole_round(ordinal: int) -> tuple[str, str]:
+    return f"galera-{ordinal} begins a round", f"galera-{ordinal} asks on"
 
 
 def always(answer: object) -> Callable[..., object]:
@@ -89,12 +138,27 @@ def has_a_checkpoint(patch: Patch) -> None:
     patch.setattr(quorum, "has_reached_view", always(True))
 
 
+def believes_the_file(patch: Patch) -> None:
+    patch.setattr(views, "is_contradicted", always(False))
+    patch.setattr(rounds, "remember", lambda state, *_: state)
+
+
 def are_few(patch: Patch) -> None:
     patch.setattr(quorum, "may_be_outnumbered", always(False))
 
 
+def have_records(patch: Patch) -> None:
+    patch.setattr(quorum, "has_record", always(True))
+
+
 @pytest.mark.parametrize(
-    ("trace", "unguarded"), [(committed_and_left, has_a_checkpoint), (outnumbered, are_few)], ids=["C1", "C2"]
+    ("trace", "unguarded"),
+    [
+        (committed_and_left, has_a_checkpoint),
+        (outnumbered, are_few),
+        (outnumbered_and_replaced, have_records),
+    ],
+    ids=["C1", "C2", "C2 with a replaced volume"],
 )
 def test_a_view_is_whole_and_yet_another_pod_holds_more(
     monkeypatch: Patch, trace: Callable[[], State], unguarded: Callable[[Patch], None]
@@ -105,6 +169,15 @@ def test_a_view_is_whole_and_yet_another_pod_holds_more(
     unguarded(monkeypatch)
     with pytest.raises(InvariantError):
         go_on(state)
+
+
+def test_a_view_that_could_not_be_written_is_no_last_view(monkeypatch: Patch) -> None:
+    state = could_not_write()
+    assert go_on(state).started == state.started
+
+    believes_the_file(monkeypatch)
+    with pytest.raises(InvariantError):
+        go_on(could_not_write())
 
 
 def test_a_member_that_stopped_in_order_shows_no_view() -> None:
@@ -125,7 +198,7 @@ def seen_as_primary() -> State:
 
 def test_nothing_is_discarded_beside_a_primary_that_may_have_lost_its_quorum(monkeypatch: Patch) -> None:
     state = seen_as_primary()
-    assert state.nodes[0].result.rule == "quorum"
+    assert state.nodes[0].agent.result.decision.rule == "quorum"
     assert "galera-0 is discarded" not in {step.name for step in steps(state)}
 
     for place in (rules_live_primary, admin_requests):
@@ -140,7 +213,25 @@ def test_a_pod_that_was_not_in_the_last_view_is_not_waited_for(count: int, lost:
     state = power_cut(member_lost(count, lost, faults=9, writes=9))
     after = go_on(state)
     assert [n.server for n in after.nodes if n.ordinal not in lost] == ["Primary"] * (count - len(lost)), after
-    assert after.nodes[min(set(range(count)) - lost)].result.rule
+    assert after.nodes[min(set(range(count)) - lost)].agent.result.decision.rule
+
+
+def test_a_member_that_was_stopped_in_order_before_the_last_view_is_no_newcomer(monkeypatch: Patch) -> None:
+    """One node is lost, another one drained, and the third one crashes: the two that are left go on."""
+    state = stopped_before_the_last_one()
+    after = go_on(state)
+    assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
+
+    monkeypatch.setattr(quorum, "was_stopped_before", always(False))
+    assert go_on(state).started == state.started
+
+
+def test_a_pod_whose_container_never_starts_is_not_waited_for_if_it_was_not_in_the_last_view() -> None:
+    state = heal(power_cut(member_lost(3, {2}, faults=9, writes=9)), 2)
+    state = play(state, "galera-2 begins a round")
+    after = go_on(state, stuck=2)
+    assert after.nodes[2].agent.pod_state.phase is Phase.STARTING
+    assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
 
 
 def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_its_quorum() -> None:
@@ -152,3 +243,33 @@ def test_one_of_the_last_two_dies_and_begins_to_join_before_the_other_has_lost_i
 
     after = go_on(state)
     assert [n.server for n in after.nodes][:2] == ["Primary", "Primary"], after
+
+
+def cut_off_and_back() -> State:
+    """One member is cut off while the others die and start again; then its server joins them by itself."""
+    cut_off = isolate(all_primary(after_outage(3, faults=9, writes=9)), 2)
+    alone = play(run_until(Turn(cut_off), have_checkpoints).state, "galera-0 pod is killed", "galera-1 pod is killed")
+    state = run_until(Turn(alone), have_checkpoints).state
+    return play(heal(state, 2), "galera-2 server comes up")
+
+
+def have_checkpoints(state: State) -> bool:
+    return all(has_checkpoint(state, node) for node in state.nodes[:2])
+
+
+def test_a_member_that_has_joined_the_next_component_by_itself_learns_how_that_began() -> None:
+    state = cut_off_and_back()
+    assert state.nodes[2].agent.durable.bootstraps != state.nodes[0].agent.durable.bootstraps
+    after = go_on(state)
+    assert after.nodes[2].agent.durable.bootstraps == after.nodes[0].agent.durable.bootstraps
+    assert recovers(play(after._replace(faults=1), "galera-2 pod is killed"))
+
+
+def test_if_it_dies_before_that_it_holds_and_loses_nothing() -> None:
+    """Its journal is then that of an older copy that went on, and only a human can tell."""
+    state = play(cut_off_and_back(), "galera-2 pod is killed")
+    after = go_on(state)
+    assert after.nodes[2].agent.result.decision.rule == "other-branch"
+    assert after.nodes[2].log == state.nodes[2].log
+    assert not recovers(state)
+    assert recovers(after._replace(overrides_given=1))

@@ -9,16 +9,13 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.ports import Answer
-from bootstrap.agent.promises import bind
 from bootstrap.control.override_messages import (
     Discard,
     OverrideAnswer,
-    OverrideOutcome,
-    OverrideState,
     Progress,
     RequestOverride,
 )
-from bootstrap.control.starter_messages import AwaitDecision, Hello, Order, Report, TakePermission
+from bootstrap.control.starter_messages import AwaitDecision, Hello, Report, TakePermission
 from bootstrap.control.status_messages import Status
 from bootstrap.core.decision.override import survey_pods
 from bootstrap.core.model.action import Action
@@ -26,6 +23,8 @@ from bootstrap.core.model.codec import Json
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Override, Phase, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.participant.orders import Order, OverrideOutcome, OverrideState
+from bootstrap.core.participant.promises import bind
 from tests.support.bootstrap.records import (
     NOT_ASKED,
     REFUSING,
@@ -102,7 +101,7 @@ def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refu
     asked: list[Prepare] = []
 
     def refuse(requests: dict[str, Prepare]) -> dict[str, Answer]:
-        written = office.agent.persistence.journal.read()
+        written = office.agent.journal.read()
         assert written is not None
         assert written.override is not None
         assert written.promise is not None
@@ -117,7 +116,7 @@ def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refu
     (given,) = (request.candidate.override for request in asked)
     assert given is not None
     assert given.history not in (A, "")
-    assert replace(given, history="") == Override(FIRST, Position(A, 5), frozenset({2}))
+    assert given._replace(history="") == Override(FIRST, Position(A, 5), frozenset({2}))
     with office.agent.changed:
         memory = office.agent.durable
     assert memory.override is None
@@ -142,7 +141,7 @@ def test_an_accepted_override_leaves_a_fork_and_is_used_once(office: Office) -> 
     while (decision := starter.ask(TakePermission()).decision).action is None:
         pass
     assert (decision.action, decision.forced, decision.term) == (Action.BOOTSTRAP, True, FIRST)
-    memory = office.agent.persistence.journal.read()
+    memory = office.agent.journal.read()
     assert memory is not None
     assert (memory.lineage, memory.override) == ((Fork(A, 5, FIRST, decision.history),), None)
     assert memory.pending_history == decision.history != A
@@ -165,7 +164,7 @@ def test_nothing_is_discarded_without_a_primary_or_by_a_pod_that_may_join(office
     assert "does not hold" in client.ask(Discard(delete=False)).refusal
     office.peers["galera-2"] = running(2, 50, uuid=B)
     assert "two clusters are alive" in client.ask(Discard(delete=False)).refusal
-    assert office.agent.orders.pending == ""
+    assert office.agent.state.orders.pending == ""
 
 
 AHEAD = frozen(0, 99)
@@ -235,7 +234,7 @@ def test_a_discard_leaves_a_promise_to_a_pod_that_answers(office: Office) -> Non
     report(starter, DataClass.UNKNOWN)
     promise = Promise(7, 2, "boot-2")
     with office.agent.changed:
-        office.agent.persistence.keep(replace(office.agent.durable, promise=promise))
+        assert office.agent.step(bind, promise, office.agent.durable) == ""
     office.peers |= {"galera-1": running(1, 50, size=1), "galera-2": busy(2, Phase.BOOTSTRAPPING, boot_id="boot-2")}
     assert office.client().ask(Discard(delete=False)).refusal == ""
     with office.agent.changed:
@@ -249,7 +248,7 @@ def test_an_epoch_that_another_candidate_has_used_meanwhile_is_not_used_again(of
     with office.agent.changed:
         facts = office.agent.facts()
         found = survey_pods(facts)
-        bind(office.agent, Promise(epoch, 1, "boot-1"), office.agent.durable)
+        office.agent.step(bind, Promise(epoch, 1, "boot-1"), office.agent.durable)
         refusal = admin_requests.accept_override(office.agent, facts, found, adopt=False)
         assert refusal == f"epoch {epoch} has been used meanwhile: look again"
         assert office.agent.durable.promise == Promise(epoch, 1, "boot-1")
@@ -288,7 +287,7 @@ def test_the_starter_is_ordered_to_discard_and_takes_nothing_before_it_has(offic
     office.peers["galera-1"] = running(1, 50, size=1)
     answer = office.client().ask(Discard(delete=True))
     assert (answer.refusal, answer.line) == ("", f"discard CRASHED {A}:99, deleted")
-    memory = office.agent.persistence.journal.read()
+    memory = office.agent.journal.read()
     assert memory is not None
     assert memory.joining_boot_id
     assert "discard CRASHED" in memory.overrides[0]

@@ -8,8 +8,7 @@ import pytest
 
 from bootstrap.agent import admin_requests
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.promises import abandon, bind
-from bootstrap.control.override_messages import OverrideState, RequestOverride
+from bootstrap.control.override_messages import RequestOverride
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
@@ -19,6 +18,8 @@ from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.participant.orders import OverrideState
+from bootstrap.core.participant.promises import abandon, bind
 from bootstrap.core.status.summary import suggest
 from bootstrap.errors import JournalUnwritableError
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, rounds_of, waiting
@@ -148,15 +149,15 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     fleet.lose(third)
     fleet.find(third)
     fleet.restart_agent(third)
-    bind(agent_of(third), Promise(99, 0, "an-agent-that-is-gone"), agent_of(third).durable)
+    agent_of(third).step(bind, Promise(99, 0, "an-agent-that-is-gone"), agent_of(third).durable)
     fleet.kill_agent(first)
     for step in (fleet.begin, fleet.report, fleet.round):
         step(third)
     fleet.discard(third)
-    assert not agent_of(third).orders.pending  # of two members, only one is heard
+    assert not agent_of(third).state.orders.pending  # of two members, only one is heard
     rounds_of(fleet, third, DEAD_MEMBER_ROUNDS)
     fleet.discard(third)
-    assert agent_of(third).orders.pending == "discard"
+    assert agent_of(third).state.orders.pending == "discard"
     assert agent_of(third).durable.promise is None
     assert restart(fleet, third).durable.promise is None
     for step in (fleet.begin, fleet.report, fleet.round, fleet.round):
@@ -199,9 +200,9 @@ def test_an_abandoned_override_is_not_used_again_when_the_journal_could_not_be_w
     force(fleet, first)
     agent = agent_of(first)
     assert agent.pod_state().override
-    shutil.rmtree(agent.persistence.journal.path.parent)
-    agent.persistence.journal.path.parent.touch()
-    abandon(agent, "for a reason")
+    shutil.rmtree(agent.journal.path.parent)
+    agent.journal.path.parent.touch()
+    agent.step(abandon, "for a reason")
     assert agent.durable.promise is not None  # it could not be removed
     assert not agent.pod_state().override
 
@@ -247,7 +248,7 @@ def test_a_pod_promises_nothing_while_a_pod_that_is_given_up_answers_it_with_ano
     rounds(fleet, 2)
     assert order_force(first) == ""
     rounds(fleet, 2)
-    outcome = agent_of(first).orders.outcome
+    outcome = agent_of(first).state.orders.outcome
     assert outcome.state is OverrideState.VOID
     assert "refused by galera-1: something answers me at the address of galera-2" in outcome.line
     assert third.server
@@ -267,13 +268,13 @@ def test_the_members_of_an_old_history_are_forgotten_with_it_and_not_later(
     force(fleet, first)
     written: list[PersistentState] = []
     agent = agent_of(first)
-    write = agent.persistence.journal.write
+    write = agent.journal.write
 
     def write_and_watch(memory: PersistentState, **changes: object) -> PersistentState:
         written.append(write(memory, **changes))
         return written[-1]
 
-    monkeypatch.setattr(agent.persistence.journal, "write", write_and_watch)
+    monkeypatch.setattr(agent.journal, "write", write_and_watch)
     for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
         step(first)
     changed = [memory for memory in written if memory.history_uuid != old.history_uuid]
@@ -293,7 +294,7 @@ def test_the_history_on_a_disk_is_remembered_as_soon_as_it_can_be_written(
     agent = agent_of(first)
     assert agent.durable.pending_history == first.uuid != agent.durable.history_uuid
     with monkeypatch.context() as full:
-        full.setattr(agent.persistence.journal, "write", refuse_to_write)
+        full.setattr(agent.journal, "write", refuse_to_write)
         fleet.report(first)
     fleet.round(first)
     assert agent.durable.lineage[-1].uuid == agent.durable.history_uuid == first.uuid
@@ -369,7 +370,7 @@ def test_a_forced_start_without_a_new_history_is_over_and_can_be_ordered_again(f
     force(fleet, first)
     for step in (fleet.take, fleet.execute, fleet.kill_server, fleet.round, fleet.begin, fleet.report):
         step(first)
-    outcome = agent_of(first).orders.outcome
+    outcome = agent_of(first).state.orders.outcome
     assert (outcome.state, outcome.line) == (OverrideState.VOID, "the server ended before it was Primary")
     abandoned = agent_of(first).durable.pending_history
     rounds(fleet, 2)
@@ -396,7 +397,7 @@ def end_starter_after_override(fleet: Fleet) -> tuple[Pod, Agent]:
     assert survey is not None
     request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
     assert admin_requests.request_override(agent, request).refusal == ""
-    assert agent.active_override is not None
+    assert agent.state.active_override is not None
     fleet.leave(pod)
     return pod, agent
 
@@ -421,4 +422,4 @@ def test_an_override_is_void_when_the_next_starter_finds_something_else(fleet: F
     fleet.begin(pod)
     fleet.report(pod)
     rounds(fleet)
-    assert agent.active_override is None
+    assert agent.state.active_override is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.agent import control_handler
+from bootstrap.agent import control_handler, reports
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import REQUESTS, ControlHandler
 from bootstrap.agent.ports import Answer, Ports
@@ -56,7 +56,8 @@ class Office:
         self.peers: dict[str, PodState | Unknown] = {}
         world = Ports(
             lock_is_free=lambda: self.free, server_status=lambda: "timed out", ask_states=self.records,
-            ask_promises=self.promises, sync_volume=str, last_view=lambda: None, applied_position=str, stop_server=str,
+            ask_promises=self.promises, sync_volume=str, last_view=lambda: None, live_view=lambda: None,
+            remove_view=lambda _: "", applied_position=str, stop_server=str,
             dns_ordinals=frozenset, log=lambda _: None,
         )  # fmt: skip
         self.agent = Agent(self.settings, "cluster", world)
@@ -130,8 +131,9 @@ def test_each_request_is_known_by_its_name() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Request) and kind is not Request
     }
-    assert set(REQUESTS.values()) == kinds
-    assert all(REQUESTS[kind.op] is kind for kind in kinds)
+    known = REQUESTS | reports.REQUESTS
+    assert set(known.values()) == kinds
+    assert all(known[kind.op] is kind for kind in kinds)
 
 
 @pytest.mark.parametrize(
@@ -141,10 +143,14 @@ def test_each_request_is_known_by_its_name() -> None:
         Status(), Explain(), Events(), Health(), Leave(), Progress(), Discard(delete=True), RequestOverride(),
         RequestOverride(3, frozenset({"galera-1"}), frozenset({"galera-2"}), adopt=True),
     ],
-    ids=repr,
+    ids=lambda request_: str(request_.message()),
 )  # fmt: skip
 def test_a_request_arrives_as_it_was_sent(request_: Request[Any]) -> None:
-    assert control_handler.read_request(request_.message()) == request_
+    arrived = control_handler.read_request(request_.message())
+
+    assert type(arrived) is type(request_)
+    assert vars(arrived) == vars(request_)
+    assert not isinstance(request_, tuple) or arrived == request_
 
 
 def test_the_answer_to_a_hello_has_what_a_starter_needs_to_know(office: Office) -> None:

@@ -7,15 +7,12 @@ from pathlib import Path
 import pytest
 
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.promises import answer_prepare
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.model.codec import decode, encode
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.process.announcer import Announcer
-from bootstrap.storage.journal import Journal
-from bootstrap.storage.persistence import Persistence
+from bootstrap.storage.journal import Journal, open_journal
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet
 from tests.support.bootstrap.records import SILENT, frozen
@@ -49,7 +46,8 @@ def test_the_epoch_is_known_even_if_the_agent_restarts_before_it_has_seen_its_ow
 def test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     agent = agent_of(fleet.pods[0])
-    agent.peers = {1: frozen(1, expected=frozenset({0, 1, 2, 5})), 2: SILENT}
+    answers = (1, frozen(1, expected=frozenset({0, 1, 2, 5}))), (2, SILENT)
+    agent.state = agent.state._replace(peers=answers)
     assert agent.expected() == {0, 1, 2, 5}
     assert agent.pod_state().expected == {0, 1, 2}
 
@@ -58,7 +56,7 @@ def test_a_damaged_journal_holds_and_promises_nothing_until_it_is_repaired(fleet
     waiting(fleet, 3, 9, 5)
     rounds(fleet, 1)
     pod = fleet.pods[1]
-    path = agent_of(pod).persistence.journal.path
+    path = agent_of(pod).journal.path
     good = path.read_bytes()
     fleet.kill_pod(pod)
     path.write_bytes(good[:20])
@@ -70,7 +68,7 @@ def test_a_damaged_journal_holds_and_promises_nothing_until_it_is_repaired(fleet
     assert isinstance(agent.result.decision, Hold)
     assert "damaged" in agent.result.decision.reason
     disk = Disk(DataClass.EMPTY)
-    assert isinstance(answer_prepare(agent, Prepare(Promise(9, 0, "b"), frozen(0), agent.boot_id, disk)), Refusal)
+    assert isinstance(agent.answer_prepare(Prepare(Promise(9, 0, "b"), frozen(0), agent.boot_id, disk)), Refusal)
     assert path.read_bytes() == good[:20]
     path.write_bytes(good)
     fleet.recover()
@@ -82,11 +80,11 @@ def test_a_volume_of_another_cluster_is_left_alone(fleet: Fleet) -> None:
     pod.agent = Agent(pod.settings, "another cluster", fleet.world(pod))
     fleet.begin(pod)
     fleet.report(pod)
-    before = pod.agent.persistence.journal.path.read_bytes()
+    before = pod.agent.journal.path.read_bytes()
     fleet.round(pod)
     assert isinstance(pod.agent.result.decision, Hold)
     assert "attach the right one" in pod.agent.result.decision.reason
-    assert pod.agent.persistence.journal.path.read_bytes() == before
+    assert pod.agent.journal.path.read_bytes() == before
 
 
 def test_something_that_lives_on_the_volume_and_cannot_be_asked_is_unknown(fleet: Fleet) -> None:
@@ -137,8 +135,8 @@ def test_what_is_wrong_with_a_journal_reaches_the_peers_in_one_line(tmp_path: Pa
     meta = tmp_path / "a folder\nof two lines"
     meta.mkdir()
     (meta / "journal.json").write_bytes(b"not a journal")
-    persistence = Persistence(Journal(meta), "cluster", "galera-0", Announcer(lambda _: None))
-    persistence.open()
-    assert "is damaged" in persistence.error
-    state = replace(frozen(0), disk=Disk(DataClass.UNKNOWN, detail=persistence.error))
+    opened = open_journal(Journal(meta), "cluster", "galera-0")
+    assert opened.state is None
+    assert "is damaged" in opened.fault
+    state = replace(frozen(0), disk=Disk(DataClass.UNKNOWN, detail=opened.fault))
     assert decode(PodState, encode(state)) == state

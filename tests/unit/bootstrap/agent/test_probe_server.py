@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.agent import probe_server
-from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen
-from bootstrap.agent.probe_view import take_view
+from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen, take_view
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import PodState
@@ -22,6 +21,7 @@ from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView
 from bootstrap.network.http_server import OneRequestHandler
+from tests.support.bootstrap.agents import remember
 from tests.unit.bootstrap.agent.test_control_handler import Office
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 
@@ -286,7 +286,7 @@ def test_a_client_that_hangs_up_at_once_is_nothing(port: Port, capfd: pytest.Cap
 def test_every_answer_is_of_the_moment(port: Port) -> None:
     told = []
     for number in range(6):
-        port.view = replace(view(), observed_ago_s=STALE_S * 2 * (number % 2))
+        port.view = view()._replace(observed_ago_s=STALE_S * 2 * (number % 2))
         told.append(port.ask("/readyz")[0])
     assert told == [200, 503] * 3
 
@@ -312,7 +312,8 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
 def serving(office: Office) -> None:
     """From now on a server lives there, Synced."""
     office.agent.ports = replace(office.agent.ports, server_status=lambda: SYNCED)
-    office.agent.lifecycle = replace(office.agent.lifecycle, taken=Action.JOIN)
+    state = office.agent.state
+    office.agent.state = state._replace(lifecycle=state.lifecycle._replace(taken=Action.JOIN))
     office.free = False
 
 
@@ -350,14 +351,14 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
         go.wait(120)
         return ""
 
-    write = office.agent.persistence.journal.write
+    write = office.agent.journal.write
 
     def slowly(state: PersistentState) -> PersistentState:
         time.sleep(1.1)  # two of them are longer than an agent may stand still
         return write(state)
 
-    monkeypatch.setattr(office.agent.persistence.journal, "write", slowly)
-    office.agent.persistence.state = replace(office.agent.durable, joining_boot_id="boot")
+    monkeypatch.setattr(office.agent.journal, "write", slowly)
+    remember(office.agent, joining_boot_id="boot")
     office.agent.ports = replace(office.agent.ports, sync_volume=sync)
     serving(office)
     try:
@@ -397,8 +398,8 @@ def test_a_flood_of_probes_does_not_stop_the_loop(office: Office, port: Port, mo
     for thread in flooding:
         thread.start()
     try:
-        began = office.agent.result.clock
-        until(lambda: office.agent.result.clock > began + 10, 60)
+        began = office.agent.counts.ended
+        until(lambda: office.agent.counts.ended > began + 10, 60)
         assert ask("/livez")[0] == 200
     finally:
         stop.set()

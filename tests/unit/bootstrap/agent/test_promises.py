@@ -3,12 +3,12 @@
 import shutil
 from dataclasses import replace
 
-from bootstrap.agent.promises import abandon, answer_prepare, bind
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.participant.promises import abandon, bind
 from tests.support.bootstrap.agents import agent_of, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet
 
@@ -43,8 +43,8 @@ def test_a_promise_survives_the_agent_that_gave_it(fleet: Fleet) -> None:
 def test_a_promise_that_cannot_be_made_durable_is_not_given(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     full = agent_of(fleet.pods[0])
-    shutil.rmtree(full.persistence.journal.path.parent)
-    full.persistence.journal.path.parent.touch()  # a volume on which nothing can be written
+    shutil.rmtree(full.journal.path.parent)
+    full.journal.path.parent.touch()  # a volume on which nothing can be written
     rounds(fleet)
     assert full.durable.promise is None
     assert agent_of(fleet.pods[1]).result.action is None
@@ -54,11 +54,11 @@ def test_a_promise_that_cannot_be_made_durable_is_not_given(fleet: Fleet) -> Non
 def test_who_cannot_write_does_not_stand_for_election(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     full = agent_of(fleet.pods[1])
-    shutil.rmtree(full.persistence.journal.path.parent)
-    full.persistence.journal.path.parent.touch()
+    shutil.rmtree(full.journal.path.parent)
+    full.journal.path.parent.touch()
     rounds(fleet)
     assert isinstance(full.result.decision, Hold)
-    assert full.result.decision.rule == "journal"
+    assert "cannot be written" in full.result.decision.reason
     assert full.durable.promise is None
 
 
@@ -108,8 +108,8 @@ def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
     old = agent_of(winner).pod_state()
     boot_id, disk = agent_of(asked).boot_id, agent_of(asked).lifecycle.disk
     assert disk is not None
-    bind(agent_of(winner), Promise(6, 1, old.boot_id), agent_of(winner).durable)
-    abandon(agent_of(winner), "refused")
+    agent_of(winner).step(bind, Promise(6, 1, old.boot_id), agent_of(winner).durable)
+    agent_of(winner).step(abandon, "refused")
     fleet.kill_pod(winner)
     fleet.proceed(winner)
     fleet.begin(winner)
@@ -118,7 +118,7 @@ def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
     bound = agent_of(asked).durable.promise
     assert bound is not None
     late = Prepare(Promise(6, 1, old.boot_id), old, boot_id, disk)
-    assert isinstance(answer_prepare(agent_of(asked), late), Refusal)
+    assert isinstance(agent_of(asked).answer_prepare(late), Refusal)
     assert agent_of(asked).durable.promise == bound
 
 

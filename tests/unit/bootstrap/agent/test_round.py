@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.round import find_checkpoint, observe
+from bootstrap.agent.round import observe, see_view
 from bootstrap.core.decision.decisions import Join, Stop
-from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALL_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
 from bootstrap.core.model.disk import Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import Server
-from tests.support.bootstrap.agents import agent_of, alive, die, restart, rounds, rounds_of, waiting
+from bootstrap.core.participant.views import LiveView, Seen
+from tests.support.bootstrap.agents import agent_of, alive, die, remember, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
 from tests.support.bootstrap.records import A
 
@@ -42,6 +43,24 @@ def test_a_server_that_another_one_might_find_again_is_given_longer(fleet: Fleet
     assert left[0].server == "non-Primary"
     fleet.round(left[0])
     assert left[0].server == ""
+
+
+def test_where_all_servers_live_and_do_not_find_each_other_each_is_stopped_after_minutes(fleet: Fleet) -> None:
+    pods = alive(fleet)
+    for pod in pods:
+        pod.server = "non-Primary"
+    rounds_of(fleet, pods[0], STUCK_ALL_ROUNDS)
+    assert pods[0].server == "non-Primary"
+    fleet.round(pods[1])
+    fleet.round(pods[2])
+    rounds_of(fleet, pods[0], STUCK_ALL_ROUNDS - 1)
+    decision = agent_of(pods[0]).result.decision
+    assert isinstance(decision, Stop)
+    assert "do not find each other" in decision.reason
+    assert pods[0].server == "non-Primary"
+    fleet.round(pods[0])
+    assert pods[0].server == ""
+    fleet.recover()
 
 
 def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Fleet) -> None:
@@ -77,8 +96,8 @@ def test_a_promise_that_cannot_be_ended_on_the_disk_makes_no_haste(fleet: Fleet)
     fleet.execute(winner)
     fleet.up(winner)
     rounds_of(fleet, winner, 2)
-    shutil.rmtree(agent.persistence.journal.path.parent)
-    agent.persistence.journal.path.parent.touch()
+    shutil.rmtree(agent.journal.path.parent)
+    agent.journal.path.parent.touch()
     fleet.round(fleet.pods[0])
     assert agent.durable.promise is not None
     agent.wake.clear()
@@ -134,7 +153,7 @@ def test_news_wake_a_frozen_pod_once(fleet: Fleet) -> None:
 
     def woken(sender: str, state: str) -> bool:
         agent.wake.clear()
-        agent.receive_news(sender, state)
+        agent.hear_question(sender, state)
         return agent.wake.is_set()
 
     assert woken("galera-1/b", "frozen")
@@ -150,7 +169,7 @@ def test_a_pod_with_a_server_is_not_hurried(fleet: Fleet) -> None:
     """How long it is stuck, or has a member too many, is counted in rounds: nobody may make them shorter."""
     agent = agent_of(alive(fleet)[0])
     agent.wake.clear()
-    agent.receive_news("galera-1/b", "frozen")
+    agent.hear_question("galera-1/b", "frozen")
     assert not agent.wake.is_set()
 
 
@@ -163,12 +182,17 @@ def test_a_verdict_is_logged_when_it_changes_and_not_in_every_round(fleet: Fleet
 
 
 def view(number: int) -> View:
-    return View("gcomm-0", "gcomm-0", number, bootstrap=False, members=("gcomm-0",))
+    return View("gcomm-0", "gcomm-0", number, bootstrap=False, members=MEMBERS)
+
+
+MEMBERS = ("gcomm-0", "gcomm-1", "gcomm-2")
+
+LIVE = LiveView("gcomm-0", tuple(zip(MEMBERS, range(3), strict=True)))
 
 
 def test_a_member_marks_how_far_it_has_come_in_its_view_once(fleet: Fleet) -> None:
     pod = alive(fleet)[0]
-    pod.views, pod.applied = itertools.repeat(view(3)), Position(A, 7)
+    pod.views, pod.live, pod.applied = itertools.repeat(view(3)), LIVE, Position(A, 7)
     rounds(fleet)
     mark = ViewCheckpoint("gcomm-0:3", Position(A, 7))
     assert restart(fleet, pod).pod_state().view_checkpoint == mark
@@ -183,28 +207,50 @@ def test_a_member_marks_how_far_it_has_come_in_its_view_once(fleet: Fleet) -> No
 
 def test_a_view_that_changes_meanwhile_is_not_marked(fleet: Fleet) -> None:
     pod = alive(fleet)[0]
-    pod.views, pod.applied = (view(number) for number in itertools.count()), Position(A, 7)
+    pod.views, pod.live, pod.applied = (view(number) for number in itertools.count()), LIVE, Position(A, 7)
     rounds(fleet)
     assert agent_of(pod).durable.view_checkpoint is None
 
 
 def test_a_server_that_lags_marks_nothing(fleet: Fleet) -> None:
     pod = alive(fleet)[0]
-    pod.views = itertools.repeat(view(3))
+    pod.views, pod.live = itertools.repeat(view(3)), LIVE
     rounds(fleet)
     assert agent_of(pod).durable.view_checkpoint is None
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        LIVE._replace(my_uuid="of another run"),
+        LIVE._replace(members=(*LIVE.members[:2], ("gcomm-9", 2))),
+        LIVE._replace(members=LIVE.members[:2]),
+    ],
+    ids=["another run of the server", "another member of the same number", "fewer members"],
+)
+def test_a_file_that_contradicts_the_live_server_is_removed_and_marks_nothing(fleet: Fleet, live: LiveView) -> None:
+    """Galera only warns when it cannot write its view, and goes on."""
+    pod = alive(fleet)[0]
+    remember(agent_of(pod), view_checkpoint=ViewCheckpoint("gcomm-0:3", Position(A, 7)))
+    pod.views, pod.live, pod.applied = itertools.repeat(view(3)), live, Position(A, 9)
+    fleet.round(pod)
+    assert pod.removed == []
+    fleet.round(pod)
+    assert pod.removed == ["gcomm-0:3"]
+    assert agent_of(pod).pod_state().view_checkpoint is None
+    assert restart(fleet, pod).durable.view_checkpoint is None
 
 
 @pytest.mark.parametrize("state", ["outside", "joining"])
 def test_only_a_member_marks_a_view(fleet: Fleet, state: str) -> None:
     pod = alive(fleet)[0]
-    pod.views, pod.applied = itertools.repeat(view(3)), Position(A, 7)
+    pod.views, pod.live, pod.applied = itertools.repeat(view(3)), LIVE, Position(A, 7)
     if state == "outside":
         pod.server = "non-Primary"
     else:
-        agent_of(pod).persistence.state = replace(agent_of(pod).durable, joining_boot_id="a join is open")
+        remember(agent_of(pod), joining_boot_id="a join is open")
     observe(agent_of(pod))
-    assert find_checkpoint(agent_of(pod)) is None
+    assert see_view(agent_of(pod)) == Seen()
 
 
 def left_alone(fleet: Fleet) -> Pod:
@@ -244,3 +290,14 @@ def test_other_data_are_not_taken_for_what_that_server_has_left(fleet: Fleet, ch
     found = agent_of(first).pod_state().disk
     assert found is not None
     assert found.view is None
+
+
+def test_a_server_that_does_not_name_its_members_only_counts_them(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    remember(agent_of(pod), view_checkpoint=(mark := ViewCheckpoint("gcomm-0:3", Position(A, 7))))
+    pod.views, pod.live = itertools.repeat(view(3)), None
+    rounds(fleet)
+    assert (pod.removed, agent_of(pod).durable.view_checkpoint) == ([], mark)
+    pod.views = itertools.repeat(view(3)._replace(members=MEMBERS[:2]))
+    rounds(fleet)
+    assert (pod.removed[:1], agent_of(pod).durable.view_checkpoint) == (["gcomm-0:3"], None)

@@ -40,8 +40,10 @@ def scaled_to(fleet: Fleet, replicas: int, *, last: int) -> None:
         fleet.off.add(pod)
         rounds(fleet, 1)
     for pod in fleet.pods[:last]:
-        pod.settings = replace(pod.settings, replicas=replicas)
-        agent_of(pod).settings = pod.settings
+        pod.settings = pod.settings._replace(replicas=replicas)
+        agent = agent_of(pod)
+        identity = agent.state.identity._replace(configured=frozenset(range(replicas)))
+        agent.settings, agent.state = pod.settings, agent.state._replace(identity=identity)
     rounds(fleet, 2)
 
 
@@ -74,12 +76,33 @@ def test_fewer_replicas_alone_excuse_nobody(fleet: Fleet) -> None:
     """The number was lowered while everything was down: nobody has seen the others leave."""
     fleet.power_cut()
     for pod in fleet.pods:
-        pod.settings = replace(pod.settings, replicas=1)
+        pod.settings = pod.settings._replace(replicas=1)
     outage(fleet, 0)
     decision = agent_of(fleet.pods[0]).result.decision
     assert isinstance(decision, Wait), decision
     assert "galera-1 (unknown" in decision.reason
     assert "galera-2 (unknown" in decision.reason
+
+
+def test_a_set_whose_ordinals_begin_later_awaits_no_lower_one() -> None:
+    """`spec.ordinals.start`: there will never be a galera-0."""
+    fleet = Fleet()
+    for pod in fleet.pods:
+        fleet.kill_agent(pod)
+    for pod in fleet.pods[1:]:
+        pod.settings = pod.settings._replace(replicas=2, ordinals_start=1)
+        fleet.restart_agent(pod)
+        fleet.begin(pod)
+        fleet.report(pod)
+    for _ in range(3):
+        for pod in fleet.pods[1:]:
+            fleet.round(pod)
+    first, second = (agent_of(pod) for pod in fleet.pods[1:])
+    assert first.state.expected == second.state.expected == {1, 2}
+    assert isinstance(first.result.decision, Bootstrap), first.result
+    assert first.result.decision.first
+    assert isinstance(second.result.decision, Wait), second.result
+    fleet.close()
 
 
 def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:

@@ -15,7 +15,7 @@ from bootstrap.core.model.facts import Phase, Promise
 from bootstrap.process import boot_id
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal
-from tests.support.bootstrap.agents import agent_of, alive, rounds, waiting
+from tests.support.bootstrap.agents import agent_of, alive, remember, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod, Turns
 
 
@@ -112,7 +112,7 @@ def test_a_candidate_that_is_refused_is_bound_no_longer_and_one_that_asks_is(fle
     assert (candidate.result.word, candidate.result.promise) == ("wait", Promise(1, 1, candidate.boot_id))
     other = agent_of(fleet.pods[0])
     third = Promise(7, 2, agent_of(fleet.pods[2]).boot_id)
-    other.persistence.state = replace(other.durable, promise=third, highest_term=7)
+    remember(other, promise=third, highest_term=7)
     fleet.round(fleet.pods[1])
     assert "refused" in str(fleet.pods[1].said)
     assert candidate.durable.promise is None
@@ -190,7 +190,7 @@ def test_a_disk_that_stays_full_is_told_once_and_once_that_it_is_not_any_more(fl
     pod = join(fleet)
     agent = agent_of(pod)
     fleet.execute(pod)
-    meta = agent.persistence.journal.path.parent
+    meta = agent.journal.path.parent
     kept = meta.rename(meta.with_name("kept"))
     meta.touch()  # nothing can be written
     fleet.up(pod)

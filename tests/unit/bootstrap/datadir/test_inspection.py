@@ -167,8 +167,10 @@ def test_a_donor_killed_in_its_gift_is_a_candidate(volume: Path, left: Remains) 
     assert (left["donor"] / "wsrep_sst.pid").exists()
     with mounted(volume, left["donor"]) as node:
         disk = inspect(node)
-    assert disk.data_class in (DataClass.CRASHED, DataClass.CLEAN)
+        assert state_of(node.layout.data).seqno >= 0, "the trap is gone: its pause leaves no seqno in grastate.dat"
+    assert disk.data_class is DataClass.CRASHED, "only a server that has stopped in order has applied all its views"
     assert disk.position is not None
+    assert disk.view is not None
 
 
 @pytest.mark.galera
@@ -191,9 +193,12 @@ def test_an_initialised_datadir_that_a_cluster_has_written_to_is_no_longer_initi
     volume: Path, left: Remains
 ) -> None:
     with mounted(volume, left["crashed"]) as node:
-        assert inspect(node, initialised=True).data_class == DataClass.CRASHED
+        plain = inspect(node, initialised=True)
+        assert plain.data_class == DataClass.CRASHED
         atomic.replace(node.layout.grastate, b"")
-        assert inspect(node, initialised=True).data_class == DataClass.SST_INTERRUPTED
+        disk = inspect(node, initialised=True)
+    assert (disk.data_class, disk.transfer_may_be_complete) == (DataClass.SST_INTERRUPTED, True)
+    assert disk.position == plain.position
 
 
 @pytest.mark.galera
@@ -284,6 +289,59 @@ def test_a_mark_that_was_never_closed_does_not_hide_how_far_the_disk_reaches(vol
         disk = inspect(node, joining=True, same_boot=False)
     assert (disk.data_class, disk.transfer_may_be_complete) == (DataClass.SST_INTERRUPTED, True)
     assert disk.position == plain.position
+
+
+SIGNS = ["sst_in_progress", ".sst", "an empty grastate.dat", "a blank grastate.dat"]
+
+
+def leave_sign(layout: Layout, sign: str) -> None:
+    """Leave a sign of an interrupted state transfer in a datadir."""
+    match sign:
+        case ".sst":
+            (layout.data / sign).mkdir()
+        case "sst_in_progress":
+            (layout.data / sign).touch()
+        case _:
+            atomic.replace(layout.grastate, b"" if "empty" in sign else b"  \n")
+
+
+@pytest.mark.galera
+@pytest.mark.parametrize("initialised", [True, False], ids=["the founder", "another member"])
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_of_a_transfer_that_a_member_s_journal_denies_does_not_hide_what_its_disk_holds(
+    volume: Path, left: Remains, sign: str, initialised: bool
+) -> None:
+    """The scripts could not remove their file, or Galera could not write its own: the newest commits may be here."""
+    with mounted(volume, left["crashed"]) as node:
+        plain = inspect(node)
+        leave_sign(node.layout, sign)
+        member = JournalHints(was_synced=True, initialised=initialised)
+        disk = inspection.inspect(node.layout, node.recover(), member)
+        joiner = inspection.inspect(node.layout, NO_SERVER, member._replace(joining=True, same_boot=True))
+    assert (disk.data_class, disk.transfer_may_be_complete) == (DataClass.SST_INTERRUPTED, True)
+    assert (disk.position, disk.view) == (plain.position, plain.view)
+    assert disk.detail.endswith("although no join is open here")
+    assert (joiner.data_class, joiner.position) == (DataClass.SST_INTERRUPTED, None)
+
+
+@pytest.mark.galera
+def test_what_a_member_s_torn_disk_holds_is_unknown_if_the_server_cannot_recover_it(
+    volume: Path, left: Remains
+) -> None:
+    with mounted(volume, left["crashed"]) as node:
+        leave_sign(node.layout, "sst_in_progress")
+        (node.layout.data / "ibdata1").write_bytes(b"torn")
+        disk = inspection.inspect(node.layout, node.recover(), JournalHints(was_synced=True))
+    assert disk.data_class is DataClass.UNKNOWN
+    assert disk.view is not None, "a later view than another pod's counts also if nothing else is known"
+
+
+def test_a_sign_of_a_transfer_without_a_database_hides_nothing(volume: Path) -> None:
+    layout = Layout(volume)
+    layout.data.mkdir()
+    leave_sign(layout, "sst_in_progress")
+    disk = inspection.inspect(layout, NO_SERVER, JournalHints(was_synced=True))
+    assert (disk.data_class, disk.transfer_may_be_complete) == (DataClass.SST_INTERRUPTED, False)
 
 
 @pytest.mark.galera

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 def test_a_value_is_itself_or_is_refused(name: str, value: str) -> None:
     changed: dict[str, Any] = {name: value}
     try:
-        values = options(render(replace(CNF, **changed)))
+        values = options(render(CNF._replace(**changed)))
     except SettingInvalidError as exc:
         assume("\n" not in str(exc))
         assert FORBIDDEN & set(value) or not value.isprintable() or value != value.strip()
@@ -119,7 +118,7 @@ INJECTIONS = [
 def test_a_value_that_could_mean_more_is_refused(name: str, value: str) -> None:
     changed: dict[str, Any] = {name: value}
     with pytest.raises(SettingInvalidError, match="could mean more than itself") as refused:
-        render(replace(CNF, **changed))
+        render(CNF._replace(**changed))
     assert "\n" not in str(refused.value)
 
 
@@ -127,7 +126,7 @@ def test_a_value_that_could_mean_more_is_refused(name: str, value: str) -> None:
 def test_a_provider_option_that_could_mean_more_is_refused(value: str) -> None:
     for pair in ((value, "1"), ("gcache.name", value)):
         with pytest.raises(SettingInvalidError):
-            render(replace(CNF, provider_options=(pair,)))
+            render(CNF._replace(provider_options=(pair,)))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def test_a_provider_option_that_could_mean_more_is_refused(value: str) -> None:
 )
 def test_a_list_that_is_empty_or_holds_no_names_is_refused(members: tuple[str, ...]) -> None:
     with pytest.raises(SettingInvalidError):
-        render(replace(CNF, members=members))
+        render(CNF._replace(members=members))
 
 
 labels = st.from_regex(re.compile(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", re.ASCII), fullmatch=True)
@@ -146,13 +145,13 @@ addresses = st.ip_addresses().map(str)
 @examples(80)
 @given(st.lists(names | addresses, min_size=1, max_size=5))
 def test_the_list_holds_every_member_and_is_never_bare(members: list[str]) -> None:
-    values = options(render(replace(CNF, members=tuple(members))))["wsrep_cluster_address"]
+    values = options(render(CNF._replace(members=tuple(members))))["wsrep_cluster_address"]
     expected = [f"[{member}]" if ":" in member else member for member in members]
     assert values.removeprefix("gcomm://").split(",") == expected
 
 
 def test_with_one_bind_address_all_ports_are_bound_to_it() -> None:
-    values = options(render(replace(CNF, bind_address="127.0.0.7")))
+    values = options(render(CNF._replace(bind_address="127.0.0.7")))
     assert values["bind_address"] == "127.0.0.7"
     assert values["wsrep_provider_options"].split(";") == [
         "gcache.size=1G", "gmcast.listen_addr=tcp://127.0.0.7:4567", "ist.recv_addr=127.0.0.7:4568",
@@ -164,7 +163,7 @@ TLS = Tls("/etc/galera-tls/tls.crt", "/etc/galera-tls/tls.key", "/etc/galera-tls
 
 
 def test_with_tls_everything_that_leaves_the_pod_is_encrypted() -> None:
-    values = options(render(replace(CNF, tls=TLS, sst_method="mariabackup", sst_auth="galera_sst:secret")))
+    values = options(render(CNF._replace(tls=TLS, sst_method="mariabackup", sst_auth="galera_sst:secret")))
     assert {values[f"ssl_{name}"] for name in ("cert", "key", "ca")} == {TLS.certificate, TLS.key, TLS.ca}
     assert values["wsrep_provider_options"].split(";") == [
         "gcache.size=1G", "socket.ssl=yes", "socket.ssl_cert=/etc/galera-tls/tls.crt",
@@ -181,7 +180,7 @@ def test_without_tls_no_word_of_it() -> None:
 
 
 def test_ipv6_addresses_stand_in_brackets_where_a_port_follows() -> None:
-    values = options(render(replace(CNF, bind_address="fd00::7", node_address="fd00::7", members=("fd00::7",))))
+    values = options(render(CNF._replace(bind_address="fd00::7", node_address="fd00::7", members=("fd00::7",))))
     assert values["bind_address"] == "fd00::7"
     assert values["wsrep_node_address"] == "[fd00::7]:4567"
     assert values["wsrep_cluster_address"] == "gcomm://[fd00::7]"
@@ -190,19 +189,19 @@ def test_ipv6_addresses_stand_in_brackets_where_a_port_follows() -> None:
 
 def test_on_all_addresses_of_both_families_the_group_listens_on_both() -> None:
     """Galera's own default is 0.0.0.0."""
-    values = options(render(replace(CNF, bind_address="::", node_address="fd00::7")))
+    values = options(render(CNF._replace(bind_address="::", node_address="fd00::7")))
     assert values["bind_address"] == "::"
     assert "gmcast.listen_addr=tcp://[::]:4567" in values["wsrep_provider_options"]
     assert "ist.recv_addr" not in values["wsrep_provider_options"]
 
 
 def test_without_an_address_the_server_finds_its_own() -> None:
-    values = options(render(replace(CNF, node_address="")))
+    values = options(render(CNF._replace(node_address="")))
     assert not {"wsrep_node_address", "wsrep_sst_receive_address"} & values.keys()
 
 
 def test_the_users_folder_is_read_before_ours_so_that_ours_wins() -> None:
-    text = render(replace(CNF, include_dir="/etc/mysql/conf.d"))
+    text = render(CNF._replace(include_dir="/etc/mysql/conf.d"))
     assert text.index("!includedir /etc/mysql/conf.d\n") < text.index("[mysqld]")
 
 
@@ -214,7 +213,7 @@ def test_the_database_itself_reads_the_same(tmp_path: Path) -> None:
         "[mysqld]\nmax_connections=7\nwsrep_cluster_address=gcomm://\nwsrep_new_cluster=1\n"
         "wsrep_data_home_dir=/elsewhere\n"
     )
-    values = replace(CNF, include_dir=str(users), cluster_name="a name, with = and [x]", user="mysql")
+    values = CNF._replace(include_dir=str(users), cluster_name="a name, with = and [x]", user="mysql")
     path = tmp_path / "my-galera.cnf"
     write(path, render(values))
     command = ["my_print_defaults", f"--defaults-file={path}", "mysqld"]
@@ -308,7 +307,7 @@ def test_without_its_fingerprint_a_file_is_as_it_was_rendered(tmp_path: Path) ->
 def test_other_values_make_another_file(tmp_path: Path) -> None:
     path = tmp_path / "my-galera.cnf"
     config.update(path, CNF)
-    changed = replace(CNF, members=(*CNF.members, "mysql-9.galera"))
+    changed = CNF._replace(members=(*CNF.members, "mysql-9.galera"))
     assert config.update(path, changed)
     assert path.read_text().startswith(render(changed))
     assert not config.update(path, changed)

@@ -140,7 +140,7 @@ def test_no_password_is_in_the_statements_and_each_statement_is_one_line(passwor
     secret = f"topsecret{password}"
     made = Accounts(secret, secret, user="app", password=secret, database="app", sst_password=secret)
     lines = accounts.build_sql(made).splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert all(line.endswith(";") and "topsecret" not in line for line in lines)
 
 

@@ -1,7 +1,6 @@
 """Which members stand in my-galera.cnf."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.support.bootstrap.fleet import settings_of
 
 def settings(root: Path, nameserver: str = "", **changes: str | Path) -> Settings:
     given = nameserver or f"127.0.0.1:{free_port('127.0.0.1')}"
-    return replace(settings_of(root, 1), domain="cluster.local", nameserver=given, **changes)  # type: ignore[arg-type]
+    return settings_of(root, 1)._replace(domain="cluster.local", nameserver=given, **changes)  # type: ignore[arg-type]
 
 
 def listed(of: Settings) -> list[str]:

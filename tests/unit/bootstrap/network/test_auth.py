@@ -1,7 +1,5 @@
 """The HMAC: whatever is changed, it does not verify."""
 
-from dataclasses import fields, replace
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -22,10 +20,10 @@ def test_a_sealed_message_verifies(message: Message, key: bytes) -> None:
     assert message.is_sealed((key,), message.seal(key))
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Message)])
+@pytest.mark.parametrize("name", Message._fields)
 def test_a_message_with_another_value_here_does_not_verify(name: str) -> None:
     other = b"other" if name == "body" else "other"
-    changed = replace(MESSAGE, **{name: other})  # type: ignore[arg-type]
+    changed = MESSAGE._replace(**{name: other})  # type: ignore[arg-type]
     assert not changed.is_sealed((KEY,), MESSAGE.seal(KEY))
 
 
@@ -69,5 +67,5 @@ def test_without_a_key_nothing_verifies() -> None:
 def test_an_answer_is_bound_to_its_request() -> None:
     answer = MESSAGE.answer("galera-1/bb", b"record")
     assert (answer.direction, answer.receiver, answer.nonce) == ("answer", "galera-0/aa", "nonce")
-    assert answer.seal(KEY) != replace(MESSAGE, nonce="another").answer("galera-1/bb", b"record").seal(KEY)
+    assert answer.seal(KEY) != MESSAGE._replace(nonce="another").answer("galera-1/bb", b"record").seal(KEY)
     assert not answer.is_sealed((KEY,), MESSAGE.seal(KEY))

@@ -39,10 +39,13 @@ class Peer:
         self.asked: list[Prepare] = []
         self.refusal: Refusal | None = None
         self.noticed: list[tuple[str, str]] = []
-        self.server = Server(
-            (HOST, 0), membership, lambda: state, self.prepare, lambda *sender: self.noticed.append(sender)
-        )
+        self.is_mute = False
+        self.server = Server((HOST, 0), membership, lambda: state, self.prepare, self.hear)
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True)
+
+    def hear(self, sender: str, state: str) -> bool:
+        self.noticed.append((sender, state))
+        return not self.is_mute
 
     def prepare(self, prepare: Prepare) -> Refusal | None:
         self.asked.append(prepare)

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.network import fanout
 from bootstrap.network.client import SAME_KEY, UNREACHED, Client
-from bootstrap.network.directory import NO_DNS, Directory
+from bootstrap.network.directory import NO_DNS, NOT_RUNNING, Directory
 from bootstrap.network.fanout import SELF_UNREACHED, Peers
 from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Server
@@ -60,7 +60,7 @@ class Net:
 def net(tmp_path: Path) -> Iterator[Net]:
     with Knot(tmp_path / "knot") as knot:
         port = free_port(ADDRESSES["galera-1"])
-        given = replace(settings_of(tmp_path, 0), domain="cluster.local", nameserver=knot.nameserver)
+        given = settings_of(tmp_path, 0)._replace(domain="cluster.local", nameserver=knot.nameserver)
         made = Net(knot, given, port)
         made.publish(*ADDRESSES)
         yield made
@@ -151,9 +151,27 @@ def test_a_pod_without_an_address_is_reported_with_the_cure(net: Net) -> None:
     assert (one.contact, none.contact, silent.contact) == (Contact.NOTHING, Contact.NOTHING, Contact.NOT_ASKED)
 
 
+def test_a_set_that_seems_to_begin_at_another_ordinal_is_reported_with_the_setting(net: Net) -> None:
+    """With `spec.ordinals.start: 1` the pods of a set of three are 1, 2 and 3, and galera-0 never comes."""
+    net.publish("galera-1", "galera-2", "galera-3")
+    asks = Peers(Directory.open(net.settings._replace(pod="galera-1")), net.peers().client)
+    (before,) = asks.ask_states(["galera-0"]).values()
+    asks.dns_ordinals = asks.directory.ordinals()
+    replies = asks.ask_states(["galera-0", "galera-2", "galera-4"])
+    asks.addresses["galera-0"] = (ADDRESSES["galera-0"], 0.0)
+    (seen,) = asks.ask_states(["galera-0"]).values()
+
+    cures = {pod: reply.cure for pod, reply in replies.items() if isinstance(reply, Unknown)}
+    assert "GALERA_BOOTSTRAP_ORDINALS_START must be the same" in cures["galera-0"]
+    assert cures["galera-4"] == NOT_RUNNING
+    assert isinstance(before, Unknown)
+    assert isinstance(seen, Unknown)
+    assert before.cure == seen.cure == NOT_RUNNING
+
+
 def test_the_port_is_named_only_where_no_peer_can_be_reached_at_it(net: Net) -> None:
     """Refused and dropped look different to a socket and are one to a NetworkPolicy."""
-    net.settings = replace(net.settings, pod_ip=ADDRESSES["galera-0"])
+    net.settings = net.settings._replace(pod_ip=ADDRESSES["galera-0"])
     with socket.create_server((ADDRESSES["galera-2"], net.port)):  # takes the connection and says nothing
         alone = net.peers().ask_states(["galera-1", "galera-2"])
         net.run(0)
@@ -172,7 +190,7 @@ def test_the_port_is_named_only_where_no_peer_can_be_reached_at_it(net: Net) -> 
 def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
     net.run(1)
     asks = net.peers()
-    asks.client.membership = replace(asks.client.membership, keys=(b"another cluster's key",))
+    asks.client.membership = asks.client.membership._replace(keys=(b"another cluster's key",))
     (refused,) = asks.ask_states(["galera-1"]).values()
 
     assert "our key" in reason(refused)
@@ -210,11 +228,11 @@ def test_a_change_of_the_service_is_reported_and_a_failed_lookup_changes_nothing
     asks = net.peers()
     asks.start_watching(changed)
     assert changes.acquire(timeout=60)
-    assert asks.dns_ordinals == {0, 1, 2}
+    assert asks.dns_ordinals == frozenset({0, 1, 2})
     net.knot.fail()
     assert not changes.acquire(timeout=0.5)
-    assert asks.dns_ordinals == {0, 1, 2}
+    assert asks.dns_ordinals == frozenset({0, 1, 2})
     over.set()
     net.publish("galera-0")
     assert changes.acquire(timeout=60)
-    assert asks.dns_ordinals == {0}
+    assert asks.dns_ordinals == frozenset({0})

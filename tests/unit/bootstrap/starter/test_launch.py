@@ -1,6 +1,5 @@
 """What the command of the server may have in it, and which data are opened by a permitted start."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -86,7 +85,7 @@ def adopted(folder: Path, version: str) -> tuple[Pod, Recover]:
     server = folder / "mariadbd"
     server.write_text(SERVER.format(version=version, opened=folder / "opened"))
     server.chmod(0o755)
-    settings = replace(settings_of(folder, 0), mariadbd=str(server))
+    settings = settings_of(folder, 0)._replace(mariadbd=str(server))
     pod = Pod(settings, SECRETS, cast("Directory", None), lambda _: None, frozenset())
     (pod.layout.data / "mysql").mkdir(parents=True)
     pod.layout.meta.mkdir()

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from bootstrap.control.starter_messages import AgentDecision, AwaitAnswer, DecisionKind, Order
+from bootstrap.control.starter_messages import AgentDecision, AwaitAnswer, DecisionKind
 from bootstrap.core.model.action import Action
+from bootstrap.core.participant.orders import Order
 from bootstrap.starter import session
 
 

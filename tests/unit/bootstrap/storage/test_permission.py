@@ -16,7 +16,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_it_is_consumed_once(path: Path) -> None:
-    permission.write(path, 4, "life")
+    permission.write(path, 4)
     permission.consume(path, 4)
     assert not path.exists()
     with pytest.raises(SettingInvalidError, match="cannot be consumed"):
@@ -24,20 +24,20 @@ def test_it_is_consumed_once(path: Path) -> None:
 
 
 def test_it_is_private(path: Path) -> None:
-    permission.write(path, 4, "life")
+    permission.write(path, 4)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("term", [3, 5, 0])
 def test_of_another_term_it_is_used_up_and_starts_nothing(term: int, path: Path) -> None:
-    permission.write(path, 4, "life")
+    permission.write(path, 4)
     with pytest.raises(SettingInvalidError, match="not the one that was granted: nothing is started"):
         permission.consume(path, term)
     assert not path.exists()
 
 
 def test_of_another_boot_of_the_machine_it_starts_nothing(path: Path) -> None:
-    path.write_bytes(encode({"term": 4, "boot_id": "life", "kernel_boot_id": "before-the-reboot"}))
+    path.write_bytes(encode({"term": 4, "kernel_boot_id": "before-the-reboot"}))
     with pytest.raises(SettingInvalidError, match="not the one that was granted"):
         permission.consume(path, 4)
 
@@ -52,7 +52,7 @@ def test_a_damaged_one_starts_nothing(raw: bytes, path: Path) -> None:
 
 def test_voided_it_starts_nothing(path: Path) -> None:
     permission.void(path)
-    permission.write(path, 4, "life")
+    permission.write(path, 4)
     permission.void(path)
     with pytest.raises(SettingInvalidError):
         permission.consume(path, 4)

@@ -9,7 +9,7 @@ from bootstrap.core.decision import decide as rules
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Rule, Stop, Wait
 from bootstrap.core.model.disk import NIL_UUID, STARTABLE, UNDECIDABLE, DataClass, Disk, Position
-from bootstrap.core.model.facts import Facts, Fork, Phase, Promise
+from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Phase, Promise
 from bootstrap.core.model.unknown import Unknown
 from tests.paths import ROOT
 from tests.support.bootstrap.records import (
@@ -18,8 +18,10 @@ from tests.support.bootstrap.records import (
     A,
     B,
     C,
+    after,
     blank,
     busy,
+    doubtful,
     frozen,
     running,
     seen_by,
@@ -32,6 +34,9 @@ Kind = type[Decision]
 OLD_VOLUMES = ((0, "volume-0"), (1, "volume-1"), (2, "volume-2"))
 PROMISE = Promise(3, 1, "boot-1")
 
+ELSEWHERE = (BootstrapPoint(A, 3, 2, "elsewhere"),)
+"""Another bootstrap of history A than those of `after`."""
+
 TABLE: dict[str, tuple[Facts, Kind, str]] = {
     # stuck-server
     "my server is non-Primary and all others died -> stop it": (
@@ -42,9 +47,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(running(0, status="non-Primary"), 1, frozen(2)), Wait, "own-server"),
     "my server is non-Primary and a Primary lives elsewhere -> wait": (
         seen_by(running(0, status="non-Primary"), running(1), frozen(2)), Wait, "own-server"),
-    "all servers are non-Primary and none died -> wait for Galera": (
+    "all servers are non-Primary and none died -> stop it in the end, if Galera does not bring them together": (
         seen_by(running(0, status="non-Primary"), *(running(o, status="non-Primary") for o in (1, 2))),
-        Wait, "own-server"),
+        Stop, "stuck-server"),
     "my server is non-Primary and a dead peer's position is unknown -> wait": (
         seen_by(running(0, status="non-Primary"), frozen(1), blank(2, D.UNKNOWN)), Wait, "own-server"),
     # quorum
@@ -136,6 +141,11 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(frozen(0, 5), running(1, 10, uuid=B, size=1), 2), Hold, "other-history"),
     "a Primary whose history has no uuid does not count -> wait": (
         seen_by(frozen(0, 5), running(1, 10, uuid=NIL_UUID), 2), Wait, "all-heard"),
+    # dns
+    "DNS has not shown yet which pods there are -> wait": (
+        replace(seen_by(frozen(0, 99), frozen(1, 5), frozen(2, 5)), has_directory=False), Wait, "dns"),
+    "DNS has shown nothing and a Primary lives -> join": (
+        replace(seen_by(frozen(0, 5), running(1, 10), 2), has_directory=False), Join, "join"),
     # all-heard
     "a peer is silent -> wait": (seen_by(frozen(0), frozen(1), 2), Wait, "all-heard"),
     "a peer was not asked yet -> wait": (seen_by(frozen(0), frozen(1)), Wait, "all-heard"),
@@ -186,7 +196,29 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "a newcomer that was seen empty and still is -> go on": (
         seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1), blank(2)), Bootstrap, "all-heard"),
     "only a stale disk remembers the volume that was replaced since -> go on": (
-        seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Bootstrap, "all-heard"),
+        seen_by(frozen(0, 20, volumes=OLD_VOLUMES[2:]), frozen(1, 5, volumes=((2, "older"),)), blank(2)),
+        Bootstrap, "all-heard"),
+    "the most advanced disk remembers nothing, another one another volume -> hold": (
+        seen_by(frozen(0, 20), frozen(1, 5, volumes=((2, "older"),)), blank(2)), Hold, "replaced-volume"),
+    "a disk of a history that was given up remembers another volume -> go on": (
+        seen_by(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), frozen(1, 5, volumes=((2, "older"),)), blank(2)),
+        Bootstrap, "all-heard"),
+    "the volume of a member was replaced by an older copy -> hold": (
+        seen_by(frozen(0, volumes=OLD_VOLUMES), frozen(1, 9, volume_id="restored"), frozen(2)),
+        Hold, "replaced-volume"),
+    "a replaced volume has come as far as those that remember another one -> go on": (
+        seen_by(frozen(1, 12, volume_id="new"), frozen(0, volumes=OLD_VOLUMES), frozen(2)), Bootstrap, "all-heard"),
+    "a member has a sign of a transfer that its journal denies, and holds no more -> go on": (
+        seen_by(frozen(0), doubtful(1, 10), frozen(2)), Bootstrap, "all-heard"),
+    "the same, and it holds more -> hold": (
+        seen_by(frozen(0), doubtful(1, 11), frozen(2)), Hold, "doubtful-transfer"),
+    "the same, and its volume is another one -> hold": (
+        seen_by(frozen(0, volumes=OLD_VOLUMES), replace(doubtful(1, 10), volume_id="new"), frozen(2)),
+        Hold, "replaced-volume"),
+    "the same beside a Primary that contains it -> join": (
+        seen_by(doubtful(0, 10), running(1, 10), 2), Join, "join"),
+    "the same beside a Primary that was forked before it -> hold": (
+        seen_by(doubtful(0, 6), running(1, 99, uuid=B, size=1, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "the volume of the first database is gone before any pod has joined -> hold": (
         seen_by(blank(0), blank(1, volumes=((0, "older"),)), blank(2)), Hold, "all-empty"),
     "the volume of the first database is there and still empty -> create": (
@@ -233,6 +265,68 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
         seen_by(
             frozen(0, 9, uuid=B, lineage=(A_TO_B,)), frozen(1, 9, uuid=B, lineage=(Fork(A, 7, 4, B),)), frozen(2, 5)),
         Hold, "two-histories"),
+    # branches
+    "the Primary began from an older copy, and is past me -> hold": (
+        seen_by(frozen(0, 10), after(running(1, 20), 5), after(running(2, 20), 5)), Hold, "other-branch"),
+    "the same before it has come to my number -> hold": (
+        seen_by(frozen(0, 10), after(running(1, 9, size=1), 5), 2), Hold, "other-branch"),
+    "the same, and its epoch has passed mine by outages since -> hold": (
+        seen_by(after(frozen(0, 10, epoch=2), 8), after(running(1, 20, epoch=3, size=1), 5, 15, run="later-"), 2),
+        Hold, "other-branch"),
+    "the same copy was started twice at the same commit and in the same term -> hold": (
+        seen_by(after(frozen(0, 10), 5), after(running(1, 20, size=1), 5, run="again-"), 2), Hold, "other-branch"),
+    "the Primary goes on from where mine ends, which was started since -> hold": (
+        seen_by(after(frozen(0, 10, epoch=2), 5), running(1, 20, epoch=2, size=1), 2), Hold, "other-branch"),
+    "the Primary was bootstrapped where I end -> join": (
+        seen_by(frozen(0, 10), after(running(1, 20), 10), 2), Join, "join"),
+    "the Primary was bootstrapped when I was a member -> join": (
+        seen_by(after(frozen(0, 10), 5), after(running(1, 20), 5, 15), 2), Join, "join"),
+    "what I bootstrapped has never committed anything -> join": (
+        seen_by(after(frozen(0, 10), 5, 10), after(running(1, 20), 5, 10, run=""), 2), Join, "join"),
+    "two interrupted bootstraps at one commit: neither stands in the other's way -> join": (
+        seen_by(after(frozen(0, 10), 10, run="mine-"), after(running(1, 20), 10), 2), Join, "join"),
+    "a join of mine was interrupted before it came to a later bootstrap -> join": (
+        seen_by(after(frozen(0, 10, joining=True), 5, 15), after(running(1, 20), 5, 15), 2), Join, "join"),
+    "one member has come back by itself and does not know of the bootstrap yet -> join": (
+        seen_by(after(frozen(0, 10), 5), running(1, 20, epoch=1), after(running(2, 20, epoch=2), 5)), Join, "join"),
+    "no member can read its journal -> wait": (seen_by(frozen(0), running(1, volume_id=""), 2), Wait, "join"),
+    "no member can read its journal, and I have nothing to lose -> join": (
+        seen_by(blank(0), running(1, volume_id=""), 2), Join, "join"),
+    "the Primary was forked off the other branch, behind my number -> hold": (
+        seen_by(
+            after(frozen(0, 4), 2),
+            replace(running(1, 9, uuid=B, size=1, lineage=(A_TO_B,)), bootstraps=ELSEWHERE), 2),
+        Hold, "other-branch"),
+    "the Primary was forked off my branch, behind my number -> join": (
+        seen_by(
+            replace(frozen(0, 4), bootstraps=ELSEWHERE),
+            replace(running(1, 9, uuid=B, lineage=(A_TO_B,)), bootstraps=ELSEWHERE), 2), Join, "join"),
+    "the disks are of two branches -> hold, also for the longer one": (
+        seen_by(frozen(2, 10, epoch=1), *(after(frozen(o, 8, epoch=2), 5) for o in (0, 1))), Hold, "two-branches"),
+    "the disks are of two branches -> hold, also for the later one": (
+        seen_by(after(frozen(0, 8, epoch=2), 5), after(frozen(1, 8, epoch=2), 5), frozen(2, 10, epoch=1)),
+        Hold, "two-branches"),
+    "a disk with commits has lost its journal -> hold": (
+        seen_by(after(frozen(0, 10), 5), after(frozen(1, 10), 5), frozen(2, 9)), Hold, "two-branches"),
+    "no disk has a journal yet -> bootstrap": (
+        seen_by(frozen(0, 10), frozen(1, 9), frozen(2, 8)), Bootstrap, "all-heard"),
+    "the candidate of before was killed before its server came up -> bootstrap": (
+        seen_by(after(frozen(0, 10), 10), frozen(1, 10), frozen(2, 9)), Bootstrap, "all-heard"),
+    "the disks of two branches of the old history lie beyond a fork -> bootstrap": (
+        seen_by(
+            replace(frozen(1, 1, uuid=B, lineage=(A_TO_B,)), bootstraps=ELSEWHERE),
+            after(frozen(0, 9), 2), frozen(2, 9)),
+        Bootstrap, "all-heard"),
+    "a torn disk of another branch may have the newest commits -> hold": (
+        seen_by(
+            after(frozen(0, 10), 5), after(frozen(1, 10), 5),
+            replace(frozen(2), disk=Disk(D.SST_INTERRUPTED, Position(A, 9), transfer_may_be_complete=True))),
+        Hold, "doubtful-transfer"),
+    "a pod of another branch was not named -> the override is void": (
+        seen_by(with_override(after(frozen(0, 10), 5), 2), frozen(1, 9), 2), Wait, "override"),
+    "a pod of another branch was named -> bootstrap": (
+        seen_by(with_override(after(frozen(0, 10), 5), 2, accepted_ahead=(1,)), frozen(1, 9), 2),
+        Bootstrap, "override"),
     # override
     "an override gives the silent pod up -> bootstrap": (
         seen_by(with_override(frozen(0), 2), frozen(1), 2), Bootstrap, "override"),
@@ -399,6 +493,19 @@ def test_a_hold_beyond_a_fork_has_the_number_of_transactions_and_the_command() -
 
 def test_a_hold_has_the_number_of_transactions_at_stake() -> None:
     assert "3 transactions" in decide(seen_by(frozen(0, 13), running(1, 10), running(2, 10))).reason
+
+
+def test_a_hold_with_another_branch_has_the_number_of_transactions_and_the_command() -> None:
+    reason = decide(seen_by(frozen(0, 10), after(running(1, 20), 7), after(running(2, 20), 7))).reason
+    assert "3 transactions after 7" in reason
+    assert "`galera-bootstrap discard`" in reason
+
+
+def test_a_hold_between_two_branches_lists_the_disks_and_where_they_part() -> None:
+    reason = decide(seen_by(frozen(2, 10), after(frozen(0, 8), 5), after(frozen(1, 8), 5))).reason
+    assert f"galera-0 {A}:8, galera-1 {A}:8, galera-2 {A}:10" in reason
+    assert "after 5" in reason
+    assert "`galera-bootstrap force`" in reason
 
 
 def answers() -> dict[str, tuple[Kind | None, str]]:

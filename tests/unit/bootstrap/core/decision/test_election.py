@@ -33,8 +33,10 @@ from tests.support.bootstrap.records import (
     STRANGE,
     A,
     B,
+    after,
     blank,
     busy,
+    doubtful,
     examples,
     frozen,
     in_view,
@@ -48,9 +50,8 @@ ASKED_FOR = Promise(3, 1, "boot-1")
 
 def prepare(asked: PodState, candidate: PodState, term: int = 3, **changes: Any) -> Prepare:
     disk = asked.disk or Disk(DataClass.EMPTY)
-    return replace(
-        Prepare(Promise(term, candidate.ordinal, candidate.boot_id), candidate, asked.boot_id, disk), **changes
-    )
+    asks = Prepare(Promise(term, candidate.ordinal, candidate.boot_id), candidate, asked.boot_id, disk)
+    return asks._replace(**changes)
 
 
 ME, CANDIDATE = frozen(0, 5), frozen(1, 9)
@@ -74,6 +75,8 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "bound to a term that the candidate has given up": (
         seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), CANDIDATE, 2),
         prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(CANDIDATE, abandoned_term=2))),
+    "my torn datadir is not ahead": (
+        seen_by(doubtful(0, 9), CANDIDATE, 2), prepare(doubtful(0, 9), CANDIDATE)),
     "beyond the fork of the candidate's history": (
         seen_by(frozen(0, 99), NEW, 2), prepare(frozen(0, 99), NEW)),
     "an override names me although I am ahead": (
@@ -108,8 +111,12 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "a Primary lives": (seen_by(ME, CANDIDATE, running(2)), prepare(ME, CANDIDATE), "galera-2 is Primary"),
     "my datadir is ahead": (
         seen_by(frozen(0, 10), CANDIDATE, 2), prepare(frozen(0, 10), CANDIDATE), "ahead"),
+    "my datadir is of another branch, with a lower number": (
+        seen_by(after(ME, 3), CANDIDATE, 2), prepare(after(ME, 3), CANDIDATE), "another branch"),
     "my datadir has another history": (
         seen_by(frozen(0, 1, uuid=B), CANDIDATE, 2), prepare(frozen(0, 1, uuid=B), CANDIDATE), "ahead"),
+    "my torn datadir may be ahead": (
+        seen_by(doubtful(0, 10), CANDIDATE, 2), prepare(doubtful(0, 10), CANDIDATE), "ahead"),
     "I have data and the candidate has none": (seen_by(ME, blank(1), 2), prepare(ME, blank(1)), "ahead"),
     "my history was forked off the candidate's": (seen_by(NEW_ME, CANDIDATE, 2), prepare(NEW_ME, CANDIDATE), "ahead"),
     "the candidate is of my new history, and behind me in it": (
@@ -208,7 +215,7 @@ def test_an_override_excuses_a_pod_that_it_names_only_while_that_pod_is_silent()
         assert find_unbound(seen_by(mine, bound, unknown={2: not_silent}), mine.promise) == [2]
     # Nor does it excuse a silent pod that it does not name, nor in another term.
     assert find_unbound(seen_by(mine, 0, 2), mine.promise) == [0]
-    other_term = replace(mine.promise, term=mine.promise.term + 1)
+    other_term = mine.promise._replace(term=mine.promise.term + 1)
     assert find_unbound(seen_by(replace(mine, promise=other_term), 0, 2), other_term) == [0, 2]
 
 

@@ -18,6 +18,7 @@ from tests.support.bootstrap.records import (
     STRANGE,
     A,
     B,
+    after,
     blank,
     busy,
     frozen,
@@ -77,6 +78,14 @@ def test_an_override_would_be_accepted(facts: Facts) -> None:
 def test_an_override_would_be_refused(case: tuple[Facts, str]) -> None:
     facts, why = case
     assert why in survey_pods(facts).refusal
+
+
+def test_a_pod_of_another_branch_may_hold_more_whatever_its_number() -> None:
+    mine = after(frozen(0, 9), 5)
+    found = survey_pods(seen_by(mine, frozen(1, 7), frozen(2, 5), after(frozen(3, 8), 5)))
+    assert found.ahead == {1}
+    fork_of_mine = replace(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), bootstraps=after(frozen(0), 2).bootstraps)
+    assert survey_pods(seen_by(fork_of_mine, frozen(1, 4), after(frozen(2, 4), 2))).ahead == {1}
 
 
 def test_the_survey_names_the_pods_that_are_silent_or_may_hold_more() -> None:
@@ -244,6 +253,8 @@ HOLDS = {
     "other-history": seen_by(frozen(0), running(1, uuid=B, size=1), frozen(2)),
     "ahead-of-primary": seen_by(frozen(0, 11), running(1, size=1), frozen(2)),
     "beyond-fork": seen_by(frozen(0, 6), running(1, uuid=B, size=1, lineage=(A_TO_B,)), frozen(2)),
+    "other-branch": seen_by(after(frozen(0, 10), 5), after(running(1, 20, size=1), 5, run="again-"), frozen(2)),
+    "two-branches": seen_by(after(frozen(0, 10), 5), after(frozen(1, 20), 5, run="again-"), frozen(2)),
 }
 """What holds, with advice that names an override."""
 

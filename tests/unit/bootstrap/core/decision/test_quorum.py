@@ -8,17 +8,27 @@ import pytest
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.decision.election import find_unbound
+from bootstrap.core.decision.persistent_state import PersistentState, before_bootstrap
 from bootstrap.core.decision.quorum import Proof, find_proof, lost_by_join, with_lost_view
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
-from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Server
-from tests.support.bootstrap.records import SILENT, A, B, blank, busy, frozen, in_view, running, seen_by
+from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
+from tests.support.bootstrap.records import (
+    SILENT,
+    A,
+    B,
+    after,
+    blank,
+    busy,
+    crashed,
+    frozen,
+    in_view,
+    member,
+    non_primary,
+    running,
+    seen_by,
+)
 
 CRASHED = DataClass.CRASHED
-
-
-def crashed(ordinal: int, *members: int, seqno: int = 10, checkpoint: int | None = 8, **changes: Any) -> PodState:
-    """A member that was killed in this view."""
-    return in_view(frozen(ordinal, seqno, CRASHED), *members, checkpoint=checkpoint, **changes)
 
 
 def two_of_three(**changes: Any) -> Facts:
@@ -48,7 +58,7 @@ def test_only_the_excused_pods_need_not_promise() -> None:
 def rejoined(pod: PodState) -> PodState:
     """The same member; since it was in that view, a join was begun and abandoned."""
     assert pod.disk is not None
-    return replace(pod, disk=replace(pod.disk, join_attempted=True))
+    return replace(pod, disk=pod.disk._replace(join_attempted=True))
 
 
 NO_PROOF = {
@@ -89,15 +99,22 @@ NO_PROOF = {
     "another pod knows a later epoch": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, 9, epoch=3, expected=frozenset(range(4))), 3
     ),
+    "a pod that answers is of another branch of the history": seen_by(
+        *(after(crashed(o, 0, 1, expected=frozenset(range(4))), 5) for o in (0, 1)), frozen(2, 9), 3
+    ),
     "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
     "a sole member of two might have been outnumbered, with an arbitrator's vote": seen_by(
         crashed(0, 0, expected=frozenset({0, 1}), has_foreign_members=True), 1
     ),
     "two members might have been outnumbered by three": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), 2, 3, 4),
-    "a pod that answers may have been in a later view": seen_by(crashed(0, 0), frozen(1, 9), 2),
+    "a pod that answers may have been in a later view": seen_by(crashed(0, 0), member(1, 9), 2),
     "a non-Primary server lives": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), running(2, status="non-Primary")),
     "something lives on a volume": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.UNKNOWN)),
-    "a pod is reading its datadir": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
+    "a pod joins": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.JOINING)),
+    "a member is reading its datadir": seen_by(crashed(0, 0, 1), busy(1, Phase.RECOVERING), 2),
+    "a pod that has not read its datadir may have been in a later view": seen_by(
+        crashed(0, 0), busy(1, Phase.STARTING, was_synced=True), 2
+    ),
     "a pod has not been asked": Facts(crashed(0, 0, 1), {1: crashed(1, 0, 1)}),
     "the histories differ": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), frozen(2, uuid=B, expected=frozenset(range(4))), 3
@@ -119,7 +136,20 @@ MORE_PROOF = {
         crashed(0, 0), crashed(1, 0, 1, seqno=9, number=4), 2
     ),
     "a pod that was not a member since has not come into a later one": seen_by(
-        crashed(0, 0, epoch=3), frozen(1, 9, epoch=2), 2
+        crashed(0, 0, epoch=3), member(1, 9, epoch=2), 2
+    ),
+    "a pod that was stopped in order before this view has not come into a later one": seen_by(
+        crashed(0, 0), member(1, 7), 2
+    ),
+    "the container of a pod that is not in the view never starts": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.STARTING)
+    ),
+    "a pod that is not in the view reads its datadir for hours": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)
+    ),
+    "an earlier view is known": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), crashed(2, 0, 1, 2, seqno=7, number=4), 3),
+    "a later view of other servers is known": seen_by(
+        crashed(0, 0, 1), crashed(1, 0, 1), crashed(2, 8, 9, seqno=9, number=6), 3
     ),
     "the datadir of a pod that is not in the view need not be readable": seen_by(
         crashed(0, 0, 1), crashed(1, 0, 1), blank(2, DataClass.UNKNOWN)
@@ -151,6 +181,14 @@ def test_nothing_is_proven_below_the_floor() -> None:
     assert decision == Hold("epoch-floor", decision.reason)
 
 
+def test_a_pod_whose_container_never_starts_need_not_promise() -> None:
+    """It can start nothing by itself, and is not waited for longer than if it were off."""
+    facts = seen_by(crashed(1, 0, 1), crashed(0, 0, 1, seqno=9), busy(2, Phase.STARTING, was_synced=True))
+    decision = decide(facts)
+    assert decision == Bootstrap("last-view", decision.reason)
+    assert find_unbound(facts, Promise(1, 1, "boot-1")) == [0, 1]
+
+
 def last_one_out(**changes: Any) -> Facts:
     return Facts(frozen(0, 12, safe=True, **changes), {1: SILENT, 2: SILENT}, last_one_out=True)
 
@@ -165,6 +203,9 @@ NOT_LAST = {
     "was not the only member": replace(last_one_out(), own=frozen(0, 12, safe=False)),
     "was killed": replace(last_one_out(), own=frozen(0, 12, CRASHED, safe=True)),
     "is behind another one": replace(last_one_out(), peers={1: frozen(1, 13), 2: SILENT}),
+    "reaches a pod that is reading its datadir": replace(
+        last_one_out(), peers={1: busy(1, Phase.RECOVERING), 2: SILENT}
+    ),
     "reaches another server": replace(last_one_out(), peers={1: running(1, status="non-Primary"), 2: SILENT}),
 }
 
@@ -174,18 +215,11 @@ def test_it_is_not_the_last_one_out_when_it(facts: Facts) -> None:
     assert not isinstance(decide(facts), Bootstrap)
 
 
-def non_primary(ordinal: int, *members: int, seqno: int = 10, **changes: Any) -> PodState:
-    """A server that has lost its quorum and remembers this view."""
-    pod = in_view(frozen(ordinal, seqno), *members, checkpoint=8)
-    assert pod.disk is not None
-    server = Server("non-Primary", "Initialized", A, seqno, 1, pod.disk.view)
-    return replace(pod, phase=Phase.RUNNING, disk=None, server=server, **changes)
-
-
 def test_a_server_that_is_left_alone_is_stopped_where_that_completes_a_proof() -> None:
     """The third pod was lost before; without a stop the two wait for it forever."""
-    decision = decide(seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), 2))
-    assert decision == Stop("stuck-server", decision.reason)
+    for third in (2, busy(2, Phase.STARTING), busy(2, Phase.RECOVERING)):
+        decision = decide(seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), third))
+        assert decision == Stop("stuck-server", decision.reason)
     waits = decide(seen_by(crashed(1, 0, 1), non_primary(0, 0, 1), 2))
     assert isinstance(waits, Wait)
 
@@ -198,7 +232,11 @@ NOT_STOPPED = {
     "what it has committed is not known": seen_by(non_primary(0, 0, 1, seqno=-1), crashed(1, 0, 1, seqno=7), 2),
     "the checkpoint is beyond what both have": seen_by(non_primary(0, 0, 1, seqno=7), crashed(1, 0, 1, seqno=7), 2),
     "a sole survivor might have been outnumbered": seen_by(non_primary(0, 0), crashed(1, 1), 2),
-    "a peer is reading its datadir": seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.RECOVERING)),
+    "the dead one is of another branch": seen_by(after(non_primary(0, 0, 1), 5), crashed(1, 0, 1, seqno=7), 2),
+    "what it has committed is not known, and the other one has come as far as the checkpoint": seen_by(
+        non_primary(0, 0, 1, seqno=-1), crashed(1, 0, 1), 2
+    ),
+    "a peer joins": seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), busy(2, Phase.JOINING)),
 }
 
 
@@ -207,11 +245,27 @@ def test_it_is_not_stopped_when(facts: Facts) -> None:
     assert not isinstance(decide(facts), Stop)
 
 
+def test_what_a_snapshot_of_a_sole_member_has_proven_is_not_joined_by_the_newer_disk() -> None:
+    """The journal was put back with the data, so nothing on that volume shows that others have joined it since."""
+    both = frozenset({0, 1})
+    put_back = crashed(0, 0, seqno=50, checkpoint=40, expected=both, epoch=1)
+    decision = decide(seen_by(put_back, 1))
+    assert isinstance(decision, Bootstrap)
+    assert decision.rule == "last-view"
+
+    journal = PersistentState("c", "galera-0", "volume-0", epoch=1, promise=Promise(2, 0, "boot-0"))
+    learnt = before_bootstrap(journal, put_back.disk, first=False, forced=False)
+    alive = running(0, 950, size=1, expected=both, epoch=2, bootstraps=learnt.bootstraps)
+    holds = decide(seen_by(frozen(1, 900, CRASHED, expected=both, epoch=1), alive))
+    assert isinstance(holds, Hold)
+    assert holds.rule == "other-branch"
+
+
 def test_the_view_that_a_join_removed_comes_back_if_the_data_have_not_moved() -> None:
     disk = crashed(1, 0, 1).disk
     assert disk is not None
     lost = lost_by_join(disk)
-    bare = replace(disk, view=None)
-    assert with_lost_view(bare, lost) == replace(disk, join_attempted=True)
-    assert with_lost_view(replace(bare, position=Position(A, 11)), lost).view is None
+    bare = disk._replace(view=None)
+    assert with_lost_view(bare, lost) == disk._replace(join_attempted=True)
+    assert with_lost_view(bare._replace(position=Position(A, 11)), lost).view is None
     assert lost_by_join(bare) is None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +14,9 @@ from bootstrap.core.decision.election import find_unbound
 from bootstrap.core.decision.quorum import find_proof
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
-from bootstrap.core.model.predicates import bootstrap_position, disk_of
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, is_frozen
 from bootstrap.core.model.unknown import Unknown
-from tests.support.bootstrap.records import SILENT, blank, busy, examples, frozen, in_view, seen_by
+from tests.support.bootstrap.records import SILENT, blank, busy, examples, frozen, in_view, member, seen_by
 
 Outage = tuple[list[PodState | int], frozenset[int]]
 
@@ -25,13 +26,16 @@ def pods(draw: st.DrawFn, ordinal: int, members: frozenset[int], everybody: froz
     """A member of the view that was killed, with or without a checkpoint; or another pod of any kind, often silent."""
     seqno, epoch = draw(st.integers(0, 4)), draw(st.integers(1, 2))
     if ordinal in members:
-        pod = frozen(ordinal, seqno + 3, DataClass.CRASHED, expected=everybody, epoch=2)
+        pod = member(ordinal, seqno + 3, DataClass.CRASHED, expected=everybody, epoch=2)
         return in_view(pod, *sorted(members), checkpoint=draw(st.none() | st.integers(0, 6)))
+    old: dict[str, Any] = {"expected": everybody, "epoch": epoch}
     kinds: list[PodState | int] = [
         *(ordinal, ordinal, ordinal),
-        frozen(ordinal, seqno, expected=everybody, epoch=epoch),
-        in_view(frozen(ordinal, seqno, DataClass.CRASHED, expected=everybody, epoch=epoch), *everybody, number=4),
+        frozen(ordinal, seqno, **old),
+        member(ordinal, seqno, **old),
+        in_view(member(ordinal, seqno, DataClass.CRASHED, **old), *everybody, number=4),
         blank(ordinal, expected=everybody),
+        blank(ordinal, expected=everybody, volume_id="new"),
         blank(ordinal, DataClass.UNKNOWN, expected=everybody),
         busy(ordinal, Phase.RECOVERING, expected=everybody),
     ]
@@ -76,10 +80,15 @@ def test_the_pod_that_starts_by_the_last_view_is_its_most_advanced_member_and_ha
         assert members <= positions.keys()
         assert all(position is None or position <= own for position in positions.values())
         assert [pod for pod in facts.states if pod.view_checkpoint and pod.view_checkpoint.position <= own]
-        # Every pod that answers must promise; only silence and a disk that can start nothing are excused.
+        # Every pod that answers with a position must promise; only those that can start nothing are excused.
         promise = Promise(1, facts.own.ordinal, facts.own.boot_id)
-        assert members <= set(find_unbound(facts, promise))
-        assert not any(isinstance(pod, PodState) and pod.phase is Phase.RECOVERING for pod in pods)
+        assert set(positions) - {p.ordinal for p in facts.states if not is_frozen(p)} <= set(
+            find_unbound(facts, promise)
+        )
+        assert all(pod.has_no_server for pod in pods if isinstance(pod, PodState))
+        # An empty volume, and one of which nothing is known, is counted with the silent pods: they may have gone on.
+        vouched = {pod.ordinal for pod in facts.states if pod.was_synced}
+        assert len(pods) - len(members | vouched) <= len(members) // 2 + 1
 
 
 @examples(200)
@@ -96,8 +105,8 @@ def test_without_one_member_or_with_one_that_knows_a_newer_view_nothing_is_prove
         assert isinstance(peer, PodState)
         disk = disk_of(peer)
         assert disk.view is not None
-        newer = replace(disk, view=replace(disk.view, view_seq=disk.view.view_seq + 1))
-        for other in (SILENT, replace(peer, disk=newer), replace(peer, disk=replace(disk, view=None))):
+        newer = disk._replace(view=disk.view._replace(view_seq=disk.view.view_seq + 1))
+        for other in (SILENT, replace(peer, disk=newer), replace(peer, disk=disk._replace(view=None))):
             assert find_proof(with_peer(facts, ordinal, other)) is None
         assert not isinstance(decide(with_peer(facts, ordinal, SILENT)), Bootstrap)
 
@@ -117,7 +126,7 @@ def shuffled(peer: PodState | Unknown, random: Random) -> PodState | Unknown:
         return peer
     view = peer.disk.view
     members = tuple(random.sample(view.members, len(view.members)))
-    return replace(peer, disk=replace(peer.disk, view=replace(view, members=members)))
+    return replace(peer, disk=peer.disk._replace(view=view._replace(members=members)))
 
 
 def test_some_of_these_outages_are_proven() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.model import lineage
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Fork
 from tests.support.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
@@ -44,7 +45,7 @@ def test_a_circle_ends() -> None:
     ],
 )
 def test_a_fork_contains_its_parent_up_to_where_it_began(now: Position, other: Position, *, contained: bool) -> None:
-    assert lineage.contains((A_TO_B, B_TO_C), now, other) is contained
+    assert lineage.contains((A_TO_B, B_TO_C), Copy(now), Copy(other)) is contained
 
 
 def test_without_a_known_fork_nothing_of_another_history_is_contained() -> None:
@@ -55,7 +56,7 @@ def test_without_a_known_fork_nothing_of_another_history_is_contained() -> None:
 @examples(200)
 @given(st.lists(forks, max_size=4), positions, positions)
 def test_what_is_contained_is_superseded(known: list[Fork], now: Position, other: Position) -> None:
-    assert not lineage.contains(known, now, other) or lineage.supersedes(known, now, other)
+    assert not lineage.contains(known, Copy(now), Copy(other)) or lineage.supersedes(known, now, other)
 
 
 @examples(200)

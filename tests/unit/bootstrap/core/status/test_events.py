@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -83,7 +82,7 @@ def test_the_log_is_bounded_whatever_is_noted_of_each_kind() -> None:
     assert len(recorder.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
     assert len(dump(recorder.log)) < event_log.LARGEST / 4
     # The command's answer is one message on the agent's socket.
-    assert len(json.dumps([asdict(event) for event in recorder.log])) < MAX_LINE
+    assert len(json.dumps([event._asdict() for event in recorder.log])) < MAX_LINE
 
 
 def test_an_event_is_one_line_without_control_characters() -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -143,7 +142,7 @@ def test_a_live_servers_position_counts_more_than_what_was_on_the_disk() -> None
 
 
 def test_what_is_not_known_of_a_pod_has_no_sample() -> None:
-    blank = replace(DETAILS, bytes_received=None, version="", counters=Counters())
+    blank = DETAILS._replace(bytes_received=None, version="", counters=Counters())
     names = {name for name, _, _ in samples(view(None, lifecycle=Lifecycle(), details=blank))}
     assert not names & {
         "build_info", "cluster_info", "position_seqno", "datadir_class", "join_written_bytes", "exchange_up",

@@ -1,0 +1,169 @@
+"""What people ask this pod's agent, and the answers: status, reasons and events, an override, a discard.
+
+Imported when the first of them asks: no pod waits for a report when it starts.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bootstrap.agent import admin_requests, recorder
+from bootstrap.agent.agent import Agent
+from bootstrap.agent.control_handler import starter_decision
+from bootstrap.control.override_messages import Discard, Progress, ProgressAnswer, RequestOverride
+from bootstrap.control.request import Request
+from bootstrap.control.status_messages import (
+    EXPLAIN_SCHEMA,
+    STATUS_SCHEMA,
+    Events,
+    EventsAnswer,
+    Explain,
+    ExplainAnswer,
+    MemberStatus,
+    MissingPod,
+    NewestData,
+    RuleAnswer,
+    Status,
+    StatusAnswer,
+    StatusDecision,
+)
+from bootstrap.core.decision.decide import RULES
+from bootstrap.core.model.facts import Facts, Phase, PodState
+from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.status import events, summary
+
+REQUESTS: dict[str, type[Request[Any]]] = {
+    request.op: request for request in (Status, Explain, Events, RequestOverride, Discard, Progress)
+}
+"""What may be asked, by the request's name on the wire."""
+
+
+def answer(agent: Agent, request: Request[Any]) -> object:
+    """Return the answer to one of these requests."""
+    match request:
+        case Status():
+            return describe_status(agent)
+        case Explain():
+            return explain(agent)
+        case Events():
+            return EventsAnswer(events.SCHEMA, agent.settings.pod, agent.recorder.log)
+        case RequestOverride():
+            return admin_requests.request_override(agent, request)
+        case Discard():
+            return admin_requests.discard(agent, delete=request.delete)
+        case Progress():
+            return describe_progress(agent)
+    raise AssertionError(request)  # pragma: no cover  # each of REQUESTS is above
+
+
+def describe_progress(agent: Agent) -> ProgressAnswer:
+    """What has become of the last override or discard."""
+    orders = agent.state.orders
+    return ProgressAnswer(orders.outcome, orders.pending, orders.failed, agent.result.line)
+
+
+def explain(agent: Agent) -> ExplainAnswer:
+    """The status, and how the decision was found."""
+    with agent.changed:
+        facts = agent.facts()
+    rules = []
+    for rule in RULES:
+        decision = rule.answer(facts)
+        rules.append(RuleAnswer(rule.name, rule.about, decision.reason if decision else None))
+        if decision is not None:
+            break
+    status = describe_status(agent)
+    return ExplainAnswer(
+        schema=EXPLAIN_SCHEMA,
+        pod=status.pod,
+        version=status.version,
+        decision=status.decision,
+        members=status.members,
+        ahead=status.ahead,
+        missing=status.missing,
+        waiting=status.waiting,
+        join_written_bytes=status.join_written_bytes,
+        helps=status.helps,
+        rules=tuple(rules),
+        overrides=agent.durable.overrides,
+    )
+
+
+def describe_status(agent: Agent) -> StatusAnswer:
+    """What is known of every pod."""
+    counters = agent.recorder.counters
+    own = agent.pod_state()
+    members = [
+        describe_member(agent, o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())
+    ]
+    with agent.changed:
+        facts, decision = agent.facts(), agent.result.decision
+    missing, awaited = summary.find_missing(facts), summary.find_awaited(facts, decision)
+    return StatusAnswer(
+        schema=STATUS_SCHEMA,
+        pod=own.pod,
+        version=agent.version,
+        decision=describe_decision(agent),
+        members=tuple(members),
+        ahead=describe_newest_data(agent, facts),
+        missing=tuple(describe_missing(agent, o, why, counters.silent) for o, why in missing.items()),
+        waiting=tuple(describe_missing(agent, o, why, counters.awaited) for o, why in awaited.items()),
+        join_written_bytes=agent.recorder.bytes_received,
+        helps=summary.suggest(facts, decision),
+    )
+
+
+def describe_decision(agent: Agent) -> StatusDecision:
+    """The decision of the last round."""
+    result = agent.result
+    decision, phase = starter_decision(result), agent.lifecycle.phase
+    since, seconds = recorder.describe_moment(agent.recorder.counters.since)
+    return StatusDecision(
+        kind=decision.kind,
+        action=decision.kind if phase is Phase.FROZEN else phase,
+        rule=decision.rule,
+        reason=decision.reason,
+        first=decision.first,
+        forced=decision.forced,
+        adopt=decision.adopt,
+        term=decision.term,
+        since=since,
+        seconds=seconds,
+    )
+
+
+def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None) -> MemberStatus:
+    """What is known of one pod."""
+    name = agent.settings.pod_of(ordinal)
+    if not isinstance(known, PodState):
+        return MemberStatus(name, ordinal, f"unknown: {known.reason if known else 'not asked yet'}")
+    disk, server = known.disk, known.server
+    position = disk.position if disk else None
+    return MemberStatus(
+        name,
+        ordinal,
+        "ok",
+        phase=known.phase,
+        data_class=disk.data_class if disk else None,
+        detail=disk.detail if disk else None,
+        uuid=server.uuid if server else position.uuid if position else None,
+        seqno=server.last_committed if server else position.seqno if position else None,
+        server=server,
+        promise=known.promise,
+        epoch=known.epoch,
+    )
+
+
+def describe_newest_data(agent: Agent, facts: Facts) -> NewestData | None:
+    """The pods with the newest data; None if that is not known."""
+    found = summary.find_ahead(facts)
+    if found is None:
+        return None
+    names = tuple(agent.settings.pod_of(o) for o in found.ordinals)
+    return NewestData(names, found.position.uuid, found.position.seqno, found.primary, found.sure)
+
+
+def describe_missing(agent: Agent, ordinal: int, why: str, times: Mapping[int, float]) -> MissingPod:
+    """A pod that is missing or waited for, and since when; from this moment on, if no round has counted it yet."""
+    moment = times.get(ordinal, time.monotonic())
+    return MissingPod(agent.settings.pod_of(ordinal), why, *recorder.describe_moment(moment))
