@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bootstrap.core.galera.server_version import Series, parse_series
-from bootstrap.core.model.shapes import MAX_ORDINAL
+from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
 from peerfinder.core.names import POD_NAME
 
@@ -151,7 +151,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
         *_check_number(values, "REPLICAS", 1, MAX_ORDINAL),
         *_check_number(values, "ORDINALS_START", 0, MAX_ORDINAL),
-        *_check_number(values, "MIN_EPOCH", 0, 999_999_999),
+        *_check_number(values, "MIN_EPOCH", 0, INT64_MAX),
         *_check_number(values, "EXCHANGE_PORT", 1, 65535),
         *_check_number(values, "HEALTH_PORT", 0, 65535),
         *_check_different(values, "HEALTH_PORT", "EXCHANGE_PORT"),
@@ -214,7 +214,7 @@ def _check_names(env: Mapping[str, str]) -> list[str]:
 
 def _check_number(values: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
     value = values[name]
-    valid = value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most
+    valid = value.isascii() and value.isdigit() and len(value) <= len(str(most)) and least <= int(value) <= most
     return [] if valid else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
 
 

@@ -4,6 +4,7 @@ Nothing is done here.  An override makes this pod a candidate in the next round;
 which holds the volume's lock.  Both are in the journal before anything acts on them.
 """
 
+import uuid
 from datetime import UTC, datetime
 
 from bootstrap.agent.agent import Agent
@@ -16,12 +17,11 @@ from bootstrap.control.override_messages import (
 )
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
-from bootstrap.core.decision.override import OverrideSurvey, survey_pods
+from bootstrap.core.decision.override import OverrideSurvey, survey_pods, why_not_silent
 from bootstrap.core.model.facts import Facts, Override, Phase
-from bootstrap.core.model.predicates import disk_of, pod_name, primaries
+from bootstrap.core.model.predicates import disk_of, is_silent, pod_name, primaries, why_quorum_uncertain
 from bootstrap.core.model.shapes import MAX_TEXT
 from bootstrap.core.model.text import one_line
-from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import human_orders
 from bootstrap.core.participant.orders import Order
 
@@ -80,7 +80,7 @@ def find_mismatch(facts: Facts, found: OverrideSurvey, request: RequestOverride)
 
 def accept_override(agent: Agent, facts: Facts, found: OverrideSurvey, *, adopt: bool) -> str:
     """Accept an override that was checked; returns why that was not possible, empty = it was."""
-    override = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt)
+    override = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt, str(uuid.uuid4()))
     lost = names(facts, found.unreachable | found.ahead | found.data_lost)
     given_up = [f"{name} ({line})" for name, line in found.lines if name in lost]
     line = (
@@ -94,6 +94,8 @@ def discard(agent: Agent, *, delete: bool) -> DiscardAnswer:
     """Order the starter to put this pod's datadir aside; `refusal` is empty if that was ordered."""
     with agent.changed:
         facts = wait_for_round(agent)
+        if facts is not None and primaries(facts) and not facts.is_primary_confirmed:
+            facts = wait_for_round(agent)
         if facts is None:
             return DiscardAnswer(NO_ROUND)
         disk = disk_of(facts.own)
@@ -111,14 +113,24 @@ def discard(agent: Agent, *, delete: bool) -> DiscardAnswer:
 
 
 def why_not_discardable(facts: Facts) -> str:
-    """Why the datadir must not be discarded."""
-    uuids = {server.uuid for server in primaries(facts).values()}
+    """Why the datadir must not be discarded.
+
+    Without a cluster that certainly lives, what is here may be the newest of all.
+    """
+    alive = primaries(facts)
+    uuids = {server.uuid for server in alive.values()}
     if facts.own.phase is not Phase.FROZEN:
         return f"this pod is {facts.own.phase}, it does not hold"
+    if why := why_not_silent(facts):
+        return why
     if not uuids:
         return "no Primary Component is known: the data here may be the newest of all"
     if len(uuids) > 1:
         return f"two clusters are alive, {' and '.join(sorted(uuids))}: stop the wrong one first"
+    if why := why_quorum_uncertain(facts):
+        return f"{why}; the data here may be the newest of all: wait until that is known"
+    if not facts.is_primary_confirmed:
+        return f"the Primary Component of {pod_name(facts, min(alive))} has just changed: try again in a moment"
     decision = decide(facts)
     return "" if isinstance(decision, Hold) else f"this pod does not hold: {decision.reason} [{decision.rule}]"
 
@@ -126,9 +138,7 @@ def why_not_discardable(facts: Facts) -> str:
 def is_promised_to_silent_pod(facts: Facts) -> bool:
     """Whether a discard also ends a promise: one to a pod that does not answer would block the join."""
     promise = facts.own.promise
-    if promise is None or promise.candidate == facts.own.ordinal:
-        return False
-    return isinstance(facts.peer(promise.candidate), Unknown)
+    return promise is not None and promise.candidate != facts.own.ordinal and is_silent(facts, promise.candidate)
 
 
 def survey_answer(facts: Facts, found: OverrideSurvey) -> SurveyAnswer:
@@ -139,6 +149,7 @@ def survey_answer(facts: Facts, found: OverrideSurvey) -> SurveyAnswer:
         base=str(found.base) if found.base else None,
         members=tuple(SurveyedPod(name, line) for name, line in found.lines),
         unreachable=names(facts, found.unreachable),
+        refusing=names(facts, found.refusing),
         ahead=names(facts, found.ahead),
     )
 

@@ -159,5 +159,6 @@ def starter_decision(result: RoundResult) -> AgentDecision:
         first=isinstance(decision, Bootstrap) and decision.first,
         forced=isinstance(decision, Bootstrap) and decision.forced,
         adopt=isinstance(decision, Bootstrap) and decision.adopt,
+        history=decision.history if isinstance(decision, Bootstrap) else "",
         term=result.promise.term if result.promise else 0,
     )

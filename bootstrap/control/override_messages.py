@@ -30,6 +30,8 @@ class SurveyAnswer(NamedTuple):
     """Every expected pod."""
     unreachable: tuple[str, ...]
     """The pods that do not answer."""
+    refusing: tuple[str, ...]
+    """Those of them whose network refuses the connection: a server may run there without its agent."""
     ahead: tuple[str, ...]
     """The pods that answer and may hold more."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from bootstrap.control.request import Request
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk, JournalHints
-from bootstrap.core.model.shapes import Ordinal, Prose
+from bootstrap.core.model.shapes import Ordinal, Prose, UuidOrNone
 from bootstrap.core.participant.orders import Order
 
 
@@ -84,6 +84,8 @@ class AgentDecision(NamedTuple):
     """With a bootstrap: it is by an override, and begins a new history."""
     adopt: bool
     """With a bootstrap: the data ran without this toolkit, and need its accounts first."""
+    history: UuidOrNone
+    """With a bootstrap by an override: the uuid of the new history."""
     term: int
     """The term of the promise that binds this pod; 0 = none does."""
 

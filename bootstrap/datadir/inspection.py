@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import binlog, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints, Position
+from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
 from bootstrap.datadir.last_view import read_last_view
@@ -182,7 +182,7 @@ def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> D
         return classify.classify_without_database(names, raw)
     if missing:
         # The server would create a new ibdata1 beside the old tables.
-        return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing; restore it, or discard it")
+        return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing: restore it")
     if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {_owner_cure()}")
     return None
@@ -191,9 +191,8 @@ def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> D
 def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     """Compare grastate.dat with the position that InnoDB recovers; if they differ, InnoDB is right (PXC-4845).
 
-    A server that begins a new history first writes its uuid to grastate.dat, then resets InnoDB's position, then writes
-    the first position of the new history, and only then commits.  If it is killed before that, it has committed
-    nothing.
+    A new history is in grastate.dat before its server starts.  That server resets InnoDB's position, then writes the
+    first position of the new history, and only then commits.  If it is killed before that, it has committed nothing.
     """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
@@ -201,7 +200,7 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
         return Disk(DataClass.UNKNOWN, detail=why)
     found = recover.run(layout.data)
     base = hints.base
-    if base is not None and found in (None, base) and _is_other(state, base):
+    if base is not None and found in (None, base) and _is_begun(state, hints.history):
         return Disk(
             DataClass.DDL_CRASH, base, detail="an override permitted a new history here, and its start was interrupted"
         )
@@ -216,9 +215,9 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
     return classify.classify_with_position(state, found, has_view=(layout.data / "gvwstate.dat").exists())
 
 
-def _is_other(state: GraState | None, base: Position) -> bool:
-    """Whether grastate.dat names a running history that is not the one that the fork was to begin from."""
-    return state is not None and state.uuid not in (NIL_UUID, base.uuid) and state.seqno == UNKNOWN_SEQNO
+def _is_begun(state: GraState | None, history: str) -> bool:
+    """Whether grastate.dat names this history, as it does from right before the history's first server is started."""
+    return state is not None and (state.uuid, state.seqno) == (history, UNKNOWN_SEQNO)
 
 
 def compute_fingerprint(layout: Layout) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, Position
+from bootstrap.core.model.disk import UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.datadir.inspection import SST_REMAINS
 from bootstrap.datadir.last_view import read_last_view
 from bootstrap.errors import GraStateInvalidError
@@ -66,16 +66,15 @@ def prepare_bootstrap(layout: Layout, position: Position) -> None:
     _write_grastate(layout, grastate.render(GraState(position.uuid, seqno, safe_to_bootstrap=True)))
 
 
-def prepare_fork(layout: Layout) -> None:
-    """Write the grastate.dat under which Galera bootstraps these data with a new uuid (R27).
+def prepare_fork(layout: Layout, history: str) -> None:
+    """Write the grastate.dat under which Galera bootstraps these data as a new history (R27).
 
-    With the nil uuid, Galera ignores the start position ("Starting new group from scratch", galera
-    replicator_smm.cpp).  Without the file it would do the same, but if the server never starts, a missing file would
-    look like an accident.  Raises OSError.
+    Galera starts at the position on the command line if its uuid is the one in the file, whatever InnoDB's position is
+    (galera replicator_smm.cpp).  So the new history has the uuid that the journal knows.  Raises OSError.
     """
     for name in ("gvwstate.dat", "wsrep_sst.pid"):
         (layout.data / name).unlink(missing_ok=True)
-    _write_grastate(layout, grastate.render(GraState(NIL_UUID, UNKNOWN_SEQNO, safe_to_bootstrap=True)))
+    _write_grastate(layout, grastate.render(GraState(history, UNKNOWN_SEQNO, safe_to_bootstrap=True)))
 
 
 def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path | None:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position
 from bootstrap.errors import JournalInvalidError
 from bootstrap.storage import atomic
 
@@ -56,8 +56,10 @@ def forget(meta: Path) -> None:
 
 
 def apply_marker(disk: Disk, restored: Restored | None) -> Disk:
-    """What the datadir counts as: as long as it has the backup's history it is UNKNOWN, until it starts a new one."""
-    if restored is None or disk.position is None or disk.position.uuid != restored.position.uuid:
+    """What the datadir counts as: it is RESTORED while it has the backup's history, until it starts a new one."""
+    if restored is None or disk.data_class not in STARTABLE:
+        return disk
+    if disk.position is None or disk.position.uuid != restored.position.uuid:
         return disk
     detail = f"restored from the backup {restored.name}; it starts a new history once all other pods are empty"
-    return Disk(DataClass.UNKNOWN, disk.position, detail=detail)
+    return Disk(DataClass.RESTORED, disk.position, detail=detail)

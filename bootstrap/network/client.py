@@ -1,9 +1,11 @@
 """Asks other agents for their state and for promises: HTTP/1.1, JSON, sealed with an HMAC in both directions.
 
 Knows how a message travels and who may send one, but not what it means for a decision.
-Every fault on the way becomes an `Unknown` with its reason: refused, silent, too long, wrongly sealed.
+Every fault on the way becomes an `Unknown` with its reason: refused, silent, too long, wrongly sealed.  It also notes
+whether anything answered at that address, because a pod that is not understood is not silent.
 """
 
+import errno
 import secrets
 import socket
 import threading
@@ -16,13 +18,25 @@ from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.http_server import cut
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply
 
 UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
 """The cure where no agent has answered at all, followed by the port's number (R41)."""
+
+SAME_KEY = "all pods must have the same cluster-id and exchange-key: compare these files in the agents"
+"""The cure where an agent and this one do not accept each other's seal."""
+
+SAME_RELEASE = "all pods must run the same release of this toolkit, and nothing else may listen at the agents' port"
+"""The cure where what answers speaks another language."""
+
+ITS_VOLUME = "its agent cannot write down that this pod asks: look at that pod's volume"
+"""The cure where a member must remember this pod before it answers, and cannot."""
+
+WRONG_ADDRESS = "DNS or the network leads to another pod: that passes when the address is no longer in use"
+"""The cure where another pod answers."""
 
 
 class Client:
@@ -51,12 +65,14 @@ class Client:
 
     def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         """Ask with the newest key, then with the previous one: a pod not restarted yet knows only that (R34)."""
-        reply: bytes | Unknown = FORBIDDEN
+        was_refused = False
         for key in self.membership.keys:
             reply = self._ask(key, f"{method} {path}", pod, address, body)
             if reply is not FORBIDDEN:
-                break
-        return reply
+                # What has refused one key lives, whatever the next question meets.
+                return FORBIDDEN if was_refused and isinstance(reply, Unknown) and reply.is_silent else reply
+            was_refused = True
+        return FORBIDDEN
 
     def _ask(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         me = self.membership
@@ -72,16 +88,17 @@ class Client:
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN
         if response.status != HTTPStatus.OK:
-            return Unknown(f"it answers {response.status} {one_line(response.reason)[:40]}")
+            cure = ITS_VOLUME if response.status == HTTPStatus.SERVICE_UNAVAILABLE else SAME_RELEASE
+            return Unknown(f"it answers {response.status} {one_line(response.reason)[:40]}", cure, Contact.ANSWER)
         sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
         if len(raw) > MAX_BODY or not request.answer(sender, raw).is_sealed(me.keys, seal):
-            return Unknown("its answer is not sealed with our key and cluster id")
+            return Unknown("its answer is not sealed with our key and cluster id", SAME_KEY, Contact.ANSWER)
         if sender.partition("/")[0] != pod:
-            return Unknown(f"{sender.partition('/')[0]} answers in its place")
+            return Unknown(f"{sender.partition('/')[0]} answers in its place", WRONG_ADDRESS, Contact.ANSWER)
         return raw
 
 
-FORBIDDEN = Unknown("it does not accept our key or our cluster id")
+FORBIDDEN = Unknown("it does not accept our key or our cluster id", SAME_KEY, Contact.ANSWER)
 
 
 def _fetch(
@@ -96,6 +113,10 @@ def _fetch(
     timer = threading.Timer(0, lambda: None)
     try:
         connection.connect()
+    except (OSError, HTTPException, ValueError) as exc:
+        connection.close()
+        return Unknown(_explain(exc), contact=_contact_of(exc))
+    try:
         timer = threading.Timer(DEADLINE_S - (time.monotonic() - began), _cut_late, [connection.sock, late])
         timer.daemon = True
         timer.start()
@@ -104,26 +125,40 @@ def _fetch(
         response = connection.getresponse()
         raw = response.read(MAX_BODY + 1)
     except (OSError, HTTPException, ValueError) as exc:
-        return SLOW if late.is_set() else Unknown(_explain(exc))
+        is_slow = late.is_set() or isinstance(exc, TimeoutError)
+        return SLOW if is_slow else Unknown(_explain(exc), contact=Contact.ANSWER)
     finally:
         timer.cancel()
         connection.close()
     return SLOW if late.is_set() else (response, raw)
 
 
-SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s")
+SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s", contact=Contact.ANSWER)
 
 
 def _parse(pod: str, raw: bytes, kind: type[Reply]) -> Reply | Unknown:
     try:
         reply = decode(kind, raw)
     except MessageInvalidError as exc:
-        return Unknown(f"its answer is not understood: {exc}")
+        return Unknown(f"its answer is not understood: {exc}", SAME_RELEASE, Contact.ANSWER)
     state = reply if isinstance(reply, PodState) else reply.state
     # A pod answers only for itself, and its name ends in its ordinal.
     if state.pod != pod or not pod.endswith(f"-{state.ordinal}"):
-        return Unknown(f"it answers as {state.pod}")
+        return Unknown(f"it answers as {state.pod}", WRONG_ADDRESS, Contact.ANSWER)
     return reply
+
+
+def _contact_of(exc: Exception) -> Contact:
+    """What a failed connect shows of the other end; a fault of this end shows nothing."""
+    if isinstance(exc, ConnectionRefusedError):
+        return Contact.REFUSAL
+    if isinstance(exc, TimeoutError) or (isinstance(exc, OSError) and exc.errno in NO_WAY):
+        return Contact.NOTHING
+    return Contact.NOT_ASKED
+
+
+NO_WAY = (errno.EHOSTUNREACH, errno.EHOSTDOWN)
+"""The errors of a connect where no machine has that address; without a network of its own, a pod has asked nobody."""
 
 
 def _explain(exc: Exception) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, parse_pod_name
 from peerfinder.core.names import Names, build_names
@@ -26,6 +26,8 @@ NO_NAMES = (
     "this pod has no address there either: the Service must set publishNotReadyAddresses, and "
     "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName"
 )
+
+NO_DNS = "the name servers must answer this pod: `peer-finder doctor` in the container agent shows why they do not"
 
 NONE_KNOWN: Mapping[str, str] = MappingProxyType({})
 
@@ -73,9 +75,10 @@ class Directory:
         try:
             return self._lookup(pod)[0]
         except NoRecordsError as exc:
-            return Unknown(str(exc), self.cure())
+            return Unknown(str(exc), self.cure(), Contact.NOTHING)
         except PeerFinderError as exc:
-            return remembered or Unknown(str(exc))
+            # Without its address it cannot be asked: that is not its silence.
+            return remembered or Unknown(str(exc), NO_DNS, Contact.NOT_ASKED)
 
     def cure(self) -> str:
         """What to look at when a peer has no address: the peer (R20), or the Service, where this pod has none (R21)."""

@@ -31,7 +31,8 @@ WATCH_S = 5.0
 ROUND_S = 4.0
 """Seconds for all peers together: a decision must not wait for one after the other, however many names DNS shows."""
 
-SILENT = Unknown("no answer in this round")
+LATE = Unknown("no answer in this round")
+"""It may have been about to answer, so this is not its silence."""
 
 
 SELF_UNREACHED = "this pod does not reach itself at POD_IP either"
@@ -129,7 +130,7 @@ class Peers:
         done, late = wait(asked.values(), timeout=ROUND_S)
         for future in late:
             future.cancel()  # one that runs already ends by its own deadline
-        return {pod: future.result() if future in done else SILENT for pod, future in asked.items()}
+        return {pod: future.result() if future in done else LATE for pod, future in asked.items()}
 
     def _ask_one(self, pod: str, question: Callable[[str], Reply | Unknown]) -> Reply | Unknown:
         address = self._address(pod)

@@ -8,7 +8,7 @@ from bootstrap.core.galera import binlog, server_options
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
-from bootstrap.errors import DatadirNotReadyError, ServerMissingError, SettingInvalidError
+from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.secret_files import Secrets
 from bootstrap.starter.pod import Pod
@@ -43,7 +43,9 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
     if decision.action is Action.BOOTSTRAP:
         permission_file.consume(pod.settings.permission, decision.term)
         options.append("--wsrep-new-cluster")
-    if disk.position and disk.data_class in STARTABLE and not decision.forced:
+    if decision.forced:
+        options.append(f"--wsrep_start_position={decision.history}:0")
+    elif disk.position and disk.data_class in STARTABLE:
         # Without it a crashed joiner takes a full state transfer, and a crashed candidate a new uuid.
         options.append(f"--wsrep_start_position={disk.position}")
     try:
@@ -75,8 +77,8 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) 
         create(pod, recover.keep_fds, disk)
     elif decision.forced:
         if decision.adopt:
-            adopt(pod, recover.keep_fds)
-        prepare.prepare_fork(pod.layout)
+            adopt(pod, recover)
+        prepare.prepare_fork(pod.layout, decision.history)
     elif disk.position:
         prepare.prepare_bootstrap(pod.layout, disk.position)
 
@@ -93,16 +95,23 @@ def create(pod: Pod, keep_fds: tuple[int, ...], disk: Disk) -> None:
     initialise.create(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
 
 
-def adopt(pod: Pod, keep_fds: tuple[int, ...]) -> None:
-    """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError."""
+def adopt(pod: Pod, recover: Recover) -> None:
+    """Create this toolkit's accounts in data that ran without it, offline; raises DatadirNotReadyError.
+
+    What guards every recovery guards this start, too: it recovers the data, and no override changes that (R32).
+    """
     from bootstrap.mariadb import initialise  # noqa: PLC0415  # see above
 
-    if why := inspection.why_unfit(pod.layout):
-        raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): restore it whole")
+    try:
+        why = inspection.why_unfit(pod.layout) or inspection.why_unreadable(pod.layout, recover)
+    except RecoverFailedError as exc:
+        why = str(exc)
+    if why:
+        raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): nothing is started")
     pod.log("creating the accounts in the adopted data")
     server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
     user = pod.settings.server_user or None
-    initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
+    initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
 
 
 def read_accounts(secrets: Secrets) -> "Accounts":

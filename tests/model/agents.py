@@ -23,6 +23,7 @@ from bootstrap.core.participant.participant import Participant, Step, run
 from bootstrap.core.participant.views import LiveView, Seen
 from tests.model import galera
 from tests.model.state import ALIVE, Node, Permitted, State, disk, new_participant
+from tests.support.bootstrap.records import SILENT
 
 T = TypeVar("T")
 
@@ -150,7 +151,7 @@ def ask(state: State, ordinal: int, *, lost: bool = False) -> State:
     node = state.nodes[ordinal]
     assert node.asking is not None
     peer = node.asked[len(node.asking)]
-    answer: PodState | Unknown = Unknown("silent")
+    answer: PodState | Unknown = SILENT
     has_address = peer < len(state.nodes) and node.dns == "all"
     if has_address and state.connected(ordinal, peer) and not lost:
         asked, may_answer = drive(state.nodes[peer], rounds.hear_question(state.nodes[peer].agent, ordinal))

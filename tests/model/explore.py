@@ -41,7 +41,7 @@ class Report:
         """Count this step if it was a bootstrap."""
         if len(after.started) > len(before.started):
             self.bootstraps += 1
-            self.forced += any(n.forking for n in after.nodes if n.server == "bootstrapping")
+            self.forced += any(bool(n.forking) for n in after.nodes if n.server == "bootstrapping")
 
     def __str__(self) -> str:
         bootstraps = f"{self.bootstraps} bootstraps ({self.forced} forced)"

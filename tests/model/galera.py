@@ -34,10 +34,10 @@ def execute(state: State, ordinal: int) -> State:
         if decision.forced:
             data, state = DataClass.DDL_CRASH, state._replace(acknowledged=state.acknowledged & set(node.log))
         kept = None if decision.forced or decision.first else node.view
-        node = node._replace(server="bootstrapping", permission=0, data=data, view=kept, forking=decision.forced)
+        node = node._replace(server="bootstrapping", permission=0, data=data, view=kept, forking=decision.history)
         state = state._replace(started=(*state.started, term))
     else:
-        node = node._replace(server="joining", view=None, forking=False)
+        node = node._replace(server="joining", view=None, forking="")
     return end_starter(state.put(node._replace(lives=node.lives + 1)), ordinal)
 
 
@@ -52,8 +52,7 @@ def check_bootstrap(state: State, node: Node, term: int, permitted: Permitted) -
     """Check what must hold at every bootstrap (I1, I2); an override excuses the pods that it names."""
     decision = permitted.result.decision
     forced = isinstance(decision, Bootstrap) and decision.forced
-    shares_term = forced and state.overrides_given > 1  # two overrides on two sides may
-    if term in state.started and not shares_term:
+    if term in state.started:
         raise InvariantError(f"term {term} bootstraps twice")
     # By `last-view` a non-Primary server may be left that is unreachable, and that has to join the next Primary.
     beyond = ("joining", "transferring", "non-Primary") if decision.rule == "last-view" else ()
@@ -85,9 +84,8 @@ def come_up(state: State, ordinal: int) -> State:
     if node.server == "bootstrapping":
         number = len(state.components)
         if node.forking:
-            uuid = f"{number:08d}-0000-11ee-8000-000000000000"
-            state = state._replace(origins=(*state.origins, (uuid, node.uuid)))
-            node = node._replace(uuid=uuid, base=len(node.log), forking=False)
+            state = state._replace(origins=(*state.origins, (node.forking, node.uuid)))
+            node = node._replace(uuid=node.forking, base=len(node.log), forking="")
         component = Component(frozenset(), node.log, uuid=node.uuid, base=node.base)
         node = node._replace(server="Primary", component=number, data=DataClass.CRASHED)
         return agree(state._replace(components=(*state.components, component)).put(node), number, frozenset({ordinal}))
@@ -233,6 +231,6 @@ def forget_volume(node: Node, number: int) -> Node:
     journal = replace(node.journal, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
                      joining_boot_id="", history_uuid="",
                      epoch=0, promise=None, highest_term=0, volumes=(), lineage=(),
-                     override=None, view_checkpoint=None, lost_view=None,
+                     override=None, view_checkpoint=None, lost_view=None, pending_history="",
                      joined_epoch=0)  # fmt: skip
     return node._replace(log=(), data=DataClass.EMPTY, journal=journal, uuid=HISTORY, base=0, view=None)

@@ -32,7 +32,8 @@ def force(state: State, ordinal: int) -> State | None:
         state = agents.kill_pod(state, silent)
     state = state._replace(given_up=state.given_up | found.unreachable)
     node = state.nodes[ordinal]
-    given = Override(found.epoch, found.base, found.unreachable, found.ahead)
+    history = f"{state.overrides_given:08d}-0000-11ee-8000-000000000000"
+    given = Override(found.epoch, found.base, found.unreachable, found.ahead, history=history)
     node, refusal = agents.drive(node, human_orders.accept_override(node.agent, given, "", ""))
     assert not refusal, refusal
     return count_override(state.put(without_notes(node)))
@@ -55,9 +56,12 @@ def discard_where_held(state: State, ordinal: int) -> State:
 
 
 def order(state: State, ordinal: int) -> State | None:
-    """Open a join in the journal, the starter does the rest; None if a discard would be refused."""
+    """Open a join in the journal, the starter does the rest; None if a discard would be refused.
+
+    That two rounds must agree on the Primary Component is left out: it only makes the rest rarer.
+    """
     node = state.nodes[ordinal]
-    facts = node.agent.facts
+    facts = replace(node.agent.facts, is_primary_confirmed=True)
     if node.agent.orders.pending or admin_requests.why_not_discardable(facts):
         return None
     ends = admin_requests.is_promised_to_silent_pod(facts)

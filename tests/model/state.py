@@ -29,6 +29,8 @@ class Permitted(NamedTuple):
     """The result of a round, with its action."""
     named: frozenset[int] = frozenset()
     """The ordinals that the override gives up."""
+    history: str = ""
+    """The new history of an override."""
 
 
 class Component(NamedTuple):
@@ -84,8 +86,8 @@ class Node(NamedTuple):
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: int = -1
-    forking: bool = False
-    """Its server begins a new history."""
+    forking: str = ""
+    """The new history that its server begins."""
     lives: int = 0
     """How many servers have lived here; each has a gcomm uuid of its own."""
     # The agent's work.

@@ -61,6 +61,11 @@ def show(answer: OverrideAnswer) -> None:
             f"{', '.join(survey.unreachable)} may hold commits that no other pod has: they would be given up. "
             "Make sure that no server runs there any more: if one does, there will be two clusters."
         )
+    if survey.refusing:
+        click.echo(
+            f"{', '.join(survey.refusing)}: the network of the pod answers and its agent does not, so its server may "
+            f"still run: first `kubectl delete pod {' '.join(survey.refusing)}`, then run this again."
+        )
     if survey.ahead:
         click.echo(
             f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there."

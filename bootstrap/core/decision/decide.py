@@ -34,7 +34,7 @@ from bootstrap.core.decision.rules_full_outage import (
 )
 from bootstrap.core.decision.rules_live_primary import (
     hold_between_two_primaries,
-    join_primary,
+    join_or_hold,
     wait_for_lost_quorum,
     wait_while_promised,
 )
@@ -66,7 +66,7 @@ RULES = (
         "A Primary Component that has lost most of its members is not joined before it has noticed the loss.",
         wait_for_lost_quorum,
     ),
-    Rule("join", "A live Primary Component is joined if its history contains everything on this disk.", join_primary),
+    Rule("join", "A live Primary Component is joined if its history contains everything on this disk.", join_or_hold),
     # In a full outage.
     Rule("dns", "Nothing starts before DNS has shown once which pods there are.", wait_for_directory),
     Rule("override", "An override starts a new history from this pod's data.", apply_override),

@@ -22,6 +22,8 @@ class Bootstrap:
     """Whether an override orders it, so that it begins a new history."""
     adopt: bool = False
     """Whether these data ran without this toolkit, and need its accounts first."""
+    history: str = ""
+    """The uuid of the new history of an override."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,16 @@ from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.model.predicates import bootstrap_position, disk_of, epoch_of, pod_name, position_to_keep
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.predicates import (
+    bootstrap_position,
+    disk_of,
+    epoch_of,
+    is_silent,
+    pod_name,
+    position_to_keep,
+)
+from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
+from bootstrap.core.model.unknown import Contact, Unknown
 
 
 def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
@@ -63,7 +71,11 @@ def refuse_under_override(override: Override, candidate: PodState, facts: Facts)
     """Refuse a candidate of an override if the data, or the pods that it calls unreachable, are against it."""
     if reached := [pod.pod for pod in facts.answers if pod.ordinal in override.unreachable]:
         return Refusal(f"{reached[0]} answers me, and does not answer you: fix the network")
-    if not_asked := sorted(override.unreachable - facts.peers.keys()):
+    unknown = {o: peer for o in sorted(override.unreachable) if isinstance(peer := facts.peer(o), Unknown)}
+    if answering := [o for o, peer in unknown.items() if peer.contact is Contact.ANSWER]:
+        name, reason = pod_name(facts, answering[0]), unknown[answering[0]].reason
+        return Refusal(f"something answers me at the address of {name} ({reason}): it may live")
+    if not_asked := [o for o, peer in unknown.items() if not peer.is_silent]:
         return Refusal(f"I have not asked {pod_name(facts, not_asked[0])} myself yet")
     if override.adopt and disk_of(facts.own).data_class is not DataClass.EMPTY:
         return Refusal(f"my datadir is {disk_of(facts.own).data_class}: to adopt data, all other pods must be empty")
@@ -118,13 +130,37 @@ def highest_term(pods: Iterable[PodState]) -> int:
     return max((max(pod.epoch, pod.abandoned_term, pod.promise.term if pod.promise else 0) for pod in pods), default=0)
 
 
+TERMS_OF_AN_OVERRIDE = 10**9
+"""How many terms an override has for itself and for all attempts after it: 30 a minute would last 60 years."""
+
+OVERRIDES_AT_ONCE = MAX_ORDINAL + 1
+"""Each pod has its own terms in the block of the next override."""
+
+
+def next_override_epoch(highest: int, ordinal: int) -> int | None:
+    """The epoch of an override in this pod, where `highest` is the highest term known; None = there is none left (R8).
+
+    An override does not ask the pods that it gives up, and these may know terms that no other pod knows.  So terms come
+    in blocks, and in each block every pod has a range of its own.  An override takes the first term of its pod's range
+    in the next block, and attempts count up from there.  Thus an epoch is shared with nothing that was not heard: not
+    with an attempt, which is in a range that an earlier override has begun, or in none; not with an override in another
+    pod, which has another range; and not with an earlier one in this pod, which its journal knows.
+
+    This rests on two things: fewer attempts between two overrides than a range has terms, and a journal that is not
+    older than its volume has become, as that of a restored snapshot is.
+    """
+    block = TERMS_OF_AN_OVERRIDE * OVERRIDES_AT_ONCE
+    epoch = (highest // block + 1) * block + ordinal * TERMS_OF_AN_OVERRIDE
+    return epoch if epoch + TERMS_OF_AN_OVERRIDE <= INT64_MAX else None
+
+
 def find_unbound(facts: Facts, promise: Promise) -> list[int]:
     """The expected ordinals that are not bound by this promise, as far as is known; empty = permission (R4).
 
-    Only a proof or an override excuses a pod, and an override only while that pod is unreachable.
+    Only a proof or an override excuses a pod, and an override only while that pod is silent (R8).
     """
     bound = {pod.ordinal for pod in facts.states if pod.promise == promise and pod.phase is Phase.FROZEN}
     override = facts.own.override if facts.own.override and facts.own.override.epoch == promise.term else None
-    excused = {o for o in override.unreachable if isinstance(facts.peer(o), Unknown)} if override else set()
+    excused = {o for o in override.unreachable if is_silent(facts, o)} if override else set()
     proven = quorum.find_proof(facts)
     return sorted(facts.expected - bound - excused - (proven.excused if proven else frozenset()))

@@ -2,16 +2,17 @@
 
 Pure.  An override lifts two conditions and no others: that the unreachable pods answer, if they were named to the
 human, and that no other disk holds more, if that disk was named, too.  No server may be alive, and all pods that answer
-must promise, as at every bootstrap.
+must promise, as at every bootstrap.  A pod whose answer is not understood is not unreachable: beside it no override is
+accepted, and none is offered.
 The survey that is printed for the human is also the one by which the override is checked when it is given.
 """
 
 from typing import NamedTuple
 
-from bootstrap.core.decision.election import highest_term
+from bootstrap.core.decision.election import highest_term, next_override_epoch
 from bootstrap.core.model import lineage
 from bootstrap.core.model.branches import Copy
-from bootstrap.core.model.disk import BLANK, UNDECIDABLE, DataClass, Position
+from bootstrap.core.model.disk import ADOPTABLE, BLANK, UNDECIDABLE, DataClass, Position
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState
 from bootstrap.core.model.predicates import (
     bootstrap_position,
@@ -22,21 +23,24 @@ from bootstrap.core.model.predicates import (
     position_text,
     position_to_keep,
     primaries,
+    why_quorum_uncertain,
 )
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 
 
 class OverrideSurvey(NamedTuple):
     """What a human must know before giving an override."""
 
     epoch: int
-    """The term that the override must name: the next one."""
+    """The term that the override must name; 0 = there is none left."""
     base: Position | None
     """What the new history would start from."""
     lines: tuple[tuple[str, str], ...]
     """Each expected pod and what is known of it."""
     unreachable: frozenset[int]
     """The pods that do not answer."""
+    refusing: frozenset[int]
+    """Those of them whose network refuses the connection, so that a server may run there without its agent."""
     ahead: frozenset[int]
     """The pods that answer and may hold what this pod does not."""
     data_lost: frozenset[int]
@@ -49,14 +53,17 @@ def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     """Find out what an override would give up, and whether it would be accepted."""
     others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
     base = disk_of(facts.own).position if adopt else bootstrap_position(facts.own)
-    unreachable = frozenset(o for o, peer in others.items() if isinstance(peer, Unknown))
+    silent = {o: peer.contact for o, peer in others.items() if isinstance(peer, Unknown) and peer.is_silent}
+    unreachable, refusing = frozenset(silent), frozenset(o for o, c in silent.items() if c is Contact.REFUSAL)
     ahead = frozenset(o for o, peer in others.items() if isinstance(peer, PodState) and may_be_ahead(facts, base, peer))
     data_lost = frozenset(peer.ordinal for peer in facts.answers if has_lost_data(peer, facts))
     lines = tuple((pod_name(facts, o), describe_pod(facts, o, ahead, data_lost)) for o in sorted(facts.expected))
     override = Override(0, base, unreachable, ahead, adopt)
-    epoch = max(highest_term(facts.states), facts.min_epoch) + 1
-    refusal = why_void(facts, override) or why_not_asked(facts) or why_bound(facts, unreachable) or ""
-    return OverrideSurvey(epoch, base, lines, unreachable, ahead, data_lost, refusal)
+    highest = max(highest_term(facts.states), facts.min_epoch)
+    epoch = next_override_epoch(highest, facts.own.ordinal)
+    used_up = None if epoch else f"no epoch is left above {highest}, which a pod or GALERA_BOOTSTRAP_MIN_EPOCH has"
+    refusal = why_void(facts, override) or why_bound(facts, unreachable) or used_up or ""
+    return OverrideSurvey(epoch or 0, base, lines, unreachable, refusing, ahead, data_lost, refusal)
 
 
 def why_void(facts: Facts, override: Override) -> str | None:
@@ -64,6 +71,8 @@ def why_void(facts: Facts, override: Override) -> str | None:
     disk, others = disk_of(facts.own), sorted(facts.expected - {facts.own.ordinal})
     if primary := [pod.pod for pod in facts.states if pod.primary_server]:
         return f"{primary[0]} is Primary: the cluster lives"
+    if why := why_not_silent(facts):
+        return why
     if facts.own.phase is not Phase.FROZEN:
         return f"this pod is {facts.own.phase}: its server must be stopped and its datadir read"
     if why := why_not_adoptable(facts, others) if override.adopt else why_not_startable(facts.own, override):
@@ -90,18 +99,55 @@ def is_between_starters(own: PodState) -> bool:
     return own.override is not None and own.phase in (Phase.UNKNOWN, Phase.STARTING, Phase.RECOVERING)
 
 
+def why_not_silent(facts: Facts) -> str | None:
+    """Why a pod that gives no valid answer must not be taken for one that is gone; None = each such pod is silent.
+
+    What answers may be a live server's agent with another key (R34) or of another release.  A pod that could not be
+    asked, as without DNS, has not been silent either.
+    """
+    others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
+    unknown = {pod_name(facts, o): peer for o, peer in others.items() if isinstance(peer, Unknown)}
+    for name, peer in unknown.items():
+        if peer.contact is Contact.ANSWER:
+            return f"{name} {describe_answer(peer)}"
+    for name, peer in unknown.items():
+        if not peer.is_silent:
+            return f"{name} is not known to be silent ({peer.reason}): {peer.cure or 'try again in a moment'}"
+    return None
+
+
+def offer(facts: Facts, advice: str) -> str:
+    """Return advice that names an override; where none would be accepted, say what to do instead."""
+    return why_not_silent(facts) or advice
+
+
 def advise(facts: Facts, rule: str) -> str:
     """The command that helps where a rule waits for pods that may never come; a hold names its own command.
 
-    While a Primary lives, `force` is refused.
+    Only where `force` would be accepted in some pod, by what is known here, and where nothing at all comes from the
+    silent pods: one whose network answers has perhaps just started.
     """
-    silent = [pod_name(facts, o) for o in sorted(facts.expected) if isinstance(facts.peers.get(o), Unknown)]
-    if rule not in ("all-heard", "promised") or not silent or primaries(facts):
+    unknown = {pod_name(facts, o): p for o, p in sorted(facts.peers.items()) if isinstance(p, Unknown)}
+    gone = all(peer.contact is Contact.NOTHING for peer in unknown.values()) and not why_not_silent(facts)
+    if rule not in ("all-heard", "promised") or not unknown or not gone or primaries(facts):
+        return ""
+    if any(why_not_frozen(peer) for peer in facts.answers) or not any(map(bootstrap_position, facts.states)):
         return ""
     return (
-        f"if {', '.join(silent)} can never come back: `galera-bootstrap force` in the pod with the most data shows "
+        f"if {', '.join(unknown)} can never come back: `galera-bootstrap force` in the pod with the most data shows "
         "what would be lost, and what to type"
     )
+
+
+def advise_for_own_disk(facts: Facts) -> str:
+    """What may end a hold by this pod's own datadir: `discard` beside a cluster that certainly lives, or `adopt`."""
+    if primaries(facts):
+        is_certain = why_quorum_uncertain(facts) is None and why_not_silent(facts) is None
+        return "; to join without it: `galera-bootstrap discard`" if is_certain else ""
+    if disk_of(facts.own).data_class is not DataClass.UNADOPTED:
+        return ""
+    why = survey_pods(facts, adopt=True).refusal
+    return f"; it is not adopted: {why}" if why else "; to start a cluster from it: `galera-bootstrap adopt`"
 
 
 def why_not_startable(own: PodState, override: Override) -> str | None:
@@ -113,15 +159,25 @@ def why_not_startable(own: PodState, override: Override) -> str | None:
 
 
 def why_not_adoptable(facts: Facts, others: list[int]) -> str | None:
-    """Why the data of this pod cannot be adopted: all pods must have answered, and no other pod may have data."""
+    """Why the data of this pod cannot be adopted: all pods must have answered, and no other pod may have data.
+
+    Nor are data adopted that this image's server must not open (R32), or that are a member's own.
+    """
     disk = disk_of(facts.own)
     if disk.data_class in BLANK or disk.data_class is DataClass.INITIALIZED:
         return f"this pod's datadir is {disk.data_class}: there is nothing to adopt"
+    if disk.data_class not in ADOPTABLE:
+        return f"this pod's datadir is {disk.data_class} ({disk.detail}): no override changes that"
     if replaced := sorted(pods_with_replaced_volume(facts)):
         name = pod_name(facts, replaced[0])
         return f"the volume of {name}, a member, has been replaced: bring it back, or use `force`"
     if bootstrap_position(facts.own) and facts.own.was_synced:
         return "this pod's datadir is that of a member: it needs no adoption; `force` starts from it without other pods"
+    if facts.own.was_synced and disk.data_class is not DataClass.RESTORED:
+        return (
+            f"this volume was a member, and its datadir is {disk.data_class} ({disk.detail}): find out where its "
+            "position is; data from elsewhere need a new volume"
+        )
     for ordinal in others:
         peer, name = facts.peer(ordinal), pod_name(facts, ordinal)
         if isinstance(peer, Unknown):
@@ -140,12 +196,6 @@ def why_not_frozen(peer: PodState) -> str | None:
     if peer.phase is not Phase.FROZEN or peer.disk is None:
         return f"is {peer.phase}: wait until its datadir has been read"
     return None
-
-
-def why_not_asked(facts: Facts) -> str | None:
-    """Why the survey is not complete: a pod that others know, and that this one has not asked yet, is not silent."""
-    new = sorted(facts.expected - facts.peers.keys() - {facts.own.ordinal})
-    return f"{pod_name(facts, new[0])} has not been asked yet: try again in a moment" if new else None
 
 
 def why_bound(facts: Facts, unreachable: frozenset[int]) -> str | None:
@@ -181,13 +231,29 @@ def describe_pod(facts: Facts, ordinal: int, ahead: frozenset[int], data_lost: f
     """One pod for the human, in one line."""
     peer = facts.own if ordinal == facts.own.ordinal else facts.peer(ordinal)
     if isinstance(peer, Unknown):
-        return f"unknown: {peer.reason}; what only it holds would be given up"
+        return describe_unknown(peer)
     note = ""
     if ordinal in ahead:
         note = "; MAY HOLD MORE than this pod"
     elif ordinal in data_lost:
         note = "; was a member: what it held is gone"
     return f"{describe_state(peer)}{note}{' (this pod)' if ordinal == facts.own.ordinal else ''}"
+
+
+def describe_unknown(peer: Unknown) -> str:
+    """A pod without a valid answer."""
+    if peer.contact is Contact.ANSWER:
+        return describe_answer(peer)
+    if not peer.is_silent:
+        return f"unknown: {peer.reason}; it is not known to be silent"
+    alive = "; its network answers, so a server may run there" if peer.contact is Contact.REFUSAL else ""
+    return f"unknown: {peer.reason}{alive}; what only it holds would be given up"
+
+
+def describe_answer(peer: Unknown) -> str:
+    """What answers at a pod's address and is not understood, and what to do about it."""
+    cure = peer.cure or "find out what listens there; if the pod shall be given up, switch its machine off first"
+    return f"answers, but {peer.reason}: its server may live; {cure}"
 
 
 def describe_state(peer: PodState) -> str:

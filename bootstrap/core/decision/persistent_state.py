@@ -48,7 +48,9 @@ class PersistentState:
     volumes: tuple[tuple[Ordinal, Token], ...] = ()
     """(ordinal, volume id) of the peers seen while in a Primary Component; empty = it was not heard yet."""
     lineage: tuple[Fork, ...] = ()
-    """The forks that led to this volume's history; one without a uuid was permitted and has not been seen since."""
+    """The forks that led to this volume's history, or to one that was permitted here and has not been seen since."""
+    pending_history: UuidOrNone = ""
+    """The history that an override last permitted to begin here, until some history is seen here; empty = none."""
     bootstraps: Bootstraps = ()
     """The bootstraps that led to this volume's data, and to those of a cluster that it may have joined since."""
     override: Override | None = None
@@ -86,10 +88,9 @@ def after_round(
     if not settled:
         return replace(state, volumes=members)
     # What is on this disk now is this history, of this epoch, of this origin and of these members.
-    forks = lineage.ancestry(
-        (*lineage.resolve_pending(state.lineage, server.uuid), *forks_of_primaries(answers)), server.uuid
-    )
-    return replace(state, epoch=epoch, history_uuid=server.uuid, joining_boot_id="", lineage=forks, volumes=members)
+    forks = lineage.ancestry((*state.lineage, *forks_of_primaries(answers)), server.uuid)
+    state = replace(state, epoch=epoch, history_uuid=server.uuid, lineage=forks, volumes=members)
+    return replace(state, joining_boot_id="", pending_history="")
 
 
 def add_founders(state: PersistentState, founders: Sequence[PodState]) -> Volumes:
@@ -148,16 +149,21 @@ def forks_of_primaries(answers: Sequence[PodState]) -> lineage.Forks:
     return tuple(dict.fromkeys(fork for forks, uuid in alive for fork in lineage.ancestry(forks, uuid)))
 
 
+def pending_fork(state: PersistentState) -> Fork | None:
+    """The fork whose new history was permitted here and has not been seen."""
+    return next((fork for fork in state.lineage if fork.uuid == state.pending_history), None)
+
+
 def after_inspection(state: PersistentState, disk: Disk) -> PersistentState:
-    """Learn from the disk whether a permitted new history has begun, since the run that saw it may have ended."""
-    forked = lineage.pending_fork(state.lineage)
-    if forked is None or disk.position is None or disk.data_class not in STARTABLE:
+    """Learn from the disk whether a permitted new history has begun, since the run that saw it may have ended.
+
+    Only its own uuid shows that: a human may have put another datadir there meanwhile (R29).
+    """
+    fork = pending_fork(state)
+    if fork is None or disk.data_class not in STARTABLE or disk.position is None or disk.position.uuid != fork.uuid:
         return state
-    uuid = disk.position.uuid
-    state = replace(state, lineage=lineage.resolve_pending(state.lineage, uuid))
-    if uuid == forked.parent:
-        return state
-    return replace(state, history_uuid=uuid, epoch=max(state.epoch, forked.epoch), volumes=())
+    epoch = max(state.epoch, fork.epoch)
+    return replace(state, history_uuid=fork.uuid, epoch=epoch, volumes=(), pending_history="")
 
 
 def before_join(
@@ -165,10 +171,10 @@ def before_join(
 ) -> PersistentState:
     """What must be durable before a starter may join: until Synced is seen, the disk may be in a state transfer.
 
-    `life` is the boot of the machine, `epoch` that of the Primary Component.  A fork that never began ends with this.
+    `life` is the boot of the machine, `epoch` that of the Primary Component.
     """
     # The disk may be of the joined history, and only the disk, before the journal is written again at Synced.
-    forks = tuple(dict.fromkeys((*_named_forks(state), *forks_of_primaries(answers))))
+    forks = tuple(dict.fromkeys((*state.lineage, *forks_of_primaries(answers))))
     lost = quorum.lost_by_join(disk)
     state = replace(state, joining_boot_id=life, joined_epoch=epoch, lineage=forks, override=None, lost_view=lost)
     # All that is here is a part of that cluster, so its bootstraps led to what is here, and to what will be (R10).
@@ -179,27 +185,19 @@ def before_join(
 def before_bootstrap(state: PersistentState, disk: Disk | None, *, first: bool, forced: bool) -> PersistentState:
     """What must be durable before a starter may bootstrap from this disk; this uses the override up."""
     # A candidate's disk stands for itself: if its join stayed open, a power cut would make the disk worthless.
-    forks, initialised = _forks_to_start(state, forced=forced), state.initialised or first
-    state = replace(state, joining_boot_id="", joined_epoch=0, lost_view=None)
+    state = replace(state, joining_boot_id="", joined_epoch=0, lost_view=None, initialised=state.initialised or first)
     if not (first or forced) and disk and disk.position and state.promise:
         # Else the server begins a history of its own.  What it commits now no older copy has (R10).
         uuid, seqno = disk.position.uuid, disk.position.seqno
         point = BootstrapPoint(uuid, seqno, state.promise.term, state.promise.boot_id)
         state = replace(state, bootstraps=branches.add_bootstrap(state.bootstraps, point))
-    return replace(state, initialised=initialised, lineage=forks, override=None)
+    return replace(_with_fork(state, state.override) if forced and state.override else state, override=None)
 
 
-def _forks_to_start(state: PersistentState, *, forced: bool) -> lineage.Forks:
-    """The forks with the new one of a forced start, which has no uuid yet: its server makes one."""
-    override = state.override
-    if override is None or not forced:
-        return _named_forks(state)
-    if override.base is None:
-        return (Fork("", UNKNOWN_SEQNO, override.epoch),)
-    fork = Fork(override.base.uuid, override.base.seqno, override.epoch)
-    return (*lineage.ancestry(_named_forks(state), override.base.uuid), fork)
-
-
-def _named_forks(state: PersistentState) -> lineage.Forks:
-    """The forks whose new history has been seen, without a pending one."""
-    return tuple(fork for fork in state.lineage if fork.uuid)
+def _with_fork(state: PersistentState, override: Override) -> PersistentState:
+    """The state with the fork of an override, whose server is about to begin the new history."""
+    base = override.base
+    before = lineage.ancestry(state.lineage, base.uuid) if base else ()
+    parent, seqno = (base.uuid, base.seqno) if base else ("", UNKNOWN_SEQNO)
+    fork = Fork(parent, seqno, override.epoch, override.history)
+    return replace(state, lineage=(*before, fork), pending_history=override.history)

@@ -2,7 +2,7 @@
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Wait
-from bootstrap.core.decision.override import why_void
+from bootstrap.core.decision.override import offer, why_void
 from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import BLANK, UNKNOWN_SEQNO, DataClass, Position
@@ -35,7 +35,7 @@ def apply_override(facts: Facts) -> Decision | None:
     if why := why_void(facts, override):
         return Wait("override", f"the override for epoch {override.epoch} is void: {why}")
     reason = f"override: a new history from {override.base or 'data without a position'}"
-    return Bootstrap("override", reason, forced=True, adopt=override.adopt)
+    return Bootstrap("override", reason, forced=True, adopt=override.adopt, history=override.history)
 
 
 def require_all_heard(facts: Facts) -> Decision | None:
@@ -67,7 +67,7 @@ def hold_below_min_epoch(facts: Facts) -> Decision | None:
     return Hold(
         "epoch-floor",
         f"the newest data here are of epoch {found}, below GALERA_BOOTSTRAP_MIN_EPOCH {facts.min_epoch}: bring the "
-        "newer ones back; these here start a cluster only by `galera-bootstrap force`",
+        f"newer ones back; {offer(facts, 'these here start a cluster only by `galera-bootstrap force`')}",
     )
 
 
@@ -121,14 +121,13 @@ def require_one_history(facts: Facts) -> Decision | None:
     if uuid is None:
         return Hold(
             "two-histories",
-            f"the datadirs hold different histories, {listed}: a human must choose; "
-            "`galera-bootstrap force` in the pod whose data you keep",
+            f"the datadirs hold different histories, {listed}: a human must choose; {offer(facts, TO_KEEP)}",
         )
     parted = branches.find_parting(lineage.startable_copies(facts.states), uuid)
     return Hold(
         "two-branches",
         f"two branches of one history are here, {listed}: nothing shows that they are the same after {parted}, "
-        "one may be an older copy; a human must choose; `galera-bootstrap force` in the pod whose data you keep",
+        f"one may be an older copy; a human must choose; {offer(facts, TO_KEEP)}",
     )
 
 
@@ -155,7 +154,7 @@ def hold_for_doubtful_member(facts: Facts, pod: PodState, best: PodState) -> Hol
     return Hold(
         "doubtful-transfer",
         f"{pod.pod} may hold more than all others ({disk_of(pod).detail}, {position_text(pod)}): "
-        "a human must look at its datadir; without it: `galera-bootstrap force` in another pod",
+        f"a human must look at its datadir; {offer(facts, 'without it: `galera-bootstrap force` in another pod')}",
     )
 
 
@@ -181,7 +180,7 @@ def hold_for_missing_data(facts: Facts, pod: PodState, best: PodState) -> Hold |
         return Hold(
             "replaced-volume",
             f"the data of {pod.pod}, a member, are gone since the outage and may have been the newest: "
-            "bring its volume back, or give its data up: `galera-bootstrap force` in the pod whose data you keep",
+            f"bring its volume back; {offer(facts, f'to give its data up: {TO_KEEP}')}",
         )
     return None
 
@@ -206,6 +205,9 @@ def newest_memory(facts: Facts, pod: PodState, best: Position | None) -> set[str
         elif mine is None and other.joining and disk_of(other).data_class in BLANK:
             joiners |= volumes
     return (ahead[max(ahead)] if ahead else set()) | joiners
+
+
+TO_KEEP = "`galera-bootstrap force` in the pod whose data you keep"
 
 
 def start_most_advanced(facts: Facts) -> Decision:

@@ -1,6 +1,7 @@
 """Rules while a Primary Component lives: join it, wait, or hold."""
 
 from bootstrap.core.decision.decisions import Decision, Hold, Join, Wait
+from bootstrap.core.decision.override import offer
 from bootstrap.core.model import branches, lineage
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Server
@@ -12,6 +13,7 @@ from bootstrap.core.model.predicates import (
     position_to_keep,
     primaries,
     term_of_member,
+    why_quorum_uncertain,
 )
 from bootstrap.core.model.unknown import Unknown
 
@@ -46,12 +48,14 @@ def wait_while_promised(facts: Facts) -> Decision | None:
     candidate = facts.peer(promise.candidate)
     state = f"unknown ({candidate.reason})" if isinstance(candidate, Unknown) else candidate.phase.value
     bound = f"term {promise.term} is promised to {pod_name(facts, promise.candidate)}, which is {state}"
-    if isinstance(candidate, Unknown) and (alive := sorted(primaries(facts))):
+    if isinstance(candidate, Unknown) and (alive := sorted(primaries(facts))) and not why_quorum_uncertain(facts):
         # Only the candidate could end this, and if an override has given it up, it never comes.
         epoch = max(pod.epoch for pod in facts.answers if pod.primary_server)
         older = f"{pod_name(facts, alive[0])} is Primary of epoch {epoch}"
         return Hold(
-            "promised", f"{bound}, and {older}: bring it back; if no server runs there, `galera-bootstrap discard`"
+            "promised",
+            f"{bound}, and {older}: bring it back; "
+            f"{offer(facts, 'if no server runs there, `galera-bootstrap discard`')}",
         )
     return Wait("promised", bound)
 
@@ -61,10 +65,10 @@ def wait_for_lost_quorum(facts: Facts) -> Decision | None:
 
     A pod that joined it now would wait half a minute for nothing (pc.wait_prim_timeout).  Once it has lost its quorum,
     all disks count (R17).  If it has foreign members, it is not known how many of them live, so this rule does not
-    apply.  Nor does it once this pod has waited long enough and the quorum was not lost.
+    apply.  Nor does it once the component has been the same for long enough.
     """
     alive = primaries(facts)
-    if not alive or facts.waited_for_quorum_loss or any(pod.has_foreign_members for pod in facts.states):
+    if not alive or facts.has_primary_kept_quorum or any(pod.has_foreign_members for pod in facts.states):
         return None
     dead = {pod.ordinal for pod in facts.states if pod.has_no_server}
     size, left = max(p.size for p in alive.values()), len(facts.expected - dead)
@@ -72,6 +76,17 @@ def wait_for_lost_quorum(facts: Facts) -> Decision | None:
         return None
     name = pod_name(facts, min(alive))
     return Wait("quorum", f"{name} is Primary with {size} members, at most {left} alive: it may have lost its quorum")
+
+
+def join_or_hold(facts: Facts) -> Decision | None:
+    """Join a live Primary or hold beside it; hold only if it certainly has its quorum (R17).
+
+    A hold sends a human to `discard`.  If the quorum is lost, what is here may be the newest of all.
+    """
+    decision = join_primary(facts)
+    if isinstance(decision, Hold) and (why := why_quorum_uncertain(facts)):
+        return Wait("quorum", why)
+    return decision
 
 
 def join_primary(facts: Facts) -> Decision | None:
@@ -100,8 +115,7 @@ def join_primary(facts: Facts) -> Decision | None:
         return Hold(
             "other-history",
             f"{name} is Primary of epoch {epoch}, my datadir holds {mine} of epoch {facts.own.epoch}: the cluster was "
-            "started again from an older copy of this history; save what is needed from my datadir, then "
-            "`galera-bootstrap discard`",
+            f"started again from an older copy of this history; {offer(facts, SAVE_AND_DISCARD)}",
         )
     limit = lineage.reach(
         lineage_of_primary(facts, server.uuid), Position(server.uuid, server.last_committed), mine.uuid
@@ -109,20 +123,20 @@ def join_primary(facts: Facts) -> Decision | None:
     if limit is None:
         return Hold(
             "other-history",
-            f"{name} is Primary with history {server.uuid}, my datadir holds {mine}: "
-            "save what is needed from it, then `galera-bootstrap discard`",
+            f"{name} is Primary with history {server.uuid}, my datadir holds {mine}: {offer(facts, SAVE_AND_DISCARD)}",
         )
     parted = branches.part_after(member.bootstraps, facts.own.bootstraps, mine.uuid, min(limit, mine.seqno))
     if parted is not None:
-        return hold_on_other_branch(name, mine, parted)
+        return hold_on_other_branch(name, mine, parted, offer(facts, SAVE_AND_DISCARD))
     if mine.seqno > limit:
+        advice = offer(facts, "save them, then `galera-bootstrap discard`")
         return (
-            hold_beyond_fork(name, server, mine, limit)
+            hold_beyond_fork(name, server, mine, limit, advice)
             if mine.uuid != server.uuid
             else Hold(
                 "ahead-of-primary",
                 f"my datadir holds {mine.seqno - limit} transactions that {name} (Primary at {limit}) does not have: "
-                "joining would lose or hide them; save them, then `galera-bootstrap discard`",
+                f"joining would lose or hide them; {advice}",
             )
         )
     if mine.uuid != server.uuid:
@@ -132,6 +146,9 @@ def join_primary(facts: Facts) -> Decision | None:
     return Join(
         "join", f"{name} is Primary at {server.last_committed}, my datadir is at {mine.seqno} of the same history"
     )
+
+
+SAVE_AND_DISCARD = "save what is needed from my datadir, then `galera-bootstrap discard`"
 
 
 def primary_epoch(facts: Facts) -> int:
@@ -149,20 +166,19 @@ def lineage_of_primary(facts: Facts, uuid: str) -> lineage.Forks:
     return tuple(fork for pod in members for fork in pod.lineage)
 
 
-def hold_on_other_branch(name: str, mine: Position, parted: int) -> Hold:
+def hold_on_other_branch(name: str, mine: Position, parted: int, advice: str) -> Hold:
     """Hold with data that went on without the cluster's: the same numbers may be other commits there."""
     return Hold(
         "other-branch",
         f"my datadir is at {mine}, and nothing shows that {name} (Primary) has its {mine.seqno - parted} transactions "
-        f"after {parted}: one of the two may be an older copy that went on; save what is needed from my datadir, then "
-        "`galera-bootstrap discard`",
+        f"after {parted}: one of the two may be an older copy that went on; {advice}",
     )
 
 
-def hold_beyond_fork(name: str, server: Server, mine: Position, limit: int) -> Hold:
+def hold_beyond_fork(name: str, server: Server, mine: Position, limit: int, advice: str) -> Hold:
     """Hold with data that an override has given up: they are not thrown away without an order (R28)."""
     return Hold(
         "beyond-fork",
         f"my datadir is at {mine} and holds {mine.seqno - limit} transactions that the cluster does not have: the "
-        f"history of {name} ({server.uuid}) was forked at {limit}; save them, then `galera-bootstrap discard`",
+        f"history of {name} ({server.uuid}) was forked at {limit}; {advice}",
     )

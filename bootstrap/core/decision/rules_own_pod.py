@@ -2,6 +2,7 @@
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Decision, Hold, Stop, Wait
+from bootstrap.core.decision.override import advise_for_own_disk
 from bootstrap.core.model.disk import UNDECIDABLE
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.predicates import is_frozen, is_non_primary
@@ -52,5 +53,5 @@ def wait_for_own_disk(facts: Facts) -> Decision | None:
         return Wait("own-disk", "the datadir has not been read yet")
     adopted = facts.own.override is not None and facts.own.override.adopt
     if disk.data_class in UNDECIDABLE and not adopted:
-        return Hold("own-disk", f"the datadir is {disk.data_class}: {disk.detail}")
+        return Hold("own-disk", f"the datadir is {disk.data_class}: {disk.detail}{advise_for_own_disk(facts)}")
     return None

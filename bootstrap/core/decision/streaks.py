@@ -4,11 +4,12 @@ Some rules wait for what may never happen, and some signs mean something only if
 of seconds, because no decision looks at a clock.
 """
 
+from collections.abc import Iterable
 from math import ceil
 from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Stop
-from bootstrap.core.model.facts import Server
+from bootstrap.core.model.facts import PodState, Server
 
 STUCK_ROUNDS = 40
 """For how many rounds in a row a server must have been stuck before it is stopped: ten seconds or more."""
@@ -36,6 +37,14 @@ class Patience(NamedTuple):
         return Patience(*(ceil(rounds * factor) for rounds in self))
 
 
+class HeardMember(NamedTuple):
+    """A member of a Primary Component, as its agent has reported it; what changes with every commit is left out."""
+
+    ordinal: int
+    uuid: str
+    size: int
+
+
 class Streaks(NamedTuple):
     """The counts of one run of an agent."""
 
@@ -43,12 +52,19 @@ class Streaks(NamedTuple):
     """For how many rounds the decision has been to stop the own server."""
     extra_member_rounds: int = 0
     """For how many rounds the own server has had more members than there are pods that may have a server."""
-    lost_quorum_rounds: int = 0
-    """For how many rounds this pod has waited for a Primary Component to notice that it has lost its quorum."""
+    primary: frozenset[HeardMember] = frozenset()
+    """The members of a Primary Component that the last round has heard."""
+    primary_rounds: int = 0
+    """For how many rounds it has been just that one."""
 
-    def has_waited_for_quorum_loss(self, patience: Patience) -> bool:
+    @property
+    def is_primary_confirmed(self) -> bool:
+        """Whether two rounds in a row have heard the same Primary Component: one answer may be from before its end."""
+        return self.primary_rounds >= 2
+
+    def has_primary_kept_quorum(self, patience: Patience) -> bool:
         """Whether a Primary Component has had enough time to notice that it has lost its quorum; some never do."""
-        return self.lost_quorum_rounds >= patience.dead_member
+        return self.primary_rounds > patience.dead_member
 
     def has_foreign_members(self, patience: Patience) -> bool:
         """Whether there have been too many members for long enough: some of them are no pods of this set (R36)."""
@@ -64,17 +80,16 @@ class Streaks(NamedTuple):
 
 
 def after_decision(streaks: Streaks, decision: Decision) -> Streaks:
-    """Count what this round has decided.
+    """Count what this round has decided."""
+    return streaks._replace(stuck_rounds=streaks.stuck_rounds + 1 if isinstance(decision, Stop) else 0)
 
-    A decision to join leaves the wait for a lost quorum as it is: it may follow from that wait, and would undo itself.
-    """
-    lost_quorum = 0
-    if decision.rule == "quorum":
-        lost_quorum = streaks.lost_quorum_rounds + 1
-    elif decision.rule == "join":
-        lost_quorum = streaks.lost_quorum_rounds
-    stuck = streaks.stuck_rounds + 1 if isinstance(decision, Stop) else 0
-    return streaks._replace(lost_quorum_rounds=lost_quorum, stuck_rounds=stuck)
+
+def after_answers(streaks: Streaks, answers: Iterable[PodState]) -> Streaks:
+    """Count whether this round has heard the same Primary Component as the one before."""
+    alive = [(peer.ordinal, server) for peer in answers if (server := peer.primary_server)]
+    primary = frozenset(HeardMember(ordinal, server.uuid, server.size) for ordinal, server in alive)
+    rounds = streaks.primary_rounds if primary == streaks.primary else 0
+    return streaks._replace(primary=primary, primary_rounds=rounds + 1 if primary else 0)
 
 
 def after_stop(streaks: Streaks) -> Streaks:

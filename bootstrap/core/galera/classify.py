@@ -36,7 +36,7 @@ def classify_without_database(names: frozenset[str], raw: bytes | None) -> Disk:
     remains = sorted(n for n in names if n.startswith(("ib_", "undo", "aria_log")))
     if raw is not None or remains:
         sign = "grastate.dat names a history" if raw is not None else f"there is {remains[0]}"
-        return Disk(DataClass.UNKNOWN, detail=f"{sign}, and there is no database; restore it, or discard what is left")
+        return Disk(DataClass.UNKNOWN, detail=f"{sign}, and there is no database: restore it")
     return Disk(DataClass.EMPTY, detail="no ibdata1 and no mysql/")
 
 
@@ -71,12 +71,12 @@ def classify_without_position(state: GraState | None, *, initialised: bool) -> D
     """Classify a whole database in which InnoDB has no position: new and ours, or from elsewhere (R10)."""
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(
-            DataClass.UNKNOWN,
-            detail=f"grastate.dat has {state.uuid}:{state.seqno}, InnoDB has no position; `galera-bootstrap adopt`",
+            DataClass.UNADOPTED,
+            detail=f"grastate.dat has {state.uuid}:{state.seqno}, and InnoDB has no position",
         )
     if initialised:
         return Disk(DataClass.INITIALIZED, detail="created here, and no cluster has written to it")
-    return Disk(DataClass.UNKNOWN, detail="a database that was never in a cluster; `galera-bootstrap adopt`")
+    return Disk(DataClass.UNADOPTED, detail="a database that was never in a cluster")
 
 
 def is_nil(raw: bytes) -> bool:

@@ -98,5 +98,5 @@ def _split_fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
 def _build_error(faults: list[str]) -> GraStateInvalidError:
     return GraStateInvalidError(
         f"grastate.dat is not what Galera writes ({'; '.join(faults[:8])}): "
-        "restore it from what you know about this pod, or discard this pod's data"
+        "restore it from what you know about this pod"
     )

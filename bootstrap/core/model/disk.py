@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from bootstrap.core.model.shapes import Count, Token, Uuid
+from bootstrap.core.model.shapes import Count, Token, Uuid, UuidOrNone
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 """Galera's undefined state uuid: never had state, or the state is not to be trusted (galera saved_state.cpp)."""
@@ -94,10 +94,14 @@ class DataClass(StrEnum):
     """The cluster voted this copy wrong."""
     UUID_MISMATCH = "UUID_MISMATCH"
     """grastate.dat and InnoDB name two histories."""
+    UNADOPTED = "UNADOPTED"
+    """A whole database that this server may open, and in which InnoDB has no position: it comes from elsewhere."""
+    RESTORED = "RESTORED"
+    """Data from a backup, which may only start a history of their own."""
     FOREIGN = "FOREIGN"
     """The volume belongs to another cluster or ordinal."""
     UNKNOWN = "UNKNOWN"
-    """The position could not be determined."""
+    """It cannot be read, or this server must not open it."""
 
 
 class Disk(NamedTuple):
@@ -132,6 +136,8 @@ class JournalHints(NamedTuple):
     """This toolkit has created the first database here, or was creating it."""
     base: Position | None = None
     """Where an override permitted a new history to begin here, as long as no server has shown that history."""
+    history: UuidOrNone = ""
+    """The uuid of that history."""
 
 
 STARTABLE = {
@@ -143,8 +149,14 @@ STARTABLE = {
 """The classes that may start a cluster, with their rank among equal positions."""
 
 
-UNDECIDABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN})
+UNDECIDABLE = frozenset(
+    {DataClass.UNKNOWN, DataClass.UUID_MISMATCH, DataClass.FOREIGN, DataClass.UNADOPTED, DataClass.RESTORED}
+)
 """The classes whose position is not known or is not of this cluster."""
+
+
+ADOPTABLE = frozenset({*STARTABLE, DataClass.UUID_MISMATCH, DataClass.UNADOPTED, DataClass.RESTORED})
+"""The classes that an override may make the start of a cluster: this image's server has opened them, or may do so."""
 
 
 BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})

@@ -89,8 +89,8 @@ class Fork(NamedTuple):
     """The last write set of the parent that the new history contains."""
     epoch: int
     """The term in which the new history's first Primary Component was bootstrapped."""
-    uuid: UuidOrNone = ""
-    """The new history; empty until its server has reported it."""
+    uuid: Uuid
+    """The new history, chosen before its server starts: other data cannot be taken for it."""
 
 
 class BootstrapPoint(NamedTuple):
@@ -123,6 +123,8 @@ class Override(NamedTuple):
     """The ordinals that answered and may hold more: what only they hold is given up, too."""
     adopt: bool = False
     """The data ran without this toolkit: accounts must be made in them first."""
+    history: UuidOrNone = ""
+    """The uuid of the new history; empty only while it is asked what an override would need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,10 @@ class Facts:
     """Data of an older epoch than this do not start a cluster (MIN_EPOCH)."""
     last_one_out: bool = False
     """Whether a pod that stopped as the only member may start without the others' answers (`last-one-out`)."""
-    waited_for_quorum_loss: bool = False
-    """Whether this pod has waited long enough for a Primary Component to notice that it has lost its quorum."""
+    is_primary_confirmed: bool = False
+    """Whether the round before has heard the same Primary Component."""
+    has_primary_kept_quorum: bool = False
+    """Whether it has not changed for so long that it would have noticed the loss of its quorum by now."""
     has_directory: bool = True
     """Whether DNS, or peer-finder, has shown in this run of the agent which pods there are."""
 

@@ -20,8 +20,7 @@ def ancestry(forks: Iterable[Fork], uuid: str) -> Forks:
     """The forks that led to this history, the oldest first; two different origins of one history count as none."""
     origins: dict[str, Fork | None] = {}
     for fork in forks:
-        if fork.uuid:
-            origins[fork.uuid] = fork if origins.get(fork.uuid, fork) == fork else None
+        origins[fork.uuid] = fork if origins.get(fork.uuid, fork) == fork else None
     chain: list[Fork] = []
     while (origin := origins.pop(uuid, None)) is not None:  # pop: a circle ends where it began
         chain.insert(0, origin)
@@ -99,13 +98,3 @@ def most_advanced(pods: Iterable[PodState]) -> PodState:
 
     uuid = leading_history(pods)
     return min((pod for pod in pods if (p := bootstrap_position(pod)) and p.uuid == uuid), key=rank)
-
-
-def pending_fork(forks: Forks) -> Fork | None:
-    """The fork whose new history has not been seen yet."""
-    return next((fork for fork in forks if not fork.uuid), None)
-
-
-def resolve_pending(forks: Forks, uuid: str) -> Forks:
-    """The forks once the data are known to be of this history: a pending fork has begun it, or has never happened."""
-    return tuple(f._replace(uuid=f.uuid or uuid) for f in forks if f.uuid or f.parent != uuid)

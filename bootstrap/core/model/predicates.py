@@ -31,6 +31,12 @@ def may_hold_complete_transfer(pod: PodState) -> bool:
     return disk_of(pod).transfer_may_be_complete
 
 
+def is_silent(facts: Facts, ordinal: int) -> bool:
+    """Whether this pod was asked, and no agent answered."""
+    peer = facts.peer(ordinal)
+    return isinstance(peer, Unknown) and peer.is_silent
+
+
 def is_non_primary(pod: PodState) -> bool:
     """Whether a live server reports that it is not in a Primary Component."""
     return pod.phase is Phase.RUNNING and pod.server is not None and not pod.server.is_primary
@@ -79,6 +85,24 @@ def best_informed_member(pods: Iterable[PodState]) -> PodState | None:
     """
     members = (pod for pod in pods if pod.primary_server and pod.volume_id)
     return max(members, key=term_of_member, default=None)
+
+
+def why_quorum_uncertain(facts: Facts) -> str | None:
+    """Why it is not certain that the Primary Component that was heard still has a quorum; None = it is (R17).
+
+    Only the members that were heard as Primary are certainly alive.  If they are not more than half of the component,
+    it may have lost its quorum without having noticed it: then the disks count again, and the newest one may be mine.
+    A component that has not noticed anything for long enough has not lost it: its other members live and are not heard,
+    or are no pods.
+    """
+    alive = primaries(facts)
+    if not alive or facts.has_primary_kept_quorum:
+        return None
+    size = max(server.size for server in alive.values())
+    if 2 * len(alive) > size:
+        return None
+    name = pod_name(facts, min(alive))
+    return f"{name} is Primary with {size} members, {len(alive)} of them heard: it may have lost its quorum"
 
 
 def pods_with_replaced_volume(facts: Facts) -> frozenset[int]:

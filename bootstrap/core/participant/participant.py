@@ -112,13 +112,14 @@ class Participant(NamedTuple):
     @property
     def facts(self) -> Facts:
         """What a decision rests on now."""
-        identity, waited = self.identity, self.streaks.has_waited_for_quorum_loss(self.identity.patience)
+        identity, streaks = self.identity, self.streaks
         return Facts(
             self.pod_state,
             dict(self.peers),
             min_epoch=identity.min_epoch,
             last_one_out=identity.last_one_out,
-            waited_for_quorum_loss=waited,
+            is_primary_confirmed=streaks.is_primary_confirmed,
+            has_primary_kept_quorum=streaks.has_primary_kept_quorum(identity.patience),
             has_directory=self.directory.has_answered,
         )
 

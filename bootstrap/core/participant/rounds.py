@@ -8,7 +8,6 @@ from bootstrap.core.decision import override, persistent_state, quorum, streaks
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Join, RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model import lineage
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare
@@ -92,6 +91,7 @@ def observe(p: Participant, *, held: bool, server: Server | None) -> Participant
 def conclude(p: Participant, heard: Heard) -> Step[Outcome]:
     """All peers were asked, and the own server was looked at again: learn, decide, and publish the result."""
     p = p._replace(peers=tuple(sorted(heard.peers.items())), directory=p.directory.after_lookup(heard.shown))
+    p = p._replace(streaks=streaks.after_answers(p.streaks, p.answered))
     p, _ = yield from learn(p, heard)
     facts = p.facts
     decision = decide(facts)
@@ -137,17 +137,12 @@ def learn(p: Participant, heard: Heard) -> Step[None]:
 
 
 def note_fork(p: Participant, before: PersistentState) -> Step[None]:
-    """Say what has become of a new history that was permitted: it has begun, or its server ended too early."""
-    fork = lineage.pending_fork(before.lineage)
-    if fork is None or lineage.pending_fork(p.durable.lineage) is not None:
+    """Say that a new history has begun that was permitted."""
+    fork = persistent_state.pending_fork(before)
+    if fork is None or p.durable.pending_history or p.durable.history_uuid != fork.uuid:
         return p, None
-    begun = next((known.uuid for known in p.durable.lineage if known.epoch == fork.epoch), "")
-    state, line = OverrideState.PRIMARY, begun
-    if not begun:
-        state, line = OverrideState.VOID, "the server ended before it was Primary"
-    p = p._replace(orders=p.orders._replace(outcome=OverrideOutcome(fork.epoch, state, line)))
-    what = f"is done: the history is now {begun}" if begun else f"had no effect: {line}"
-    yield Note("override", f"the override of epoch {fork.epoch} {what}")
+    p = p._replace(orders=p.orders._replace(outcome=OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid)))
+    yield Note("override", f"the override of epoch {fork.epoch} is done: the history is now {fork.uuid}")
     return p, None
 
 

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from bootstrap.core.decision import persistent_state, quorum
-from bootstrap.core.decision.decisions import Hold, RoundResult, Wait
+from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
 from bootstrap.core.decision.rules_live_primary import primary_epoch
-from bootstrap.core.model import lineage
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import BLANK, Disk
 from bootstrap.core.model.facts import Phase
+from bootstrap.core.participant.effects import Note
 from bootstrap.core.participant.orders import Order, OverrideState
 from bootstrap.core.participant.participant import Participant, Step, keep, write
 from bootstrap.core.participant.promises import state_before
@@ -27,12 +27,24 @@ def report(p: Participant, disk: Disk, fingerprint: str) -> Step[None]:
     p = p._replace(lifecycle=p.lifecycle.reported(disk, fingerprint))
     p, _ = yield from keep(p, persistent_state.after_inspection(p.durable, disk))
     p, _ = yield from note_fork(p, before)
+    p, _ = yield from note_early_end(p)
     orders = p.orders
     if orders.pending:
         is_still_there = disk.data_class not in BLANK or disk.transfer_may_be_complete
         orders = orders._replace(pending=Order.NONE, failed=orders.pending if is_still_there else Order.NONE)
     p = p._replace(orders=orders, freshness=p.freshness._replace(round_after_report=False))
     return p.with_result(RoundResult(Wait("start", "the datadir has just been read"))), None
+
+
+def note_early_end(p: Participant) -> Step[None]:
+    """Say that an override is over whose server was permitted to start: the datadir is read again, and has ended it."""
+    outcome = p.orders.outcome
+    if outcome.state is not OverrideState.TAKEN:
+        return p, None
+    line = "the server ended before it was Primary"
+    yield Note("override", f"the override of epoch {outcome.epoch} had no effect: {line}")
+    outcome = outcome._replace(state=OverrideState.VOID, line=line)
+    return p._replace(orders=p.orders._replace(outcome=outcome)), None
 
 
 def find_permitted(p: Participant) -> Action | None:
@@ -56,7 +68,7 @@ def take(p: Participant) -> Step[RoundResult]:
         return p, RoundResult(Hold("journal", failure), is_of_round=True)
     term = result.promise.term if result.promise else 0
     p = p._replace(lifecycle=p.lifecycle.took(action, term))
-    if lineage.pending_fork(p.durable.lineage):
+    if isinstance(result.decision, Bootstrap) and result.decision.forced:
         taken = p.orders.outcome._replace(state=OverrideState.TAKEN)
         p = p._replace(orders=p.orders._replace(outcome=taken))
     return p, result

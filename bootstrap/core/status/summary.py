@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
-from bootstrap.core.decision.override import advise
+from bootstrap.core.decision.override import advise, describe_answer
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Position
 from bootstrap.core.model.facts import ABSENT, Facts, Phase
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, pod_name, why_not_counted
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 
 
 class Ahead(NamedTuple):
@@ -103,6 +103,12 @@ def _patience(facts: Facts, decision: Wait) -> str:
 
 
 def _look(facts: Facts) -> str:
-    """Where to look for the reason why pods are silent."""
-    silent = [pod_name(facts, ordinal) for ordinal in find_missing(facts)]
-    return f"see why {', '.join(silent)} is silent: `kubectl describe pod {' '.join(silent)}`" if silent else ""
+    """Where to look for the reason why pods do not answer."""
+    unknown = {pod_name(facts, o): p for o in find_missing(facts) if isinstance(p := facts.peer(o), Unknown)}
+    found = [f"{name} {describe_answer(p)}" for name, p in unknown.items() if p.contact is Contact.ANSWER]
+    # One cure for all that could not be asked: it is the same for all peers with that reason.
+    found += dict.fromkeys(p.cure for p in unknown.values() if p.contact is Contact.NOT_ASKED and p.cure)
+    if silent := [name for name, peer in unknown.items() if peer.is_silent]:
+        verb = "are" if len(silent) > 1 else "is"
+        found.append(f"see why {', '.join(silent)} {verb} silent: `kubectl describe pod {' '.join(silent)}`")
+    return "; ".join(found)

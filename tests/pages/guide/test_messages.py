@@ -101,9 +101,12 @@ def test_every_reason_for_unknown_is_shown(words: str) -> None:
 
 
 PORT = f"{client.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
+CURES = (client.SAME_KEY, client.SAME_RELEASE, client.WRONG_ADDRESS, client.ITS_VOLUME, directory.NO_DNS)
 
 
-@pytest.mark.parametrize("words", [directory.NOT_RUNNING, directory.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}"])
+@pytest.mark.parametrize(
+    "words", [directory.NOT_RUNNING, directory.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}", *CURES]
+)
 def test_every_advice_is_shown_at_the_end_of_a_line(words: str) -> None:
     assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
 

@@ -26,12 +26,12 @@ from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import Prepare, PrepareReply
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.core.participant.views import LiveView
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings, from_environment
 from bootstrap.storage import permission
-from tests.support.bootstrap.records import A
+from tests.support.bootstrap.records import SILENT, A
 
 ALIVE = ("Primary", "non-Primary")
 
@@ -98,10 +98,8 @@ class Pod:
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: Component | None = None
-    forking: bool = False
-    """Its server begins a new history."""
-    given_up: frozenset[str] = frozenset()
-    """The unreachable pods that the last override here gave up."""
+    forking: str = ""
+    """The new history that its server begins."""
     agent: Agent | None = None
     turning: bool = False
     """The agent's loop is in a round."""
@@ -134,10 +132,12 @@ class Fleet:
         self.numbers = itertools.count(1)
         self.kernel = 0
         self.isolated: set[Pod] = set()
+        self.instead: dict[tuple[int, int], Unknown] = {}
+        """(asker, asked) -> what the asker gets instead of an answer, whatever it asks."""
         self.late: list[tuple[Pod, Prepare]] = []
         self.acknowledged: set[int] = set()
-        self.started: dict[int, set[Pod]] = {}
-        """Term -> the pods that have bootstrapped in it."""
+        self.started: set[int] = set()
+        """The terms of all bootstraps."""
         self.parents: dict[str, str] = {}
         """Each new history's parent, as it really was."""
         self.forced = 0
@@ -199,7 +199,8 @@ class Fleet:
             self.interlude()
             asked = self.pod_named(name)
             lost = asked.agent is None or {asked, asker} & self.isolated or self.draw() % 5 == 4
-            replies[name] = Unknown("silent") if lost else self.record(asker, asked)
+            answer = SILENT if lost else self.record(asker, asked)
+            replies[name] = self.instead.get((asker.ordinal, asked.ordinal), answer)
         self.interlude()
         return replies
 
@@ -207,7 +208,9 @@ class Fleet:
         """The asked pod's answer to this one."""
         agent = asked.agent
         may_answer = agent is not None and agent.hear_question(f"{asker.settings.pod}/life", "")
-        return agent.pod_state() if agent is not None and may_answer else Unknown("503")
+        return (
+            agent.pod_state() if agent is not None and may_answer else Unknown("it answers 503", contact=Contact.ANSWER)
+        )
 
     def promises(self, asker: Pod, asked: dict[str, Prepare]) -> dict[str, Answer]:
         return {name: self.promise(asker, self.pod_named(name), prepare) for name, prepare in asked.items()}
@@ -215,15 +218,17 @@ class Fleet:
     def promise(self, asker: Pod, asked: Pod, prepare: Prepare) -> Answer:
         """A request arrives, is lost, arrives twice, or arrives later; its answer may be lost as well."""
         self.interlude()
+        if fault := self.instead.get((asker.ordinal, asked.ordinal)):
+            return fault
         fate = self.draw() % 6
         if fate in (3, 4):
             self.late.append((asked, prepare))
         if asked.agent is None or {asked, asker} & self.isolated or fate in (1, 4):
-            return Unknown("silent")
+            return SILENT
         refusal = asked.agent.answer_prepare(prepare)
         answer = PrepareReply(asked.agent.pod_state(), refusal)
         self.interlude()
-        return Unknown("silent") if fate == 2 else answer
+        return SILENT if fate == 2 else answer
 
     def deliver(self) -> None:
         """A delayed or repeated request arrives, whatever has died since."""
@@ -352,14 +357,14 @@ class Fleet:
             permission.consume(pod.settings.permission, term)
         except SettingInvalidError:
             return False
-        pod.forking = isinstance(verdict.decision, Bootstrap) and verdict.decision.forced
+        pod.forking = verdict.decision.history if isinstance(verdict.decision, Bootstrap) else ""
         if pod.forking:
             # Only what the override has given up may be missing when something starts.
             self.acknowledged &= set(pod.log)
             self.forced += 1
             pod.data_class = DataClass.DDL_CRASH
         self.check_bootstrap(pod, term)
-        self.started.setdefault(term, set()).add(pod)
+        self.started.add(term)
         pod.server = "bootstrapping"
         if isinstance(verdict.decision, Bootstrap) and verdict.decision.first:
             pod.data_class = DataClass.INITIALIZED
@@ -387,9 +392,8 @@ class Fleet:
         """The next step on a server's way to Synced."""
         if pod.server == "bootstrapping":
             if pod.forking:
-                uuid = f"{next(self.numbers):08d}-0000-11ee-8000-000000000000"
-                self.parents[uuid] = pod.uuid
-                pod.uuid, pod.base, pod.forking = uuid, len(pod.log), False
+                self.parents[pod.forking] = pod.uuid
+                pod.uuid, pod.base, pod.forking = pod.forking, len(pod.log), ""
                 self.raise_floor(max(self.started))
             pod.component = Component({pod}, [*pod.log], pod.uuid, pod.base)
             pod.server, pod.data_class = "Primary", DataClass.CRASHED
@@ -484,7 +488,6 @@ class Fleet:
         request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
         if not admin_requests.request_override(agent, request).refusal:
             self.overrides_given += 1
-            pod.given_up = frozenset(survey.unreachable)
 
     def raise_floor(self, epoch: int) -> None:
         """Raise the floor, as `force` advises; in reality that takes a restart of each pod."""
@@ -550,9 +553,7 @@ class Fleet:
     # What must always hold.
 
     def check_bootstrap(self, pod: Pod, term: int) -> None:
-        # The pods that answered cannot know a term that only the given-up pods know; the histories differ then.
-        others = {other.settings.pod for other in self.started.get(term, ())}
-        assert others <= (pod.given_up if pod.forking else set()), f"term {term} bootstraps twice"
+        assert term not in self.started, f"term {term} bootstraps twice"
         alive = [p.settings.pod for p in self.pods if p is not pod and p.server]
         assert not alive, f"{pod.settings.pod} bootstraps while {alive} live"
         for other in self.pods:

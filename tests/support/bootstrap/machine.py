@@ -63,9 +63,9 @@ class Machine:
         self.dns.__enter__()
         self.install_server(seconds=0)
 
-    def install_server(self, seconds: int, version: str = "10.11.19") -> None:
-        """Install the server, which runs for so many seconds."""
-        text = SERVER.format(position=f"{A}:7", arguments=self.arguments, seconds=seconds, version=version)
+    def install_server(self, seconds: int, version: str = "10.11.19", position: str = f"{A}:7") -> None:
+        """Install the server, which runs for so many seconds, and recovers this position."""
+        text = SERVER.format(position=position, arguments=self.arguments, seconds=seconds, version=version)
         self.program.write_text(text)
         self.program.chmod(0o755)
 
@@ -94,7 +94,7 @@ class Machine:
         return inherited | named | {"POD_NAME": "galera-0", "POD_NAMESPACE": "test"}
 
     def database(self, seqno: int = 7) -> None:
-        """Create a whole database, stopped cleanly."""
+        """Create a whole database, stopped cleanly; with -1, killed."""
         data = self.root / "data" / "data"
         (data / "mysql").mkdir(parents=True)
         (data / "ibdata1").touch()

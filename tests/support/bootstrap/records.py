@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bootstrap.core.model.disk import NIL_UUID, STARTABLE, DataClass, Disk, Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Override, Phase, PodState, Promise, Server
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 
 A = "aaaaaaaa-0000-11ee-8000-000000000001"
 B = "bbbbbbbb-0000-11ee-8000-000000000002"
@@ -21,6 +21,18 @@ C = "cccccccc-0000-11ee-8000-000000000003"
 A_TO_B = Fork(A, 5, 4, B)
 B_TO_C = Fork(B, 3, 6, C)
 """An override began B from A at 5, another one C from B at 3."""
+
+SILENT = Unknown("silent", contact=Contact.NOTHING)
+"""A peer that was asked, and nothing came back."""
+
+REFUSING = Unknown("connection refused", contact=Contact.REFUSAL)
+"""A peer whose network answers, and whose agent does not."""
+
+STRANGE = Unknown("it does not accept our key or our cluster id", "compare the keys", Contact.ANSWER)
+"""A peer that answers, and not to this pod."""
+
+NOT_ASKED = Unknown("no answer in this round")
+"""A peer that may have been about to answer."""
 
 ASKED = os.environ.get("PROPERTY_EXAMPLES")
 """More examples than in a normal run, and other ones each time."""
@@ -72,13 +84,13 @@ def _pod(ordinal: int, phase: Phase, **changes: Any) -> PodState:
     return replace(base, **changes)
 
 
-def seen_by(own: PodState, *others: PodState | int) -> Facts:
+def seen_by(own: PodState, *others: PodState | int, unknown: dict[int, Unknown] | None = None) -> Facts:
     """What this pod knows; an ordinal alone is a peer that is silent."""
     peers: dict[int, PodState | Unknown] = {
-        other if isinstance(other, int) else other.ordinal: Unknown("silent") if isinstance(other, int) else other
+        other if isinstance(other, int) else other.ordinal: SILENT if isinstance(other, int) else other
         for other in others
     }
-    return Facts(own, peers)
+    return Facts(own, {**peers, **(unknown or {})})
 
 
 def with_override(
@@ -86,6 +98,7 @@ def with_override(
 ) -> PodState:
     """The same pod with an override for what is on its disk."""
     base = pod.disk.position if pod.disk else None
+    changes.setdefault("history", B)
     override = Override(epoch, base, frozenset(unreachable), frozenset(accepted_ahead), **changes)
     return replace(pod, override=override, promise=Promise(epoch, pod.ordinal, pod.boot_id))
 
@@ -180,7 +193,7 @@ servers = st.builds(
 )
 promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4), boot_id=boot_ids)
 
-forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8), Fork("", -1, 2, A)])
+forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8, C), Fork("", -1, 2, A)])
 points = st.sampled_from(
     [BootstrapPoint(A, 1, 2, "boot-0"), BootstrapPoint(A, 2, 2, "boot-1"), BootstrapPoint(B, 1, 3, "boot-1")]
 )
@@ -192,6 +205,7 @@ overrides = st.builds(
     unreachable=ordinals,
     accepted_ahead=ordinals,
     adopt=st.booleans(),
+    history=st.sampled_from([B, C]),
 )
 
 

@@ -22,7 +22,7 @@ from bootstrap.mariadb.recover import Recover
 from bootstrap.storage import atomic, permission
 from bootstrap.storage.journal import Journal, new_memory
 from bootstrap.storage.layout import Layout
-from tests.support.bootstrap.records import A
+from tests.support.bootstrap.records import A, B
 
 CHANGES = frozenset(
     {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "shutil.rmtree", "subprocess.Popen"}
@@ -109,9 +109,10 @@ def state(uuid: str, seqno: int, safe: int = 0) -> str:
     return f"# GALERA saved state\nversion: 2.1\nuuid:    {uuid}\nseqno:   {seqno}\nsafe_to_bootstrap: {safe}\n"
 
 
-def found(layout: Layout, *, joining: bool = False, base: Position | None = None) -> Disk:
+def found(layout: Layout, *, joining: bool = False, base: Position | None = None, history: str = "") -> Disk:
     recover = Recover((str(layout.data_root / "mariadbd"),))
-    return inspection.inspect(layout, recover, JournalHints(joining=joining, same_boot=True, base=base))
+    hints = JournalHints(joining=joining, same_boot=True, base=base, history=history)
+    return inspection.inspect(layout, recover, hints)
 
 
 CRASHED = Disk(DataClass.CRASHED, POSITION)
@@ -155,12 +156,12 @@ def test_a_winner_that_is_killed_while_it_makes_ready_is_still_the_winner(grasta
 
 def test_a_forced_start_that_is_killed_while_it_makes_ready_has_lost_nothing(tmp_path: Path) -> None:
     def look(layout: Layout) -> None:
-        disk = found(layout, base=POSITION)
+        disk = found(layout, base=POSITION, history=B)
         assert disk.data_class in STARTABLE, disk
         assert disk.position == POSITION
 
     make = volume(tmp_path, "wsrep_sst.pid", grastate=state(A, 41, safe=1))
-    assert at_every_change(make, prepare.prepare_fork, look) > 3
+    assert at_every_change(make, lambda layout: prepare.prepare_fork(layout, B), look) > 3
 
 
 @pytest.mark.parametrize("delete", [False, True])

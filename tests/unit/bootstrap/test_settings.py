@@ -55,6 +55,13 @@ def test_every_complaint_comes_at_once() -> None:
         assert name in text
 
 
+def test_the_floor_may_be_any_epoch_that_force_prints() -> None:
+    assert settings(MIN_EPOCH="1001000000000").min_epoch == 1_001_000_000_000
+    assert settings(MIN_EPOCH=str(2**63 - 1)).min_epoch == 2**63 - 1
+    for value in (str(2**63), "1" * 5000, "-1", "1_000"):
+        assert "MIN_EPOCH" in complaint({**NEEDED, f"{PREFIX}MIN_EPOCH": value})
+
+
 @pytest.mark.parametrize("name", ["DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"])
 def test_a_folder_is_where_it_is_for_everybody(name: str) -> None:
     """The server takes a relative datadir from a base of its own: it would run on other data than were looked at."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bootstrap.core.decision import quorum
+from bootstrap.agent import admin_requests
+from bootstrap.core.decision import quorum, rules_live_primary
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant import rounds, views
 from bootstrap.core.participant.views import FALSE_ROUNDS
@@ -182,6 +183,29 @@ def test_a_view_that_could_not_be_written_is_no_last_view(monkeypatch: Patch) ->
 def test_a_member_that_stopped_in_order_shows_no_view() -> None:
     state = stopped_in_order()
     assert go_on(state).started == state.started
+
+
+def seen_as_primary() -> State:
+    """One of the last two members dies with an acknowledged commit; the other has lost its quorum, and nobody knows it.
+
+    What the first one hears of the second is from before that.
+    """
+    state = member_lost(3, {2}, faults=9, writes=2)._replace(overrides_left=1)
+    state = play(state, "galera-0 commits, the others lag", "galera-0 pod is killed", "galera-0 starter reports")
+    assert state.nodes[1].server == "non-Primary"
+    return play(state, "galera-0 begins a round", "galera-0 asks on")
+
+
+def test_nothing_is_discarded_beside_a_primary_that_may_have_lost_its_quorum(monkeypatch: Patch) -> None:
+    state = seen_as_primary()
+    assert state.nodes[0].agent.result.decision.rule == "quorum"
+    assert "galera-0 is discarded" not in {step.name for step in steps(state)}
+
+    for place in (rules_live_primary, admin_requests):
+        monkeypatch.setattr(place, "why_quorum_uncertain", always(None))
+    state = play(seen_as_primary(), "galera-0 is discarded", "galera-0 puts its datadir aside")
+    with pytest.raises(InvariantError, match="the acknowledged commits"):
+        recovers(play(state, "galera-1 server is killed"))
 
 
 @pytest.mark.parametrize(("count", "lost"), [(3, {2}), (3, {0}), (5, {3, 4}), (5, {0, 2})])

@@ -14,14 +14,30 @@ from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Wait
 from bootstrap.core.decision.election import consider
 from bootstrap.core.decision.override import survey_pods
 from bootstrap.core.decision.persistent_state import PersistentState
+from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.participant.orders import OverrideState
 from bootstrap.core.participant.promises import abandon, bind
+from bootstrap.core.status.summary import suggest
 from bootstrap.errors import JournalUnwritableError
-from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
+from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
-from tests.support.bootstrap.records import A_TO_B, A, B, blank, busy, frozen, running, seen_by, with_override
+from tests.support.bootstrap.records import (
+    A_TO_B,
+    SILENT,
+    STRANGE,
+    A,
+    B,
+    C,
+    blank,
+    busy,
+    frozen,
+    running,
+    seen_by,
+    with_override,
+)
 
 CRASHED = DataClass.CRASHED
 
@@ -112,7 +128,7 @@ BOUND = frozen(2, 5, promise=Promise(5, 0, "boot-0"))
 
 
 def test_a_pod_that_is_bound_to_a_lost_pod_holds_beside_an_older_primary() -> None:
-    decision = decide(seen_by(BOUND, 0, running(1, epoch=4)))
+    decision = decide(seen_by(BOUND, 0, running(1, epoch=4, size=1)))
     assert isinstance(decision, Hold)
     assert decision.rule == "promised"
     assert "discard" in decision.reason
@@ -120,7 +136,7 @@ def test_a_pod_that_is_bound_to_a_lost_pod_holds_beside_an_older_primary() -> No
 
 @pytest.mark.parametrize(
     "facts",
-    [seen_by(BOUND, 0, frozen(1)), seen_by(BOUND, busy(0, frozen(0).phase), running(1, epoch=4))],
+    [seen_by(BOUND, 0, frozen(1)), seen_by(BOUND, busy(0, frozen(0).phase), running(1, epoch=4, size=1))],
     ids=["no Primary is known", "the candidate answers"],
 )
 def test_otherwise_it_waits(facts: Facts) -> None:
@@ -137,6 +153,9 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
     fleet.kill_agent(first)
     for step in (fleet.begin, fleet.report, fleet.round):
         step(third)
+    fleet.discard(third)
+    assert not agent_of(third).state.orders.pending  # of two members, only one is heard
+    rounds_of(fleet, third, DEAD_MEMBER_ROUNDS)
     fleet.discard(third)
     assert agent_of(third).state.orders.pending == "discard"
     assert agent_of(third).durable.promise is None
@@ -161,7 +180,7 @@ def test_no_pod_promises_for_an_override_before_it_has_itself_asked_the_pods_tha
 def test_no_override_is_accepted_against_a_pod_that_was_not_asked_yet() -> None:
     new_pod = frozen(1, expected=frozenset({0, 1, 2, 3}))
     found = survey_pods(seen_by(frozen(0), new_pod, 2))
-    assert "galera-3 has not been asked yet" in found.refusal
+    assert "galera-3 is not known to be silent (not asked yet)" in found.refusal
     assert survey_pods(seen_by(frozen(0), new_pod, 2, 3)).refusal == ""
 
 
@@ -186,6 +205,54 @@ def test_an_abandoned_override_is_not_used_again_when_the_journal_could_not_be_w
     agent.step(abandon, "for a reason")
     assert agent.durable.promise is not None  # it could not be removed
     assert not agent.pod_state().override
+
+
+# A pod that answers, and is not understood.
+
+
+def order_force(pod: Pod) -> str:
+    """Give the override that the survey shows; returns why it was refused."""
+    agent = agent_of(pod)
+    survey = admin_requests.request_override(agent, RequestOverride()).survey
+    assert survey is not None
+    request = RequestOverride(survey.epoch, frozenset(survey.unreachable), frozenset(survey.ahead))
+    return admin_requests.request_override(agent, request).refusal
+
+
+def test_a_member_that_restarts_with_another_key_forces_nothing_beside_its_cluster(fleet: Fleet) -> None:
+    """The agents' key was rotated in the wrong order: the other two live on, and both sides refuse each other."""
+    first, second, third = alive(fleet)
+    fleet.instead = {(a, b): STRANGE for a in range(3) for b in range(3) if 2 in (a, b) and a != b}
+    fleet.kill_pod(third)
+    for step in (fleet.restart_agent, fleet.begin, fleet.report, fleet.round, fleet.round):
+        step(third)
+    assert isinstance(agent_of(third).result.decision, Wait)
+    helps = suggest(agent_of(third).facts(), agent_of(third).result.decision)
+    assert "galera-0 answers, but" in helps
+    assert "galera-bootstrap" not in helps
+    assert order_force(third).startswith("galera-0 answers, but it does not accept our key")
+    assert "galera-0 answers, but" in admin_requests.discard(agent_of(third), delete=False).refusal
+    assert agent_of(third).durable.override is None
+    fleet.check()
+    assert first.server == second.server == "Primary"
+
+
+def test_a_pod_promises_nothing_while_a_pod_that_is_given_up_answers_it_with_another_key(fleet: Fleet) -> None:
+    """The forcing pod is cut off from a live member, and the asked pod is not, but does not understand it."""
+    first, second, third = alive(fleet)
+    for pod in (first, second):
+        fleet.kill_pod(pod)
+        for step in (fleet.restart_agent, fleet.begin, fleet.report):
+            step(pod)
+    fleet.instead = {(0, 2): SILENT, (2, 0): SILENT, (1, 2): STRANGE, (2, 1): STRANGE}
+    rounds(fleet, 2)
+    assert order_force(first) == ""
+    rounds(fleet, 2)
+    outcome = agent_of(first).state.orders.outcome
+    assert outcome.state is OverrideState.VOID
+    assert "refused by galera-1: something answers me at the address of galera-2" in outcome.line
+    assert third.server
+    assert not fleet.forced
 
 
 # What is written when a history has changed.
@@ -225,7 +292,7 @@ def test_the_history_on_a_disk_is_remembered_as_soon_as_it_can_be_written(
     for step in (fleet.take, fleet.execute, fleet.up, fleet.kill_pod, fleet.restart_agent, fleet.begin):
         step(first)
     agent = agent_of(first)
-    assert agent.durable.lineage[-1].uuid == ""
+    assert agent.durable.pending_history == first.uuid != agent.durable.history_uuid
     with monkeypatch.context() as full:
         full.setattr(agent.journal, "write", refuse_to_write)
         fleet.report(first)
@@ -251,9 +318,69 @@ def test_a_member_whose_volume_only_an_interrupted_joiner_remembers_is_missed() 
     assert isinstance(decide(seen_by(oldest, emptied, unchanged)), Bootstrap)
 
 
-def test_a_fork_that_is_only_permitted_proves_nothing() -> None:
-    pending = replace(MEMBER, lineage=(Fork(A, 5, 4),), disk=Disk(CRASHED, Position(B, 7)))
+def test_a_fork_of_another_history_proves_nothing() -> None:
+    pending = replace(MEMBER, lineage=(Fork(A, 5, 4, C),), disk=Disk(CRASHED, Position(B, 7)))
     assert isinstance(decide(seen_by(JOINER, pending, OLD)), Hold)
+
+
+# A datadir of another history that is put in the place of one whose fork is pending.
+
+
+def test_a_history_from_elsewhere_is_not_taken_for_the_one_that_was_permitted(fleet: Fleet) -> None:
+    """The forced server never came up, and a human has put another datadir there: no pod may join its history."""
+    first, second, third = alive(fleet)
+    fleet.power_cut()
+    fleet.lose(third)
+    force(fleet, first)
+    for step in (fleet.take, fleet.execute):
+        step(first)
+    permitted = first.forking
+    assert agent_of(first).durable.pending_history == permitted != ""
+    fleet.kill_pod(first)
+    first.uuid, first.base, first.log, first.data_class = C, 0, [901, 902, 903], CRASHED
+    fleet.find(third)
+    for pod in fleet.pods:
+        for step in (fleet.restart_agent, fleet.begin, fleet.report):
+            step(pod)
+    rounds(fleet, 3)
+    assert agent_of(first).durable.pending_history == permitted
+    assert {pod.agent.result.decision.rule for pod in fleet.pods if pod.agent} == {"two-histories"}
+    # Nor if a server with these data should live.
+    stranger = running(0, 4, uuid=C, size=1, lineage=agent_of(first).durable.lineage)
+    assert isinstance(decide(seen_by(agent_of(second).pod_state(), stranger, 2)), Hold)
+
+
+def test_the_history_that_was_permitted_is_known_by_its_own_uuid(fleet: Fleet) -> None:
+    """Its server was Primary, and ended before its agent saw that."""
+    first, _, third = alive(fleet)
+    fleet.power_cut()
+    fleet.lose(third)
+    force(fleet, first)
+    for step in (fleet.take, fleet.execute, fleet.up, fleet.kill_pod, fleet.restart_agent, fleet.begin, fleet.report):
+        step(first)
+    durable = agent_of(first).durable
+    assert (durable.history_uuid, durable.pending_history) == (first.uuid, "")
+    assert durable.lineage[-1].uuid == first.uuid
+
+
+def test_a_forced_start_without_a_new_history_is_over_and_can_be_ordered_again(fleet: Fleet) -> None:
+    first, _, third = alive(fleet)
+    fleet.power_cut()
+    fleet.lose(third)
+    force(fleet, first)
+    for step in (fleet.take, fleet.execute, fleet.kill_server, fleet.round, fleet.begin, fleet.report):
+        step(first)
+    outcome = agent_of(first).state.orders.outcome
+    assert (outcome.state, outcome.line) == (OverrideState.VOID, "the server ended before it was Primary")
+    abandoned = agent_of(first).durable.pending_history
+    rounds(fleet, 2)
+    assert order_force(first) == ""
+    rounds(fleet, 3)
+    for step in (fleet.take, fleet.execute, fleet.up, fleet.round, fleet.round):
+        step(first)
+    durable = agent_of(first).durable
+    assert durable.history_uuid == first.uuid != abandoned
+    assert [fork.uuid for fork in durable.lineage] == [first.uuid]
 
 
 # The next starter takes over while an override is pending.

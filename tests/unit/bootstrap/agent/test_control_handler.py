@@ -41,7 +41,7 @@ from bootstrap.core.model.facts import Phase, PodState
 from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.fleet import settings_of
-from tests.support.bootstrap.records import A, frozen, running
+from tests.support.bootstrap.records import SILENT, A, frozen, running
 
 PATIENCE_S = 60.0
 
@@ -68,10 +68,10 @@ class Office:
         self.thread.start()
 
     def records(self, names: list[str]) -> dict[str, PodState | Unknown]:
-        return {name: self.peers.get(name, Unknown("silent")) for name in names}
+        return {name: self.peers.get(name, SILENT) for name in names}
 
     def promises(self, asked: dict[str, Prepare]) -> dict[str, Answer]:
-        return {name: Unknown("silent") for name in asked}
+        return dict.fromkeys(asked, SILENT)
 
     def loop(self) -> None:
         while not self.over:

@@ -12,11 +12,10 @@ from bootstrap.core.model.codec import decode, encode
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
-from bootstrap.core.model.unknown import Unknown
 from bootstrap.storage.journal import Journal, open_journal
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, waiting
 from tests.support.bootstrap.fleet import Fleet
-from tests.support.bootstrap.records import frozen
+from tests.support.bootstrap.records import SILENT, frozen
 
 
 def test_a_member_remembers_epoch_history_and_the_others_volumes(fleet: Fleet) -> None:
@@ -47,7 +46,7 @@ def test_the_epoch_is_known_even_if_the_agent_restarts_before_it_has_seen_its_ow
 def test_an_ordinal_that_was_only_heard_of_is_awaited_and_not_told_on(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     agent = agent_of(fleet.pods[0])
-    answers = (1, frozen(1, expected=frozenset({0, 1, 2, 5}))), (2, Unknown("silent"))
+    answers = (1, frozen(1, expected=frozenset({0, 1, 2, 5}))), (2, SILENT)
     agent.state = agent.state._replace(peers=answers)
     assert agent.expected() == {0, 1, 2, 5}
     assert agent.pod_state().expected == {0, 1, 2}

@@ -48,7 +48,7 @@ def test_a_permission_that_nobody_used_does_not_stand_in_the_way_of_the_next(fle
     fleet.take(pod)
     fleet.leave(pod)  # killed before it consumed the file
     fleet.recover()
-    assert fleet.started == {2: {pod}}
+    assert fleet.started == {2}
 
 
 def test_the_end_of_an_earlier_starter_does_not_unseat_the_next_one(fleet: Fleet) -> None:

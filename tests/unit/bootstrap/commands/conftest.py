@@ -13,3 +13,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path, replicas=2)
     yield made
     made.close()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Machine]:
+    """A pod of one."""
+    made = Machine(tmp_path)
+    yield made
+    made.close()

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, DataClass, JournalHints, Position
+from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare, provenance
 from bootstrap.storage import atomic
 from bootstrap.storage.layout import Layout
@@ -205,8 +205,7 @@ def test_an_initialised_datadir_that_a_cluster_has_written_to_is_no_longer_initi
 def test_a_database_that_was_never_in_a_cluster_waits_for_a_human(volume: Path) -> None:
     with mounted(volume, servers.seed() / "data") as node:
         disk = inspect(node)
-    assert disk.data_class == DataClass.UNKNOWN
-    assert disk.detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
+    assert disk == Disk(DataClass.UNADOPTED, detail="a database that was never in a cluster")
 
 
 # grastate.dat changed, on a real database
@@ -266,11 +265,11 @@ def test_two_histories_are_a_mismatch_that_names_both(volume: Path, left: Remain
 
 
 @pytest.mark.galera
-def test_a_position_that_only_grastate_knows_is_unknown(volume: Path) -> None:
+def test_a_position_that_only_grastate_knows_is_none(volume: Path) -> None:
     with mounted(volume, servers.seed() / "data") as node:
         state = GraState("ff3aea85-e6e3-11f1-b412-43c8a739f785", 5, safe_to_bootstrap=True)
         atomic.replace(node.layout.grastate, grastate.render(state))
-        assert inspect(node, initialised=True).data_class == DataClass.UNKNOWN
+        assert inspect(node, initialised=True).data_class == DataClass.UNADOPTED
 
 
 @pytest.mark.galera

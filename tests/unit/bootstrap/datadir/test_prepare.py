@@ -6,11 +6,12 @@ import pytest
 
 from bootstrap.core.galera import grastate
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
+from bootstrap.core.model.disk import DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare
 from bootstrap.datadir.last_view import read_last_view
 from bootstrap.storage.layout import Layout
 from tests.support.bootstrap import servers
+from tests.support.bootstrap.records import B
 from tests.support.bootstrap.remains import NO_SERVER, Remains, inspect, mounted, state_of
 
 
@@ -132,10 +133,10 @@ def test_a_new_history_starts_without_what_belongs_to_the_old_one(volume: Path) 
     layout.data.mkdir()
     for name in ("gvwstate.dat", "wsrep_sst.pid"):
         (layout.data / name).touch()
-    prepare.prepare_fork(layout)
+    prepare.prepare_fork(layout, B)
     assert [path.name for path in layout.data.iterdir()] == ["grastate.dat"]
     state = state_of(layout.data)
-    assert (state.uuid, state.seqno, state.safe_to_bootstrap) == (NIL_UUID, -1, True)
+    assert (state.uuid, state.seqno, state.safe_to_bootstrap) == (B, -1, True)
 
 
 def test_cleaning_removes_what_a_transfer_left_and_blanks_grastate_first(volume: Path) -> None:

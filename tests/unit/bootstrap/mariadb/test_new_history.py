@@ -5,18 +5,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pymysql
 import pytest
 
-from bootstrap.core.galera import grastate
-from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
+from bootstrap.core.model.disk import DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare
 from bootstrap.mariadb import initialise
 from bootstrap.mariadb.accounts import Accounts
 from bootstrap.storage.layout import Layout
 from tests.support.bootstrap import servers
+from tests.support.bootstrap.records import A, B
 from tests.support.bootstrap.servers import Node
 
 pytestmark = pytest.mark.galera
@@ -41,8 +41,15 @@ def node(old: Path) -> Iterator[Node]:
         yield made
 
 
-def inspect(node: Node, base: Position | None = None) -> Disk:
-    return inspection.inspect(node.layout, node.recover(), JournalHints(base=base))
+def inspect(node: Node, base: Position | None = None, history: str = "") -> Disk:
+    return inspection.inspect(node.layout, node.recover(), JournalHints(base=base, history=history))
+
+
+def begin_history(node: Node) -> tuple[str, str]:
+    """Make the datadir ready for a new history, as a starter does; its uuid, and the server's option for it."""
+    history = str(uuid4())
+    prepare.prepare_fork(node.layout, history)
+    return history, f"--wsrep_start_position={history}:0"
 
 
 def position_of(node: Node) -> Position:
@@ -53,58 +60,55 @@ def position_of(node: Node) -> Position:
 
 def test_the_data_stay_and_the_history_is_a_new_one_also_after_a_crash(node: Node) -> None:
     base = position_of(node)
-    prepare.prepare_fork(node.layout)
-    assert inspect(node, base) == Disk(
-        DataClass.DDL_CRASH, base, detail="grastate.dat has the nil uuid, InnoDB has a position"
+    new, option = begin_history(node)
+    assert inspect(node, base, new) == Disk(
+        DataClass.DDL_CRASH, base, detail="an override permitted a new history here, and its start was interrupted"
     )
-    node.bootstrap()
-    new = node.status("wsrep_cluster_state_uuid")
-    assert new not in (base.uuid, NIL_UUID)
+    node.bootstrap(option)
+    assert node.status("wsrep_cluster_state_uuid") == new
     assert node.sql("SELECT id, what FROM app.t") == [(1, "old")]
     node.sql("INSERT INTO app.t VALUES (2, 'new')")
     committed = int(node.status("wsrep_last_committed"))
     node.kill()
-    assert inspect(node, base).data_class == DataClass.CRASHED
-    assert inspect(node, base).position == Position(new, committed)
+    assert inspect(node, base, new).data_class == DataClass.CRASHED
+    assert inspect(node, base, new).position == Position(new, committed)
 
 
 def test_a_start_that_is_killed_anywhere_leaves_the_old_history_or_the_new_one(node: Node) -> None:
     base = position_of(node)
-    new: set[str] = set()
     for count in range(KILLS):
-        prepare.prepare_fork(node.layout)
-        node.start("--wsrep-new-cluster")
+        new, option = begin_history(node)
+        node.start("--wsrep-new-cluster", option)
         time.sleep(0.05 + 0.08 * count)
         node.kill()
-        disk = inspect(node, base)
+        disk = inspect(node, base, new)
         assert disk.position is not None
         assert (disk.position == base) == (disk.data_class == DataClass.DDL_CRASH), disk
         if disk.position == base:
             continue
         assert disk.data_class == DataClass.CRASHED, disk
-        assert disk.position.uuid not in new | {base.uuid, NIL_UUID}
-        new.add(disk.position.uuid)
-        base = disk.position  # the next word begins here
+        assert disk.position.uuid == new
+        base = disk.position  # the next override begins here
 
 
 def test_between_the_new_name_and_the_first_position_the_old_history_counts(node: Node) -> None:
     base = position_of(node)
-    written = GraState("bbbbbbbb-0000-11ee-8000-000000000002", -1, safe_to_bootstrap=True)
-    node.layout.grastate.write_bytes(grastate.render(written))
+    prepare.prepare_fork(node.layout, B)
     assert inspect(node).data_class == DataClass.UUID_MISMATCH
-    disk = inspect(node, base)
+    disk = inspect(node, base, B)
     assert (disk.data_class, disk.position) == (DataClass.DDL_CRASH, base)
-    # Other data than those that the word was about are not excused by it.
-    assert inspect(node, Position(base.uuid, base.seqno - 1)).data_class == DataClass.UUID_MISMATCH
+    # Other data than those that the override was about are not excused by it, nor another history.
+    assert inspect(node, Position(base.uuid, base.seqno - 1), B).data_class == DataClass.UUID_MISMATCH
+    assert inspect(node, base, A).data_class == DataClass.UUID_MISMATCH
 
 
 def test_with_the_position_reset_and_no_first_one_yet_the_old_history_counts() -> None:
-    base = Position("aaaaaaaa-0000-11ee-8000-000000000001", 7)
+    base = Position(A, 7)
     with servers.node(servers.workspace(), 2, data=servers.seed() / "data") as node:
-        written = GraState("bbbbbbbb-0000-11ee-8000-000000000002", -1, safe_to_bootstrap=True)
-        node.layout.grastate.write_bytes(grastate.render(written))
-        disk = inspect(node, base)
+        prepare.prepare_fork(node.layout, B)
+        disk, of_another = inspect(node, base, B), inspect(node, base, A)
     assert (disk.data_class, disk.position) == (DataClass.DDL_CRASH, base)
+    assert of_another.data_class == DataClass.UNADOPTED
 
 
 # Data that ran without this toolkit.
@@ -147,18 +151,18 @@ def logged_in(node: Node, user: str, password: str) -> str:
 def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
     data = plain(servers.workspace())
     with servers.node(servers.workspace(), 2, data=data) as node:
-        assert inspect(node).detail == "a database that was never in a cluster; `galera-bootstrap adopt`"
+        assert inspect(node) == Disk(DataClass.UNADOPTED, detail="a database that was never in a cluster")
         assert inspection.why_unfit(node.layout) == ""
         adopt(node)
         adopt(node)  # again, as after a kill
-        prepare.prepare_fork(node.layout)
-        node.bootstrap()
+        history, option = begin_history(node)
+        node.bootstrap(option)
         assert node.sql("SELECT id FROM shop.t") == [(42,)]
         assert logged_in(node, "galera_agent", "agent's") == "galera_agent@localhost"
         assert logged_in(node, "clerk", "clerk") == "clerk@%"
-        new = node.status("wsrep_cluster_state_uuid")
+        assert node.status("wsrep_cluster_state_uuid") == history
         node.kill()
-        assert (inspect(node).data_class, position_of(node).uuid) == (DataClass.CRASHED, new)
+        assert (inspect(node).data_class, position_of(node).uuid) == (DataClass.CRASHED, history)
 
 
 @pytest.mark.parametrize("gone", ["ibdata1", "mysql"])

@@ -1,6 +1,7 @@
 """States and promises over real sockets: what is sent to which pod, and how every kind of bad peer is answered."""
 
 import contextlib
+import errno
 import socket
 import struct
 import threading
@@ -13,7 +14,7 @@ import pytest
 from bootstrap.core.model.codec import encode
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.client import Client
 from bootstrap.network.protocol import MAX_BODY, Membership
@@ -75,7 +76,9 @@ def ask(port: int, membership: Membership | None = None) -> PodState | Unknown:
 
 
 def reason(reply: object) -> str:
+    """Why there is no answer; whatever took the connection is no silence."""
     assert isinstance(reply, Unknown), reply
+    assert reply.contact is (Contact.REFUSAL if "refused" in reply.reason else Contact.ANSWER)
     return reply.reason
 
 
@@ -112,6 +115,49 @@ def test_a_closed_port_is_a_refused_connection() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
     assert "refused" in reason(ask(port))
+
+
+CONNECTS = {
+    "nothing comes back": (TimeoutError("timed out"), Contact.NOTHING),
+    "no machine has the address": (OSError(errno.EHOSTUNREACH, "No route to host"), Contact.NOTHING),
+    "its machine refuses": (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), Contact.REFUSAL),
+    "this pod has no network": (OSError(errno.ENETUNREACH, "Network is unreachable"), Contact.NOT_ASKED),
+    "this pod may not connect": (PermissionError(errno.EPERM, "Operation not permitted"), Contact.NOT_ASKED),
+    "this pod has no descriptor left": (OSError(errno.EMFILE, "Too many open files"), Contact.NOT_ASKED),
+}
+
+
+@pytest.mark.parametrize(("fault", "contact"), CONNECTS.values(), ids=CONNECTS.keys())
+def test_only_what_the_other_end_does_is_its_silence(
+    fault: OSError, contact: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    found = ask(4569)
+    assert isinstance(found, Unknown)
+    assert found.contact is contact
+    assert found.is_silent == (contact in (Contact.NOTHING, Contact.REFUSAL))
+
+
+def test_what_has_refused_one_key_lives_although_the_next_question_meets_nothing() -> None:
+    """A pod that dies, or is cut off, between the two questions."""
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def refuse_once() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                sock.recv(65536)
+                listener.close()
+                sock.sendall(b"HTTP/1.0 403 Forbidden\r\n\r\n")
+
+        thread = threading.Thread(target=refuse_once)
+        thread.start()
+        found = ask(port, member(keys=(NEW, OLD)))
+        thread.join(BOUND_S)
+    assert reason(found) == "it does not accept our key or our cluster id"
 
 
 STRANGERS = {

@@ -11,10 +11,10 @@ import pytest
 
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply
-from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.network import fanout
-from bootstrap.network.client import UNREACHED, Client
-from bootstrap.network.directory import NOT_RUNNING, Directory
+from bootstrap.network.client import SAME_KEY, UNREACHED, Client
+from bootstrap.network.directory import NO_DNS, NOT_RUNNING, Directory
 from bootstrap.network.fanout import SELF_UNREACHED, Peers
 from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Server
@@ -146,7 +146,9 @@ def test_a_pod_without_an_address_is_reported_with_the_cure(net: Net) -> None:
     assert "the Service must set publishNotReadyAddresses" in none.cure
     assert "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName" in none.cure
     assert isinstance(silent, Unknown)
-    assert silent.cure == ""
+    assert silent.cure == NO_DNS
+    # A name that DNS denies is gone; one that it cannot look up has not been asked.
+    assert (one.contact, none.contact, silent.contact) == (Contact.NOTHING, Contact.NOTHING, Contact.NOT_ASKED)
 
 
 def test_a_set_that_seems_to_begin_at_another_ordinal_is_reported_with_the_setting(net: Net) -> None:
@@ -193,7 +195,7 @@ def test_a_wrong_key_is_no_closed_port(net: Net) -> None:
 
     assert "our key" in reason(refused)
     assert isinstance(refused, Unknown)
-    assert refused.cure == ""
+    assert (refused.cure, refused.contact) == (SAME_KEY, Contact.ANSWER)
 
 
 def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
@@ -201,7 +203,7 @@ def test_without_dns_every_pod_is_unknown_in_bounded_time(net: Net) -> None:
     began = time.monotonic()
     replies = net.peers().ask_states([f"galera-{o}" for o in range(1, 40)])
     assert time.monotonic() - began < 20
-    assert all(isinstance(reply, Unknown) for reply in replies.values())
+    assert not any(isinstance(reply, PodState) or reply.is_silent for reply in replies.values())
     assert len(replies) == 39
     net.knot.thaw()
 

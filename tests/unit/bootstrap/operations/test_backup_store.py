@@ -118,7 +118,7 @@ CLEAN = Disk(DataClass.CLEAN, THERE, safe_to_bootstrap=True)
 def test_restored_data_are_no_candidate_while_they_are_of_the_backups_history() -> None:
     seen = restore_marker.apply_marker(CLEAN, Restored("20261126T031700Z", THERE))
 
-    assert (seen.data_class, seen.position) == (DataClass.UNKNOWN, THERE)
+    assert (seen.data_class, seen.position) == (DataClass.RESTORED, THERE)
     assert "20261126T031700Z" in seen.detail
 
 

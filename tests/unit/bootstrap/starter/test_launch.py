@@ -1,9 +1,17 @@
-"""What the command of the server may have in it."""
+"""What the command of the server may have in it, and which data are opened by a permitted start."""
+
+from pathlib import Path
+from typing import cast
 
 import pytest
 
-from bootstrap.errors import SettingInvalidError
-from bootstrap.starter.launch import check_command
+from bootstrap.errors import DatadirNotReadyError, SettingInvalidError
+from bootstrap.mariadb.recover import Recover
+from bootstrap.network.directory import Directory
+from bootstrap.secret_files import Secrets
+from bootstrap.starter.launch import adopt, check_command
+from bootstrap.starter.pod import Pod
+from tests.support.bootstrap.fleet import settings_of
 
 CNF = "/etc/mysql/my-galera.cnf"
 GOOD = ("mariadbd", f"--defaults-file={CNF}")
@@ -57,3 +65,53 @@ def test_a_wrapper_may_stand_before_the_server() -> None:
 )
 def test_other_options_are_the_users_own(option: str) -> None:
     check_command((*GOOD, option), CNF)
+
+
+# Adopted data are opened under the same guards as at every other start.
+
+SECRETS = Secrets("cluster", (b"key",), agent_password="agent", root_password="root")
+
+SERVER = """\
+#!/bin/sh
+case "$*" in
+*--version*) echo "mariadbd  Ver {version}-MariaDB" ;;
+*--bootstrap*) cat >{opened} ;;
+esac
+"""
+
+
+def adopted(folder: Path, version: str) -> tuple[Pod, Recover]:
+    """A pod with a whole database of a killed server, and a server of this version that keeps what it is told to do."""
+    server = folder / "mariadbd"
+    server.write_text(SERVER.format(version=version, opened=folder / "opened"))
+    server.chmod(0o755)
+    settings = settings_of(folder, 0)._replace(mariadbd=str(server))
+    pod = Pod(settings, SECRETS, cast("Directory", None), lambda _: None, frozenset())
+    (pod.layout.data / "mysql").mkdir(parents=True)
+    pod.layout.meta.mkdir()
+    (pod.layout.data / "ibdata1").touch()
+    return pod, Recover((str(server), f"--defaults-file={folder}/my.cnf"))
+
+
+def test_data_from_elsewhere_get_their_accounts(tmp_path: Path) -> None:
+    pod, recover = adopted(tmp_path, "10.11.19")
+    adopt(pod, recover)
+    assert "galera_agent" in (tmp_path / "opened").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("server-version", "mariadbd  Ver 10.11.19-MariaDB", "written by MariaDB 10.11"),
+        ("server-version", "of no version", "names no version"),
+        ("server-binlog", "--log-bin=/logs/b\n", "had a binary log"),
+    ],
+)
+def test_data_that_the_server_must_not_recover_are_not_adopted(
+    name: str, content: str, why: str, tmp_path: Path
+) -> None:
+    pod, recover = adopted(tmp_path, "11.8.2")
+    (pod.layout.meta / name).write_text(content)
+    with pytest.raises(DatadirNotReadyError, match=f"cannot be adopted .*{why}.*nothing is started"):
+        adopt(pod, recover)
+    assert not (tmp_path / "opened").exists()

@@ -30,7 +30,7 @@ def test_a_joiner_waits_for_its_turn_but_not_without_limit(
     action: Action, turn: int, seconds: float, pauses: list[float]
 ) -> None:
     decision = AgentDecision(
-        DecisionKind(action), action, "rule", "why", first=False, forced=False, adopt=False, term=0
+        DecisionKind(action), action, "rule", "why", first=False, forced=False, adopt=False, history="", term=0
     )
     session.wait_for_turn(AwaitAnswer(decision, Order.NONE, turn))
     assert sum(pauses) == seconds

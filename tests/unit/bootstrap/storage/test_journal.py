@@ -87,7 +87,9 @@ def test_what_killed_agents_have_left_half_written_does_not_pile_up(journal: Jou
 
 def test_overrides_are_remembered(journal: Journal) -> None:
     override = Override(5, Position(U, 7), frozenset({2}), frozenset({1}))
-    memory = replace(FULL, lineage=(Fork(U, 7, 5), Fork(T, -1, 2, U)), override=override, overrides=("forced",))
+    memory = replace(
+        FULL, lineage=(Fork(T, -1, 2, U), Fork(U, 7, 5, T)), pending_history=T, override=override, overrides=("forced",)
+    )
     assert journal.write(memory) == memory
     assert journal.read() == memory
 

@@ -65,7 +65,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary may have members that are no pods, as I remember -> join": (
         seen_by(frozen(0, has_foreign_members=True), frozen(1), running(2)), Join, "join"),
     "the Primary has not lost its quorum for long -> join": (
-        replace(seen_by(frozen(0), frozen(1), running(2)), waited_for_quorum_loss=True), Join, "join"),
+        replace(seen_by(frozen(0), frozen(1), running(2)), has_primary_kept_quorum=True), Join, "join"),
     "two of three died and I have promised -> wait for the candidate": (
         seen_by(frozen(0, promise=PROMISE), frozen(1, boot_id="boot-1"), running(2)), Wait, "promised"),
     # own-server
@@ -112,17 +112,33 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "a Primary lives, I was voted wrong -> join": (
         seen_by(frozen(0, 99, D.INCONSISTENT), running(1, 10), 2), Join, "join"),
     "one transaction more than the Primary -> hold": (
-        seen_by(frozen(0, 11), running(1, 10), 2), Hold, "ahead-of-primary"),
+        seen_by(frozen(0, 11), running(1, 10, size=1), 2), Hold, "ahead-of-primary"),
     "the most advanced of several Primary members counts": (
         seen_by(frozen(0, 11), running(1, 10), running(2, 11)), Join, "join"),
+    "one of two members is heard as Primary, and I am ahead of it -> wait": (
+        seen_by(frozen(0, 11), running(1, 10, size=2), 2), Wait, "quorum"),
+    "one of three members is heard as Primary, of another history -> wait": (
+        seen_by(frozen(0, 5), running(1, 10, uuid=B), 2, 3), Wait, "quorum"),
+    "half of the members are heard as Primary, and I am beyond their fork -> wait": (
+        seen_by(frozen(0, 6), *(running(o, 9, uuid=B, size=4, lineage=(A_TO_B,)) for o in (1, 2)), 3, 4),
+        Wait, "quorum"),
+    "most members are heard as Primary, and I am ahead of them -> hold": (
+        seen_by(frozen(0, 11), running(1, 10), running(2, 10), 3), Hold, "ahead-of-primary"),
+    "one of two members has been Primary for long, and I am ahead of it -> hold": (
+        replace(seen_by(frozen(0, 11), running(1, 10, size=2), 2), has_primary_kept_quorum=True),
+        Hold, "ahead-of-primary"),
+    "promised to a silent pod, and one of two members is heard as Primary of an earlier epoch -> wait": (
+        seen_by(frozen(0, promise=PROMISE), 1, running(2, size=2, epoch=2)), Wait, "promised"),
+    "promised to a silent pod, and a Primary of an earlier epoch lives -> hold": (
+        seen_by(frozen(0, promise=PROMISE), 1, running(2, size=1, epoch=2)), Hold, "promised"),
     "the Primary does not know its seqno -> hold": (
-        seen_by(frozen(0, 0), running(1, -1), 2), Hold, "ahead-of-primary"),
+        seen_by(frozen(0, 0), running(1, -1, size=1), 2), Hold, "ahead-of-primary"),
     "the Primary was begun from an older copy of my history, and is past me -> hold": (
         seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2), running(2, 20, epoch=1)), Hold, "other-history"),
     "the Primary has only just been begun in a new term -> join": (
         seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2, promise=Promise(4, 1, "boot-1")), 2), Join, "join"),
     "the Primary has another history -> hold": (
-        seen_by(frozen(0, 5), running(1, 10, uuid=B), 2), Hold, "other-history"),
+        seen_by(frozen(0, 5), running(1, 10, uuid=B, size=1), 2), Hold, "other-history"),
     "a Primary whose history has no uuid does not count -> wait": (
         seen_by(frozen(0, 5), running(1, 10, uuid=NIL_UUID), 2), Wait, "all-heard"),
     # dns
@@ -202,7 +218,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the same beside a Primary that contains it -> join": (
         seen_by(doubtful(0, 10), running(1, 10), 2), Join, "join"),
     "the same beside a Primary that was forked before it -> hold": (
-        seen_by(doubtful(0, 6), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
+        seen_by(doubtful(0, 6), running(1, 99, uuid=B, size=1, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "the volume of the first database is gone before any pod has joined -> hold": (
         seen_by(blank(0), blank(1, volumes=((0, "older"),)), blank(2)), Hold, "all-empty"),
     "the volume of the first database is there and still empty -> create": (
@@ -211,21 +227,22 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary was forked off behind my position -> join": (
         seen_by(frozen(0, 5), running(1, 2, uuid=B, lineage=(A_TO_B,), size=1), frozen(2, 1, uuid=B)), Join, "join"),
     "the Primary was forked off before my position -> hold": (
-        seen_by(frozen(0, 6), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
+        seen_by(frozen(0, 6), running(1, 99, uuid=B, size=1, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "the Primary is two forks away and contains mine -> join": (
         seen_by(frozen(0, 5), running(1, 0, uuid=C, lineage=(A_TO_B, B_TO_C)), 2), Join, "join"),
     "the Primary is two forks away and does not contain mine -> hold": (
-        seen_by(frozen(0, 4, uuid=B), running(1, 9, uuid=C, lineage=(A_TO_B, B_TO_C)), 2), Hold, "beyond-fork"),
+        seen_by(frozen(0, 4, uuid=B), running(1, 9, uuid=C, size=1, lineage=(A_TO_B, B_TO_C)), 2),
+        Hold, "beyond-fork"),
     "my history was forked off the Primary's -> hold": (
-        seen_by(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), running(1, 99), 2), Hold, "other-history"),
-    "the Primary's new history has no name yet -> hold": (
-        seen_by(frozen(0, 1), running(1, 1, uuid=B, lineage=(Fork(A, 5, 4),)), 2), Hold, "other-history"),
+        seen_by(frozen(0, 1, uuid=B, lineage=(A_TO_B,)), running(1, 99, size=1), 2), Hold, "other-history"),
+    "the Primary reports a fork of my history, and it is another one's -> hold": (
+        seen_by(frozen(0, 1), running(1, 1, uuid=B, size=1, lineage=(Fork(A, 5, 4, C),)), 2), Hold, "other-history"),
     "a torn disk that is beyond the fork of the Primary -> hold": (
         seen_by(
             replace(
                 frozen(0, 6),
                 disk=Disk(D.SST_INTERRUPTED, Position(A, 6), transfer_may_be_complete=True), joining=True),
-            running(1, 9, uuid=B, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
+            running(1, 9, uuid=B, size=1, lineage=(A_TO_B,)), 2), Hold, "beyond-fork"),
     "all are back: the new history starts, also beside disks beyond its fork": (
         seen_by(frozen(1, 1, uuid=B, lineage=(A_TO_B,)), frozen(0, 5), frozen(2, 99)), Bootstrap, "all-heard"),
     "all are back: a disk beyond the fork waits for the new history": (
@@ -252,14 +269,14 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary began from an older copy, and is past me -> hold": (
         seen_by(frozen(0, 10), after(running(1, 20), 5), after(running(2, 20), 5)), Hold, "other-branch"),
     "the same before it has come to my number -> hold": (
-        seen_by(frozen(0, 10), after(running(1, 9), 5), 2), Hold, "other-branch"),
+        seen_by(frozen(0, 10), after(running(1, 9, size=1), 5), 2), Hold, "other-branch"),
     "the same, and its epoch has passed mine by outages since -> hold": (
-        seen_by(after(frozen(0, 10, epoch=2), 8), after(running(1, 20, epoch=3), 5, 15, run="later-"), 2),
+        seen_by(after(frozen(0, 10, epoch=2), 8), after(running(1, 20, epoch=3, size=1), 5, 15, run="later-"), 2),
         Hold, "other-branch"),
     "the same copy was started twice at the same commit and in the same term -> hold": (
-        seen_by(after(frozen(0, 10), 5), after(running(1, 20), 5, run="again-"), 2), Hold, "other-branch"),
+        seen_by(after(frozen(0, 10), 5), after(running(1, 20, size=1), 5, run="again-"), 2), Hold, "other-branch"),
     "the Primary goes on from where mine ends, which was started since -> hold": (
-        seen_by(after(frozen(0, 10, epoch=2), 5), running(1, 20, epoch=2), 2), Hold, "other-branch"),
+        seen_by(after(frozen(0, 10, epoch=2), 5), running(1, 20, epoch=2, size=1), 2), Hold, "other-branch"),
     "the Primary was bootstrapped where I end -> join": (
         seen_by(frozen(0, 10), after(running(1, 20), 10), 2), Join, "join"),
     "the Primary was bootstrapped when I was a member -> join": (
@@ -276,7 +293,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "no member can read its journal, and I have nothing to lose -> join": (
         seen_by(blank(0), running(1, volume_id=""), 2), Join, "join"),
     "the Primary was forked off the other branch, behind my number -> hold": (
-        seen_by(after(frozen(0, 4), 2), replace(running(1, 9, uuid=B, lineage=(A_TO_B,)), bootstraps=ELSEWHERE), 2),
+        seen_by(
+            after(frozen(0, 4), 2),
+            replace(running(1, 9, uuid=B, size=1, lineage=(A_TO_B,)), bootstraps=ELSEWHERE), 2),
         Hold, "other-branch"),
     "the Primary was forked off my branch, behind my number -> join": (
         seen_by(
@@ -333,7 +352,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "an override adopts data -> bootstrap": (
         seen_by(with_override(blank(0, D.LOST_GRASTATE), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "an override adopts data without a position -> bootstrap": (
-        seen_by(with_override(blank(0, D.UNKNOWN), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
+        seen_by(with_override(blank(0, D.UNADOPTED), adopt=True), blank(1), blank(2)), Bootstrap, "override"),
     "another pod has data, too -> nothing is adopted": (
         seen_by(with_override(frozen(0, 5, D.LOST_GRASTATE), adopt=True), frozen(1), blank(2)), Wait, "override"),
     "a pod is silent -> nothing is adopted": (
@@ -467,7 +486,7 @@ def test_waiting_ends_with_each_cure_once() -> None:
 
 
 def test_a_hold_beyond_a_fork_has_the_number_of_transactions_and_the_command() -> None:
-    reason = decide(seen_by(frozen(0, 8), running(1, 99, uuid=B, lineage=(A_TO_B,)), 2)).reason
+    reason = decide(seen_by(frozen(0, 8), running(1, 99, uuid=B, size=1, lineage=(A_TO_B,)), 2)).reason
     assert "3 transactions" in reason
     assert "`galera-bootstrap discard`" in reason
 

@@ -14,7 +14,7 @@ from bootstrap.core.model.disk import STARTABLE, DataClass, Position
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.predicates import best_informed_member, bootstrap_position, position_to_keep, primaries
 from bootstrap.core.model.unknown import Unknown
-from tests.support.bootstrap.records import clusters, examples, frozen, overrides, views
+from tests.support.bootstrap.records import SILENT, clusters, examples, frozen, overrides, views
 
 
 @examples(120)
@@ -49,7 +49,7 @@ def test_an_override_never_starts_beside_a_live_server_or_without_a_pod_that_it_
     pods: list[PodState], data: st.DataObject
 ) -> None:
     for facts in views(pods):
-        peers = {o: peer if data.draw(st.booleans()) else Unknown("silent") for o, peer in facts.peers.items()}
+        peers = {o: peer if data.draw(st.booleans()) else SILENT for o, peer in facts.peers.items()}
         base, override = bootstrap_position(facts.own), facts.own.override or data.draw(overrides)
         facts = Facts(replace(facts.own, override=override._replace(base=base, adopt=False)), peers)  # noqa: PLW2901
         decision = decide(facts)
@@ -77,7 +77,7 @@ def test_knowing_less_never_makes_a_pod_bootstrap(pods: list[PodState], data: st
     assume(len(pods) > 1)
     for facts in views(pods):
         ordinal = data.draw(st.sampled_from(sorted(facts.peers)))
-        less = Facts(facts.own, facts.peers | {ordinal: Unknown("silent")})
+        less = Facts(facts.own, facts.peers | {ordinal: SILENT})
         decision = decide(less)
         # An override excuses the pods that it names, and no others.
         override = facts.own.override

@@ -5,19 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bootstrap.core.decision import decide, decisions, election, rules_full_outage
-from bootstrap.core.decision.election import consider, find_unbound, has_ended, highest_term, is_ahead
+from bootstrap.core.decision.election import (
+    TERMS_OF_AN_OVERRIDE,
+    consider,
+    find_unbound,
+    has_ended,
+    highest_term,
+    is_ahead,
+    next_override_epoch,
+)
 from bootstrap.core.model import predicates
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from tests.support.bootstrap.fleet import Fleet
 from tests.support.bootstrap.records import (
     A_TO_B,
     ASKED,
+    NOT_ASKED,
+    REFUSING,
+    STRANGE,
     A,
     B,
     after,
@@ -47,7 +60,7 @@ NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
 NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
 OVERRIDING = with_override(CANDIDATE, 2, epoch=3)
 """An override gives galera-2 up."""
-ADOPTING = with_override(blank(1, DataClass.UNKNOWN), epoch=3, adopt=True)
+ADOPTING = with_override(blank(1, DataClass.UNADOPTED), epoch=3, adopt=True)
 
 GIVEN: dict[str, tuple[Facts, Prepare]] = {
     "frozen, unbound, not ahead": (seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE)),
@@ -113,6 +126,11 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
         replace(seen_by(ME, CANDIDATE, 2), min_epoch=7), prepare(ME, CANDIDATE), "below the floor"),
     "I reach the pod that an override gives up": (
         seen_by(ME, OVERRIDING, frozen(2)), prepare(ME, OVERRIDING), "galera-2 answers me"),
+    "what an override calls unreachable refuses my key": (
+        seen_by(ME, OVERRIDING, unknown={2: STRANGE}), prepare(ME, OVERRIDING),
+        "something answers me at the address of galera-2 (it does not accept our key"),
+    "I could not ask what an override gives up": (
+        seen_by(ME, OVERRIDING, unknown={2: NOT_ASKED}), prepare(ME, OVERRIDING), "not asked galera-2 myself yet"),
     "an override does not name me, and I am ahead": (
         seen_by(frozen(0, 10), OVERRIDING, 2), prepare(frozen(0, 10), OVERRIDING), "does not name it"),
     "an override of another term": (
@@ -186,12 +204,19 @@ def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:
     assert find_unbound(seen_by(bound[1], more, bound[2]), ASKED_FOR) == [7]
 
 
-def test_a_pod_that_an_override_gives_up_must_promise_if_it_answers_after_all() -> None:
-    own = with_override(frozen(0), 1, epoch=3)
-    assert own.promise
-    others = [replace(frozen(2), promise=own.promise), frozen(1, 5)]
-    assert find_unbound(seen_by(own, others[0], 1), own.promise) == []
-    assert find_unbound(seen_by(own, *others), own.promise) == [1]
+def test_an_override_excuses_a_pod_that_it_names_only_while_that_pod_is_silent() -> None:
+    mine = with_override(frozen(1), 2)
+    assert mine.promise is not None
+    bound = replace(frozen(0), promise=mine.promise)
+    assert find_unbound(seen_by(mine, bound, 2), mine.promise) == []
+    assert find_unbound(seen_by(mine, bound, unknown={2: REFUSING}), mine.promise) == []
+    assert find_unbound(seen_by(mine, bound, frozen(2)), mine.promise) == [2]
+    for not_silent in (STRANGE, NOT_ASKED):
+        assert find_unbound(seen_by(mine, bound, unknown={2: not_silent}), mine.promise) == [2]
+    # Nor does it excuse a silent pod that it does not name, nor in another term.
+    assert find_unbound(seen_by(mine, 0, 2), mine.promise) == [0]
+    other_term = mine.promise._replace(term=mine.promise.term + 1)
+    assert find_unbound(seen_by(replace(mine, promise=other_term), 0, 2), other_term) == [0, 2]
 
 
 def test_only_a_startable_disk_can_be_ahead() -> None:
@@ -199,6 +224,36 @@ def test_only_a_startable_disk_can_be_ahead() -> None:
     assert not is_ahead(frozen(0, 99, DataClass.SST_INTERRUPTED), frozen(1, 1))
     assert is_ahead(frozen(0, 1), frozen(1, 99, DataClass.SST_INTERRUPTED))
     assert is_ahead(frozen(0, 1, uuid=A), frozen(1, 99, uuid=B))
+
+
+ordinals, terms = st.integers(0, MAX_ORDINAL), st.integers(0, INT64_MAX)
+
+
+@given(ordinals, terms, ordinals, terms, st.integers(0, TERMS_OF_AN_OVERRIDE - 1))
+@examples(300)
+def test_an_override_shares_its_epoch_with_nothing_that_it_has_not_heard(
+    one: int, heard: int, other: int, unheard: int, attempts: int
+) -> None:
+    """Neither with an override in another pod, nor with the attempts after that, whatever each of them knew."""
+    mine, theirs = next_override_epoch(heard, one), next_override_epoch(unheard, other)
+    assert mine is None or heard < mine <= INT64_MAX
+    if mine is not None and theirs is not None and one != other:
+        assert mine not in (theirs, theirs + attempts)
+
+
+@given(ordinals, terms, st.integers(0, TERMS_OF_AN_OVERRIDE - 1))
+@examples(100)
+def test_a_second_override_in_a_pod_is_after_all_attempts_of_the_first(one: int, heard: int, attempts: int) -> None:
+    first = next_override_epoch(heard, one)
+    second = first and next_override_epoch(first + attempts, one)
+    assert second is None or first is None or second - first >= TERMS_OF_AN_OVERRIDE
+
+
+def test_the_terms_that_are_left_are_enough_for_the_last_override() -> None:
+    last = next_override_epoch(9_223_370 * 10**12, 999)
+    assert last is not None
+    assert last + TERMS_OF_AN_OVERRIDE <= INT64_MAX
+    assert next_override_epoch(INT64_MAX, 0) is None
 
 
 pods = st.integers(0, 2)

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bootstrap.core.decision import persistent_state
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model.disk import DataClass, Disk, LostView, Position, View
-from bootstrap.core.model.facts import Fork, PodState
-from tests.support.bootstrap.records import A, B, running
+from bootstrap.core.model.disk import UNKNOWN_SEQNO, DataClass, Disk, LostView, Position, View
+from bootstrap.core.model.facts import Fork, Override, PodState
+from tests.support.bootstrap.records import A_TO_B, A, B, C, running
 
 VIEW = View("gcomm-0", "gcomm-0", 3, bootstrap=False, members=("gcomm-0",))
 LOST = LostView(VIEW, Position(A, 5))
@@ -66,11 +68,73 @@ def test_a_join_keeps_the_view_that_it_removes_and_no_earlier_one() -> None:
     assert blank.lost_view is None
 
 
-def test_a_new_history_that_only_the_disk_shows_is_of_the_epoch_of_its_override() -> None:
-    """Its server was killed before its agent could see it Primary."""
-    state = replace(MEMBER, lineage=(Fork(A, 5, 7),))
-    found = persistent_state.after_inspection(state, Disk(DataClass.CRASHED, Position(B, 3)))
-    assert (found.history_uuid, found.epoch, found.volumes) == (B, 7, ())
+# A new history that an override has permitted.
 
-    never_begun = persistent_state.after_inspection(state, Disk(DataClass.CRASHED, Position(A, 5)))
-    assert (never_begun.history_uuid, never_begun.epoch, never_begun.volumes) == (A, 1, MEMBER.volumes)
+OVERRIDE = Override(4, Position(A, 5), frozenset({2}), history=B)
+PERMITTED = persistent_state.before_bootstrap(replace(MEMBER, override=OVERRIDE), None, first=False, forced=True)
+
+
+def crashed(uuid: str, seqno: int = 1) -> Disk:
+    return Disk(DataClass.CRASHED, Position(uuid, seqno))
+
+
+def test_a_permitted_history_is_pending_and_the_override_is_used_up() -> None:
+    assert persistent_state.pending_fork(MEMBER) is None
+    assert persistent_state.pending_fork(PERMITTED) == A_TO_B
+    assert (PERMITTED.override, PERMITTED.history_uuid) == (None, A)
+
+
+def test_data_without_a_position_have_a_fork_without_a_parent() -> None:
+    adopted = persistent_state.before_bootstrap(
+        replace(MEMBER, override=OVERRIDE._replace(base=None)), None, first=False, forced=True
+    )
+    assert adopted.lineage == (Fork("", UNKNOWN_SEQNO, 4, B),)
+    assert persistent_state.after_inspection(adopted, crashed(B)).history_uuid == B
+
+
+def test_the_disk_shows_it_by_its_own_uuid() -> None:
+    begun = persistent_state.after_inspection(PERMITTED, crashed(B))
+    assert (begun.history_uuid, begun.epoch, begun.volumes) == (B, 4, ())
+    assert (begun.lineage, begun.pending_history) == ((A_TO_B,), "")
+
+
+@pytest.mark.parametrize(
+    "disk",
+    [
+        crashed(A, 5), crashed(A, 2), crashed(C, 3), Disk(DataClass.EMPTY), Disk(DataClass.UNKNOWN),
+        Disk(DataClass.UUID_MISMATCH, Position(B, 1)), Disk(DataClass.SST_INTERRUPTED, Position(B, 1)),
+    ],
+    ids=["the old history", "an older copy", "another datadir", "empty", "unread", "two histories", "a torn transfer"],
+)  # fmt: skip
+def test_no_other_disk_does(disk: Disk) -> None:
+    assert persistent_state.after_inspection(PERMITTED, disk) == PERMITTED
+
+
+def settle(state: PersistentState, uuid: str) -> PersistentState:
+    """The state once a server of this history was seen Synced here."""
+    return after_round(state, running(0, uuid=uuid))
+
+
+def test_a_live_member_shows_it_too_and_another_history_has_nothing_of_the_fork() -> None:
+    begun = settle(PERMITTED, B)
+    assert (begun.history_uuid, begun.lineage, begun.pending_history) == (B, (A_TO_B,), "")
+    other = settle(PERMITTED, C)
+    assert (other.history_uuid, other.lineage, other.pending_history) == (C, (), "")
+
+
+def test_a_start_or_a_join_that_is_killed_at_once_leaves_the_datadir_as_the_fork_has_made_it() -> None:
+    """So the journal must still know what that was."""
+    assert (
+        persistent_state.pending_fork(persistent_state.before_bootstrap(PERMITTED, None, first=False, forced=False))
+        == A_TO_B
+    )
+    joining = persistent_state.before_join(PERMITTED, crashed(A, 5), [running(1, uuid=C)], life="boot", epoch=9)
+    assert persistent_state.pending_fork(joining) == A_TO_B
+
+
+def test_a_second_override_takes_the_place_of_one_without_a_history() -> None:
+    again = OVERRIDE._replace(epoch=6, history=C)
+    state = persistent_state.before_bootstrap(replace(PERMITTED, override=again), None, first=False, forced=True)
+    assert state.lineage == (Fork(A, 5, 6, C),)
+    assert persistent_state.pending_fork(state) == state.lineage[0]
+    assert persistent_state.after_inspection(state, crashed(B)) == state

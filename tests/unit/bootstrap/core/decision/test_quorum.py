@@ -12,8 +12,8 @@ from bootstrap.core.decision.persistent_state import PersistentState, before_boo
 from bootstrap.core.decision.quorum import Proof, find_proof, lost_by_join, with_lost_view
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
-from bootstrap.core.model.unknown import Unknown
 from tests.support.bootstrap.records import (
+    SILENT,
     A,
     B,
     after,
@@ -190,7 +190,7 @@ def test_a_pod_whose_container_never_starts_need_not_promise() -> None:
 
 
 def last_one_out(**changes: Any) -> Facts:
-    return Facts(frozen(0, 12, safe=True, **changes), {1: Unknown("silent"), 2: Unknown("silent")}, last_one_out=True)
+    return Facts(frozen(0, 12, safe=True, **changes), {1: SILENT, 2: SILENT}, last_one_out=True)
 
 
 def test_the_last_one_out_starts_alone_where_that_is_allowed() -> None:
@@ -202,13 +202,11 @@ def test_the_last_one_out_starts_alone_where_that_is_allowed() -> None:
 NOT_LAST = {
     "was not the only member": replace(last_one_out(), own=frozen(0, 12, safe=False)),
     "was killed": replace(last_one_out(), own=frozen(0, 12, CRASHED, safe=True)),
-    "is behind another one": replace(last_one_out(), peers={1: frozen(1, 13), 2: Unknown("silent")}),
+    "is behind another one": replace(last_one_out(), peers={1: frozen(1, 13), 2: SILENT}),
     "reaches a pod that is reading its datadir": replace(
-        last_one_out(), peers={1: busy(1, Phase.RECOVERING), 2: Unknown("silent")}
+        last_one_out(), peers={1: busy(1, Phase.RECOVERING), 2: SILENT}
     ),
-    "reaches another server": replace(
-        last_one_out(), peers={1: running(1, status="non-Primary"), 2: Unknown("silent")}
-    ),
+    "reaches another server": replace(last_one_out(), peers={1: running(1, status="non-Primary"), 2: SILENT}),
 }
 
 

@@ -16,7 +16,7 @@ from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, is_frozen
 from bootstrap.core.model.unknown import Unknown
-from tests.support.bootstrap.records import blank, busy, examples, frozen, in_view, member, seen_by
+from tests.support.bootstrap.records import SILENT, blank, busy, examples, frozen, in_view, member, seen_by
 
 Outage = tuple[list[PodState | int], frozenset[int]]
 
@@ -106,9 +106,9 @@ def test_without_one_member_or_with_one_that_knows_a_newer_view_nothing_is_prove
         disk = disk_of(peer)
         assert disk.view is not None
         newer = disk._replace(view=disk.view._replace(view_seq=disk.view.view_seq + 1))
-        for other in (Unknown("silent"), replace(peer, disk=newer), replace(peer, disk=disk._replace(view=None))):
+        for other in (SILENT, replace(peer, disk=newer), replace(peer, disk=disk._replace(view=None))):
             assert find_proof(with_peer(facts, ordinal, other)) is None
-        assert not isinstance(decide(with_peer(facts, ordinal, Unknown("silent"))), Bootstrap)
+        assert not isinstance(decide(with_peer(facts, ordinal, SILENT)), Bootstrap)
 
 
 @examples(100)

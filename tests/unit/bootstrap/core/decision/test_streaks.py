@@ -1,6 +1,8 @@
-"""For how many rounds in a row a server is stuck, has a member too many, or is waited for."""
+"""For how many rounds in a row a server is stuck, has a member too many, or the same Primary has been heard."""
 
-from bootstrap.core.decision.decisions import Decision, Join, Stop, Wait
+import pytest
+
+from bootstrap.core.decision.decisions import Decision, Stop, Wait
 from bootstrap.core.decision.streaks import (
     DEAD_MEMBER_ROUNDS,
     STUCK_ALL_ROUNDS,
@@ -8,15 +10,17 @@ from bootstrap.core.decision.streaks import (
     STUCK_ROUNDS,
     Patience,
     Streaks,
+    after_answers,
     after_decision,
     after_members,
     after_stop,
 )
-from tests.support.bootstrap.records import running
+from bootstrap.core.model.facts import PodState
+from tests.support.bootstrap.records import B, frozen, running
 
 STOP, STOP_ALONE = Stop("stuck-server", "x"), Stop("stuck-server", "x", alone=True)
 STOP_ALL = Stop("stuck-server", "x", all_live=True)
-QUORUM, JOIN, OTHER = Wait("quorum", "x"), Join("join", "x"), Wait("all-heard", "x")
+OTHER = Wait("all-heard", "x")
 
 
 def after_rounds(rounds: int, decision: Decision, streaks: Streaks | None = None) -> Streaks:
@@ -47,17 +51,58 @@ def test_another_decision_or_a_stop_begins_the_count_of_a_stuck_server_again() -
         assert not after_rounds(STUCK_ROUNDS - 1, STOP, begun).is_stuck_long_enough(STOP, Patience())
 
 
+CLUSTER = (running(0, 5, size=2), running(1, 6, size=2))
+
+
+def after_answers_of(rounds: int, *answers: PodState, streaks: Streaks | None = None) -> Streaks:
+    """The counts after so many more rounds with these answers."""
+    counted = streaks or Streaks()
+    for _ in range(rounds):
+        counted = after_answers(counted, answers)
+    return counted
+
+
+def test_a_primary_is_confirmed_by_the_second_round_that_hears_the_same_one() -> None:
+    once = after_answers_of(1, *CLUSTER)
+    assert not once.is_primary_confirmed
+    further = (running(0, 50, size=2), running(1, 60, size=2), frozen(2))
+    assert after_answers(once, further).is_primary_confirmed
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (running(0), running(1)), CLUSTER[:1], (CLUSTER[0], running(2, size=2)), (running(0, size=2, uuid=B),),
+        (CLUSTER[0], running(1, size=2, status="non-Primary")),
+    ],
+    ids=["another size", "fewer members", "another member", "another history", "one has lost it"],
+)  # fmt: skip
+def test_another_primary_is_counted_from_the_beginning(answers: tuple[PodState, ...]) -> None:
+    counted = after_answers_of(5, *CLUSTER)
+    assert counted.is_primary_confirmed
+    assert not after_answers(counted, answers).is_primary_confirmed
+    assert after_answers(after_answers(counted, answers), CLUSTER).primary_rounds == 1
+
+
+def test_no_primary_is_never_confirmed() -> None:
+    counted = after_answers_of(DEAD_MEMBER_ROUNDS + 2, frozen(0), frozen(1), streaks=after_answers_of(5, *CLUSTER))
+    assert not counted.is_primary_confirmed
+    assert not counted.has_primary_kept_quorum(Patience())
+
+
 def test_a_lost_quorum_is_waited_for_only_so_long() -> None:
-    before = after_rounds(DEAD_MEMBER_ROUNDS - 1, QUORUM)
-    assert not before.has_waited_for_quorum_loss(Patience())
-    assert after_decision(before, QUORUM).has_waited_for_quorum_loss(Patience())
+    before, patience = after_answers_of(DEAD_MEMBER_ROUNDS, running(0, size=2)), Patience()
+    assert not before.has_primary_kept_quorum(patience)
+    longer = after_answers(before, [running(0, 99, size=2)])
+    assert longer.has_primary_kept_quorum(patience)
+    assert not longer.has_primary_kept_quorum(patience.stretch(2))
+    assert not after_answers(before, [running(0, size=1)]).has_primary_kept_quorum(patience)
 
 
-def test_the_join_that_follows_the_wait_for_a_lost_quorum_does_not_begin_it_again() -> None:
-    waited = after_rounds(DEAD_MEMBER_ROUNDS, QUORUM)
-    assert after_rounds(3, JOIN, waited) == waited
-    assert after_decision(waited, OTHER).lost_quorum_rounds == 0
-    assert after_decision(waited, STOP) == Streaks(stuck_rounds=1)
+def test_what_is_decided_does_not_change_what_has_been_heard() -> None:
+    heard = after_answers_of(5, *CLUSTER)
+    for decision in (STOP, OTHER):
+        assert after_decision(heard, decision).primary_rounds == 5
 
 
 def test_a_member_too_many_is_no_pod_once_it_has_been_there_for_long() -> None:
@@ -81,7 +126,5 @@ def test_stops_and_members_are_counted_apart() -> None:
 
 def test_where_galera_takes_longer_so_do_we() -> None:
     patience = Patience().stretch(4)
-    assert not after_rounds(4 * DEAD_MEMBER_ROUNDS - 1, QUORUM).has_waited_for_quorum_loss(patience)
-    assert after_rounds(4 * DEAD_MEMBER_ROUNDS, QUORUM).has_waited_for_quorum_loss(patience)
     assert not after_rounds(4 * STUCK_ROUNDS - 1, STOP).is_stuck_long_enough(STOP, patience)
     assert after_rounds(4 * STUCK_ROUNDS, STOP).is_stuck_long_enough(STOP, patience)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bootstrap.core.model import lineage
 from bootstrap.core.model.branches import Copy
-from bootstrap.core.model.disk import UNKNOWN_SEQNO, Position
+from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Fork
 from tests.support.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
 
@@ -73,12 +73,3 @@ def test_the_leading_history_is_the_one_that_all_others_led_to() -> None:
     assert lineage.leading_history([blank(0)]) is None
     assert lineage.leading_history([frozen(0), frozen(1, uuid=B)]) is None
     assert lineage.leading_history([new, frozen(2, uuid=C, lineage=(Fork(A, 5, 4, C),))]) is None
-
-
-def test_a_fork_is_pending_until_the_data_show_their_history() -> None:
-    permitted = (A_TO_B, Fork(B, 3, 6))
-    assert lineage.pending_fork((A_TO_B,)) is None
-    assert lineage.pending_fork(permitted) == Fork(B, 3, 6)
-    assert lineage.resolve_pending(permitted, C) == (A_TO_B, B_TO_C)
-    assert lineage.resolve_pending(permitted, B) == (A_TO_B,)
-    assert lineage.resolve_pending((Fork("", UNKNOWN_SEQNO, 2),), A) == (Fork("", UNKNOWN_SEQNO, 2, A),)

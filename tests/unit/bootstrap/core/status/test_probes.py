@@ -11,10 +11,9 @@ from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.lifecycle import Lifecycle
-from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView, Readiness, find_readiness, is_alive
-from tests.support.bootstrap.records import A, B, clusters, examples, running, servers
+from tests.support.bootstrap.records import SILENT, A, B, clusters, examples, running, servers
 
 OWN = RoundResult(Wait("own-server", "my server is running"))
 SYNCED = Server("Primary", "Synced", A, 10, 3)
@@ -96,7 +95,7 @@ def test_a_donor_stays_in_service_if_no_other_member_can_stand_in(others: list[P
 
 
 def test_a_donor_beside_silent_peers_stays_in_service() -> None:
-    assert find_readiness(view(DONOR, peers={1: Unknown("silent"), 2: Unknown("silent")})) is Readiness.READY
+    assert find_readiness(view(DONOR, peers={1: SILENT, 2: SILENT})) is Readiness.READY
 
 
 @pytest.mark.parametrize(("epoch", "answer"), [(3, Readiness.READY), (4, Readiness.SPLIT), (5, Readiness.SPLIT)])
