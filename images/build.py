@@ -71,15 +71,15 @@ def ensure(name: str, *, version: str | None = None, base: str | None = None) ->
     Another clone can move the tag at any time, so use `ensure_id` for an image that you run.
     Processes that call it at the same time wait for each other. Raises BuildError.
     """
-    return ensure_image(name, version, base).tag
+    return ensure_image(name, version=version, base=base).tag
 
 
 def ensure_id(name: str, *, version: str | None = None, base: str | None = None) -> str:
     """Do the same; returns the image's id, which stays right when the tag moves."""
-    return ensure_image(name, version, base).id
+    return ensure_image(name, version=version, base=base).id
 
 
-def ensure_image(name: str, version: str | None, base: str | None) -> Image:
+def ensure_image(name: str, *, version: str | None = None, base: str | None = None) -> Image:
     """Build the image if needed, while no other process builds."""
     with only_builder(cache_folder()):
         plan = make_plan(name, Wish(version or inputs.version(), base))

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from images.build import ensure
 from images.debian import image_id
 from images.running import BuildError
-from tests.kubernetes.cluster import Cluster, Extras, NotHereError, find_extras
+from tests.kubernetes.cluster import Cluster, Extras, NotHereError, find_extras, our_images
 from tests.kubernetes.database import Database
 from tests.kubernetes.machines import binaries
 from tests.kubernetes.soak import Soak
@@ -51,7 +50,7 @@ def up(cluster: Cluster) -> None:
 @click.pass_obj
 def load(cluster: Cluster, images: tuple[str, ...]) -> None:
     """Load images of the local containers storage into the nodes; without names: this project's images."""
-    cluster.load({image: image_id(image) for image in images or map(ensure, OURS)})
+    cluster.load({image: image_id(image) for image in images} or our_images(*OURS))
 
 
 @cli.command(
@@ -75,7 +74,7 @@ def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
     seed = random.randrange(10**6) if seed is None else seed
     click.echo(f"seed {seed}")
     with cluster:
-        cluster.load({image: image_id(image) for image in map(ensure, OURS)})
+        cluster.load(our_images(*OURS))
         database = Database(cluster.kubectl.in_namespace("galera-lab"))
         database.apply(Path("manifests/overlays/lab"))
         database.wait_synced(3)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypedDict
 
+from images.build import ensure_image
 from images.running import BuildError, read_output, say
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.machines import binaries, provisioner, storage
@@ -56,6 +57,11 @@ def check(*, policies: bool = False, provisioner: bool = False) -> None:
     bundles = (*binaries.BUNDLES, *[binaries.POLICIES] * policies, *[binaries.PROVISIONER] * provisioner)
     if absent := binaries.list_missing(bundles):
         raise NotHereError(f"no Kubernetes binaries in {binaries.cache_folder()} ({', '.join(absent)}); run `make e2e`")
+
+
+def our_images(*names: str) -> dict[str, str]:
+    """Build this project's images if needed; returns them for `Cluster.load`.  Raises BuildError."""
+    return {image.tag: image.id for image in map(ensure_image, names)}
 
 
 class Extras(TypedDict):

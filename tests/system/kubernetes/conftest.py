@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from images.build import ensure
-from images.debian import image_id
 from images.running import BuildError
 from tests.kubernetes import kubectl as kubectls
-from tests.kubernetes.cluster import Cluster, NotHereError, check, find_extras
+from tests.kubernetes.cluster import Cluster, NotHereError, check, find_extras, our_images
 from tests.kubernetes.database import RENAMED_TOOL, Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import NAMESPACE, OVERLAY, Overlay
@@ -37,12 +35,12 @@ def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         pytest.skip("NOT TESTED: this test switches nodes off, which it cannot do in the cluster of E2E_CONTEXT")
     try:
         check()
-        tool, server = ensure("galera-install"), ensure("mysql-galera")
-        images = {tool: image_id(tool), RENAMED_TOOL: image_id(tool), server: image_id(server)}
+        tool, server = our_images("galera-install"), our_images("mysql-galera")
+        (renamed,) = tool.values()
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     with run_cluster(Cluster(**find_extras()), request.config) as cluster:
-        cluster.load(images)
+        cluster.load(tool | {RENAMED_TOOL: renamed} | server)
         yield cluster
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from images.build import ensure
-from images.debian import image_id
+from images.build import ensure_id
 from images.running import BuildError
 from tests.kubernetes.cluster import Cluster, NotHereError, check
 from tests.kubernetes.shared import full, repair
@@ -25,7 +24,7 @@ def pair() -> Iterator[Cluster]:
     """Two nodes, and three pods behind one Service, which answer with their names."""
     try:
         check()
-        image = image_id(ensure("mysql-galera"))  # for its shell and its socat
+        image = ensure_id("mysql-galera")  # for its shell and its socat
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     with Cluster(nodes=2) as cluster:

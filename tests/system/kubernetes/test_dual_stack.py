@@ -6,10 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from bootstrap.mariadb.config import GROUP_PORT
-from images.build import ensure
-from images.debian import image_id
 from images.running import BuildError
-from tests.kubernetes.cluster import Cluster, NotHereError, check
+from tests.kubernetes.cluster import Cluster, NotHereError, check, our_images
 from tests.kubernetes.database import Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import Overlay
@@ -37,7 +35,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A cluster with addresses of both families."""
     try:
         check()
-        images = {name: image_id(name) for name in (ensure("galera-install"), ensure("mysql-galera"))}
+        images = our_images("galera-install", "mysql-galera")
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     with run_cluster(Cluster(dual=True), request.config) as cluster:

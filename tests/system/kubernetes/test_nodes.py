@@ -14,10 +14,8 @@ from typing import Any
 
 import pytest
 
-from images.build import ensure
-from images.debian import image_id
 from images.running import BuildError
-from tests.kubernetes.cluster import Cluster, NotHereError, check
+from tests.kubernetes.cluster import Cluster, NotHereError, check, our_images
 from tests.kubernetes.database import MEMBERS, UNNOTICED, Database, is_ready
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.machines.node import Node
@@ -40,14 +38,13 @@ def machines(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         pytest.skip("NOT TESTED: this test switches nodes off, which it cannot do in the cluster of E2E_CONTEXT")
     try:
         check()
-        tool, server = ensure("galera-install"), ensure("mysql-galera")
-        images = {tool: image_id(tool), server: image_id(server)}
+        tool, server = our_images("galera-install"), our_images("mysql-galera")
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     with run_cluster(Cluster(nodes=3), request.config) as cluster:
         # The writing client's pod uses the server's image under its local name.
-        cluster.load({tag.replace("localhost/", "registry.example/"): image for tag, image in images.items()})
-        cluster.load({server: images[server]})
+        cluster.load({tag.replace("localhost/", "registry.example/"): image for tag, image in (tool | server).items()})
+        cluster.load(server)
         yield cluster
 
 

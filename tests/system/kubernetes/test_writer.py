@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from images.build import ensure
-from images.debian import image_id
-from tests.kubernetes.cluster import Cluster, why_unavailable
+from tests.kubernetes.cluster import Cluster, our_images, why_unavailable
 from tests.kubernetes.database import UNNOTICED, Database, is_ready
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import NAMESPACE, OVERLAY
@@ -43,8 +41,7 @@ def _image(request: pytest.FixtureRequest) -> None:
     """Load the image into the node."""
     if "E2E_CONTEXT" not in os.environ:
         cluster: Cluster = request.getfixturevalue("own_cluster")
-        image = ensure("haproxy")
-        cluster.load({image: image_id(image)})
+        cluster.load(our_images("haproxy"))
 
 
 @pytest.fixture
