@@ -42,6 +42,11 @@ class Shared:
         self._database.wait_expected(MEMBERS)
         return self._database
 
+    def get_new(self, failures: int) -> Database:
+        """The same, but made after all earlier tests, so that none of them has restarted a container."""
+        self.remove()
+        return self.get_synced(failures)
+
     def remove(self) -> None:
         """Remove the database."""
         if self._database is not None:

@@ -62,6 +62,8 @@ class Stage:
         """Make the folder if it does not exist."""
         self.kubectl = kubectl
         self.folder = folder
+        self.followed: list[str] = []
+        """The pages that were followed to their end."""
         self.stuck = ""
         """The page that was not followed to its end; empty if all were."""
         self.manifests = folder / "manifests"

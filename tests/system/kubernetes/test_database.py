@@ -4,7 +4,7 @@ import pytest
 
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.database import MEMBERS, RENAMED_TOOL, SET, UNNOTICED, Database
-from tests.kubernetes.shared import FULL
+from tests.kubernetes.shared import FULL, Shared
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import ClusterError
 
@@ -13,7 +13,11 @@ pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800)]
 DELETIONS = 5 if FULL else 2
 
 
-def test_the_first_start_needs_no_restart_and_keeps_all_acknowledged_rows(database: Database) -> None:
+def test_the_first_start_needs_no_restart_and_keeps_all_acknowledged_rows(
+    request: pytest.FixtureRequest, shared: Shared
+) -> None:
+    database = shared.get_new(request.session.testsfailed)
+
     verdict = database.judge()
 
     assert verdict.complaints == []

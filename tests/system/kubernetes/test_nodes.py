@@ -76,7 +76,10 @@ def database(request: pytest.FixtureRequest, production: Shared) -> Database:
     return production.get_synced(request.session.testsfailed)
 
 
-def test_every_member_has_a_node_of_its_own_and_the_requested_memory(database: Database) -> None:
+def test_the_members_start_without_a_restart_on_nodes_of_their_own_and_with_the_requested_memory(
+    request: pytest.FixtureRequest, production: Shared
+) -> None:
+    database = production.get_new(request.session.testsfailed)
     pods = database.pods()
 
     assert {pod["spec"]["nodeName"] for pod in pods} == {"node1", "node2", "node3"}

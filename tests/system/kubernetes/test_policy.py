@@ -118,4 +118,5 @@ def test_a_member_gets_answers_from_the_name_server(database: Database, protocol
 @pytest.mark.usefixtures("_enforced")
 def test_probes_of_the_kubelet_are_allowed(database: Database) -> None:
     """Every pod is denied the port `health`, see above, but the kubelet gets answers."""
-    assert database.kubectl("get", SET, "--output=jsonpath={.status.readyReplicas}") == "3"
+    count = ("get", SET, "--output=jsonpath={.status.readyReplicas}")
+    wait("three ready members", lambda: database.kubectl(*count) == "3", seconds=60)
