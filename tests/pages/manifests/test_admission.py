@@ -70,7 +70,7 @@ def test_all_pods_are_created_without_a_warning(documents_of: Built, control_pla
 
     strict.apply(*here(documents, kubectl.namespace))
 
-    wait(f"{wanted(documents)} pods", lambda: pods(kubectl) == wanted(documents), seconds=30)
+    wait(f"{wanted(documents)} pods", lambda: pods(kubectl) == wanted(documents), seconds=120)
 
 
 def test_the_form_of_2017_is_refused(documents_of: Built, control_plane: Kubectl) -> None:
@@ -80,5 +80,5 @@ def test_the_form_of_2017_is_refused(documents_of: Built, control_plane: Kubectl
 
     with pytest.raises(ClusterError, match="would violate PodSecurity"):
         Kubectl((*kubectl.command, "--warnings-as-errors"), kubectl.namespace).apply(*documents)
-    wait("the refusal", lambda: "violates PodSecurity" in kubectl("get", "events", "--output=yaml"), seconds=30)
+    wait("the refusal", lambda: "violates PodSecurity" in kubectl("get", "events", "--output=yaml"), seconds=120)
     assert pods(kubectl) == 0
