@@ -38,7 +38,7 @@ PROVISIONER_PACKAGES = {str(provisioner.BUSYBOX): "busybox-static"}
 PAUSE_RECIPE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n'
 
 VOLUMES = 150
-"""Volumes on each node: a released one is never used again, a run of all tests needs 50, and more after a failed test."""
+"""Volumes on each node: a released one is never used again. A run of all tests needs 50, more after a failed test."""
 
 
 class NotHereError(Exception):

@@ -192,8 +192,7 @@ class Database:
         try:
             wait(f"{more} acknowledged rows", lambda: self.count_acknowledged() >= goal, seconds=seconds)
         except ClusterError as exc:
-            errors = self.kubectl("exec", f"writer-{self._writers}", "--", "sh", "-c", "tail -n 3 /tmp/error.*")
-            raise ClusterError(f"{exc}; errors of the client:\n{errors}\n{self.report()}") from exc
+            raise ClusterError(f"{exc}; errors of the client:\n{self._client_errors()}\n{self.report()}") from exc
 
     def longest_gap(self) -> float:
         """The longest time in seconds between two acknowledged rows of the last writer."""
@@ -247,6 +246,13 @@ class Database:
             return self.kubectl(
                 "logs", pod["metadata"]["name"], f"--container={container}", f"--tail={lines}", *options
             )
+        except ClusterError as exc:
+            return str(exc)
+
+    def _client_errors(self) -> str:
+        """The last errors of the writing client, or the reason why there are none: it must not hide the failure."""
+        try:
+            return self.kubectl("exec", f"writer-{self._writers}", "--", "sh", "-c", "tail -n 3 /tmp/error.*")
         except ClusterError as exc:
             return str(exc)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -59,8 +60,7 @@ def wait_held(lab: Lab, number: int, text: str) -> None:
     assert lab.pods[number].log("etcd") == ""
 
 
-@pytest.fixture(scope="module")
-def cluster(lab: Start) -> Lab:
+def make(lab: Start) -> Lab:
     """The first start; DNS shows only one member for a while."""
     cluster = lab("etcd", "etcd", "etcdctl")
     cluster.start(hidden=[1, 2])
@@ -68,6 +68,20 @@ def cluster(lab: Start) -> Lab:
     cluster.show()
     wait_formed(cluster)
     return cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(lab: Start) -> Lab:
+    """A cluster that every test leaves complete."""
+    return make(lab)
+
+
+@pytest.fixture
+def doomed(lab: Start) -> Iterator[Lab]:
+    """A cluster of its own, for a test that destroys it."""
+    doomed = make(lab)
+    yield doomed
+    doomed.power_cut()
 
 
 def test_a_power_cut_gives_the_same_cluster_with_its_data(cluster: Lab) -> None:
@@ -154,14 +168,14 @@ def test_a_fourth_pod_joins_although_the_first_start_expected_three(cluster: Lab
     assert wait_formed(cluster) == before
 
 
-def test_after_the_loss_of_the_quorum_no_second_cluster_is_made(cluster: Lab) -> None:
-    wait_formed(cluster)
+def test_after_the_loss_of_the_quorum_no_second_cluster_is_made(doomed: Lab) -> None:
+    wait_formed(doomed)
 
-    cluster.power_cut()
-    cluster.lose_volume(0)
-    cluster.lose_volume(1)
-    cluster.start()
+    doomed.power_cut()
+    doomed.lose_volume(0)
+    doomed.lose_volume(1)
+    doomed.start()
 
-    wait_held(cluster, 0, "waiting for a cluster that takes etcd-0 in")
-    wait_held(cluster, 1, "waiting for a cluster that takes etcd-1 in")
-    assert not any(is_ready(cluster, number) for number in range(3))
+    wait_held(doomed, 0, "waiting for a cluster that takes etcd-0 in")
+    wait_held(doomed, 1, "waiting for a cluster that takes etcd-1 in")
+    assert not any(is_ready(doomed, number) for number in range(3))

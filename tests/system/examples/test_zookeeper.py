@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import sleep
 
 import pytest
@@ -48,8 +48,7 @@ def assert_no_quorum(lab: Lab, *numbers: int) -> None:
         sleep(1)
 
 
-@pytest.fixture(scope="module")
-def ensemble(lab: Start) -> Lab:
+def make(lab: Start) -> Lab:
     """The first start; DNS shows only one member for a while."""
     ensemble = lab("zookeeper", "zkServer.sh", "java", path=PROGRAMS)
     ensemble.start(hidden=[1, 2])
@@ -62,6 +61,20 @@ def ensemble(lab: Start) -> Lab:
     ensemble.show()
     wait_formed(ensemble)
     return ensemble
+
+
+@pytest.fixture(scope="module")
+def ensemble(lab: Start) -> Lab:
+    """An ensemble that every test leaves complete."""
+    return make(lab)
+
+
+@pytest.fixture
+def doomed(lab: Start) -> Iterator[Lab]:
+    """An ensemble of its own, for a test that destroys it."""
+    doomed = make(lab)
+    yield doomed
+    doomed.power_cut()
 
 
 def test_a_power_cut_gives_the_same_ensemble_with_its_data(ensemble: Lab) -> None:
@@ -117,13 +130,13 @@ def test_a_pod_with_an_empty_disk_does_not_vote_for_a_member_that_may_be_behind(
     assert "by two" in client(ensemble, 0, "get", f"/two-{lose.__name__}")
 
 
-def test_after_the_loss_of_the_quorum_no_second_ensemble_is_made(ensemble: Lab) -> None:
-    wait_formed(ensemble)
+def test_after_the_loss_of_the_quorum_no_second_ensemble_is_made(doomed: Lab) -> None:
+    wait_formed(doomed)
 
-    ensemble.power_cut()
-    ensemble.lose_volume(0)
-    ensemble.lose_volume(1)
-    ensemble.start()
+    doomed.power_cut()
+    doomed.lose_volume(0)
+    doomed.lose_volume(1)
+    doomed.start()
 
-    wait("all servers", lambda: all(is_electing(ensemble, number) for number in range(3)), seconds=SECONDS)
-    assert_no_quorum(ensemble, 0, 1, 2)
+    wait("all servers", lambda: all(is_electing(doomed, number) for number in range(3)), seconds=SECONDS)
+    assert_no_quorum(doomed, 0, 1, 2)

@@ -82,11 +82,14 @@ def test_the_only_accounts_are_those_that_were_asked_for(server: Node) -> None:
 
 @pytest.mark.galera
 def test_the_application_has_its_database_and_nothing_that_looks_like_it(server: Node) -> None:
-    server.sql("CREATE DATABASE IF NOT EXISTS `myXdb`")
-    with login(server, "it's\\me", HARD[5]) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE my_db.t (a INT PRIMARY KEY)")
-        with pytest.raises(pymysql.err.OperationalError, match="denied"):
-            cursor.execute("CREATE TABLE `myXdb`.t (a INT PRIMARY KEY)")
+    server.sql("CREATE DATABASE `myXdb`")
+    try:
+        with login(server, "it's\\me", HARD[5]) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE my_db.t (a INT PRIMARY KEY)")
+            with pytest.raises(pymysql.err.OperationalError, match="denied"):
+                cursor.execute("CREATE TABLE `myXdb`.t (a INT PRIMARY KEY)")
+    finally:
+        server.sql("DROP DATABASE `myXdb`")
 
 
 @pytest.mark.galera
@@ -96,7 +99,8 @@ def test_the_agent_may_read_no_data(server: Node) -> None:
         assert cursor.fetchall() == (("wsrep_cluster_status", "Primary"),)
         cursor.execute("SHOW GRANTS")
         assert [str(row[0]).partition(" IDENT")[0] for row in cursor.fetchall()] == [
-            "GRANT RELOAD, SHUTDOWN, SUPER, CONNECTION ADMIN ON *.* TO `galera_agent`@`localhost`"
+            "GRANT RELOAD, SHUTDOWN, SUPER, CONNECTION ADMIN ON *.* TO `galera_agent`@`localhost`",
+            "GRANT SELECT, CREATE ON `mysql`.`wsrep_cluster_members` TO `galera_agent`@`localhost`",
         ]
         with pytest.raises(pymysql.err.OperationalError, match="denied"):
             cursor.execute("SELECT * FROM mysql.global_priv")
