@@ -223,6 +223,8 @@ def send(
     if repeated:
         state = state._replace(late=(*state.late, (target, prepare)))
     if lost or not state.connected(ordinal, target):
+        if mishap:
+            raise NoEffectError
         return state
     state, refusal = receive(state, target, prepare, mishap)
     if refusal is None or deaf:

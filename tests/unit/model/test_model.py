@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from itertools import islice
 from types import ModuleType
 
 import pytest
@@ -13,10 +14,10 @@ from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Fork, PodState
 from bootstrap.core.participant import rounds
-from tests.model.explore import Report, explore_deviations, walk_randomly
-from tests.model.starts import member_lost, pod_gone, pods_found, scaled_up
+from tests.model.explore import Report, Turn, explore_deviations, walk_randomly
+from tests.model.starts import member_lost, pod_gone, pods_found, run_until, scaled_up
 from tests.model.state import State, after_outage, first_start
-from tests.model.steps import power_cut
+from tests.model.steps import isolate, power_cut, steps
 
 STARTS = {
     "first start": first_start(3, faults=3, writes=2),
@@ -54,6 +55,16 @@ def test_overrides_and_a_new_pod_on_random_walks_break_nothing() -> None:
 
 def test_five_members_on_random_walks_break_nothing() -> None:
     assert_kept(walk_randomly(after_outage(5, faults=4, writes=2), seed=1, walks=15, length=250))
+
+
+def test_a_request_that_cannot_arrive_touches_no_file() -> None:
+    """Else there would be no end to what may happen to the files of the pod that is asked."""
+    state = run_until(Turn(after_outage(3, faults=9, writes=0)), lambda now: any(n.outbox for n in now.nodes)).state
+    (asking,) = (node for node in state.nodes if node.outbox)
+    found = [step.name for step in islice(steps(isolate(state, asking.ordinal)), 1000)]
+    assert len(found) < 1000
+    assert f"{asking.name} sends a request" in found
+    assert not [name for name in found if name.startswith(f"{asking.name} sends a request, write")]
 
 
 def assert_kept(report: Report) -> None:
