@@ -133,6 +133,7 @@ NEEDED = {
     "no rule for a replaced volume": without_rule("replaced-volume"),
     "no rule to join": without_rule("join"),
     "no rule to stop a server that is stuck": without_rule("stuck-server"),
+    "a permission without promises": lambda patch: patch.setattr(election, "find_unbound", lambda *_: []),
     "a promise never ends": lambda patch: patch.setattr(election, "has_ended", lambda *_: False),
     "a promise does not bind": lambda patch: patch.setattr(election, "has_ended", lambda *_: True),
     "a member remembers none of those that ask": lambda patch: patch.setattr(
@@ -156,9 +157,3 @@ def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], N
     # The small ones first; some only keep a cluster from recovering, which is tried from every so many states.
     starts = [*list(STARTS.values())[2:], *list(STARTS.values())[:2]]
     assert any(explore_deviations(start, 1, recover_each=97).violation for start in starts)
-
-
-def test_a_permission_without_promises_is_noticed_with_two_deviations(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(election, "find_unbound", lambda *_: [])
-
-    assert "bootstraps while" in explore_deviations(STARTS["a pod is gone"], 2).violation
