@@ -126,8 +126,8 @@ def test_a_datadir_made_here_is_initialized_and_only_with_the_journal_s_word(vol
         inspection.inspect(volume, node.recover(), JournalHints(initialised=True)).data_class == DataClass.INITIALIZED
     )
     disk = inspection.inspect(volume, node.recover(), JournalHints())
-    assert disk.data_class == DataClass.UNKNOWN
-    assert "never in a cluster; `galera-bootstrap adopt`" in disk.detail
+    assert disk.data_class == DataClass.UNADOPTED
+    assert "never in a cluster" in disk.detail
 
 
 @pytest.mark.galera
