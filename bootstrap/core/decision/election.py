@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.model import branches, lineage
+from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
@@ -104,10 +105,13 @@ def is_ahead(own: PodState, other: PodState, known: Iterable[PodState] = ()) -> 
     mine, theirs = position_to_keep(own), bootstrap_position(other)
     if mine is None:
         return False
-    if theirs is None or branches.find_parting(lineage.startable_copies([own, other]), mine.uuid) is not None:
+    if theirs is None:
         return True
     is_longer = mine.uuid == theirs.uuid and mine.seqno > theirs.seqno
-    return is_longer or not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine)
+    parted = branches.find_parting([Copy(mine, own.bootstraps), Copy(theirs, other.bootstraps)], mine.uuid)
+    return (
+        is_longer or parted is not None or not lineage.supersedes(lineage.forks_known_to([other, *known]), theirs, mine)
+    )
 
 
 def has_ended(promise: Promise, later: Iterable[PodState]) -> bool:

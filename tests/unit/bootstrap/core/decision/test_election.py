@@ -20,7 +20,7 @@ from bootstrap.core.decision.election import (
     next_override_epoch,
 )
 from bootstrap.core.model import predicates
-from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
@@ -224,6 +224,12 @@ def test_only_a_startable_disk_can_be_ahead() -> None:
     assert not is_ahead(frozen(0, 99, DataClass.SST_INTERRUPTED), frozen(1, 1))
     assert is_ahead(frozen(0, 1), frozen(1, 99, DataClass.SST_INTERRUPTED))
     assert is_ahead(frozen(0, 1, uuid=A), frozen(1, 99, uuid=B))
+
+
+def test_a_disk_of_another_branch_is_ahead_also_if_its_state_transfer_is_in_doubt() -> None:
+    torn = Disk(DataClass.SST_INTERRUPTED, Position(A, 9), transfer_may_be_complete=True)
+    assert is_ahead(replace(ME, disk=torn), after(frozen(1, 10), 5))
+    assert not is_ahead(replace(after(ME, 5), disk=torn), after(frozen(1, 10), 5))
 
 
 ordinals, terms = st.integers(0, MAX_ORDINAL), st.integers(0, INT64_MAX)
