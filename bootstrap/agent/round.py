@@ -8,7 +8,7 @@ from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.model.facts import Phase, PodState, Server
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises, rounds
-from bootstrap.core.participant.views import Seen, needs_checkpoint, settled_server
+from bootstrap.core.participant.views import Seen, is_contradicted, needs_checkpoint, settled_server
 from bootstrap.mariadb.client import STARTING
 
 HELLO_S = 1.0
@@ -113,6 +113,12 @@ def see_view(agent: Agent) -> Seen:
     if settled_server(agent.state) is None:
         return Seen()
     seen = Seen(agent.ports.last_view(), agent.ports.live_view())
+    server = settled_server(agent.state)
+    if server is not None and seen.file is not None and is_contradicted(seen.file, seen, server):
+        # The file is written first: only a server that has applied all that was ordered, views too, knows better.
+        if isinstance(agent.ports.applied_position(), str):
+            return Seen()
+        seen = Seen(agent.ports.last_view(), agent.ports.live_view())
     if not needs_checkpoint(agent.state, seen):
         return seen
     applied = agent.ports.applied_position()

@@ -87,6 +87,6 @@ def check_view(p: Participant, seen: Seen, state: PersistentState) -> Step[Persi
     failure = yield RemoveView(file.name)
     yield Trouble("a false view cannot be removed", failure)
     if not failure:
-        yield Note("view", f"gvwstate.dat was not that of the {server.size} members: it is removed")
+        yield Note("server", f"gvwstate.dat was not that of the {server.size} members: it is removed")
     known = state.view_checkpoint
     return p, replace(state, view_checkpoint=None if known and known.view == file.name else known)

@@ -298,6 +298,13 @@ def test_a_server_that_does_not_name_its_members_only_counts_them(fleet: Fleet) 
     pod.views, pod.live = itertools.repeat(view(3)), None
     rounds(fleet)
     assert (pod.removed, agent_of(pod).durable.view_checkpoint) == ([], mark)
-    pod.views = itertools.repeat(view(3)._replace(members=MEMBERS[:2]))
+    pod.views, pod.applied = itertools.repeat(view(3)._replace(members=MEMBERS[:2])), Position(A, 9)
     rounds(fleet)
     assert (pod.removed[:1], agent_of(pod).durable.view_checkpoint) == (["gcomm-0:3"], None)
+
+
+def test_a_server_that_lags_may_know_only_an_earlier_view_than_its_file(fleet: Fleet) -> None:
+    pod = alive(fleet)[0]
+    pod.views, pod.live = itertools.repeat(view(3)), LIVE._replace(members=LIVE.members[:2])
+    rounds(fleet, 5)
+    assert pod.removed == []
