@@ -109,7 +109,8 @@ def test_metrics_status_and_events_show_what_happens(lab: Lab) -> None:
         assert set(answer["ahead"]["names"]) <= {"mysql-0", "mysql-1"}
         assert (answer["ahead"]["primary"], answer["ahead"]["sure"]) == (False, False)
         assert "kubectl describe pod mysql-2" in answer["helps"]
-        assert "galera-bootstrap force" in answer["helps"]
+        # Its address refuses the connection: its network is up, so it may have just started.
+        assert "galera-bootstrap force" not in answer["helps"]
 
     lab.start_all([2])
     lab.wait_synced(3)
