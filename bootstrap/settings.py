@@ -111,6 +111,11 @@ class Settings(NamedTuple):
         """The name of the StatefulSet's pod with this ordinal."""
         return f"{self.set_name}-{ordinal}"
 
+    def ordinal_of(self, pod: str) -> int | None:
+        """The ordinal of a pod of this StatefulSet; None for any other name."""
+        found = parse_pod_name(pod)
+        return found[1] if found and found[0] == self.set_name else None
+
     @property
     def agent_socket(self) -> Path:
         """The agent's unix socket."""

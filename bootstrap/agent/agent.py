@@ -37,7 +37,7 @@ from bootstrap.core.participant.participant import NEWS, Identity, Participant, 
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
 from bootstrap.process.boot_id import kernel_boot_id
-from bootstrap.settings import Settings, parse_pod_name
+from bootstrap.settings import Settings
 from bootstrap.storage import permission
 from bootstrap.storage.journal import Journal, open_journal
 from bootstrap.storage.layout import Layout
@@ -60,7 +60,7 @@ class Pulse:
 
 @dataclass
 class Counts:
-    """How often the loop has come round: whoever needs a new result waits for a round that begins after now."""
+    """How often the loop has come round: for a new result, wait for a round that begins after now."""
 
     begun: int = 0
     ended: int = 0
@@ -174,10 +174,8 @@ class Agent:
         """
         pod = sender.partition("/")[0]
         self._hurry_for_news(pod, sender, state)
-        name = parse_pod_name(pod)
-        if name is None or name[0] != self.settings.set_name:
-            return True
-        return self.step(rounds.hear_question, name[1])
+        ordinal = self.settings.ordinal_of(pod)
+        return ordinal is None or self.step(rounds.hear_question, ordinal)
 
     def _hurry_for_news(self, pod: str, sender: str, state: str) -> None:
         is_new = self.peer_news.get(pod) != (sender, state)

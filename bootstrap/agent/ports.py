@@ -16,7 +16,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
 from bootstrap.network.fanout import Peers
 from bootstrap.process.log import Log
-from bootstrap.settings import Settings, parse_pod_name
+from bootstrap.settings import Settings
 from bootstrap.storage import atomic, lock
 from bootstrap.storage.layout import Layout
 
@@ -106,8 +106,8 @@ def read_live_view(settings: Settings, password: str) -> LiveView | None:
     if isinstance(members, str):
         return None
     own, rows = members
-    pods = ((uuid, parse_pod_name(name) if len(name) < client.MAX_NAME else None) for uuid, name in rows)
-    return LiveView(own, tuple((uuid, pod[1] if pod and pod[0] == settings.set_name else None) for uuid, pod in pods))
+    pods = ((uuid, settings.ordinal_of(name) if len(name) < client.MAX_NAME else None) for uuid, name in rows)
+    return LiveView(own, tuple(pods))
 
 
 def remove_view(layout: Layout, name: str) -> str:
@@ -115,7 +115,7 @@ def remove_view(layout: Layout, name: str) -> str:
     try:
         view = last_view.read_last_view(layout)
         if view is not None and view.name == name:
-            (layout.data / "gvwstate.dat").unlink(missing_ok=True)
+            layout.gvwstate.unlink(missing_ok=True)
             atomic.sync_folder(layout.data)
     except OSError as exc:
         return f"{layout.data}: {exc.strerror}"

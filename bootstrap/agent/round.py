@@ -23,7 +23,7 @@ def run_round(agent: Agent) -> None:
     agent.step(rounds.begin)
     observe(agent)
     peers = ask_peers(agent)
-    if agent.pod_state().primary_server is not None:
+    if agent.lifecycle.primary_server is not None:
         # What the peers have answered shows a living cluster only if this server has outlived the answers.
         observe(agent)
     heard = rounds.Heard(
@@ -93,7 +93,7 @@ def sync_transfer(agent: Agent) -> bool:
 
     Returns whether it is durable, also where there was no transfer.
     """
-    server = agent.pod_state().primary_server
+    server = agent.lifecycle.primary_server
     if not agent.durable.joining_boot_id or server is None or not server.has_complete_data:
         return True
     # This can take as long as writing a whole database; the liveness probe must not count it.
@@ -110,11 +110,11 @@ def see_view(agent: Agent) -> Seen:
 
     The view is read before and after the position.  If both are the same, the position includes the change to it.
     """
-    if settled_server(agent.state) is None:
+    server = settled_server(agent.state)
+    if server is None:
         return Seen()
     seen = Seen(agent.ports.last_view(), agent.ports.live_view())
-    server = settled_server(agent.state)
-    if server is not None and seen.file is not None and is_contradicted(seen.file, seen, server):
+    if seen.file is not None and is_contradicted(seen.file, seen, server):
         # The file is written first: only a server that has applied all that was ordered, views too, knows better.
         if isinstance(agent.ports.applied_position(), str):
             return Seen()

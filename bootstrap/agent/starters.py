@@ -1,6 +1,5 @@
 """What the pod's starters ask their agent for: arrive, report the datadir, wait, take the permission, leave."""
 
-import itertools
 from dataclasses import replace
 
 from bootstrap.agent.agent import Agent
@@ -9,9 +8,6 @@ from bootstrap.core.model.disk import Disk
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant import starters
 
-NUMBERS = itertools.count(1)
-"""Each starter of this process gets another one."""
-
 
 def arrive(agent: Agent, told: frozenset[int] | None = None) -> int:
     """A starter has connected, with the volume's lock in its hands; returns its number.  `told`: see `Hello`.
@@ -19,7 +15,7 @@ def arrive(agent: Agent, told: frozenset[int] | None = None) -> int:
     The end of an earlier one's connection may be noticed only later: it must not be taken for the end of this one.
     """
     with agent.changed:
-        agent.starter = next(NUMBERS)
+        agent.starter += 1
         agent.become(starters.arrive(agent.state, told))
         agent.wake.set()
         agent.changed.notify_all()

@@ -103,7 +103,7 @@ def _is_stopped_cleanly(layout: Layout) -> bool:
     with suppress(GraStateInvalidError, FileNotFoundError):
         state = grastate.parse(layout.grastate.read_bytes())
         has_position = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
-        return has_position and not (layout.data / "gvwstate.dat").exists()
+        return has_position and not layout.gvwstate.exists()
     return False
 
 
@@ -212,7 +212,7 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
         # Here no join was ever executed, or the last one has ended: the position may be true.
         detail = "grastate.dat is empty, although no join is open here"
         return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, transfer_may_be_complete=True)
-    return classify.classify_with_position(state, found, has_view=(layout.data / "gvwstate.dat").exists())
+    return classify.classify_with_position(state, found, has_view=layout.gvwstate.exists())
 
 
 def _is_begun(state: GraState | None, history: str) -> bool:

@@ -11,5 +11,5 @@ from bootstrap.storage.layout import Layout
 def read_last_view(layout: Layout) -> View | None:
     """Return the last Primary view of this node; None if there is no file, or if Galera could not read it."""
     with suppress(GvwStateInvalidError, FileNotFoundError):
-        return gvwstate.parse((layout.data / "gvwstate.dat").read_bytes())
+        return gvwstate.parse(layout.gvwstate.read_bytes())
     return None

@@ -36,7 +36,7 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
         _write_grastate(layout, grastate.render(GraState(disk.position.uuid, UNKNOWN_SEQNO, safe_to_bootstrap=False)))
     if read_last_view(layout) is not None:
         layout.meta.mkdir(mode=0o700, exist_ok=True)
-        atomic.replace(layout.meta / "gvwstate.dat", (layout.data / "gvwstate.dat").read_bytes())
+        atomic.replace(layout.meta / "gvwstate.dat", layout.gvwstate.read_bytes())
     for name in (*SST_REMAINS, "gvwstate.dat"):
         path = layout.data / name
         if path.is_dir() and not path.is_symlink():
@@ -56,7 +56,7 @@ def prepare_bootstrap(layout: Layout, position: Position) -> None:
     follows it, unless Galera would end because of it (galera issue 354).  Raises OSError.
     """
     if read_last_view(layout) is None:
-        (layout.data / "gvwstate.dat").unlink(missing_ok=True)
+        layout.gvwstate.unlink(missing_ok=True)
     (layout.data / "wsrep_sst.pid").unlink(missing_ok=True)
     state: GraState | None = None
     with suppress(GraStateInvalidError, FileNotFoundError):

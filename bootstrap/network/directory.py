@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.errors import SettingInvalidError
-from bootstrap.settings import Settings, parse_pod_name
+from bootstrap.settings import Settings
 from peerfinder.core.names import Names, build_names
 from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
 from peerfinder.errors import NoRecordsError, PeerFinderError
@@ -105,8 +105,8 @@ class Directory:
 
     def ordinals_of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ordinals of those names that are pods of this StatefulSet."""
-        pods = (parse_pod_name(name.partition(".")[0]) for name in names)
-        return frozenset(pod[1] for pod in pods if pod and pod[0] == self.settings.set_name)
+        ordinals = (self.settings.ordinal_of(name.partition(".")[0]) for name in names)
+        return frozenset(ordinal for ordinal in ordinals if ordinal is not None)
 
     def _lookup(self, pod: str) -> tuple[str, ...]:
         from peerfinder.dns import lookup  # noqa: PLC0415  # see above

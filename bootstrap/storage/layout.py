@@ -39,3 +39,8 @@ class Layout(NamedTuple):
     def grastate(self) -> Path:
         """Galera's saved state."""
         return self.data / "grastate.dat"
+
+    @property
+    def gvwstate(self) -> Path:
+        """The view that Galera has written last."""
+        return self.data / "gvwstate.dat"

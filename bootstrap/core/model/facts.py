@@ -127,6 +127,11 @@ class Override(NamedTuple):
     """The uuid of the new history; empty only while it is asked what an override would need."""
 
 
+def find_primary(phase: Phase, server: Server | None) -> Server | None:
+    """The live server of a pod in this phase, if it is in a Primary Component."""
+    return server if phase is Phase.RUNNING and server and server.is_primary else None
+
+
 @dataclass(frozen=True, slots=True)
 class PodState:
     """What one agent reports of its own pod."""
@@ -178,7 +183,7 @@ class PodState:
     @property
     def primary_server(self) -> Server | None:
         """The live server, if it is in a Primary Component."""
-        return self.server if self.phase is Phase.RUNNING and self.server and self.server.is_primary else None
+        return find_primary(self.phase, self.server)
 
 
 @dataclass(frozen=True, slots=True)

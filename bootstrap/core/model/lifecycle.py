@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk
-from bootstrap.core.model.facts import Phase, Server
+from bootstrap.core.model.facts import Phase, Server, find_primary
 
 
 class Lifecycle(NamedTuple):
@@ -43,6 +43,11 @@ class Lifecycle(NamedTuple):
         if self.held:
             return Phase.UNKNOWN
         return Phase.FROZEN if self.disk else Phase.STARTING
+
+    @property
+    def primary_server(self) -> Server | None:
+        """The own live server, if it is in a Primary Component."""
+        return find_primary(self.phase, self.server)
 
     def arrived(self) -> "Lifecycle":
         """A starter has connected, and holds the lock: what ran before has ended."""

@@ -1,6 +1,6 @@
 """What a participant asks its driver to do, one effect after the other, in an order that crashes must not betray.
 
-Every input is a generator: it yields effects and is told for each of them why it failed, and returns the participant
+Every input is a generator: it yields effects, receives for each of them why it failed, and returns the participant
 afterwards and an answer.  So the order of effects and what follows from a failure are written down once.  The agent
 performs them with real files, the model checker with simulated ones that fail, or end the agent, at any of them.
 """

@@ -1,6 +1,7 @@
-"""Which pods there may be: what DNS shows, what `on-start` was told, and which pods have asked; each can only add.
+"""Which pods there may be: what DNS shows, what `on-start` got from peer-finder, and which pods have asked.
 
-Nothing is known before one of the first two has spoken in this run of the agent: silence is not "nobody else".
+Each can only add.  Nothing is known before one of the first two has spoken in this run of the agent: silence is not
+"nobody else".
 """
 
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from bootstrap.core.decision.persistent_state import PersistentState, Volumes
 
 
-class Directory(NamedTuple):
+class KnownPods(NamedTuple):
     """What this run of the agent has learnt of the other pods' existence."""
 
     shown: frozenset[int] | None = None
@@ -29,11 +30,11 @@ class Directory(NamedTuple):
         """All of them."""
         return (self.shown or frozenset()) | (self.told or frozenset()) | self.asked
 
-    def after_lookup(self, shown: frozenset[int] | None) -> "Directory":
+    def after_lookup(self, shown: frozenset[int] | None) -> "KnownPods":
         """DNS was asked; None = it did not answer, and what it showed before still counts."""
         return self if shown is None else self._replace(shown=shown)
 
-    def after_member_round(self) -> "Directory":
+    def after_member_round(self) -> "KnownPods":
         """A member has remembered all of them: from now on DNS shows who is still there, and who asks again asks."""
         return self if self.shown is None else self._replace(told=None, asked=frozenset())
 

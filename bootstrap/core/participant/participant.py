@@ -1,7 +1,7 @@
 """One pod's part in the protocol: what its agent knows and remembers, as one value, and what it says of its pod.
 
 The inputs are in `rounds`, `promises`, `starters` and `human_orders`; each returns another participant.
-Nothing here reads a clock: what an answer or a permission must be later than is a flag in `Order of events`.
+Nothing here reads a clock: what an answer or a permission must be later than is a flag of `Freshness`.
 """
 
 from collections.abc import Callable, Generator
@@ -17,8 +17,8 @@ from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.effects import Effect, Persist, Trouble
-from bootstrap.core.participant.known_pods import Directory
-from bootstrap.core.participant.orders import Orders
+from bootstrap.core.participant.known_pods import KnownPods
+from bootstrap.core.participant.orders import Orders, OverrideOutcome
 
 T = TypeVar("T")
 
@@ -37,7 +37,9 @@ class Identity(NamedTuple):
     configured: frozenset[int]
     """The ordinals of the configured replicas."""
     min_epoch: int = 0
+    """As in `Facts`."""
     last_one_out: bool = False
+    """As in `Facts`."""
     patience: Patience = Patience()
     """How long this pod waits for Galera."""
 
@@ -52,7 +54,7 @@ class Freshness(NamedTuple):
     round_after_promise: bool = False
     """The round under way began after the promise was made that binds this pod."""
     round_after_report: bool = False
-    """The round under way began after the starter has asked for its permission."""
+    """The round under way began after the starter has reported the datadir."""
     result_after_report: bool = False
     """The result is of such a round."""
 
@@ -68,7 +70,7 @@ class Participant(NamedTuple):
     fault: str = "the journal has not been opened yet"
     """Why no promise can be given and no start permitted: the journal cannot be used; empty = it can."""
     lifecycle: Lifecycle = Lifecycle()
-    directory: Directory = Directory()
+    known_pods: KnownPods = KnownPods()
     """Which pods there may be besides."""
     peers: tuple[tuple[int, PodState | Unknown], ...] = ()
     """The other pods, as they answered in the last whole round."""
@@ -120,7 +122,7 @@ class Participant(NamedTuple):
             last_one_out=identity.last_one_out,
             is_primary_confirmed=streaks.is_primary_confirmed,
             has_primary_kept_quorum=streaks.has_primary_kept_quorum(identity.patience),
-            has_directory=self.directory.has_answered,
+            has_directory=self.known_pods.has_answered,
         )
 
     @property
@@ -142,7 +144,7 @@ class Participant(NamedTuple):
         Only these are passed on: repeated hearsay would keep an ordinal alive forever that was seen once.
         """
         remembered = frozenset(ordinal for ordinal, _ in self.durable.volumes)
-        return self.identity.configured | {self.identity.ordinal} | remembered | self.directory.ordinals
+        return self.identity.configured | {self.identity.ordinal} | remembered | self.known_pods.ordinals
 
     @property
     def expected(self) -> frozenset[int]:
@@ -154,16 +156,15 @@ class Participant(NamedTuple):
         """Whether the server of this pod begins a Primary Component that is not there yet."""
         bound = self.durable.promise
         has_taken = self.lifecycle.taken is Action.BOOTSTRAP and bound is not None and self.is_mine(bound)
-        return has_taken and self.pod_state.primary_server is None
+        return has_taken and self.lifecycle.primary_server is None
 
     @property
     def news(self) -> str:
         """The state that peers may be waiting for, one of NEWS; empty for all others."""
-        own = self.pod_state
-        if own.primary_server:
+        if self.lifecycle.primary_server:
             # Not before its state carries the epoch: that is what ends the promises of the others.
-            return "" if own.promise else "primary"
-        return "frozen" if own.phase is Phase.FROZEN else ""
+            return "" if self.durable.promise else "primary"
+        return "frozen" if self.lifecycle.phase is Phase.FROZEN else ""
 
     def is_mine(self, promise: Promise) -> bool:
         """Whether this run of the agent is the promise's candidate."""
@@ -172,6 +173,10 @@ class Participant(NamedTuple):
     def with_result(self, result: RoundResult) -> "Participant":
         """The same with another result than that of a round: no starter may act on an earlier one."""
         return self._replace(result=result, freshness=self.freshness._replace(result_after_report=False))
+
+    def with_outcome(self, outcome: OverrideOutcome) -> "Participant":
+        """The same after something has become of the last override."""
+        return self._replace(orders=self.orders._replace(outcome=outcome))
 
     def abandon_term(self, term: int) -> "Participant":
         """Give a term up: this run of the agent will not bootstrap under it."""
@@ -188,12 +193,10 @@ Step = Generator[Effect, str, tuple[Participant, T]]
 
 def run(step: Step[T], perform: Callable[[Effect], str]) -> tuple[Participant, T]:
     """Perform a step's effects in order, and return what the step returns."""
-    failure = ""
     try:
         effect = next(step)
         while True:
-            failure = perform(effect)
-            effect = step.send(failure)
+            effect = step.send(perform(effect))
     except StopIteration as end:
         after: tuple[Participant, T] = end.value
         return after

@@ -121,8 +121,7 @@ def abandon(p: Participant, reason: str) -> Step[None]:
         return p, None
     yield VoidPermission()
     if p.active_override is not None:
-        void = OverrideOutcome(bound.term, OverrideState.VOID, reason)
-        p = p._replace(orders=p.orders._replace(outcome=void))
+        p = p.with_outcome(OverrideOutcome(bound.term, OverrideState.VOID, reason))
     p = p.abandon_term(bound.term)._replace(permission=0)
     p, _ = yield from keep(p, forget_promise(p.durable))
     yield Note("promise", f"term {bound.term} is given up: {reason}")
@@ -148,14 +147,3 @@ def may_be_granted(p: Participant, promise: Promise) -> bool:
     A second file would outlive the server, and could start a cluster later.
     """
     return p.lifecycle.phase is Phase.FROZEN and p.permission != promise.term
-
-
-def state_before(p: Participant, result: RoundResult, epoch: int) -> PersistentState:
-    """What is to be remembered before a starter gets this permission; `epoch` is that of the live component."""
-    decision = result.decision
-    if isinstance(decision, Bootstrap):
-        return persistent_state.before_bootstrap(
-            p.durable, p.lifecycle.disk, first=decision.first, forced=decision.forced
-        )
-    life = p.identity.kernel_boot_id
-    return persistent_state.before_join(p.durable, p.lifecycle.disk, p.answered, life=life, epoch=epoch)

@@ -90,7 +90,7 @@ def observe(p: Participant, *, held: bool, server: Server | None) -> Participant
 
 def conclude(p: Participant, heard: Heard) -> Step[Outcome]:
     """All peers were asked, and the own server was looked at again: learn, decide, and publish the result."""
-    p = p._replace(peers=tuple(sorted(heard.peers.items())), directory=p.directory.after_lookup(heard.shown))
+    p = p._replace(peers=tuple(sorted(heard.peers.items())), known_pods=p.known_pods.after_lookup(heard.shown))
     p = p._replace(streaks=streaks.after_answers(p.streaks, p.answered))
     p, _ = yield from learn(p, heard)
     facts = p.facts
@@ -113,15 +113,15 @@ def conclude(p: Participant, heard: Heard) -> Step[Outcome]:
 
 def learn(p: Participant, heard: Heard) -> Step[None]:
     """Remember what this round has shown of the cluster, and drop a promise that has ended."""
-    before = p
+    before = p.durable
     p = count_members(p)
     p, state = yield from check_view(p, heard.view, p.durable)
     if p.lifecycle.disk is not None:
         state = persistent_state.after_inspection(state, p.lifecycle.disk)
-    if p.pod_state.primary_server is not None and p.streaks.has_foreign_members(p.identity.patience):
+    if p.lifecycle.primary_server is not None and p.streaks.has_foreign_members(p.identity.patience):
         state = replace(state, has_foreign_members=True)
-    awaited = p.identity.configured | p.directory.ordinals
-    if p.directory.shown is None:
+    awaited = p.identity.configured | p.known_pods.ordinals
+    if p.known_pods.shown is None:
         # Nobody is forgotten before DNS has shown who is still there.
         awaited |= {ordinal for ordinal, _ in state.volumes}
     own = p._replace(durable=state).pod_state
@@ -131,8 +131,8 @@ def learn(p: Participant, heard: Heard) -> Step[None]:
         state = remember(state, heard.view.live.ordinals, p.identity.ordinal)
     p, is_kept = yield from keep(p, state)
     if is_kept and settled_server(p) is not None:
-        p = p._replace(directory=p.directory.after_member_round())
-    p, _ = yield from note_fork(p, before.durable)
+        p = p._replace(known_pods=p.known_pods.after_member_round())
+    p, _ = yield from note_fork(p, before)
     return (yield from promises.end(p))
 
 
@@ -141,7 +141,7 @@ def note_fork(p: Participant, before: PersistentState) -> Step[None]:
     fork = persistent_state.pending_fork(before)
     if fork is None or p.durable.pending_history or p.durable.history_uuid != fork.uuid:
         return p, None
-    p = p._replace(orders=p.orders._replace(outcome=OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid)))
+    p = p.with_outcome(OverrideOutcome(fork.epoch, OverrideState.PRIMARY, fork.uuid))
     yield Note("override", f"the override of epoch {fork.epoch} is done: the history is now {fork.uuid}")
     return p, None
 
@@ -151,7 +151,7 @@ def count_members(p: Participant) -> Participant:
     peers, own = dict(p.peers), p.identity.ordinal
     answers = [peers.get(ordinal) for ordinal in p.expected - {own}]
     maybe_alive = sum(not isinstance(peer, PodState) or not peer.has_no_server for peer in answers)
-    return p._replace(streaks=streaks.after_members(p.streaks, p.pod_state.primary_server, maybe_alive))
+    return p._replace(streaks=streaks.after_members(p.streaks, p.lifecycle.primary_server, maybe_alive))
 
 
 def hear_question(p: Participant, ordinal: int) -> Step[bool]:
@@ -160,8 +160,8 @@ def hear_question(p: Participant, ordinal: int) -> Step[bool]:
     A pod that hears of a Primary Component may join it.  So a member remembers it first: else it could start alone one
     day while that pod goes on (R12).
     """
-    p = p._replace(directory=p.directory._replace(asked=p.directory.asked | {ordinal}))
-    if p.pod_state.primary_server is None:
+    p = p._replace(known_pods=p.known_pods._replace(asked=p.known_pods.asked | {ordinal}))
+    if p.lifecycle.primary_server is None:
         return p, True
     state = remember(p.durable, frozenset({ordinal}), p.identity.ordinal)
     if state == p.durable:

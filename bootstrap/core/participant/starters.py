@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bootstrap.core.decision import persistent_state, quorum
 from bootstrap.core.decision.decisions import Bootstrap, Hold, RoundResult, Wait
+from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.rules_live_primary import primary_epoch
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import BLANK, Disk
@@ -11,14 +12,13 @@ from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant.effects import Note
 from bootstrap.core.participant.orders import Order, OverrideState
 from bootstrap.core.participant.participant import Participant, Step, keep, write
-from bootstrap.core.participant.promises import state_before
 from bootstrap.core.participant.rounds import note_fork
 
 
 def arrive(p: Participant, told: frozenset[int] | None = None) -> Participant:
     """A starter has connected, with the volume's lock in its hands; `told` are the pods that peer-finder gave it."""
-    directory = p.directory if told is None else p.directory._replace(told=told)
-    return p._replace(lifecycle=p.lifecycle.arrived(), directory=directory)
+    known_pods = p.known_pods if told is None else p.known_pods._replace(told=told)
+    return p._replace(lifecycle=p.lifecycle.arrived(), known_pods=known_pods)
 
 
 def report(p: Participant, disk: Disk, fingerprint: str) -> Step[None]:
@@ -43,8 +43,7 @@ def note_early_end(p: Participant) -> Step[None]:
         return p, None
     line = "the server ended before it was Primary"
     yield Note("override", f"the override of epoch {outcome.epoch} had no effect: {line}")
-    outcome = outcome._replace(state=OverrideState.VOID, line=line)
-    return p._replace(orders=p.orders._replace(outcome=outcome)), None
+    return p.with_outcome(outcome._replace(state=OverrideState.VOID, line=line)), None
 
 
 def find_permitted(p: Participant) -> Action | None:
@@ -63,15 +62,25 @@ def take(p: Participant) -> Step[RoundResult]:
     result, action = p.result, find_permitted(p)
     if action is None:
         return p, replace(result, action=None)
-    p, failure = yield from write(p, state_before(p, result, primary_epoch(p.facts)))
+    p, failure = yield from write(p, state_before(p, result))
     if failure:
         return p, RoundResult(Hold("journal", failure), is_of_round=True)
     term = result.promise.term if result.promise else 0
     p = p._replace(lifecycle=p.lifecycle.took(action, term))
     if isinstance(result.decision, Bootstrap) and result.decision.forced:
-        taken = p.orders.outcome._replace(state=OverrideState.TAKEN)
-        p = p._replace(orders=p.orders._replace(outcome=taken))
+        p = p.with_outcome(p.orders.outcome._replace(state=OverrideState.TAKEN))
     return p, result
+
+
+def state_before(p: Participant, result: RoundResult) -> PersistentState:
+    """What is to be remembered before a starter gets this permission."""
+    decision = result.decision
+    if isinstance(decision, Bootstrap):
+        return persistent_state.before_bootstrap(
+            p.durable, p.lifecycle.disk, first=decision.first, forced=decision.forced
+        )
+    life, epoch = p.identity.kernel_boot_id, primary_epoch(p.facts)
+    return persistent_state.before_join(p.durable, p.lifecycle.disk, p.answered, life=life, epoch=epoch)
 
 
 def leave(p: Participant, *, held: bool) -> Participant:

@@ -45,7 +45,7 @@ class Seen(NamedTuple):
 
 def settled_server(p: Participant) -> Server | None:
     """The own server, if it is a member whose data are complete and whose join is closed."""
-    server = p.pod_state.primary_server
+    server = p.lifecycle.primary_server
     return server if server and server.has_complete_data and not p.durable.joining_boot_id else None
 
 
