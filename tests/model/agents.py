@@ -165,7 +165,7 @@ def conclude(state: State, ordinal: int, mishap: Mishap | None = None) -> State:
     node = state.nodes[ordinal]
     answers = node.asking
     assert answers is not None
-    if node.agent.pod_state.primary_server is not None:
+    if node.agent.lifecycle.primary_server is not None:
         node = look(state, node)
     heard = rounds.Heard(
         dict(zip(node.asked, answers, strict=True)),
@@ -240,15 +240,16 @@ def restart(node: Node, mishap: Mishap | None = None) -> Node:
     """The agent starts again: what the earlier run has permitted is void, and so is what it knew."""
     node = node._replace(life=node.life + 1, asking=None, asked=(), outbox=())
     node = node._replace(agent=new_participant(node))
-    files = Files(node, mishap)
     try:
-        agent, _ = run(rounds.start(node.agent), files.perform)
-        agent, _ = run(rounds.open_journal(agent, rounds.Opened(files.node.journal)), files.perform)
+        return drive(node, begin_run(node.agent, rounds.Opened(node.journal)), mishap)[0]
     except AgentDiedError as died:
         return restart(died.node)
-    if mishap and files.effects <= mishap.at:
-        raise NoEffectError
-    return files.node._replace(agent=without_words(agent))
+
+
+def begin_run(p: Participant, opened: rounds.Opened) -> Step[None]:
+    """What an agent does first."""
+    p, _ = yield from rounds.start(p)
+    return (yield from rounds.open_journal(p, opened))
 
 
 def kill_pod(state: State, ordinal: int) -> State:

@@ -35,6 +35,14 @@ def _machine() -> None:
         pytest.skip(f"NOT TESTED: the examples; they need network namespaces: {exc}")
 
 
+@pytest.fixture
+def doomed(request: pytest.FixtureRequest, lab: Start) -> Iterator[Lab]:
+    """Servers of their own, as the test's module makes them, for a test that destroys them."""
+    made: Lab = request.module.make(lab)
+    yield made
+    made.power_cut()
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     with ExitStack() as stack:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -74,14 +73,6 @@ def make(lab: Start) -> Lab:
 def cluster(lab: Start) -> Lab:
     """A cluster that every test leaves complete."""
     return make(lab)
-
-
-@pytest.fixture
-def doomed(lab: Start) -> Iterator[Lab]:
-    """A cluster of its own, for a test that destroys it."""
-    doomed = make(lab)
-    yield doomed
-    doomed.power_cut()
 
 
 def test_a_power_cut_gives_the_same_cluster_with_its_data(cluster: Lab) -> None:

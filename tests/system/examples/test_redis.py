@@ -1,7 +1,7 @@
 """The example of Redis Cluster: one cluster at the first start and after outages; a lost disk empties no replica."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -95,14 +95,6 @@ def make(lab: Start) -> Lab:
 def cluster(lab: Start) -> Lab:
     """A cluster that every test leaves complete."""
     return make(lab)
-
-
-@pytest.fixture
-def doomed(lab: Start) -> Iterator[Lab]:
-    """A cluster of its own, for a test that destroys it."""
-    doomed = make(lab)
-    yield doomed
-    doomed.power_cut()
 
 
 def test_a_power_cut_gives_the_same_cluster_with_its_data(cluster: Lab) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import sleep
 
 import pytest
@@ -67,14 +67,6 @@ def make(lab: Start) -> Lab:
 def ensemble(lab: Start) -> Lab:
     """An ensemble that every test leaves complete."""
     return make(lab)
-
-
-@pytest.fixture
-def doomed(lab: Start) -> Iterator[Lab]:
-    """An ensemble of its own, for a test that destroys it."""
-    doomed = make(lab)
-    yield doomed
-    doomed.power_cut()
 
 
 def test_a_power_cut_gives_the_same_ensemble_with_its_data(ensemble: Lab) -> None:

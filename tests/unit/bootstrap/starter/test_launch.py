@@ -81,7 +81,7 @@ esac
 
 
 def adopted(folder: Path, version: str) -> tuple[Pod, Recover]:
-    """A pod with a whole database of a killed server, and a server of this version that keeps what it is told to do."""
+    """A pod with a whole database of a killed server, and a server of this version that keeps its arguments."""
     server = folder / "mariadbd"
     server.write_text(SERVER.format(version=version, opened=folder / "opened"))
     server.chmod(0o755)

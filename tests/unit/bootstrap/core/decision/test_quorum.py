@@ -182,7 +182,7 @@ def test_nothing_is_proven_below_the_floor() -> None:
 
 
 def test_a_pod_whose_container_never_starts_need_not_promise() -> None:
-    """It can start nothing by itself, and is not waited for longer than if it were off."""
+    """It can start nothing by itself, and is waited for no longer than a pod that is off."""
     facts = seen_by(crashed(1, 0, 1), crashed(0, 0, 1, seqno=9), busy(2, Phase.STARTING, was_synced=True))
     decision = decide(facts)
     assert decision == Bootstrap("last-view", decision.reason)
