@@ -92,7 +92,7 @@ soak-cluster: cluster-tools ## cause random faults on a real Kubernetes while a 
 	$(VENV)/bin/python -m tests.kubernetes --folder .lab/soak soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 .PHONY: model
-model: setup ## run the model checker of the protocol, which takes minutes (MODEL_ARGS="--deviations 3 --walks 1000")
+model: setup ## run the model checker of the protocol, which takes minutes (MODEL_ARGS="--deviations 3 --steps 1000000")
 	$(VENV)/bin/python -m tests.model $(MODEL_ARGS)
 
 .PHONY: bench

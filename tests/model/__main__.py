@@ -1,60 +1,108 @@
-"""`python -m tests.model`: the long exploration, with the number of states that it has visited."""
+"""`python -m tests.model`: the long exploration.  What a run has finished is in its log, and the next run goes on."""
 
+import hashlib
+import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
-from tests.model.explore import Report, explore_all, explore_deviations, walk_randomly
-from tests.model.starts import member_lost, pod_gone, pods_found
-from tests.model.state import after_outage, first_start
-from tests.model.steps import power_cut
+from bootstrap import core
+from tests import model as package
+from tests.model.explore import Report, explore_deviations, walk_randomly
+from tests.model.starts import LONG_WALKS, STARTS
+
+WALK = 400
+"""How many steps a walk has."""
+
+
+WALKS_AT_ONCE = 50
+"""How many walks one run has."""
+
+
+class Run(NamedTuple):
+    """One exploration: from which start, how, and how far."""
+
+    start: str
+    kind: str
+    """deviations or walks."""
+    much: int
+    """How many of them."""
+    seed: int = 0
+    """Of walks."""
+
+    def explore(self) -> tuple[Report, float]:
+        """The result, and the seconds of CPU that it took."""
+        began = time.process_time()
+        match self.kind:
+            case "deviations":
+                report = explore_deviations(STARTS[self.start], self.much)
+            case _:
+                report = walk_randomly(LONG_WALKS[self.start], self.seed, self.much, WALK)
+        return report, time.process_time() - began
+
+    def __str__(self) -> str:
+        seed = f" of seed {self.seed}" if self.kind == "walks" else ""
+        return f"{self.start}: {self.much} {self.kind}{seed}"
+
+
+def fingerprint() -> str:
+    """Of the code: what was explored before a change counts no more."""
+    folders = (*core.__path__, *package.__path__)
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
+def finished(log: Path) -> Iterator[dict[str, Any]]:
+    """The lines of the log that are of this code."""
+    if log.exists():
+        lines = map(json.loads, log.read_text().splitlines())
+        yield from (line for line in lines if line["code"] == fingerprint())
+
+
+def plan(deviations: int, steps: int) -> list[Run]:
+    """All runs that are asked for, walks of so many steps from each start among them."""
+    seeds = range(1, -(-steps // (WALKS_AT_ONCE * WALK)) + 1)
+    runs = [Run(start, "deviations", deviations) for start in STARTS]
+    return runs + [Run(start, "walks", WALKS_AT_ONCE, seed) for seed in seeds for start in LONG_WALKS]
+
+
+def explore(runs: list[Run], jobs: int, log: Path) -> None:
+    """Explore, in so many processes, and log each result when it is there."""
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(run.explore): run for run in runs}
+        for ended in as_completed(waiting):
+            report, seconds = ended.result()
+            click.echo(f"{waiting[ended]}: {report} ({seconds:.0f} s)")
+            with log.open("a") as file:
+                line = {"run": waiting[ended], "code": fingerprint(), "seconds": round(seconds), **vars(report)}
+                file.write(json.dumps(line) + "\n")
 
 
 @click.command()
 @click.option("--deviations", type=click.IntRange(min=0), default=2, show_default=True)
-@click.option("--depth", type=click.IntRange(min=1), default=9, show_default=True, help="Of all steps in any order.")
-@click.option("--walks", type=click.IntRange(min=1), default=300, show_default=True, help="Of five members.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the walks.")
-def model(deviations: int, depth: int, walks: int, seed: int) -> None:
-    """Explore what can happen to a cluster, and print the results; exit status 1 if an invariant is violated."""
-    first, outage = first_start(3, faults=3, writes=2), after_outage(3, faults=3, writes=1)
-    gone = pod_gone(0, faults=2, writes=1, overrides_left=2)
-    behind, level = (
-        pods_found(by, given_up, faults=3, writes=1, overrides_left=2) for by, given_up in ((2, {0, 1}), (0, {1}))
-    )
-    runs: dict[str, Callable[[], Report]] = {
-        f"first start, {deviations} deviations": lambda: explore_deviations(first, deviations),
-        f"after an outage, {deviations} deviations": lambda: explore_deviations(outage, deviations),
-        f"after an outage, all of {depth} steps": lambda: explore_all(outage, depth),
-        f"a pod is gone, {deviations} deviations": lambda: explore_deviations(gone, deviations),
-        f"pods beyond a fork come back, {deviations} deviations": lambda: explore_deviations(behind, deviations),
-        f"a pod comes back to its fork, {deviations} deviations": lambda: explore_deviations(level, deviations),
-        f"a member is lost, {deviations} deviations": lambda: explore_deviations(
-            member_lost(3, {2}, faults=3, writes=2), deviations
-        ),
-        f"a member was lost before the outage, {deviations} deviations": lambda: explore_deviations(
-            power_cut(member_lost(3, {2}, faults=3, writes=1)), deviations
-        ),
-        f"a member is lost, overrides, {walks} walks of seed {seed}": lambda: walk_randomly(
-            member_lost(3, {2}, faults=7, writes=4)._replace(overrides_left=1), seed, walks, 400
-        ),
-        f"overrides and a new pod, {walks} walks of seed {seed}": lambda: walk_randomly(
-            after_outage(3, faults=6, writes=3)._replace(overrides_left=3, grow=1), seed, walks, 400
-        ),
-        f"five members, {walks} walks of seed {seed}": lambda: walk_randomly(
-            after_outage(5, faults=5, writes=3), seed, walks, 400
-        ),
-    }
-    broken = False
-    for name, run in runs.items():
-        click.echo(f"{name} ...")
-        began = time.monotonic()
-        report = run()
-        broken |= bool(report.violation)
-        click.echo(f"{name}: {report} ({time.monotonic() - began:.0f} s)")
-    sys.exit(broken)
+@click.option("--steps", type=click.IntRange(min=0), default=0, show_default=True, help="Of walks, from each start.")
+@click.option("--only", default="", help="Only starts with this in their name.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Processes.")
+@click.option("--log", type=click.Path(path_type=Path), default=Path(".model.jsonl"), show_default=True)
+def model(deviations: int, steps: int, only: str, jobs: int, log: Path) -> None:
+    """Explore what can happen to a cluster, and print the results; exit status 1 if an invariant is violated.
+
+    A run that is in the log is not repeated, as long as the code is the same.
+    """
+    runs = plan(deviations, steps)
+    done = {tuple(line["run"]) for line in finished(log)}
+    left = [run for run in runs if only in run.start and tuple(run) not in done]
+    click.echo(f"{len(runs) - len(left)} of {len(runs)} runs are in {log}, {len(left)} are left")
+    explore(left, jobs, log)
+    found = list(finished(log))
+    total = {name: sum(line[name] for line in found) for name in ("states", "bootstraps", "forced", "recovered")}
+    click.echo(f"in all: {', '.join(f'{number} {name}' for name, number in total.items())}")
+    sys.exit(any(line["violation"] for line in found))
 
 
 if __name__ == "__main__":

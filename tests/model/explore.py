@@ -1,5 +1,6 @@
-"""Go through the states: all of them up to a depth, or at random; and find the trace to a violation."""
+"""Go through the states: all runs with a few deviations, or at random; and find the trace to a violation."""
 
+import gc
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -7,10 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from tests.model import agents, galera, humans
+from bootstrap.core.decision.streaks import Patience
+from bootstrap.core.model.disk import DataClass
+from tests.model import agents, galera, humans, starters
+from tests.model.faults import ask_next, begin_round
 from tests.model.galera import InvariantError
+from tests.model.inputs import MEMORY, ROUNDS
 from tests.model.state import Node, State
-from tests.model.steps import Step, ask_next, begin_round, is_coming_up, is_starter_missing, steps
+from tests.model.steps import Step, good_steps, is_coming_up, steps
 
 Place = TypeVar("Place")
 
@@ -49,38 +54,6 @@ class Report:
         return "\n  ".join((line, *self.trace, self.violation)) if self.violation else line
 
 
-def explore_all(first: State, depth: int, *, recover_each: int = 499, most: int = 10_000_000) -> Report:
-    """All states within so many steps; the trace to a violation is a shortest one.
-
-    Every `recover_each`th state must recover by itself.
-    """
-    report = Report()
-    came: dict[State, tuple[State, str] | None] = {first: None}
-    level = [first]
-    for report.depth in range(1, depth + 1):
-        following: list[State] = []
-        for state in level:
-            for step in steps(state):
-                try:
-                    after = step.do(state)
-                    check(after)
-                    if len(came) % recover_each == 0 and after not in came:
-                        report.recovered += recovers(after)
-                except InvariantError as exc:
-                    report.violation, report.states = str(exc), len(came)
-                    report.trace = (*trace_to(came, state), step.name)
-                    return report
-                if after not in came:
-                    came[after] = (state, step.name)
-                    following.append(after)
-                    report.count(state, after)
-        level = following
-        report.states = len(came)
-        if not level or report.states > most:
-            break
-    return report
-
-
 class Turn(NamedTuple):
     """The position of the scheduler, which lets one pod after the other go on."""
 
@@ -92,6 +65,7 @@ class Turn(NamedTuple):
     """How often something else may still happen."""
 
 
+@MEMORY.use()
 def explore_deviations(first: State, deviations: int, *, recover_each: int = 499) -> Report:
     """All runs of the well-behaved scheduler with so many deviations from it, wherever they fall.
 
@@ -102,6 +76,8 @@ def explore_deviations(first: State, deviations: int, *, recover_each: int = 499
     start = Turn(first, deviations=deviations)
     came: dict[Turn, tuple[Turn, str] | None] = {start: None}
     queue = deque([start])
+    # Nothing here is part of a circle, and the collector would look at millions of states again and again.
+    gc.disable()
     while queue:
         turn = queue.popleft()
         for name, step in next_turns(turn):
@@ -118,6 +94,7 @@ def explore_deviations(first: State, deviations: int, *, recover_each: int = 499
                 came[after] = (turn, name)
                 queue.append(after)
                 report.count(turn.state, after.state)
+    gc.enable()
     report.states = len(came)
     return report
 
@@ -144,7 +121,7 @@ def deviate(turn: Turn, step: Step) -> Turn:
 
 def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[State, int], State]] | None:
     """What this pod does next while nothing goes wrong; None when it has nothing to do in this turn."""
-    if not state.may_run(node.ordinal):
+    if node.is_away or not state.may_run(node.ordinal):
         return None
     seeking = node.server in ("joining", "transferring")
     if seeking and not galera.donors(state, node.ordinal):
@@ -157,18 +134,18 @@ def due_step(state: State, node: Node, *, began: bool) -> tuple[str, Callable[[S
 
 def next_move(state: State, node: Node) -> tuple[str, Callable[[State, int], State]] | None:
     """What this pod does before its next round."""
-    if is_starter_missing(node):
-        return "starter reports", agents.arrive
+    if starters.is_missing(node):
+        return "starter reports", starters.arrive
     if node.outbox:
         return "sends a request", agents.send
     if node.asking is not None:
         return "asks on", ask_next
     if node.agent.orders.pending:
-        return "puts its datadir aside", agents.put_aside
+        return "puts its datadir aside", starters.put_aside
     if node.taken is not None:
         return "becomes the server", galera.execute
-    if agents.can_take(node):
-        return "takes its permission", agents.take
+    if starters.can_take(node):
+        return "takes its permission", starters.take
     if is_coming_up(state, node):
         return "server comes up", galera.come_up
     if galera.has_view_to_write(state, node):
@@ -178,6 +155,7 @@ def next_move(state: State, node: Node) -> tuple[str, Callable[[State, int], Sta
     return None
 
 
+@MEMORY.use()
 def walk_randomly(first: State, seed: int, walks: int, length: int) -> Report:
     """Walk by a seed; progress is more likely than a fault."""
     luck, report = random.Random(seed), Report(depth=length)
@@ -205,9 +183,8 @@ def walk_randomly(first: State, seed: int, walks: int, length: int) -> Report:
 
 def choose(luck: random.Random, state: State) -> Step:
     """Choose a step, mostly progress."""
-    found = list(steps(state))
-    good = [step for step in found if not step.fault]
-    return luck.choice(found if luck.random() < BAD_LUCK or not good else good)
+    good = list(good_steps(state)) if luck.random() >= BAD_LUCK else []
+    return luck.choice(good or list(steps(state)))
 
 
 def trace_to(came: Mapping[Place, tuple[Place, str] | None], place: Place) -> tuple[str, ...]:
@@ -227,23 +204,51 @@ def check(state: State) -> None:
 
 
 def recovers(state: State) -> bool:
-    """Whether all pods become Primary again by themselves (I5); False if a human is needed.  Raises InvariantError."""
-    nodes = tuple(node._replace(dns="all", is_told=True) for node in state.nodes)
-    turn = Turn(galera.regroup(state._replace(nodes=nodes, isolated=frozenset(), late=(), faults=0, writes=0)))
-    for _ in range(PATIENCE * len(state.nodes)):
-        _, step = next(next_turns(turn))
-        turn = step()
-        if state.overrides_given:
-            turn = turn._replace(state=humans.discard_where_held(turn.state, turn.ordinal))
-        check(turn.state)
-        nodes = turn.state.nodes
-        if all(n.server == "Primary" for n in nodes):
-            if gone := turn.state.acknowledged - set(turn.state.components[nodes[0].component].log):
-                raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
-            return True
+    """Whether all pods become Primary again by themselves (I5); False if a human is needed.  Raises InvariantError.
+
+    Pods that were removed may be needed again: then a human brings them back.
+    """
+    well = tuple(make_well(node) for node in state.nodes)
+    state = galera.regroup(state._replace(nodes=well, isolated=frozenset(), late=(), faults=0, writes=0))
+    turn = go_on(Turn(state))
+    if not is_well(turn.state) and len(turn.state.present) < len(turn.state.nodes):
+        back = turn.state._replace(nodes=tuple(node._replace(is_away=False) for node in turn.state.nodes))
+        turn = go_on(Turn(back))
+    if is_well(turn.state):
+        component = turn.state.components[turn.state.nodes[min(turn.state.present)].component]
+        if gone := turn.state.acknowledged - set(component.log):
+            raise InvariantError(f"the acknowledged commits {sorted(gone)} are gone")
+        return True
     rules = {n.agent.result.decision.rule for n in turn.state.nodes}
-    if state.lost or rules & {"doubtful-transfer", "no-candidate"}:
+    if any(node.data is DataClass.UNADOPTED for node in turn.state.nodes):
+        return False
+    if state.lost or rules & {"doubtful-transfer", "no-candidate", "epoch-floor"}:
         return False
     if state.joined_unseen and rules & {"other-branch", "two-branches"}:
         return False
     raise InvariantError(f"does not recover by itself: {sorted(rules)}, {[n.server for n in turn.state.nodes]}")
+
+
+def make_well(node: Node) -> Node:
+    """The pod with a DNS that shows all, a container of the common release, and all the time that it needs."""
+    if node.release:
+        node = agents.restart(node._replace(release=0))
+    identity = node.agent.identity._replace(patience=Patience(dead_member=ROUNDS - 1))
+    return node._replace(dns="all", is_told=True, agent=node.agent._replace(identity=identity))
+
+
+def is_well(state: State) -> bool:
+    """Whether all pods are Primary."""
+    return all(node.server == "Primary" for node in state.nodes if not node.is_away)
+
+
+def go_on(turn: Turn) -> Turn:
+    """The first state in which all is well, when nothing goes wrong any more; or a late one."""
+    for _ in range(PATIENCE * len(turn.state.nodes)):
+        if is_well(turn.state):
+            break
+        turn = next(next_turns(turn))[1]()
+        if turn.state.overrides_given:
+            turn = turn._replace(state=humans.discard_where_held(turn.state, turn.ordinal))
+        check(turn.state)
+    return turn

@@ -4,13 +4,12 @@ Quorum as in gcomm (pc_proto.cpp), all weights 1: more than half of the last Pri
 leaves in order does not count, and a component that was split is Primary again when all of its last view are back.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from bootstrap.core.decision.decisions import Bootstrap
 from bootstrap.core.model.disk import STARTABLE, DataClass, View
 from bootstrap.core.participant import starters
-from tests.model.state import ALIVE, HISTORY, Component, Node, Permitted, State, descends_from
+from tests.model.state import ALIVE, ARBITRATOR, Component, Node, Permitted, Starter, State, descends_from
 
 NO_MEMBER = -1
 
@@ -44,22 +43,23 @@ def execute(state: State, ordinal: int) -> State:
 def end_starter(state: State, ordinal: int) -> State:
     """The starter's connection ends: it has become the server, or it is dead."""
     node = state.nodes[ordinal]
-    agent = starters.leave(node.agent, held=bool(node.server)) if node.starter else node.agent
-    return state.put(node._replace(starter=False, taken=None, agent=agent))
+    agent = starters.leave(node.agent, held=bool(node.server)) if node.starter > Starter.LOCKED else node.agent
+    return state.put(node._replace(starter=Starter.NONE, taken=None, agent=agent))
 
 
 def check_bootstrap(state: State, node: Node, term: int, permitted: Permitted) -> None:
     """Check what must hold at every bootstrap (I1, I2); an override excuses the pods that it names."""
     decision = permitted.result.decision
     forced = isinstance(decision, Bootstrap) and decision.forced
+    if node.torn:
+        raise InvariantError(f"{node.name} bootstraps from a copy that was never complete")
     if term in state.started:
         raise InvariantError(f"term {term} bootstraps twice")
     # By `last-view` a non-Primary server may be left that is unreachable, and that has to join the next Primary.
     beyond = ("joining", "transferring", "non-Primary") if decision.rule == "last-view" else ()
     others = [n for n in state.nodes if n is not node and n.server]
     # Unreachable when that was decided: the network may be well again in the moment before the start.
-    answered = {peer.ordinal for peer in node.agent.answered}
-    if alive := [n.name for n in others if n.server not in beyond or n.ordinal in answered]:
+    if alive := [n.name for n in others if n.server not in beyond or n.ordinal in permitted.answered]:
         raise InvariantError(f"{node.name} bootstraps while {', '.join(alive)} live")
     for other in state.nodes:
         left = node.uuid != other.uuid and descends_from(state, node.uuid, other.uuid)  # what is beyond a fork
@@ -72,8 +72,11 @@ def check_bootstrap(state: State, node: Node, term: int, permitted: Permitted) -
 
 def donors(state: State, ordinal: int) -> list[int]:
     """The components that a joiner can reach."""
-    if ordinal in state.isolated:
-        return []
+    return [] if ordinal in state.isolated else reachable_components(state)
+
+
+def reachable_components(state: State) -> list[int]:
+    """The components of the Primary servers that are not cut off."""
     found = {n.component for n in state.nodes if n.server == "Primary" and n.ordinal not in state.isolated}
     return sorted(found)
 
@@ -94,13 +97,24 @@ def come_up(state: State, ordinal: int) -> State:
     if node.log != component.log[: len(node.log)]:
         raise InvariantError(f"{node.name} joins {component.log} with {node.log}")
     if node.server != "transferring" and (node.data not in STARTABLE or node.uuid != component.uuid):
-        return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED))
+        return state.put(node._replace(server="transferring", log=(), data=DataClass.SST_INTERRUPTED, torn=False))
     members = [n for n in state.nodes if n.component == donor and n.server == "Primary"]
     if all(n.journal.bootstraps != node.journal.bootstraps for n in members):
         state = state._replace(joined_unseen=True)
-    node = node._replace(uuid=component.uuid, base=component.base, log=component.log)
-    node = node._replace(server="Primary", component=donor, data=DataClass.CRASHED)
+    node = receive_all(node, component)._replace(server="Primary", component=donor)
     return agree(state.put(node), donor, component.view | {ordinal})
+
+
+def receive_all(node: Node, component: Component, *, torn: bool = False) -> Node:
+    """The joiner with all of the component's data; `torn`: they only look like that."""
+    node = node._replace(uuid=component.uuid, base=component.base, log=component.log)
+    return node._replace(data=DataClass.CRASHED, torn=torn)
+
+
+def end_transfer(state: State, ordinal: int, *, torn: bool = False) -> State:
+    """The files of a state transfer look complete; the server that receives it is not a member yet."""
+    component = state.components[donors(state, ordinal)[0]]
+    return state.put(receive_all(state.nodes[ordinal], component, torn=torn))
 
 
 def with_component(state: State, number: int, **changes: Any) -> State:
@@ -116,10 +130,15 @@ def agree(state: State, number: int, view: frozenset[int]) -> State:
     return with_component(state, number, view=view, primary=True, turn=turn, installing=bool(view))
 
 
+def gcomm_names(state: State, members: frozenset[int]) -> dict[int, str]:
+    """The gcomm uuids of these members."""
+    return {o: "arbitrator" if o == ARBITRATOR else state.nodes[o].gcomm for o in sorted(members)}
+
+
 def current_view(state: State, node: Node) -> View:
     """The view of a member's component, as it writes it."""
     component = state.components[node.component]
-    members = tuple(state.nodes[o].gcomm for o in sorted(component.view))
+    members = tuple(gcomm_names(state, component.view).values())
     return View(node.gcomm, f"component-{node.component}", component.turn, bootstrap=False, members=members)
 
 
@@ -215,10 +234,15 @@ def apply_quorum(state: State, number: int) -> State:
     """Let those live members go on as Primary that have the quorum."""
     component = state.components[number]
     alive = {n.ordinal for n in state.nodes if n.component == number}
+    if state.arbitrator == number:
+        if not alive - state.isolated:
+            state = state._replace(arbitrator=-1)
+        else:
+            alive |= {ARBITRATOR}
     groups = [alive - state.isolated, *({o} for o in sorted(alive & state.isolated))]
     needed = len(component.view) // 2 + 1 if component.primary else len(component.view)
     going_on = next((g for g in groups if len(g & component.view) >= max(needed, 1)), set())
-    for ordinal in alive:
+    for ordinal in alive - {ARBITRATOR}:
         status = "Primary" if ordinal in going_on else "non-Primary"
         state = state.put(state.nodes[ordinal]._replace(server=status))
     if going_on and (going_on != component.view or not component.primary):
@@ -226,11 +250,18 @@ def apply_quorum(state: State, number: int) -> State:
     return with_component(state, number, primary=bool(going_on))
 
 
-def forget_volume(node: Node, number: int) -> Node:
-    """Put an empty volume in the place of the old one."""
-    journal = replace(node.journal, volume_id=f"volume-{node.ordinal}-{number}", initialised=False,
-                     joining_boot_id="", history_uuid="",
-                     epoch=0, promise=None, highest_term=0, volumes=(), lineage=(),
-                     override=None, view_checkpoint=None, lost_view=None, pending_history="",
-                     joined_epoch=0)  # fmt: skip
-    return node._replace(log=(), data=DataClass.EMPTY, journal=journal, uuid=HISTORY, base=0, view=None)
+def may_arbitrator_join(state: State) -> bool:
+    """Whether there is a Primary Component for an arbitrator that is in none."""
+    return state.arbitrator == -1 and any(state.components[d].primary for d in reachable_components(state))
+
+
+def join_arbitrator(state: State) -> State:
+    """The arbitrator joins, and votes from now on."""
+    number = next(d for d in reachable_components(state) if state.components[d].primary)
+    return agree(state._replace(arbitrator=number), number, state.components[number].view | {ARBITRATOR})
+
+
+def kill_arbitrator(state: State) -> State:
+    """The arbitrator is gone for now."""
+    assert state.arbitrator is not None
+    return apply_quorum(state._replace(arbitrator=-1), state.arbitrator)

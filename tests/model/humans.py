@@ -1,6 +1,7 @@
 """What humans do: they force and discard by the real survey, and make sure that the pods they give up are dead."""
 
 from dataclasses import replace
+from functools import partial
 
 from bootstrap.agent import admin_requests
 from bootstrap.core.decision import override
@@ -8,23 +9,24 @@ from bootstrap.core.decision.election import highest_term
 from bootstrap.core.model.facts import Override, Phase
 from bootstrap.core.participant import human_orders
 from bootstrap.core.participant.orders import Order
-from tests.model import agents
+from tests.model import agents, galera
+from tests.model.inputs import drive
 from tests.model.state import Node, State, empty
 
 
 def may_order(node: Node) -> bool:
     """Whether a survey from here would be fresh: the agent has asked all pods since its starter has reported."""
     agent = node.agent
-    return node.starter and node.taken is None and agent.lifecycle.phase is Phase.FROZEN and bool(agent.peers)
+    return bool(node.starter) and node.taken is None and agent.lifecycle.phase is Phase.FROZEN and bool(agent.peers)
 
 
-def force(state: State, ordinal: int) -> State | None:
-    """A human forces a start here, and names what is shown; None if the override would be refused."""
+def force(state: State, ordinal: int, *, adopt: bool = False) -> State | None:
+    """A human forces a start here, or adopts the data, and names what is shown; None if it would be refused."""
     facts = state.nodes[ordinal].agent.facts
-    found = override.survey_pods(facts)
+    found = override.survey_pods(facts, adopt=adopt)
     if (
         found.refusal
-        or admin_requests.why_unneeded(facts, found, adopt=False)
+        or admin_requests.why_unneeded(facts, found, adopt=adopt)
         or found.epoch <= highest_term([facts.own])
     ):
         return None
@@ -33,15 +35,21 @@ def force(state: State, ordinal: int) -> State | None:
     state = state._replace(given_up=state.given_up | found.unreachable)
     node = state.nodes[ordinal]
     history = f"{state.overrides_given:08d}-0000-11ee-8000-000000000000"
-    given = Override(found.epoch, found.base, found.unreachable, found.ahead, history=history)
-    node, refusal = agents.drive(node, human_orders.accept_override(node.agent, given, "", ""))
+    given = Override(found.epoch, found.base, found.unreachable, found.ahead, adopt, history)
+    node, refusal = drive(node, human_orders.accept_override, given, "", "")
     assert not refusal, refusal
     return count_override(state.put(without_notes(node)))
 
 
+def adopt(state: State, ordinal: int) -> State | None:
+    """A human adopts the data here."""
+    return force(state, ordinal, adopt=True) if "adopt" in state.extras else None
+
+
 def without_notes(node: Node) -> Node:
     """The pod without the lines that its journal keeps for people."""
-    return agents.remember(node, replace(node.agent.durable, overrides=()))
+    durable = replace(node.agent.durable, overrides=())
+    return node._replace(journal=durable, agent=node.agent._replace(durable=durable))
 
 
 def discard(state: State, ordinal: int) -> State | None:
@@ -56,17 +64,13 @@ def discard_where_held(state: State, ordinal: int) -> State:
 
 
 def order(state: State, ordinal: int) -> State | None:
-    """Open a join in the journal, the starter does the rest; None if a discard would be refused.
-
-    That two rounds must agree on the Primary Component is left out: it only makes the rest rarer.
-    """
+    """Open a join in the journal, the starter does the rest; None if a discard would be refused."""
     node = state.nodes[ordinal]
-    facts = replace(node.agent.facts, is_primary_confirmed=True)
+    facts = node.agent.facts
     if node.agent.orders.pending or admin_requests.why_not_discardable(facts):
         return None
     ends = admin_requests.is_promised_to_silent_pod(facts)
-    step = human_orders.order_discard(node.agent, Order.DISCARD, "", "", ends_promise=ends)
-    node, refusal = agents.drive(node, step)
+    node, refusal = drive(node, partial(human_orders.order_discard, ends_promise=ends), Order.DISCARD, "", "")
     assert not refusal, refusal
     return state.put(without_notes(node)._replace(kernel=state.kernel))
 
@@ -76,7 +80,21 @@ def count_override(state: State) -> State:
     return state._replace(overrides_left=state.overrides_left - 1, overrides_given=state.overrides_given + 1)
 
 
+ORDERS = {"is forced": force, "is discarded": discard, "is adopted": adopt}
+
+
 def add_pod(state: State) -> State:
-    """The set is scaled up by one; all pods see it in DNS at once."""
+    """The set is scaled up by one; all pods see it in DNS at once, and one that was removed finds its old volume."""
+    state = state._replace(grow=state.grow - 1)
     count = len(state.nodes)
-    return state._replace(nodes=(*state.nodes, empty(count, count + 1)), grow=state.grow - 1)
+    away = min((node.ordinal for node in state.nodes if node.is_away), default=None)
+    if away is None:
+        return state._replace(nodes=(*state.nodes, empty(count, count + 1)))
+    return state.put(agents.restart(state.nodes[away]._replace(is_away=False)))
+
+
+def remove_pod(state: State) -> State:
+    """The set is scaled down by one: the last pod stops in order, and its volume is kept."""
+    last = max(state.present)
+    state = agents.kill_pod(galera.stop(state, last), last)
+    return state.put(state.nodes[last]._replace(is_away=True))._replace(shrink=state.shrink - 1)

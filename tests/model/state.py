@@ -3,11 +3,12 @@
 Everything is immutable and hashable, so that states can be compared and kept, and so that a run can return to one.
 """
 
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
-from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position, View
+from bootstrap.core.model.disk import DataClass, View
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare
 from bootstrap.core.model.unknown import Unknown
@@ -16,10 +17,25 @@ from bootstrap.core.participant.participant import Identity, Participant
 HISTORY = "aaaaaaaa-0000-11ee-8000-000000000001"
 """The first history of a model's cluster; others begin by an override."""
 
+ARBITRATOR = -1
+"""Its place among the members of a view."""
+
 ALIVE = ("Primary", "non-Primary")
 """The states of a server that answers."""
 
 Answer = PodState | Unknown
+
+
+class Starter(IntEnum):
+    """How far a starter has come."""
+
+    NONE = 0
+    LOCKED = 1
+    """It holds the volume's lock, and its agent does not know it."""
+    KNOWN = 2
+    """It has said hello, and reads the datadir."""
+    REPORTED = 3
+    """It has reported what it found."""
 
 
 class Permitted(NamedTuple):
@@ -29,8 +45,8 @@ class Permitted(NamedTuple):
     """The result of a round, with its action."""
     named: frozenset[int] = frozenset()
     """The ordinals that the override gives up."""
-    history: str = ""
-    """The new history of an override."""
+    answered: frozenset[int] = frozenset()
+    """The ordinals that had answered in that round."""
 
 
 class Component(NamedTuple):
@@ -50,6 +66,19 @@ class Component(NamedTuple):
     """The view is agreed on, and not all of its members have written it: nothing is ordered in it yet."""
 
 
+class Copy(NamedTuple):
+    """A copy of a pod's volume, as a snapshot keeps it."""
+
+    ordinal: int
+    journal: PersistentState
+    log: tuple[int, ...]
+    data: DataClass
+    kernel: int
+    uuid: str
+    base: int
+    view: View | None
+
+
 class Node(NamedTuple):
     """One pod: its volume, its starter, its server and its agent."""
 
@@ -61,6 +90,8 @@ class Node(NamedTuple):
     log: tuple[int, ...] = ()
     """The commits on the disk."""
     data: DataClass = DataClass.EMPTY
+    torn: bool = False
+    """A state transfer was cut off, and left files that look like all of the donor's."""
     kernel: int = 0
     """The boot of the machine in which a join was last permitted."""
     uuid: str = HISTORY
@@ -72,14 +103,18 @@ class Node(NamedTuple):
     """The view that its server has installed; the file may still have an older one."""
     # What it can look up.
     dns: str = "all"
-    """What DNS shows here: all pods, nothing, or only the pod itself."""
+    """What DNS shows here: all pods, nothing, only the pod `itself`, or those of `before` the newest pod."""
     is_told: bool = True
-    """Its starter gets the peers from peer-finder."""
+    """Its starter gets from peer-finder what DNS shows."""
+    release: int = 0
+    """Agents of two releases do not understand each other, nor do two with different keys."""
+    is_away: bool = False
+    """The set was scaled down: there is no such pod now, and its volume waits."""
     # In the pod's folders, as long as the pod.
     permission: int = 0
     """The term of the permission that lies there; 0 = none."""
     # The starter.
-    starter: bool = False
+    starter: Starter = Starter.NONE
     taken: Permitted | None = None
     """What the starter has taken and not executed yet."""
     # The server.
@@ -149,6 +184,14 @@ class State(NamedTuple):
     """The pods that humans have declared dead: they do not come back while any pod is unreachable."""
     grow: int = 0
     """How many pods may still be added."""
+    shrink: int = 0
+    """How many pods may still be removed."""
+    arbitrator: int | None = None
+    """The component that the arbitrator is in: it votes, and has no data; -1 = in none, None = there is none."""
+    extras: frozenset[str] = frozenset()
+    """The rare faults that may happen in this run, by their names in `rare_faults`."""
+    copy: Copy | None = None
+    """A copy of a volume that humans have."""
     origins: tuple[tuple[str, str], ...] = ()
     """(history, the one that it was forked from), as it really was."""
 
@@ -165,7 +208,18 @@ class State(NamedTuple):
 
     def connected(self, one: int, other: int) -> bool:
         """Whether these two reach each other."""
-        return not {one, other} & self.isolated
+        return not {one, other} & self.isolated and not self.nodes[other].is_away
+
+    @property
+    def present(self) -> frozenset[int]:
+        """The ordinals of the pods that there are."""
+        return frozenset(node.ordinal for node in self.nodes if not node.is_away)
+
+    def shown_at(self, node: Node) -> frozenset[int] | None:
+        """The ordinals that DNS shows at a pod; None = it does not answer."""
+        itself = frozenset({node.ordinal})
+        before = frozenset(range(len(self.nodes))) - {max(self.present - itself, default=node.ordinal)} | itself
+        return {"all": self.present, "itself": itself, "before": before}.get(node.dns)
 
 
 def descends_from(state: State, new: str, old: str) -> bool:
@@ -183,18 +237,10 @@ def new_participant(node: Node) -> Participant:
 
 
 def make_node(ordinal: int, count: int, journal: PersistentState, **content: Any) -> Node:
-    """A pod whose agent has just opened its journal."""
+    """A pod of so many whose agent has just opened its journal."""
     identity = Identity(f"galera-{ordinal}", ordinal, f"{ordinal}.0", "open", frozenset(range(count)))
     agent = Participant(identity, journal, is_open=True, fault="").abandon_term(journal.highest_term)
     return Node(ordinal, agent, journal, **content)
-
-
-def disk(node: Node, kernel: int) -> Disk:
-    """What a starter finds: a join that was open when the machine went down may have left fewer data than it seems."""
-    position = Position(node.uuid, len(node.log) - node.base) if node.log else None
-    if node.journal.joining_boot_id and node.kernel != kernel and node.data in STARTABLE:
-        return Disk(DataClass.SST_INTERRUPTED, position, transfer_may_be_complete=True, view=node.view)
-    return Disk(node.data, position if node.data in STARTABLE else None, view=node.view)
 
 
 def first_start(count: int, *, faults: int, writes: int) -> State:

@@ -87,14 +87,15 @@ def startable_copies(pods: Iterable[PodState]) -> list[Copy]:
 def most_advanced(pods: Iterable[PodState]) -> PodState:
     """The pod of the leading history with the highest seqno; at least one must exist.
 
-    Ties are broken by class, then by the flag in grastate.dat, which is only a hint, then by ordinal (R14, R26).
+    Among equals a copy whose transfer was never seen to end is the last one (R23): files that were cut off may look
+    complete.  Then the class decides, the flag in grastate.dat, which is only a hint, and the ordinal (R14, R26).
     """
     pods = list(pods)
 
-    def rank(pod: PodState) -> tuple[int, int, bool, int]:
+    def rank(pod: PodState) -> tuple[int, bool, int, bool, int]:
         disk, position = disk_of(pod), bootstrap_position(pod)
         seqno = position.seqno if position else UNKNOWN_SEQNO
-        return (-seqno, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, pod.ordinal)
+        return (-seqno, pod.joining, STARTABLE[disk.data_class], not disk.safe_to_bootstrap, pod.ordinal)
 
     uuid = leading_history(pods)
     return min((pod for pod in pods if (p := bootstrap_position(pod)) and p.uuid == uuid), key=rank)

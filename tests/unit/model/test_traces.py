@@ -5,6 +5,7 @@ Each must end without a bootstrap.  Without the condition that stops it, it ends
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,12 +14,13 @@ from bootstrap.core.decision import quorum, rules_live_primary
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant import rounds, views
 from bootstrap.core.participant.views import FALSE_ROUNDS
-from tests.model import galera
+from tests.model import agents, galera
 from tests.model.explore import Turn, next_turns, recovers
+from tests.model.faults import heal, isolate, lose_volume, power_cut
 from tests.model.galera import InvariantError
 from tests.model.starts import all_primary, has_checkpoint, member_lost, run_until
 from tests.model.state import State, after_outage
-from tests.model.steps import heal, isolate, lose_volume, power_cut, steps
+from tests.model.steps import steps
 
 Patch = pytest.MonkeyPatch
 TURNS = 300
@@ -193,7 +195,7 @@ def seen_as_primary() -> State:
     state = member_lost(3, {2}, faults=9, writes=2)._replace(overrides_left=1)
     state = play(state, "galera-0 commits, the others lag", "galera-0 pod is killed", "galera-0 starter reports")
     assert state.nodes[1].server == "non-Primary"
-    return play(state, "galera-0 begins a round", "galera-0 asks on")
+    return play(state, *whole_round(0), *whole_round(0))
 
 
 def test_nothing_is_discarded_beside_a_primary_that_may_have_lost_its_quorum(monkeypatch: Patch) -> None:
@@ -273,3 +275,20 @@ def test_if_it_dies_before_that_it_holds_and_loses_nothing() -> None:
     assert after.nodes[2].log == state.nodes[2].log
     assert not recovers(state)
     assert recovers(after._replace(overrides_given=1))
+
+
+def cut_off_in_a_transfer() -> State:
+    """The files of a joiner that is killed look complete, and the members die with it; it has the lowest ordinal."""
+    state = lose_volume(all_primary(after_outage(3, faults=9, writes=9)), 0)
+    state = play(go_on_until_permitted(state, {0}), "galera-0 becomes the server", "galera-0 server comes up")
+    return play(state, "galera-0 transfer seems to end", *(f"galera-{o} pod is killed" for o in range(3)))
+
+
+def test_a_copy_that_only_looks_complete_does_not_start_a_cluster() -> None:
+    assert recovers(cut_off_in_a_transfer())
+
+    state = cut_off_in_a_transfer()
+    journal = replace(state.nodes[0].journal, joining_boot_id="")
+    state = state.put(agents.restart(state.nodes[0]._replace(journal=journal)))
+    with pytest.raises(InvariantError, match="never complete"):
+        go_on(state)

@@ -374,6 +374,9 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "I am the most advanced -> bootstrap": (seen_by(frozen(1, 10), frozen(0, 9), frozen(2, 8)), Bootstrap, "all-heard"),
     "a peer is the most advanced -> wait for it": (
         seen_by(frozen(0, 9), frozen(1, 10), frozen(2, 8)), Wait, "all-heard"),
+    "equal positions, and a join of one was never seen to end -> bootstrap": (
+        seen_by(frozen(1, 10, D.CRASHED), frozen(0, 10, joining=True), frozen(2, 10, D.CRASHED)),
+        Bootstrap, "all-heard"),
     "equal positions: the clean one -> bootstrap": (
         seen_by(frozen(2), frozen(0, data_class=D.CRASHED), frozen(1, data_class=D.LOST_GRASTATE)),
         Bootstrap, "all-heard"),
