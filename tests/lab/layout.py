@@ -172,6 +172,13 @@ def write_user_options(pod: Pod) -> None:
     pod.runtime.share(cnf, 0o664)
 
 
+def write_more_options(pod: Pod, options: str) -> None:
+    """Replace the pod's additional options; its server reads them at its next start."""
+    path = pod.folders.config / "conf.d" / "zz-fault.cnf"
+    path.write_text(options)
+    pod.runtime.share(path, 0o664)
+
+
 def address(network: int, host: int, *, bridged: bool = False) -> str:
     """Return an address in a lab's network; host 1 is the name server."""
     return f"{BASE if bridged else '127.0'}.{network}.{host}"
