@@ -53,7 +53,7 @@ def test_data_whose_binlog_is_off_are_not_adopted(single: Cluster) -> None:
     """Without it the server rolls acknowledged commits back."""
     pod = single.lab.pod(0)
     write_more_options(pod, "")
-    assert_not_adopted(single, r"had a binary log \(--log.bin=binlog\), which is now off")
+    assert_not_adopted(single, r"had a binary log \(--log_bin=binlog\), which is now off")
     write_more_options(pod, BINLOG)
     pod.start()
 
