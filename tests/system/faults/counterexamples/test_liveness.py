@@ -36,7 +36,7 @@ def break_journal(pod: Pod) -> Iterator[None]:
 
 
 @pytest.mark.D23
-@pytest.mark.parametrize("fault", [break_server, break_journal])
+@pytest.mark.parametrize("fault", [break_server, pytest.param(break_journal, marks=full)])
 def test_a_pod_that_answers_and_cannot_start_is_not_waited_for_if_it_was_lost_before(
     cluster: Cluster, fault: Callable[[Pod], AbstractContextManager[None]]
 ) -> None:
