@@ -39,6 +39,9 @@ PROVIDER_OPTIONS = (
 )
 """Provider options that are small and quick: a dead peer is evicted after 2 s instead of 6."""
 
+SLOW_TO_EVICT = f"{PROVIDER_OPTIONS};evs.suspect_timeout=PT15S;evs.inactive_timeout=PT30S"
+"""The same, but a dead peer is evicted only after 15 s."""
+
 USER_OPTIONS = """\
 [mysqld]
 skip-name-resolve

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab.lab import Lab
-from tests.lab.layout import PROVIDER_OPTIONS
+from tests.lab.layout import SLOW_TO_EVICT
 from tests.lab.report import ReportFailedError
 
 pytestmark = pytest.mark.galera
@@ -55,15 +55,11 @@ def test_a_lost_volume_is_no_sign_that_its_pod_has_stayed_away(cluster: Cluster,
     cluster.assert_recovers()
 
 
-SLOW = f"{PROVIDER_OPTIONS};evs.suspect_timeout=PT15S;evs.inactive_timeout=PT30S"
-"""Galera notices a dead member only after 15 s."""
-
-
 @full
 @pytest.mark.D21
 def test_nothing_is_discarded_beside_a_primary_that_has_not_noticed_the_loss_of_its_quorum(tmp_path: Path) -> None:
     """The disk of the member that died has a row that the other one has not applied."""
-    with Lab(env={"GALERA_BOOTSTRAP_PROVIDER_OPTIONS": SLOW}) as lab:
+    with Lab(env={"GALERA_BOOTSTRAP_PROVIDER_OPTIONS": SLOW_TO_EVICT}) as lab:
         cluster = Cluster(lab, tmp_path / "acknowledged")
         lab.up()
         lab.wait_synced(3)
