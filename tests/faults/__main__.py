@@ -1,6 +1,7 @@
 """`python -m tests.faults`: breaks a lab at random, for as long as you like."""
 
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def command(minutes: float, seed: int | None, log: Path) -> None:
     """Break three to five members at random while clients write, and report on all runs in the log."""
     seed = random.randrange(10**6) if seed is None else seed  # a seed must be repeatable, not secret
     click.echo(f"seed {seed}, log {log}")
+    # So the lab ends in order, also where a shell has started this in the background.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         machine.check()
         soak(log, seed, minutes * 60, click.echo)

@@ -1,14 +1,21 @@
 """A cluster under test: its acknowledged rows, and what must be true of them in the end."""
 
+import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bootstrap.core.model.disk import View
+from bootstrap.datadir.last_view import read_last_view
+from bootstrap.storage.layout import Layout
+from tests.lab import report
+from tests.lab.database import open_session
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
 from tests.lab.report import ReportFailedError
-from tests.lab.writer import Writer, read_record
+from tests.lab.writer import TABLE, Writer, read_record
 
 NEW_CLUSTER = re.compile(r"starting: .*--wsrep-new-cluster")
 """The line that a starter logs before it becomes a server that bootstraps."""
@@ -45,6 +52,21 @@ class Cluster:
             writer.wait_for(100)
             self.lab.kill_everything()
 
+    def acknowledge(self, ordinal: int, row: int) -> None:
+        """Write one row through a pod, which only this pod may have applied when it is acknowledged."""
+        self.lab.query(ordinal, f"INSERT INTO app.{TABLE} VALUES ({row}, 'mysql-{ordinal}')")
+        with self.record.open("a") as record:
+            record.write(f"{row}\n")
+
+    @contextmanager
+    def hold_back(self, *ordinals: int) -> Iterator[None]:
+        """Let these members receive all commits, and apply none of them, until the end of the block."""
+        with ExitStack() as sessions:
+            for ordinal in ordinals:
+                session = sessions.enter_context(open_session(self.lab.pod(ordinal), self.lab.layout))
+                session.cursor().execute("FLUSH TABLES WITH READ LOCK")
+            yield
+
     def lose_volume(self, ordinal: int) -> None:
         """Kill a pod, replace its disk by an empty one, and start it again."""
         self.lab.delete(ordinal, force=True)
@@ -53,8 +75,8 @@ class Cluster:
         pod.start()
 
     def assert_recovers(self) -> None:
-        """Wait for three Synced servers; they must be one cluster, and each must have every acknowledged row."""
-        self.lab.wait_synced(3)
+        """Wait until all servers are Synced; they must be one cluster, and each must have every acknowledged row."""
+        self.lab.wait_synced(len(self.lab.pods))
         verdict = judge(self.lab, read_record(self.record))
         assert verdict.complaints == []
         assert verdict.expected >= 200
@@ -80,9 +102,42 @@ class Cluster:
 
         self.lab.wait(f"mysql-{ordinal} decides {action}: {text}", has_decided)
 
+    def wait_until_left(self, *ordinals: int) -> None:
+        """Wait until only these are members, and each has a checkpoint of that view."""
+        self.lab.wait(f"only {ordinals} are members", lambda: self.are_synced(*ordinals))
+        self.lab.wait(f"{ordinals} have a checkpoint of their view", lambda: self._have_checkpoint(*ordinals))
+
+    def are_synced(self, *ordinals: int) -> bool:
+        """Whether these are the Synced members of a Primary Component that has no others."""
+        servers = self.lab.read_servers()
+        return all((server := servers[k]) is not None and server.is_synced_in(len(ordinals)) for k in ordinals)
+
+    def _have_checkpoint(self, *ordinals: int) -> bool:
+        """Whether all these pods have a view checkpoint of the view in their gvwstate.dat, which is the same."""
+        names = {self.read_checkpoint(ordinal) for ordinal in ordinals}
+        views = [self.read_view(ordinal) for ordinal in ordinals]
+        return len(names) == 1 and all(view is not None and view.name in names for view in views)
+
+    def read_view(self, ordinal: int) -> View | None:
+        """Read the last Primary view in this pod's gvwstate.dat."""
+        return read_last_view(Layout(self.lab.pod(ordinal).folders.volume))
+
+    def read_checkpoint(self, ordinal: int) -> str | None:
+        """Read the name of the view of which this pod's journal has a checkpoint."""
+        journal = self.lab.pod(ordinal).folders.volume / "meta" / "journal.json"
+        return (json.loads(journal.read_text()).get("view_checkpoint") or {}).get("view")
+
+    def run(self, ordinal: int, *argv: str) -> str:
+        """Run a command of galera-bootstrap in a pod, as a human does; raises ReportFailedError."""
+        return report.run(self.lab.pod(ordinal), "galera-bootstrap", *argv, seconds=90)
+
     def count_bootstraps(self, ordinal: int) -> int:
         """Count how often a server of this pod was started with --wsrep-new-cluster."""
         return len(NEW_CLUSTER.findall(self.read_server_log(ordinal)))
+
+    def count_starts(self, ordinal: int) -> int:
+        """Count how often a server of this pod was started."""
+        return self.read_server_log(ordinal).count("starting: mariadbd")
 
     @property
     def all_bootstraps(self) -> int:

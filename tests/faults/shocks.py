@@ -4,49 +4,17 @@ All random values come from the soak's dice, so that a seed and a number give th
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from random import Random
 
 import pymysql
 
-from tests.lab.lab import Lab
-from tests.lab.pod import Pod
+from tests.faults import disk_shocks
+from tests.faults.site import PATIENCE, Site
 from tests.lab.slow import slow_sst, undo_slow_sst
 
 SIZES = (3, 4, 5)
 """The numbers of members to scale to; below the configured replicas, an outage would wait for the missing pods."""
-
-PATIENCE = 300.0
-"""Seconds that a recovery may take."""
-
-
-@dataclass
-class Site:
-    """A lab, and the number of members that it should have."""
-
-    lab: Lab
-    dice: Random
-    size: int = 3
-
-    @property
-    def ordinals(self) -> list[int]:
-        return list(range(self.size))
-
-    def draw_pod(self) -> Pod:
-        """Draw a member."""
-        return self.lab.pod(self.dice.randrange(self.size))
-
-    def sleep_up_to(self, seconds: float) -> None:
-        """Sleep for a random time."""
-        time.sleep(self.dice.uniform(0, seconds))
-
-    def cut_power(self) -> None:
-        """Kill everything at once, then start all pods in a random order, with a random gap."""
-        self.lab.kill_everything()
-        self.lab.start_all(self.dice.sample(self.ordinals, self.size), gap=self.dice.choice((0.0, 0.3, 2.0)))
 
 
 def kill_server(site: Site) -> None:
@@ -112,6 +80,16 @@ def replace_pods(site: Site) -> None:
     site.lab.up(site.size)
 
 
+def cut_servers_off(site: Site) -> None:
+    """Cut the servers of some pods off from all others for a while; their agents still hear each other."""
+    cut_off = site.dice.sample(site.ordinals, site.dice.randint(1, site.size))
+    for value in (1, 0):
+        for ordinal in cut_off:
+            with suppress(pymysql.Error, OSError):  # its agent may have stopped it
+                site.lab.query(ordinal, f"SET GLOBAL wsrep_provider_options='gmcast.isolate={value}'")
+        site.sleep_up_to(12 * value)
+
+
 def pause_server(site: Site) -> None:
     pod = site.draw_pod()
     pod.pause("mysql")
@@ -138,15 +116,10 @@ def lose_volume(site: Site) -> None:
     pod = site.draw_pod()
     pod.power_off()
     pod.wipe_volume()
-    site.lab.wait("the others go on without it", lambda: _read_size(site) == site.size - 1, PATIENCE)
+    site.lab.wait("the others go on without it", lambda: site.read_size() == site.size - 1, PATIENCE)
     pod.start()
     others = [ordinal for ordinal in site.ordinals if site.lab.pod(ordinal) is not pod]
     site.lab.wait("the others know the new volume", lambda: all(_has_met(site, k, pod.name) for k in others), PATIENCE)
-
-
-def _read_size(site: Site) -> int:
-    """Read the size of the largest Primary Component."""
-    return max((s.cluster_size for s in site.lab.read_servers().values() if s is not None and s.is_primary), default=0)
 
 
 def cut_power_in_transfer(site: Site) -> None:
@@ -167,6 +140,16 @@ def hide_name(site: Site) -> None:
     site.cut_power()
     site.sleep_up_to(6)
     site.lab.nameserver.publish(late.name, late.ip)
+
+
+def take_dns_away(site: Site) -> None:
+    """Cut the power; the agent of one pod has no DNS when it comes back, and peer-finder has."""
+    pod = site.draw_pod()
+    pod.extra_env["GALERA_BOOTSTRAP_NAMESERVER"] = f"127.0.{site.lab.layout.network}.1:9"  # nothing answers there
+    site.cut_power()
+    site.sleep_up_to(8)
+    pod.extra_env.clear()
+    pod.containers["agent"].kill()
 
 
 def cut_power_in_ddl(site: Site) -> None:
@@ -225,5 +208,12 @@ SHOCKS: Mapping[str, Shock] = {
     "a name missing": hide_name,
     "power cut in a DDL": cut_power_in_ddl,
     "scaled": scale,
+    "servers cut off": cut_servers_off,
+    "an agent without DNS": take_dns_away,
+    "a view not written": disk_shocks.block_view,
+    "a volume put back": disk_shocks.put_volume_back,
+    "two volumes exchanged": disk_shocks.exchange_volumes,
+    "a server that cannot start": disk_shocks.break_server,
+    "a journal not written": disk_shocks.break_journal,
 }
 """The name of each fault, as in the log and in docs/faults.md, and its function."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.cluster import Cluster
-from tests.faults.shocks import PATIENCE, SHOCKS, Site
+from tests.faults.shocks import SHOCKS
+from tests.faults.site import PATIENCE, Site
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
 from tests.lab.writer import read_record

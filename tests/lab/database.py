@@ -4,7 +4,8 @@ The lab asks the servers itself, so that a wrong status command cannot hide a wr
 """
 
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -54,16 +55,22 @@ def query(pod: Pod, layout: Layout, *statements: str, seconds: int = 10, sync_wa
 
     Raises pymysql.Error or OSError.
     """
+    with open_session(pod, layout, seconds=seconds, sync_wait=sync_wait) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+@contextmanager
+def open_session(pod: Pod, layout: Layout, *, seconds: int = 10, sync_wait: int = 0) -> Iterator[Connection]:
+    """Open a session as root over the pod's own socket; raises pymysql.Error or OSError."""
     # pymysql does not close its own socket if the connection is refused.
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(2.0)
         stream.connect(str(pod.folders.socket))
         with closing(_make_connection(layout, seconds, sync_wait)) as connection:
             connection.connect(stream)
-            with connection.cursor() as cursor:
-                for statement in statements:
-                    cursor.execute(statement)
-                return list(cursor.fetchall())
+            yield connection
 
 
 def _make_connection(layout: Layout, seconds: int, sync_wait: int) -> Connection:

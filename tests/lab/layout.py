@@ -39,6 +39,9 @@ PROVIDER_OPTIONS = (
 )
 """Provider options that are small and quick: a dead peer is evicted after 2 s instead of 6."""
 
+SLOW_TO_EVICT = f"{PROVIDER_OPTIONS};evs.suspect_timeout=PT15S;evs.inactive_timeout=PT30S"
+"""The same, but a dead peer is evicted only after 15 s."""
+
 USER_OPTIONS = """\
 [mysqld]
 skip-name-resolve
@@ -170,6 +173,13 @@ def write_user_options(pod: Pod) -> None:
     cnf.write_text(USER_OPTIONS)
     pod.runtime.share(folder, 0o2775)
     pod.runtime.share(cnf, 0o664)
+
+
+def write_more_options(pod: Pod, options: str) -> None:
+    """Replace the pod's additional options; its server reads them at its next start."""
+    path = pod.folders.config / "conf.d" / "zz-fault.cnf"
+    path.write_text(options)
+    pod.runtime.share(path, 0o664)
 
 
 def address(network: int, host: int, *, bridged: bool = False) -> str:

@@ -10,6 +10,7 @@ import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -37,8 +38,9 @@ class Zone:
     pods: Mapping[str, str] = field(default_factory=dict)
     """Addresses by pod name."""
 
-    def make_records(self) -> dict[tuple[dns.name.Name, str], list[str]]:
-        """Make the data of each name and type, as text."""
+    @cached_property
+    def records(self) -> dict[tuple[dns.name.Name, str], list[str]]:
+        """The data of each name and type, as text; made once, or else five pods ask faster than this can answer."""
         found: dict[tuple[dns.name.Name, str], list[str]] = {}
 
         def add(name: str, kind: str, data: str) -> None:
@@ -63,12 +65,11 @@ def make_answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
         response.set_rcode(dns.rcode.FORMERR)
         return response
     question = query.question[0]
-    records = zone.make_records()
-    data = records.get((question.name, dns.rdatatype.to_text(question.rdtype)))
+    data = zone.records.get((question.name, dns.rdatatype.to_text(question.rdtype)))
     if data:
         kind = dns.rdatatype.to_text(question.rdtype)
         response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", kind, *data))
-    elif all(name != question.name for name, _ in records):
+    elif all(name != question.name for name, _ in zone.records):
         response.set_rcode(dns.rcode.NXDOMAIN)
     return response
 

@@ -13,6 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.lab import processes
 from tests.lab.container import Container
@@ -161,6 +162,16 @@ class Pod:
         """Remove the content of the volume; only while the pod is off."""
         assert not self.on, f"{self.name} is still on"
         shutil.rmtree(self.folders.volume, ignore_errors=True)
+
+    def copy_volume(self, target: Path) -> None:
+        """Copy the content of the volume, as a snapshot; only while the pod is off."""
+        assert not self.on, f"{self.name} is still on"
+        shutil.copytree(self.folders.volume, target)
+
+    def attach_copy(self, source: Path, place: str = "") -> None:
+        """Replace the volume by a new one with a copy of this content, or of a part of it at its place."""
+        self.wipe_volume()
+        shutil.copytree(source, self.folders.volume / place)
 
     @property
     def sessions(self) -> frozenset[int]:

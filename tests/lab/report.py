@@ -4,6 +4,7 @@ The commands run as a person would run them with `kubectl exec`; this module doe
 """
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import Any
@@ -126,3 +127,11 @@ def read_status(pod: Pod) -> Report:
 def explain(pod: Pod) -> str:
     """Run `explain` in the pod; returns its output."""
     return run(pod, "galera-bootstrap", "explain")
+
+
+def find_arguments(output: str, command: str = "force") -> list[str]:
+    """Find the arguments of the command that an override's preview tells a human to type; raises ReportFailedError."""
+    found = re.search(rf"galera-bootstrap {command} (.*)", output)
+    if found is None:
+        raise ReportFailedError(f"no `{command}` is offered: {output}")
+    return found[1].split()

@@ -13,7 +13,7 @@ def test_each_fault_of_the_page_has_tests_in_the_named_files_and_each_mark_is_on
     rows = re.findall(r"^\| (D\d+) \|.*\| ([^|]+) \|$", (ROOT / "docs/faults.md").read_text(), re.MULTILINE)
     listed = {(name, Path(path).name) for name, paths in rows for path in re.findall(r"`([^`]+)`", paths)}
     files = [
-        p for folder in ("faults", "lab", "containers") for p in (ROOT / "tests/system" / folder).glob("test_*.py")
+        p for folder in ("faults", "lab", "containers") for p in (ROOT / "tests/system" / folder).rglob("test_*.py")
     ]
     marked = {(name, path.name) for path in files for name in MARK.findall(path.read_text())}
 

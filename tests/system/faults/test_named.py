@@ -1,6 +1,5 @@
 """The rarer faults, each with its name, as in `make fault D=D10`; docs/faults.md has the whole list."""
 
-import os
 import re
 import secrets
 import shutil
@@ -16,12 +15,14 @@ import pytest
 
 from bootstrap.core.galera.recovery_log import parse_position
 from tests.faults.cluster import Cluster
-from tests.faults.halves import full
+from tests.faults.halves import full, may_mount
 from tests.lab import faulty
 from tests.lab.lab import Lab
+from tests.lab.layout import write_more_options
 from tests.lab.machine import NotInstalledError, wrap_for_pod
 from tests.lab.oracle import judge
 from tests.lab.pod import Pod
+from tests.lab.small_disk import fill_up, mount_small_disk
 from tests.lab.writer import read_record
 
 pytestmark = pytest.mark.galera
@@ -223,16 +224,9 @@ def start_with_options(lab: Lab, options: str) -> None:
     for ordinal in range(3):
         pod = lab.create(ordinal)
         places = {"work": pod.folders.work, "data": pod.folders.volume / "data", "lab": lab.folder}
-        write_options(pod, options.format(**places))
+        write_more_options(pod, options.format(**places))
         pod.start()
     lab.wait_synced(3)
-
-
-def write_options(pod: Pod, options: str) -> None:
-    """Replace the pod's additional options; its server reads them at its next start."""
-    path = pod.folders.config / "conf.d" / "zz-fault.cnf"
-    path.write_text(options)
-    pod.runtime.share(path, 0o664)
 
 
 @full
@@ -268,20 +262,18 @@ def test_no_server_starts_without_the_binary_log_that_prepared_transactions_need
     with cluster.make_writer() as writer:
         # One more acknowledged row, and no later transaction that would sync it.
         writer.stop()
-        last = lab.query(0, "INSERT INTO app.acknowledged VALUES (7, 'last')", "SELECT 7")[0][0]
+        cluster.acknowledge(0, 7)
         lab.kill_everything()
-    with cluster.record.open("a") as record:
-        record.write(f"{last}\n")
     kept, log = recover_copies(lab, tmp_path)
     assert "transactions in prepared state after recovery" in log
     for pod in lab.pods.values():
-        write_options(pod, "")
+        write_more_options(pod, "")
     lab.start_all()
     for ordinal in (0, 1, 2):
         cluster.wait_for_decision(ordinal, r"had a binary log \(--log_bin=binlog\), which is now off", action="hold")
     cluster.assert_nobody_starts(10)
     for pod in lab.pods.values():
-        write_options(pod, BINLOG)
+        write_more_options(pod, BINLOG)
 
     cluster.assert_recovers()
     assert lab.read_servers()[0] is not None
@@ -345,7 +337,7 @@ def test_encrypted_data_are_recovered_and_are_unknown_without_their_key(lab: Lab
 
 @full
 @pytest.mark.D11
-@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk; only root can mount one")
+@may_mount
 def test_no_pod_starts_while_a_disk_is_full_and_all_start_when_there_is_room(lab: Lab, tmp_path: Path) -> None:
     """The whole volume of one member is full when it starts: neither its journal nor its server can write."""
     cluster = Cluster(lab, tmp_path / "acknowledged")
@@ -367,7 +359,7 @@ def test_no_pod_starts_while_a_disk_is_full_and_all_start_when_there_is_room(lab
 
 @full
 @pytest.mark.D11
-@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk; only root can mount one")
+@may_mount
 @pytest.mark.parametrize(
     ("part", "megabytes", "reason"),
     [
@@ -400,7 +392,7 @@ def start_with_bad_disk(lab: Lab) -> faulty.BadDisk:
     except NotInstalledError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     for pod in lab.pods.values():
-        write_options(pod, f"[mysqld]\n{faulty.SYNCHRONOUS}\n")
+        write_more_options(pod, f"[mysqld]\n{faulty.SYNCHRONOUS}\n")
         pod.start()
     lab.wait_synced(3)
     return disks[1]
@@ -448,31 +440,3 @@ def test_a_disk_that_fails_under_a_member_does_not_affect_the_others(lab: Lab, t
 
     cluster.assert_recovers()
     assert cluster.all_bootstraps == 1
-
-
-def fill_up(filler: Path) -> None:
-    """Write until there is no room even for a small file."""
-    with filler.open("wb", buffering=0) as stream:
-        for size in (1 << 20, 1 << 12, 1):
-            with suppress(OSError):
-                while stream.write(b"\0" * size):
-                    pass
-        os.fsync(stream.fileno())
-
-
-@contextmanager
-def mount_small_disk(folder: Path, image: Path, megabytes: int = 192) -> Iterator[Path]:
-    """Move the content of the folder to its own small disk; yields the path of a file that may fill it."""
-    kept = folder.with_name("kept")
-    folder.rename(kept)
-    folder.mkdir()
-    run(("truncate", f"--size={megabytes}M", image), check=True)
-    run(("mkfs.ext4", "-q", "-m", "0", "-E", "root_owner", image), check=True)
-    run(("mount", "-o", "loop", image, folder), check=True)
-    try:
-        run(("cp", "-a", f"{kept}/.", folder), check=True)
-        yield folder / "filler"
-    finally:
-        run(("umount", "--lazy", folder), check=True)
-        folder.rmdir()
-        kept.rename(folder)

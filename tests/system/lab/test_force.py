@@ -67,13 +67,6 @@ def wait_until_frozen(lab: Lab, asked: int, *ordinals: int) -> None:
     lab.wait(f"mysql-{asked} knows that {ordinals} are frozen", are_frozen)
 
 
-def parse_arguments(output: str, command: str = "force") -> list[str]:
-    """Find the arguments in the command that the output contains."""
-    found = re.search(rf"galera-bootstrap {command} (.*)", output)
-    assert found, output
-    return found[1].split()
-
-
 def cause_outage(lab: Lab) -> int:
     """Let mysql-2 go on alone and then lose it; the others come back and wait.  Returns how many rows only it has."""
     lab.query(2, "CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY AUTO_INCREMENT, what TEXT)")
@@ -95,12 +88,12 @@ def test_a_pod_that_never_comes_back_is_given_up_and_holds_when_it_does(lab: Lab
     old = read_uuid(lab, 0)
     only = cause_outage(lab)
     # In a pod that is behind, `force` must name the pod ahead: the pod that left last has one more change of the view.
-    epoch = parse_arguments(run(lab, 0, "force"))[1]
+    epoch = report.find_arguments(run(lab, 0, "force"))[1]
     with pytest.raises(ReportFailedError, match=r"21.*mysql-1 may hold more"):
         run(lab, 0, "force", "--epoch", epoch, "--accept-loss", "--without", "mysql-2")
     preview = run(lab, 1, "force")
     assert "mysql-2  unknown" in preview
-    arguments = parse_arguments(preview)
+    arguments = report.find_arguments(preview)
     with pytest.raises(ReportFailedError, match=r"21.*is not the next one"):
         run(lab, 1, "force", "--epoch", "77", *arguments[2:])
     assert read_uuid_of_disk(lab, 1) == old
@@ -150,7 +143,7 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
     best = 0 if seqnos["mysql-0"] >= seqnos["mysql-1"] else 1
     with pytest.raises(ReportFailedError, match=r"21.*no Primary Component is known"):
         run(lab, best, "discard")
-    run(lab, best, "force", *parse_arguments(run(lab, best, "force")))
+    run(lab, best, "force", *report.find_arguments(run(lab, best, "force")))
     lab.wait_synced(2)
     # mysql-2 comes back: it joins by itself if it has no commit beyond the fork, otherwise it holds.
     lab.pod(2).start()
@@ -186,7 +179,7 @@ def test_data_of_a_plain_server_become_a_cluster() -> None:
         assert "galera-bootstrap adopt" in lab.explain(0)
         with pytest.raises(ReportFailedError, match=r"21.*nothing to adopt"):
             run(lab, 1, "adopt")
-        run(lab, 0, "adopt", *parse_arguments(run(lab, 0, "adopt"), "adopt"))
+        run(lab, 0, "adopt", *report.find_arguments(run(lab, 0, "adopt"), "adopt"))
         lab.wait_synced(3)
         assert [lab.query(ordinal, "SELECT id FROM shop.t") for ordinal in range(3)] == [[(42,)]] * 3
         with pytest.raises(ReportFailedError, match=r"21.*is Primary"):

@@ -197,3 +197,17 @@ def test_extra_environment_reaches_the_next_start(make_pod: MakePod, output: Rea
     pod.extra_env["EXTRA"] = "hello"
     pod.start()
     wait_until(lambda: output("extra") == ["hello"])
+
+
+def test_a_volume_is_put_back_as_it_was_copied(make_pod: MakePod, tmp_path: Path) -> None:
+    pod = make_pod()
+    pod.folders.volume.mkdir(parents=True)
+    (pod.folders.volume / "file").write_text("older")
+    pod.copy_volume(tmp_path / "copy")
+    (pod.folders.volume / "file").write_text("newer")
+    (pod.folders.volume / "more").touch()
+    pod.attach_copy(tmp_path / "copy")
+    assert [path.read_text() for path in pod.folders.volume.iterdir()] == ["older"]
+    pod.attach_copy(tmp_path / "copy", "data")
+    assert (pod.folders.volume / "data" / "file").read_text() == "older"
+    assert not (pod.folders.volume / "file").exists()

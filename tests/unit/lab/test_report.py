@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.lab.report import SCHEMA, Member, Report, ReportFailedError
+from tests.lab.report import SCHEMA, Member, Report, ReportFailedError, find_arguments
 from tests.lab.view import format_table, make_row
 
 UUID = "0b5d3c2e-1111-11ef-8000-000000000001"
@@ -75,3 +75,11 @@ def test_the_table_has_one_line_for_each_member_below_its_header() -> None:
 def test_a_text_that_is_no_status_is_refused(text: str) -> None:
     with pytest.raises(ReportFailedError):
         Report.parse(text)
+
+
+def test_the_arguments_of_an_override_are_those_of_its_preview() -> None:
+    preview = "mysql-2  unknown\nto do it: galera-bootstrap force --epoch 4 --without mysql-2\n"
+
+    assert find_arguments(preview) == ["--epoch", "4", "--without", "mysql-2"]
+    with pytest.raises(ReportFailedError, match="no `adopt` is offered"):
+        find_arguments(preview, "adopt")

@@ -1,0 +1,69 @@
+"""A server dies while its agent asks the others (D26): what they answer then is no sign of a living cluster (R9)."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.faults.halves import full
+from tests.lab.lab import Lab
+from tests.lab.layout import SLOW_TO_EVICT
+from tests.lab.nameserver import PORTS
+from tests.lab.pod import Pod
+
+pytestmark = [pytest.mark.galera, pytest.mark.D26]
+
+LISTEN, ESTABLISHED = "0A", "01"
+
+
+def count_sockets(pod: Pod, state: str) -> int:
+    """Count the sockets in this state (proc(5), /proc/net/tcp) at the port of the pod's agent."""
+    address = socket.inet_aton(pod.ip)[::-1].hex().upper()
+    local = f"{address}:{PORTS['bootstrap']:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(fields[1] == local and fields[3] == state for fields in lines)
+
+
+def wait_for_sockets(pod: Pod, state: str, count: int) -> None:
+    """Wait until there are so many; the questions of two pods wait together for a moment only."""
+    deadline = time.monotonic() + 60
+    while count_sockets(pod, state) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@full
+def test_an_answer_to_a_question_that_the_server_did_not_outlive_shows_no_new_volume(tmp_path: Path) -> None:
+    """The volume that was lost has a row that the two others have not applied; their view still contains its pod."""
+    with Lab(env={"GALERA_BOOTSTRAP_PROVIDER_OPTIONS": SLOW_TO_EVICT}) as lab:
+        cluster = Cluster(lab, tmp_path / "acknowledged")
+        lab.up()
+        lab.wait_synced(3)
+        cluster.write(200)
+        third, others = lab.pod(2), [lab.pod(0), lab.pod(1)]
+        with cluster.hold_back(0, 1):
+            cluster.acknowledge(2, 7)
+            for pod in others:
+                pod.pause("agent")  # nobody asks while the third's agent starts
+            third.power_off()
+            third.folders.volume.rename(tmp_path / "lost")
+            third.start()
+            wait_for_sockets(third, LISTEN, 1)
+            third.pause("agent")
+            for pod in others:
+                pod.resume("agent")
+            wait_for_sockets(third, ESTABLISHED, 2)  # both have looked at their own servers, and ask
+            assert cluster.find_primaries() == [0, 1]
+            for pod in others:
+                pod.kill_server()
+        third.resume("agent")
+        for ordinal in (0, 1):
+            cluster.wait_for_decision(ordinal, r"the data of mysql-2, a member, are gone", action="hold")
+        cluster.assert_nobody_starts(3)
+        third.power_off()
+        third.attach_copy(tmp_path / "lost")
+        third.start()
+
+        cluster.assert_recovers()
