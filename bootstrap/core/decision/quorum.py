@@ -87,17 +87,18 @@ def may_be_left_out(facts: Facts, missing: Iterable[int], phases: frozenset[Phas
     return asked and all(isinstance(p, Unknown) or p.phase in phases for p in peers)
 
 
-def is_proven_once_stopped(facts: Facts) -> bool:
-    """Whether `last-view` would excuse the silent pods if the servers that are non-Primary stopped (R17).
+def find_last_view_once_stopped(facts: Facts) -> frozenset[int]:
+    """The members by which `last-view` would excuse the silent pods if the servers outside stopped; empty = none (R17).
 
     A member of the last view must be dead: else that view may come together again by itself.
     """
     others = facts.expected - {facts.own.ordinal}
     missing = [o for o in others if why_not_counted(facts.peer(o)) and not is_known_non_primary(facts.peer(o))]
     if not may_be_left_out(facts, missing, ABSENT):
-        return False
+        return frozenset()
     members = find_last_view(facts, live=True)
-    return any(pod.ordinal in members and why_not_counted(pod) is None for pod in facts.answers)
+    is_one_dead = any(pod.ordinal in members and why_not_counted(pod) is None for pod in facts.answers)
+    return members if is_one_dead else frozenset()
 
 
 def is_known_non_primary(peer: PodState | Unknown) -> bool:

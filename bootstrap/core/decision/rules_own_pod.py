@@ -17,24 +17,24 @@ def stop_stuck_server(facts: Facts) -> Decision | None:
     """
     if is_non_primary(facts.own) and facts.own.server and facts.own.server.cluster_status == "Disconnected":
         return Stop("stuck-server", "my server has lost its group and will not connect again by itself", alone=True)
-    others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
     if not is_non_primary(facts.own):
         return None
-    if not all(
-        isinstance(peer, PodState) and (is_non_primary(peer) or is_frozen(peer)) for peer in others
-    ) and not quorum.is_proven_once_stopped(facts):
+    others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
+    last_view = quorum.find_last_view_once_stopped(facts)
+    all_outside = all(isinstance(peer, PodState) and (is_non_primary(peer) or is_frozen(peer)) for peer in others)
+    if not others or not (all_outside or last_view):
         return None
-    dead = [peer.pod for peer in facts.answers if is_frozen(peer)]
-    if not others:
-        return None
+    dead = [peer for peer in facts.answers if is_frozen(peer)]
     if not dead:
         # Nothing can be committed, so a stop loses nothing; but Galera nearly always brings them together again.
         names = ", ".join(peer.pod for peer in facts.answers)
         reason = f"no server is in a Primary Component, and mine and those of {names} do not find each other"
         return Stop("stuck-server", reason, all_live=True)
-    reason = f"my server is not in a Primary Component and {', '.join(dead)} died"
-    # An arbitrator may bring it back as well.
-    return Stop("stuck-server", reason, alone=len(dead) == len(others) and not facts.own.has_foreign_members)
+    reason = f"my server is not in a Primary Component and {', '.join(peer.pod for peer in dead)} died"
+    # Only another live member of the last view could bring it back, or an arbitrator.
+    members = last_view or facts.expected
+    is_alone = members <= {facts.own.ordinal, *(peer.ordinal for peer in dead)}
+    return Stop("stuck-server", reason, alone=is_alone and not facts.own.has_foreign_members)
 
 
 def wait_for_own_server(facts: Facts) -> Decision | None:

@@ -216,12 +216,19 @@ def test_it_is_not_the_last_one_out_when_it(facts: Facts) -> None:
 
 
 def test_a_server_that_is_left_alone_is_stopped_where_that_completes_a_proof() -> None:
-    """The third pod was lost before; without a stop the two wait for it forever."""
+    """The third pod was lost before, and without a stop the two wait for it.  No server can bring this one back."""
     for third in (2, busy(2, Phase.STARTING), busy(2, Phase.RECOVERING)):
         decision = decide(seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), third))
-        assert decision == Stop("stuck-server", decision.reason)
+        assert decision == Stop("stuck-server", decision.reason, alone=True)
     waits = decide(seen_by(crashed(1, 0, 1), non_primary(0, 0, 1), 2))
     assert isinstance(waits, Wait)
+
+
+def test_it_is_given_longer_while_another_member_of_the_last_view_lives() -> None:
+    members = (0, 1, 3)
+    facts = seen_by(non_primary(0, *members), non_primary(3, *members), crashed(1, *members), 2)
+    decision = decide(facts)
+    assert decision == Stop("stuck-server", decision.reason)
 
 
 NOT_STOPPED = {
