@@ -5,6 +5,7 @@ creation to its deletion, ready or not.
 It does not forward and knows no other Service: the answer is then NXDOMAIN, or has no data.
 """
 
+import socket
 import socketserver
 import struct
 import threading
@@ -93,8 +94,14 @@ def encode_answer(query: bytes, zone: Zone, *, limit: int | None) -> bytes | Non
         return response.to_wire()
 
 
-class _UDPServer(socketserver.ThreadingUDPServer):
-    daemon_threads = True
+QUEUE_BYTES = 16384
+"""For a few questions only: on a busy machine one that waits for long is not answered in time, and delays the next."""
+
+
+class _UDPServer(socketserver.UDPServer):
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE_BYTES)
+        super().server_bind()
 
 
 class _TCPServer(socketserver.ThreadingTCPServer):
