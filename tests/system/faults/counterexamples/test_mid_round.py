@@ -1,11 +1,13 @@
 """A server dies while its agent asks the others (D26): what they answer then is no sign of a living cluster (R9)."""
 
 import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from bootstrap.network.protocol import DEADLINE_S
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab.lab import Lab
@@ -54,13 +56,18 @@ def test_an_answer_to_a_question_that_the_server_did_not_outlive_shows_no_new_vo
             third.pause("agent")
             for pod in others:
                 pod.resume("agent")
-            wait_for_sockets(third, ESTABLISHED, 2)  # both have looked at their own servers, and ask
-            assert cluster.find_primaries() == [0, 1]
             for pod in others:
                 pod.forbid_starts()  # a kubelet's back-off: no starter arrives before the answers
-            for pod in others:
-                pod.kill_server()
+            kills = [threading.Thread(target=pod.kill_server) for pod in others]
+            wait_for_sockets(third, ESTABLISHED, 2)  # both have looked at their own servers, and ask
+            asked_at = time.monotonic()
+            for kill in kills:
+                kill.start()
+            for kill in kills:
+                kill.join()
         third.resume("agent")
+        if time.monotonic() - asked_at > DEADLINE_S:
+            pytest.skip("NOT TESTED: this machine is too busy: the questions were over before the servers were dead")
         time.sleep(5)  # a whole round of each agent
         for pod in others:
             pod.reboot()
