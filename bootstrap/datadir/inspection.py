@@ -17,6 +17,7 @@ from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, 
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
 from bootstrap.datadir.last_view import read_last_view
+from bootstrap.datadir.names import list_names
 from bootstrap.errors import GraStateInvalidError, RecoverFailedError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
@@ -84,7 +85,7 @@ def _why_undecided(layout: Layout, recover: Recover) -> str:
     before = provenance.read_binlog_options(layout.meta)
     if not before:
         return ""
-    index = binlog.find_index(before, _list_names(layout.data))
+    index = binlog.find_index(before, list_names(layout.data))
     is_there = index is not None and (layout.data / index).exists()
     # A server that was killed at its first start may not have created its log yet.
     is_first = not layout.grastate.exists()
@@ -151,7 +152,7 @@ def _inspect_contradiction(layout: Layout, recover: Recover, signs: Disk) -> Dis
     earlier state.  The disk is never a candidate, but if the journal is right, the newest commits may be here.
     Raises RecoverFailedError.
     """
-    names = _list_names(layout.data)
+    names = list_names(layout.data)
     if not {"ibdata1", "mysql"} <= names:
         return signs
     detail = f"{signs.detail}, although no join is open here"
@@ -170,7 +171,7 @@ def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> D
     """
     if not layout.data_root.is_dir():
         return Disk(DataClass.UNKNOWN, detail=f"there is no {layout.data_root}; mount the volume there")
-    names = _list_names(layout.data)
+    names = list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     sign = classify.find_transfer_sign(names, raw, is_fresh=is_fresh)
     if sign:
@@ -231,17 +232,10 @@ def why_unfit(layout: Layout) -> str:
 
     The server would create missing files beside the rest, and would recover a position from a torn transfer.
     """
-    names = _list_names(layout.data)
+    names = list_names(layout.data)
     raw = layout.grastate.read_bytes() if "grastate.dat" in names else None
     missing = [name for name in ("ibdata1", "mysql") if name not in names]
     return f"{missing[0]} is missing" if missing else classify.find_transfer_sign(names, raw, is_fresh=False)
-
-
-def _list_names(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(path.name for path in folder.iterdir())
-    except FileNotFoundError:
-        return frozenset()
 
 
 def _report_failed_read(error: OSError, layout: Layout) -> Disk:

@@ -10,6 +10,7 @@ from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import UNKNOWN_SEQNO, DataClass, Disk, Position
 from bootstrap.datadir.inspection import SST_REMAINS
 from bootstrap.datadir.last_view import read_last_view
+from bootstrap.datadir.names import is_database
 from bootstrap.errors import GraStateInvalidError
 from bootstrap.storage import atomic
 from bootstrap.storage.layout import Layout
@@ -39,6 +40,8 @@ def clean_for_join(layout: Layout, disk: Disk) -> None:
         atomic.replace(layout.meta / "gvwstate.dat", layout.gvwstate.read_bytes())
     for name in (*SST_REMAINS, "gvwstate.dat"):
         path = layout.data / name
+        if is_database(path):
+            continue
         if path.is_dir() and not path.is_symlink():
             _remove(path)
         else:

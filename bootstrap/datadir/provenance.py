@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import server_version
 from bootstrap.core.galera.server_version import Series
+from bootstrap.datadir.names import is_database
 from bootstrap.errors import RecoverFailedError
 from bootstrap.storage import atomic
 
@@ -30,7 +31,8 @@ def find_writer(data: Path, meta: Path) -> Series | None:
         if (found := server_version.parse_series(text)) is None:
             raise RecoverFailedError(f"{note} names no version: write the one of the server that ran here last into it")
         return found
-    versions = (server_version.parse_series(text) for name in LEFT if (text := _read(data / name)) is not None)
+    left = [data / name for name in LEFT if not is_database(data / name)]
+    versions = (server_version.parse_series(text) for path in left if (text := _read(path)) is not None)
     return next((version for version in versions if version), None)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.core.model.disk import NIL_UUID, Position
+from bootstrap.datadir.names import is_database
 from bootstrap.errors import BackupInvalidError
 from bootstrap.storage import atomic
 
@@ -101,7 +102,8 @@ def finish(data: Path, position: Position, server: str) -> Backup:
         raise BackupInvalidError(f"{position} is not a known position")
     part = data.parent
     for name in NOT_KEPT:
-        (data / name).unlink(missing_ok=True)
+        if not is_database(data / name):
+            (data / name).unlink(missing_ok=True)
     listed = {}
     for path in walk(data):
         with path.open("rb") as file:
