@@ -70,9 +70,8 @@ def campaign(p: Participant, facts: Facts, decision: Bootstrap) -> Step[Mapping[
     names = ", ".join(p.identity.pod_of(ordinal) for ordinal in missing)
     wait = Wait(decision.rule, f"{decision.reason}; asking {names} for a promise")
     p, _ = yield from publish(p, RoundResult(wait, promise=mine, is_of_round=True))
-    own = p.pod_state
-    asked = [pod for pod in facts.answers if pod.disk and pod.ordinal in missing]
-    return p, {pod.pod: Prepare(mine, own, pod.boot_id, pod.disk) for pod in asked if pod.disk}
+    asked = [(pod, pod.disk) for pod in facts.answers if pod.ordinal in missing]
+    return p, {pod.pod: Prepare(mine, p.pod_state, pod.boot_id, disk) for pod, disk in asked if disk}
 
 
 def open_candidacy(p: Participant, facts: Facts) -> Step[str]:
