@@ -52,7 +52,18 @@ def main() -> None:
 
     began = time.monotonic()
     judge = Judge(targets, mutants, options.jobs, report)
-    arguments = ["-q", "-p", "no:cacheprovider", "-q", "--no-summary", "-o", "timeout=0", "-k", options.k, *options.tests]
+    arguments = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "--no-summary",
+        "-o",
+        "timeout=0",
+        "-k",
+        options.k,
+        *options.tests,
+    ]
     pytest.main([f"--rootdir={ROOT}", *arguments], plugins=[judge])
     broken = [name for name, trial in judge.trials.items() if not trial.is_passed]
     print(

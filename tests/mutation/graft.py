@@ -1,4 +1,4 @@
-"""Put the code of a changed module into the one that is loaded, so that everything that has imported it runs the change.
+"""Put the code of a changed module into the one that is loaded: everything that has imported it runs the change.
 
 Only what the change can touch is replaced: code and simple defaults of functions, and simple constants.  Classes stay,
 so values that were made before are still of them.  There is no way back: this is for a process of its own.

@@ -13,10 +13,9 @@ import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from tests.mutation.graft import graft, instrument
 from tests.mutation.target import Mutant, Target
@@ -54,7 +53,9 @@ class Verdict(NamedTuple):
 class Judge:
     """Judges mutants by the tests that pytest has collected."""
 
-    def __init__(self, targets: Sequence[Target], mutants: Sequence[Mutant], jobs: int, report: Callable[[Verdict], None]) -> None:
+    def __init__(
+        self, targets: Sequence[Target], mutants: Sequence[Mutant], jobs: int, report: Callable[[Verdict], None]
+    ) -> None:
         self.targets, self.mutants, self.jobs, self.report = targets, mutants, jobs, report
         self.trials: dict[str, Trial] = {}
 
@@ -104,11 +105,13 @@ class Judge:
 
     def begin(self, mutant: Mutant, items: dict[str, pytest.Item]) -> "_Child":
         """Start a process in which the tests of a mutant run, until one fails."""
-        place = (mutant.target.module.__name__, mutant.mutation.line)
+        line = (mutant.target.module.__name__, mutant.mutation.line)
+        # What is executed at the import belongs to no test: then the tests of the module come first.
+        own = mutant.target.test_file if not mutant.mutation.line else ""
         chosen = [
-            (trial.seconds, name)
+            (own not in name, trial.seconds, name)
             for name, trial in self.trials.items()
-            if trial.is_passed and (place in trial.lines or not mutant.mutation.line)
+            if trial.is_passed and (line in trial.lines or own)
         ]
 
         def run() -> Iterator[str]:
@@ -120,7 +123,7 @@ class Judge:
             except Exception as error:  # noqa: BLE001 - whatever the import of a mutant raises
                 yield f"its import: {error!r}"
                 return
-            for _, name in sorted(chosen):
+            for _, _, name in sorted(chosen):
                 if has_failed(items[name]):
                     yield name
                     return
@@ -130,11 +133,21 @@ class Judge:
 
 
 def has_failed(item: pytest.Item) -> bool:
-    """Run a test with new fixtures."""
+    """Run a test with new fixtures, without pytest's reports: these take longer than the tests of pure code."""
+    setups = item.session._setupstate
     begin: Callable[[], None] | None = getattr(item, "_initrequest", None)
     if begin is not None:
         begin()  # the fixtures of a function can be used in one run only
-    return any(report.failed for report in runtestprotocol(item, nextitem=None, log=False))
+    try:
+        setups.setup(item)
+        item.runtest()
+    except pytest.skip.Exception:
+        return False
+    except BaseException:  # noqa: BLE001 - pytest.fail, and whatever a mutant raises
+        return True
+    finally:
+        setups.teardown_exact(None)
+    return False
 
 
 class _Child(NamedTuple):

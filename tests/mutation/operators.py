@@ -85,6 +85,8 @@ def find_mutations(tree: ast.Module) -> list[Mutation]:
     found = []
     seen: dict[tuple[str, str], int] = {}
     for mutation in _in_body(tree, ""):
+        if mutation.before == mutation.after:
+            continue
         key = (mutation.place, mutation.change)
         seen[key] = seen.get(key, 0) + 1
         after = mutation.after if seen[key] == 1 else f"{mutation.after} ({seen[key]})"
@@ -200,11 +202,10 @@ def _expression(here: _Context, site: Site, node: ast.expr, *, is_condition: boo
         yield here.change(site, ast.Constant(value=True))
         yield here.change(site, ast.Constant(value=False))
     match node:
-        case ast.JoinedStr() | ast.Lambda(body=ast.Constant()):
+        case ast.JoinedStr():
             return  # a text for humans
         case ast.BoolOp(op=op, values=values):
-            for index in range(len(values)):
-                left = values[:index] + values[index + 1 :]
+            for left in _without_each(values):
                 yield here.change(site, left[0] if len(left) == 1 else ast.BoolOp(op, left))
             for index, value in enumerate(values):
                 yield from _operand(here, Site(node, "values", index), value, is_condition=is_condition)
@@ -216,21 +217,46 @@ def _expression(here: _Context, site: Site, node: ast.expr, *, is_condition: boo
             return
         case ast.Compare():
             yield from _compare(here, site, node, is_condition=is_condition)
-        case ast.Constant():
-            yield from _constant(here, site)
-        case ast.BinOp(left=left, right=right, op=op):
-            if not isinstance(op, ast.Mod):
-                yield here.change(site, left)
-            if isinstance(op, ast.BitOr | ast.BitAnd):
-                yield here.change(site, right)
         case ast.Call():
             yield from _call(here, site, node)
-        case ast.Set(elts=elements) | ast.List(elts=elements) if elements:
-            yield from _without_each(here, site, node, elements)
-        case ast.Tuple(elts=elements) if any(isinstance(element, ast.Starred) for element in elements):
-            yield from _without_each(here, site, node, elements)
+        case _:
+            yield from _plain(here, site, node)
+    yield from _children(here, node)
+
+
+def _plain(here: _Context, site: Site, node: ast.expr) -> Iterator[Mutation]:
+    """Change an expression that is neither a condition nor a call."""
+    match node:
+        case ast.Constant():
+            yield from _constant(here, site)
+        case ast.BinOp(left=left, right=right, op=op) if not isinstance(op, ast.Mod):
+            yield here.change(site, left)
+            if isinstance(op, ast.BitOr | ast.BitAnd):
+                yield here.change(site, right)
+        case ast.Set() | ast.List() | ast.Tuple():
+            yield from _display(here, site, node)
         case ast.Subscript(value=value, slice=ast.Slice()):
             yield here.change(site, value)
+
+
+def _display(here: _Context, site: Site, node: ast.Set | ast.List | ast.Tuple) -> Iterator[Mutation]:
+    """Leave out each element; not of a tuple of a known length."""
+    for left in _without_each(node.elts):
+        match node:
+            case ast.Set():
+                yield here.change(site, ast.Set(left) if left else ast.Call(ast.Name("set", ast.Load()), [], []))
+            case ast.List():
+                yield here.change(site, ast.List(left, ast.Load()))
+            case ast.Tuple() if any(isinstance(element, ast.Starred) for element in node.elts):
+                yield here.change(site, ast.Tuple(left, ast.Load()))
+
+
+def _without_each(elements: list[ast.expr]) -> Iterator[list[ast.expr]]:
+    for index in range(len(elements)):
+        yield elements[:index] + elements[index + 1 :]
+
+
+def _children(here: _Context, node: ast.AST) -> Iterator[Mutation]:
     for field, child in ast.iter_fields(node):
         for index, inner in enumerate(child) if isinstance(child, list) else [(None, child)]:
             yield from _child(here, Site(node, field, index), inner)
@@ -242,9 +268,7 @@ def _child(here: _Context, site: Site, child: object) -> Iterator[Mutation]:
             is_condition = site.field in ("test", "ifs")
             yield from _expression(here, site, child, is_condition=is_condition)
         case ast.comprehension() | ast.keyword():
-            for field, value in ast.iter_fields(child):
-                for index, inner in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                    yield from _child(here, Site(child, field, index), inner)
+            yield from _children(here, child)
 
 
 def _operand(here: _Context, site: Site, node: ast.expr, *, is_condition: bool) -> Iterator[Mutation]:
@@ -263,7 +287,8 @@ def _compare(here: _Context, site: Site, node: ast.Compare, *, is_condition: boo
             yield here.change(site, ast.Compare(node.left, ops, node.comparators))
     for index, (op, right) in enumerate(zip(node.ops, node.comparators, strict=True)):
         if isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.Tuple):
-            yield from _without_each(here, Site(node, "comparators", index), right, right.elts)
+            for left in _without_each(right.elts):
+                yield here.change(Site(node, "comparators", index), ast.Tuple(left, ast.Load()))
 
 
 def _constant(here: _Context, site: Site) -> Iterator[Mutation]:
@@ -291,16 +316,3 @@ def _call(here: _Context, site: Site, node: ast.Call) -> Iterator[Mutation]:
         left = node.keywords[:index] + node.keywords[index + 1 :]
         text = f"{ast.unparse(node.func)}(..., {keyword.arg}={ast.unparse(keyword.value)})"
         yield here.change(site, ast.Call(node.func, node.args, left), text, f"{ast.unparse(node.func)}(...)")
-
-
-def _without_each(here: _Context, site: Site, node: ast.expr, elements: list[ast.expr]) -> Iterator[Mutation]:
-    for index in range(len(elements)):
-        left = elements[:index] + elements[index + 1 :]
-        match node:
-            case ast.Set():
-                new: ast.expr = ast.Set(left) if left else ast.Call(ast.Name("set", ast.Load()), [], [])
-            case ast.List():
-                new = ast.List(left, ast.Load())
-            case _:
-                new = ast.Tuple(left, ast.Load())
-        yield here.change(site, new)

@@ -25,6 +25,12 @@ class Target(NamedTuple):
         """Its name below `core`."""
         return self.module.__name__.removeprefix("bootstrap.core.")
 
+    @property
+    def test_file(self) -> str:
+        """The end of the name of the file with its own tests."""
+        folder, _, module = self.name.rpartition(".")
+        return f"{folder}/test_{module}.py"
+
 
 class Mutant(NamedTuple):
     """A change of a target."""

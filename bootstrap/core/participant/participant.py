@@ -134,8 +134,10 @@ class Participant(NamedTuple):
     def active_override(self) -> Override | None:
         """The override of this pod, while the candidacy lives that it opened."""
         override, bound = self.durable.override, self.durable.promise
-        is_open = bound is not None and self.is_mine(bound) and bound.term > self.lifecycle.abandoned_term
-        return override if override and bound and is_open and bound.term == override.epoch else None
+        if override is None or bound is None or not self.is_mine(bound):
+            return None
+        is_open = bound.term > self.lifecycle.abandoned_term
+        return override if is_open and bound.term == override.epoch else None
 
     @property
     def known(self) -> frozenset[int]:

@@ -124,8 +124,8 @@ def learn(p: Participant, heard: Heard) -> Step[None]:
     if p.known_pods.shown is None:
         # Nobody is forgotten before DNS has shown who is still there.
         awaited |= {ordinal for ordinal, _ in state.volumes}
-    own = p._replace(durable=state).pod_state
-    state = persistent_state.after_round(state, own, p.answered, durable=heard.is_transfer_durable, awaited=awaited)
+    durable = heard.is_transfer_durable
+    state = persistent_state.after_round(state, p.pod_state, p.answered, durable=durable, awaited=awaited)
     if settled_server(p) is not None and heard.view.live is not None:
         # Whatever DNS and agents say: these are members.
         state = remember(state, heard.view.live.ordinals, p.identity.ordinal)

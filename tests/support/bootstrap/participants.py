@@ -1,4 +1,4 @@
-"""One participant for tests: how it may stand, and a driver that notes its effects, and lets those fail that it names."""
+"""One participant for tests, and a driver that notes its effects and lets some of them fail."""
 
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar

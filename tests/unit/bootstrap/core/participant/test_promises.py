@@ -87,9 +87,7 @@ def test_the_own_promise_is_written_before_any_other_pod_is_asked() -> None:
     assert asking.effects[1] == Persist(state)
     own = asking.p.pod_state
     assert own.promise == state.promise
-    assert asking.answer == {
-        f"galera-{o}": Prepare(MINE._replace(term=1), own, f"boot-{o}", DISK) for o in (1, 2)
-    }
+    assert asking.answer == {f"galera-{o}": Prepare(MINE._replace(term=1), own, f"boot-{o}", DISK) for o in (1, 2)}
     wait = Wait("most-advanced", "it has everything; asking galera-1, galera-2 for a promise")
     assert asking.p.result == RoundResult(wait, promise=state.promise, is_of_round=True)
 
