@@ -28,6 +28,7 @@ def test_the_options_are_found_among_all_others() -> None:
         (("--log-bin=binlog", "--autoset-Log_Bin_Ind=/other/list"), "/other/list.index"),
         (("--log-bin-compress-min-len=300", "--log-bin=binlog"), "binlog.index"),
         (("--skip-log-bin", "--log-bin=binlog"), "binlog.index"),
+        (("--log-bin=binlog", "--log-basename=x"), "binlog.index"),
     ],
 )
 def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:

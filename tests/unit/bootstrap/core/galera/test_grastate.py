@@ -85,11 +85,20 @@ def test_a_file_torn_at_any_length_is_refused(length: int) -> None:
         pytest.param(("strap: 0", "strap: 2"), "safe_to_bootstrap is '2'", id="a flag that is neither 0 nor 1"),
         pytest.param(("safe_to_bootstrap: 0\n", ""), "no safe_to_bootstrap", id="no flag"),
         pytest.param(("# GALERA", "GALERA"), "unexpected line", id="a line that is no field"),
+        pytest.param(("# GALERA", "other: "), "unexpected line 'other:", id="a field of another name"),
+        pytest.param((f"uuid:    {UUID}", "uuid"), "unexpected line 'uuid'", id="a field without a value"),
+        pytest.param(("strap: 0\n", "strap: 0\nuuid"), "the last line is torn", id="a line without an end"),
     ],
 )
 def test_the_fault_is_named(change: tuple[str, str], fault: str) -> None:
     with pytest.raises(GraStateInvalidError, match=fault):
         grastate.parse(grastate.render(CLEAN).decode().replace(*change).encode())
+
+
+def test_upper_case_blank_lines_and_the_highest_seqno_are_read() -> None:
+    highest = CLEAN._replace(seqno=MAX_SEQNO)
+    raw = grastate.render(highest).replace(UUID.encode(), UUID.upper().encode())
+    assert grastate.parse(b"\n" + raw + b" \t\r") == highest
 
 
 def test_all_faults_are_in_one_line() -> None:

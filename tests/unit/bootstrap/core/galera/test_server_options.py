@@ -106,6 +106,26 @@ def test_options_that_choose_the_files(argument: str, *, chooses: bool) -> None:
     assert server_options.chooses_files(argument) == chooses
 
 
+@pytest.mark.parametrize(
+    ("argument", "is_off"),
+    [
+        ("--skip-log-bin", True),
+        ("--disable-log-bin=1", True),
+        ("--enable-skip-log-bin", True),
+        ("--skip-enable-log-bin", False),
+        ("--log-bin", False),
+        ("--skip-networking", False),
+        ("log-bin", False),
+    ],
+)
+def test_only_the_last_word_before_its_name_switches_an_option_off(argument: str, *, is_off: bool) -> None:
+    assert binlog.LOG_BIN.is_switched_off_by(argument) is is_off
+
+
+def test_what_is_no_long_option_has_no_name() -> None:
+    assert server_options.canonical_name("-h") == server_options.canonical_name("log-bin") == ""
+
+
 def test_other_members_are_allowed_if_none_of_the_donors_can_give() -> None:
     arguments = "--datadir=/var/lib/galera/data"
     assert server_options.donor_option(("mysql-0", "mysql-3"), arguments) == "--wsrep-sst-donor=mysql-0,mysql-3,"
