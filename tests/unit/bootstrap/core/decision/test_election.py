@@ -18,6 +18,7 @@ from bootstrap.core.decision.election import (
     highest_term,
     is_ahead,
     next_override_epoch,
+    override_of,
 )
 from bootstrap.core.model import predicates
 from bootstrap.core.model.disk import DataClass, Disk, Position
@@ -84,6 +85,10 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
         prepare(frozen(0, 10), with_override(CANDIDATE, 2, accepted_ahead=(0,), epoch=3))),
     "an override gives up the silent candidate that I am bound to": (
         seen_by(replace(ME, promise=OTHER), OVERRIDING, 2), prepare(replace(ME, promise=OTHER), OVERRIDING)),
+    "all empty, although there is a floor": (
+        replace(seen_by(blank(0), blank(1), 2), min_epoch=7), prepare(blank(0), blank(1))),
+    "an override adopts data, and my datadir is empty": (
+        seen_by(blank(0), ADOPTING, blank(2)), prepare(blank(0), ADOPTING)),
     "an override for data below the floor": (
         replace(seen_by(ME, OVERRIDING, 2), min_epoch=7), prepare(ME, OVERRIDING)),
 }  # fmt: skip
@@ -233,6 +238,30 @@ def test_a_disk_of_another_branch_is_ahead_also_if_its_state_transfer_is_in_doub
 
 
 ordinals, terms = st.integers(0, MAX_ORDINAL), st.integers(0, INT64_MAX)
+
+
+def test_an_override_counts_for_its_own_term() -> None:
+    assert override_of(prepare(ME, OVERRIDING)) == OVERRIDING.override
+    assert override_of(prepare(ME, OVERRIDING, term=4)) is None
+    assert override_of(prepare(ME, CANDIDATE)) is None
+
+
+def test_a_fork_counts_whichever_pod_reports_it() -> None:
+    forked = replace(NEW, lineage=())
+    assert not is_ahead(ME, NEW)
+    assert is_ahead(ME, forked)
+    assert not is_ahead(ME, forked, [frozen(2, lineage=(A_TO_B,))])
+
+
+def test_where_no_term_is_known_the_highest_is_none() -> None:
+    assert highest_term([]) == highest_term([frozen(0), frozen(1)]) == 0
+
+
+def test_the_last_override_has_room_for_all_attempts_after_it() -> None:
+    block = TERMS_OF_AN_OVERRIDE * (MAX_ORDINAL + 1)
+    last = INT64_MAX // block - 1
+    assert next_override_epoch(last * block, 35) == (last + 1) * block + 35 * TERMS_OF_AN_OVERRIDE
+    assert next_override_epoch(last * block, 36) is None
 
 
 @given(ordinals, terms, ordinals, terms, st.integers(0, TERMS_OF_AN_OVERRIDE - 1))
