@@ -129,7 +129,7 @@ def advise(facts: Facts, rule: str) -> str:
     """
     unknown = {pod_name(facts, o): p for o, p in sorted(facts.peers.items()) if isinstance(p, Unknown)}
     gone = all(peer.contact is Contact.NOTHING for peer in unknown.values()) and not why_not_silent(facts)
-    if rule not in ("all-heard", "promised") or not unknown or not gone or primaries(facts):
+    if rule not in ("all-heard", "promised") or not unknown or not gone:
         return ""
     if any(why_not_frozen(peer) for peer in facts.answers) or not any(map(bootstrap_position, facts.states)):
         return ""

@@ -93,7 +93,7 @@ def find_last_view_once_stopped(facts: Facts) -> frozenset[int]:
     A member of the last view must be dead: else that view may come together again by itself.
     """
     others = facts.expected - {facts.own.ordinal}
-    missing = [o for o in others if why_not_counted(facts.peer(o)) and not is_known_non_primary(facts.peer(o))]
+    missing = [o for o in others if not is_known_non_primary(facts.peer(o))]
     if not may_be_left_out(facts, missing, ABSENT):
         return frozenset()
     members = find_last_view(facts, live=True)
