@@ -138,7 +138,7 @@ def _object(kind: Any) -> Load:  # noqa: ANN401  # a dataclass or NamedTuple
 
 def _enum(kind: type[StrEnum]) -> Load:
     def load_member(value: object) -> StrEnum:
-        text = value if isinstance(value, str) else ""
+        text = _string(value)  # an empty text may be a member, and no other value is one
         try:
             return kind(text)
         except ValueError as exc:

@@ -54,6 +54,26 @@ def test_of_many_copies_the_longest_is_compared_with_all_others() -> None:
     assert find_parting([Copy(Position(A, 9)), longest], A) == 5
 
 
+def test_copies_part_where_the_first_two_of_them_do() -> None:
+    longest = Copy(Position(A, 20), points(5, 15))
+    strangers = [Copy(Position(A, 9), points(5, 7)), Copy(Position(A, 9), points(5, 6))]
+    assert find_parting([*strangers, longest], A) == 6
+    assert find_parting([*reversed(strangers), longest], A) == 6
+
+
+def test_a_full_record_has_dropped_only_what_is_older_than_all_of_it() -> None:
+    full, first = Copy(Position(A, 999), MANY), MANY[0].epoch
+    older, equal = (BootstrapPoint(A, 150, epoch, "other") for epoch in (first - 1, first))
+    assert find_parting([Copy(Position(A, 160), (*MANY[:6], older)), full], A) is None
+    assert find_parting([Copy(Position(A, 160), (*MANY[:6], equal)), full], A) == 150
+
+
+def test_one_more_bootstrap_is_the_last_one() -> None:
+    (extra,) = points(5, run="extra")
+    assert add_bootstrap(MANY, extra) == (*MANY[1:], extra)
+    assert add_bootstrap((), extra) == (extra,)
+
+
 def test_only_the_newest_bootstraps_are_kept() -> None:
     assert len(MANY) == KEPT
     assert [MANY[0].epoch, MANY[-1].epoch] == [10, KEPT + 9]

@@ -5,7 +5,7 @@ import copy
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.shapes import MAX_ORDINAL, MAX_TEXT, Prose
+from bootstrap.core.participant.orders import Order
 from tests.support.bootstrap.records import blank, disks, examples, frozen, pod_states, promises, running
 
 whole_states = st.integers(0, 4).flatmap(lambda ordinal: pod_states(ordinal, 5, calm=False))
@@ -201,6 +202,66 @@ def test_a_field_has_the_key_that_it_is_given() -> None:
     assert decode(Described, encode(value)) == value
     with pytest.raises(MessageInvalidError, match="class is missing"):
         load(Described, {"data_class": "CLEAN", "text": "x", "seconds": 1.5})
+
+
+class Nested(NamedTuple):
+    """All forms that a field may have."""
+
+    pair: tuple[int, str]
+    many: tuple[str, ...]
+    some: frozenset[int]
+    mapping: dict[str, int]
+    flag: bool
+    order: Order
+    anything: object
+
+
+NESTED = Nested((1, "a"), ("b", "c"), frozenset({3, 2}), {"x": 1}, flag=True, order=Order.NONE, anything=[1.5])
+AS_JSON = {
+    "pair": [1, "a"],
+    "many": ["b", "c"],
+    "some": [2, 3],
+    "mapping": {"x": 1},
+    "flag": True,
+    "order": "",
+    "anything": [1.5],
+}
+
+
+def test_every_form_comes_back_as_it_went() -> None:
+    assert dump(NESTED) == AS_JSON
+    assert type(dump(Order.DISCARD)) is str
+    assert dump({1: Order.DISCARD}) == {"1": "discard"}
+    assert load(Nested, AS_JSON) == NESTED
+    assert encode(Promise(1, 2, "b")) == b'{"term":1,"candidate":2,"boot_id":"b"}'
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("pair", [1], "it has 1 parts, not 2"),
+        ("pair", [1, "a", "b"], "it has 3 parts, not 2"),
+        ("pair", [1, 2], "it is not a str"),
+        ("many", [1], "it is not a str"),
+        ("some", 1, "it is not a list"),
+        ("mapping", [1], "it is not an object"),
+        ("mapping", {"x": "y"}, "it is not an int"),
+        ("mapping", {"\n": 1}, "control characters"),
+        ("flag", 1, "it is not a bool"),
+        ("order", 5, "it is not a str"),
+        ("order", None, "it is not a str"),
+        ("order", "x", "unknown Order 'x'"),
+    ],
+)
+def test_every_form_is_checked(key: str, value: object, fault: str) -> None:
+    with pytest.raises(MessageInvalidError, match=f"{key}: .*{fault}"):
+        load(Nested, {**AS_JSON, key: value})
+
+
+def test_a_text_has_at_most_so_many_characters() -> None:
+    load(Nested, {**AS_JSON, "many": ["x" * 1024]})
+    with pytest.raises(MessageInvalidError, match="more than 1024 characters"):
+        load(Nested, {**AS_JSON, "many": ["x" * 1025]})
 
 
 def test_prose_has_no_bound() -> None:

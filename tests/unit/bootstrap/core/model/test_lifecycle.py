@@ -64,6 +64,37 @@ def test_a_permission_to_bootstrap_ends_with_the_server_and_gives_its_term_up() 
     assert BOOTSTRAPPING.left(held=False).abandoned_term == 4
 
 
+OTHER = replace(SERVER, size=2)
+
+
+def test_each_transition_changes_exactly_what_it_says() -> None:
+    reading = Lifecycle().arrived()
+    assert reading == Lifecycle(starter=True, held=True)
+    waiting = reading.reported(DISK, "print")
+    assert waiting == Lifecycle(starter=True, held=True, disk=DISK, fingerprint="print")
+    assert waiting.took(Action.JOIN) == Lifecycle(starter=True, held=True, taken=Action.JOIN)
+    taken = waiting.took(Action.BOOTSTRAP, 4)
+    assert taken == Lifecycle(starter=True, held=True, taken=Action.BOOTSTRAP, term=4)
+    left = taken.left(held=True)
+    assert left == Lifecycle(held=True, taken=Action.BOOTSTRAP, term=4)
+    running = left.observed(held=True, server=SERVER)
+    assert running == left._replace(server=SERVER)
+    assert running.observed(held=True, server=OTHER) == left._replace(server=OTHER)
+    assert running.observed(held=False, server=None) == Lifecycle(held=False, abandoned_term=4)
+    assert running.arrived() == Lifecycle(starter=True, held=True, abandoned_term=4)
+
+
+def test_what_a_report_said_stays_until_something_lives_there() -> None:
+    waiting = Lifecycle(starter=True, held=True, disk=DISK, fingerprint="print")
+    assert waiting.observed(held=True, server=SERVER) == waiting
+    assert waiting.observed(held=False, server=None) == waiting
+    free = Lifecycle(held=False, disk=DISK, fingerprint="print")
+    assert waiting.left(held=False) == free
+    assert free.arrived() == waiting
+    assert free.observed(held=True, server=SERVER) == Lifecycle(held=True, server=SERVER)
+    assert free._replace(server=SERVER).observed(held=False, server=None) == free
+
+
 def test_a_term_once_given_up_stays_so() -> None:
     assert NEW.abandon(5).abandon(3).abandoned_term == 5
 

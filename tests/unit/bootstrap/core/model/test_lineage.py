@@ -8,7 +8,20 @@ from bootstrap.core.model import lineage
 from bootstrap.core.model.branches import Copy
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Fork
-from tests.support.bootstrap.records import A_TO_B, B_TO_C, A, B, C, blank, examples, forks, frozen, seqnos, uuids
+from tests.support.bootstrap.records import (
+    A_TO_B,
+    B_TO_C,
+    A,
+    B,
+    C,
+    after,
+    blank,
+    examples,
+    forks,
+    frozen,
+    seqnos,
+    uuids,
+)
 
 OTHER_ORIGIN = Fork(A, 7, 4, B)
 """Another origin of B."""
@@ -46,6 +59,19 @@ def test_a_circle_ends() -> None:
 )
 def test_a_fork_contains_its_parent_up_to_where_it_began(now: Position, other: Position, *, contained: bool) -> None:
     assert lineage.contains((A_TO_B, B_TO_C), Copy(now), Copy(other)) is contained
+
+
+def test_another_history_is_accounted_for_only_if_a_fork_gave_it_up() -> None:
+    assert lineage.accounts_for((A_TO_B,), Copy(Position(B, 0)), Copy(Position(A, 99)))
+    assert not lineage.accounts_for((), Copy(Position(B, 0)), Copy(Position(A, 99)))
+    assert not lineage.accounts_for((), Copy(Position(A, 5)), Copy(Position(A, 6)))
+
+
+def test_pods_may_be_given_one_by_one() -> None:
+    pods = [after(frozen(0, 9), 5), after(frozen(1, 8), 5, run="other")]
+    assert lineage.leading_history(iter(pods)) is None
+    assert lineage.leading_history(iter(pods[:1])) == A
+    assert lineage.most_advanced(iter([frozen(0, 8), frozen(1, 9)])) == frozen(1, 9)
 
 
 def test_without_a_known_fork_nothing_of_another_history_is_contained() -> None:
