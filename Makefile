@@ -5,6 +5,7 @@ PYTEST_ARGS ?=
 # More workers than cores, because most tests wait for servers.
 WORKERS ?= 3
 MODEL_ARGS ?=
+MUTANTS_ARGS ?=
 NEWEST ?= python3.13
 
 .PHONY: help
@@ -94,6 +95,10 @@ soak-cluster: cluster-tools ## cause random faults on a real Kubernetes while a 
 .PHONY: model
 model: setup ## run the model checker of the protocol, which takes minutes (MODEL_ARGS="--deviations 3 --steps 1000000")
 	$(VENV)/bin/python -m tests.model $(MODEL_ARGS)
+
+.PHONY: mutants
+mutants: setup ## change each condition of bootstrap/core by one step, and see that a test notices (MUTANTS_ARGS="bootstrap/core/participant --killers")
+	$(VENV)/bin/python -m tests.mutation $(MUTANTS_ARGS)
 
 .PHONY: bench
 bench: setup ## measure the figures of docs/figures.md, side by side in one run

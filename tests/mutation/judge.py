@@ -60,8 +60,8 @@ class Judge:
         self.trials: dict[str, Trial] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out the tests of random examples: they take seconds, and each mutant deserves an example of its own."""
-        items[:] = [item for item in items if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
+        """Leave out tests of random examples, which take seconds, and those with files, which are not of pure code."""
+        items[:] = [item for item in items if not _is_slow(item)]
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
@@ -104,7 +104,7 @@ class Judge:
                 name, seconds, is_passed, executed = json.loads(line)
                 found[name] = Trial(seconds, is_passed, frozenset((module, number) for module, number in executed))
         os.waitpid(child.pid, 0)
-        return found
+        return {name: found.get(name, Trial(0, is_passed=False, lines=frozenset())) for name in items}
 
     def begin(self, mutant: Mutant, items: dict[str, pytest.Item]) -> "_Child":
         """Start a process in which the tests of a mutant run, until one fails."""
@@ -135,6 +135,11 @@ class Judge:
         return _Child.fork(run, mutant, len(chosen))
 
 
+def _is_slow(item: pytest.Item) -> bool:
+    has_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return has_examples or "tmp_path" in getattr(item, "fixturenames", ())
+
+
 def has_failed(item: pytest.Item) -> bool:
     """Run a test with new fixtures, without pytest's reports: these take longer than the tests of pure code."""
     setups = item.session._setupstate
@@ -142,14 +147,15 @@ def has_failed(item: pytest.Item) -> bool:
     if begin is not None:
         begin()  # the fixtures of a function can be used in one run only
     try:
-        setups.setup(item)
-        item.runtest()
+        try:
+            setups.setup(item)
+            item.runtest()
+        finally:
+            setups.teardown_exact(None)
     except pytest.skip.Exception:
         return False
     except BaseException:  # noqa: BLE001 - pytest.fail, and whatever a mutant raises
         return True
-    finally:
-        setups.teardown_exact(None)
     return False
 
 

@@ -43,6 +43,11 @@ class Mutant(NamedTuple):
         """Its module and function."""
         return f"{self.target.name}:{self.mutation.place}"
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the list of equivalent mutants names it by."""
+        return self.place, self.mutation.change
+
     def __str__(self) -> str:
         return f"{self.place} line {self.mutation.line}: {self.mutation.change}"
 
