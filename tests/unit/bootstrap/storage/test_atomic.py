@@ -104,3 +104,19 @@ def test_sync_folder_refuses_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with pytest.raises(NotADirectoryError):
         atomic.sync_folder(tmp_path / "a")
+
+
+def test_content_and_name_are_durable_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the new content, while the old file is still there; then the name."""
+    target, synced, fsync = tmp_path / "a", [], os.fsync
+    target.write_bytes(b"old")
+
+    def note(fd: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{fd}").readlink(), target.read_bytes()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    atomic.replace(target, b"new")
+    (content, at_first), (folder, at_last) = synced
+    assert (content.parent, content.suffix, folder) == (tmp_path, ".tmp", tmp_path)
+    assert (at_first, at_last) == (b"old", b"new")
