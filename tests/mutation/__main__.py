@@ -42,7 +42,7 @@ def main() -> None:
         verdicts.append(verdict)
         is_listed = verdict.mutant.key in listed
         if not verdict.killer and not is_listed:
-            wrong.append(f"survives {verdict.count} tests: {verdict.mutant}")
+            wrong.append(f"survives {verdict.judges} tests: {verdict.mutant}")
             print(wrong[-1], flush=True)
         elif verdict.killer and is_listed:
             wrong.append(f"is listed as equivalent, and is not: {verdict.mutant}\n    {verdict.killer}")

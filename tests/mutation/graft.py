@@ -37,9 +37,10 @@ def graft(module: ModuleType, tree: ast.Module) -> None:
         if isinstance(old, FunctionType) and isinstance(new, FunctionType):
             old.__code__ = new.__code__
             old.__defaults__ = _merge(old.__defaults__, new.__defaults__)
-            for key, value in (new.__kwdefaults__ or {}).items():
-                if isinstance(value, Simple):
-                    old.__kwdefaults__[key] = value
+            defaults = new.__kwdefaults__ or {}
+            old.__kwdefaults__ = (old.__kwdefaults__ or {}) | {
+                k: v for k, v in defaults.items() if isinstance(v, Simple)
+            }
         elif isinstance(new, Simple) and new != old:
             for user in [other for key, other in sys.modules.items() if key.startswith("bootstrap.")]:
                 if getattr(user, name, new) == old:

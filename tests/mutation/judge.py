@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
     mutant: Mutant
     killer: str
     """The test that failed, or why there is no result; empty = it survives."""
-    count: int
+    judges: int
     """How many tests execute it."""
 
 
@@ -164,10 +164,10 @@ class _Child(NamedTuple):
     pipe: int
     until: float
     mutant: Mutant | None
-    count: int
+    judges: int
 
     @classmethod
-    def fork(cls, run: Callable[[], Iterator[str]], mutant: Mutant | None, count: int) -> "_Child":
+    def fork(cls, run: Callable[[], Iterator[str]], mutant: Mutant | None, judges: int) -> "_Child":
         """Run this in a process of its own, which writes what it yields."""
         reading, writing = os.pipe()
         pid = os.fork()
@@ -178,7 +178,7 @@ class _Child(NamedTuple):
                     os.write(writing, text.encode())
             os._exit(0)
         os.close(writing)
-        return cls(pid, reading, time.monotonic() + SILENT_SECONDS, mutant, count)
+        return cls(pid, reading, time.monotonic() + SILENT_SECONDS, mutant, judges)
 
     def end(self) -> Verdict:
         """Read the result, and end the process."""
@@ -190,4 +190,4 @@ class _Child(NamedTuple):
         os.waitpid(self.pid, 0)
         os.close(self.pipe)
         killer = {"survives": "", "": "it ended its process, or the limit did"}.get(answer, answer)
-        return Verdict(self.mutant, killer, self.count)
+        return Verdict(self.mutant, killer, self.judges)

@@ -42,7 +42,7 @@ class Site(NamedTuple):
 
     owner: ast.AST
     field: str
-    index: int | None = None
+    at: int | None = None
 
 
 class Mutation(NamedTuple):
@@ -66,8 +66,8 @@ class Mutation(NamedTuple):
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Change the tree during the block."""
-        owner, field, index = self.site
-        if index is None:
+        owner, field, at = self.site
+        if at is None:
             old = getattr(owner, field)
             setattr(owner, field, self.nodes[0])
             yield
@@ -75,7 +75,7 @@ class Mutation(NamedTuple):
         else:
             whole: list[ast.AST] = getattr(owner, field)
             kept = whole[:]
-            whole[index : index + max(1, len(self.nodes))] = self.nodes
+            whole[at : at + max(1, len(self.nodes))] = self.nodes
             yield
             whole[:] = kept
 
@@ -127,7 +127,7 @@ class _Context(NamedTuple):
 
 def _node_at(site: Site) -> ast.AST:
     found = getattr(site.owner, site.field)
-    node = found if site.index is None else found[site.index]
+    node = found if site.at is None else found[site.at]
     assert isinstance(node, ast.AST)
     return node
 

@@ -196,8 +196,6 @@ def _plain(kind: type) -> Load:
         return _float
     if kind is str:
         return _text
-    if kind is object:
-        return lambda value: value
 
     def load_plain(value: object) -> object:
         if not isinstance(value, kind):

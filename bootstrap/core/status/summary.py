@@ -10,7 +10,7 @@ from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, S
 from bootstrap.core.decision.override import advise, describe_answer
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import ABSENT, Facts, Phase
+from bootstrap.core.model.facts import Facts, Phase
 from bootstrap.core.model.predicates import bootstrap_position, disk_of, pod_name, why_not_counted
 from bootstrap.core.model.unknown import Contact, Unknown
 
@@ -97,8 +97,6 @@ def suggest(facts: Facts, decision: Decision) -> str:
 def _patience(facts: Facts, decision: Wait) -> str:
     if facts.own.phase is Phase.UNKNOWN:
         return "see the server's log (container mysql): it starts, receives its state, or hangs"
-    if facts.own.phase not in ABSENT:
-        return _look(facts)
     return _look(facts) or ("nothing: it goes on by itself" if find_awaited(facts, decision) else "")
 
 

@@ -34,7 +34,7 @@ def test_each_pod_has_its_line_in_the_survey() -> None:
         "galera-4": "EMPTY, as found, epoch 0",
         "galera-5": f"running, non-Primary, {A}:10; MAY HOLD MORE than this pod",
     }
-    assert (survey.base, survey.ahead, survey.data_lost) == (Position(A, 5), {1, 5}, {3})
+    assert (survey.base, survey.ahead, survey.data_lost) == (Position(A, 5), frozenset({1, 5}), frozenset({3}))
 
 
 def test_only_data_that_may_start_a_cluster_are_the_base_of_force() -> None:

@@ -184,7 +184,7 @@ def test_the_epoch_of_a_primary_is_the_highest_that_its_members_know() -> None:
 
 
 def test_only_members_of_this_history_report_where_it_came_from() -> None:
-    forked = {"uuid": B, "lineage": (A_TO_B,)}
+    forked: dict[str, Any] = {"uuid": B, "lineage": (A_TO_B,)}
     assert lineage_of_primary(seen_by(frozen(0), running(1, **forked)), B) == (A_TO_B,)
     assert lineage_of_primary(seen_by(frozen(0), frozen(1, **forked)), B) == ()
     assert lineage_of_primary(seen_by(frozen(0), running(1, **forked)), A) == ()
@@ -254,7 +254,7 @@ def test_nothing_is_accounted_for_where_no_disk_may_start() -> None:
 
 
 BEST = Position(A, 10)
-KNOWING = {"volumes": ((1, "volume-1"),)}
+KNOWING: dict[str, Any] = {"volumes": ((1, "volume-1"),)}
 JOINER = interrupted(0, **KNOWING)
 
 

@@ -95,6 +95,12 @@ def test_what_a_report_said_stays_until_something_lives_there() -> None:
     assert free._replace(server=SERVER).observed(held=False, server=None) == free
 
 
+def test_a_taken_permission_ends_with_all_that_was_known_and_not_before() -> None:
+    taken = Lifecycle(held=False, taken=Action.JOIN, disk=DISK, fingerprint="print")
+    assert taken.observed(held=True, server=SERVER) == taken._replace(held=True, server=SERVER)
+    assert taken.observed(held=False, server=None) == Lifecycle(held=False)
+
+
 def test_a_term_once_given_up_stays_so() -> None:
     assert NEW.abandon(5).abandon(3).abandoned_term == 5
 

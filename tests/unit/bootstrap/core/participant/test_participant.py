@@ -8,7 +8,7 @@ import pytest
 from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.streaks import HeardMember, Patience, Streaks
 from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import DataClass, Disk, Position, ViewCheckpoint
+from bootstrap.core.model.disk import DataClass, Disk, Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Override, Phase, PodState, Promise, Server
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.participant.effects import Hurry, Note, Persist, Trouble
@@ -93,9 +93,9 @@ def test_a_new_volume_remembers_nothing() -> None:
 
 
 @pytest.mark.parametrize("view", [None, VIEW], ids=["without a view", "with a view"])
-def test_without_a_usable_journal_only_the_view_of_the_disk_counts(view: object) -> None:
+def test_without_a_usable_journal_only_the_view_of_the_disk_counts(view: View | None) -> None:
     lifecycle = Lifecycle(starter=True, disk=DISK._replace(view=view))
-    assert pod_of(fault=FULL, lifecycle=lifecycle).pod_state.disk == Disk(DataClass.UNKNOWN, detail=FULL, view=view)  # type: ignore[arg-type]
+    assert pod_of(fault=FULL, lifecycle=lifecycle).pod_state.disk == Disk(DataClass.UNKNOWN, detail=FULL, view=view)
 
 
 def test_before_its_journal_was_opened_a_pod_can_give_no_promise() -> None:

@@ -94,7 +94,7 @@ def test_the_own_promise_is_written_before_any_other_pod_is_asked() -> None:
 
 def test_only_pods_that_are_missing_and_have_a_disk_are_asked() -> None:
     p = waiting(promise=MINE)
-    others = [frozen(1), frozen(2, promise=MINE), running(3), 4]
+    others: list[PodState | int] = [frozen(1), frozen(2, promise=MINE), running(3), 4]
     asking = play(promises.campaign(p, facts_of(p, *others), DECISION))
     assert set(asking.answer) == {"galera-1"}
     assert "asking galera-1, galera-3, galera-4 for" in asking.p.result.decision.reason
@@ -172,7 +172,12 @@ def reply(ordinal: int, reason: str = "") -> PrepareReply:
 def test_a_refusal_ends_the_candidacy() -> None:
     p = waiting(promise=MINE)._replace(permission=4)
     p = p._replace(result=RoundResult(DECISION, Action.BOOTSTRAP, MINE, is_of_round=True))
-    replies = {"galera-1": reply(1, "no"), "galera-2": reply(2), "galera-3": SILENT, "galera-4": reply(4, "never")}
+    replies: dict[str, PrepareReply | Unknown] = {
+        "galera-1": reply(1, "no"),
+        "galera-2": reply(2),
+        "galera-3": SILENT,
+        "galera-4": reply(4, "never"),
+    }
     ended = play(promises.collect(p, replies))
     reason = "term 4 is given up: refused by galera-1: no; galera-4: never"
     state = replace(p.durable, promise=None)

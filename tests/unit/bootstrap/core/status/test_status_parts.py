@@ -6,15 +6,16 @@ import pytest
 
 from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
 from bootstrap.core.model.disk import DataClass, Disk, Position
-from bootstrap.core.model.facts import Phase
+from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.events import Event, LogInvalidError, dump, load
 from bootstrap.core.status.metrics import pod_metrics
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
+from bootstrap.core.status.prometheus import Family, render
 from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, suggest
-from tests.support.bootstrap.records import REFUSING, STRANGE, A, B, blank, busy, frozen, running, seen_by
+from tests.support.bootstrap.records import REFUSING, STRANGE, A, B, blank, busy, crashed, frozen, running, seen_by
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 
 # Counters.
@@ -49,7 +50,7 @@ def test_the_log_is_utf_8_with_an_event_a_line() -> None:
 def test_an_event_of_the_wrong_shape_is_refused(key: str) -> None:
     assert load(json.dumps({"version": 1, "events": [EVENT]}).encode()) == (Event(1, "t", "agent", "x"),)
     with pytest.raises(LogInvalidError):
-        load(json.dumps({"version": 1, "events": [EVENT | {key: None}]}).encode())
+        load(json.dumps({"version": 1, "events": [EVENT | {key: ["x"]}]}).encode())
 
 
 # Probes and metrics.
@@ -93,6 +94,13 @@ def test_a_text_that_is_not_known_has_no_sample() -> None:
     assert shown(waiting(None))["decision_info"] == (({"kind": "wait", "rule": "start"}, 1.0),)
 
 
+def test_labels_and_helps_are_escaped() -> None:
+    family = Family("up", 'a \\ "b"\nc', (({"peer": 'x\\"y"\n'}, 1.0), ({}, 0.25)), "counter")
+    assert render("p", [family]) == (
+        '# HELP p_up a \\\\ "b"\\nc\n# TYPE p_up counter\np_up{peer="x\\\\\\"y\\"\\n"} 1\np_up 0.250\n'
+    )
+
+
 # The summary.
 
 
@@ -108,8 +116,8 @@ def test_a_text_that_is_not_known_has_no_sample() -> None:
     ],
     ids=["one disk", "two disks", "a member", "two members", "two clusters", "two histories"],
 )
-def test_a_pod_is_ahead(facts: object, ahead: Ahead | None) -> None:
-    assert find_ahead(facts) == ahead  # type: ignore[arg-type]
+def test_a_pod_is_ahead(facts: Facts, ahead: Ahead | None) -> None:
+    assert find_ahead(facts) == ahead
 
 
 WAIT = Wait("all-heard", "x")
@@ -121,9 +129,24 @@ def test_a_pod_waits_for_those_that_do_not_count_or_for_the_one_that_acts() -> N
     assert find_awaited(seen_by(blank(1), blank(0), blank(2, DataClass.INITIALIZED)), WAIT) == {
         2: "it is the candidate"
     }
+    made = [blank(o, DataClass.INITIALIZED) for o in (0, 1)]
+    assert find_awaited(seen_by(blank(2), *made), WAIT) == {0: "it is the candidate"}
+    assert find_awaited(seen_by(crashed(1, 0, 1), crashed(0, 0, 1), 2), WAIT) == {0: "it is the candidate"}
     assert find_awaited(seen_by(frozen(0, 99), frozen(1), frozen(2)), WAIT) == {}
     assert find_awaited(seen_by(busy(0, Phase.RECOVERING), 1, 2), WAIT) == {}
     assert find_awaited(seen_by(frozen(0), 1, 2), Hold("x", "y")) == {}
+
+
+def test_a_pod_waits_for_the_candidate_only_where_it_waits_for_its_promise() -> None:
+    promised = Wait("promised", "x")
+    theirs, mine = Promise(3, 1, "boot-1"), Promise(3, 0, "boot-0")
+    silent = {2: "unknown: silent"}
+    assert find_awaited(seen_by(frozen(0, promise=theirs), frozen(1), 2), promised) == {
+        1: "it is the candidate of term 3"
+    }
+    assert find_awaited(seen_by(frozen(0, promise=theirs), frozen(1), 2), WAIT) == silent
+    assert find_awaited(seen_by(frozen(0, promise=mine), frozen(1), 2), promised) == silent
+    assert find_awaited(seen_by(frozen(0), frozen(1), 2), promised) == silent
 
 
 def test_each_decision_has_its_suggestion() -> None:
@@ -134,6 +157,8 @@ def test_each_decision_has_its_suggestion() -> None:
         assert suggest(whole, decision) == "nothing: this pod starts its server by itself"
     assert suggest(seen_by(frozen(0, 5), frozen(1, 9), frozen(2)), WAIT) == "nothing: it goes on by itself"
     assert suggest(seen_by(frozen(0, 99), frozen(1), frozen(2)), WAIT) == ""
+    asking = suggest(seen_by(frozen(0), frozen(1), unknown={2: STRANGE}), WAIT)
+    assert asking.startswith("galera-2 answers, but it does not accept our key")
     assert suggest(seen_by(busy(0, Phase.UNKNOWN), 1, 2), WAIT).startswith("see the server's log")
 
 
