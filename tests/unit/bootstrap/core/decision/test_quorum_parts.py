@@ -8,6 +8,7 @@ import pytest
 from bootstrap.core.decision.quorum import (
     Proof,
     find_last_view,
+    find_last_view_once_stopped,
     find_most_advanced,
     find_proof,
     has_record,
@@ -72,6 +73,12 @@ def test_the_view_of_live_servers_counts_only_where_they_would_be_stopped() -> N
     facts = seen_by(non_primary(0, 0, 1), crashed(1, 0, 1), 2)
     assert find_last_view(facts, live=True) == TWO
     assert find_last_view(facts) == frozenset()
+
+
+def test_servers_are_stopped_for_their_view_only_if_one_of_its_members_is_dead() -> None:
+    living = [non_primary(0, 0, 1, expected=FOUR), non_primary(1, 0, 1)]
+    assert find_last_view_once_stopped(seen_by(living[0], crashed(1, 0, 1), blank(2), 3)) == TWO
+    assert find_last_view_once_stopped(seen_by(*living, crashed(2, 0, 1, 2, seqno=7, number=4), 3)) == frozenset()
 
 
 def test_the_view_of_a_disk_counts_while_its_pod_is_frozen() -> None:
