@@ -100,6 +100,17 @@ def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path 
     return None
 
 
+def make_files_dir(layout: Layout) -> None:
+    """Make the folder for files of accounts with FILE, without which no server starts; it is the datadir's owner's.
+
+    Raises OSError.
+    """
+    layout.files.mkdir(mode=0o750, exist_ok=True)
+    if os.geteuid() == 0:
+        owner = layout.data.stat()
+        os.chown(layout.files, owner.st_uid, owner.st_gid)
+
+
 def forget_state(layout: Layout) -> None:
     """Remove the state files of an INITIALIZED datadir before it bootstraps the first time (again).
 

@@ -37,6 +37,8 @@ class Cnf(NamedTuple):
     """The values of a my-galera.cnf."""
 
     datadir: str
+    files_dir: str
+    """The only folder for LOAD DATA INFILE and SELECT ... INTO OUTFILE."""
     socket: str
     cluster_name: str
     """`wsrep_cluster_name`, at most 32 characters."""

@@ -78,6 +78,7 @@ def adopt(
     command = (
         *(*server, "--bootstrap", "--silent-startup", f"--datadir={layout.data}", "--wsrep-on=OFF"),
         *("--wsrep-provider=none", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
+        "--secure-file-priv=",
     )
     try:
         _run(command, build_adoption_sql(accounts), layout.data_root, keep_fds)

@@ -21,6 +21,7 @@ def build_cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> c
     include_dir = settings.config_dir / "conf.d"
     return config.Cnf(
         datadir=str(Layout(settings.data_root).data),
+        files_dir=str(Layout(settings.data_root).files),
         socket=str(settings.server_socket),
         cluster_name=settings.cluster_name(cluster_id),
         node_name=settings.pod,

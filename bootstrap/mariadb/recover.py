@@ -40,10 +40,17 @@ class Recover:
 
         It is a real start: it runs InnoDB's crash recovery and creates files in an empty datadir.  It needs
         --skip-log-error, because log_error in the configuration would hide the position; --log-error=/dev/stderr would
-        make a file /dev/stderr.err.  It needs --skip-networking, because it would bind the port.
+        make a file /dev/stderr.err.  It needs --skip-networking, because it would bind the port.  It needs an empty
+        --secure-file-priv, because the folder may not be there yet.
         Raises ServerMissingError, or RecoverFailedError with the line of the log that names the cause.
         """
-        options = ("--wsrep-recover", "--skip-networking", "--skip-log-error", f"--datadir={data}")
+        options = (
+            "--wsrep-recover",
+            "--skip-networking",
+            "--skip-log-error",
+            "--secure-file-priv=",
+            f"--datadir={data}",
+        )
         status, log = self._log_of((*self.command, *options))
         if status != 0:
             raise RecoverFailedError(

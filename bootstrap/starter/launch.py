@@ -50,6 +50,7 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         options.append(f"--wsrep_start_position={disk.position}")
     try:
         make_ready(pod, recover, disk, decision)
+        prepare.make_files_dir(pod.layout)
         provenance.note_version(pod.layout.meta, recover.read_version())
         arguments = recover.read_arguments()
         provenance.note_binlog_options(pod.layout.meta, binlog.find_options(arguments))

@@ -21,6 +21,11 @@ class Layout(NamedTuple):
         return self.data_root / "data.tmp"
 
     @property
+    def files(self) -> Path:
+        """What accounts with FILE may read and write; beside the datadir, like `meta`."""
+        return self.data_root / "files"
+
+    @property
     def meta(self) -> Path:
         """The journal and the locks: beside the datadir, because a state transfer wipes the datadir."""
         return self.data_root / "meta"

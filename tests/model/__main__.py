@@ -94,9 +94,9 @@ def model(deviations: int, steps: int, only: str, jobs: int, log: Path) -> None:
 
     A run that is in the log is not repeated, as long as the code is the same.
     """
-    runs = plan(deviations, steps)
+    runs = [run for run in plan(deviations, steps) if only in run.start]
     done = {tuple(line["run"]) for line in finished(log)}
-    left = [run for run in runs if only in run.start and tuple(run) not in done]
+    left = [run for run in runs if tuple(run) not in done]
     click.echo(f"{len(runs) - len(left)} of {len(runs)} runs are in {log}, {len(left)} are left")
     explore(left, jobs, log)
     found = list(finished(log))

@@ -19,6 +19,7 @@ from tests.support.bootstrap.records import examples
 
 CNF = Cnf(
     datadir="/var/lib/galera/data",
+    files_dir="/var/lib/galera/files",
     socket="/run/galera/mariadbd.sock",
     cluster_name="galera-0123",
     node_name="galera-0",
@@ -35,7 +36,17 @@ CNF = Cnf(
     include_dir="",
 )
 
-TEXT_FIELDS = ("datadir", "socket", "cluster_name", "node_name", "node_address", "provider", "user", "include_dir")
+TEXT_FIELDS = (
+    "datadir",
+    "files_dir",
+    "socket",
+    "cluster_name",
+    "node_name",
+    "node_address",
+    "provider",
+    "user",
+    "include_dir",
+)
 
 
 def options(text: str) -> dict[str, str]:
@@ -70,6 +81,12 @@ def test_the_state_of_galera_is_beside_the_data_whatever_the_user_has_set() -> N
     assert PLAIN["wsrep_data_home_dir"] == PLAIN["datadir"]
 
 
+def test_what_the_user_may_change_stands_before_the_user_s_files_and_all_else_after_them() -> None:
+    before, _, after = render(CNF._replace(include_dir="/etc/mysql/conf.d")).partition("!includedir")
+    assert options(before) == {"secure_file_priv": "/var/lib/galera/files", "symbolic_links": "OFF"}
+    assert not options(before).keys() & options(after.partition("\n")[2]).keys()
+
+
 def test_permission_to_bootstrap_never_stands_in_the_file() -> None:
     assert PLAIN["wsrep_new_cluster"] == "OFF"
     assert "pc.bootstrap" not in render(CNF)
@@ -97,6 +114,7 @@ def expectation(name: str, value: str) -> dict[str, str]:
     host = f"[{value}]" if ":" in value else value
     return {
         "datadir": {"datadir": value, "wsrep_data_home_dir": value},
+        "files_dir": {"secure_file_priv": value},
         "socket": {"socket": value},
         "cluster_name": {"wsrep_cluster_name": value},
         "node_name": {"wsrep_node_name": value},
@@ -202,7 +220,7 @@ def test_without_an_address_the_server_finds_its_own() -> None:
 
 def test_the_users_folder_is_read_before_ours_so_that_ours_wins() -> None:
     text = render(CNF._replace(include_dir="/etc/mysql/conf.d"))
-    assert text.index("!includedir /etc/mysql/conf.d\n") < text.index("[mysqld]")
+    assert text.index("!includedir /etc/mysql/conf.d\n") < text.index("datadir = ")
 
 
 @pytest.mark.skipif(shutil.which("my_print_defaults") is None, reason="NOT TESTED: there is no my_print_defaults here")
