@@ -17,6 +17,9 @@ from peerfinder.core.names import POD_NAME
 
 PREFIX = "GALERA_BOOTSTRAP_"
 
+NO_NAMESERVER = "none"
+"""The value of NAMESERVER for a sole pod that runs where there is no DNS, as by `podman run`."""
+
 SST_METHODS = ("rsync", "mariabackup")
 
 
@@ -30,7 +33,7 @@ DEFAULTS = {
         "yes: a pod that stopped in order as the only member starts without the others' answers",
     ),
     "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
-    "NAMESERVER": ("", "HOST[:PORT] of the name server; default: from /etc/resolv.conf"),
+    "NAMESERVER": ("", "HOST[:PORT] of the name server; none = a sole pod without DNS; default: from /etc/resolv.conf"),
     "DATA_ROOT": ("/var/lib/galera", "the volume: data/ and meta/ are created in it"),
     "RUN_DIR": ("/run/galera", "sockets and the one-shot permission; an emptyDir"),
     "CONFIG_DIR": ("/etc/mysql", "my-galera.cnf is written there; conf.d/*.cnf in it is yours and is read before ours"),
@@ -103,6 +106,11 @@ class Settings(NamedTuple):
         return frozenset(range(self.ordinals_start, self.ordinals_start + self.replicas))
 
     @property
+    def has_dns(self) -> bool:
+        """Whether DNS is to be asked which pods there are."""
+        return self.nameserver != NO_NAMESERVER
+
+    @property
     def set_name(self) -> str:
         """The StatefulSet's name."""
         return self.pod.rpartition("-")[0]
@@ -160,6 +168,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_check_number(values, "EXCHANGE_PORT", 1, 65535),
         *_check_number(values, "HEALTH_PORT", 0, 65535),
         *_check_different(values, "HEALTH_PORT", "EXCHANGE_PORT"),
+        *_check_nameserver(values),
         *_check_choice(values, "LAST_ONE_OUT", "no", "yes"),
         *_check_choice(values, "METRICS", "basic", "full"),
         *_check_choice(values, "ADDRESS_TYPE", "DNS", "IP"),
@@ -221,6 +230,13 @@ def _check_number(values: Mapping[str, str], name: str, least: int, most: int) -
     value = values[name]
     valid = value.isascii() and value.isdigit() and len(value) <= len(str(most)) and least <= int(value) <= most
     return [] if valid else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
+
+
+def _check_nameserver(values: Mapping[str, str]) -> list[str]:
+    """Only a sole pod may do without DNS: no other one would ever be found."""
+    if values["NAMESERVER"] != NO_NAMESERVER or values["REPLICAS"] == "1":
+        return []
+    return [f"{PREFIX}NAMESERVER={NO_NAMESERVER} needs {PREFIX}REPLICAS=1: without DNS no pod finds another one"]
 
 
 def _check_different(values: Mapping[str, str], name: str, other: str) -> list[str]:

@@ -43,7 +43,7 @@ class Directory:
     @classmethod
     def open(cls, settings: Settings) -> "Directory":
         """Read resolv.conf, for what the settings leave open; raises SettingInvalidError if the domain is unknown."""
-        given = settings.nameserver
+        given = settings.nameserver if settings.has_dns else ""
         try:
             text = read_resolv_conf()
             names = build_names(settings.service, settings.namespace, settings.domain, text)
@@ -98,7 +98,9 @@ class Directory:
         return tuple(sorted(self.settings.configured_ordinals | shown))
 
     def ordinals(self) -> frozenset[int]:
-        """The ordinals that the Service's SRV records show; raises PeerFinderError."""
+        """The ordinals that the Service's SRV records show; without DNS, this pod's.  Raises PeerFinderError."""
+        if not self.settings.has_dns:
+            return self.settings.configured_ordinals
         from peerfinder.dns import lookup  # noqa: PLC0415  # dnspython is expensive, and a starter asks nobody
 
         return self.ordinals_of(lookup.find_peers(self.names, self.nameservers, DNS_DEADLINE_S))

@@ -116,7 +116,7 @@ def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> co
     """Write the guest's my-galera.cnf."""
     cnf = pod_config.build_cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **GUEST_OPTIONS}
-    cnf = cnf._replace(datadir=str(data), node_name=NODE, provider_options=tuple(options.items()))
+    cnf = cnf._replace(datadir=str(data), files_dir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
     return cnf
 

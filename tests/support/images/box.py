@@ -32,8 +32,8 @@ SETTINGS = {
     "GALERA_BOOTSTRAP_REPLICAS": "1",
     "GALERA_BOOTSTRAP_DOMAIN": "cluster.local",
     "GALERA_BOOTSTRAP_ADDRESS_TYPE": "IP",
-    # No name server answers there: a cluster of one pod looks for no peer.
-    "GALERA_BOOTSTRAP_NAMESERVER": "127.0.0.1:5399",
+    # There is no DNS, and so no other pod.
+    "GALERA_BOOTSTRAP_NAMESERVER": "none",
 }
 """A cluster of one pod, with the default folders."""
 

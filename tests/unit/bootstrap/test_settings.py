@@ -92,6 +92,12 @@ def test_replicas_is_a_small_number(value: str) -> None:
     assert "REPLICAS" in complaint({**NEEDED, f"{PREFIX}REPLICAS": value})
 
 
+def test_only_a_sole_pod_may_do_without_dns() -> None:
+    assert "NAMESERVER=none needs" in complaint({**NEEDED, f"{PREFIX}NAMESERVER": "none"})
+    assert not settings(NAMESERVER="none", REPLICAS="1").has_dns
+    assert settings(NAMESERVER="10.0.0.10").has_dns
+
+
 @pytest.mark.parametrize("value", ["-1", "1000", "one"])
 def test_the_first_ordinal_is_a_small_number(value: str) -> None:
     assert "ORDINALS_START" in complaint({**NEEDED, f"{PREFIX}ORDINALS_START": value})

@@ -7,6 +7,7 @@ import pytest
 from bootstrap.errors import SettingInvalidError
 from bootstrap.network.directory import Directory
 from bootstrap.settings import Settings
+from peerfinder.errors import PeerFinderError
 from tests.dns.knot import Knot, free_port, pods
 from tests.support.bootstrap.fleet import settings_of
 
@@ -33,6 +34,13 @@ def test_without_dns_the_configured_replicas_are_possible(tmp_path: Path) -> Non
     assert Directory.open(settings(tmp_path)).possible_ordinals() == (0, 1, 2)
     later = settings(tmp_path)._replace(ordinals_start=5)
     assert Directory.open(later).possible_ordinals() == (5, 6, 7)
+
+
+def test_a_sole_pod_that_is_said_to_have_no_dns_is_alone(tmp_path: Path) -> None:
+    alone = settings(tmp_path, "none")._replace(replicas=1)
+    assert Directory.open(alone).ordinals() == {0}
+    with pytest.raises(PeerFinderError):
+        Directory.open(settings(tmp_path)).ordinals()
 
 
 @pytest.mark.knot
