@@ -63,8 +63,12 @@ def ask(asked: Facts, candidate: Facts, term: int = 9) -> Promise | Refusal:
 # A joiner whose journal does not know the history on its disk yet.
 
 
+BEHIND = replace(MEMBER, disk=Disk(CRASHED, Position(B, 6)))
+"""The same member with one commit less than the joiner has: with as many, it would start itself (R23)."""
+
+
 def test_a_pod_that_does_not_know_the_origin_of_its_history_may_still_start_it() -> None:
-    candidate, old = seen_by(JOINER, MEMBER, OLD), seen_by(OLD, JOINER, MEMBER)
+    candidate, old = seen_by(JOINER, BEHIND, OLD), seen_by(OLD, JOINER, BEHIND)
     assert isinstance(decide(candidate), Bootstrap)
     assert ask(old, candidate) == Promise(9, 0, "boot-0")
 
@@ -77,9 +81,9 @@ def test_no_pod_promises_against_its_data_when_no_pod_knows_of_a_fork() -> None:
 
 
 def test_a_joiner_has_the_epoch_of_the_members_that_it_joined() -> None:
-    candidate = replace(seen_by(JOINER, MEMBER, OLD), min_epoch=4)
+    candidate = replace(seen_by(JOINER, BEHIND, OLD), min_epoch=4)
     assert isinstance(decide(candidate), Bootstrap)
-    assert ask(replace(seen_by(OLD, JOINER, MEMBER), min_epoch=4), candidate) == Promise(9, 0, "boot-0")
+    assert ask(replace(seen_by(OLD, JOINER, BEHIND), min_epoch=4), candidate) == Promise(9, 0, "boot-0")
 
 
 @pytest.mark.parametrize("best", [replace(JOINER, joining=False), replace(JOINER, epoch=3)])

@@ -168,13 +168,17 @@ def test_plain_data_get_our_accounts_and_a_history_and_keep_their_own() -> None:
 @pytest.mark.parametrize("gone", ["ibdata1", "mysql"])
 def test_half_a_database_is_not_adopted(tmp_path: Path, gone: str) -> None:
     layout = Layout(tmp_path)
-    for name in {"ibdata1", "mysql"} - {gone}:
-        (layout.data / name).mkdir(parents=True)
+    layout.data.mkdir()
+    if gone == "ibdata1":
+        (layout.data / "mysql").mkdir()
+    else:
+        (layout.data / "ibdata1").touch()
     assert inspection.why_unfit(layout) == f"{gone} is missing"
 
 
 def test_a_torn_transfer_is_not_adopted(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    for name in ("ibdata1", "mysql", "sst_in_progress"):
-        (layout.data / name).mkdir(parents=True)
+    (layout.data / "mysql").mkdir(parents=True)
+    for name in ("ibdata1", "sst_in_progress"):
+        (layout.data / name).touch()
     assert "state transfer" in inspection.why_unfit(layout)
