@@ -4,7 +4,6 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,11 +56,10 @@ def fingerprint() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def finished(log: Path) -> Iterator[dict[str, Any]]:
+def finished(log: Path, code: str) -> list[dict[str, Any]]:
     """The lines of the log that are of this code."""
-    if log.exists():
-        lines = map(json.loads, log.read_text().splitlines())
-        yield from (line for line in lines if line["code"] == fingerprint())
+    lines = map(json.loads, log.read_text().splitlines()) if log.exists() else ()
+    return [line for line in lines if line["code"] == code]
 
 
 def plan(deviations: int, steps: int) -> list[Run]:
@@ -71,7 +69,7 @@ def plan(deviations: int, steps: int) -> list[Run]:
     return runs + [Run(start, "walks", WALKS_AT_ONCE, seed) for seed in seeds for start in LONG_WALKS]
 
 
-def explore(runs: list[Run], jobs: int, log: Path) -> None:
+def explore(runs: list[Run], jobs: int, log: Path, code: str) -> None:
     """Explore, in so many processes, and log each result when it is there."""
     with ProcessPoolExecutor(jobs) as pool:
         waiting = {pool.submit(run.explore): run for run in runs}
@@ -79,7 +77,7 @@ def explore(runs: list[Run], jobs: int, log: Path) -> None:
             report, seconds = ended.result()
             click.echo(f"{waiting[ended]}: {report} ({seconds:.0f} s)")
             with log.open("a") as file:
-                line = {"run": waiting[ended], "code": fingerprint(), "seconds": round(seconds), **vars(report)}
+                line = {"run": waiting[ended], "code": code, "seconds": round(seconds), **vars(report)}
                 file.write(json.dumps(line) + "\n")
 
 
@@ -95,11 +93,12 @@ def model(deviations: int, steps: int, only: str, jobs: int, log: Path) -> None:
     A run that is in the log is not repeated, as long as the code is the same.
     """
     runs = [run for run in plan(deviations, steps) if only in run.start]
-    done = {tuple(line["run"]) for line in finished(log)}
+    code = fingerprint()  # once: the code may change while this runs
+    done = {tuple(line["run"]) for line in finished(log, code)}
     left = [run for run in runs if tuple(run) not in done]
     click.echo(f"{len(runs) - len(left)} of {len(runs)} runs are in {log}, {len(left)} are left")
-    explore(left, jobs, log)
-    found = list(finished(log))
+    explore(left, jobs, log, code)
+    found = finished(log, code)
     total = {name: sum(line[name] for line in found) for name in ("states", "bootstraps", "forced", "recovered")}
     click.echo(f"in all: {', '.join(f'{number} {name}' for name, number in total.items())}")
     sys.exit(any(line["violation"] for line in found))

@@ -43,21 +43,19 @@ def look(state: State, node: Node) -> Node:
     return node._replace(agent=rounds.observe(node.agent, held=node.held, server=server))
 
 
-def ask(state: State, ordinal: int, *, lost: bool = False) -> State:
+def ask(state: State, ordinal: int) -> State:
     """Ask the next peer for its state."""
     node = state.nodes[ordinal]
     assert node.asking is not None
     peer = node.asked[len(node.asking)]
     answer: PodState | Unknown = SILENT
     has_address = peer in (state.shown_at(node) or ())
-    if not has_address or lost or not state.connected(ordinal, peer):
-        pass
-    elif node.release != state.nodes[peer].release:
-        answer = STRANGE
-    else:
+    if has_address and can_ask(state, node, peer):
         asked, may_answer = drive(state.nodes[peer], rounds.hear_question, ordinal)
         state = state.put(asked)
         answer = own(state, peer) if may_answer else answer
+    elif has_address and state.connected(ordinal, peer):
+        answer = STRANGE
     return state.put(node._replace(asking=(*node.asking, answer)))
 
 

@@ -4,9 +4,10 @@ import gc
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from bootstrap.core.decision.streaks import Patience
 from bootstrap.core.model.disk import DataClass
@@ -16,8 +17,6 @@ from tests.model.galera import InvariantError
 from tests.model.inputs import MEMORY, ROUNDS
 from tests.model.state import Node, State
 from tests.model.steps import Step, good_steps, is_coming_up, steps
-
-Place = TypeVar("Place")
 
 BAD_LUCK = 0.1
 """How often a random walk takes any step, faults among them."""
@@ -65,6 +64,17 @@ class Turn(NamedTuple):
     """How often something else may still happen."""
 
 
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """No value here is part of a circle, and the collector would look at millions of states again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@without_collector()
 @MEMORY.use()
 def explore_deviations(first: State, deviations: int, *, recover_each: int = 499) -> Report:
     """All runs of the well-behaved scheduler with so many deviations from it, wherever they fall.
@@ -76,8 +86,6 @@ def explore_deviations(first: State, deviations: int, *, recover_each: int = 499
     start = Turn(first, deviations=deviations)
     came: dict[Turn, tuple[Turn, str] | None] = {start: None}
     queue = deque([start])
-    # Nothing here is part of a circle, and the collector would look at millions of states again and again.
-    gc.disable()
     while queue:
         turn = queue.popleft()
         for name, step in next_turns(turn):
@@ -94,7 +102,6 @@ def explore_deviations(first: State, deviations: int, *, recover_each: int = 499
                 came[after] = (turn, name)
                 queue.append(after)
                 report.count(turn.state, after.state)
-    gc.enable()
     report.states = len(came)
     return report
 
@@ -187,11 +194,11 @@ def choose(luck: random.Random, state: State) -> Step:
     return luck.choice(good or list(steps(state)))
 
 
-def trace_to(came: Mapping[Place, tuple[Place, str] | None], place: Place) -> tuple[str, ...]:
+def trace_to(came: Mapping[Turn, tuple[Turn, str] | None], turn: Turn) -> tuple[str, ...]:
     """The steps that led to a state."""
     names: list[str] = []
-    while (before := came[place]) is not None:
-        place, name = before
+    while (before := came[turn]) is not None:
+        turn, name = before
         names.append(name)
     return tuple(name for name in reversed(names) if name)
 

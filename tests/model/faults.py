@@ -59,25 +59,27 @@ def rare_faults(state: State, node: Node) -> Iterator[tuple[str, Happen]]:
         yield "volume is swapped with that of the copy", swap_volumes
 
 
-def mishaps(state: State, node: Node) -> Iterator[tuple[str, Callable[[], State]]]:
+def mishaps(state: State, node: Node) -> Iterator[tuple[str, Happen]]:
     """The faults of this pod's files, and the ends of its agent, in the middle of what it does next."""
-    ordinal = node.ordinal
     if node.is_away:
         return
-    moments: dict[str, Callable[[Mishap], State]] = {
-        "starts again": lambda mishap: state.put(agents.restart(node, mishap))
-    }
+    moments: dict[str, Happen] = {"starts again": kill_agent}
     if starters.is_missing(node):
-        moments["hears its starter's report"] = lambda mishap: starters.arrive(state, ordinal, mishap)
+        moments["hears its starter's report"] = starters.arrive
     if starters.can_take(node):
-        moments["permits its starter"] = lambda mishap: starters.take(state, ordinal, mishap)
+        moments["permits its starter"] = starters.take
     if node.outbox:
-        moments["sends a request"] = lambda mishap: agents.send(state, ordinal, mishap=mishap)
+        moments["sends a request"] = agents.send
     elif node.asking is not None and len(node.asking) == len(node.asked) - 1:
-        moments["ends its round"] = lambda mishap: agents.conclude(agents.ask(state, ordinal), ordinal, mishap)
+        moments["ends its round"] = ask_last
     for what, step in moments.items():
-        for how, after in inputs.mishaps(step):
+        for how, after in inputs.mishaps(partial(step, ordinal=node.ordinal), state):
             yield f"{what}, {how}", after
+
+
+def ask_last(state: State, ordinal: int, mishap: Mishap) -> State:
+    """Ask the last peer, and decide."""
+    return agents.conclude(agents.ask(state, ordinal), ordinal, mishap)
 
 
 def begin_round(state: State, ordinal: int) -> State:
@@ -100,9 +102,9 @@ def arrive_late(state: State, place: int) -> State:
     return agents.receive(state, target, prepare)[0]
 
 
-def kill_agent(state: State, ordinal: int) -> State:
+def kill_agent(state: State, ordinal: int, mishap: Mishap | None = None) -> State:
     """The agent is killed; the starter, if there is one, outlives it."""
-    return state.put(agents.restart(state.nodes[ordinal]))
+    return state.put(agents.restart(state.nodes[ordinal], mishap))
 
 
 def lose_volume(state: State, ordinal: int) -> State:

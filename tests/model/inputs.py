@@ -20,6 +20,9 @@ from tests.model.state import Node, State
 
 T = TypeVar("T")
 
+FileEffect = Persist | VoidPermission | GrantPermission | RemoveView
+"""The effects that touch a file."""
+
 STUCK = Streaks(stuck_rounds=STUCK_ALL_ROUNDS)
 """Any round may be the last one of a long time in which nothing has changed."""
 
@@ -59,7 +62,7 @@ class Files(NamedTuple):
     permission: int
     view: View | None
 
-    def after(self, effect: Persist | VoidPermission | GrantPermission | RemoveView) -> "Files":
+    def after(self, effect: FileEffect) -> "Files":
         """The files after this effect."""
         match effect:
             case Persist(state):
@@ -95,7 +98,7 @@ def perform(
 
     def perform_one(effect: Effect) -> str:
         nonlocal files, effects
-        if not isinstance(effect, Persist | VoidPermission | GrantPermission | RemoveView):
+        if not isinstance(effect, FileEffect):
             return ""
         here = mishap if mishap and mishap.at == effects else None
         effects += 1
@@ -178,11 +181,11 @@ NEVER = Mishap(10**6, is_done=False, is_end=False)
 """No input has so many effects."""
 
 
-def mishaps(step: Callable[[Mishap], State]) -> Iterator[tuple[str, Callable[[], State]]]:
+def mishaps(step: Callable[..., State], state: State) -> Iterator[tuple[str, Callable[[State], State]]]:
     """All that may happen to the files of a pod, and to its agent, in this step of it."""
     try:
-        step(NEVER)
+        step(state, mishap=NEVER)
     except NoEffectError as found:
         for place in range(found.effects):
             for kind, mishap in KINDS.items():
-                yield f"write {place} {kind}", partial(step, mishap._replace(at=place))
+                yield f"write {place} {kind}", partial(step, mishap=mishap._replace(at=place))

@@ -24,12 +24,12 @@ def steps(state: State) -> Iterator[Step]:
     if state.faults:
         for node in state.nodes:
             for what, do in faults(state, node):
-                yield Step(f"{node.name} {what}", partial(use_fault, do, ordinal=node.ordinal), fault=True)
-            for what, happen in mishaps(state, node):
-                yield Step(f"{node.name} {what}", partial(use_mishap, happen), fault=True)
+                yield Step(f"{node.name} {what}", partial(use_fault, partial(do, ordinal=node.ordinal)), fault=True)
+            for what, do in mishaps(state, node):
+                yield Step(f"{node.name} {what}", partial(use_fault, do), fault=True)
         yield Step("power cut", power_cut, fault=True)
         if state.arbitrator not in (None, -1):
-            yield Step("the arbitrator is lost", lose_arbitrator, fault=True)
+            yield Step("the arbitrator is lost", partial(use_fault, galera.kill_arbitrator), fault=True)
     yield from human_steps(state)
 
 
@@ -117,21 +117,10 @@ def starting(node: Node) -> Iterator[tuple[str, Callable[..., State]]]:
         yield "becomes the server", galera.execute
 
 
-def use_fault(step: Callable[..., State], state: State, ordinal: int) -> State:
+def use_fault(step: Callable[[State], State], state: State) -> State:
     """Take a step that uses up one of the faults."""
-    after = step(state, ordinal=ordinal)
+    after = step(state)
     return after._replace(faults=after.faults - 1)
-
-
-def use_mishap(happen: Callable[[], State], _: State) -> State:
-    """The same with a mishap."""
-    after = happen()
-    return after._replace(faults=after.faults - 1)
-
-
-def lose_arbitrator(state: State) -> State:
-    """The arbitrator dies; it may join again."""
-    return galera.kill_arbitrator(state)._replace(faults=state.faults - 1)
 
 
 def is_coming_up(state: State, node: Node) -> bool:
