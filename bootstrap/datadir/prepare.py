@@ -106,9 +106,7 @@ def make_files_dir(layout: Layout) -> None:
     Raises OSError.
     """
     layout.files.mkdir(mode=0o750, exist_ok=True)
-    if os.geteuid() == 0:
-        owner = layout.data.stat()
-        os.chown(layout.files, owner.st_uid, owner.st_gid)
+    _give_to_owner(layout, layout.files)
 
 
 def forget_state(layout: Layout) -> None:
@@ -123,11 +121,16 @@ def forget_state(layout: Layout) -> None:
 
 
 def _write_grastate(layout: Layout, content: bytes) -> None:
-    """Replace grastate.dat; root gives it to the datadir's owner, because the server may change to that account."""
+    """Replace grastate.dat."""
     atomic.replace(layout.grastate, content, _GRASTATE_MODE)
+    _give_to_owner(layout, layout.grastate)
+
+
+def _give_to_owner(layout: Layout, path: Path) -> None:
+    """Root gives what it makes to the datadir's owner, because the server may change to that account."""
     if os.geteuid() == 0:
         owner = layout.data.stat()
-        os.chown(layout.grastate, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _remove(folder: Path) -> None:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def build_cnf(settings: Settings, cluster_id: str, listed: tuple[str, ...]) -> config.Cnf:
     """Collect the values of this pod's my-galera.cnf; raises SettingInvalidError if a file that it needs is missing."""
-    include_dir = settings.config_dir / "conf.d"
+    layout, include_dir = Layout(settings.data_root), settings.config_dir / "conf.d"
     return config.Cnf(
-        datadir=str(Layout(settings.data_root).data),
-        files_dir=str(Layout(settings.data_root).files),
+        datadir=str(layout.data),
+        files_dir=str(layout.files),
         socket=str(settings.server_socket),
         cluster_name=settings.cluster_name(cluster_id),
         node_name=settings.pod,
