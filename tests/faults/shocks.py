@@ -114,9 +114,8 @@ def lose_volume(site: Site) -> None:
     An outage before that would need a human.
     """
     pod = site.draw_pod()
-    pod.power_off()
+    site.lose_node(pod)
     pod.wipe_volume()
-    site.lab.wait("the others go on without it", lambda: site.read_size() == site.size - 1, PATIENCE)
     pod.start()
     others = [ordinal for ordinal in site.ordinals if site.lab.pod(ordinal) is not pod]
     site.lab.wait("the others know the new volume", lambda: all(_has_met(site, k, pod.name) for k in others), PATIENCE)

@@ -20,6 +20,14 @@ STATE = PersistentState("cluster", "galera-0", "volume-0")
 DISK = Disk(DataClass.CLEAN, Position(A, 10), detail="as found")
 VIEW = View("gcomm-0", "gcomm-0", 5, bootstrap=False, members=("gcomm-0", "gcomm-1", "gcomm-2"))
 
+SERVER = Server("Primary", "Synced", A, 10, 3)
+
+FULL = "the disk is full"
+"""Why an effect failed."""
+
+KEEPING = "what was seen is not remembered"
+"""What `keep` logs then."""
+
 MINE = Promise(4, 0, "boot-0")
 """A promise of this pod to itself."""
 

@@ -26,11 +26,17 @@ def block_view(cluster: Cluster, ordinal: int) -> None:
     (cluster.lab.pod(ordinal).folders.volume / "data" / "gvwstate.dat.tmp").mkdir()
 
 
-def kill_with_a_row_of_the_third(cluster: Cluster) -> None:
-    """Let the third acknowledge a row that the two others have not applied, and kill all."""
+def assert_they_wait_for_the_third(cluster: Cluster) -> None:
+    """Let the third acknowledge a row that the two others have not applied, kill all: these do not start alone."""
     with cluster.hold_back(0, 1):
         cluster.acknowledge(2, ONLY_ON_THE_THIRD)
         cluster.lab.kill_everything()
+    cluster.lab.start_all((0, 1))
+    cluster.wait_for_decision(0, r"^waiting for mysql-2 \(unknown")
+    cluster.assert_nobody_starts(5)
+    cluster.lab.start_all((2,))
+
+    cluster.assert_recovers()
 
 
 def test_two_that_cannot_write_their_view_do_not_start_without_a_row_of_the_third(cluster: Cluster) -> None:
@@ -42,13 +48,7 @@ def test_two_that_cannot_write_their_view_do_not_start_without_a_row_of_the_thir
     lab.pod(2).start()
     lab.wait_synced(3)
     time.sleep(3)  # some rounds of the agents
-    kill_with_a_row_of_the_third(cluster)
-    lab.start_all((0, 1))
-    cluster.wait_for_decision(0, r"^waiting for mysql-2 \(unknown")
-    cluster.assert_nobody_starts(5)
-    lab.start_all((2,))
-
-    cluster.assert_recovers()
+    assert_they_wait_for_the_third(cluster)
 
 
 @full
@@ -72,13 +72,7 @@ def test_two_whose_disks_were_full_for_a_moment_do_not_start_without_a_row_of_th
             filler.unlink()
         lab.wait_synced(3)
         lab.wait("their agents remove the old view", lambda: not any(cluster.read_view(k) for k in (0, 1)), 20)
-        kill_with_a_row_of_the_third(cluster)
-        lab.start_all((0, 1))
-        cluster.wait_for_decision(0, r"^waiting for mysql-2 \(unknown")
-        cluster.assert_nobody_starts(5)
-        lab.start_all((2,))
-
-        cluster.assert_recovers()
+        assert_they_wait_for_the_third(cluster)
         lab.kill_everything()
 
 

@@ -9,10 +9,9 @@ from bootstrap.core.model.facts import Override, Promise
 from bootstrap.core.participant.effects import Hurry, Note, Persist, Trouble, VoidPermission
 from bootstrap.core.participant.human_orders import KEPT, accept_override, add_note, order_discard
 from bootstrap.core.participant.orders import Order, Orders, OverrideOutcome, OverrideState
-from tests.support.bootstrap.participants import ALL_FRESH, DISK, MINE, STATE, THEIRS, play, waiting
+from tests.support.bootstrap.participants import ALL_FRESH, DISK, FULL, MINE, STATE, THEIRS, play, waiting
 from tests.support.bootstrap.records import B
 
-FULL = "the disk is full"
 OVERRIDE = Override(9, DISK.position, frozenset({2}), history=B)
 PROMISE = Promise(9, 0, "boot-0")
 

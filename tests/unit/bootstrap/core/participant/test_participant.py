@@ -9,7 +9,7 @@ from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.streaks import HeardMember, Patience, Streaks
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk, Position, View, ViewCheckpoint
-from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Override, Phase, PodState, Promise, Server
+from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Override, Phase, PodState, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.participant.effects import Hurry, Note, Persist, Trouble
 from bootstrap.core.participant.known_pods import KnownPods
@@ -18,8 +18,11 @@ from bootstrap.core.participant.participant import Freshness, Identity, Particip
 from tests.support.bootstrap.participants import (
     ALL_FRESH,
     DISK,
+    FULL,
     IDENTITY,
+    KEEPING,
     MINE,
+    SERVER,
     STATE,
     THEIRS,
     VIEW,
@@ -29,10 +32,7 @@ from tests.support.bootstrap.participants import (
 )
 from tests.support.bootstrap.records import SILENT, A, B, frozen
 
-FULL = "the disk is full"
 OVERRIDE = Override(4, DISK.position, frozenset({2}), history=B)
-KEEPING = "what was seen is not remembered"
-SERVER = Server("Primary", "Synced", A, 10, 3)
 
 REMEMBERING = replace(
     STATE,

@@ -14,11 +14,9 @@ from bootstrap.core.participant import promises
 from bootstrap.core.participant.effects import GrantPermission, Hurry, Note, Persist, Trouble, VoidPermission
 from bootstrap.core.participant.orders import OverrideOutcome, OverrideState
 from bootstrap.core.participant.participant import Freshness, Participant
-from tests.support.bootstrap.participants import ALL_FRESH, DISK, MINE, THEIRS, member, play, waiting
+from tests.support.bootstrap.participants import ALL_FRESH, DISK, FULL, KEEPING, MINE, THEIRS, member, play, waiting
 from tests.support.bootstrap.records import SILENT, B, frozen, running, seen_by
 
-FULL = "the disk is full"
-KEEPING = "what was seen is not remembered"
 ASKED = Promise(5, 1, "boot-1")
 DECISION = Bootstrap("most-advanced", "it has everything")
 OVERRIDE = Override(4, DISK.position, frozenset({2}), history=B)

@@ -9,7 +9,7 @@ from bootstrap.core.decision.decisions import Bootstrap, Join, RoundResult, Stop
 from bootstrap.core.decision.streaks import HeardMember, Patience, Streaks
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk, LostView, Position, ViewCheckpoint
-from bootstrap.core.model.facts import Fork, Override, Phase, PodState, Server
+from bootstrap.core.model.facts import Fork, Override, Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import rounds
@@ -22,8 +22,11 @@ from bootstrap.core.participant.views import LiveView, Seen
 from tests.support.bootstrap.participants import (
     ALL_FRESH,
     DISK,
+    FULL,
     IDENTITY,
+    KEEPING,
     MINE,
+    SERVER,
     STATE,
     THEIRS,
     VIEW,
@@ -34,10 +37,7 @@ from tests.support.bootstrap.participants import (
 from tests.support.bootstrap.participants import running as with_server
 from tests.support.bootstrap.records import SILENT, A, B, busy, frozen, running
 
-FULL = "the disk is full"
-KEEPING = "what was seen is not remembered"
 SHOWN = frozenset({0, 1, 2})
-SERVER = Server("Primary", "Synced", A, 10, 3)
 ALONE = IDENTITY._replace(configured=frozenset({0}))
 
 

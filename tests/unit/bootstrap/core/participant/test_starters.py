@@ -23,11 +23,21 @@ from bootstrap.core.participant.starters import (
     state_before,
     take,
 )
-from tests.support.bootstrap.participants import ALL_FRESH, DISK, MINE, STATE, THEIRS, VIEW, member, play, waiting
+from tests.support.bootstrap.participants import (
+    ALL_FRESH,
+    DISK,
+    FULL,
+    KEEPING,
+    MINE,
+    STATE,
+    THEIRS,
+    VIEW,
+    member,
+    play,
+    waiting,
+)
 from tests.support.bootstrap.records import A, B, running
 
-FULL = "the disk is full"
-KEEPING = "what was seen is not remembered"
 READ = RoundResult(Wait("start", "the datadir has just been read"))
 JOIN = RoundResult(Join("join", "it contains mine"), Action.JOIN, is_of_round=True)
 START = RoundResult(Bootstrap("most-advanced", "it has everything"), Action.BOOTSTRAP, MINE, is_of_round=True)

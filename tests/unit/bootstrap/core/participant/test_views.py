@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.core.model.disk import Position, ViewCheckpoint
-from bootstrap.core.model.facts import Server
 from bootstrap.core.participant.effects import Note, RemoveView, Trouble
 from bootstrap.core.participant.participant import Participant
 from bootstrap.core.participant.views import (
@@ -17,10 +16,9 @@ from bootstrap.core.participant.views import (
     needs_checkpoint,
     settled_server,
 )
-from tests.support.bootstrap.participants import VIEW, member, play, running, waiting
+from tests.support.bootstrap.participants import SERVER, VIEW, member, play, running, waiting
 from tests.support.bootstrap.records import A, B
 
-SERVER = Server("Primary", "Synced", A, 10, 3)
 LIVE = LiveView("gcomm-0", (("gcomm-2", 2), ("gcomm-0", 0), ("gcomm-1", None)))
 APPLIED = Position(A, 10)
 SEEN = Seen(VIEW, LIVE, APPLIED)
