@@ -72,7 +72,8 @@ def adopt(
     """Create the accounts in data that ran without this toolkit; other accounts stay as they are.
 
     It uses the pod's own configuration, which `server` names: the data may need its options, such as names and sizes of
-    files.  Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
+    files.  Its folder for files may not be there yet, as in `Recover.run`.
+    Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
     """
     login = () if user is None else (f"--user={user}",)
     command = (

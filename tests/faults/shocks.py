@@ -144,7 +144,7 @@ def hide_name(site: Site) -> None:
 def take_dns_away(site: Site) -> None:
     """Cut the power; the agent of one pod has no DNS when it comes back, and peer-finder has."""
     pod = site.draw_pod()
-    pod.extra_env["GALERA_BOOTSTRAP_NAMESERVER"] = f"127.0.{site.lab.layout.network}.1:9"  # nothing answers there
+    pod.extra_env["GALERA_BOOTSTRAP_NAMESERVER"] = site.lab.layout.dead_nameserver
     site.cut_power()
     site.sleep_up_to(8)
     pod.extra_env.clear()

@@ -91,6 +91,11 @@ class Layout:
     """Whether each pod has its own network namespace on a bridge, with its own resolv.conf."""
 
     @property
+    def dead_nameserver(self) -> str:
+        """HOST:PORT at which nothing answers."""
+        return f"127.0.{self.network}.1:9"
+
+    @property
     def service(self) -> str:
         return f"galera.{self.namespace}.svc.{self.domain}"
 

@@ -15,7 +15,7 @@ def test_a_first_pod_that_never_saw_the_others_in_dns_starts_no_second_cluster(t
     with Lab(replicas=1) as lab:
         cluster = Cluster(lab, tmp_path / "acknowledged")
         first = lab.create(0)
-        first.extra_env["GALERA_BOOTSTRAP_NAMESERVER"] = f"127.0.{lab.layout.network}.1:9"  # nothing answers there
+        first.extra_env["GALERA_BOOTSTRAP_NAMESERVER"] = lab.layout.dead_nameserver
         first.start()
         lab.wait_synced(1)
         lab.scale(3)

@@ -6,8 +6,6 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
-from tests.lab.lab import Lab
-from tests.lab.layout import SLOW_TO_EVICT
 from tests.lab.report import ReportFailedError
 
 pytestmark = pytest.mark.galera
@@ -57,22 +55,20 @@ def test_a_lost_volume_is_no_sign_that_its_pod_has_stayed_away(cluster: Cluster,
 
 @full
 @pytest.mark.D21
-def test_nothing_is_discarded_beside_a_primary_that_has_not_noticed_the_loss_of_its_quorum(tmp_path: Path) -> None:
+def test_nothing_is_discarded_beside_a_primary_that_has_not_noticed_the_loss_of_its_quorum(
+    slow_cluster: Cluster,
+) -> None:
     """The disk of the member that died has a row that the other one has not applied."""
-    with Lab(env={"GALERA_BOOTSTRAP_PROVIDER_OPTIONS": SLOW_TO_EVICT}) as lab:
-        cluster = Cluster(lab, tmp_path / "acknowledged")
-        lab.up()
-        lab.wait_synced(3)
-        cluster.write(200)
-        lab.pod(2).stop()
-        cluster.wait_until_left(0, 1)
-        with cluster.hold_back(1):
-            cluster.acknowledge(0, 7)
-            lab.pod(0).kill_server()
-            cluster.wait_for_decision(0, r"mysql-1 is Primary with 2 members.*may have lost its quorum")
-            with pytest.raises(ReportFailedError, match=r"21"):
-                cluster.run(0, "discard")
-            assert cluster.find_primaries() == [1], "it has not noticed it yet"
-        lab.wait("the two are members again", lambda: cluster.are_synced(0, 1))
-        lab.start_all((2,))
-        cluster.assert_recovers()
+    cluster, lab = slow_cluster, slow_cluster.lab
+    lab.pod(2).stop()
+    cluster.wait_until_left(0, 1)
+    with cluster.hold_back(1):
+        cluster.acknowledge(0, 7)
+        lab.pod(0).kill_server()
+        cluster.wait_for_decision(0, r"mysql-1 is Primary with 2 members.*may have lost its quorum")
+        with pytest.raises(ReportFailedError, match=r"21"):
+            cluster.run(0, "discard")
+        assert cluster.find_primaries() == [1], "it has not noticed it yet"
+    lab.wait("the two are members again", lambda: cluster.are_synced(0, 1))
+    lab.start_all((2,))
+    cluster.assert_recovers()
