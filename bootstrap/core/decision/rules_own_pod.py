@@ -15,10 +15,10 @@ def stop_stuck_server(facts: Facts) -> Decision | None:
     Component again by itself only if all members of the last one are back, and those that are frozen do not start
     before this is decided.  Pods that a proof will excuse once this server has stopped need not answer.
     """
-    if is_non_primary(facts.own) and facts.own.server and facts.own.server.cluster_status == "Disconnected":
-        return Stop("stuck-server", "my server has lost its group and will not connect again by itself", alone=True)
     if not is_non_primary(facts.own):
         return None
+    if facts.own.server and facts.own.server.cluster_status == "Disconnected":
+        return Stop("stuck-server", "my server has lost its group and will not connect again by itself", alone=True)
     others = [facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})]
     last_view = quorum.find_last_view_once_stopped(facts)
     all_outside = all(isinstance(peer, PodState) and (is_non_primary(peer) or is_frozen(peer)) for peer in others)
