@@ -5,10 +5,17 @@ Each imports its own part only when it is started, without OpenSSL and with the 
 """
 
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from bootstrap.errors import BootstrapError
 from bootstrap.process.log import die_by_signal, logger
 from peerfinder.imports import imports_stay, without_openssl
+
+if TYPE_CHECKING:
+    from bootstrap.control.starter_messages import Container
+    from bootstrap.settings import Settings
 
 
 def run_agent() -> None:
@@ -27,23 +34,41 @@ def run_on_start() -> None:
     """Run the hook, with the peers on stdin; raises BootstrapError."""
     die_by_signal()
     with imports_stay(), without_openssl():
+        from bootstrap.control.starter_messages import Container  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.starter.pod import read_pod  # noqa: PLC0415
         from bootstrap.starter.run import on_start  # noqa: PLC0415
         from bootstrap.starter.stdin import read_peers  # noqa: PLC0415
 
-    on_start(read_pod(current(), logger("on-start"), read_peers()))
+    settings = current()
+    with failures_sent(settings, Container.BOOTSTRAP):
+        on_start(read_pod(settings, logger("on-start"), read_peers()))
 
 
 def run_start(server: tuple[str, ...]) -> None:
     """Become the server once that is permitted; raises BootstrapError."""
     die_by_signal()
     with imports_stay(), without_openssl():
+        from bootstrap.control.starter_messages import Container  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.starter.pod import read_pod  # noqa: PLC0415
         from bootstrap.starter.run import start  # noqa: PLC0415
 
-    start(read_pod(current(), logger("start")), server)
+    settings = current()
+    with failures_sent(settings, Container.MYSQL):
+        start(read_pod(settings, logger("start")), server)
+
+
+@contextmanager
+def failures_sent(settings: "Settings", container: "Container") -> Iterator[None]:
+    """Send the agent the error with which a starter ends."""
+    try:
+        yield
+    except BootstrapError as exc:
+        from bootstrap.starter import failure  # noqa: PLC0415  # nearly no starter fails
+
+        failure.send(settings, container, exc)
+        raise
 
 
 def start_with_agent(server: tuple[str, ...]) -> int:
@@ -55,6 +80,7 @@ def start_with_agent(server: tuple[str, ...]) -> int:
     """
     with imports_stay(), without_openssl():
         from bootstrap.process import supervisor  # noqa: PLC0415
+        from bootstrap.process.program import own_command  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
         from bootstrap.storage import lock  # noqa: PLC0415
         from bootstrap.storage.layout import Layout  # noqa: PLC0415
@@ -62,10 +88,3 @@ def start_with_agent(server: tuple[str, ...]) -> int:
     lock.make_folder(Layout(current().data_root).meta, parents=True)
     me = own_command()
     return supervisor.run((*me, "agent"), (*me, "start", "--", *server), logger("start"))
-
-
-def own_command() -> tuple[str, ...]:
-    """Return how to call this program again: the self-contained one finds its command by the name of its file."""
-    if getattr(sys, "frozen", False):
-        return (str(Path(sys.executable).with_name("galera-bootstrap")),)
-    return (sys.executable, "-m", "bootstrap")

@@ -16,7 +16,10 @@ from bootstrap.control.starter_messages import (
     AgentDecision,
     AwaitAnswer,
     AwaitDecision,
+    Container,
     DecisionKind,
+    Failed,
+    FailedAnswer,
     Hello,
     HelloAnswer,
     PermissionAnswer,
@@ -38,7 +41,7 @@ TAKE_S = 10.0
 """How long a starter's request for its permission may take: one round with peers that do not answer, and some."""
 
 REQUESTS: dict[str, type[Request[Any]]] = {
-    request.op: request for request in (Hello, Report, AwaitDecision, TakePermission, Members, Health, Leave)
+    request.op: request for request in (Hello, Report, AwaitDecision, TakePermission, Failed, Members, Health, Leave)
 }
 """What the containers of the pod ask, by the request's name on the wire; `reports` has what people ask."""
 
@@ -90,6 +93,9 @@ class ControlHandler:
                 return self._report(request, starter)
             case TakePermission():
                 return self._take(starter)
+            case Failed():
+                self.agent.recorder.note_failure(request.container, request.error)
+                return FailedAnswer()
             case Members():
                 return MembersAnswer(self.agent.expected())
             case Health():
@@ -117,6 +123,7 @@ class ControlHandler:
         """Take the report over; without a Hello the sender holds no lock, and its report may be wrong by now."""
         if starter:
             starters.report(self.agent, starter, report.disk, report.fingerprint)
+            self.agent.recorder.clear_failure(Container.BOOTSTRAP)
         return ReportAnswer()
 
     def _decision(self, result: RoundResult, starter: int) -> AwaitAnswer:

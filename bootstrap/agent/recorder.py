@@ -16,8 +16,9 @@ from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import summary
-from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
+from bootstrap.core.status.counters import Counters, Failure, Round, add_failure, add_round, restrict_to
 from bootstrap.core.status.events import Event, keep_newest
+from bootstrap.core.status.health import describe_health
 from bootstrap.process.log import Log
 
 
@@ -33,6 +34,8 @@ class Recorder:
     """Called after each event; must not wait."""
     bytes_received: int | None = None
     """Bytes that came to the datadir since a join was permitted; None where no join is open."""
+    failure: Failure | None = None
+    """The starters that have ended with an error, since one has reported or a server has answered."""
     joined: float = field(default_factory=time.time)
     """When the last join was permitted, by the machine's clock, like files' times; at first the start of this run."""
 
@@ -57,6 +60,18 @@ class Recorder:
         self.note(verdict.word, verdict.line)
         self.joined = time.time()
 
+    def note_failure(self, container: str, error: str) -> None:
+        """Count a starter that ends with an error, and add an event if it is another error."""
+        before = self.failure
+        self.failure = add_failure(before, container, error, time.monotonic())
+        if before is None or (before.container, before.error) != (container, error):
+            self.note("failure", f"{container}: {error}")
+
+    def clear_failure(self, container: str) -> None:
+        """A starter of this container has come as far as it had to."""
+        if self.failure is not None and self.failure.container == container:
+            self.failure = None
+
     def note_round(self, facts: Facts, verdict: RoundResult, log: Log) -> None:
         """Count a round that has ended, and add events for what is new of peers and of the server."""
         try:
@@ -69,13 +84,15 @@ class Recorder:
         waits = frozenset(summary.find_awaited(facts, verdict.decision))
         answered = {ordinal: not isinstance(peer, Unknown) for ordinal, peer in facts.peers.items()}
         now, before = time.monotonic(), self.counters
-        self.counters = restrict_to(
-            add_round(before, Round(now, verdict.metric_kind, verdict.decision.rule, waits, answered)), facts.expected
-        )
+        health = describe_health(facts, verdict.decision).health
+        this = Round(now, verdict.metric_kind, verdict.decision.rule, health, waits, answered)
+        self.counters = restrict_to(add_round(before, this), facts.expected)
         for ordinal in sorted(self.counters.silent.keys() - before.silent.keys() & before.asked.keys()):
             self.note("peer", f"{pod_name(facts, ordinal)} does not answer: {_reason(facts, ordinal)}")
         for ordinal in sorted(before.silent.keys() & answers):
             self.note("peer", f"{pod_name(facts, ordinal)} answers after {now - before.silent[ordinal]:.0f} s")
+        if facts.own.server:
+            self.failure = None
         line = _describe(facts.own.server)
         if line != self._server:
             self._server = line

@@ -15,10 +15,12 @@ from bootstrap.control.request import Request
 from bootstrap.control.status_messages import (
     EXPLAIN_SCHEMA,
     STATUS_SCHEMA,
+    ClusterStatus,
     Events,
     EventsAnswer,
     Explain,
     ExplainAnswer,
+    FailuresStatus,
     MemberStatus,
     MissingPod,
     NewestData,
@@ -28,9 +30,14 @@ from bootstrap.control.status_messages import (
     StatusDecision,
 )
 from bootstrap.core.decision.decide import RULES
+from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import events, summary
+from bootstrap.core.status.health import describe_health
+from bootstrap.core.status.steps import Place, find_steps, what_not_to_do
+from bootstrap.process.program import own_command
+from bootstrap.settings import Settings
 
 REQUESTS: dict[str, type[Request[Any]]] = {
     request.op: request for request in (Status, Explain, Events, RequestOverride, Discard, Progress)
@@ -83,7 +90,10 @@ def explain(agent: Agent) -> ExplainAnswer:
         missing=status.missing,
         waiting=status.waiting,
         join_written_bytes=status.join_written_bytes,
-        helps=status.helps,
+        cluster=status.cluster,
+        steps=status.steps,
+        avoid=status.avoid,
+        failures=status.failures,
         rules=tuple(rules),
         overrides=agent.durable.overrides,
     )
@@ -98,6 +108,7 @@ def describe_status(agent: Agent) -> StatusAnswer:
     ]
     with agent.changed:
         facts, decision = agent.facts(), agent.result.decision
+    found = find_steps(facts, decision, find_place(agent.settings))
     missing, awaited = summary.find_missing(facts), summary.find_awaited(facts, decision)
     return StatusAnswer(
         schema=STATUS_SCHEMA,
@@ -109,7 +120,38 @@ def describe_status(agent: Agent) -> StatusAnswer:
         missing=tuple(describe_missing(agent, o, why, counters.silent) for o, why in missing.items()),
         waiting=tuple(describe_missing(agent, o, why, counters.awaited) for o, why in awaited.items()),
         join_written_bytes=agent.recorder.bytes_received,
-        helps=summary.suggest(facts, decision),
+        cluster=describe_cluster(agent, facts, decision),
+        steps=found,
+        avoid=what_not_to_do(facts) if found else "",
+        failures=describe_failures(agent),
+    )
+
+
+def describe_cluster(agent: Agent, facts: Facts, decision: Decision) -> ClusterStatus:
+    """How the cluster is, and since when."""
+    found, counters = describe_health(facts, decision), agent.recorder.counters
+    moment = counters.health_since if counters.health == found.health else time.monotonic()
+    place = agent.settings
+    return ClusterStatus(place.namespace, place.service, found.health, found.line, *recorder.describe_moment(moment))
+
+
+def describe_failures(agent: Agent) -> FailuresStatus | None:
+    """The containers of this pod that end with an error."""
+    failure = agent.recorder.failure
+    if failure is None:
+        return None
+    return FailuresStatus(failure.container, failure.error, failure.times, *recorder.describe_moment(failure.since))
+
+
+def find_place(settings: Settings) -> Place:
+    """How a human's commands must name these pods, and the files in them."""
+    return Place(
+        settings.namespace,
+        settings.set_name,
+        settings.service,
+        " ".join(own_command()),
+        str(settings.data_root),
+        str(settings.secrets_dir),
     )
 
 

@@ -67,6 +67,32 @@ class Report(Request[ReportAnswer], ReportFields):
     op: ClassVar[str] = "report"
 
 
+class Container(StrEnum):
+    """The containers of a pod in which starters run, as the manifests name them."""
+
+    BOOTSTRAP = "bootstrap"
+    MYSQL = "mysql"
+
+
+class FailedAnswer(NamedTuple):
+    """The failure was received; there is nothing more to answer."""
+
+
+class FailedFields(NamedTuple):
+    """The fields of a failure."""
+
+    container: Container
+    """Where the starter ran."""
+    error: Prose
+    """What it prints as it ends, in one line."""
+
+
+class Failed(Request[FailedAnswer], FailedFields):
+    """A starter ends with an error; for humans, who ask the agent first."""
+
+    op: ClassVar[str] = "failed"
+
+
 class AgentDecision(NamedTuple):
     """What the agent has decided, as far as a starter acts on it."""
 

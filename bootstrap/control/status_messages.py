@@ -13,6 +13,8 @@ from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase, Promise, Server
 from bootstrap.core.model.shapes import Prose, Seqno
 from bootstrap.core.status.events import Event
+from bootstrap.core.status.health import Health
+from bootstrap.core.status.steps import Step
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -104,6 +106,38 @@ class MissingPod(NamedTuple):
     """How long ago that was."""
 
 
+class ClusterStatus(NamedTuple):
+    """How the cluster is, as far as this pod knows."""
+
+    namespace: str
+    """The pods' namespace."""
+    service: str
+    """The headless Service."""
+    health: Health
+    """In one word."""
+    line: Prose
+    """How many members are Synced, and what is with the others."""
+    since: str
+    """Since when the word is the same: UTC, RFC 3339, by the machine's clock."""
+    seconds: float
+    """How long ago that was."""
+
+
+class FailuresStatus(NamedTuple):
+    """Containers of this pod that have ended with an error, one after the other."""
+
+    container: str
+    """Which one."""
+    error: Prose
+    """The last error."""
+    times: int
+    """How often."""
+    since: str
+    """Since when: UTC, RFC 3339, by the machine's clock."""
+    seconds: float
+    """How long ago that was."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
     """What the agent knows of every pod."""
@@ -126,8 +160,14 @@ class StatusAnswer:
     """The pods for which this one waits."""
     join_written_bytes: int | None
     """Bytes written to the datadir since a join was permitted; None if no join is under way."""
-    helps: Prose
-    """What a human may do now; empty if all is well."""
+    cluster: ClusterStatus
+    """How the cluster is."""
+    steps: tuple[Step, ...]
+    """What a human does now, the first first; empty = nothing: it goes on by itself, or all is well."""
+    avoid: Prose
+    """What must not be done now; empty if all is well."""
+    failures: FailuresStatus | None
+    """The containers of this pod that end with an error before a server runs; None = none does."""
 
 
 class Status(Request[StatusAnswer]):

@@ -18,25 +18,10 @@ from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
-from bootstrap.core.model.unknown import Contact, Unknown
+from bootstrap.core.model.unknown import ITS_VOLUME, SAME_KEY, SAME_RELEASE, UNREACHED, WRONG_ADDRESS, Contact, Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.http_server import cut
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply
-
-UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
-"""The cure where no agent has answered at all, followed by the port's number (R41)."""
-
-SAME_KEY = "all pods must have the same cluster-id and exchange-key: compare these files in the agents"
-"""The cure where an agent and this one do not accept each other's seal."""
-
-SAME_RELEASE = "all pods must run the same release of this toolkit, and nothing else may listen at the agents' port"
-"""The cure where what answers speaks another language."""
-
-ITS_VOLUME = "its agent cannot write down that this pod asks: look at that pod's volume"
-"""The cure where a member must remember this pod before it answers, and cannot."""
-
-WRONG_ADDRESS = "DNS or the network leads to another pod: that passes when the address is no longer in use"
-"""The cure where another pod answers."""
 
 
 class Client:

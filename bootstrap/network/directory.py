@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
-from bootstrap.core.model.unknown import Contact, Unknown
+from bootstrap.core.model.unknown import NO_DNS, NO_NAMES, NOT_RUNNING, Contact, Unknown
 from bootstrap.errors import SettingInvalidError
 from bootstrap.settings import Settings
 from peerfinder.core.names import Names, build_names
@@ -14,20 +14,6 @@ from peerfinder.errors import NoRecordsError, PeerFinderError
 
 DNS_DEADLINE_S = 1.0
 """For one name."""
-
-NOT_RUNNING = "a pod without an address does not run; when it is not even created, podManagementPolicy must be Parallel"
-
-OTHER_START = (
-    "a pod beyond the expected ones is there: where the StatefulSet has spec.ordinals.start, "
-    "GALERA_BOOTSTRAP_ORDINALS_START must be the same number"
-)
-
-NO_NAMES = (
-    "this pod has no address there either: the Service must set publishNotReadyAddresses, and "
-    "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName"
-)
-
-NO_DNS = "the name servers must answer this pod: `peer-finder doctor` in the container agent shows why they do not"
 
 NONE_KNOWN: Mapping[str, str] = MappingProxyType({})
 

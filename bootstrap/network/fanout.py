@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
-from bootstrap.core.model.unknown import Unknown
-from bootstrap.network.directory import NOT_RUNNING, OTHER_START, Directory
+from bootstrap.core.model.unknown import NOT_RUNNING, OTHER_START, Unknown
+from bootstrap.network.directory import Directory
 from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
 """`python -m tests.lab`: the demo, and a lab that stays up so that people can break it."""
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import click
 
 from tests.lab import daemon, demo, machine
 
+POD = click.argument("pod", default="", metavar="[POD]")
 PODS = click.argument("pods", nargs=-1, metavar="[POD]...")
 
 
@@ -35,19 +38,88 @@ def up(folder: Path, pods: int) -> None:
     click.echo(f"{pods} pods are starting in {folder}; watch them with `python -m tests.lab status`")
 
 
-@cli.command()
+@cli.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("pod")
+@click.argument("argv", nargs=-1, required=True, metavar="-- COMMAND...")
 @click.pass_obj
-def status(folder: Path) -> None:
-    """Show one line for each member."""
-    click.echo(daemon.call(folder, "status"))
+def run_in_pod(folder: Path, pod: str, argv: tuple[str, ...]) -> None:
+    """Run a command in a pod, as `kubectl exec` does."""
+    become(folder, pod, *argv)
 
 
 @cli.command()
-@click.argument("pod", default="mysql-0")
+@POD
+@click.option("--watch", is_flag=True, help="Refresh every second until interrupted.")
+@click.pass_obj
+def status(folder: Path, pod: str, *, watch: bool) -> None:
+    """Show the cluster as a pod's agent sees it; without a name, that of the first pod that is on."""
+    become(folder, pod, "galera-bootstrap", "status", *(["--watch"] if watch else []))
+
+
+@cli.command()
+@POD
 @click.pass_obj
 def explain(folder: Path, pod: str) -> None:
-    """Explain a pod's decision, rule by rule."""
-    click.echo(daemon.call(folder, "explain", pod=pod))
+    """Explain a pod's decision."""
+    become(folder, pod, "galera-bootstrap", "explain")
+
+
+@cli.command()
+@POD
+@click.pass_obj
+def events(folder: Path, pod: str) -> None:
+    """Show what has happened on a pod."""
+    become(folder, pod, "galera-bootstrap", "events")
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("pod")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def force(folder: Path, pod: str, options: tuple[str, ...]) -> None:
+    """Show what `galera-bootstrap force` in a pod would give up; with the options that it prints, do it."""
+    become(folder, pod, "galera-bootstrap", "force", *options)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("pod")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def discard(folder: Path, pod: str, options: tuple[str, ...]) -> None:
+    """Put the data of a pod aside that holds."""
+    become(folder, pod, "galera-bootstrap", "discard", *options)
+
+
+@cli.command()
+@click.argument("pods", nargs=-1, required=True, metavar="POD...")
+@click.pass_obj
+def lose(folder: Path, pods: tuple[str, ...]) -> None:
+    """Lose the volumes of pods that are off; they get empty ones."""
+    click.echo(daemon.call(folder, "lose", pods=list(pods)))
+
+
+@cli.command()
+@click.argument("pod")
+@click.pass_obj
+def fill(folder: Path, pod: str) -> None:
+    """Fill the disk of a pod that is off (root only)."""
+    click.echo(daemon.call(folder, "fill", pod=pod))
+
+
+@cli.command()
+@click.argument("pod")
+@click.pass_obj
+def free(folder: Path, pod: str) -> None:
+    """Make room on a disk that was filled."""
+    click.echo(daemon.call(folder, "free", pod=pod))
+
+
+@cli.command()
+@click.argument("state", type=click.Choice(["on", "off"]))
+@click.pass_obj
+def dns(folder: Path, state: str) -> None:
+    """Let the name server answer nobody, or answer again."""
+    click.echo(daemon.call(folder, "dns", answers=state == "on"))
 
 
 @cli.command()
@@ -109,6 +181,13 @@ def down(folder: Path, keep: bool) -> None:
 def serve(place: Path, pods: int) -> None:
     """Run the background process of `up`."""
     daemon.serve(place, pods)
+
+
+def become(folder: Path, pod: str, *argv: str) -> None:
+    """Become a command in a pod, with this terminal."""
+    command = json.loads(daemon.call(folder, "exec", pod=pod, argv=list(argv)))
+    sys.stdout.flush()
+    os.execvpe(command["argv"][0], command["argv"], command["env"])  # a person's own command
 
 
 def main() -> None:

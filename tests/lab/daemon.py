@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.lab.folders import Folders
 from tests.lab.lab import Lab
 from tests.lab.layout import LONGEST_SOCKET
 from tests.lab.pod import Pod
-from tests.lab.view import format_table, read_rows
+from tests.lab.small_disk import fill_up, mount_small_disk
 from tests.paths import ROOT
 
 CONTROL = "control.sock"
@@ -105,14 +106,15 @@ class Desk:
         """Whether `down` was called with `--keep`."""
         self.finished = threading.Event()
         """Set by `down`."""
+        self._disks = ExitStack()
+        self._fillers: dict[str, Path] = {}
+        """Pod -> the file that fills its small disk."""
 
     def do(self, request: dict[str, Any]) -> str:
         """Carry out one request; raises LabCommandError."""
         match request:
-            case {"command": "status"}:
-                return "\n".join(format_table(read_rows(self._lab)))
-            case {"command": "explain", "pod": str(name)}:
-                return self._lab.explain(self._find_pods([name])[0][0])
+            case {"command": "exec", "pod": str(name), "argv": list(argv)}:
+                return self._make_exec(name, argv)
             case {"command": "logs", "pods": list(names), "lines": int(lines)}:
                 return "\n".join(pod.tail(lines) for _, pod in self._find_pods(names))
             case {"command": "down", "keep": bool(keep)}:
@@ -133,10 +135,54 @@ class Desk:
                 return self._apply_to_each(names, Pod.stop, "stopped in order")
             case {"command": "start", "pods": list(names)}:
                 return self._apply_to_each(names, Pod.start, "started")
+            case {"command": "lose", "pods": list(names)}:
+                self._refuse_unless_off(names)
+                return self._apply_to_each(names, Pod.wipe_volume, "lost its volume")
+            case {"command": "fill", "pod": str(name)}:
+                return self._fill(name)
+            case {"command": "free", "pod": str(name)}:
+                return self._free(name)
+            case {"command": "dns", "answers": bool(answers)}:
+                self._lab.nameserver.is_silent = not answers
+                return f"DNS {'answers' if answers else 'does not answer'}"
             case {"command": "scale", "count": int(count)}:
                 self._lab.scale(count)
                 return f"{count} pods"
         raise LabCommandError(f"unknown request {request.get('command')!r}")
+
+    def _make_exec(self, name: str, argv: list[str]) -> str:
+        """Make the command that runs in a pod, for the terminal of the person; an empty name is the first pod on."""
+        pods = [pod for _, pod in self._find_pods([name] if name else []) if pod.on]
+        if not pods:
+            raise LabCommandError(f"{name or 'every pod'} is off: start it first")
+        command = pods[0].make_exec(*argv)
+        return json.dumps({"argv": command.argv, "env": command.env})
+
+    def _refuse_unless_off(self, names: list[str]) -> None:
+        if on := [pod.name for _, pod in self._find_pods(names) if pod.on]:
+            raise LabCommandError(f"{', '.join(on)} is on: `kill` or `stop` it first")
+
+    def _fill(self, name: str) -> str:
+        """Put the pod's volume on a small disk of its own, and fill that."""
+        self._refuse_unless_off([name])
+        if os.geteuid():
+            raise LabCommandError("only root can mount a small disk")
+        ((_, pod),) = self._find_pods([name])
+        if name not in self._fillers:
+            image = pod.folders.root / "small-disk"
+            self._fillers[name] = self._disks.enter_context(mount_small_disk(pod.folders.volume, image))
+        fill_up(self._fillers[name])
+        return f"the disk of {name} is full; `free {name}` makes room"
+
+    def _free(self, name: str) -> str:
+        if name not in self._fillers:
+            raise LabCommandError(f"the disk of {name} was not filled")
+        self._fillers[name].unlink(missing_ok=True)
+        return f"the disk of {name} has room"
+
+    def close(self) -> None:
+        """Unmount the small disks; only after all pods have ended."""
+        self._disks.close()
 
     def _find_pods(self, names: list[str]) -> list[tuple[int, Pod]]:
         known = {pod.name: (ordinal, pod) for ordinal, pod in sorted(self._lab.pods.items())}
@@ -191,5 +237,7 @@ def serve(folder: Path, pods: int) -> None:
             while not desk.finished.wait(1.0):
                 pass
             server.shutdown()
+        lab.kill_everything()
+        desk.close()
         lab.keep = desk.keep
     path.unlink(missing_ok=True)

@@ -116,6 +116,8 @@ class NameServer:
     def __init__(self, address: str, port: int, zone: Zone) -> None:
         """Bind immediately; raises OSError (EADDRINUSE) if another server uses the address."""
         self._zone = zone
+        self.is_silent = False
+        """Whether it answers no question, as a name server that is gone."""
         self._changing = threading.Lock()
         self._servers: list[socketserver.BaseServer] = []
         try:
@@ -162,7 +164,7 @@ class NameServer:
             def handle(self) -> None:
                 query, reply_on = self.request
                 response = encode_answer(query, owner.zone, limit=512)
-                if response is not None:
+                if response is not None and not owner.is_silent:
                     reply_on.sendto(response, self.client_address)
 
         return Handler
@@ -178,7 +180,7 @@ class NameServer:
                     while len(head := self.rfile.read(2)) == 2:
                         query = self.rfile.read(struct.unpack("!H", head)[0])
                         response = encode_answer(query, owner.zone, limit=None)
-                        if response is None:
+                        if response is None or owner.is_silent:
                             return
                         self.wfile.write(struct.pack("!H", len(response)) + response)
                 except (TimeoutError, ConnectionError):

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from bootstrap.commands.admin.table import status_table
+from bootstrap.commands.admin.table import format_status
 from bootstrap.control import channel
 from bootstrap.control.status_messages import Explain
 from bootstrap.core.model.codec import dump
@@ -13,8 +13,9 @@ from bootstrap.settings import current
 
 @click.command()
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def command(output: str) -> None:
-    """Show which rule decides for this pod, which ones had no answer before it, and what is known of every member.
+@click.option("--all", "everything", is_flag=True, help="Show also the rules that had no answer before it.")
+def command(output: str, *, everything: bool) -> None:
+    """Show which rule decides for this pod, what that rule is for, and what is known of every member.
 
     Words and columns: docs/glossary.md.  Rules: docs/override.md.
     """
@@ -22,9 +23,11 @@ def command(output: str) -> None:
     if output == "json":
         click.echo(json.dumps(dump(answer)))
         return
-    click.echo(status_table(answer))
+    click.echo(format_status(answer))
     click.echo()
-    for rule in answer.rules:
+    for uuid in dict.fromkeys(member.uuid for member in answer.members if member.uuid):
+        click.echo(f"history {uuid}")
+    for rule in answer.rules if everything else answer.rules[-1:]:
         click.echo(f"{'=>' if rule.answer else '  '} {rule.rule}: {rule.answer or 'does not apply'}")
         click.echo(f"     {rule.about}")
     for override in answer.overrides:

@@ -1,57 +1,160 @@
-"""The answer to `status` as text."""
+"""The answer to `status` as text: the cluster, its members, why, what to do; for a terminal of 80 columns."""
 
+import os
+import sys
+import textwrap
+from collections.abc import Iterable
+
+import click
+
+from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import MemberStatus, StatusAnswer
+from bootstrap.core.model.facts import Phase
+from bootstrap.core.status.health import Health
 
-HEADINGS = ("MEMBER", "PHASE", "CLASS", "POSITION", "EPOCH", "CLUSTER", "STATE", "SIZE")
+WIDTH = 80
 
+LABEL = 7
+"""The width of the words that begin a part: why, do, not, help."""
 
-def status_table(status: StatusAnswer) -> str:
-    """Return one line for each member, then what this pod does or waits for."""
-    rows = [HEADINGS, *(_row(member, status.pod) for member in status.members)]
-    widths = [max(len(row[i]) for row in rows if len(row) > 2) for i in range(len(HEADINGS))]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=False)).rstrip() for row in rows]
-    decision = status.decision
-    now = f"{status.pod}: {decision.action}: {decision.reason} [{decision.rule}]"
-    return "\n".join([*lines, now, *overview_lines(status)])
+HEADINGS = ("MEMBER", "STATE", "DATA", "POSITION", "SINCE")
 
+STATE_WIDTH = 33
+"""A reason why a pod does not answer is cut after so many characters; it is whole in `-o json`."""
 
-def overview_lines(status: StatusAnswer) -> list[str]:
-    """Return since when, which pod is ahead, which are missing, and what a human may do; only what applies."""
-    decision, ahead = status.decision, status.ahead
-    lines = [f"  since {decision.since}, {span(decision.seconds)}"]
-    if ahead:
-        state = "Primary" if ahead.primary else "on disk"
-        doubt = "" if ahead.sure else "; pods that do not answer may hold more"
-        lines.append(f"  ahead: {', '.join(ahead.names)} {state} at {ahead.uuid}:{ahead.seqno}{doubt}")
-    lines += [f"  waits for {pod.name}, {span(pod.seconds)} now: {pod.why}" for pod in status.waiting]
-    waiting = {pod.name for pod in status.waiting}
-    missing = [pod for pod in status.missing if pod.name not in waiting]
-    lines += [f"  missing: {pod.name}, {span(pod.seconds)} now: {pod.why}" for pod in missing]
-    if status.join_written_bytes is not None:
-        lines.append(f"  a join is under way: {status.join_written_bytes} bytes have come to the datadir")
-    if status.helps:
-        lines.append(f"  to do: {status.helps}")
-    return lines
+COLOURS = {
+    Health.HEALTHY: "green",
+    Health.DEGRADED: "yellow",
+    Health.UNCERTAIN: "yellow",
+    Health.DOWN: "red",
+    Health.SPLIT: "red",
+}
+
+PAGE, RULES = "docs/operations/README.md", "docs/operations/messages.md"
 
 
-def span(seconds: float) -> str:
-    """Return a time for humans: 7 s, 3 min 12 s, 2 h 5 min."""
+def format_status(status: StatusAnswer) -> str:
+    """Return the cluster, a line for each member, and what a human needs now; no sentence twice."""
+    lines = [_first_line(status), *_members(status), *_reasons(status), *_progress(status)]
+    if status.steps:
+        lines += [*_steps(status), *_wrap("not", status.avoid), *_wrap("help", _page(status))]
+    elif status.cluster.health is not Health.HEALTHY:
+        lines += _wrap("do", "nothing: it goes on by itself")
+    return "\n".join(lines)
+
+
+def format_span(seconds: float) -> str:
+    """Return a time for humans: 7 s, 3 min 12 s, 2 h 5 min, 4 d 3 h."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return (
+        f"{whole // 3600} h {whole % 3600 // 60} min" if whole < 86400 else f"{whole // 86400} d {whole // 3600 % 24} h"
+    )
 
 
-def _row(member: MemberStatus, own: str) -> tuple[str, ...]:
-    name = f"{member.name}{'*' if member.name == own else ''}"
+def colour(text: str, name: str) -> str:
+    """Colour a text on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    return click.style(text, fg=name, bold=True) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+def _first_line(status: StatusAnswer) -> str:
+    cluster = status.cluster
+    word = colour(cluster.health.upper(), COLOURS[cluster.health])
+    history = next((m.uuid for m in status.members if m.uuid and m.is_known), None) or "no data"
+    plain = (
+        f"{cluster.service}/{cluster.namespace}  {history[:8]}  {cluster.health.upper()} for "
+        f"{format_span(cluster.seconds)}: {cluster.line}"
+    )
+    return textwrap.fill(plain, WIDTH, subsequent_indent="  ", break_long_words=False).replace(
+        cluster.health.upper(), word, 1
+    )
+
+
+def _members(status: StatusAnswer) -> list[str]:
+    since = {pod.name: pod.seconds for pod in (*status.waiting, *status.missing)}
+    rows = [HEADINGS, *(_row(member, status, since) for member in status.members)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(member: MemberStatus, status: StatusAnswer, since: dict[str, float]) -> tuple[str, ...]:
+    is_own = member.name == status.pod
+    seconds = status.decision.seconds if is_own else since.get(member.name)
+    when = "" if seconds is None else format_span(seconds)
     if not member.is_known:
-        return name, member.answer
-    server = member.server
+        return member.name, _cut(member.answer.removeprefix("unknown: ")), "?", "?", when
+    mark = " newest" if status.ahead and member.name in status.ahead.names and not status.ahead.primary else ""
+    position = f"{member.uuid[:8]}:{member.seqno}{mark}" if member.uuid else "-"
+    name = f"{member.name}{'*' if is_own else ''}"
     return (
         name,
-        str(member.phase),
+        _cut(_state(member, status.decision.kind if is_own else None)),
         member.data_class or "-",
-        f"{member.uuid}:{member.seqno}" if member.uuid else "-",
-        str(member.epoch or "-"),
-        *((server.cluster_status, server.local_state, str(server.size)) if server else ("-", "-", "-")),
+        position,
+        when,
+    )
+
+
+def _state(member: MemberStatus, decision: DecisionKind | None) -> str:
+    """What a member is, in the words of a human: the server's own state, or what the pod without a server does."""
+    if member.server and member.phase is Phase.RUNNING:
+        server = member.server
+        return server.local_state if server.is_primary else f"{server.local_state}, {server.cluster_status}"
+    if member.phase is Phase.FROZEN:
+        return f"stopped, {decision}" if decision else "stopped"
+    return str(member.phase)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= STATE_WIDTH else f"{text[: STATE_WIDTH - 3]}..."
+
+
+def _reasons(status: StatusAnswer) -> Iterable[str]:
+    """The decision, and a container of this pod that fails: then that is why nothing else happens."""
+    yield from _wrap("why", _why(status))
+    if failures := status.failures:
+        times = "once" if failures.times == 1 else f"{failures.times} times"
+        text = f"the container {failures.container} has failed {times} in {format_span(failures.seconds)}: "
+        yield from _wrap("" if _why(status) else "why", f"{text}{failures.error}")
+
+
+def _why(status: StatusAnswer) -> str:
+    """The decision; nothing while a server serves, because then nothing is decided."""
+    decision, own = status.decision, next((m for m in status.members if m.name == status.pod), None)
+    if own and own.server and own.server.is_primary and own.phase is Phase.RUNNING:
+        return ""
+    return f"{status.pod}: {decision.action}: {decision.reason} [{decision.rule}]"
+
+
+def _progress(status: StatusAnswer) -> Iterable[str]:
+    if status.join_written_bytes is not None:
+        yield from _wrap("copy", f"{status.join_written_bytes / 2**20:.0f} MiB have come to the datadir so far")
+
+
+def _steps(status: StatusAnswer) -> Iterable[str]:
+    for number, step in enumerate(status.steps, 1):
+        yield from _wrap("do" if number == 1 else "", f"{number}. {step.text}")
+        yield from (f"{' ' * (LABEL + 3)}{command}" for command in step.commands)
+
+
+def _page(status: StatusAnswer) -> str:
+    """The section on the rule that decides; where nothing is decided, because a server serves, the page for all."""
+    rule = status.decision.rule
+    if rule == "own-server" and _why(status) == "":
+        return PAGE
+    return f"{RULES}#{rule}{'-hold' if status.decision.kind is DecisionKind.HOLD and rule == 'own-disk' else ''}"
+
+
+def _wrap(label: str, text: str) -> list[str]:
+    """Wrap a text behind its label."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=label.ljust(LABEL),
+        subsequent_indent=" " * LABEL,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -121,22 +121,17 @@ def offer(facts: Facts, advice: str) -> str:
     return why_not_silent(facts) or advice
 
 
-def advise(facts: Facts, rule: str) -> str:
-    """The command that helps where a rule waits for pods that may never come; a hold names its own command.
+def may_be_forced(facts: Facts, rule: str) -> bool:
+    """Whether `force` helps where a rule waits for pods that may never come; a hold names its own command.
 
     Only where `force` would be accepted in some pod, by what is known here, and where nothing at all comes from the
     silent pods: one whose network answers has perhaps just started.
     """
-    unknown = {pod_name(facts, o): p for o, p in sorted(facts.peers.items()) if isinstance(p, Unknown)}
-    gone = all(peer.contact is Contact.NOTHING for peer in unknown.values()) and not why_not_silent(facts)
-    if rule not in ("all-heard", "promised") or not unknown or not gone:
-        return ""
-    if any(why_not_frozen(peer) for peer in facts.answers) or not any(map(bootstrap_position, facts.states)):
-        return ""
-    return (
-        f"if {', '.join(unknown)} can never come back: `galera-bootstrap force` in the pod with the most data shows "
-        "what would be lost, and what to type"
-    )
+    unknown = [peer for peer in facts.peers.values() if isinstance(peer, Unknown)]
+    are_gone = all(peer.contact is Contact.NOTHING for peer in unknown) and not why_not_silent(facts)
+    if rule not in ("all-heard", "promised") or not unknown or not are_gone:
+        return False
+    return any(map(bootstrap_position, facts.states)) and not any(why_not_frozen(peer) for peer in facts.answers)
 
 
 def advise_for_own_disk(facts: Facts) -> str:

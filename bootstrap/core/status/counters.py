@@ -9,6 +9,25 @@ from typing import NamedTuple, TypeVar
 Key = TypeVar("Key")
 
 
+class Failure(NamedTuple):
+    """Starters that ended with an error, one after the other."""
+
+    container: str
+    """Where they ran."""
+    error: str
+    """The last one's error, in one line."""
+    times: int
+    """How many."""
+    since: float
+    """When the first one ended."""
+
+
+def add_failure(known: Failure | None, container: str, error: str, now: float) -> Failure:
+    """Count one more failure; those of the other container are over by then."""
+    same = known is not None and known.container == container
+    return Failure(container, error, known.times + 1 if known and same else 1, known.since if known and same else now)
+
+
 class Counters(NamedTuple):
     """The counts of one run of an agent."""
 
@@ -18,6 +37,10 @@ class Counters(NamedTuple):
     """The rule that decided."""
     since: float = 0.0
     """When this rule began to decide so, without another decision in between."""
+    health: str = ""
+    """How the cluster was in the last round, in one word."""
+    health_since: float = 0.0
+    """Since when it has been so."""
     decisions: Mapping[tuple[str, str], int] = {}
     """(kind, rule) -> how often the decision has changed to it."""
     awaited: Mapping[int, float] = {}
@@ -39,6 +62,8 @@ class Round(NamedTuple):
     """Its decision in one word."""
     rule: str
     """The rule that decided."""
+    health: str
+    """How the cluster is, in one word."""
     awaited: frozenset[int]
     """The ordinals that this pod waits for."""
     answered: Mapping[int, bool]
@@ -52,6 +77,8 @@ def add_round(counters: Counters, this: Round) -> Counters:
         kind=this.kind,
         rule=this.rule,
         since=counters.since if same else this.now,
+        health=this.health,
+        health_since=counters.health_since if this.health == counters.health else this.now,
         decisions=counters.decisions if same else _more(counters.decisions, [(this.kind, this.rule)]),
         awaited=_carried(counters.awaited, this.awaited, this.now),
         silent=_carried(counters.silent, (o for o, valid in this.answered.items() if not valid), this.now),

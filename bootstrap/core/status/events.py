@@ -32,6 +32,7 @@ KINDS = {
     "promise": "a promise was made, was given up, or no longer binds",
     "join": "the permission to join was taken",
     "bootstrap": "the permission to bootstrap was taken",
+    "failure": "the container bootstrap or mysql has ended with an error before a server ran",
     "server": "the state that the server reports has changed",
     "stop": "the agent has ordered a server to stop that could not commit any more",
     "override": "an override was given, or was carried out",

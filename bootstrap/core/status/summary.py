@@ -1,4 +1,4 @@
-"""What a human asks first: which pod is ahead, which is missing, which one this pod waits for, and what can be done.
+"""What a human asks first: which pod is ahead, which is missing, and which one this pod waits for.
 
 Pure.  It explains a decision and takes no part in one.
 """
@@ -6,13 +6,12 @@ Pure.  It explains a decision and takes no part in one.
 from typing import NamedTuple
 
 from bootstrap.core.decision import quorum
-from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
-from bootstrap.core.decision.override import advise, describe_answer
+from bootstrap.core.decision.decisions import Decision, Wait
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import DataClass, Position
 from bootstrap.core.model.facts import Facts, Phase
-from bootstrap.core.model.predicates import bootstrap_position, disk_of, pod_name, why_not_counted
-from bootstrap.core.model.unknown import Contact, Unknown
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, why_not_counted
+from bootstrap.core.model.unknown import Unknown
 
 
 class Ahead(NamedTuple):
@@ -77,36 +76,3 @@ def _due(facts: Facts) -> dict[int, str]:
         made = [pod.ordinal for pod in facts.states if disk_of(pod).data_class is DataClass.INITIALIZED]
         first = min(made, default=min(facts.expected))
     return {} if first == facts.own.ordinal else {first: "it is the candidate"}
-
-
-def suggest(facts: Facts, decision: Decision) -> str:
-    """What a human can do now, in one line, even if that is nothing."""
-    if text := advise(facts, decision.rule):
-        return f"{_look(facts)}; {text}"
-    match decision:
-        case Hold():
-            return "act as the reason says: until then this pod starts nothing"
-        case Stop():
-            return "nothing: the agent stops this server, so that its disk counts"
-        case Bootstrap() | Join():
-            return "nothing: this pod starts its server by itself"
-        case Wait():
-            return _patience(facts, decision)
-
-
-def _patience(facts: Facts, decision: Wait) -> str:
-    if facts.own.phase is Phase.UNKNOWN:
-        return "see the server's log (container mysql): it starts, receives its state, or hangs"
-    return _look(facts) or ("nothing: it goes on by itself" if find_awaited(facts, decision) else "")
-
-
-def _look(facts: Facts) -> str:
-    """Where to look for the reason why pods do not answer."""
-    unknown = {pod_name(facts, o): p for o in find_missing(facts) if isinstance(p := facts.peer(o), Unknown)}
-    found = [f"{name} {describe_answer(p)}" for name, p in unknown.items() if p.contact is Contact.ANSWER]
-    # One cure for all that could not be asked: it is the same for all peers with that reason.
-    found += dict.fromkeys(p.cure for p in unknown.values() if p.contact is Contact.NOT_ASKED and p.cure)
-    if silent := [name for name, peer in unknown.items() if peer.is_silent]:
-        verb = "are" if len(silent) > 1 else "is"
-        found.append(f"see why {', '.join(silent)} {verb} silent: `kubectl describe pod {' '.join(silent)}`")
-    return "; ".join(found)

@@ -9,7 +9,17 @@ from functools import cache
 import pytest
 
 from bootstrap.core.decision.decide import RULES
-from bootstrap.network import client, directory, fanout
+from bootstrap.core.model.unknown import (
+    ITS_VOLUME,
+    NO_DNS,
+    NO_NAMES,
+    NOT_RUNNING,
+    SAME_KEY,
+    SAME_RELEASE,
+    UNREACHED,
+    WRONG_ADDRESS,
+)
+from bootstrap.network import fanout
 from bootstrap.settings import DEFAULTS
 from tests.paths import ROOT
 from tests.support.guide.pages import GUIDE
@@ -100,13 +110,11 @@ def test_every_reason_for_unknown_is_shown(words: str) -> None:
     assert words in PAGE
 
 
-PORT = f"{client.UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
-CURES = (client.SAME_KEY, client.SAME_RELEASE, client.WRONG_ADDRESS, client.ITS_VOLUME, directory.NO_DNS)
+PORT = f"{UNREACHED} {DEFAULTS['EXCHANGE_PORT'][0]}"
+CURES = (SAME_KEY, SAME_RELEASE, WRONG_ADDRESS, ITS_VOLUME, NO_DNS)
 
 
-@pytest.mark.parametrize(
-    "words", [directory.NOT_RUNNING, directory.NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}", *CURES]
-)
+@pytest.mark.parametrize("words", [NOT_RUNNING, NO_NAMES, PORT, f"{fanout.SELF_UNREACHED}; {PORT}", *CURES])
 def test_every_advice_is_shown_at_the_end_of_a_line(words: str) -> None:
     assert [line for line in PAGE.splitlines() if line.startswith("> wait: ") and line.endswith(f"; {words}")]
 

@@ -58,3 +58,10 @@ def test_no_probe_kills_a_server_or_a_proxy(documents_of: Built, name: str) -> N
         killed = {name for name, c in containers(pod).items() if {"startupProbe", "livenessProbe"} & set(c)}
         # `members` of the proxies only writes their configuration.
         assert killed <= {"agent", "members"}
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_kubectl_describe_shows_why_a_container_has_ended(documents_of: Built, name: str) -> None:
+    found = {container["terminationMessagePolicy"] for container in containers(template(documents_of(name))).values()}
+    assert found == {"FallbackToLogsOnError"}
+    assert "-exit-status=hook" in containers(template(documents_of(name)))["bootstrap"]["command"]

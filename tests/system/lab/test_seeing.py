@@ -83,7 +83,9 @@ def test_metrics_status_and_events_show_what_happens(lab: Lab) -> None:
     assert first["exchange_up", "mysql-1"] == first["exchange_up", "mysql-2"] == 1
     assert not [key for key in first if key[0] in ("waiting_seconds", "datadir_class")]
     assert [(log.count("bootstrap"), log.count("join")) for log in read_event_kinds(lab)] == [(1, 0), (0, 1), (0, 1)]
-    assert read_json(lab, 1, "status")["helps"] == ""
+    healthy = read_json(lab, 1, "status")
+    assert (healthy["cluster"]["health"], healthy["cluster"]["line"]) == ("healthy", "3 of 3 Synced")
+    assert (healthy["steps"], healthy["avoid"]) == ([], "")
 
     before = read_uuid(lab)
     lab.query(0, "CREATE TABLE app.seen (id INT PRIMARY KEY)", "INSERT INTO app.seen VALUES (1), (2)")
@@ -108,9 +110,9 @@ def test_metrics_status_and_events_show_what_happens(lab: Lab) -> None:
         assert answer["ahead"]["uuid"] == before
         assert set(answer["ahead"]["names"]) <= {"mysql-0", "mysql-1"}
         assert (answer["ahead"]["primary"], answer["ahead"]["sure"]) == (False, False)
-        assert "kubectl describe pod mysql-2" in answer["helps"]
-        # Its address refuses the connection: its network is up, so it may have just started.
-        assert "galera-bootstrap force" not in answer["helps"]
+        (step,) = answer["steps"]
+        assert step["commands"][1] == "kubectl -n lab describe pod mysql-2"
+        # Its address refuses the connection: its network is up, so it may have just started; force is not offered.
 
     lab.start_all([2])
     lab.wait_synced(3)

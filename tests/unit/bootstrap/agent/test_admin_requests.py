@@ -264,9 +264,10 @@ def test_no_override_is_accepted_beside_agents_with_another_key(office: Office) 
     assert answer.survey.unreachable == ()
     assert "galera-1 answers, but" in force(office, answer.survey.epoch, BOTH).refusal
     assert office.agent.durable.override is None
-    helps = office.client().ask(Status()).helps
-    assert "galera-2 answers, but" in helps
-    assert "force" not in helps
+    status = office.client().ask(Status())
+    assert any("galera-2 answers, but" in step.text for step in status.steps)
+    assert not any("force" in command for step in status.steps for command in step.commands)
+    assert status.avoid.startswith("force or discard anything: galera-1, galera-2 may live")
 
 
 def test_an_override_is_void_when_a_pod_that_it_gives_up_answers_and_is_not_understood(office: Office) -> None:

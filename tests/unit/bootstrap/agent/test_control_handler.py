@@ -25,7 +25,9 @@ from bootstrap.control.request import Request
 from bootstrap.control.starter_messages import (
     AgentDecision,
     AwaitDecision,
+    Container,
     DecisionKind,
+    Failed,
     Hello,
     HelloAnswer,
     Report,
@@ -322,3 +324,33 @@ def test_no_answer_has_the_number_of_a_race(office: Office) -> None:
 def test_what_explain_shows_of_a_rule_has_no_number_of_a_race(rule: Rule) -> None:
     assert rule.about
     assert not re.search(r"\bR\d", rule.about)
+
+
+def fail(office: Office, container: Container, error: str) -> None:
+    office.client().ask(Failed(container, error))
+
+
+def failures(office: Office) -> tuple[str, str, int] | None:
+    found = office.client().ask(Status()).failures
+    return (found.container, found.error, found.times) if found else None
+
+
+def test_a_starter_that_fails_again_and_again_is_counted_until_one_reports(office: Office) -> None:
+    assert failures(office) is None
+    for _ in range(3):
+        fail(office, Container.BOOTSTRAP, "no mariadbd")
+    assert failures(office) == ("bootstrap", "no mariadbd", 3)
+    fail(office, Container.BOOTSTRAP, "no lock")
+    assert failures(office) == ("bootstrap", "no lock", 4)
+    texts = [event.text for event in office.client().ask(Events()).events if event.kind == "failure"]
+    assert texts == ["bootstrap: no mariadbd", "bootstrap: no lock"]
+    with_data(office.client())
+    assert failures(office) is None
+
+
+def test_a_report_of_bootstrap_is_no_cure_of_what_fails_after_it(office: Office) -> None:
+    fail(office, Container.MYSQL, "the first database could not be created")
+    with_data(office.client())
+    assert failures(office) == ("mysql", "the first database could not be created", 1)
+    fail(office, Container.BOOTSTRAP, "no lock")
+    assert failures(office) == ("bootstrap", "no lock", 1)

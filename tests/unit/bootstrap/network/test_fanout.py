@@ -11,10 +11,10 @@ import pytest
 
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply
-from bootstrap.core.model.unknown import Contact, Unknown
+from bootstrap.core.model.unknown import NO_DNS, NOT_RUNNING, SAME_KEY, UNREACHED, Contact, Unknown
 from bootstrap.network import fanout
-from bootstrap.network.client import SAME_KEY, UNREACHED, Client
-from bootstrap.network.directory import NO_DNS, NOT_RUNNING, Directory
+from bootstrap.network.client import Client
+from bootstrap.network.directory import Directory
 from bootstrap.network.fanout import SELF_UNREACHED, Peers
 from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Server

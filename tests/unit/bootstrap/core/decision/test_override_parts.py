@@ -7,10 +7,10 @@ import pytest
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap
 from bootstrap.core.decision.override import (
-    advise,
     describe_state,
     has_lost_data,
     is_between_starters,
+    may_be_forced,
     survey_pods,
     why_not_frozen,
 )
@@ -75,8 +75,8 @@ def test_an_override_is_carried_out_as_it_was_given(*, adopt: bool) -> None:
 
 
 def test_force_is_offered_if_any_pod_that_answers_has_data() -> None:
-    assert advise(seen_by(frozen(0), blank(1), 2), "all-heard")
-    assert advise(seen_by(blank(0), frozen(1), 2), "all-heard")
+    assert may_be_forced(seen_by(frozen(0), blank(1), 2), "all-heard")
+    assert may_be_forced(seen_by(blank(0), frozen(1), 2), "all-heard")
 
 
 @pytest.mark.parametrize("phase", Phase)

@@ -4,29 +4,29 @@ import json
 
 import pytest
 
-from bootstrap.core.decision.decisions import Bootstrap, Hold, Join, Stop, Wait
+from bootstrap.core.decision.decisions import Hold, Wait
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
-from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.events import Event, LogInvalidError, dump, load
 from bootstrap.core.status.metrics import pod_metrics
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
 from bootstrap.core.status.prometheus import Family, render
-from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, suggest
-from tests.support.bootstrap.records import REFUSING, STRANGE, A, B, blank, busy, crashed, frozen, running, seen_by
+from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited
+from tests.support.bootstrap.records import A, B, blank, busy, crashed, frozen, running, seen_by
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 
 # Counters.
 
 
 def test_the_first_round_counts_also_if_it_decides_as_an_agent_begins() -> None:
-    first = add_round(Counters(), Round(10.0, "wait", "start", frozenset(), {}))
-    assert first == Counters("wait", "start", 10.0, {("wait", "start"): 1})
-    assert add_round(first, Round(11.0, "wait", "start", frozenset(), {})) == first
-    hold = add_round(first, Round(12.0, "hold", "start", frozenset(), {}))
+    first = add_round(Counters(), Round(10.0, "wait", "start", "down", frozenset(), {}))
+    assert first == Counters("wait", "start", 10.0, "down", 10.0, {("wait", "start"): 1})
+    assert add_round(first, Round(11.0, "wait", "start", "down", frozenset(), {})) == first
+    hold = add_round(first, Round(12.0, "hold", "start", "healthy", frozenset(), {}))
     assert (hold.kind, hold.rule, hold.since) == ("hold", "start", 12.0)
+    assert (hold.health, hold.health_since) == ("healthy", 12.0)
 
 
 def test_a_pod_that_is_expected_keeps_its_counts() -> None:
@@ -147,29 +147,3 @@ def test_a_pod_waits_for_the_candidate_only_where_it_waits_for_its_promise() -> 
     assert find_awaited(seen_by(frozen(0, promise=theirs), frozen(1), 2), WAIT) == silent
     assert find_awaited(seen_by(frozen(0, promise=mine), frozen(1), 2), promised) == silent
     assert find_awaited(seen_by(frozen(0), frozen(1), 2), promised) == silent
-
-
-def test_each_decision_has_its_suggestion() -> None:
-    whole = seen_by(frozen(0), frozen(1), frozen(2))
-    assert suggest(whole, Hold("x", "y")) == "act as the reason says: until then this pod starts nothing"
-    assert suggest(whole, Stop("x", "y")) == "nothing: the agent stops this server, so that its disk counts"
-    for decision in (Bootstrap("x", "y"), Join("x", "y")):
-        assert suggest(whole, decision) == "nothing: this pod starts its server by itself"
-    assert suggest(seen_by(frozen(0, 5), frozen(1, 9), frozen(2)), WAIT) == "nothing: it goes on by itself"
-    assert suggest(seen_by(frozen(0, 99), frozen(1), frozen(2)), WAIT) == ""
-    asking = suggest(seen_by(frozen(0), frozen(1), unknown={2: STRANGE}), WAIT)
-    assert asking.startswith("galera-2 answers, but it does not accept our key")
-    assert suggest(seen_by(busy(0, Phase.UNKNOWN), 1, 2), WAIT).startswith("see the server's log")
-
-
-UNASKED = Unknown("SERVFAIL", "look at DNS", Contact.NOT_ASKED)
-
-
-def test_where_to_look_is_named_once_for_each_reason() -> None:
-    facts = seen_by(running(0), 1, unknown={2: REFUSING, 3: STRANGE, 4: UNASKED, 5: UNASKED, 6: Unknown("why")})
-    assert suggest(facts, Wait("own-server", "x")) == (
-        "galera-3 answers, but it does not accept our key or our cluster id: its server may live; compare the keys; "
-        "look at DNS; see why galera-1, galera-2 are silent: `kubectl describe pod galera-1 galera-2`"
-    )
-    alone = seen_by(running(0), running(1), 2)
-    assert suggest(alone, Wait("own-server", "x")) == "see why galera-2 is silent: `kubectl describe pod galera-2`"

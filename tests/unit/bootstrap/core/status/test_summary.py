@@ -12,8 +12,12 @@ from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
-from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, find_missing, suggest
+from bootstrap.core.status.health import describe_health
+from bootstrap.core.status.steps import Place, find_steps
+from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, find_missing
 from tests.support.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by
+
+HERE = Place("db", "galera", "galera")
 
 
 def waits(facts: Facts) -> dict[int, str]:
@@ -30,7 +34,8 @@ def test_every_cluster_can_be_described(cluster: list[PodState], silent: frozens
     assert found is None or found.sure == (find_missing(facts) == {})
     assert isinstance(decision, Wait) or not find_awaited(facts, decision)
     if isinstance(decision, Hold):
-        assert suggest(facts, decision)
+        assert find_steps(facts, decision, HERE)
+    assert describe_health(facts, decision).line
     recorder = Recorder()
     faults: list[str] = []
     recorder.note_round(facts, RoundResult(decision), faults.append)
@@ -76,21 +81,12 @@ def test_a_pod_with_a_live_server_or_one_that_holds_waits_for_no_other() -> None
     assert waits(seen_by(frozen(0, uuid=B), frozen(1), frozen(2))) == {}
 
 
-def test_the_suggestion_names_the_pod_and_the_command() -> None:
-    facts = seen_by(frozen(0), frozen(1), 2)
-    text = suggest(facts, decide(facts))
-    assert "kubectl describe pod galera-2" in text
-    assert "galera-bootstrap force" in text
-    assert suggest(seen_by(running(0), running(1), running(2)), Wait("own-server", "x")) == ""
-    assert "kubectl describe pod galera-2" in suggest(seen_by(running(0), running(1), 2), Wait("own-server", "x"))
-
-
 # Since when, how often.
 
 
 def turn(counters: Counters, now: float, *silent: int, kind: str = "wait", rule: str = "all-heard") -> Counters:
     answered = {o: o not in silent for o in (1, 2)}
-    return add_round(counters, Round(now, kind, rule, frozenset(silent), answered))
+    return add_round(counters, Round(now, kind, rule, "down", frozenset(silent), answered))
 
 
 def test_a_wait_is_counted_once_and_its_time_goes_on_while_the_awaited_pods_change() -> None:

@@ -1,0 +1,11 @@
+"""How to call this program again."""
+
+import sys
+from pathlib import Path
+
+
+def own_command() -> tuple[str, ...]:
+    """Return how to call this program again: the self-contained one finds its command by the name of its file."""
+    if getattr(sys, "frozen", False):
+        return (str(Path(sys.executable).with_name("galera-bootstrap")),)
+    return (sys.executable, "-m", "bootstrap")

@@ -1,0 +1,137 @@
+"""`status` as text, for what agents answer: the cluster, its members, why, what to do."""
+
+from dataclasses import replace
+
+import pytest
+
+from bootstrap.commands.admin.table import format_span, format_status
+from bootstrap.control.starter_messages import DecisionKind
+from bootstrap.control.status_messages import (
+    ClusterStatus,
+    FailuresStatus,
+    MemberStatus,
+    MissingPod,
+    NewestData,
+    StatusAnswer,
+    StatusDecision,
+)
+from bootstrap.core.model.disk import DataClass
+from bootstrap.core.model.facts import Phase, Server
+from bootstrap.core.status.health import Health
+from bootstrap.core.status.steps import Step
+from tests.support.bootstrap.records import A
+
+WHEN = "2026-11-30T01:02:03.004Z"
+DECISION = StatusDecision(
+    DecisionKind.WAIT, "wait", "all-heard", "waiting for mysql-2", False, False, False, 0, WHEN, 192.0
+)
+STOPPED = MemberStatus("mysql-0", 0, "ok", Phase.FROZEN, DataClass.CRASHED, "as found", A, 24, None, None, 1)
+SILENT = MemberStatus("mysql-2", 2, "unknown: mysql-2.galera.db.svc.cluster.local has no address")
+WAITING = StatusAnswer(
+    schema="galera-bootstrap/status/v1",
+    pod="mysql-0",
+    version="0.1.0",
+    decision=DECISION,
+    members=(STOPPED, replace(STOPPED, name="mysql-1", ordinal=1, seqno=25), SILENT),
+    ahead=NewestData(("mysql-1",), A, 25, primary=False, sure=False),
+    missing=(MissingPod("mysql-2", "no address", WHEN, 4000.0),),
+    waiting=(),
+    join_written_bytes=None,
+    cluster=ClusterStatus("db", "galera", Health.UNCERTAIN, "no pod that answers is Primary", WHEN, 200.0),
+    steps=(Step("bring mysql-2 back", ("kubectl -n db describe pod mysql-2",)), Step("only then", ("x", "y"))),
+    avoid="delete claims",
+    failures=None,
+)
+
+
+def serving(state: str = "Synced", status: str = "Primary") -> MemberStatus:
+    server = Server(status, state, A, 24, 3)
+    return replace(STOPPED, phase=Phase.RUNNING, data_class=None, server=server)
+
+
+HEALTHY = replace(
+    WAITING,
+    decision=DECISION._replace(action="running", rule="own-server", reason="my server is running"),
+    members=tuple(replace(serving(), name=f"mysql-{o}", ordinal=o) for o in range(3)),
+    ahead=NewestData(("mysql-0",), A, 24, primary=True, sure=True),
+    missing=(),
+    cluster=ClusterStatus("db", "galera", Health.HEALTHY, "3 of 3 Synced", WHEN, 200000.0),
+    steps=(),
+    avoid="",
+)
+
+
+def test_a_pod_that_waits_is_shown_on_one_screen() -> None:
+    assert format_status(WAITING).splitlines() == [
+        "galera/db  aaaaaaaa  UNCERTAIN for 3 min 20 s: no pod that answers is Primary",
+        "MEMBER    STATE                              DATA     POSITION            SINCE",
+        "mysql-0*  stopped, wait                      CRASHED  aaaaaaaa:24         3 min 12 s",
+        "mysql-1   stopped                            CRASHED  aaaaaaaa:25 newest",
+        "mysql-2   mysql-2.galera.db.svc.cluster....  ?        ?                   1 h 6 min",
+        "why    mysql-0: wait: waiting for mysql-2 [all-heard]",
+        "do     1. bring mysql-2 back",
+        "          kubectl -n db describe pod mysql-2",
+        "       2. only then",
+        "          x",
+        "          y",
+        "not    delete claims",
+        "help   docs/operations/messages.md#all-heard",
+    ]
+
+
+def test_a_healthy_cluster_is_four_lines() -> None:
+    assert format_status(HEALTHY).splitlines() == [
+        "galera/db  aaaaaaaa  HEALTHY for 2 d 7 h: 3 of 3 Synced",
+        "MEMBER    STATE   DATA  POSITION     SINCE",
+        "mysql-0*  Synced  -     aaaaaaaa:24  3 min 12 s",
+        "mysql-1   Synced  -     aaaaaaaa:24",
+        "mysql-2   Synced  -     aaaaaaaa:24",
+    ]
+
+
+def test_what_goes_on_by_itself_is_said_so() -> None:
+    joining = replace(STOPPED, phase=Phase.JOINING, data_class=DataClass.EMPTY, uuid=None)
+    shown = replace(
+        HEALTHY,
+        decision=DECISION._replace(action="joining", rule="own-server", reason="my server is joining"),
+        members=(joining, *HEALTHY.members[1:]),
+        cluster=HEALTHY.cluster._replace(health=Health.DEGRADED, line="2 of 3 Synced; mysql-0 is joining"),
+        join_written_bytes=37 * 2**20,
+    )
+    assert format_status(shown).splitlines()[2:] == [
+        "mysql-0*  joining  EMPTY  -            3 min 12 s",
+        "mysql-1   Synced   -      aaaaaaaa:24",
+        "mysql-2   Synced   -      aaaaaaaa:24",
+        "why    mysql-0: joining: my server is joining [own-server]",
+        "copy   37 MiB have come to the datadir so far",
+        "do     nothing: it goes on by itself",
+    ]
+
+
+def test_a_server_outside_of_a_primary_component_is_shown_with_its_reason() -> None:
+    lines = format_status(replace(HEALTHY, members=(serving("Initialized", "non-Primary"),))).splitlines()
+    assert lines[2].startswith("mysql-0*  Initialized, non-Primary  -")
+    assert lines[3] == "why    mysql-0: running: my server is running [own-server]"
+
+
+def test_a_container_that_fails_is_shown_below_the_decision() -> None:
+    failing = FailuresStatus("bootstrap", "cannot run mariadbd: No such file", 3, WHEN, 61.0)
+    text = format_status(replace(WAITING, failures=failing))
+    assert "[all-heard]\n       the container bootstrap has failed 3 times in 1 min 1 s: cannot run\n" in text
+    once = format_status(replace(WAITING, failures=failing._replace(times=1)))
+    assert "the container bootstrap has failed once in 1 min 1 s: " in once
+
+
+def test_the_page_of_a_hold_by_the_own_disk_is_that_of_the_hold() -> None:
+    held = DECISION._replace(kind=DecisionKind.HOLD, action="hold", rule="own-disk")
+    assert format_status(replace(WAITING, decision=held)).endswith("docs/operations/messages.md#own-disk-hold")
+    degraded = replace(HEALTHY, steps=WAITING.steps, cluster=WAITING.cluster)
+    assert format_status(degraded).endswith("docs/operations/README.md")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.9, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (7500, "2 h 5 min"), (90000, "1 d 1 h")],
+)
+def test_times_are_for_humans(seconds: float, text: str) -> None:
+    assert format_span(seconds) == text
