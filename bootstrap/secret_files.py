@@ -12,11 +12,14 @@ AGENT = "galera_agent"
 TRANSFER = "galera_sst"
 """The account of `sst-password`."""
 
+SHORTEST_KEY = 16
+"""Characters of a key that seals what agents say to each other."""
+
 SST_PASSWORD = re.compile(r"[A-Za-z0-9._-]{16,80}", re.ASCII)
 
 
-class Secrets(NamedTuple):
-    """The files of the Secret."""
+class AgentSecrets(NamedTuple):
+    """What the agent needs of the Secret."""
 
     cluster_id: str
     """`cluster-id`: names the cluster; generated once."""
@@ -24,6 +27,19 @@ class Secrets(NamedTuple):
     """`exchange-key`, then `exchange-key-previous` while the key is rotated."""
     agent_password: str
     """`agent-password`: of the account with which the agent reads the server's status."""
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return "AgentSecrets(...)"
+
+
+class ServerSecrets(NamedTuple):
+    """What the containers with a server need of the Secret: not the agents' key, because clients reach this server."""
+
+    cluster_id: str
+    """`cluster-id`: names the cluster; generated once."""
+    agent_password: str
+    """`agent-password`: of the agent's account, set by the first initialisation."""
     root_password: str
     """`root-password`: of root@localhost, set by the first initialisation."""
     user: str | None = None
@@ -37,53 +53,94 @@ class Secrets(NamedTuple):
 
     def __repr__(self) -> str:
         """Show no secret."""
-        return "Secrets(...)"
+        return "ServerSecrets(...)"
 
 
-def read_secrets(folder: Path) -> Secrets:
-    """Read the Secret's files; a final newline is not part of a secret.  Raises SettingInvalidError."""
-    previous = _read(folder, "exchange-key-previous", required=False)
-    keys = [_read(folder, "exchange-key"), *([previous] if previous else [])]
-    if any(len(key) < 16 for key in keys):
-        raise SettingInvalidError(f"{folder}/exchange-key is shorter than 16 characters: generate a random one")
-    return Secrets(
-        cluster_id=_read(folder, "cluster-id"),
-        keys=tuple(key.encode() for key in keys),
-        agent_password=_read(folder, "agent-password"),
-        root_password=_read(folder, "root-password"),
-        user=_read(folder, "user", required=False) or None,
-        password=_read(folder, "password", required=False) or None,
-        database=_read(folder, "database", required=False) or None,
-        sst_password=read_sst_password(folder, required=False),
+def read_agent_secrets(folder: Path) -> AgentSecrets:
+    """Read what the agent needs; a final newline is not part of a secret.
+
+    Raises SettingInvalidError with all complaints at once.
+    """
+    files = _Files(folder)
+    previous = files.read("exchange-key-previous", required=False)
+    keys = [files.read("exchange-key"), *([previous] if previous else [])]
+    found = AgentSecrets(files.read("cluster-id"), tuple(key.encode() for key in keys), files.read("agent-password"))
+    if any(0 < len(key) < SHORTEST_KEY for key in keys):
+        files.complaints.append(
+            f"{folder}/exchange-key is shorter than {SHORTEST_KEY} characters: generate a random one"
+        )
+    files.check()
+    return found
+
+
+def read_server_secrets(folder: Path) -> ServerSecrets:
+    """Read what a container with a server needs; a final newline is not part of a secret.
+
+    Raises SettingInvalidError with all complaints at once.
+    """
+    files = _Files(folder)
+    found = ServerSecrets(
+        cluster_id=files.read("cluster-id"),
+        agent_password=files.read("agent-password"),
+        root_password=files.read("root-password"),
+        user=files.read("user", required=False) or None,
+        password=files.read("password", required=False) or None,
+        database=files.read("database", required=False) or None,
+        sst_password=files.read_sst_password(required=False) or None,
     )
+    files.check()
+    return found
 
 
 def read_sst_password(folder: Path, *, required: bool) -> str | None:
     """Read the password of mariadb-backup's transfers, for my-galera.cnf; raises SettingInvalidError."""
-    value = _read(folder, "sst-password", required=required)
-    if value and not SST_PASSWORD.fullmatch(value):
-        raise SettingInvalidError(
-            f"the secret {folder}/sst-password is written into an option file: use 16 to 80 of A-Z a-z 0-9 . _ -"
-        )
+    files = _Files(folder)
+    value = files.read_sst_password(required=required)
+    files.check()
     return value or None
 
 
 def read_secret(folder: Path, name: str) -> str:
-    """Read one required secret, in a pod that has no others; raises SettingInvalidError."""
-    return _read(folder, name)
-
-
-def _read(folder: Path, name: str, *, required: bool = True) -> str:
-    path = folder / name
-    try:
-        value = path.read_text().removesuffix("\n").removesuffix("\r")
-    except FileNotFoundError:
-        value = ""
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not text"
-        raise SettingInvalidError(f"the secret {path} cannot be read ({reason}): check the Secret's mode") from exc
-    if required and not value:
-        raise SettingInvalidError(f"the secret {path} is missing or empty: fill in the key of the Secret")
-    if not value.isprintable():
-        raise SettingInvalidError(f"the secret {path} contains control characters: write it without line breaks")
+    """Read one required secret, where no others are needed; raises SettingInvalidError."""
+    files = _Files(folder)
+    value = files.read(name)
+    files.check()
     return value
+
+
+class _Files:
+    """The files of one folder, and what is wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.complaints: list[str] = []
+
+    def read(self, name: str, *, required: bool = True) -> str:
+        path = self.folder / name
+        try:
+            value = path.read_text().removesuffix("\n").removesuffix("\r")
+        except FileNotFoundError:
+            value = ""
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "not text"
+            self.complaints.append(f"the secret {path} cannot be read ({reason}): check the Secret's mode")
+            return ""
+        if required and not value:
+            self.complaints.append(f"the secret {path} is missing or empty: fill in the key of the Secret")
+        if not value.isprintable():
+            self.complaints.append(f"the secret {path} contains control characters: write it without line breaks")
+        return value
+
+    def read_sst_password(self, *, required: bool) -> str:
+        value = self.read("sst-password", required=required)
+        if value and not SST_PASSWORD.fullmatch(value):
+            self.complaints.append(
+                f"the secret {self.folder}/sst-password is written into an option file: use 16 to 80 of "
+                "A-Z a-z 0-9 . _ -"
+            )
+        return value
+
+    def check(self) -> None:
+        """Raise SettingInvalidError with all complaints."""
+        if self.complaints:
+            raise SettingInvalidError("; ".join(self.complaints))

@@ -20,7 +20,7 @@ from bootstrap.network.client import Client
 from bootstrap.network.directory import Directory
 from bootstrap.network.fanout import Peers
 from bootstrap.process.log import Log
-from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.secret_files import AgentSecrets, read_agent_secrets
 from bootstrap.settings import Settings
 from bootstrap.storage import event_log, lock
 from bootstrap.storage.layout import Layout
@@ -37,7 +37,7 @@ SETTLED_S = 2.0
 
 def serve(settings: Settings, log: Log) -> None:
     """Run the agent without end; raises BootstrapError for what a human must change first."""
-    secrets = read_secrets(settings.secrets_dir)
+    secrets = read_agent_secrets(settings.secrets_dir)
     channel.prepare_folder(settings.run_dir)
     directory = Directory.open(settings)
     nobody_yet = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
@@ -91,7 +91,7 @@ def open_recorder(settings: Settings, log: Log) -> Recorder:
     return recorder
 
 
-def follow_dns(agent: Agent, directory: Directory, secrets: Secrets) -> None:
+def follow_dns(agent: Agent, directory: Directory, secrets: AgentSecrets) -> None:
     """DNS shows other pods than before: write them to my-galera.cnf, and begin a round."""
     cnf, ordinals = agent.settings.cnf, agent.expected()
     try:

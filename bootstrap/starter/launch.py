@@ -10,7 +10,7 @@ from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
-from bootstrap.secret_files import Secrets
+from bootstrap.secret_files import ServerSecrets
 from bootstrap.starter.pod import Pod
 from bootstrap.storage import permission as permission_file
 
@@ -115,7 +115,7 @@ def adopt(pod: Pod, recover: Recover) -> None:
     initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
 
 
-def read_accounts(secrets: Secrets) -> "Accounts":
+def read_accounts(secrets: ServerSecrets) -> "Accounts":
     """The accounts that may log in, by the Secret."""
     from bootstrap.mariadb.accounts import Accounts  # noqa: PLC0415  # see above
 

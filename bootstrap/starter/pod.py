@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bootstrap.network.directory import Directory
 from bootstrap.process.log import Log
-from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.secret_files import ServerSecrets, read_server_secrets
 from bootstrap.settings import Settings
 from bootstrap.storage.layout import Layout
 
@@ -13,7 +13,7 @@ class Pod(NamedTuple):
     """This pod."""
 
     settings: Settings
-    secrets: Secrets
+    secrets: ServerSecrets
     directory: Directory
     log: Log
     ordinals: frozenset[int]
@@ -28,4 +28,4 @@ class Pod(NamedTuple):
 def read_pod(settings: Settings, log: Log, peers: tuple[str, ...] = ()) -> Pod:
     """Read what is known of this pod; raises SettingInvalidError."""
     directory = Directory.open(settings)
-    return Pod(settings, read_secrets(settings.secrets_dir), directory, log, directory.ordinals_of(peers))
+    return Pod(settings, read_server_secrets(settings.secrets_dir), directory, log, directory.ordinals_of(peers))

@@ -12,7 +12,7 @@ from bootstrap.network.client import Client
 from bootstrap.network.directory import Directory
 from bootstrap.network.fanout import Peers
 from bootstrap.network.protocol import Membership
-from bootstrap.secret_files import read_secrets
+from bootstrap.secret_files import read_agent_secrets
 from bootstrap.settings import current
 from tests.lab.lab import Lab
 
@@ -44,7 +44,7 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
     """Ask as the pod whose environment this process has; returns milliseconds and CPU milliseconds of each round."""
     sys.setswitchinterval(0.001)  # as an agent does
     settings = current()
-    secrets = read_secrets(settings.secrets_dir)
+    secrets = read_agent_secrets(settings.secrets_dir)
     client = Client(Membership(secrets.cluster_id, secrets.keys, settings.pod, "bench"), settings.exchange_port)
     peers = Peers(Directory.open(settings), client)
     others = [settings.pod_of(ordinal) for ordinal in range(1, MEMBERS)]

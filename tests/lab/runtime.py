@@ -95,6 +95,11 @@ def make_commands(tools: str, cnf: PurePath) -> dict[str, tuple[str, ...]]:
     """Return the commands of a manifest's containers, word for word; `tools` is their folder, with a final slash."""
     return {
         SIDECAR: (f"{tools}galera-bootstrap", "agent"),
-        "bootstrap": (f"{tools}peer-finder", "-service=galera", f"-on-start={tools}galera-bootstrap on-start"),
+        "bootstrap": (
+            f"{tools}peer-finder",
+            "-service=galera",
+            f"-on-start={tools}galera-bootstrap on-start",
+            "-exit-status=hook",
+        ),
         MAIN: (f"{tools}galera-bootstrap", "start", "--", "mariadbd", f"--defaults-file={cnf}"),
     }

@@ -8,9 +8,9 @@ import click
 
 from bootstrap.mariadb import pod_config
 from bootstrap.mariadb.config import render, without_fingerprint
-from bootstrap.process.log import logger
+from bootstrap.network.directory import Directory
+from bootstrap.secret_files import read_secret
 from bootstrap.settings import current
-from bootstrap.starter.pod import read_pod
 
 
 @click.command()
@@ -19,13 +19,13 @@ from bootstrap.starter.pod import read_pod
 )
 def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
-    pod = read_pod(current(), logger("render"))
-    members = pod.directory.members(pod.settings.configured_ordinals)
-    text = render(pod_config.build_cnf(pod.settings, pod.secrets.cluster_id, members))
+    settings = current()
+    members = Directory.open(settings).members(settings.configured_ordinals)
+    text = render(pod_config.build_cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members))
     if not diff:
         click.echo(hide_password(text), nl=False)
         return
-    old = without_fingerprint(pod.settings.cnf.read_text()) if pod.settings.cnf.exists() else ""
+    old = without_fingerprint(settings.cnf.read_text()) if settings.cnf.exists() else ""
     lines = list(difflib.unified_diff(old.splitlines(), text.splitlines(), "now", "new", lineterm=""))
     click.echo(hide_password("\n".join(lines)))
     sys.exit(1 if lines else 0)

@@ -9,7 +9,7 @@ import pytest
 from bootstrap import __version__
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import config
-from bootstrap.secret_files import read_secrets
+from bootstrap.secret_files import AgentSecrets, ServerSecrets, read_agent_secrets, read_server_secrets
 from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
 from tests.lab import machine, nameserver, podman
 from tests.lab.folders import Folders
@@ -302,11 +302,34 @@ def written(secret: dict[str, str], folder: Path) -> Path:
     return folder
 
 
+def read_both(folder: Path) -> tuple[AgentSecrets, ServerSecrets]:
+    return read_agent_secrets(folder), read_server_secrets(folder)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_each_container_gets_the_keys_that_it_needs_and_no_other(
+    documents_of: Built, name: str, tmp_path: Path
+) -> None:
+    """A way to read files in the server's container shows no key with which agents are believed."""
+    pod = template(documents_of(name))
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    needed = {"agent": set(AgentSecrets._fields), "mysql": set(ServerSecrets._fields)}
+    for container, fields in needed.items():
+        (mount,) = [m for m in containers(pod)[container]["volumeMounts"] if m["mountPath"] == "/etc/galera-secrets"]
+        sources = [source["secret"] for source in volumes[mount["name"]]["projected"]["sources"]]
+        keys = {item["key"] for source in sources for item in source["items"]}
+        required = {item["key"] for source in sources for item in source["items"] if not source.get("optional")}
+        folder = written(dict.fromkeys(required, "long-enough-to-be-a-key"), tmp_path / container)
+        assert read_agent_secrets(folder) if container == "agent" else read_server_secrets(folder)
+        names = {name.replace("_", "-") for name in fields - {"keys"}} | ({"sst-password"})
+        assert keys == names | ({"exchange-key", "exchange-key-previous"} if "keys" in fields else set())
+
+
 @pytest.mark.parametrize("name", ["overlays/lab", FORM_OF_2017])
 def test_the_filled_in_secret_is_complete(documents_of: Built, name: str, tmp_path: Path) -> None:
     secret = of_kind(documents_of(name), "Secret")["galera"]["stringData"]
 
-    assert read_secrets(written(secret, tmp_path / "secret"))
+    assert read_both(written(secret, tmp_path / "secret"))
 
 
 def test_the_secret_of_base_has_the_keys_that_must_be_filled_in_and_no_other(base: Documents, tmp_path: Path) -> None:
@@ -314,19 +337,21 @@ def test_the_secret_of_base_has_the_keys_that_must_be_filled_in_and_no_other(bas
     full = dict.fromkeys(secret, "long-enough-to-be-a-key")
 
     assert set(secret.values()) == {""}
-    assert read_secrets(written(full, tmp_path / "full"))
+    assert read_both(written(full, tmp_path / "full"))
     for key in secret:
         with pytest.raises(SettingInvalidError, match=f"{key} is missing or empty"):
-            read_secrets(written({**full, key: ""}, tmp_path / key))
+            read_both(written({**full, key: ""}, tmp_path / key))
 
 
 def test_production_contains_no_secret(documents_of: Built) -> None:
     documents = documents_of("overlays/production")
 
     assert of_kind(documents, "Secret") == {}
-    assert {"name": "secrets", "secret": {"secretName": "galera", "defaultMode": 0o440}} in template(documents)[
-        "volumes"
-    ]
+    volumes = {volume["name"]: volume for volume in template(documents)["volumes"]}
+    for name in ("secrets", "server-secrets"):
+        sources = volumes[name]["projected"]["sources"]
+        assert {source["secret"]["name"] for source in sources} == {"galera"}
+        assert volumes[name]["projected"]["defaultMode"] == 0o440
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

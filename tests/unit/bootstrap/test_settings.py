@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import SettingInvalidError
-from bootstrap.secret_files import Secrets, read_secrets
+from bootstrap.secret_files import AgentSecrets, ServerSecrets, read_agent_secrets, read_server_secrets
 from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment, settings_for_set
 from bootstrap.storage.layout import Layout
 from tests.paths import ROOT
@@ -186,29 +186,51 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def read_both(folder: Path) -> None:
+    """Read as each container does: a file that only one of them needs is refused by that one."""
+    read_agent_secrets(folder)
+    read_server_secrets(folder)
+
+
 def refused(folder: Path) -> str:
     with pytest.raises(SettingInvalidError) as raised:
-        read_secrets(folder)
+        read_both(folder)
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
 
-def test_the_four_files_are_enough(folder: Path) -> None:
-    found = read_secrets(folder)
-    assert found == Secrets("c0ffee", (b"0123456789abcdef-hush",), "agent-hush", "root-hush")
+def test_each_container_needs_its_own_files_only(folder: Path) -> None:
+    agent = AgentSecrets("c0ffee", (b"0123456789abcdef-hush",), "agent-hush")
+    server = ServerSecrets("c0ffee", "agent-hush", "root-hush")
+    assert (read_agent_secrets(folder), read_server_secrets(folder)) == (agent, server)
+    (folder / "root-password").unlink()
+    assert read_agent_secrets(folder) == agent
+    (folder / "root-password").write_text("root-hush")
+    (folder / "exchange-key").unlink()
+    assert read_server_secrets(folder) == server
+
+
+def test_all_that_is_wrong_is_named_at_once(folder: Path) -> None:
+    (folder / "exchange-key").write_text("hush")
+    (folder / "exchange-key-previous").write_text("hush\a")
+    (folder / "agent-password").unlink()
+    complaint = refused(folder)
+    assert "shorter than 16" in complaint
+    assert "control characters" in complaint
+    assert "agent-password is missing or empty" in complaint
 
 
 def test_a_final_newline_is_not_part_of_a_secret(folder: Path) -> None:
     (folder / "root-password").write_text("root-hush\n")
     (folder / "agent-password").write_bytes(b"agent-hush\r\n")
-    found = read_secrets(folder)
+    found = read_server_secrets(folder)
     assert (found.root_password, found.agent_password) == ("root-hush", "agent-hush")
 
 
 def test_a_previous_key_is_accepted_besides(folder: Path) -> None:
     (folder / "exchange-key-previous").write_text("yesterday's long key")
-    assert read_secrets(folder).keys == (b"0123456789abcdef-hush", b"yesterday's long key")
+    assert read_agent_secrets(folder).keys == (b"0123456789abcdef-hush", b"yesterday's long key")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -270,7 +292,8 @@ def test_a_short_key_is_refused_without_being_shown(name: str, folder: Path) -> 
 def test_no_secret_is_shown(folder: Path) -> None:
     for name in ("user", "password", "database"):
         (folder / name).write_text(f"{name}-hush")
-    found = read_secrets(folder)
+    found = read_server_secrets(folder)
     assert (found.user, found.password, found.database) == ("user-hush", "password-hush", "database-hush")
-    for text in (repr(found), str(found), f"{found}", repr([found])):
+    both = [found, read_agent_secrets(folder)]
+    for text in (*map(repr, both), *map(str, both), f"{both[0]}{both[1]}", repr(both)):
         assert "hush" not in text

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.errors import DatadirNotReadyError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.network.directory import Directory
-from bootstrap.secret_files import Secrets
+from bootstrap.secret_files import ServerSecrets
 from bootstrap.starter.launch import adopt, check_command
 from bootstrap.starter.pod import Pod
 from tests.support.bootstrap.fleet import settings_of
@@ -69,7 +69,7 @@ def test_other_options_are_the_users_own(option: str) -> None:
 
 # Adopted data are opened under the same guards as at every other start.
 
-SECRETS = Secrets("cluster", (b"key",), agent_password="agent", root_password="root")
+SECRETS = ServerSecrets("cluster", agent_password="agent", root_password="root")
 
 SERVER = """\
 #!/bin/sh
