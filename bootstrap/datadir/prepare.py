@@ -13,7 +13,7 @@ from bootstrap.datadir.last_view import read_last_view
 from bootstrap.datadir.names import is_database
 from bootstrap.errors import GraStateInvalidError
 from bootstrap.storage import atomic
-from bootstrap.storage.layout import Layout
+from bootstrap.storage.layout import DISCARDED, Layout
 
 _GRASTATE_MODE = 0o660
 """As Galera creates it under the umask of mariadbd."""
@@ -87,7 +87,7 @@ def discard(layout: Layout, position: Position | None, *, delete: bool) -> Path 
     """
     if not layout.data.exists():
         return None
-    name = f"discarded-{position.uuid}-{position.seqno}" if position else "discarded-unknown"
+    name = f"{DISCARDED}{position.uuid}-{position.seqno}" if position else f"{DISCARDED}unknown"
     target = next(
         p for n in itertools.count(1) if not (p := layout.data_root / (name if n == 1 else f"{name}-{n}")).exists()
     )

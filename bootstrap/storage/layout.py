@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+DISCARDED = "discarded-"
+"""The first part of the name of a datadir that `discard` has put aside on the volume."""
+
 
 class Layout(NamedTuple):
     """The paths on a volume."""

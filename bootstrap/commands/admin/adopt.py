@@ -1,10 +1,8 @@
 """`galera-bootstrap adopt`: start a cluster from data that ran without this toolkit."""
 
-import sys
-
 import click
 
-from bootstrap.commands.admin.force import EPOCH, follow, show_members
+from bootstrap.commands.admin.force import EPOCH, follow, format_call, show_members
 from bootstrap.control import channel
 from bootstrap.control.override_messages import RequestOverride
 from bootstrap.errors import OverrideRefusedError
@@ -29,7 +27,7 @@ def command(*, epoch: int | None) -> None:
         raise OverrideRefusedError(f"nothing is changed: {answer.refusal}")
     if epoch is None:
         click.echo()
-        click.echo(f"To start a cluster from {survey.pod}:  {sys.argv[0]} adopt --epoch {survey.epoch}")
+        click.echo(f"To start a cluster from {survey.pod}:\n  {format_call(f'adopt --epoch {survey.epoch}')}")
         return
     click.echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods to promise")
     follow(client, epoch)

@@ -1,6 +1,7 @@
 """`galera-bootstrap discard`: give up the data of a pod that holds, so that it can join."""
 
 import time
+from pathlib import Path
 
 import click
 
@@ -9,6 +10,7 @@ from bootstrap.control.override_messages import Discard, Progress
 from bootstrap.core.participant.orders import Order
 from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.settings import current
+from bootstrap.storage.layout import DISCARDED
 
 POLL_S = 0.2
 """Between two questions whether the starter has done it."""
@@ -21,7 +23,9 @@ def command(*, delete: bool) -> None:
 
     Refused when no Primary Component is known, or when this pod does not hold.
     """
-    client = channel.Client(current().agent_socket)
+    settings = current()
+    before = find_kept(settings.data_root)
+    client = channel.Client(settings.agent_socket)
     answer = client.ask(Discard(delete=delete))
     if answer.refusal:
         raise OverrideRefusedError(f"nothing was changed: {answer.refusal}")
@@ -34,4 +38,11 @@ def command(*, delete: bool) -> None:
             "the datadir is still there: the container that had to put it aside has failed or ended, and its log says "
             "why; run discard again"
         )
-    click.echo(f"done: {progress.decision}")
+    for path in sorted(find_kept(settings.data_root) - before):
+        click.echo(f"the old data are in {path}, beside the new ones; remove the folder when nobody needs it")
+    click.echo(f"done; now: {progress.decision}")
+
+
+def find_kept(data_root: Path) -> frozenset[Path]:
+    """Find the datadirs that were put aside on this volume."""
+    return frozenset(data_root.glob(f"{DISCARDED}*"))

@@ -1,6 +1,5 @@
 """`galera-bootstrap force`: an override where the rules cannot find an answer."""
 
-import sys
 import time
 
 import click
@@ -10,6 +9,7 @@ from bootstrap.control.override_messages import OverrideAnswer, Progress, Reques
 from bootstrap.core.model.shapes import INT64_MAX
 from bootstrap.core.participant.orders import OverrideState
 from bootstrap.errors import OverrideRefusedError, OverrideVoidError
+from bootstrap.process.program import own_command
 from bootstrap.settings import current
 
 POLL_S = 0.5
@@ -76,7 +76,8 @@ def show(answer: OverrideAnswer) -> None:
     options = [f"--epoch {survey.epoch} --accept-loss"]
     options += [f"--without {name}" for name in survey.unreachable]
     options += [f"--although-ahead {name}" for name in survey.ahead]
-    click.echo(f"If that is what you want:  {sys.argv[0]} force {' '.join(options)}")
+    words = " ".join(["force", *options])
+    click.echo(f"If that is what you want:\n  {format_call(words)}")
     advise(survey.epoch)
 
 
@@ -102,6 +103,12 @@ def follow(client: channel.Client, epoch: int) -> None:
             click.echo(f"this pod is Primary; the new history is {outcome.line}")
             return
         time.sleep(POLL_S)
+
+
+def format_call(words: str) -> str:
+    """Return a call of this program in this pod, as a human types it outside of the pod."""
+    settings = current()
+    return f"kubectl -n {settings.namespace} exec {settings.pod} -c agent -- {' '.join(own_command())} {words}"
 
 
 def advise(epoch: int) -> None:

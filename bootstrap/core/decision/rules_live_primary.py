@@ -129,7 +129,7 @@ def join_primary(facts: Facts) -> Decision | None:
     if parted is not None:
         return hold_on_other_branch(name, mine, parted, offer(facts, SAVE_AND_DISCARD))
     if mine.seqno > limit:
-        advice = offer(facts, "save them, then `galera-bootstrap discard`")
+        advice = offer(facts, SAVE_AND_DISCARD)
         return (
             hold_beyond_fork(name, server, mine, limit, advice)
             if mine.uuid != server.uuid
@@ -148,7 +148,9 @@ def join_primary(facts: Facts) -> Decision | None:
     )
 
 
-SAVE_AND_DISCARD = "save what is needed from my datadir, then `galera-bootstrap discard`"
+SAVE_AND_DISCARD = (
+    "to join, `galera-bootstrap discard` puts my datadir aside on this volume, where what is needed can be read later"
+)
 
 
 def primary_epoch(facts: Facts) -> int:

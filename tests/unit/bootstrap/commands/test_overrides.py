@@ -141,4 +141,4 @@ def test_adopt_shows_what_to_type_for_data_from_elsewhere(alone: Machine) -> Non
     until(lambda: alone.status()["decision"]["reason"].endswith("`galera-bootstrap adopt`"), "the hold")
     done = run(alone, "adopt")
     assert done.returncode == 0, done.stderr
-    assert "To start a cluster from galera-0:  " in done.stdout
+    assert "To start a cluster from galera-0:\n  kubectl -n test exec galera-0 -c agent -- " in done.stdout
