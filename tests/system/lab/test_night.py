@@ -1,0 +1,193 @@
+"""States that wake people up, made for real: the first screen of `status` has the cause and the next command."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import machine, report
+from tests.lab.lab import Lab
+from tests.lab.report import ReportFailedError
+
+pytestmark = pytest.mark.galera
+
+SECONDS = 90.0
+"""A generous bound for a status to show what has happened."""
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Lab]:
+    try:
+        machine.check()
+    except machine.NotInstalledError as exc:
+        pytest.skip(f"NOT TESTED: {exc}")
+    with Lab() as lab:
+        lab.up(3)
+        yield lab
+
+
+@pytest.fixture
+def lab(shared: Lab) -> Iterator[Lab]:
+    """Three Synced members, before each test and after it: no state here costs data."""
+    shared.wait_synced(3)
+    yield shared
+    shared.nameserver.is_silent = False
+    for pod in shared.pods.values():
+        if pod.extra_env:
+            pod.power_off()
+            pod.extra_env.clear()
+    shared.start_all()
+    shared.wait_synced(3)
+
+
+def read_status(lab: Lab, ordinal: int) -> str:
+    """Read the status with its lines joined, as words that wrap are looked for."""
+    try:
+        return " ".join(report.run(lab.pod(ordinal), "galera-bootstrap", "status").split())
+    except ReportFailedError as exc:
+        return str(exc)
+
+
+def wait_for_words(lab: Lab, ordinal: int, *words: str, never: tuple[str, ...] = ()) -> str:
+    """Wait until a pod's status has all these words; returns it, which must not have the others."""
+    lab.wait(
+        f"mysql-{ordinal} shows {words}; at first {read_status(lab, ordinal)}",
+        lambda: all(word in read_status(lab, ordinal) for word in words),
+        SECONDS,
+    )
+    found = read_status(lab, ordinal)
+    assert not [word for word in never if word in found], found
+    return found
+
+
+OVERRIDES = ("galera-bootstrap force", "galera-bootstrap discard", "galera-bootstrap adopt")
+
+
+def restart(lab: Lab, ordinal: int, **settings: str) -> None:
+    """Restart a pod with other settings."""
+    pod = lab.pod(ordinal)
+    pod.stop()
+    pod.extra_env.update({f"GALERA_BOOTSTRAP_{name}": value for name, value in settings.items()})
+    pod.start()
+
+
+def copy_secrets(lab: Lab, tmp_path: Path) -> Path:
+    """Copy the Secret for one pod."""
+    folder = tmp_path / "secrets"
+    shutil.copytree(lab.layout.secrets, folder)
+    lab.layout.runtime.share(folder, 0o2750)
+    for path in folder.iterdir():
+        lab.layout.runtime.share(path, 0o440)
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    return folder
+
+
+def test_a_healthy_cluster_says_so(lab: Lab) -> None:
+    wait_for_words(lab, 0, "HEALTHY for", ": 3 of 3 Synced", never=("kubectl", "why", "do "))
+
+
+def test_a_member_that_is_off(lab: Lab) -> None:
+    lab.pod(2).power_off()
+    wait_for_words(
+        lab, 0,
+        "DEGRADED for", "2 of 3 Synced; mysql-2 does not answer", "1. bring mysql-2 back",
+        "kubectl -n lab describe pod mysql-2", "not delete claims",
+        never=OVERRIDES,
+    )  # fmt: skip
+
+
+def test_a_full_outage_in_which_one_stays_away(lab: Lab) -> None:
+    lab.kill_everything()
+    lab.start_all([0, 1])
+    wait_for_words(
+        lab, 1,
+        "UNCERTAIN for", "mysql-1 waits for mysql-2", "[all-heard]", "kubectl -n lab describe pod mysql-2",
+        "messages.md#all-heard",
+        never=("goes on by itself", *OVERRIDES),
+    )  # fmt: skip
+
+
+def test_a_member_with_another_key(lab: Lab, tmp_path: Path) -> None:
+    """Each side would see the other as silent, and each side would be sent to `force`: that makes two clusters."""
+    folder = copy_secrets(lab, tmp_path)
+    (folder / "exchange-key").write_text("another-key-of-the-agents")
+    restart(lab, 2, SECRETS_DIR=str(folder))
+    words = ("it does not accept our key", "sha256sum", "exchange-key", "force or discard anything: mysql-")
+    wait_for_words(lab, 2, "mysql-0 answers, but", "mysql-1 answers, but", *words, never=OVERRIDES)
+    wait_for_words(lab, 0, "mysql-2 answers, but it does not accept our key", "sha256sum", never=OVERRIDES)
+
+
+def test_a_name_server_that_is_gone(lab: Lab) -> None:
+    lab.pod(1).stop()
+    lab.nameserver.is_silent = True
+    lab.pod(1).start()
+    wait_for_words(
+        lab, 1,
+        "1. look at the cluster's DNS", "peer-finder doctor galera",
+        "kubectl -n kube-system get pods -l k8s-app=kube-dns", "kubectl -n lab logs mysql-1 -c bootstrap",
+        never=OVERRIDES,
+    )  # fmt: skip
+
+
+def test_a_program_of_the_image_is_missing(lab: Lab) -> None:
+    restart(lab, 1, MARIADBD="/nowhere/mariadbd")
+    wait_for_words(
+        lab, 1, "the container bootstrap has failed", "cannot run /nowhere/mariadbd", "logs mysql-1 -c bootstrap",
+        never=("goes on by itself", *OVERRIDES),
+    )  # fmt: skip
+
+
+def test_keys_of_the_secret_are_missing(lab: Lab, tmp_path: Path) -> None:
+    folder = copy_secrets(lab, tmp_path)
+    (folder / "root-password").unlink()
+    restart(lab, 1, SECRETS_DIR=str(folder))
+    wait_for_words(lab, 1, "root-password is missing or empty: fill in the key of the Secret", never=OVERRIDES)
+
+
+def test_two_volumes_are_swapped(lab: Lab) -> None:
+    lab.kill_everything()
+    swap(lab, 1, 2)
+    lab.start_all()
+    wait_for_words(
+        lab, 1, "mysql-1 holds", "is of mysql-2", "kubectl -n lab get pvc", "messages.md#own-disk-hold", never=OVERRIDES
+    )
+    wait_for_words(
+        lab, 0, "mysql-1 holds: it needs a human", "mysql-2 holds: it needs a human", "exec mysql-1 -c agent",
+        never=("goes on by itself", *OVERRIDES),
+    )  # fmt: skip
+    lab.kill_everything()
+    swap(lab, 1, 2)
+
+
+def swap(lab: Lab, one: int, other: int) -> None:
+    first, second = lab.pod(one).folders.volume, lab.pod(other).folders.volume
+    aside = first.with_name("aside")
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+
+
+def test_a_member_has_lost_its_volume_in_a_full_outage(lab: Lab) -> None:
+    lab.kill_everything()
+    kept = lab.pod(1).folders.volume.with_name("kept")
+    lab.pod(1).folders.volume.rename(kept)
+    lab.start_all()
+    wait_for_words(
+        lab, 0, "DOWN for", "mysql-0 holds", "[replaced-volume]", "kubectl -n lab get pvc",
+        "only if what is missing is given up", "galera-bootstrap force", "messages.md#replaced-volume",
+    )  # fmt: skip
+    lab.kill_everything()
+    shutil.rmtree(lab.pod(1).folders.volume)
+    kept.rename(lab.pod(1).folders.volume)
+
+
+def test_more_replicas_in_the_settings_than_in_the_set(lab: Lab) -> None:
+    restart(lab, 0, REPLICAS="5")
+    wait_for_words(
+        lab, 0,
+        "3 of 5 Synced", "mysql-3, mysql-4 was never a member", "GALERA_BOOTSTRAP_REPLICAS is above",
+        "kubectl -n lab get statefulset mysql",
+        never=OVERRIDES,
+    )  # fmt: skip
