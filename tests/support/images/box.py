@@ -6,7 +6,8 @@ This file knows podman; the tests decide what they test in the container.
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,19 @@ def podman(*words: str, check: bool = True) -> Done:
     done = subprocess.run([*PODMAN, *words], capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, f"podman {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done
+
+
+@contextmanager
+def mounted(image: str) -> Iterator[Path]:
+    """The files of an image, as those of a container of its own that never starts.
+
+    A mount of the image itself is shared: another process's container with `--mount=type=image` takes it away.
+    """
+    container = podman("create", image, "none").stdout.strip()
+    try:
+        yield Path(podman("mount", container).stdout.strip())
+    finally:
+        podman("rm", "--force", container)
 
 
 def run(image: str, *command: str, options: tuple[str, ...] = (), check: bool = True) -> Done:

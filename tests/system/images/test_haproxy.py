@@ -11,7 +11,7 @@ from images.build import ensure_id
 from images.inputs import ROOT
 from tests.lab.machine import NotInstalledError
 from tests.lab.podman import check, ulimits
-from tests.support.images.box import AS_A_POD, Container, podman, run, share
+from tests.support.images.box import AS_A_POD, Container, mounted, podman, run, share
 from tests.support.images.root_files import has_privileges, list_files, read_packages
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(600)]
@@ -43,8 +43,8 @@ def image() -> str:
 @pytest.fixture(scope="module")
 def root(image: str) -> Iterator[Path]:
     """The image's files, mounted so that this process can read them."""
-    yield Path(podman("image", "mount", image).stdout.strip())
-    podman("image", "unmount", image)
+    with mounted(image) as root:
+        yield root
 
 
 def test_no_file_gives_privileges_and_no_user_can_log_in(root: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from images.build import ensure_id
 from tests.lab.machine import NotInstalledError
 from tests.lab.podman import check
-from tests.support.images.box import AS_A_POD, Container, Volumes, podman
+from tests.support.images.box import AS_A_POD, Container, Volumes, mounted
 from tests.support.images.official import image
 
 
@@ -63,5 +63,5 @@ def volumes(tmp_path: Path) -> Volumes:
 @pytest.fixture(scope="module")
 def root(server_image: str) -> Iterator[Path]:
     """The image's files, mounted so that this process can read them."""
-    yield Path(podman("image", "mount", server_image).stdout.strip())
-    podman("image", "unmount", server_image)
+    with mounted(server_image) as root:
+        yield root

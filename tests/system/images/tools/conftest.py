@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from images.build import ensure_id
-from tests.support.images.box import UID, podman, share
+from tests.support.images.box import UID, mounted, share
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +17,8 @@ def newer_tool_image() -> str:
 @pytest.fixture(scope="session")
 def tools(tool_image: str) -> Iterator[Path]:
     """The self-contained commands, in the image's files."""
-    yield Path(podman("image", "mount", tool_image).stdout.strip()) / "opt" / "galera-tools"
-    podman("image", "unmount", tool_image)
+    with mounted(tool_image) as root:
+        yield root / "opt" / "galera-tools"
 
 
 @pytest.fixture
