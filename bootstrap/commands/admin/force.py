@@ -51,10 +51,10 @@ def show_members(survey: SurveyAnswer) -> None:
 def show(answer: OverrideAnswer) -> None:
     """Print what a human must know before an override; raises OverrideRefusedError if it would be refused."""
     survey = answer.survey
-    if survey is not None:
-        show_members(survey)
     if answer.refusal or survey is None:
+        # What would be given up is of no interest then, and reads like an offer.
         raise OverrideRefusedError(f"force would be refused: {answer.refusal}")
+    show_members(survey)
     click.echo()
     if survey.unreachable:
         click.echo(
