@@ -1,7 +1,7 @@
 """Installs the tools in a pod: a folder for each release in the work-dir, and links that name the current one.
 
     WORK_DIR/galera-tools/0.1.0-1f2e3d4c5b6a/   a release, complete or absent
-    WORK_DIR/peer-finder, galera-bootstrap      links into the current release
+    WORK_DIR/peer-finder and so on              links into the current release
     WORK_DIR/on-start.sh                        the hook's name in manifests of 2016 and 2017
 
 A running program is never written to ("text file busy"): a new release is a new folder, and the links are replaced.
@@ -25,7 +25,7 @@ from bootstrap.errors import InstallFailedError
 from bootstrap.process.log import Log
 from bootstrap.storage import atomic
 
-COMMANDS = ("peer-finder", "galera-bootstrap")
+COMMANDS = ("peer-finder", "peer-list", "galera-bootstrap")
 
 PROBE_SECONDS = 60.0
 """Seconds that the copied program may take to print its version."""

@@ -1,11 +1,11 @@
-"""Both commands as one program. It is called by a symbolic link for each command, and runs the one with that name."""
+"""All commands as one program. It is called by a symbolic link for each command, and runs the one with that name."""
 
 import os
 import sys
 from importlib import import_module
 
-MODULES = {"peer-finder": "peerfinder.cli", "galera-bootstrap": "bootstrap.main"}
-"""Command -> the module whose `main` it runs."""
+MODULES = {"peer-finder": "peerfinder.cli", "peer-list": "peerfinder.cli", "galera-bootstrap": "bootstrap.main"}
+"""Command -> the module whose `main` it runs; `peer-list` is the name of Percona's program."""
 
 
 def main() -> None:

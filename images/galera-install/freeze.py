@@ -8,13 +8,17 @@ A program made by cx_Freeze that imports `ssl` sets SSL_CERT_FILE in its own env
 mariadbd. They would trust the authorities of this build's machine instead of those of their image.
 """
 
+import marshal
 import os
 import shutil
 import sys
+from io import BytesIO
 from pathlib import Path
+from types import CodeType
 from zipfile import ZipFile, ZipInfo
 
 import cx_Freeze
+import freeze_core
 from cx_Freeze import Module
 from cx_Freeze.cli import main
 from cx_Freeze.command import build_exe
@@ -24,6 +28,21 @@ from cx_Freeze.module import ConstantsModule
 
 EPOCH = 946684800
 """The date of the files that the build makes, 2000-01-01: a zip file cannot hold one before 1980."""
+
+STARTER = "initscripts/__startup__.py"
+"""The first code that a program runs; it is not in the library, but in the program itself."""
+
+LIBRARY_MISSING = """
+    if not os.path.exists(sys.prefix + "/lib/library.zip"):
+        os.write(2, (
+            os.path.basename(sys.argv[0]) + ": the folder lib is not beside " + sys.executable + ": it was copied as "
+            "one file. Run `galera-bootstrap install --work-dir=/work-dir` in an init container with the image "
+            "galera-install: it puts peer-finder, peer-list and galera-bootstrap into that volume. Or copy the whole "
+            "folder: cp -a /opt/galera-tools /work-dir/, and call /work-dir/galera-tools/peer-finder\\n"
+        ).encode())
+        os._exit(127)
+"""
+"""Begins the starter's `run`: installers of other projects copy one file. Status 127 as ld.so for a missing library."""
 
 NOT_REPEATABLE = ("BUILD_HOST", "BUILD_TIMESTAMP", "SOURCE_TIMESTAMP")
 
@@ -56,6 +75,41 @@ def write_in_order(library: Path) -> None:
             written.writestr(ZipInfo(name), data)
 
 
+def explain_missing_library(program: Path) -> None:
+    """Let a program without its library say what it needs, instead of a traceback.
+
+    The starter is compiled code in the program's data. Ours takes its place, and must not be longer.
+    """
+    source = (Path(freeze_core.__file__).parent / STARTER).read_text()
+    head = "def run() -> None:\n"
+    before, found, after = source.partition(head)
+    # What is for Windows makes room.
+    fix, windows = "def _fix_init() -> None:\n", before.partition("def _fix_init")[2]
+    ours = before.replace(f"def _fix_init{windows}", f"{fix}    return\n\n\n") + head + LIBRARY_MISSING + after
+    code = marshal.dumps(compile(ours, STARTER, "exec", optimize=2, dont_inherit=True))
+    data = bytearray(program.read_bytes())
+    at, size = find_starter(bytes(data))
+    if not found or not windows or len(code) > size:
+        sys.exit(f"the starter of this cx_Freeze is another one: our code has {len(code)} octets for {size}")
+    data[at : at + len(code)] = code
+    program.write_bytes(data)
+
+
+def find_starter(data: bytes) -> tuple[int, int]:
+    """Find the starter's code in a program; returns its offset and length."""
+    name = data.index(STARTER.encode())
+    at = name
+    while (at := data.rfind(b"\xe3\0\0\0\0", 0, at)) >= 0:
+        stream = BytesIO(data[at : name + 100_000])
+        try:
+            code = marshal.load(stream)  # noqa: S302 - the build made it
+        except (ValueError, TypeError, EOFError):
+            continue
+        if isinstance(code, CodeType) and code.co_name == "<module>" and code.co_filename.endswith(STARTER):
+            return at, stream.tell()
+    sys.exit("the program has no starter")
+
+
 def copy_licenses(folder: Path, library: Path) -> None:
     """Put the licences of the included distributions beside them: most require that, and cx_Freeze leaves them out."""
     site = Path(cx_Freeze.__file__).parents[1]
@@ -74,4 +128,6 @@ if __name__ == "__main__":
     sys.argv[1:] = ["build", "--build-exe", str(folder)]
     main()
     write_in_order(folder / "lib" / "library.zip")
+    for program in (path for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK)):
+        explain_missing_library(program)
     copy_licenses(folder / "licenses", folder / "lib" / "library.zip")

@@ -1,6 +1,7 @@
 """peer-finder's commands in the tool image, which has nothing else than the bundle, against a real DNS server."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +98,25 @@ def test_each_shell_completes_its_commands(tool_image: str) -> None:
     bash, *zsh, fish = done.stdout.splitlines()
     assert (bash, zsh) == ("plain,doctor", ["plain", "doctor"])
     assert fish.startswith("plain,doctor\tFind out why")
+
+
+def test_perconas_peer_list_is_there(tool_image: str, galera: Knot) -> None:
+    words = (f"-service={SERVICE}", "-on-start=cat", "-protocol=$(PEER_LIST_SRV_PROTOCOL)")
+    entry = options(galera, "/opt/galera-tools/peer-list")
+
+    ended = run_confined(tool_image, *words, options=entry, network="host")
+
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.split()) == 3
+
+
+@pytest.mark.parametrize("name", ["peer-finder", "peer-list", "galera-bootstrap"])
+def test_a_copy_of_one_file_says_what_it_needs(tools: Path, tmp_path: Path, name: str) -> None:
+    shutil.copy(tools / name, tmp_path / name)
+
+    ended = subprocess.run([tmp_path / name, "-version"], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 127
+    assert ended.stderr.startswith(f"{name}: the folder lib is not beside {tmp_path}/{name}")
+    assert "galera-bootstrap install --work-dir=/work-dir" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

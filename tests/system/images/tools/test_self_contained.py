@@ -187,7 +187,7 @@ def test_a_call_by_an_unknown_name_lists_the_known_names(tool_image: str) -> Non
     done = run_confined(tool_image, options=("--entrypoint=/opt/galera-tools/galera-tools",))
 
     assert done.returncode == 1
-    assert "peer-finder, galera-bootstrap" in done.stderr
+    assert "peer-finder, peer-list, galera-bootstrap" in done.stderr
 
 
 def test_the_image_runs_install_as_a_numeric_user(tool_image: str) -> None:
