@@ -10,11 +10,13 @@ from functools import partial
 
 from bootstrap import entrypoints
 from bootstrap.errors import BootstrapError
+from peerfinder.environment import restore_locale
 from peerfinder.imports import imports_stay, stub_dns_features
 
 
 def main() -> None:
     """Run a command; an expected fault ends in one line on stderr and its own exit code."""
+    restore_locale()
     stub_dns_features()
     run = find_entrypoint(tuple(sys.argv[1:])) or run_command_line
     try:

@@ -36,13 +36,13 @@ ORDER = {
         "doctor log",
         "hooks dns health",
         "core",
-        "flags imports",
+        "flags imports environment",
         "errors",
     ),
 }
 """Folders and files of a package from the top to the bottom; what shares a line does not import each other."""
 
-SHARED = ("core", "dns", "imports", "errors")
+SHARED = ("core", "dns", "imports", "environment", "errors")
 """What `bootstrap` may use of `peerfinder`."""
 
 PLACE_OF = {
