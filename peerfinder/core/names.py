@@ -88,6 +88,11 @@ def parse_directives(text: str) -> Iterator[list[str]]:
             yield words
 
 
+def parse_options(text: str) -> tuple[str, ...]:
+    """Read the words of all `options` lines of resolv.conf, in order."""
+    return tuple(word for words in parse_directives(text) if words[0] == "options" for word in words[1:])
+
+
 def find_cluster_domain(text: str, namespace: str) -> str:
     """Find the cluster domain in the search list that the kubelet wrote: `<ns>.svc.<domain> svc.<domain> <domain>`.
 

@@ -16,6 +16,8 @@ class Reply:
     """Response code such as NOERROR or NXDOMAIN; empty: no answer came."""
     fault: str = ""
     """Why no whole answer came; empty: one came."""
+    unreachable: bool = False
+    """Whether the question did not reach the server: its port is closed, or there is no way to it."""
     truncated: bool = False
     """Whether the answer over UDP was truncated."""
     seconds: float = 0.0
@@ -43,6 +45,9 @@ class ServerReplies:
     version: Reply
     """TXT of dns-version.<domain>, which each cluster DNS has (its specification, section 2.2)."""
 
+    serves: tuple[str, ...] = ()
+    """Other cluster domains that it does serve, of those that are likely here."""
+
     @property
     def targets(self) -> tuple[str, ...]:
         """The targets in its first answer."""
@@ -56,7 +61,9 @@ class Observations:
     names: Names
     """The Service."""
     own: str
-    """Our own name."""
+    """Our own name: the first of `own_names` that a server gives, else the first."""
+    own_names: tuple[str, ...] = ()
+    """What it may be: by the host name, and by POD_NAME if that is another."""
     search: tuple[str, ...] = ()
     """The search list."""
     ndots: int = 1
@@ -65,3 +72,9 @@ class Observations:
     """In the order of resolv.conf."""
     domain_fault: str = ""
     """Why the domain is a guess; empty: it is known."""
+    unusable: tuple[str, ...] = ()
+    """What is wrong with `nameserver` lines of resolv.conf."""
+    falls_back: bool = False
+    """Whether 127.0.0.1 is asked because no such line names a server."""
+    outside: str = ""
+    """Why this seems not to be a pod; empty: nothing speaks against it."""

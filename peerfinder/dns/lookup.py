@@ -18,7 +18,7 @@ import dns.rdatatype
 from peerfinder.core.names import Names
 from peerfinder.core.peers import normalize
 from peerfinder.dns.nameservers import Nameservers, Server
-from peerfinder.dns.resolver import LastAnswer, ask
+from peerfinder.dns.resolver import CannotAskError, LastAnswer, ask
 from peerfinder.errors import AnswerWithheldError, LookupFailedError, NoAddressError, NoRecordsError
 
 TRY_SECONDS = 1.0
@@ -147,23 +147,28 @@ def _ask_servers(
     deadline: float,
     read: Callable[[dns.message.QueryMessage, Server], Result],
 ) -> Result:
-    """Ask the servers in turn, silent ones again and for longer, until one has answered the question."""
+    """Ask the servers in turn, silent ones again and for longer, until one has answered the question.
+
+    Every second round is over TCP: some networks let no UDP through. If that fails, the server still counts as silent.
+    """
     end, withheld = monotonic() + deadline, False
     name, record_type = question.name, question.record_type
     faults = dict.fromkeys(nameservers.servers, "not asked: no time was left")
     silent = list(faults)
     for number in range(MAX_ROUNDS):
-        servers = tuple(silent)
+        servers, over_tcp = tuple(silent), nameservers.use_tcp or number % 2 == 1
         for position, server in enumerate(servers):
             left = end - monotonic()
             if left <= 0:
                 break
             share = min(left / (len(servers) - position), TRY_SECONDS * 2**number)
             try:
-                return read(ask(f"{name}.", record_type, server, share, question.last), server)
+                return read(ask(f"{name}.", record_type, server, share, question.last, tcp=over_tcp), server)
             except TimeoutError:
                 faults[server] = f"no answer within {deadline:.1f} s"
             except LookupFailedError as exc:
+                if isinstance(exc, CannotAskError) and over_tcp and not nameservers.use_tcp:
+                    continue
                 faults[server], withheld = str(exc), withheld or isinstance(exc, AnswerWithheldError)
                 silent.remove(server)
     causes = "; ".join(f"{server}: {fault}" for server, fault in faults.items())
@@ -172,7 +177,8 @@ def _ask_servers(
 
 def interpret(answer: dns.message.QueryMessage, server: Server) -> list[str]:
     """Return the targets or addresses of an answer; raises NoRecordsError or LookupFailedError."""
-    name, rcode = answer.question[0].name.to_text() if answer.question else "it", answer.rcode()
+    name = answer.question[0].name.to_text(omit_final_dot=True) if answer.question else "it"
+    rcode = answer.rcode()
     if rcode == dns.rcode.NXDOMAIN:
         raise NoRecordsError(f"{server} knows no name {name}")
     if rcode == dns.rcode.SERVFAIL:

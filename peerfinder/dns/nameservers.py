@@ -7,7 +7,8 @@ import os
 import socket
 from typing import NamedTuple, Self
 
-from peerfinder.core.names import parse_directives
+from peerfinder.core.names import parse_directives, parse_options
+from peerfinder.core.peers import quote
 from peerfinder.errors import UsageError
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -41,11 +42,14 @@ class Nameservers(NamedTuple):
 
     servers: tuple[Server, ...]
     """At least one."""
+    use_tcp: bool = False
+    """Whether to ask over TCP only (`options use-vc`)."""
 
     @classmethod
     def from_resolv_conf(cls, text: str) -> Self:
         """Read the `nameserver` lines and ignore what is not an address; without any server it is 127.0.0.1."""
-        return cls(_parse_nameservers(text) or (Server("127.0.0.1"),))
+        servers, _ = parse_nameservers(text)
+        return cls(servers or (Server("127.0.0.1"),), "use-vc" in parse_options(text))
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -69,8 +73,8 @@ class ResolvConf:
     def refresh(self) -> Nameservers:
         """Return the servers to ask now. If the file is unchanged, this takes some microseconds."""
         version = _read_version(self._path)
-        if version != self._version and (servers := _parse_nameservers(read_resolv_conf(self._path))):
-            self._known, self._version = Nameservers(servers), version
+        if version != self._version and parse_nameservers(text := read_resolv_conf(self._path))[0]:
+            self._known, self._version = Nameservers.from_resolv_conf(text), version
         return self._known
 
 
@@ -93,10 +97,18 @@ def _parse_server(text: str) -> Server:
     return Server(host.strip("[]"), int(port))
 
 
-def _parse_nameservers(text: str) -> tuple[Server, ...]:
-    """Read the servers of resolv.conf; there may be none."""
-    servers = [Server(words[1]) for words in parse_directives(text) if words[0] == "nameserver" and words[1:]]
-    return tuple(filter(_is_usable, servers))[:SERVERS_MAX]
+def parse_nameservers(text: str) -> tuple[tuple[Server, ...], tuple[str, ...]]:
+    """Read the servers of resolv.conf, of which there may be none, and the values that are not addresses."""
+    values = [" ".join(words[1:2]) for words in parse_directives(text) if words[0] == "nameserver"]
+    usable = [value for value in values if _is_usable(Server(value))]
+    return tuple(map(Server, usable[:SERVERS_MAX])), tuple(value for value in values if value not in usable)
+
+
+def list_unusable(text: str) -> list[str]:
+    """Describe the `nameserver` lines of resolv.conf that name no server."""
+    servers, unusable = parse_nameservers(text)
+    instead = "" if servers else "; no line names a server, so 127.0.0.1 is asked"
+    return [f"nameserver {quote(value)} is not an IP address{instead}" for value in unusable]
 
 
 def _read_version(path: str) -> tuple[int, ...]:

@@ -32,7 +32,9 @@ def ask(name: str, record_type: str, server: Server, seconds: float, *, tcp: boo
         return Reply(fault=f"gave no answer within {seconds:g} s", truncated=truncated, seconds=monotonic() - began)
     except (OSError, PeerFinderError, dns.exception.DNSException) as exc:
         fault = f"cannot be asked: {getattr(exc, 'strerror', None) or exc}"
-        return Reply(fault=fault, truncated=truncated, seconds=monotonic() - began)
+        # After a truncated answer over UDP the server is there.
+        unreachable = isinstance(exc, OSError) and not truncated
+        return Reply(fault=fault, unreachable=unreachable, truncated=truncated, seconds=monotonic() - began)
     cut = bool(answer.flags & dns.flags.TC)
     return Reply(
         records=_parse_records(answer, record_type),

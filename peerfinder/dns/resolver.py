@@ -27,6 +27,10 @@ RESEND_SECONDS = 0.5
 """After this time without an answer the unanswered of many questions are sent again, seconds."""
 
 
+class CannotAskError(LookupFailedError):
+    """The question did not reach the server: its port is closed, or there is no way to it."""
+
+
 class LastAnswer:
     """The last whole answer to a question that is asked again and again: an equal answer is not parsed again.
 
@@ -73,23 +77,25 @@ class LastAnswer:
             self.answer, self.wire, self.content = answer, wire, None
 
 
-def ask(
-    name: str, record_type: str, server: Server, seconds: float, last: LastAnswer | None = None
+def ask(  # noqa: PLR0913 - each is one property of the question
+    name: str, record_type: str, server: Server, seconds: float, last: LastAnswer | None = None, *, tcp: bool = False
 ) -> dns.message.QueryMessage:
     """Ask *server* for the records of *name* and return its whole answer, whatever its response code.
 
-    Raises TimeoutError when no answer came within *seconds*, LookupFailedError when none can come or it is incomplete.
+    With *tcp*, ask over TCP only.
+    Raises TimeoutError when no answer came within *seconds*, CannotAskError when none can come, LookupFailedError when
+    it is incomplete.
     """
     end = monotonic() + seconds
     query = last.make_query(name, record_type) if last else _make_query(name, record_type)
     try:
-        answer = ask_udp(query, server, end, last)
-        if answer.flags & dns.flags.TC:
+        answer = None if tcp else ask_udp(query, server, end, last)
+        if answer is None or answer.flags & dns.flags.TC:
             answer = ask_tcp(query, server, end, last)
     except TimeoutError:
         raise
     except OSError as exc:
-        raise LookupFailedError(f"cannot be asked: {exc.strerror or exc}") from exc
+        raise CannotAskError(f"cannot be asked: {exc.strerror or exc}") from exc
     if answer.flags & dns.flags.TC:
         raise AnswerWithheldError("cuts its answer off even over TCP, and a part of the records is not enough")
     return answer

@@ -1,5 +1,7 @@
 """The SRV set of a Service from real and from lying servers: complete and valid, or an error."""
 
+import socket
+import threading
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from peerfinder.core.names import Names
 from peerfinder.dns.lookup import FoundPeers, find_address, find_addresses, find_peers, find_srv
-from peerfinder.dns.nameservers import Nameservers, Server, read_resolv_conf
+from peerfinder.dns.nameservers import Nameservers, ResolvConf, Server, read_resolv_conf
 from peerfinder.errors import (
     AnswerInvalidError,
     AnswerWithheldError,
@@ -181,10 +183,72 @@ def test_a_lost_datagram_is_sent_again() -> None:
 
     def lie(query: dns.message.Message, _over_tcp: bool) -> Iterable[bytes | float]:
         seen.append(query.id)
-        return [] if len(seen) < 2 else [answer(query, fqdn("mysql-0"))]
+        return [] if len(seen) < 3 else [answer(query, fqdn("mysql-0"))]
 
     assert list(look_up(lie)) == fqdn("mysql-0")
-    assert len(seen) == 2
+    assert len(seen) == 3, "over UDP, over TCP, and over UDP again"
+
+
+def test_where_no_datagram_comes_through_the_second_question_goes_over_tcp() -> None:
+    with Liar(lambda query, tcp: [framed(answer(query, fqdn("mysql-0")))] if tcp else []) as liar:
+        began = monotonic()
+        assert list(find_peers(GALERA, to_nameservers(liar), 5)) == fqdn("mysql-0")
+
+    assert monotonic() - began < 4
+    assert len(liar.questions) == 2
+
+
+def test_a_server_whose_tcp_port_is_closed_is_asked_over_udp_again() -> None:
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            for number in range(2):
+                wire, sender = server.recvfrom(4096)
+                asked.append(wire)
+                if number:
+                    server.sendto(answer(dns.message.from_wire(wire), fqdn("mysql-0")), sender)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        name = Nameservers.from_text(f"127.0.0.1:{server.getsockname()[1]}")
+        assert list(find_peers(GALERA, name, 5)) == fqdn("mysql-0")
+        thread.join()
+
+    assert len(asked) == 2
+
+
+def test_use_vc_asks_over_tcp_at_once() -> None:
+    with Liar(lambda query, tcp: [framed(answer(query, fqdn("mysql-0")))] if tcp else []) as liar:
+        servers = to_nameservers(liar)._replace(use_tcp=True)
+        assert list(find_peers(GALERA, servers, 5)) == fqdn("mysql-0")
+
+    assert len(liar.questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("options use-vc", True),
+        ("options ndots:5 use-vc\noptions edns0", True),
+        ("options ndots:5", False),
+        ("#options use-vc", False),
+        ("use-vc", False),
+    ],
+)
+def test_use_vc_is_read_from_resolv_conf(options: str, expected: bool) -> None:
+    assert Nameservers.from_resolv_conf(f"nameserver 127.0.0.1\n{options}\n").use_tcp is expected
+
+
+def test_a_resolv_conf_that_is_replaced_brings_its_options(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 127.0.0.1\n")
+    conf = ResolvConf(Nameservers.from_resolv_conf(path.read_text()), str(path))
+    (tmp_path / "new").write_text("nameserver 127.0.0.2\noptions use-vc\n")
+    (tmp_path / "new").replace(path)
+
+    assert conf.refresh() == Nameservers((Server("127.0.0.2"),), use_tcp=True)
 
 
 def test_a_failing_server_is_not_pressed() -> None:

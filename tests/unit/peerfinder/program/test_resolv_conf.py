@@ -199,6 +199,21 @@ def test_a_resolv_conf_that_is_replaced_names_the_servers_from_then_on(tmp_path:
     assert "warning" not in ended.err
 
 
+@pytest.mark.parametrize("value", ["127.0.0.53:53", "[::1]", "dns.example", "fe80::1%nowhere", ""])
+def test_a_line_that_names_no_server_is_logged_and_the_others_are_asked(tmp_path: Path, value: str) -> None:
+    inside = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    with Knot(tmp_path / "knot", port=53, prefix=inside) as knot:
+        knot.publish(pods("galera", numbered_pods(1)))
+        conf = f"nameserver {value}\n{NORMAL}options use-vc\n"
+        pod = Pod(tmp_path, "", resolv_conf=conf, network=f"/proc/{knot.pid}/ns/net")
+        ended = pod.run(["-service=galera", "-on-start=cat"])
+        questions = knot.questions()
+
+    assert (ended.status, len(ended.out.split())) == (0, 1), ended.err
+    assert f"resolv.conf: nameserver '{value}' is not an IP address" in ended.err
+    assert questions == 0, "all over TCP"
+
+
 def test_servers_that_were_given_stay_whatever_resolv_conf_says(galera: Knot, tmp_path: Path) -> None:
     process = Pod(tmp_path, galera.nameserver).begin(["-service=galera", f"-on-change=touch {tmp_path}/ran"])
     wait_until((tmp_path / "ran").exists)
