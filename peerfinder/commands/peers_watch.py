@@ -13,6 +13,7 @@ import click
 
 from peerfinder.core.names import Names
 from peerfinder.core.pace import Pace, Situation, compute_pause
+from peerfinder.core.peers import format_count
 from peerfinder.dns import lookup
 from peerfinder.dns.lookup import FoundPeers
 from peerfinder.dns.nameservers import Nameservers
@@ -68,7 +69,7 @@ def follow(question: Question, output: str) -> None:
             except (LookupFailedError, NoRecordsError) as exc:
                 fault, failures = str(exc), failures + 1
             if fault != fault_before:
-                detail = fault or f"{len(known)} peers"
+                detail = fault or format_count(len(known))
                 _print_change(Change("unknown" if fault else "known", question.names.suffix, detail), output)
             for change in find_changes(before, known):
                 changed = asked

@@ -69,6 +69,11 @@ def format_lines(peers: Iterable[str]) -> str:
     return "".join(f"{peer}\n" for peer in peers)
 
 
+def format_count(count: int) -> str:
+    """Write how many peers there are."""
+    return f"{count} peer" if count == 1 else f"{count} peers"
+
+
 def format_change(before: Iterable[str], after: Iterable[str]) -> str:
     """Write the difference of two sets for a log line: `+mysql-2.galera... -mysql-1.galera...`."""
     old, new = set(before), set(after)

@@ -10,6 +10,7 @@ from peerfinder.doctor.finding import Finding
 
 RULES = (
     names.check_domain_known,
+    servers.check_settings,
     servers.check_failures,
     servers.check_tcp,
     names.check_domain_served,
@@ -23,12 +24,19 @@ RULES = (
     pods.check_addresses,
     servers.check_negative_cache,
     servers.check_speed,
-    names.check_search_list,
 )
 """Each checks for one kind of mistake."""
 
 
-def examine(observations: Observations) -> tuple[Finding, ...]:
-    """Return the findings, problems first."""
+def examine(observations: Observations, *, all_hints: bool = False) -> tuple[Finding, ...]:
+    """Return the findings, problems first.
+
+    Outside of a pod all else follows from that. The hint about the search list is true in nearly all pods, so it is
+    only made if there is nothing else, or with *all_hints*.
+    """
+    if outside := tuple(names.check_pod(observations)):
+        return outside
     findings = [finding for rule in RULES for finding in rule(observations)]
+    if all_hints or not findings:
+        findings += names.check_search_list(observations)
     return tuple(sorted(findings, key=lambda finding: not finding.problem))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from peerfinder.core.observations import Observations, ServerReplies
-from peerfinder.core.peers import is_name, normalize, quote
+from peerfinder.core.peers import format_count, is_name, normalize, quote
 from peerfinder.doctor.finding import Finding, hint, problem
 
 ADDRESS_NAME = re.compile(r"[0-9]+-[0-9]+-[0-9]+-[0-9]+|[0-9a-f]*(?:-[0-9a-f]*){2,7}", re.ASCII)
@@ -18,7 +18,7 @@ def check_host_names(observations: Observations) -> Iterator[Finding]:
         if names:
             yield problem(
                 "no-hostname",
-                f"{server.name} names {len(names)} peers by their address, such as {names[0]}",
+                f"{server.name} names {format_count(len(names))} by address, such as {names[0]}",
                 f"the StatefulSet's serviceName is not {observations.names.service}, "
                 "or the pods belong to no StatefulSet",
                 f"set serviceName: {observations.names.service} (the StatefulSet must be recreated), or hostname and "
@@ -49,8 +49,9 @@ def check_own_name(observations: Observations) -> Iterator[Finding]:
         pods = [name for name in _list_pods(observations, server) if not ADDRESS_NAME.fullmatch(name)]
         if not pods or observations.own in server.targets:
             continue
-        own = observations.own.partition(".")[0]
-        if any(name.rpartition("-")[0] == own.rpartition("-")[0] for name in pods):
+        own, *by_pod_name = observations.own_names or (observations.own,)
+        sets = {name.partition(".")[0].rpartition("-")[0] for name in (own, *by_pod_name)}
+        if any(name.rpartition("-")[0] in sets for name in pods):
             cause, cure = (
                 "this pod is not ready, and the Service does not publish pods that are not ready",
                 "set publishNotReadyAddresses: true",
@@ -62,7 +63,9 @@ def check_own_name(observations: Observations) -> Iterator[Finding]:
                 "POD_NAME by the downward API where the host name is the node's (hostNetwork); "
                 "-no-require-self if it is not a peer"
             )
-        yield problem("own-missing", f"{server.name} gives {len(pods)} peers without {observations.own}", cause, cure)
+        asked = f", nor is POD_NAME's {by_pod_name[0]} among them" if by_pod_name else ""
+        what = f"{server.name} gives {format_count(len(pods))} without {own}{asked}"
+        yield problem("own-missing", what, cause, cure)
 
 
 def check_addresses(observations: Observations) -> Iterator[Finding]:

@@ -2,42 +2,79 @@
 
 from collections.abc import Iterator
 
-from peerfinder.core.observations import Observations
+from peerfinder.core.observations import Observations, ServerReplies
 from peerfinder.core.peers import quote
 from peerfinder.doctor.finding import Finding, hint, problem
 
 SLOW_SECONDS = 1.0
 """An answer inside a cluster takes milliseconds; after a lost datagram it takes a second or five."""
 
+PODS = "kubectl -n kube-system get pods -l k8s-app=kube-dns"
+"""The pods of the cluster's DNS; CoreDNS has kept the label of its predecessor."""
+
 NEGATIVE_TTL = 5
 """The value of CoreDNS for these zones, seconds; a longer one delays a pod's start."""
 
 
+def check_settings(observations: Observations) -> Iterator[Finding]:
+    """Find lines of resolv.conf that name no server."""
+    for fault in observations.unusable:
+        yield (problem if observations.falls_back else hint)(
+            "nameserver-unusable",
+            f"resolv.conf: {fault}",
+            "a resolver takes numeric addresses without a port there, and ignores all else",
+            "correct nameservers in dnsConfig, or the file itself where the pod mounts one",
+        )
+
+
 def check_failures(observations: Observations) -> Iterator[Finding]:
     """Find a server that refuses, fails or is silent."""
+    suffix = observations.names.suffix
     for server in observations.servers:
         reply = server.peers[0]
+        if server.serves and not server.version.records:
+            continue  # It fails for a domain that is not its own.
         if reply.status in ("REFUSED", "NOTAUTH"):
             yield problem(
                 "zone-refused",
-                f"{server.name} answers {reply.status} for {observations.names.suffix}",
+                f"{server.name} answers {reply.status} for {suffix}",
                 f"it does not serve {observations.names.domain}: the domain is another, or this is not a cluster DNS",
                 "correct -domain; look at nameserver in /etc/resolv.conf (dnsPolicy, dnsConfig)",
             )
         elif reply.status not in ("", "NOERROR", "NXDOMAIN"):
             yield problem(
                 "server-fails",
-                f"{server.name} answers {reply.status} for {observations.names.suffix}",
+                f"{server.name} answers {reply.status} for {suffix}",
                 "the DNS server is starting, overloaded, or cut off from the API server or its upstream",
-                "look at the log of the DNS pods",
+                f"look at the DNS pods and their log: {PODS}",
             )
         elif not reply.status and not reply.truncated:
-            yield problem(
-                "server-silent",
-                f"{server.name} {reply.fault}",
-                "nothing listens there, a network policy forbids port 53, or a mesh catches DNS before its proxy runs",
-                "allow UDP and TCP port 53 to the DNS pods; exempt init containers from the mesh's DNS capture",
-            )
+            yield from _explain_silence(server)
+
+
+def _explain_silence(server: ServerReplies) -> Iterator[Finding]:
+    if server.peers[0].unreachable:
+        yield problem(
+            "server-unreachable",
+            f"{server.name} {server.peers[0].fault}",
+            "nothing listens there: no DNS pod runs, or this is not the address of the cluster's DNS",
+            f"see whether they run: {PODS}; compare the address: kubectl -n kube-system get service kube-dns",
+        )
+    elif server.tcp.status:
+        yield problem(
+            "udp-blocked",
+            f"{server.name} {server.peers[0].fault} over UDP, and answers over TCP",
+            "a network policy or firewall lets no UDP through, so each lookup waits for it first",
+            "allow UDP port 53 to the DNS pods, or set options use-vc in dnsConfig",
+        )
+    else:
+        yield problem(
+            "server-silent",
+            f"{server.name} {server.peers[0].fault}",
+            "a network policy forbids port 53, no DNS pod runs, or a mesh catches DNS before its proxy runs",
+            f"see whether they run: {PODS}; allow UDP and TCP port 53 to them; exempt init containers from the mesh's "
+            "DNS capture",
+        )
 
 
 def check_tcp(observations: Observations) -> Iterator[Finding]:

@@ -19,7 +19,9 @@ def check_exists(observations: Observations) -> Iterator[Finding]:
                 f"{server.name} knows no peers of {observations.names.suffix}",
                 "there is no such Service in this namespace, it selects no pod, or no pod is ready and it does not "
                 "publish pods that are not ready",
-                f"compare with: kubectl -n {observations.names.namespace} get service,endpointslices "
+                # A Service has no such label; only its EndpointSlices have it.
+                f"compare with: kubectl -n {observations.names.namespace} get service {observations.names.service}; "
+                f"kubectl -n {observations.names.namespace} get endpointslices "
                 f"-l kubernetes.io/service-name={observations.names.service}; set publishNotReadyAddresses: true",
             )
 

@@ -127,7 +127,7 @@ def test_it_recognises_a_server_of_other_zones(galera: Knot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("freeze", "server-silent"), ("stop", "server-silent"), ("fail", "server-fails")]
+    ("fault", "code"), [("freeze", "server-silent"), ("stop", "server-unreachable"), ("fail", "server-fails")]
 )
 def test_it_recognises_a_server_that(galera: Knot, fault: str, code: str) -> None:
     getattr(galera, fault)()
@@ -144,8 +144,9 @@ def test_it_recognises_one_dead_server_among_others(galera: Knot) -> None:
 
     ended = doctor(*GALERA, nameserver=f"{dead},{galera.nameserver}")
 
-    assert read_codes(ended) == {"server-silent"}
-    assert dead in ended.out
+    assert read_codes(ended) == {"server-unreachable"}
+    assert f"PROBLEM server-unreachable: {dead} cannot be asked: Connection refused" in ended.out
+    assert "kubectl -n kube-system get pods -l k8s-app=kube-dns" in ended.out
 
 
 def test_it_recognises_two_servers_that_disagree(knot: Knot, tmp_path: Path) -> None:
@@ -230,6 +231,7 @@ def test_it_recognises_that_a_missing_name_is_remembered_for_long() -> None:
         pytest.param("nameserver 127.0.0.1\nsearch example.com\n", {"domain-unknown"}, id="of a node"),
         pytest.param("", {"domain-unknown"}, id="empty"),
         pytest.param("search default.svc.cluster.local\noptions ndots:x\n", set(), id="with nonsense"),
+        pytest.param("nameserver 10.96.0.10:53\nsearch default.svc.cluster.local\n", set(), id="with a port"),
     ],
 )
 def test_it_reads_a_resolv_conf(knot: Knot, tmp_path: Path, conf: str, expected: set[str]) -> None:
@@ -239,6 +241,159 @@ def test_it_reads_a_resolv_conf(knot: Knot, tmp_path: Path, conf: str, expected:
 
     assert {finding["code"] for finding in json.loads(ended.out)["findings"]} == expected
     assert ended.status == ("domain-unknown" in expected)
+
+
+def make_pod(folder: Path, knot: Knot | None, conf: str, **variables: str) -> Pod:
+    return Pod(folder, knot.nameserver if knot else "", resolv_conf=conf, variables=variables)
+
+
+IN_A_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "POD_NAMESPACE": "default"}
+
+
+@needs_root
+def test_outside_of_a_pod_its_first_line_says_so_and_nothing_else_is_a_problem(tmp_path: Path) -> None:
+    laptop = "nameserver 127.0.0.53\nsearch home.example\n"
+
+    ended = make_pod(tmp_path, None, laptop, POD_NAMESPACE="db").run(["doctor", "galera"])
+    without = make_pod(tmp_path, None, laptop).run(["doctor", "galera"])
+
+    assert (ended.status, read_codes(ended)) == (1, {"not-a-pod"})
+    assert ended.out.startswith("this does not look like a pod")
+    assert "kubectl -n db exec POD -- peer-finder doctor galera" in ended.out
+    assert without.status == 3
+    assert without.err.startswith("peer-finder: this does not look like a pod")
+
+
+@needs_root
+def test_a_pod_with_the_nodes_resolv_conf_is_a_pod(tmp_path: Path) -> None:
+    host_network = make_pod(tmp_path, None, "nameserver 127.0.0.1\nsearch example.com\n", **IN_A_POD)
+
+    assert read_codes(host_network.run(["doctor", "galera"])) == {"domain-unknown", "server-unreachable"}
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("value", "codes"),
+    [
+        ("127.0.0.53:53", {"nameserver-unusable", "server-unreachable"}),
+        ("[::1]", {"nameserver-unusable", "server-unreachable"}),
+        ("127.0.0.1\nnameserver dns.example", {"nameserver-unusable", "server-unreachable"}),
+    ],
+)
+def test_it_shows_a_name_server_that_is_no_address(tmp_path: Path, value: str, codes: set[str]) -> None:
+    conf = f"nameserver {value}\nsearch default.svc.cluster.local svc.cluster.local\n"
+
+    ended = make_pod(tmp_path, None, conf, **IN_A_POD).run(["doctor", "galera"])
+
+    assert read_codes(ended) == codes
+    assert f"nameserver '{value.rsplit(maxsplit=1)[-1]}' is not an IP address" in ended.out
+
+
+@needs_root
+def test_an_unusable_line_beside_a_usable_one_is_a_hint(tmp_path: Path) -> None:
+    conf = "nameserver 127.0.0.1:53\nnameserver 127.0.0.1\nsearch default.svc.cluster.local\n"
+
+    ended = make_pod(tmp_path, None, conf, **IN_A_POD).run(["doctor", "galera"])
+
+    assert "hint nameserver-unusable" in ended.out
+    assert "so 127.0.0.1 is asked" not in ended.out
+
+
+@needs_root
+def test_the_hint_about_the_search_list_comes_alone_or_on_request(knot: Knot, tmp_path: Path) -> None:
+    conf = KUBELET.format(ns="default", zone="cluster.local")
+    pod = make_pod(tmp_path, knot, conf, **IN_A_POD)
+    knot.publish(pods("galera", numbered_pods(2)), VERSION)
+    healthy = pod.run(["doctor", "galera"])
+    knot.publish(VERSION)
+
+    assert "hint search-list" in healthy.out
+    assert "search-list" not in pod.run(["doctor", "galera"]).out
+    assert "hint search-list" in pod.run(["doctor", "galera", "--all"]).out
+
+
+@needs_root
+def test_it_names_pod_name_where_neither_that_nor_the_host_name_is_a_peer(galera: Knot, tmp_path: Path) -> None:
+    conf = KUBELET.format(ns="default", zone="cluster.local")
+    galera.publish(pods("galera", numbered_pods(3)), VERSION)
+    words = ["doctor", "galera"]
+
+    other = Pod(tmp_path, galera.nameserver, "web", conf, {**IN_A_POD, "POD_NAME": "web-6d5f7c9b8-x2x4z"}).run(words)
+    by_host_name = Pod(tmp_path, galera.nameserver, "mysql-1", conf, {**IN_A_POD, "POD_NAME": "web-6d5"}).run(words)
+    by_pod_name = Pod(tmp_path, galera.nameserver, "node-7", conf, {**IN_A_POD, "POD_NAME": "mysql-1"}).run(words)
+
+    assert read_codes(other) == {"own-missing"}
+    assert "nor is POD_NAME's web-6d5f7c9b8-x2x4z.galera" in other.out
+    for found in (by_host_name, by_pod_name):
+        assert (found.status, read_codes(found)) == (0, set()), found.out
+        assert f"our name  mysql-1.{SUFFIX}" in found.out
+
+
+@pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "NXDOMAIN"])
+def test_it_recognises_a_wrong_domain_whatever_the_server_says_of_foreign_zones(rcode: str) -> None:
+    """Without an upstream, as in a cluster without a way out, CoreDNS answers SERVFAIL."""
+
+    def lie(query: dns.message.Message, over_tcp: bool) -> Answers:
+        question = query.question[0]
+        reply = dns.message.make_response(query)
+        if question.name.to_text() == "dns-version.cluster.local.":
+            reply.answer.append(dns.rrset.from_text(question.name, 5, "IN", "TXT", '"1.1.0"'))
+        else:
+            reply.set_rcode(dns.rcode.from_text(rcode))
+        return [framed(reply.to_wire()) if over_tcp else reply.to_wire()]
+
+    with Liar(lie) as liar:
+        ended = doctor("galera", "--domain=k8s.lab", nameserver=liar.nameserver)
+
+    assert "domain-wrong" in read_codes(ended)
+    assert not read_codes(ended) & {"server-fails", "zone-refused"}
+    assert "set -domain=cluster.local" in ended.out
+
+
+def test_it_recognises_a_server_that_answers_over_tcp_only() -> None:
+    with Liar(lambda query, tcp: [framed(answer(query, fqdn("mysql-0")))] if tcp else []) as liar:
+        ended = doctor(*GALERA, "--timeout=500ms", nameserver=liar.nameserver)
+
+    assert (ended.status, read_codes(ended)) == (1, {"udp-blocked"})
+
+
+def test_the_cure_for_a_missing_service_works_when_it_is_pasted(knot: Knot) -> None:
+    knot.publish(VERSION)
+
+    out = doctor(*GALERA, nameserver=knot.nameserver).out
+
+    assert "kubectl -n default get service galera;" in out
+    assert "kubectl -n default get endpointslices -l kubernetes.io/service-name=galera" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-ns=db", "-domain=cluster.local"),
+        ("-ns", "db", "-domain", "cluster.local"),
+        ("--ns=db", "--domain=cluster.local"),
+    ],
+)
+@pytest.mark.parametrize("command", ["doctor", "peers"])
+def test_options_have_one_dash_or_two(knot: Knot, command: str, words: Sequence[str]) -> None:
+    knot.publish(pods("galera", numbered_pods(1), namespace="db"), VERSION)
+
+    done = subprocess.run(
+        [PROGRAM, command, "galera", *words, "-nameserver", knot.nameserver, "-o", "json"],
+        env={"PATH": os.environ["PATH"], "POD_NAME": "mysql-0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "mysql-0.galera.db.svc.cluster.local" in done.stdout
+
+
+def test_one_peer_is_no_peers(knot: Knot) -> None:
+    knot.publish(pods("galera", numbered_pods(1)), VERSION)
+
+    assert ": 1 peer in " in doctor(*GALERA, nameserver=knot.nameserver).out
 
 
 def test_json_says_by_which_schema_it_is_read(knot: Knot) -> None:
