@@ -10,15 +10,21 @@ import os
 import signal
 import sys
 
+from peerfinder.commands.listed import COMMANDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
     from typing import NoReturn
 
-COMMANDS = ("peers", "doctor", "healthz")
-"""Our own commands; each is a module of that name in `commands` with a click command of that name."""
-
-PEER_LIST = {"PEERFINDER_NO_REQUIRE_SELF": "true", "PEERFINDER_SETTLE": "30s:2m"}
-"""Percona's `peer-list` runs in pods that are not peers, and leaves 30 s between two changes."""
+PEER_LIST = {
+    "PEERFINDER_NO_REQUIRE_SELF": "true",
+    "PEERFINDER_MIN_GAP": "30s",
+    "PEERFINDER_REMOVE_AFTER": "0",
+    "PEERFINDER_REPEAT_AFTER_GONE": "true",
+}
+"""Percona's `peer-list` runs in pods that are not peers. It hands a change over at once, but leaves 30 s between two.
+It has no patience with a missing peer, and forgets its peers when there are no records."""
 
 BLOCKED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """All signals that `hooks.signals` handles; they wait until it is ready."""
@@ -39,13 +45,16 @@ def run_drop_in() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     # `imports_stay` enables it again. The import of that alone would start a collection, which takes 1 ms.
     gc.disable()
+    from peerfinder.environment import restore_locale  # noqa: PLC0415 - after the signals
     from peerfinder.imports import imports_stay, stub_dns_features, without_openssl  # noqa: PLC0415 - after the signals
 
+    restore_locale()
     with imports_stay(), without_openssl():
         from peerfinder.hooks.signals import Signals  # noqa: PLC0415 - after the signals
 
         _open_standard_streams()
-        signals = Signals()
+        # The STOPSIGNAL of Percona's HAProxy image is SIGUSR1, and its program ends with 0 then.
+        signals = Signals(frozenset({signal.SIGUSR1}) if _is_peer_list(sys.argv[0]) else frozenset())
         signals.install()
         stub_dns_features()
         from peerfinder.commands import find  # noqa: PLC0415 - after the stub
@@ -54,7 +63,11 @@ def run_drop_in() -> int:
 
 def build_environment(program: str) -> dict[str, str]:
     """Return the environment; under the name of Percona's program, its defaults are added."""
-    return (PEER_LIST if os.path.basename(program) == "peer-list" else {}) | os.environ  # noqa: PTH119 - pathlib is slow
+    return (PEER_LIST if _is_peer_list(program) else {}) | os.environ
+
+
+def _is_peer_list(program: str) -> bool:
+    return os.path.basename(program) == "peer-list"  # noqa: PTH119 - pathlib is slow
 
 
 def _open_standard_streams() -> None:
@@ -81,4 +94,14 @@ def _run_command() -> "NoReturn":
         group.add_command(getattr(import_module(f"peerfinder.commands.{name}"), name))
     if "_PEER_FINDER_COMPLETE" in os.environ:
         group.params += import_module("peerfinder.commands.completion").make_options()
-    group.main(prog_name="peer-finder")
+        group.main(prog_name="peer-finder")
+    command = group.commands[sys.argv[1]]
+    names = {name for option in command.params for name in option.opts} | {"--help"}
+    group.main([sys.argv[1], *double_dashes(sys.argv[2:], names)], prog_name="peer-finder")
+
+
+def double_dashes(words: "Sequence[str]", options: "Container[str]") -> "list[str]":
+    """Write the options of a command with two dashes, as click reads them; flags have one dash or two."""
+    doubled = [f"-{word}" if f"-{word.partition('=')[0]}" in options else word for word in words]
+    end = words.index("--") if "--" in words else len(words)
+    return [*doubled[:end], *words[end:]]

@@ -40,8 +40,8 @@ class Flag(NamedTuple):
 
 FLAGS = (
     Flag("service", "NAME", "governing Service of this pod's StatefulSet (required)"),
-    Flag("on-start", "TEXT", "/bin/sh text, run once our own record is there; gets the peers on stdin"),
-    Flag("on-change", "TEXT", "/bin/sh text, run when the peers change; also at the start if there is no -on-start"),
+    Flag("on-start", "TEXT", "shell text, run once our own record is there; gets the peers on stdin"),
+    Flag("on-change", "TEXT", "shell text, run when the peers change; also at the start if there is no -on-start"),
     Flag("ns", "NAME", "namespace; default POD_NAMESPACE, then the search list of /etc/resolv.conf"),
     Flag("domain", "NAME", "cluster domain; default from the search list of /etc/resolv.conf"),
     Flag("once", "", "end after the first hook, even with -on-change"),
@@ -53,6 +53,8 @@ FLAGS = (
         "time between two lookups in the steady state; while quiet it grows to MAX; default 1s",
     ),
     Flag("settle", "MIN[:MAX]", "on-change only after MIN without a further change, or after MAX; default 0"),
+    Flag("min-gap", "TIME", "on-change not before this time after the last hook; default 0"),
+    Flag("repeat-after-gone", "", "on-change also for unchanged peers after DNS had no records for a while"),
     Flag("remove-after", "TIME", "a peer or an address is gone only after it was unseen for this time; default 6s"),
     Flag("hook-timeout", "TIME", "kill a hook that runs longer; default never"),
     Flag("hook-retries", "N", "run a hook that failed again, at most N times in a row, before we end; default 0"),
@@ -81,7 +83,7 @@ UNUSED = {
 
 
 class HelpRequestedError(Exception):
-    """-h or -help was given."""
+    """The help was asked for, by this word."""
 
 
 class VersionRequestedError(Exception):
@@ -106,7 +108,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str
             raise UsageError(f"bad flag syntax: {word}")
         if name not in takes_value:
             if name in ("h", "help"):
-                raise HelpRequestedError
+                raise HelpRequestedError(word)
             if name == "version":
                 raise VersionRequestedError
             raise UsageError(f"flag provided but not defined: -{name}")
@@ -156,6 +158,18 @@ def read_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) ->
     return text
 
 
+def read_protocol(values: Mapping[str, str]) -> str:
+    """Read -protocol as Percona's program does: any case, blanks around it do not count; raises UsageError.
+
+    The manifests of its operator give `$(PEER_LIST_SRV_PROTOCOL)`, which the kubelet leaves as it is if the container
+    has no variable of that name.
+    """
+    text = values.get("protocol", "").strip()
+    if not text or re.fullmatch(r"\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)", text, re.ASCII):
+        return ""
+    return read_choice({"protocol": text.lower()}, "protocol", ("", "tcp", "udp"))
+
+
 def invalid_value(name: str, text: str, wanted: str) -> UsageError:
     """Make the error for an unacceptable value."""
     variable = next((flag.variable for flag in FLAGS if flag.name == name), "")
@@ -164,15 +178,17 @@ def invalid_value(name: str, text: str, wanted: str) -> UsageError:
 
 def format_usage() -> str:
     """Write the usage of the drop-in form."""
-    head = "Usage: peer-finder -service=NAME [-on-start=TEXT] [-on-change=TEXT] [flags]\n"
+    head = (
+        "Usage: peer-finder -service=NAME [-on-start=TEXT] [-on-change=TEXT] [flags]\n"
+        "       peer-finder peers SERVICE | doctor SERVICE | healthz [--help]\n"
+    )
     rows = [(f"-{flag.name} {flag.metavar}".rstrip(), flag.help) for flag in FLAGS]
     width = max(len(left) for left, _ in rows)
     tail = (
         "\nEvery flag may be written with one dash or two, as -flag=value or -flag value, and as an environment\n"
-        "variable PEERFINDER_FLAG_NAME. POD_NAME overrides the host name.\n"
+        "variable PEERFINDER_FLAG_NAME. POD_NAME is our name if it is among the peers and the host name is not.\n"
         "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
         "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n128+n ended by signal n.\n"
-        "By hand: peer-finder peers SERVICE [--watch], peer-finder doctor SERVICE, peer-finder healthz; see --help.\n"
         "The version of this program: peer-finder -version.\n"
     )
     return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail

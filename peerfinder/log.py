@@ -94,9 +94,11 @@ def make_line_format(log_format: str, event: str) -> LineFormat:
 class StateLog:
     """Logs the state of the lookups when it changes."""
 
-    def __init__(self, write_line: Callable[[str, str, str], None]) -> None:
+    def __init__(self, write_line: Callable[[str, str, str], None], next_step: str = "") -> None:
         self.write_line = write_line
         """Writes a line: level, event, message."""
+        self.next_step = next_step
+        """What to do if the cure is not enough, to be appended to it."""
         self.state: object = Wait.STEADY
         """The state that was logged last."""
         self.since = 0.0
@@ -119,7 +121,7 @@ class StateLog:
             self.write_line("info" if state is Wait.STEADY else "warning", _event_name(state), message)
         elif state in CURES and not self.cure_logged and now - self.since >= CURE_SECONDS:
             self.cure_logged = True
-            self.write_line("warning", _event_name(state), f"{message}{format_cure(outcome)}")
+            self.write_line("warning", _event_name(state), f"{message}{format_cure(outcome)}{self.next_step}")
 
 
 def format_cure(outcome: Wait | LookupFailedError | NoRecordsError) -> str:

@@ -16,7 +16,7 @@ from peerfinder.core import watch
 from peerfinder.core.hook_input import HookInput
 from peerfinder.core.names import Names
 from peerfinder.core.pace import PAUSE_MIN, Pace, Situation, compute_pause
-from peerfinder.core.peers import format_lines
+from peerfinder.core.peers import format_count, format_lines
 from peerfinder.core.status import Status
 from peerfinder.core.watch import Due, Rules, Wait, Watch
 from peerfinder.dns import lookup
@@ -62,8 +62,8 @@ class Plan(NamedTuple):
     """Which servers to ask."""
     rules: Rules
     """When a hook is due."""
-    own: str
-    """Our own name, required or not."""
+    own: tuple[str, ...]
+    """Our own name, required or not: by the host name, and by POD_NAME if that is another."""
     on_start: Hook | None
     """The first hook; None: on-change takes its place."""
     on_change: Hook | None
@@ -117,7 +117,9 @@ def follow(plan: Plan, signals: Signals, write_line: Callable[[str, str, str], N
 
     Raises TimedOutError, and what `process.run` raises.
     """
-    state, state_log, began, failures, retries = Watch(), StateLog(write_line), monotonic(), 0, 0
+    state, began, failures, retries = Watch(), monotonic(), 0, 0
+    # The full name, so that it is the right command in a pod of any namespace.
+    state_log = StateLog(write_line, f"; for the cause run: peer-finder doctor {plan.names.suffix}")
     wake = began
     context, resolv_conf = _Context(signals, write_line, status), ResolvConf(plan.nameservers)
     while True:
@@ -136,7 +138,7 @@ def follow(plan: Plan, signals: Signals, write_line: Callable[[str, str, str], N
         if isinstance(turn.outcome, Due):
             retries = _run_hook(plan, context, turn.outcome, state.delivered, retries)
             if not retries:
-                state = watch.record_delivery(state, turn.outcome.peers)
+                state = watch.record_delivery(state, turn.outcome.peers, monotonic())
                 if plan.once or plan.on_change is None:
                     return
         quiet, removal = monotonic() - max(began, state.stable_since), watch.compute_removal(state, plan.rules) - asked
@@ -158,9 +160,11 @@ def _run_hook(plan: Plan, context: _Context, due: Due, before: Mapping[str, str]
     hook, status = (None if before else plan.on_start) or plan.on_change, context.status
     if hook is None:
         return 0
-    hook_input = HookInput(hook.event, plan.own, before, due.peers, by_name=plan.address_type == "DNS")
-    verb, change = "would run" if plan.dry_run else "running", hook_input.describe_change()
-    context.write_line("info", hook.event, f"{verb} {hook.event} with {len(due.peers)} peers: {change}")
+    own = watch.choose_own(plan.own, due.peers)
+    hook_input = HookInput(hook.event, own, before, due.peers, by_name=plan.address_type == "DNS")
+    verb = "would run" if plan.dry_run else "running"
+    change = hook_input.describe_change() or "the same as before the time without records"
+    context.write_line("info", hook.event, f"{verb} {hook.event} with {format_count(len(due.peers))}: {change}")
     status.hook = hook.event
     try:
         _deliver(plan, hook, due, hook_input, context.signals)
@@ -187,7 +191,9 @@ def _look_up(plan: Plan, cache: LookupCache, state: Watch, limit: Callable[[], f
         after, outcome = watch.observe(state, plan.rules, seen, monotonic())
         return _Turn(after, outcome, process_time() - began)
     except (LookupFailedError, NoRecordsError) as exc:
-        return _Turn(watch.record_failure(state), exc, process_time() - began)
+        # That a peer has no address does not mean that the records of the Service are gone.
+        record = watch.record_gone if type(exc) is NoRecordsError else watch.record_failure
+        return _Turn(record(state), exc, process_time() - began)
 
 
 def _find_peers(plan: Plan, cache: LookupCache, limit: Callable[[], float]) -> FoundPeers:
@@ -199,7 +205,8 @@ def _find_peers(plan: Plan, cache: LookupCache, limit: Callable[[], float]) -> F
         from peerfinder.dns import by_ordinal  # noqa: PLC0415 - few Services are so large, and every pod's start is short
 
         try:
-            pods = by_ordinal.PodRange(plan.names, plan.own, plan.max_pods)
+            # The name of a node (hostNetwork) does not show the StatefulSet; POD_NAME does.
+            pods = by_ordinal.PodRange(plan.names, plan.own[-1], plan.max_pods)
             return by_ordinal.find_peers(pods, plan.nameservers, limit() * BY_ORDINAL_SECONDS / LOOKUP_SECONDS)
         except (AnswerWithheldError, NoRecordsError):
             raise exc from None
@@ -258,7 +265,8 @@ def _describe(plan: Plan, turn: _Turn) -> str:
     if isinstance(turn.outcome, (LookupFailedError, NoRecordsError)):
         return f"the peers are unknown: {turn.outcome}"
     if turn.outcome is Wait.SELF_MISSING:
-        return f"waiting for our own name {plan.own} among the {count} peers of {service}"
+        own = " or ".join(reversed(plan.own))
+        return f"waiting for our own name {own} among the {format_count(count)} of {service}"
     if turn.outcome is Wait.TOO_FEW:
-        return f"waiting: {count} of at least {plan.rules.min_peers} peers of {service} are there"
-    return f"DNS answers, and the {count} peers are unchanged"
+        return f"waiting: {count} of at least {format_count(plan.rules.min_peers)} of {service}"
+    return f"DNS answers, and nothing has changed: {format_count(count)}"

@@ -22,14 +22,14 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 [ "$what" = demo ] || packages="$packages mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
 # buildah builds the images, and podman runs them on runc; docker-registry is the registry of a test.
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
-# promtool tests the alerts, zsh and fish complete our commands, groff reads the manual page.
-[ "$what" = demo ] || packages="$packages prometheus zsh fish groff-base"
+# promtool tests the alerts, zsh and fish complete our commands, groff reads the manual page, busybox is another sh.
+[ "$what" = demo ] || packages="$packages prometheus zsh fish groff-base busybox-static"
 # The servers of manifests/examples, which run in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
 # 190 MB more to fetch: Java with its window libraries, and Erlang.
 [ "$what" != examples ] || packages="$packages zookeeper default-jre-headless rabbitmq-server"
 
-[ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl ipset busybox-static"
+[ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl ipset"
 
 missing=""
 for package in $packages; do

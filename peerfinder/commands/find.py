@@ -4,16 +4,18 @@ Knows what each flag means for the plan.
 Does not import click: every pod's start waits for this command.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 
 from peerfinder import flags, log
+from peerfinder.commands.listed import COMMANDS
 from peerfinder.core.names import Names, build_names
 from peerfinder.core.pace import Pace
 from peerfinder.core.status import Status
 from peerfinder.core.watch import Rules
-from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
+from peerfinder.dns.nameservers import Nameservers, list_unusable, read_resolv_conf
 from peerfinder.errors import ArgsIncompleteError, HookFailedError, PeerFinderError, UsageError
 from peerfinder.hooks.process import Hook
 from peerfinder.hooks.signals import Signals, StoppedBySignal
@@ -32,26 +34,14 @@ def main(argv: Sequence[str], environment: Mapping[str, str], hostname: str, sig
     """Run the drop-in form and return the exit code."""
     try:
         values, rest = flags.parse(argv, environment)
-    except flags.HelpRequestedError:
-        log.write_stderr(flags.format_usage())
-        return 0
-    except UsageError as exc:
-        log.write_stderr(f"{exc}\n{flags.format_usage()}")
-        return exc.exit_code
-    except flags.VersionRequestedError:
-        from importlib.metadata import version  # noqa: PLC0415 - rarely used, and every pod's start is short
-
-        print(f"peer-finder {version('peerfinder')}", flush=True)
-        return 0
+    except (UsageError, flags.HelpRequestedError, flags.VersionRequestedError) as exc:
+        return answer(exc)
     write_line = partial(log.write, "json" if values.get("log-format") == "json" else "text")
     try:
         check_complete(values, rest)
-        if unused := sorted(values.keys() & flags.UNUSED):
-            names = " ".join(f"-{name}" for name in unused)
-            write_line("warning", "ignored", f"without effect here: {names}{_explain_selector(unused)}")
-        if rest:
-            write_line("warning", "ignored", f"{rest[0]!a} is not a flag, so {len(rest)} words from it on are ignored")
         plan, status = make_plan(values, environment, hostname), Status(monotonic())
+        for event, warning in list_warnings(values, rest):
+            write_line("warning", event, warning)
         if values.get("health"):
             from peerfinder import health  # noqa: PLC0415 - rarely used, and every pod's start is short
 
@@ -59,11 +49,46 @@ def main(argv: Sequence[str], environment: Mapping[str, str], hostname: str, sig
         follow(plan, signals, write_line, status)
     except PeerFinderError as exc:
         write_line("error", type(exc).__name__, str(exc))
+        if not argv:
+            log.write_stderr("peer-finder --help prints all flags and commands\n")
         return choose_exit_code(values, exc.status if isinstance(exc, HookFailedError) else None, exc.exit_code)
     except StoppedBySignal as exc:
         write_line("info", "stopped", f"ended by signal {exc.number}")
+        if exc.number in signals.quits:
+            return 0
         return choose_exit_code(values, exc.hook_status, exc.exit_code)
     return 0
+
+
+def answer(request: UsageError | flags.HelpRequestedError | flags.VersionRequestedError) -> int:
+    """Print what was asked for, or what was wrong; return the exit code."""
+    if isinstance(request, flags.VersionRequestedError):
+        from importlib.metadata import version  # noqa: PLC0415 - rarely used, and every pod's start is short
+
+        print(f"peer-finder {version('peerfinder')}", flush=True)
+        return 0
+    if isinstance(request, UsageError):
+        # The error is first, as in the Go program, and last, where it is seen.
+        log.write_stderr(f"{request}\n{flags.format_usage()}\n{request}\n")
+        return request.exit_code
+    if str(request).startswith("--"):
+        with suppress(OSError):  # A pager may have ended.
+            print(flags.format_usage(), end="", flush=True)
+    else:
+        log.write_stderr(flags.format_usage())  # The Go program's -h is on stderr.
+    return 0
+
+
+def list_warnings(values: Mapping[str, str], rest: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """List what is ignored, each with the event of its line."""
+    if unused := sorted(values.keys() & flags.UNUSED):
+        names = " ".join(f"-{name}" for name in unused)
+        yield "ignored", f"without effect here: {names}{_explain_selector(unused)}"
+    if rest:
+        yield "ignored", f"{rest[0]!a} is not a flag, so {len(rest)} words from it on are ignored"
+    if not values.get("nameserver"):
+        for fault in list_unusable(read_resolv_conf()):
+            yield "resolv-conf", f"resolv.conf: {fault}"
 
 
 def choose_exit_code(values: Mapping[str, str], hook_status: int | None, ours: int) -> int:
@@ -78,11 +103,23 @@ def check_complete(values: Mapping[str, str], rest: Sequence[str]) -> None:
     if values.get("selector") and not values.get("service"):
         raise ArgsIncompleteError(f"Incomplete args, require -service{_explain_selector(['selector'])}")
     missing = [] if values.get("service") else ["-service"]
-    if not (values.get("on-start") or values.get("on-change")):
+    if not (values.get("on-start", "").strip() or values.get("on-change", "").strip()):
         missing.append("-on-start and/or -on-change")
     if missing:
-        stray = f"; {rest[0]!a} is not a flag, so everything from it on is ignored" if rest else ""
-        raise ArgsIncompleteError(f"Incomplete args, require {' and '.join(missing)}{stray}")
+        raise ArgsIncompleteError(f"Incomplete args, require {' and '.join(missing)}{_explain_rest(values, rest)}")
+
+
+def _explain_rest(values: Mapping[str, str], rest: Sequence[str]) -> str:
+    """Return what may have been meant instead of arguments that are not complete."""
+    if not rest:
+        return ""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+    near = get_close_matches(rest[0], COMMANDS, 1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    if values:
+        return f"; {rest[0]!a} is not a flag, so everything from it on is ignored{meant}"
+    return f"; there is no command {rest[0]!a}, only {', '.join(COMMANDS)}{meant}"
 
 
 def _explain_selector(unused: Sequence[str]) -> str:
@@ -100,7 +137,7 @@ def make_plan(values: Mapping[str, str], environment: Mapping[str, str], hostnam
     text = read_resolv_conf()
     pod_namespace = environment.get("POD_NAMESPACE", "")
     names = build_names(values["service"], values.get("ns", ""), values.get("domain", ""), text, pod_namespace)
-    own = names.pod_fqdn(environment.get("POD_NAME") or hostname)
+    own = tuple(dict.fromkeys(names.pod_fqdn(name) for name in (hostname, environment.get("POD_NAME")) if name))
     server = values.get("nameserver")
     flags.read_choice(values, "log-format", ("text", "json"))
     flags.read_choice(values, "exit-status", ("ours", "hook"))
@@ -123,7 +160,7 @@ def make_plan(values: Mapping[str, str], environment: Mapping[str, str], hostnam
     )
 
 
-def make_rules(values: Mapping[str, str], own: str) -> Rules:
+def make_rules(values: Mapping[str, str], own: tuple[str, ...]) -> Rules:
     """Make the rules of `watch`; raises UsageError."""
     low, _, high = values.get("settle", "").partition(":")
     settle_min = flags.parse_duration("settle", low) if low else 0.0
@@ -131,18 +168,20 @@ def make_rules(values: Mapping[str, str], own: str) -> Rules:
     if high and settle_max < settle_min:
         raise flags.invalid_value("settle", values["settle"], "MIN[:MAX] with MAX not below MIN")
     return Rules(
-        own="" if flags.read_boolean(values, "no-require-self") else own,
+        own=() if flags.read_boolean(values, "no-require-self") else own,
         min_peers=flags.read_integer(values, "min-peers", 1),
         settle_min=settle_min,
         settle_max=settle_max,
+        min_gap=flags.read_seconds(values, "min-gap"),
+        repeat_after_gone=flags.read_boolean(values, "repeat-after-gone"),
         remove_after=flags.read_seconds(values, "remove-after", REMOVE_AFTER),
     )
 
 
 def make_hook(values: Mapping[str, str], event: str) -> Hook | None:
     """Make a hook of a flag, None if the flag is missing; raises UsageError."""
-    text = values.get(event)
-    if not text:
+    text = values.get(event, "")
+    if not text.strip():
         return None
     relayed = flags.read_choice(values, "hook-output", ("plain", "lines")) == "lines"
     return Hook(
@@ -156,7 +195,7 @@ def make_hook(values: Mapping[str, str], event: str) -> Hook | None:
 
 def choose_srv_name(values: Mapping[str, str], names: Names) -> str:
     """Choose the SRV records to ask for; raises UsageError. Percona's -protocol alone means the port mysql."""
-    protocol = flags.read_choice(values, "protocol", ("", "tcp", "udp"))
+    protocol = flags.read_protocol(values)
     return names.srv_name(values.get("port-name") or (protocol and "mysql"), protocol or "tcp")
 
 

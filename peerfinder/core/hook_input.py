@@ -51,11 +51,13 @@ class HookInput(NamedTuple):
         }
         short = {name: value for name, value in ours.items() if len(value) <= VARIABLE_MAX}
         theirs = {name: value for name, value in inherited.items() if name not in ours}
-        return theirs | short | self._build_host_variables(inherited.get("POD_IP", ""))
+        return self._build_host_variables(inherited.get("POD_IP", ""), inherited) | theirs | short
 
-    def _build_host_variables(self, ip: str) -> dict[str, str]:
+    def _build_host_variables(self, ip: str, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Build those that do not contradict the manifest: a HOST_ADDRESS of its own may be the node's address."""
         if not ip:
             return {}
         ip_type = "IPv6" if ":" in ip else "IPv4"
         host = (self.own, "DNS") if self.by_name else (ip, ip_type)
-        return {"HOST_ADDRESS": host[0], "HOST_ADDRESS_TYPE": host[1], "POD_IP": ip, "POD_IP_TYPE": ip_type}
+        variables = {"HOST_ADDRESS": host[0], "HOST_ADDRESS_TYPE": host[1]} if "HOST_ADDRESS" not in inherited else {}
+        return variables | {"POD_IP": ip, "POD_IP_TYPE": ip_type}

@@ -8,7 +8,7 @@ Invariants: nothing is due for an empty set, nor for the set delivered last; a s
 due when that name is required; a failed lookup moves no clock towards a removal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from math import inf
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from peerfinder.core.peers import sort_names
 class Rules(NamedTuple):
     """When a set may be delivered to a hook."""
 
-    own: str = ""
-    """Our own name, required in every set; empty: not required."""
+    own: tuple[str, ...] = ()
+    """Our own name as the host name and as POD_NAME have it; one is required in every set. Empty: not required."""
     min_peers: int = 1
     """The least number of peers for the first hook."""
     settle_min: float = 0.0
@@ -30,6 +30,10 @@ class Rules(NamedTuple):
     remove_after: float = 0.0
     """How long a peer or its address must be unseen before it counts as gone, seconds. Without it, servers that
     disagree make both flap."""
+    min_gap: float = 0.0
+    """How long after the end of a hook the next one may begin, seconds."""
+    repeat_after_gone: bool = False
+    """Whether on-change is due for unchanged peers too, after DNS had no records."""
 
 
 class Wait(Enum):
@@ -38,7 +42,7 @@ class Wait(Enum):
     STEADY = "the peers are those that the last hook got"
     SELF_MISSING = "our own name is not among the peers"
     TOO_FEW = "there are fewer peers than asked for"
-    SETTLING = "the peers changed a moment ago"
+    SETTLING = "the peers changed a moment ago, or the last hook ended a moment ago"
 
 
 class Due(NamedTuple):
@@ -67,7 +71,11 @@ class Watch(NamedTuple):
     stable_since: float = 0.0
     """Since when `present` is unchanged, seconds."""
     differs_since: float | None = None
-    """Since when `present` differs from `delivered`, seconds; None: it does not."""
+    """Since when `present` is to be delivered, seconds; None: it is not."""
+    delivered_at: float = 0.0
+    """When the last hook ended, seconds."""
+    gone: bool = False
+    """Whether DNS had no records since then."""
 
 
 def observe(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> tuple[Watch, Due | Wait]:
@@ -76,8 +84,15 @@ def observe(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> 
     unseen = _keep_unseen(watch, rules, seen, absent, now)
     present = {**seen, **{peer: watch.present[peer] for peer in unseen}}
     stable_since = watch.stable_since if present == watch.present else now
-    differs_since = None if present == watch.delivered else now if watch.differs_since is None else watch.differs_since
-    watch = Watch(watch.delivered, unseen, absent, present, stable_since, differs_since)
+    same = present == watch.delivered and not (watch.gone and rules.repeat_after_gone)
+    differs_since = None if same else now if watch.differs_since is None else watch.differs_since
+    watch = watch._replace(
+        unseen_since=unseen,
+        absent_since=absent,
+        present=present,
+        stable_since=stable_since,
+        differs_since=differs_since,
+    )
     return watch, _decide(watch, rules, seen, now)
 
 
@@ -86,9 +101,19 @@ def record_failure(watch: Watch) -> Watch:
     return watch._replace(unseen_since={}, absent_since={})
 
 
-def record_delivery(watch: Watch, peers: Mapping[str, str]) -> Watch:
-    """Record that a hook got *peers* and ended well."""
-    return watch._replace(delivered=peers, differs_since=None)
+def record_gone(watch: Watch) -> Watch:
+    """Take in the answer that there are no records: it shows no peer gone either, but they may come back as others."""
+    return record_failure(watch)._replace(gone=bool(watch.delivered))
+
+
+def record_delivery(watch: Watch, peers: Mapping[str, str], now: float) -> Watch:
+    """Record that a hook got *peers* and ended well at *now*."""
+    return watch._replace(delivered=peers, differs_since=None, delivered_at=now, gone=False)
+
+
+def choose_own(own: Sequence[str], present: Mapping[str, str]) -> str:
+    """Choose our own name: the first that is among the peers, else the first, which is the host name's."""
+    return next((name for name in own if name in present), own[0])
 
 
 def compute_removal(watch: Watch, rules: Rules) -> float:
@@ -110,12 +135,14 @@ def _keep_unseen(
 
 def _decide(watch: Watch, rules: Rules, seen: Mapping[str, str], now: float) -> Due | Wait:
     # Our own name must be seen now: hysteresis alone does not prove that our own record exists.
-    if rules.own and rules.own not in seen:
+    if rules.own and not any(name in seen for name in rules.own):
         return Wait.SELF_MISSING
     if watch.differs_since is None or not watch.present:
         return Wait.STEADY
     if not watch.delivered:
         return Wait.TOO_FEW if len(seen) < rules.min_peers else Due(watch.present)
+    if now - watch.delivered_at < rules.min_gap:
+        return Wait.SETTLING
     stable = now - watch.stable_since >= rules.settle_min
     late = rules.settle_max > 0 and now - watch.differs_since >= rules.settle_max
     return Due(watch.present) if stable or late else Wait.SETTLING

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
+from shlex import shlex
 from time import monotonic
 from typing import NamedTuple
 
@@ -22,11 +23,24 @@ LINGER_SECONDS = 0.05
 KILL_AFTER_LIMIT = 5.0
 """Time from SIGTERM to SIGKILL for a hook that exceeded its time limit, seconds."""
 
+BASH = "bash"
+"""What runs a hook's text if it is in PATH, as the Go program had it: hooks are written in its dialect, and a script
+whose first octets are not `#!` is run by the shell that starts it."""
+
 SHELL = "/bin/sh"
-"""The program that runs a hook's text."""
+"""What runs it in an image without bash."""
+
+GUARD = "trap : HUP USR1 USR2; trap 'exit 130' INT; trap 'exit 131' QUIT; "
+"""Begins the text of a hook for which the shell has to stay. The group gets the signals that we pass on, also the
+shell: without traps it would die of the first three before the programs that it started, which looks like the end of
+the hook. bash would go on with the text after INT if a program handles it, and ignores QUIT.
+Programs start with the default actions again (POSIX, "2.14 trap")."""
+
+REDIRECTIONS = frozenset({"<", ">", ">>", ">&", "<&", "<>", ">|"})
+"""The operators that one command may have."""
 
 SHELL_STATUSES = {126: " (not executable)", 127: " (not found)"}
-"""The meaning of POSIX sh's own statuses."""
+"""The meaning of a shell's own statuses."""
 
 
 class Hook(NamedTuple):
@@ -35,7 +49,7 @@ class Hook(NamedTuple):
     event: str
     """on-start or on-change."""
     text: str
-    """The command line for /bin/sh."""
+    """The command line for a shell."""
     limit: float = 0.0
     """The longest time it may run, seconds; 0: no limit, since a hook may be the database itself."""
     grace: float = 30.0
@@ -56,7 +70,7 @@ def run(hook: Hook, stdin: bytes, environment: Mapping[str, str], signals: Signa
             while not running.is_over(signals):
                 signals.wait(running.stdin, running.next_deadline() - monotonic())
                 for number in signals.take_received():
-                    running.pass_on(number)
+                    running.pass_on(number, quits=number in signals.quits)
                 running.write_some()
                 running.enforce(monotonic())
             running.close_stdin()
@@ -121,20 +135,57 @@ def _build_argv(hook: Hook) -> list[str]:
 
     Raises HookFailedError for a text that only a shell understands.
     """
-    if os.access(SHELL, os.X_OK):
-        return [SHELL, "-c", hook.text]
-    from shlex import shlex  # noqa: PLC0415 - few images have no shell, and every pod's start is short
+    words = _split_command(hook.text)
+    if shell := _find_shell():
+        return [shell, "-c", _write_shell_text(hook.text, words, shell)]
+    if not (words and words[0]) or set(hook.text) & set("$`") or REDIRECTIONS.intersection(words):
+        raise HookFailedError(f"the {hook.event} hook is for {SHELL}, which is not here; give a program with arguments")
+    return words
 
-    reader = shlex(hook.text, posix=True, punctuation_chars=True)
+
+def _write_shell_text(text: str, words: list[str], shell: str) -> str:
+    """Write what the shell is to run, so that the hook itself leads its group if it is one command.
+
+    Then it gets each signal itself, and its status is its own.
+    """
+    if words and "/" in words[0] and "=" not in words[0]:  # A path is no builtin, keyword or assignment.
+        return f"exec {text}"
+    if words and shell == BASH and not REDIRECTIONS.intersection(words):
+        return text  # bash starts the last program in its own place, unless there is a trap or a redirection.
+    return GUARD + text
+
+
+def _split_command(text: str) -> list[str]:
+    """Split a text into words if it is one command, with redirections as words; else return none."""
+    if "\n" in text.strip() or "`" in text:
+        return []
+    reader = shlex(text, posix=True, punctuation_chars=True)
     reader.whitespace_split, reader.commenters = True, ""
     try:
         words = list(reader)
     except ValueError:  # A quote that is not closed.
-        words = []
+        return []
     signs = set(reader.punctuation_chars)
-    if not (words and words[0]) or set(hook.text) & set("$`") or any(signs.intersection(word[:1]) for word in words):
-        raise HookFailedError(f"the {hook.event} hook is for {SHELL}, which is not here; give a program with arguments")
-    return words
+    return words if all(word in REDIRECTIONS or not signs.intersection(word[:1]) for word in words) else []
+
+
+def _find_shell() -> str:
+    """Return bash if it is in PATH, else /bin/sh; empty if there is neither."""
+    if any(_is_program(f"{folder or '.'}/{BASH}") for folder in os.get_exec_path()):
+        return BASH
+    return SHELL if _is_program(SHELL) else ""
+
+
+def _is_program(path: str) -> bool:
+    return os.access(path, os.X_OK) and not os.path.isdir(path)  # noqa: PTH112 - pathlib is slow
+
+
+def _describe_status(status: int) -> str:
+    if status < 0:
+        return f"by signal {-status}"
+    # A shell reports so that the program it ran was ended by a signal.
+    signalled = f" (signal {status - 128})" if 128 < status < 128 + signal.NSIG else ""
+    return f"with status {status}{SHELL_STATUSES.get(status, signalled)}"
 
 
 def _raise_outcome(running: "_Running", status: int) -> None:
@@ -148,9 +199,9 @@ def _raise_outcome(running: "_Running", status: int) -> None:
             "see its own output, or raise -hook-timeout"
         )
     if status:
-        how = f"by signal {-status}" if status < 0 else f"with status {status}{SHELL_STATUSES.get(status, '')}"
         # The message leaves the hook's text out: the kubelet may have put a password into it.
-        raise HookFailedError(f"the {hook.event} hook ended {how}; see its own output above", status)
+        message = f"the {hook.event} hook ended {_describe_status(status)}; see its own output above"
+        raise HookFailedError(message, status)
 
 
 class _Running:
@@ -191,10 +242,10 @@ class _Running:
         lingering = monotonic() + LINGER_SECONDS if self.kill_at < inf else inf
         return min(self.limit_at, self.kill_at, lingering)
 
-    def pass_on(self, number: int) -> None:
-        """Pass a signal that we received on to the group."""
-        self._signal_group(number)
-        if number in STOP_SIGNALS and not self.stopped_by:
+    def pass_on(self, number: int, *, quits: bool) -> None:
+        """Pass a signal that we received on to the group, as SIGTERM if it *quits* us only."""
+        self._signal_group(signal.SIGTERM if quits else number)
+        if (quits or number in STOP_SIGNALS) and not self.stopped_by:
             self.stopped_by = number
             self.kill_at = min(self.kill_at, monotonic() + self.hook.grace)
 

@@ -36,7 +36,9 @@ class StoppedBySignal(BaseException):
 class Signals:
     """The signals and the ended children of this process; one per process, installed by its main thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, quits: frozenset[signal.Signals] = frozenset()) -> None:
+        self.quits = quits
+        """Signals that end us too, with 0."""
         self._received: list[int] = []
         self._ended: dict[int, int] = {}
         self._keeps_statuses = False

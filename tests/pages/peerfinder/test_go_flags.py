@@ -7,7 +7,7 @@ import pytest
 
 from peerfinder import flags
 from peerfinder.commands import find
-from peerfinder.errors import ArgsIncompleteError
+from peerfinder.errors import ArgsIncompleteError, UsageError
 from peerfinder.poll import Plan
 from tests.paths import ROOT
 
@@ -41,7 +41,7 @@ KEPT: dict[str, tuple[str, Callable[[Plan], object], object]] = {
     ),
     "on-change": ("/on-change.sh", lambda plan: plan.on_change and plan.on_change.text, "/on-change.sh"),
     "ns": ("db", lambda plan: plan.srv_name, "galera.db.svc.cluster.local"),
-    "domain": ("iron-cluster", lambda plan: plan.own, "mysql-0.galera.default.svc.iron-cluster"),
+    "domain": ("iron-cluster", lambda plan: plan.own, ("mysql-0.galera.default.svc.iron-cluster",)),
     "address-type": ("IPv4", lambda plan: plan.address_type, "IPv4"),
     "protocol": ("udp", lambda plan: plan.srv_name, "_mysql._udp.galera.default.svc.cluster.local"),
 }
@@ -91,6 +91,44 @@ def test_a_flag_without_effect_takes_its_value_and_nothing_else(name: str, form:
 @pytest.mark.parametrize("name", [name for name, has_value in flags.UNUSED.items() if not has_value])
 def test_a_switch_without_effect_takes_no_value(name: str, form: list[str]) -> None:
     assert make_plan(form[0].format(name), "-domain=k8s.lab") == make_plan("-domain=k8s.lab")
+
+
+VALUES: list[tuple[str, str, str]] = [
+    ("domain", "Cluster.Local.", "cluster.local"),
+    ("ns", "", "default"),
+    ("ns", "Db.", "db"),
+    ("service", "GALERA", "galera"),
+    *(("address-type", value, value) for value in ("DNS", "IP", "IPv4", "IPv6")),
+    ("address-type", "", "DNS"),
+    *(
+        ("protocol", value, "")
+        for value in (" ", "$(PEER_LIST_SRV_PROTOCOL)", " $(PEER_LIST_SRV_PROTOCOL) ", "$(X.y-z)")
+    ),
+    *(("protocol", value, "tcp") for value in ("tcp", "TCP", "Tcp", " tcp ", "tcp\n")),
+    *(("protocol", value, "udp") for value in ("udp", "UDP", "\tudp")),
+]
+"""Flag, a value that some Go program takes or that a manifest may have, the plain value that means the same."""
+
+
+@pytest.mark.parametrize(("name", "value", "plain"), VALUES)
+def test_a_value_of_the_go_programs_means_the_same(name: str, value: str, plain: str) -> None:
+    assert make_plan(f"-{name}={value}") == make_plan(f"-{name}={plain}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("address-type", "dns"), ("protocol", "sctp"), ("protocol", "$(A)tcp"), ("service", " galera"), ("ns", "d b")],
+)
+def test_a_value_with_which_a_go_program_fails_or_waits_forever_is_refused(name: str, value: str) -> None:
+    with pytest.raises(UsageError):
+        make_plan(f"-{name}={value}")
+
+
+@pytest.mark.parametrize("name", ["on-start", "on-change"])
+def test_a_hook_of_blanks_is_none(name: str) -> None:
+    values, _ = flags.parse(["-service=galera", f"-{name}= "], {})
+    with pytest.raises(ArgsIncompleteError):
+        find.check_complete(values, [])
 
 
 GENERATIONS = sorted({generation for row in ROWS for generation in row.generations})

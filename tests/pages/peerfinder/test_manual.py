@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 import pytest
 
-from peerfinder.cli import COMMANDS
+from peerfinder.commands.listed import COMMANDS
 from peerfinder.flags import FLAGS
 from tests.paths import ROOT
 from tests.support.peerfinder.manual import PAGE, make_page

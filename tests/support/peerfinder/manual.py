@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from bootstrap import __version__
-from peerfinder.cli import COMMANDS
+from peerfinder.commands.listed import COMMANDS
 from peerfinder.flags import FLAGS
 from tests.paths import ROOT
 
@@ -28,8 +28,8 @@ nor because DNS is silent or broken.
 ENVIRONMENT = (
     ("PEERFINDER_NAME", "replaces the flag -name, with _ for each hyphen; the flag beats it"),
     ("POD_NAMESPACE", "namespace, if neither the flag nor the Service's name has it"),
-    ("POD_NAME", "name of our own pod; default: the host name"),
-    ("POD_IP", "gives hooks HOST_ADDRESS, HOST_ADDRESS_TYPE, POD_IP and POD_IP_TYPE"),
+    ("POD_NAME", "name of our own pod, if it is among the peers and the host name is not"),
+    ("POD_IP", "gives hooks HOST_ADDRESS, HOST_ADDRESS_TYPE (unless HOST_ADDRESS is set), POD_IP and POD_IP_TYPE"),
 )
 
 HOOK_VARIABLES = (

@@ -36,25 +36,29 @@ class Pod:
     """The manifest's environment variables."""
     network: str = ""
     """The file of a network namespace; empty: our own."""
+    hosts: str = ""
+    """The file that is /etc/hosts; empty: our own."""
 
-    def begin(self, words: Sequence[str], program: str = PROGRAM) -> subprocess.Popen[str]:
-        """Start the program with the words of a manifest."""
+    def begin(self, words: Sequence[str], program: str = PROGRAM, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start the program with the words of a manifest; *prefix* is a command that runs it."""
         conf = self.folder / "resolv.conf"
         conf.write_bytes(self.resolv_conf.encode())
-        inside = f'mount --bind {conf} /etc/resolv.conf && hostname "$1" && shift && exec "$@"'
+        hosts = f"mount --bind {self.hosts} /etc/hosts && " if self.hosts else ""
+        inside = f'{hosts}mount --bind {conf} /etc/resolv.conf && hostname "$1" && shift && exec "$@"'
         network = ["nsenter", f"--net={self.network}"] if self.network else []
         server = {"PEERFINDER_NAMESERVER": self.nameserver} if self.nameserver else {}
         process = subprocess.Popen(
-            [*network, "unshare", "--mount", "--uts", "sh", "-c", inside, "sh", self.name, program, *words],
+            [*network, "unshare", "--mount", "--uts", "sh", "-c", inside, "sh", self.name, *prefix, program, *words],
             env={"PATH": os.environ["PATH"]} | server | self.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
+            errors="backslashreplace",
         )
         STARTED.append(process)
         return process
 
-    def run(self, words: Sequence[str], program: str = PROGRAM) -> Ended:
+    def run(self, words: Sequence[str], program: str = PROGRAM, prefix: Sequence[str] = ()) -> Ended:
         """Start the program and wait for its end."""
-        return end(self.begin(words, program))
+        return end(self.begin(words, program, prefix))

@@ -175,9 +175,34 @@ def test_a_plan_is_refused_for(name: str, text: str) -> None:
         find.make_plan({**BASE, name: text}, {}, "mysql-0")
 
 
-def test_a_plan_has_the_own_name_from_pod_name_before_the_host_name() -> None:
-    assert find.make_plan(BASE, {}, "MySQL-0").own == "mysql-0.galera.default.svc.cluster.local"
-    assert find.make_plan(BASE, {"POD_NAME": "mysql-1"}, "node-7").own == "mysql-1.galera.default.svc.cluster.local"
+def test_a_plan_has_the_own_name_from_the_host_name_before_pod_name() -> None:
+    suffix = "galera.default.svc.cluster.local"
+
+    assert find.make_plan(BASE, {}, "MySQL-0").own == (f"mysql-0.{suffix}",)
+    assert find.make_plan(BASE, {"POD_NAME": "mysql-0"}, "MySQL-0").own == (f"mysql-0.{suffix}",)
+    assert find.make_plan(BASE, {"POD_NAME": "mysql-1"}, "node-7").own == (f"node-7.{suffix}", f"mysql-1.{suffix}")
+
+
+@pytest.mark.parametrize("text", ["$(PEER_LIST_SRV_PROTOCOL)", " $(ANY_OTHER.NAME) ", "", "  ", "\t"])
+def test_a_protocol_that_nobody_has_set_is_none(text: str) -> None:
+    assert find.make_plan({**BASE, "protocol": text}, {}, "x").srv_name == find.make_plan(BASE, {}, "x").srv_name
+
+
+@pytest.mark.parametrize("text", ["TCP", " tcp ", "Tcp\n"])
+def test_a_protocol_has_any_case_and_blanks_around_it(text: str) -> None:
+    assert find.make_plan({**BASE, "protocol": text}, {}, "x").srv_name.startswith("_mysql._tcp.")
+
+
+@pytest.mark.parametrize("text", ["sctp", "$PROTOCOL", "$(A) tcp", "$()", "t cp"])
+def test_any_other_protocol_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="-protocol"):
+        find.make_plan({**BASE, "protocol": text}, {}, "x")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t\n"])
+def test_a_blank_hook_is_a_missing_one(blank: str) -> None:
+    with pytest.raises(ArgsIncompleteError):
+        find.check_complete({"service": "galera", "on-start": blank}, [])
 
 
 def test_a_plan_takes_pod_namespace_only_without_the_flag() -> None:

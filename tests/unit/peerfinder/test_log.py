@@ -26,6 +26,14 @@ def test_a_state_is_logged_once_and_its_cure_once(state_log: StateLog, lines: li
     assert [message for _, _, message in lines] == ["waiting", f"waiting; {CURES[NoRecordsError]}"]
 
 
+def test_the_cure_is_followed_by_the_next_step(lines: list[Line]) -> None:
+    state_log = StateLog(lambda level, event, message: lines.append((level, event, message)), "; then run doctor")
+    for second in range(10):
+        state_log.log_change(Wait.SELF_MISSING, "waiting", float(second))
+
+    assert [message for _, _, message in lines] == ["waiting", f"waiting; {CURES[Wait.SELF_MISSING]}; then run doctor"]
+
+
 def test_a_refused_answer_carries_its_cure_itself(state_log: StateLog, lines: list[Line]) -> None:
     for second in range(100):
         state_log.log_change(AnswerInvalidError("x"), "refused; check -service", float(second))

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerfinder.core.watch import Due, Rules, Wait, Watch, observe, record_delivery, record_failure
+from peerfinder.core.watch import (
+    Due,
+    Rules,
+    Wait,
+    Watch,
+    choose_own,
+    observe,
+    record_delivery,
+    record_failure,
+    record_gone,
+)
 
 OWN = "a"
 
@@ -28,12 +38,17 @@ class Course:
             self.state, self.rules, {peer: self.at.get(peer, peer) for peer in peers}, self.now
         )
         if isinstance(outcome, Due):
-            self.state = record_delivery(self.state, outcome.peers)
+            self.state = record_delivery(self.state, outcome.peers, self.now)
         return outcome
 
     def fail(self, after: float = 1.0) -> None:
         self.now += after
         self.state = record_failure(self.state)
+
+    def find_none(self, after: float = 1.0) -> None:
+        """Let *after* seconds pass, then get the answer that there are no records."""
+        self.now += after
+        self.state = record_gone(self.state)
 
 
 def due(peers: str) -> Due:
@@ -41,7 +56,7 @@ def due(peers: str) -> Due:
 
 
 def test_the_first_hook_is_due_when_our_own_name_is_there() -> None:
-    course = Course(Rules(own=OWN))
+    course = Course(Rules(own=(OWN,)))
 
     assert course.see("bc") is Wait.SELF_MISSING
     assert course.see("abc") == due("abc")
@@ -53,7 +68,7 @@ def test_without_the_requirement_our_own_name_may_be_missing() -> None:
 
 
 def test_a_change_is_relative_to_what_a_hook_got_last() -> None:
-    course = Course(Rules(own=OWN))
+    course = Course(Rules(own=(OWN,)))
     course.see("ab")
 
     assert course.see("abc") == due("abc")
@@ -62,7 +77,7 @@ def test_a_change_is_relative_to_what_a_hook_got_last() -> None:
 
 
 def test_our_own_name_gone_suspends_changes_and_its_return_delivers_them() -> None:
-    course = Course(Rules(own=OWN))
+    course = Course(Rules(own=(OWN,)))
     course.see("ab")
 
     assert course.see("bc") is Wait.SELF_MISSING
@@ -70,14 +85,14 @@ def test_our_own_name_gone_suspends_changes_and_its_return_delivers_them() -> No
 
 
 def test_our_own_name_counts_only_when_seen_now() -> None:
-    course = Course(Rules(own=OWN, remove_after=60))
+    course = Course(Rules(own=(OWN,), remove_after=60))
     course.see("ab")
 
     assert course.see("bc") is Wait.SELF_MISSING
 
 
 def test_too_few_peers_hold_the_first_hook_only() -> None:
-    course = Course(Rules(own=OWN, min_peers=2))
+    course = Course(Rules(own=(OWN,), min_peers=2))
 
     assert course.see("a") is Wait.TOO_FEW
     assert course.see("ab") == due("ab")
@@ -85,7 +100,7 @@ def test_too_few_peers_hold_the_first_hook_only() -> None:
 
 
 def test_a_set_settles_before_a_change_but_not_before_the_start() -> None:
-    course = Course(Rules(own=OWN, settle_min=3))
+    course = Course(Rules(own=(OWN,), settle_min=3))
 
     assert course.see("a") == due("a")
     assert course.see("ab") is Wait.SETTLING
@@ -94,7 +109,7 @@ def test_a_set_settles_before_a_change_but_not_before_the_start() -> None:
 
 
 def test_a_set_that_never_settles_is_delivered_at_the_maximum() -> None:
-    course = Course(Rules(own=OWN, settle_min=3, settle_max=5))
+    course = Course(Rules(own=(OWN,), settle_min=3, settle_max=5))
     course.see("a")
 
     outcomes = [course.see("ab" if n % 2 else "abc") for n in range(8)]
@@ -103,7 +118,7 @@ def test_a_set_that_never_settles_is_delivered_at_the_maximum() -> None:
 
 
 def test_a_set_that_returns_to_the_old_one_starts_no_hook() -> None:
-    course = Course(Rules(own=OWN, settle_min=3))
+    course = Course(Rules(own=(OWN,), settle_min=3))
     course.see("ab")
     course.see("abc")
 
@@ -111,7 +126,7 @@ def test_a_set_that_returns_to_the_old_one_starts_no_hook() -> None:
 
 
 def test_a_peer_is_gone_only_after_it_was_unseen_long_enough() -> None:
-    course = Course(Rules(own=OWN, remove_after=5))
+    course = Course(Rules(own=(OWN,), remove_after=5))
     course.see("abc")
 
     assert course.see("ab") is Wait.STEADY
@@ -120,14 +135,14 @@ def test_a_peer_is_gone_only_after_it_was_unseen_long_enough() -> None:
 
 
 def test_two_servers_that_disagree_start_no_storm_of_hooks() -> None:
-    course = Course(Rules(own=OWN, remove_after=5))
+    course = Course(Rules(own=(OWN,), remove_after=5))
     course.see("abc")
 
     assert {course.see("ab" if n % 2 else "abc") for n in range(60)} == {Wait.STEADY}
 
 
 def test_what_is_unknown_is_not_time_unseen() -> None:
-    course = Course(Rules(own=OWN, remove_after=5))
+    course = Course(Rules(own=(OWN,), remove_after=5))
     course.see("abc")
     course.see("ab")
     course.fail(after=60)
@@ -137,7 +152,7 @@ def test_what_is_unknown_is_not_time_unseen() -> None:
 
 
 def test_a_new_address_of_a_peer_is_a_change_when_the_old_one_is_unseen_long_enough() -> None:
-    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course = Course(Rules(own=(OWN,), remove_after=5), at={"b": "10.0.0.1"})
     assert course.see("ab") == Due({"a": "a", "b": "10.0.0.1"})
     course.at["b"] = "10.0.0.2"
 
@@ -146,7 +161,7 @@ def test_a_new_address_of_a_peer_is_a_change_when_the_old_one_is_unseen_long_eno
 
 
 def test_two_servers_that_disagree_about_an_address_start_no_storm_of_hooks() -> None:
-    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course = Course(Rules(own=(OWN,), remove_after=5), at={"b": "10.0.0.1"})
     course.see("ab")
 
     outcomes = set()
@@ -157,7 +172,7 @@ def test_two_servers_that_disagree_about_an_address_start_no_storm_of_hooks() ->
 
 
 def test_a_peer_that_returns_with_another_address_has_the_new_one() -> None:
-    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course = Course(Rules(own=(OWN,), remove_after=5), at={"b": "10.0.0.1"})
     course.see("ab")
     course.see("a")
     course.at["b"] = "10.0.0.2"
@@ -167,7 +182,7 @@ def test_a_peer_that_returns_with_another_address_has_the_new_one() -> None:
 
 
 def test_a_peer_that_was_just_seen_at_another_address_is_not_gone() -> None:
-    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course = Course(Rules(own=(OWN,), remove_after=5), at={"b": "10.0.0.1"})
     course.see("ab")
     course.at["b"] = "10.0.0.2"
     course.see("ab")
@@ -179,7 +194,7 @@ def test_a_peer_that_was_just_seen_at_another_address_is_not_gone() -> None:
 
 
 def test_a_new_address_is_taken_although_its_peer_comes_and_goes() -> None:
-    course = Course(Rules(own=OWN, remove_after=5), at={"b": "10.0.0.1"})
+    course = Course(Rules(own=(OWN,), remove_after=5), at={"b": "10.0.0.1"})
     course.see("ab")
     course.at["b"] = "10.0.0.2"
 
@@ -200,11 +215,13 @@ def test_what_a_hook_gets_is_sorted_and_each_address_once() -> None:
 ANSWERS = st.none() | st.sets(st.sampled_from("abcd"), min_size=1).map(lambda peers: "".join(sorted(peers)))
 RULES = st.builds(
     Rules,
-    own=st.sampled_from(["", OWN]),
+    own=st.sampled_from([(), (OWN,), ("x", OWN)]),
     min_peers=st.integers(1, 3),
     settle_min=st.sampled_from([0.0, 2.0]),
     settle_max=st.sampled_from([0.0, 4.0]),
     remove_after=st.sampled_from([0.0, 3.0]),
+    min_gap=st.sampled_from([0.0, 4.0]),
+    repeat_after_gone=st.booleans(),
 )
 
 
@@ -223,7 +240,7 @@ def test_in_any_course(rules: Rules, answers: list[tuple[str | None, float]]) ->
         if isinstance(outcome, Due):
             assert outcome.peers, "never an empty set"
             assert outcome.values != before, "never the same set again"
-            assert not rules.own or rules.own in peers, "never without our own name"
+            assert not rules.own or set(rules.own) & set(peers), "never without our own name"
             assert set(peers) <= set(outcome.peers) <= ever, "never a name that was not seen"
             assert before or len(peers) >= rules.min_peers, "never too few at the start"
             before = outcome.values
@@ -237,6 +254,46 @@ def test_a_set_that_stays_is_delivered_in_bounded_time(rules: Rules, peers: str)
         course.see(peers)
 
     assert "".join(sorted(course.state.delivered)) == peers or len(peers) < rules.min_peers
+
+
+def test_with_a_gap_a_lone_change_is_due_at_once_and_the_next_one_after_it() -> None:
+    course = Course(Rules(min_gap=30))
+
+    assert course.see("ab") == due("ab")
+    assert course.see("abc", after=40) == due("abc"), "the last hook is long ago"
+    assert course.see("ab", after=1) is Wait.SETTLING
+    assert course.see("abd", after=28.5) is Wait.SETTLING
+    assert course.see("abd", after=1) == due("abd"), "the newest peers, once"
+    assert course.see("abd", after=60) is Wait.STEADY
+
+
+def test_a_change_that_is_undone_within_the_gap_is_none() -> None:
+    course = Course(Rules(min_gap=30))
+    course.see("ab")
+
+    assert course.see("abc", after=1) is Wait.SETTLING
+    assert course.see("ab", after=1) is Wait.STEADY
+    assert course.see("ab", after=60) is Wait.STEADY
+
+
+def test_peers_that_were_gone_and_are_back_are_news_only_if_asked_for() -> None:
+    for repeat in (False, True):
+        course = Course(Rules(min_gap=30, repeat_after_gone=repeat))
+        course.find_none()
+        course.see("ab")
+        course.find_none(after=20)
+        assert course.see("ab", after=5) is (Wait.SETTLING if repeat else Wait.STEADY)
+        assert course.see("ab", after=10) == (due("ab") if repeat else Wait.STEADY)
+        course.fail(after=40)
+        assert course.see("ab") is Wait.STEADY, "silence is not the answer that there are none"
+
+
+def test_our_name_may_be_the_host_name_or_pod_name() -> None:
+    course = Course(Rules(own=("x", OWN)))
+
+    assert course.see("bc") is Wait.SELF_MISSING
+    assert course.see("abc") == due("abc")
+    assert [choose_own(("x", OWN), dict.fromkeys(seen, "")) for seen in ("bc", "abc", "axc")] == ["x", OWN, "x"]
 
 
 @pytest.mark.parametrize("wait", Wait)

@@ -39,12 +39,12 @@ class Cluster(RuleBasedStateMachine):
         self.addresses = 0
 
     @initialize(
-        own=st.sampled_from(["", OWN]),
+        own=st.sampled_from([(), (OWN,)]),
         least=st.sampled_from([1, 2]),
         removal=st.sampled_from([0.0, 3.0]),
         settle=st.sampled_from([(0.0, 0.0), (2.0, 0.0), (2.0, 5.0)]),
     )
-    def choose(self, own: str, least: int, removal: float, settle: tuple[float, float]) -> None:
+    def choose(self, own: tuple[str, ...], least: int, removal: float, settle: tuple[float, float]) -> None:
         """Any flags."""
         self.flags = Rules(own, least, *settle, removal)
 
@@ -118,7 +118,7 @@ class Cluster(RuleBasedStateMachine):
         if isinstance(verdict, Due):
             self.check(verdict, seen)
             if well:
-                self.state = record_delivery(self.state, verdict.peers)
+                self.state = record_delivery(self.state, verdict.peers, self.now)
                 self.given = dict(verdict.peers)
         return verdict
 

@@ -15,14 +15,13 @@ import pytest
 from tests.dns.knot import Knot, numbered_pods, pods
 from tests.dns.liar import Liar, answer
 from tests.support.peerfinder.program import PATIENCE, begin, end, fqdn, wait_until
+from tests.support.peerfinder.shells import AS_PID_1, WITH_BASH, WITHOUT_BASH, make_params
 from tests.unit.peerfinder.hooks.test_process import is_alive
 
 pytestmark = pytest.mark.knot
 
 STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
 OTHERS = [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
-
-AS_PID_1 = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: to be PID 1 needs root for a PID namespace")
 
@@ -106,7 +105,7 @@ def test_another_signal_is_passed_on_to_a_running_hook_and_changes_nothing_else(
 
 
 def test_a_stopped_hook_may_take_its_time_and_its_children_too(galera: Knot, tmp_path: Path) -> None:
-    # The shell dies of the signal at once; what it started, such as a database, still has files to close.
+    # What the hook started, such as a database, still has files to close.
     child = f"trap 'sleep 1; touch {tmp_path}/closed; exit' TERM; touch {tmp_path}/runs; while :; do sleep 0.05; done"
     process = begin(f'-on-start=sh -c "{child}"; true', nameserver=galera.nameserver)
     wait_until((tmp_path / "runs").exists)
@@ -170,7 +169,7 @@ from peerfinder.poll import Plan, follow
 
 servers, part, last, step = Nameservers.from_text(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 hook = Hook("on-change", "cat > /dev/null")
-plan = Plan(Names("galera", "default", "cluster.local"), servers, Rules(), "mysql-0", None, hook)
+plan = Plan(Names("galera", "default", "cluster.local"), servers, Rules(), ("mysql-0",), None, hook)
 signals, places, left = Signals(), set(), 0
 
 def lines(frame, event, arg):
@@ -328,6 +327,65 @@ def test_as_pid_1_a_stop_signal_ends_us_while_steady(galera: Knot, tmp_path: Pat
     os.kill(as_pid_1(process), number)
 
     assert end(process).status == 128 + number
+
+
+ALL_TRAPPED = """#!/bin/sh
+for name in HUP USR1 USR2; do trap "echo $name >> FOLDER/got" $name; done
+trap 'echo TERM >> FOLDER/got; exit 5' TERM
+touch FOLDER/runs
+while :; do sleep 0.05; done
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("pid_1", [(), AS_PID_1], ids=["a process", "PID 1"])
+@pytest.mark.parametrize("shells", make_params({**WITH_BASH, **WITHOUT_BASH}))
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("SCRIPT", 5),
+        ("'SCRIPT' \"a b\" $HOME >FOLDER/log 2>&1", 5),
+        ("exec SCRIPT", 5),
+        ("SCRIPT a; exit $?", 143),
+        ("cat | SCRIPT", 143),
+        ("if SCRIPT; then echo well; fi", 143),
+    ],
+)
+def test_no_signal_that_a_hook_handles_ends_the_shell_that_started_it(  # noqa: PLR0917
+    galera: Knot, tmp_path: Path, text: str, status: int, shells: tuple[str, ...], pid_1: tuple[str, ...]
+) -> None:
+    """Only a stop signal ends a shell that has to stay; what it started may take its time then."""
+    script = tmp_path / "on-start.sh"
+    script.write_text(ALL_TRAPPED.replace("FOLDER", str(tmp_path)))
+    script.chmod(0o755)
+    text = text.replace("SCRIPT", str(script)).replace("FOLDER", str(tmp_path))
+    process = begin(f"-on-start={text}", "-exit-status=hook", nameserver=galera.nameserver, prefix=(*shells, *pid_1))
+    wait_until((tmp_path / "runs").exists)
+    pid, got = as_pid_1(process) if pid_1 else process.pid, tmp_path / "got"
+    for number in (*OTHERS, signal.SIGTERM):
+        os.kill(pid, number)
+        wait_until(lambda name=number.name: got.exists() and name[3:] in got.read_text())  # type: ignore[misc]
+
+    assert end(process).status == status
+    assert got.read_text().split() == ["HUP", "USR1", "USR2", "TERM"]
+
+
+@needs_root
+@pytest.mark.parametrize("shells", make_params({**WITH_BASH, **WITHOUT_BASH}))
+@pytest.mark.parametrize("number", STOP_SIGNALS, ids=lambda number: number.name)
+def test_a_stop_signal_runs_no_further_command_of_the_text(
+    galera: Knot, tmp_path: Path, shells: tuple[str, ...], number: signal.Signals
+) -> None:
+    text = f"touch {tmp_path}/runs; sleep 60; touch {tmp_path}/after"
+    process = begin(f"-on-start={text}", "-exit-status=hook", nameserver=galera.nameserver, prefix=shells)
+    wait_until((tmp_path / "runs").exists)
+    sleep(0.3)
+    began = monotonic()
+    process.send_signal(number)
+
+    assert end(process).status == 128 + number
+    assert monotonic() - began < 20
+    assert not (tmp_path / "after").exists()
 
 
 @needs_root

@@ -375,6 +375,44 @@ def test_a_start_with(words: list[str], status: int, says: str) -> None:
     assert says in ended.err
 
 
+def test_after_five_seconds_the_log_names_the_command_that_finds_the_cause(galera: Knot) -> None:
+    ended = run("-on-start=true", "-timeout=8s", nameserver=galera.nameserver, pod="mysql-9")
+
+    cure = [line for line in ended.err.splitlines() if " warning: " in line][1]
+    assert cure.endswith(f"; for the cause run: peer-finder doctor {SUFFIX}")
+
+
+def test_the_error_of_an_unknown_flag_is_also_the_last_line() -> None:
+    lines = run("-unknown").err.splitlines()
+
+    assert lines[0] == lines[-1] == "flag provided but not defined: -unknown"
+
+
+def test_help_that_is_asked_for_with_two_dashes_can_be_paged() -> None:
+    by_go, ours = run("-h"), run("--help")
+
+    assert (ours.status, ours.err) == (0, "")
+    assert ours.out == by_go.err
+    assert by_go.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["docter", "galera"], "did you mean doctor?"),
+        (["peer", "galera"], "did you mean peers?"),
+        (["galera"], "there is no command 'galera', only peers, doctor, healthz"),
+        ([], "--help"),
+    ],
+)
+def test_what_may_have_been_meant(words: list[str], says: str) -> None:
+    done = subprocess.run([PROGRAM, *words], env={}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("word", ["-version", "--version"])
 def test_it_says_which_release_it_is(word: str) -> None:
     ended = run(word)

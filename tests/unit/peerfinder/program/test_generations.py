@@ -3,13 +3,18 @@
 The hooks are small ones of our own in the style of those that were published with the program.
 """
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
+from peerfinder import cli
 from tests.dns.knot import Knot, numbered_pods, pods
+from tests.paths import ROOT
 from tests.support.peerfinder.pod import Pod, needs_root
 from tests.support.peerfinder.program import PROGRAM, end, fqdn, wait_until
 
@@ -203,24 +208,128 @@ def test_perconas_peer_list_runs_in_a_pod_that_is_no_peer(galera: Knot, tmp_path
     assert (ended.status, ended.out) == (0, "3\n")
 
 
-def test_perconas_quiet_period_is_that_of_peer_list_only(galera: Knot, tmp_path: Path) -> None:
+def begin_peer_list(knot: Knot, folder: Path, **variables: str) -> subprocess.Popen[str]:
+    """Run `peer-list` in a proxy's pod; its hook appends the time and the peers to the file `calls`."""
+    link = folder / "peer-list"
+    link.symlink_to(PROGRAM)
+    proxy = Pod(folder, knot.nameserver, name="haproxy-0", variables={"POD_NAMESPACE": "default", **variables})
+    hook = f'echo "$(cut -d" " -f1 /proc/uptime) $(cut -d. -f1 | tr "\\n" ",")" >> {folder}/calls'
+    words = [f"-on-change={hook}", "-service=galera", "-protocol=$(PEER_LIST_SRV_PROTOCOL)"]
+    return proxy.begin(words, str(link))
+
+
+def read_calls(folder: Path) -> list[tuple[float, str]]:
+    """Return when the hook ran, by the machine's uptime, and what it got."""
+    lines = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+    return [(float(line.split()[0]), line.split()[1].replace("mysql-", "").replace(",", "")) for line in lines]
+
+
+def wait_for_calls(folder: Path, count: int) -> list[tuple[float, str]]:
+    wait_until(lambda: len(read_calls(folder)) >= count)
+    return read_calls(folder)
+
+
+def test_percona_leaves_30_s_between_two_calls_and_a_lone_change_waits_for_nothing(knot: Knot, tmp_path: Path) -> None:
+    knot.publish(pods("galera", numbered_pods(3)))
+    begin_peer_list(knot, tmp_path)
+    wait_for_calls(tmp_path, 1)
+    knot.publish(pods("galera", numbered_pods(4)))
+    wait_for_calls(tmp_path, 2)
+    sleep(31)
+    changed = monotonic()
+    knot.publish(pods("galera", {"mysql-0": "127.0.1.0", "mysql-2": "127.0.1.2"}))
+    calls = wait_for_calls(tmp_path, 3)
+
+    assert monotonic() - changed < 10, "the last call is more than 30 s ago"
+    assert [peers for _, peers in calls] == ["012", "0123", "02"], "a removal has no patience either"
+    assert 29.9 <= calls[1][0] - calls[0][0] < 45
+
+
+def test_all_changes_within_the_gap_are_one_call_with_the_newest_peers(knot: Knot, tmp_path: Path) -> None:
+    knot.publish(pods("galera", numbered_pods(1)))
+    begin_peer_list(knot, tmp_path, PEERFINDER_MIN_GAP="8s")
+    wait_for_calls(tmp_path, 1)
+    for count in (2, 3, 4, 3):
+        knot.publish(pods("galera", numbered_pods(count)))
+        sleep(1.2)
+    calls = wait_for_calls(tmp_path, 2)
+    sleep(2)
+
+    assert [peers for _, peers in read_calls(tmp_path)] == ["0", "012"]
+    assert calls[1][0] - calls[0][0] >= 7.9
+
+
+def test_percona_calls_again_when_the_records_were_gone_and_are_back(knot: Knot, tmp_path: Path) -> None:
+    """After a restart of the whole cluster the names are the same, and the addresses of all are others."""
+    knot.publish(pods("galera", numbered_pods(2)))
+    process = begin_peer_list(knot, tmp_path, PEERFINDER_MIN_GAP="1s")
+    wait_for_calls(tmp_path, 1)
+    knot.publish()
+    asked = knot.questions()
+    wait_until(lambda: knot.questions() > asked + 2)
+    assert len(read_calls(tmp_path)) == 1, "no call with an empty list"
+    knot.publish(pods("galera", {"mysql-0": "127.0.9.1", "mysql-1": "127.0.9.2"}))
+    calls = wait_for_calls(tmp_path, 2)
+    knot.fail()
+    asked = knot.questions()
+    wait_until(lambda: knot.questions() > asked + 2)
+    knot.publish(pods("galera", numbered_pods(2)))
+    sleep(3)
+    process.send_signal(signal.SIGUSR1)
+    ended = end(process)
+
+    assert [peers for _, peers in calls] == ["01", "01"]
+    assert len(read_calls(tmp_path)) == 2, "SERVFAIL does not mean that they are gone"
+    assert "running on-change with 2 peers: the same as before the time without records" in ended.err
+
+
+@pytest.mark.parametrize("name", ["peer-list", "peer-finder", "galera-bootstrap"])
+def test_the_program_of_the_image_has_each_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(ROOT / "images" / "galera-install" / "entry.py")
+
+    done = subprocess.run([sys.executable, tmp_path / name, "--help"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+
+
+def test_under_its_own_name_it_does_none_of_this() -> None:
+    assert cli.build_environment("/work-dir/peer-finder") == os.environ
+    assert cli.build_environment("peer-list").items() - os.environ.items() == {
+        ("PEERFINDER_NO_REQUIRE_SELF", "true"),
+        ("PEERFINDER_MIN_GAP", "30s"),
+        ("PEERFINDER_REMOVE_AFTER", "0"),
+        ("PEERFINDER_REPEAT_AFTER_GONE", "true"),
+    }
+
+
+@pytest.mark.parametrize("when", ["a hook runs", "nothing happens"])
+def test_sigusr1_ends_peer_list_with_0_as_the_stop_signal_of_perconas_image(
+    galera: Knot, tmp_path: Path, when: str
+) -> None:
     link = tmp_path / "peer-list"
     link.symlink_to(PROGRAM)
-    proxy = Pod(tmp_path, galera.nameserver, name="haproxy-0")
-    process = proxy.begin([f"-on-change=wc -l >> {tmp_path}/calls", "-service=galera"], str(link))
-    wait_until((tmp_path / "calls").exists)
-    galera.publish(pods("galera", numbered_pods(4)))
-    sleep(4)
-    process.terminate()
-    end(process)
+    hook = f"touch {tmp_path}/ran" + (f"; sleep 60; touch {tmp_path}/after" if when == "a hook runs" else "")
+    process = Pod(tmp_path, galera.nameserver).begin([f"-on-change={hook}", "-service=galera"], str(link))
+    wait_until((tmp_path / "ran").exists)
+    sleep(0.5)
+    process.send_signal(signal.SIGUSR1)
 
-    assert (tmp_path / "calls").read_text().split() == ["3"], "the first call is exempt, the second waits"
+    assert end(process).status == 0
+    assert not (tmp_path / "after").exists()
 
 
-@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.parametrize("text", ["$(PEER_LIST_SRV_PROTOCOL)", " ", ""])
+def test_a_protocol_that_is_not_set_in_perconas_manifest(pod: Pod, text: str) -> None:
+    ended = pod.run(["-service=galera", f"-protocol={text}", "-on-start=cat"])
+
+    assert (ended.status, ended.out.split()) == (0, THREE)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "TCP", " udp "])
 def test_the_protocol_names_the_records_of_the_port(galera: Knot, pod: Pod, protocol: str) -> None:
     galera.publish([f"_mysql._udp.galera.default.svc 5 SRV 0 0 3306 {THREE[0]}."], pods("galera", numbered_pods(3)))
 
     ended = pod.run(["-service=galera", f"-protocol={protocol}", "-on-start=cat"])
 
-    assert ended.out.split() == (THREE if protocol == "tcp" else THREE[:1])
+    assert ended.out.split() == (THREE if protocol.strip().lower() == "tcp" else THREE[:1])

@@ -49,7 +49,8 @@ def test_it_needs_no_user_no_home_no_proc_and_nothing_to_write_to(galera: Knot, 
     assert "Read-only file system" in ended.err
 
 
-NO_SHELL = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null $(readlink -f /bin/sh) && exec "$@"', "sh")
+HIDE = 'for shell in bash sh; do mount --bind /dev/null "$(readlink -f /bin/$shell)"; done; exec "$@"'
+NO_SHELL = ("unshare", "--mount", "sh", "-c", HIDE, "sh")
 
 
 @needs_root
@@ -88,7 +89,7 @@ def test_where_no_process_can_be_started_it_says_so_and_may_try_again(galera: Kn
     ended = run("-on-start=true", "-hook-retries=1", nameserver=galera.nameserver, prefix=prefix)
 
     assert ended.status == 1
-    assert "cannot be started by /bin/sh: Resource temporarily unavailable; it is run again" in ended.err
+    assert "cannot be started by bash: Resource temporarily unavailable; it is run again" in ended.err
     assert "Traceback" not in ended.err
 
 
