@@ -34,6 +34,7 @@ from bootstrap.core.participant.effects import (
     VoidPermission,
 )
 from bootstrap.core.participant.participant import NEWS, Identity, Participant, Step, run
+from bootstrap.core.participant.rounds import Opened
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
 from bootstrap.process.boot_id import kernel_boot_id
@@ -107,10 +108,11 @@ class Agent:
     # Inputs.
 
     def open_journal(self) -> None:
-        """Open the journal if that has not been possible yet."""
+        """Open the journal if that has not been possible yet, and only if no other agent lives on this volume."""
         with self.changed:
             if not self.state.is_open:
-                opened = open_journal(self.journal, self.cluster_id, self.settings.pod)
+                why = self.ports.take_volume()
+                opened = Opened(None, why) if why else open_journal(self.journal, self.cluster_id, self.settings.pod)
                 self.step(rounds.open_journal, opened)
 
     def step(self, event: Callable[Concatenate[Participant, P], Step[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -51,6 +51,8 @@ class Ports:
     """The ordinals that DNS showed last; None = it has not answered yet."""
     log: Log
     """Log one line."""
+    take_volume: Callable[[], str] = str
+    """Take the volume's agent lock, if this run does not have it yet; a reason if it is not to be had."""
     fresh_addresses: Callable[[], dict[str, str]] = dict
     """The addresses of pods that were looked up just now."""
 

@@ -2,18 +2,20 @@
 
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 from bootstrap import __version__
 from bootstrap.agent import join_progress, probe_server
 from bootstrap.agent.agent import Agent
+from bootstrap.agent.agent_lock import AgentLock
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import open_ports
 from bootstrap.agent.recorder import Recorder
 from bootstrap.agent.round import observe, run_round
 from bootstrap.control import channel
 from bootstrap.core.model.facts import PodState
-from bootstrap.errors import BootstrapError, JournalUnwritableError, SettingInvalidError
+from bootstrap.errors import BootstrapError, SettingInvalidError
 from bootstrap.mariadb import client, pod_config
 from bootstrap.network import protocol, server
 from bootstrap.network.client import Client
@@ -22,7 +24,7 @@ from bootstrap.network.fanout import Peers
 from bootstrap.process.log import Log
 from bootstrap.secret_files import AgentSecrets, read_agent_secrets
 from bootstrap.settings import Settings
-from bootstrap.storage import event_log, lock
+from bootstrap.storage import event_log
 from bootstrap.storage.layout import Layout
 
 DECIDING_S = 0.25
@@ -42,8 +44,10 @@ def serve(settings: Settings, log: Log) -> None:
     directory = Directory.open(settings)
     nobody_yet = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
     peers = Peers(directory, Client(nobody_yet, settings.exchange_port))
-    wait_for_other_agent(settings, log)
-    agent = Agent(settings, secrets.cluster_id, open_ports(settings, secrets.agent_password, peers, log))
+    agent_lock = AgentLock(Layout(settings.data_root))
+    agent_lock.wait(log)
+    ports = open_ports(settings, secrets.agent_password, peers, log)
+    agent = Agent(settings, secrets.cluster_id, replace(ports, take_volume=agent_lock.take))
     agent.recorder, agent.version = open_recorder(settings, log), __version__
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     peers.client.membership, peers.client.state = membership, agent.news
@@ -59,22 +63,6 @@ def serve(settings: Settings, log: Log) -> None:
         agent.wake.clear()
         run_round(agent)
         rest(agent, seconds_to_rest(agent))
-
-
-def wait_for_other_agent(settings: Settings, log: Log) -> None:
-    """Take the volume's agent lock for this run: a second agent would void what the first one permits and promises.
-
-    A pod that was deleted by force lives on beside its successor until its server has ended, and its agent ends after
-    that.  So the next agent waits: the kubelet restarts a container that ends instead after longer and longer pauses.
-    On a volume that cannot be written no promise can be given in any case.
-    """
-    layout = Layout(settings.data_root)
-    line = f"another agent lives on this volume ({layout.meta}): waiting for its end; two pods must not share one"
-    try:
-        layout.meta.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire_waiting(layout.agent_lock, None, lambda: log(line))
-    except (OSError, JournalUnwritableError):
-        return
 
 
 def open_recorder(settings: Settings, log: Log) -> Recorder:
