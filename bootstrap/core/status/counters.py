@@ -24,8 +24,9 @@ class Failure(NamedTuple):
 
 def add_failure(known: Failure | None, container: str, error: str, now: float) -> Failure:
     """Count one more failure; those of the other container are over by then."""
-    same = known is not None and known.container == container
-    return Failure(container, error, known.times + 1 if known and same else 1, known.since if known and same else now)
+    if known is None or known.container != container:
+        return Failure(container, error, 1, now)
+    return known._replace(error=error, times=known.times + 1)
 
 
 class Counters(NamedTuple):

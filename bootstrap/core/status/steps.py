@@ -6,7 +6,7 @@ Pure.  It explains a decision and takes no part in one.  An override is shown on
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from bootstrap.core.decision.decisions import Decision, Hold, Wait
+from bootstrap.core.decision.decisions import Decision, Hold
 from bootstrap.core.decision.override import describe_answer, may_be_forced, survey_pods, why_not_silent
 from bootstrap.core.model.disk import UNDECIDABLE, DataClass
 from bootstrap.core.model.facts import Facts, Phase
@@ -73,7 +73,7 @@ class Step(NamedTuple):
 
 def find_steps(facts: Facts, decision: Decision, place: Place) -> tuple[Step, ...]:
     """What a human does now, the first first; empty = nothing: it goes on by itself, or all is well."""
-    if facts.own.has_no_server and isinstance(decision, Hold):
+    if isinstance(decision, Hold):
         return tuple(_steps_of_hold(facts, decision, place))
     own = tuple(_steps_for_own_pod(facts, place))
     return (*_look_at_dns(facts, decision, place), *own, *_steps_for_others(facts, decision, place))
@@ -125,14 +125,14 @@ def _look_at_dns(facts: Facts, decision: Decision, place: Place) -> Iterator[Ste
 
 
 def _steps_for_others(facts: Facts, decision: Decision, place: Place) -> Iterator[Step]:
-    unknown = {o: p for o in sorted(facts.expected - {facts.own.ordinal}) if isinstance(p := facts.peer(o), Unknown)}
+    unknown = {o: peer for o, peer in sorted(facts.peers.items()) if isinstance(peer, Unknown)}
     for ordinal, peer in unknown.items():
         if peer.contact is Contact.ANSWER:
             name = pod_name(facts, ordinal)
             yield Step(f"{name} {describe_answer(peer)}", _commands_for_answer(facts, name, peer, place))
     yield from _bring_back(facts, [o for o, peer in unknown.items() if peer.is_silent], place)
-    yield from _look_at_others(facts, decision, place)
-    if isinstance(decision, Wait) and may_be_forced(facts, decision.rule):
+    yield from _look_at_others(facts, place)
+    if may_be_forced(facts, decision.rule):
         yield _offer_force(facts, [pod_name(facts, o) for o in unknown], place)
 
 
@@ -167,10 +167,8 @@ def _bring_back(facts: Facts, silent: list[int], place: Place) -> Iterator[Step]
         )
 
 
-def _look_at_others(facts: Facts, decision: Decision, place: Place) -> Iterator[Step]:
+def _look_at_others(facts: Facts, place: Place) -> Iterator[Step]:
     """Pods that answer, and will not go on by themselves, or perhaps not."""
-    if not isinstance(decision, Wait) or facts.own.phase is not Phase.FROZEN:
-        return
     for peer in facts.answers:
         if peer.phase is Phase.FROZEN and disk_of(peer).data_class in UNDECIDABLE:
             yield Step(f"{peer.pod} holds: it needs a human; see what it says", (place.ours(peer.pod, "status"),))
@@ -239,10 +237,10 @@ def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
 def _two_clusters(facts: Facts, place: Place) -> Iterator[Step]:
     alive = [pod for pod in facts.states if pod.primary_server]
     yield Step(
-        "see in each of them who its members are, and to which one clients write",
+        "see in each of them who its members are, and to which one clients write; save what only the wrong one has and "
+        "stop its pods: they hold when they come back, until `discard`",
         tuple(place.ours(pod.pod, "status") for pod in alive),
     )
-    yield Step("save what only the wrong one has, then stop its pods; they hold when they come back, until `discard`")
 
 
 def _bring_volumes(_: Facts, place: Place) -> Iterator[Step]:

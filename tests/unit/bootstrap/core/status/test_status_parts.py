@@ -8,7 +8,7 @@ from bootstrap.core.decision.decisions import Hold, Wait
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
-from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
+from bootstrap.core.status.counters import Counters, Failure, Round, add_failure, add_round, restrict_to
 from bootstrap.core.status.events import Event, LogInvalidError, dump, load
 from bootstrap.core.status.metrics import pod_metrics
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
@@ -27,6 +27,14 @@ def test_the_first_round_counts_also_if_it_decides_as_an_agent_begins() -> None:
     hold = add_round(first, Round(12.0, "hold", "start", "healthy", frozenset(), {}))
     assert (hold.kind, hold.rule, hold.since) == ("hold", "start", 12.0)
     assert (hold.health, hold.health_since) == ("healthy", 12.0)
+
+
+def test_failures_are_counted_for_one_container_after_the_other() -> None:
+    first = add_failure(None, "bootstrap", "x", 5.0)
+    assert first == Failure("bootstrap", "x", 1, 5.0)
+    assert add_failure(first, "bootstrap", "y", 6.0) == Failure("bootstrap", "y", 2, 5.0)
+    assert add_failure(first, "mysql", "y", 6.0) == Failure("mysql", "y", 1, 6.0)
+    assert Counters().health == ""
 
 
 def test_a_pod_that_is_expected_keeps_its_counts() -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Phase, Promise
-from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, SAME_KEY, SAME_RELEASE, Contact, Unknown
+from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
 from bootstrap.core.status.steps import NEVER, Place, find_steps, what_not_to_do
 from tests.support.bootstrap.records import REFUSING, B, blank, busy, frozen, running, seen_by
 
@@ -17,13 +18,29 @@ REFUSES = Unknown("it does not accept our key or our cluster id", SAME_KEY, Cont
 OTHER_RELEASE = Unknown("its answer is not understood: x", SAME_RELEASE, Contact.ANSWER)
 ITS_DISK = Unknown("it answers 503", ITS_VOLUME, Contact.ANSWER)
 SLOW = Unknown("no whole answer within 2 s", contact=Contact.ANSWER)
+HIDDEN = Unknown("has no address", NO_NAMES, Contact.NOTHING)
 UNRESOLVED = Unknown("SERVFAIL", NO_DNS, Contact.NOT_ASKED)
+DNS = [
+    "kubectl -n db exec galera-0 -c agent -- /work-dir/peer-finder doctor galera-headless",
+    "kubectl -n kube-system get pods -l k8s-app=kube-dns",
+    "kubectl -n db get service galera-headless",
+]
+OWN_DISK = [
+    "kubectl -n db logs galera-0 -c bootstrap --tail=20",
+    "kubectl -n db get pvc",
+    "kubectl -n db exec galera-0 -c agent -- df -h /var/lib/galera",
+]
+VOLUMES = ["kubectl -n db get pvc", "kubectl get pv", "kubectl -n db get events --sort-by=.lastTimestamp"]
 HASH = "sha256sum /etc/galera-secrets/exchange-key /etc/galera-secrets/cluster-id"
-DOCTOR = "kubectl -n db exec galera-0 -c agent -- /work-dir/peer-finder doctor galera-headless"
 LOST = replace(blank(1), was_synced=True)
 MEMBERS = ((0, "volume-0"), (1, "volume-1"))
 PROMISED = replace(frozen(0), promise=Promise(7, 2, "boot-2"))
 TORN = replace(frozen(1), disk=Disk(DataClass.SST_INTERRUPTED, transfer_may_be_complete=True))
+
+
+def bring_back(name: str) -> list[str]:
+    return [f"kubectl -n db get pods -o wide {name}", f"kubectl -n db describe pod {name}"]
+
 
 # Each situation: the commands in their order, and what no command may contain.
 STATES: dict[str, tuple[Facts, list[str], str]] = {
@@ -74,20 +91,12 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     ),
     "DNS does not answer": (
         seen_by(frozen(0), unknown={1: UNRESOLVED, 2: UNRESOLVED}),
-        [
-            DOCTOR,
-            "kubectl -n kube-system get pods -l k8s-app=kube-dns",
-            "kubectl -n db get service galera-headless",
-        ],
+        DNS,
         "force",
     ),
     "DNS has never answered": (
         replace(seen_by(frozen(0)), has_directory=False),
-        [
-            DOCTOR,
-            "kubectl -n kube-system get pods -l k8s-app=kube-dns",
-            "kubectl -n db get service galera-headless",
-        ],
+        DNS,
         "force",
     ),
     "REPLICAS is above the set's": (
@@ -115,6 +124,81 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
         ["kubectl -n db logs galera-1 -c mysql --tail=20"],
         "force",
     ),
+    "the Service hides the pods": (
+        seen_by(frozen(0), unknown={1: HIDDEN}),
+        [*DNS, *bring_back("galera-1")],
+        "galera-bootstrap",
+    ),
+    "a member that is off, beside one that joins": (
+        seen_by(replace(running(0), volumes=MEMBERS), replace(busy(1, Phase.JOINING), volumes=MEMBERS), 2),
+        ["kubectl -n db get statefulset galera"],
+        "describe",
+    ),
+    "one never reports its datadir, and one is silent": (
+        seen_by(frozen(0), busy(1, Phase.STARTING), 2),
+        [
+            *bring_back("galera-2"),
+            "kubectl -n db logs galera-1 -c bootstrap --tail=20",
+            "kubectl -n db logs galera-1 -c mysql --tail=20",
+        ],
+        "force",
+    ),
+    "a member that is remembered is off": (
+        seen_by(replace(running(0), volumes=(*MEMBERS, (2, "volume-2"))), running(1), 2),
+        bring_back("galera-2"),
+        "statefulset",
+    ),
+    "nobody remembers any member": (seen_by(running(0), running(1), 2), bring_back("galera-2"), "statefulset"),
+    "no Primary Component, and a pod that nobody remembers": (
+        seen_by(replace(frozen(0), volumes=MEMBERS), replace(frozen(1), volumes=MEMBERS), 2),
+        [*bring_back("galera-2"), EXEC.format("galera-0", "force")],
+        "statefulset",
+    ),
+    "two histories, and a silent pod": (
+        seen_by(frozen(0), frozen(1, uuid=B), 2),
+        [*bring_back("galera-2"), EXEC.format("galera-0", "force")],
+        "discard",
+    ),
+    "a peer holds beside this member": (
+        seen_by(running(0), blank(1, DataClass.UNKNOWN), running(2)),
+        [EXEC.format("galera-1", "status")],
+        "force",
+    ),
+    "this datadir cannot be read, and a pod is silent": (
+        seen_by(blank(0, DataClass.UNKNOWN), frozen(1), 2),
+        OWN_DISK,
+        "galera-2",
+    ),
+    "this datadir cannot be read, and nobody has data": (
+        seen_by(blank(0, DataClass.UNKNOWN), blank(1), blank(2)),
+        OWN_DISK,
+        "adopt",
+    ),
+    "this datadir cannot be read, beside what may have lost its quorum": (
+        seen_by(blank(0, DataClass.UNKNOWN), running(1, size=2), 2),
+        OWN_DISK,
+        "discard",
+    ),
+    "the datadir's files contradict each other": (
+        seen_by(frozen(0, data_class=DataClass.UUID_MISMATCH), blank(1), blank(2)),
+        OWN_DISK,
+        "adopt",
+    ),
+    "data of an older installation, and another pod has some": (
+        seen_by(blank(0, DataClass.UNADOPTED), frozen(1), blank(2)),
+        OWN_DISK,
+        "adopt",
+    ),
+    "this pod has more, and DNS and a key are wrong": (
+        seen_by(frozen(0, 50), running(1, size=1), unknown={2: REFUSES, 3: UNRESOLVED}),
+        [*DNS, *(f"kubectl -n db exec {pod} -c agent -- {HASH}" for pod in ("galera-0", "galera-2"))],
+        "galera-bootstrap",
+    ),
+    "no data of the epoch are here": (
+        replace(seen_by(blank(0), blank(1), blank(2)), min_epoch=4),
+        VOLUMES,
+        "force",
+    ),
     "this pod never reports its datadir": (
         seen_by(busy(0, Phase.STARTING), frozen(1), frozen(2)),
         [
@@ -131,19 +215,13 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     ),
     "this datadir cannot be read, nothing lives": (
         seen_by(blank(0, DataClass.UNKNOWN), frozen(1), frozen(2)),
-        [
-            "kubectl -n db logs galera-0 -c bootstrap --tail=20",
-            "kubectl -n db get pvc",
-            "kubectl -n db exec galera-0 -c agent -- df -h /var/lib/galera",
-        ],
+        OWN_DISK,
         "galera-bootstrap",
     ),
     "this datadir cannot be read, beside a cluster": (
         seen_by(blank(0, DataClass.UNKNOWN), running(1), running(2)),
         [
-            "kubectl -n db logs galera-0 -c bootstrap --tail=20",
-            "kubectl -n db get pvc",
-            "kubectl -n db exec galera-0 -c agent -- df -h /var/lib/galera",
+            *OWN_DISK,
             EXEC.format("galera-0", "discard"),
         ],
         "force",
@@ -151,9 +229,7 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     "data of an older installation": (
         seen_by(blank(0, DataClass.UNADOPTED), blank(1), blank(2)),
         [
-            "kubectl -n db logs galera-0 -c bootstrap --tail=20",
-            "kubectl -n db get pvc",
-            "kubectl -n db exec galera-0 -c agent -- df -h /var/lib/galera",
+            *OWN_DISK,
             EXEC.format("galera-0", "adopt"),
         ],
         "force",
@@ -181,9 +257,7 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     "a member's volume is gone": (
         seen_by(frozen(0), LOST, frozen(2)),
         [
-            "kubectl -n db get pvc",
-            "kubectl get pv",
-            "kubectl -n db get events --sort-by=.lastTimestamp",
+            *VOLUMES,
             EXEC.format("galera-0", "force"),
             EXEC.format("galera-2", "force"),
         ],
@@ -191,7 +265,7 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     ),
     "all datadirs are empty, and were not": (
         seen_by(blank(0), LOST, blank(2)),
-        ["kubectl -n db get pvc", "kubectl get pv", "kubectl -n db get events --sort-by=.lastTimestamp"],
+        VOLUMES,
         "galera-bootstrap",
     ),
     "two histories": (
@@ -202,9 +276,7 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     "a doubtful transfer": (
         seen_by(frozen(0), TORN, frozen(2)),
         [
-            "kubectl -n db get pvc",
-            "kubectl get pv",
-            "kubectl -n db get events --sort-by=.lastTimestamp",
+            *VOLUMES,
             EXEC.format("galera-0", "force"),
             EXEC.format("galera-2", "force"),
         ],
@@ -213,9 +285,7 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     "the data are too old": (
         replace(seen_by(frozen(0, epoch=3), frozen(1), frozen(2)), min_epoch=4),
         [
-            "kubectl -n db get pvc",
-            "kubectl get pv",
-            "kubectl -n db get events --sort-by=.lastTimestamp",
+            *VOLUMES,
             *(EXEC.format(f"galera-{o}", "force") for o in range(3)),
         ],
         "discard",
@@ -234,9 +304,29 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
 
 @pytest.mark.parametrize(("facts", "commands", "never"), STATES.values(), ids=STATES.keys())
 def test_a_state_has_its_commands(facts: Facts, commands: list[str], never: str) -> None:
-    shown = [command for step in find_steps(facts, decide(facts), HERE) for command in step.commands]
+    steps = find_steps(facts, decide(facts), HERE)
+    shown = [command for step in steps for command in step.commands]
     assert shown == commands
+    assert all(step.commands for step in steps)
     assert not [command for command in shown if never in command]
+
+
+def test_a_pod_that_was_never_a_member_is_named() -> None:
+    facts = STATES["REPLICAS is above the set's"][0]
+    (step,) = find_steps(facts, decide(facts), HERE)
+    assert step.text.startswith("galera-2 was never a member: ")
+
+
+def test_a_hold_by_own_files_and_one_that_is_not_known_have_their_steps() -> None:
+    facts = seen_by(frozen(0), frozen(1), frozen(2))
+    logs = [f"kubectl -n db logs galera-0 -c {name} --tail=20" for name in ("agent", "bootstrap", "mysql")]
+    disk = "kubectl -n db exec galera-0 -c agent -- df -h /var/lib/galera"
+    for rule in ("journal", "permission"):
+        (step,) = find_steps(facts, Hold(rule, "x"), HERE)
+        assert step.commands == (disk, "kubectl -n db describe pod galera-0", logs[0])
+    first, second = find_steps(facts, Hold("of a newer release", "x"), HERE)
+    assert first.commands == (EXEC.format("galera-0", "explain"),)
+    assert second.commands == tuple(logs)
 
 
 def test_what_may_live_is_neither_forced_nor_discarded() -> None:
