@@ -6,13 +6,16 @@ Does not know what the answer means, nor which other server could be asked.
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from time import monotonic
 
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 
+from peerfinder.core.dns_message import MessageInvalidError, reduce_message
 from peerfinder.dns.nameservers import Server
 from peerfinder.dns.same_answer import Content, extract_content
 from peerfinder.errors import AnswerWithheldError, LookupFailedError
@@ -22,6 +25,12 @@ EDNS_SIZE = 1232
 
 WINDOW = 100
 """How many questions of many are in flight at once: as many as even a small socket buffer holds."""
+
+DATAGRAM_MAX = EDNS_SIZE + 1
+"""How many octets of a datagram are read: one more than we asked for shows that there are too many."""
+
+SAME_HASH_MAX = 16
+"""How many names of an answer may have one hash in dnspython; of the pods of a set it is two or three."""
 
 RESEND_SECONDS = 0.5
 """After this time without an answer the unanswered of many questions are sent again, seconds."""
@@ -136,11 +145,13 @@ def _ask_window(
         while len(answers) < len(queries):
             sock.settimeout(min(_time_left(end), RESEND_SECONDS))
             try:
-                wire = sock.recv(65535)
+                wire = sock.recv(DATAGRAM_MAX)
             except TimeoutError:
                 break
             number = int.from_bytes(wire[:2], "big")
-            if number not in queries or (answer := _parse_or_reuse(queries[number][1], wire)) is None:
+            if number not in queries or len(wire) > EDNS_SIZE:
+                continue
+            if (answer := _parse_or_reuse(queries[number][1], wire)) is None:
                 continue
             name = queries[number][0]
             if answer.flags & dns.flags.TC:
@@ -160,9 +171,9 @@ def ask_udp(
         sock.send(_encode(query, last))
         while True:
             sock.settimeout(_time_left(end))
-            answer = _parse_or_reuse(query, sock.recv(65535), last)
+            wire = sock.recv(DATAGRAM_MAX)
             # Anyone may send guesses: ignore what does not answer our question, and wait for the true answer.
-            if answer is not None:
+            if len(wire) <= EDNS_SIZE and (answer := _parse_or_reuse(query, wire, last)) is not None:
                 return answer
 
 
@@ -224,11 +235,25 @@ def _parse_or_reuse(
     return answer
 
 
+def refuse_equal_hashes(owners: frozenset[bytes]) -> None:
+    """Raise MessageInvalidError for names that were chosen to be slow in dnspython's tables.
+
+    Its hash of a name is a sum that a sender can make equal for thousands of them, which is then quadratic.
+    """
+    if len(owners) <= SAME_HASH_MAX:
+        return
+    hashes = Counter(hash(dns.name.from_wire(owner, 0)[0]) for owner in owners)
+    if max(hashes.values()) > SAME_HASH_MAX:
+        raise MessageInvalidError("its names were chosen to have one hash")
+
+
 def _parse(query: dns.message.Message, wire: bytes) -> dns.message.QueryMessage | None:
     if wire[:2] != query.id.to_bytes(2, "big"):
         return None  # Parsing a guess would cost us more than guessing costs the sender.
     try:
-        answer = dns.message.from_wire(wire, raise_on_truncation=True)
+        reduced, owners = reduce_message(wire, query.question[0].rdtype)
+        refuse_equal_hashes(owners)
+        answer = dns.message.from_wire(reduced, raise_on_truncation=True)
     except dns.message.Truncated as exc:
         answer = exc.kwargs["message"]
     except (dns.exception.DNSException, ValueError, NotImplementedError) as exc:

@@ -1,14 +1,16 @@
 """Broken octets in DNS answers and in resolv.conf: peers, or an error of ours, in bounded time; nothing else.
 
+An answer may also be whole and expensive: no octet costs more than a bounded time of the processor, whatever it is.
+
 Two seconds for each in CI; `make fuzz` goes on for half an hour (FUZZ_SECONDS).
 """
 
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
-from time import monotonic
+from time import monotonic, thread_time
 
 import dns.message
 import dns.rrset
@@ -20,8 +22,10 @@ from peerfinder.core.peers import is_name
 from peerfinder.dns.lookup import find_addresses, find_srv
 from peerfinder.dns.nameservers import SERVERS_MAX, Nameservers
 from peerfinder.dns.probe import ask
+from peerfinder.dns.resolver import EDNS_SIZE
 from peerfinder.doctor.examine import examine
 from peerfinder.errors import PeerFinderError
+from tests.dns.bombs import BOMBS, make_bomb
 from tests.dns.liar import Liar, answer, compressed, framed
 from tests.support.peerfinder.program import SUFFIX, fqdn
 from tests.unit.peerfinder.core.test_names import NORMAL
@@ -33,6 +37,9 @@ NAMES = Names("galera", "default", "cluster.local")
 
 SLOW = 10.0
 """No answer may cost more; generous, for busy machines. Seconds."""
+
+PER_OCTET, AT_LEAST = 60e-6, 0.05
+"""Seconds of this thread that an octet of an answer may cost, and any answer: an honest octet costs 3e-6."""
 
 Octets = Callable[[dns.message.Message], bytes]
 
@@ -88,7 +95,7 @@ def corrupt(wire: bytes, dice: random.Random) -> bytes:
             case 0:
                 octets[at : at + 1] = bytes([dice.randrange(256)])
             case 1:
-                octets[at : at + 2] = (0xC000 | dice.randrange(len(octets) + 8)).to_bytes(2, "big")
+                octets[at : at + 2] = (0xC000 | dice.randrange(len(octets) + 8) & 0x3FFF).to_bytes(2, "big")
             case 2:
                 del octets[at : at + dice.randrange(1, 40)]
             case 3:
@@ -174,3 +181,30 @@ def test_a_broken_resolv_conf_gives_names_and_servers_or_an_error_of_ours() -> N
             except PeerFinderError as exc:
                 message = str(exc)
                 assert message.isprintable(), message
+
+
+@pytest.mark.parametrize("reader", [true_peers, true_addresses, any_findings], ids=lambda reader: reader.__name__)
+@pytest.mark.parametrize("bomb", [*BOMBS, None], ids=lambda bomb: bomb.__name__ if bomb else "any of them, broken")
+@pytest.mark.parametrize("size", [1200, 65000])
+def test_an_octet_costs_no_more_than_an_honest_one(
+    reader: Callable[[Nameservers], bool], bomb: Callable[[dns.message.Message, int], bytes] | None, size: int
+) -> None:
+    sent: list[int] = []
+    tcp_only = size > EDNS_SIZE
+
+    def lie(query: dns.message.Message, over_tcp: bool) -> list[bytes]:
+        if tcp_only and not over_tcp:
+            return [answer(query, [], truncated=True)]
+        wire = bomb(query, size)[:65535] if bomb else corrupt(make_bomb(query, dice, size), dice)
+        sent.append(len(wire))
+        return [framed(wire)] if over_tcp else [wire, answer(query, fqdn("mysql-7"))]
+
+    with Liar(lie) as liar:
+        servers = Nameservers.from_text(liar.nameserver)
+        for seed in seeds() if bomb is None else range(3):
+            with note_seed(seed) as dice:
+                before, began = len(sent), thread_time()
+                with suppress(PeerFinderError):
+                    reader(servers)
+                assert thread_time() - began < AT_LEAST + PER_OCTET * sum(sent[before:]), sent[before:]
+    assert sent

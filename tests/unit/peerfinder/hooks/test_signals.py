@@ -206,7 +206,7 @@ print(*sorted(places))
 @pytest.mark.parametrize(
     ("part", "last", "step", "places"),
     [
-        ("/peerfinder/", 700, 7, {"poll.py", "watch.py", "lookup.py", "resolver.py", "process.py", "signals.py"}),
+        ("/peerfinder/", 1500, 13, {"poll.py", "watch.py", "lookup.py", "resolver.py", "process.py", "signals.py"}),
         ("/dns/", 10000, 211, {"message.py", "name.py"}),
         # Here dnspython makes an error of its own of whatever is raised.
         ("/dns/rdtypes/", 30, 3, {"SRV.py"}),
