@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run_agent() -> None:
     """Run the sidecar, until it is stopped; raises BootstrapError."""
-    die_by_signal()
+    die_by_signal(within=1.0)
     with imports_stay(), without_openssl():
         from bootstrap.agent.wiring import serve  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415

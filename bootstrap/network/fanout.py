@@ -16,6 +16,7 @@ from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.unknown import NOT_RUNNING, OTHER_START, Unknown
 from bootstrap.network.directory import Directory
+from bootstrap.process.workers import Workers
 from peerfinder.errors import PeerFinderError
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ WATCH_S = 5.0
 
 ROUND_S = 4.0
 """Seconds for all peers together: a decision must not wait for one after the other, however many names DNS shows."""
+
+THREADS = 16
+"""For every peer that may be silent; a set is small."""
 
 LATE = Unknown("no answer in this round")
 """It may have been about to answer, so this is not its silence."""
@@ -52,10 +56,8 @@ class Peers:
     """The ordinals that DNS last showed; None = it has not answered yet."""
 
     def __post_init__(self) -> None:
-        """Make a thread for every peer that may be silent; a set is small."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # a starter, which asks no peers, needs none
-
-        self.threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="peer")
+        """Have threads for the peers."""
+        self.workers = Workers(THREADS, "peer")
 
     def fresh_addresses(self) -> dict[str, str]:
         """The addresses that were looked up a moment ago, by pod."""
@@ -124,13 +126,9 @@ class Peers:
         return self.client.ask_promise(pod, address, prepare)
 
     def _ask_all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
-        from concurrent.futures import wait  # noqa: PLC0415  # see above
-
-        asked = {pod: self.threads.submit(partial(self._ask_one, pod, question)) for pod, question in questions.items()}
-        done, late = wait(asked.values(), timeout=ROUND_S)
-        for future in late:
-            future.cancel()  # one that runs already ends by its own deadline
-        return {pod: future.result() if future in done else LATE for pod, future in asked.items()}
+        calls = {pod: partial(self._ask_one, pod, question) for pod, question in questions.items()}
+        replies = self.workers.run(calls, ROUND_S)
+        return {pod: replies.get(pod, LATE) for pod in questions}
 
     def _ask_one(self, pod: str, question: Callable[[str], Reply | Unknown]) -> Reply | Unknown:
         address = self._address(pod)

@@ -1,5 +1,6 @@
 """One line on stderr for each transition, and a clean end at a signal."""
 
+import _thread
 import os
 import signal
 import sys
@@ -22,10 +23,20 @@ def logger(program: str) -> Log:
 
     def log(line: str) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-        write(f"{now} {program}: {plain}\n")
+        write(f"{now} {program}: {escape(line)}\n")
 
     return log
+
+
+def escape(line: str) -> str:
+    """Return the text as one line, without what a terminal obeys: control characters, and marks of direction."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line)
+
+
+def end_late(seconds: float, status: int) -> NoReturn:
+    """End the process after this time, whatever its threads are doing."""
+    time.sleep(seconds)
+    os._exit(status)
 
 
 def write(text: str) -> None:
@@ -41,13 +52,20 @@ def write(text: str) -> None:
             os.write(fd, text.encode(errors="backslashreplace"))
 
 
-def die_by_signal() -> None:
-    """End with 128+n at a signal; for a PID 1 the kernel would otherwise ignore it (kill(2), NOTES)."""
+def die_by_signal(within: float | None = None) -> None:
+    """End with 128+n at a signal; for a PID 1 the kernel would otherwise ignore it (kill(2), NOTES).
+
+    `within` so many seconds it ends in any case, even where the exception is lost or meets code that waits: for a
+    program that has nothing to tidy up.
+    """
     stopping = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
         for other in stopping:  # a second signal must not end in a traceback
             signal.signal(other, signal.SIG_IGN)
+        if within is not None:
+            # Not by `threading`, whose locks the interrupted code may hold.
+            _thread.start_new_thread(end_late, (within, 128 + number))
         raise SystemExit(128 + number)
 
     for number in stopping:
