@@ -53,27 +53,30 @@ class Ports:
     """Log one line."""
     take_volume: Callable[[], str] = str
     """Take the volume's agent lock, if this run does not have it yet; a reason if it is not to be had."""
+    full_server: Callable[[], client.Full | None] = lambda: None
+    """Whether the local server has no connection left for the agent, and its state before that."""
     fresh_addresses: Callable[[], dict[str, str]] = dict
     """The addresses of pods that were looked up just now."""
 
 
-def open_ports(settings: Settings, password: str, peers: Peers, log: Log) -> Ports:
-    """Return the real functions of this pod; `password` is that of the agent's account."""
-    layout, socket = Layout(settings.data_root), settings.server_socket
+def open_ports(settings: Settings, server: client.LocalServer, peers: Peers, log: Log) -> Ports:
+    """Return the real functions of this pod."""
+    layout = Layout(settings.data_root)
     return Ports(
         lock_is_free=lambda: is_lock_free(layout),
-        server_status=lambda: client.read_status(socket, password),
+        server_status=server.read_status,
         ask_states=peers.ask_states,
         ask_promises=peers.ask_promises,
         sync_volume=lambda: sync_volume(layout),
         last_view=lambda: read_last_view(layout),
-        applied_position=lambda: read_applied_position(layout, settings, password),
-        live_view=lambda: read_live_view(settings, password),
+        applied_position=lambda: read_applied_position(layout, server),
+        live_view=lambda: read_live_view(settings, server),
         remove_view=lambda name: remove_view(layout, name),
-        stop_server=lambda: client.stop(socket, password),
+        stop_server=server.stop,
         dns_ordinals=lambda: peers.dns_ordinals,
         log=log,
         fresh_addresses=peers.fresh_addresses,
+        full_server=lambda: server.full,
     )
 
 
@@ -102,9 +105,9 @@ def read_last_view(layout: Layout) -> View | None:
         return None
 
 
-def read_live_view(settings: Settings, password: str) -> LiveView | None:
+def read_live_view(settings: Settings, server: client.LocalServer) -> LiveView | None:
     """Ask the local server for its members; None if there is no answer."""
-    members = client.read_members(settings.server_socket, password)
+    members = server.read_members()
     if isinstance(members, str):
         return None
     own, rows = members
@@ -124,7 +127,7 @@ def remove_view(layout: Layout, name: str) -> str:
     return ""
 
 
-def read_applied_position(layout: Layout, settings: Settings, password: str) -> Position | str:
+def read_applied_position(layout: Layout, server: client.LocalServer) -> Position | str:
     """Read how far the server has come, once the name of its view's file is durable; a reason if that is unknown.
 
     Galera renames the file and does not sync its folder: a power cut could bring an older view back.
@@ -133,4 +136,4 @@ def read_applied_position(layout: Layout, settings: Settings, password: str) -> 
         atomic.sync_folder(layout.data)
     except OSError as exc:
         return f"{layout.data_root}: {exc.strerror}"
-    return client.read_applied_position(settings.server_socket, password)
+    return server.read_applied_position()

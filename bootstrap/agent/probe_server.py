@@ -30,7 +30,7 @@ Answer = tuple[int, str, str]
 
 def take_view(agent: Agent) -> ProbeView:
     """The agent's view of its pod, now."""
-    now = time.monotonic()
+    now, full = time.monotonic(), agent.ports.full_server()
     return ProbeView(
         lifecycle=agent.lifecycle,
         peers=agent.peers,
@@ -39,6 +39,8 @@ def take_view(agent: Agent) -> ProbeView:
         epoch=agent.durable.epoch,
         observed_ago_s=now - agent.pulse.observed_at,
         looped_ago_s=0.0 if agent.pulse.is_syncing else now - agent.pulse.looped_at,
+        is_full=full is not None,
+        before_full=full.server if full else None,
         details=take_details(agent, now) if agent.settings.metrics == "full" else None,
     )
 
@@ -113,10 +115,6 @@ class Handler(OneRequestHandler):
     def do_HEAD(self) -> None:  # noqa: N802  # http.server's name
         """Answer with the same status and headers, without the text."""
         self._answer(body=False)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Refuse a request; the base class would repeat it in a page of HTML."""
-        self._send((code, PLAIN, ""), body=False)
 
     def _answer(self, *, body: bool) -> None:
         answer = PATHS.get(self.path.partition("?")[0])

@@ -46,7 +46,8 @@ def serve(settings: Settings, log: Log) -> None:
     peers = Peers(directory, Client(nobody_yet, settings.exchange_port))
     agent_lock = AgentLock(Layout(settings.data_root))
     agent_lock.wait(log)
-    ports = open_ports(settings, secrets.agent_password, peers, log)
+    local = client.LocalServer(settings.server_socket, secrets.agent_password)
+    ports = open_ports(settings, local, peers, log)
     agent = Agent(settings, secrets.cluster_id, replace(ports, take_volume=agent_lock.take))
     agent.recorder, agent.version = open_recorder(settings, log), __version__
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
@@ -57,7 +58,7 @@ def serve(settings: Settings, log: Log) -> None:
     answer_probes(settings, agent)
     join_progress.watch(agent)
     agent.recorder.note("agent", f"agent of {settings.pod}, version {agent.version}, run {agent.boot_id}")
-    keep_certificates_loaded(settings, secrets.agent_password, log)
+    keep_certificates_loaded(settings, local, log)
     log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.boot_id}")
     while True:
         agent.wake.clear()
@@ -119,16 +120,14 @@ def answer_probes(settings: Settings, agent: Agent) -> None:
     threading.Thread(target=listener.serve_forever, name="health", daemon=True).start()
 
 
-def keep_certificates_loaded(settings: Settings, password: str, log: Log) -> None:
+def keep_certificates_loaded(settings: Settings, local: client.LocalServer, log: Log) -> None:
     """Have the server load its certificates whenever they are replaced, in the background."""
     if settings.tls_dir is None:
         return
     from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL's memory only where there is TLS
 
-    reload = partial(client.reload_certificates, settings.server_socket, password)
-    threading.Thread(
-        target=tls.keep_loaded, args=(settings.tls_dir, reload, log), name="certificates", daemon=True
-    ).start()
+    arguments = settings.tls_dir, local.reload_certificates, log
+    threading.Thread(target=tls.keep_loaded, args=arguments, name="certificates", daemon=True).start()
 
 
 def rest(agent: Agent, seconds: float) -> None:

@@ -3,8 +3,12 @@
 A server that does not answer is never taken for dead: the volume's lock shows whether it is.
 """
 
+import contextlib
 import socket
+import threading
+import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pymysql
 from pymysql.constants import ER
@@ -30,78 +34,159 @@ _GROUP = "wsrep_gcomm_uuid"
 """The provider shows it as long as it is connected to its group."""
 
 
-def read_status(path: Path, password: str) -> Server | str:
-    """Ask the server behind this socket for its state; return the reason if there is no answer."""
-    names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP))
-    try:
-        rows = _run(path, password, f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
-    except (pymysql.Error, OSError) as exc:
-        return _explain(exc)
-    return _parse_server({str(name): str(value) for name, value in rows})
+class Full(NamedTuple):
+    """The server lives and has no connection left for the agent."""
+
+    server: Server | None
+    """Its state of a moment ago; None: that is not known, or was too long ago."""
 
 
-def read_applied_position(path: Path, password: str) -> Position | str:
-    """Return the server's position after it has applied all that was ordered before this call, views too.
+class LocalServer:
+    """The server behind a socket, asked over one connection that is kept.
 
-    A causal read waits for that (galera gcs_group.cpp, `gcs_group_handle_causal`).  A server that lags, or that is not
-    in a Primary Component, gives no answer; then return the reason.  Return a reason also if its component has weights
-    other than 1, because then the number of members does not show whether there is a quorum (R37).
+    A new login for each look could be kept out by anyone: unauthenticated connections take every place, also the one
+    that CONNECTION ADMIN gives (MariaDB, "Handling Too Many Connections"), and a storm of clients does the same on all
+    members at once.  A connection that exists cannot be taken away.  One that broke is replaced at the next look.
     """
-    names = ",".join(f"'{name}'" for name in (*_VARIABLES, "wsrep_cluster_weight"))
-    causal = "SET SESSION wsrep_sync_wait=1, wsrep_dirty_reads=OFF"
-    try:
-        rows = _run(path, password, "SELECT 1", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})", before=causal)
-    except (pymysql.Error, OSError) as exc:
-        return _explain(exc)
-    values = {str(name): str(value) for name, value in rows}
-    found = _parse_server(values)
-    if isinstance(found, str):
+
+    def __init__(self, path: Path, password: str) -> None:
+        self.path = path
+        self.password = password
+        self._guard = threading.Lock()
+        self._connection: pymysql.Connection[Any] | None = None
+        self._last: tuple[object, Server, float] | None = None
+        """The run of the server, its last state, and when."""
+        self._is_full = False
+
+    def read_status(self) -> Server | str:
+        """Ask the server for its state; return the reason if there is no answer."""
+        names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP))
+        life = _identify(self.path)
+        try:
+            rows = self._run(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
+        except (pymysql.Error, OSError) as exc:
+            self._is_full = _code_of(exc) == ER.CON_COUNT_ERROR
+            return _explain(exc)
+        self._is_full = False
+        found = _parse_server({str(name): str(value) for name, value in rows})
+        self._last = (life, found, time.monotonic()) if isinstance(found, Server) else None
         return found
-    if values.get("wsrep_cluster_weight") != str(found.size):
-        return f"the weights of its component are not 1: {values.get('wsrep_cluster_weight')} of {found.size}"
-    return (found.is_primary and found.position) or f"it is {found.cluster_status}"
+
+    @property
+    def full(self) -> Full | None:
+        """Whether the last look met a server that has no connection left, and its state before that.
+
+        That answer comes from a living server, so what it was counts for REMEMBERED_S.  Not longer: a server that
+        nobody can ask may have left its group.  And not for another run of the server.
+        """
+        last = self._last
+        if not self._is_full:
+            return None
+        if last is None or last[0] != _identify(self.path) or time.monotonic() - last[2] > REMEMBERED_S:
+            return Full(None)
+        return Full(last[1])
+
+    def read_applied_position(self) -> Position | str:
+        """Return the server's position after it has applied all that was ordered before this call, views too.
+
+        A causal read waits for that (galera gcs_group.cpp, `gcs_group_handle_causal`).  A server that lags, or that is
+        not in a Primary Component, gives no answer; then return the reason.  Return a reason also if its component has
+        weights other than 1, because then the number of members does not show whether there is a quorum (R37).
+        """
+        names = ",".join(f"'{name}'" for name in (*_VARIABLES, "wsrep_cluster_weight"))
+        try:
+            rows = self._run(
+                "SELECT 1", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})", before=_CAUSAL, after=_NOT_CAUSAL
+            )
+        except (pymysql.Error, OSError) as exc:
+            return _explain(exc)
+        values = {str(name): str(value) for name, value in rows}
+        found = _parse_server(values)
+        if isinstance(found, str):
+            return found
+        if values.get("wsrep_cluster_weight") != str(found.size):
+            return f"the weights of its component are not 1: {values.get('wsrep_cluster_weight')} of {found.size}"
+        return (found.is_primary and found.position) or f"it is {found.cluster_status}"
+
+    def read_members(self) -> tuple[str, tuple[tuple[str, str], ...]] | str:
+        """Return the gcomm uuid of this run of the server, and that and the name of each member of its component.
+
+        The server writes the table at each change of the view (MariaDB wsrep_schema.cc, `Wsrep_schema::store_view`).
+        Return the reason if there is no answer.
+        """
+        group = f"SELECT VARIABLE_VALUE, NULL FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = '{_GROUP}'"  # noqa: S608  # constants
+        try:
+            rows = self._run(f"SELECT node_uuid, node_name FROM {MEMBERS_TABLE} UNION ALL {group}")  # noqa: S608
+        except (pymysql.Error, OSError) as exc:
+            return _explain(exc)
+        own = next((str(uuid) for uuid, name in rows if name is None), "")
+        return own, tuple(sorted((str(uuid), str(name)) for uuid, name in rows if name is not None))
+
+    def stop(self) -> str:
+        """Have the server shut itself down cleanly; return a reason if it refuses, else an empty text."""
+        try:
+            self._run(_NOT_CAUSAL, "SHUTDOWN")
+        except (pymysql.Error, OSError) as exc:
+            return _explain(exc)
+        self.close()
+        return ""
+
+    def reload_certificates(self) -> str:
+        """Have the server read its certificates again, for clients and for replication; return a reason if it refuses.
+
+        Existing connections keep the old ones (MariaDB, "FLUSH SSL"; Galera, `socket.ssl_reload`, since 26.4.8).
+        """
+        try:
+            self._run("FLUSH NO_WRITE_TO_BINLOG SSL", "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
+        except (pymysql.Error, OSError) as exc:
+            return _explain(exc)
+        return ""
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._guard:
+            self._close()
+
+    def _run(self, *statements: str, before: str = "", after: str = "") -> tuple[tuple[object, ...], ...]:
+        """Run statements in one session and return the rows of the last one.  Raises pymysql.Error, OSError.
+
+        A kept connection that has ended, with its server or by KILL, shows that at the first statement and at once:
+        then a new one is made.  One that waits in vain is not tried again: a server that hangs must be seen in time.
+        """
+        with self._guard:
+            first, *more = (statement for statement in (before, *statements) if statement)
+            try:
+                rows = self._begin(first)
+                for statement in more:
+                    rows = _execute(self._connection, statement)
+                if after:
+                    _execute(self._connection, after)
+            except BaseException:
+                # Nobody knows what state its session is in.
+                self._close()
+                raise
+            return rows
+
+    def _begin(self, statement: str) -> tuple[tuple[object, ...], ...]:
+        if self._connection is not None:
+            try:
+                return _execute(self._connection, statement)
+            except (pymysql.Error, OSError) as exc:
+                self._close()
+                if isinstance(exc, TimeoutError) or isinstance(exc.__context__, TimeoutError):
+                    raise
+        self._connection = _log_in(self.path, self.password)
+        return _execute(self._connection, statement)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(pymysql.Error, OSError):
+                connection.close()
 
 
-MAX_NAME = 32
-"""A server's name with so many characters may have been cut (mysql.wsrep_cluster_members, `node_name`)."""
-
-
-def read_members(path: Path, password: str) -> tuple[str, tuple[tuple[str, str], ...]] | str:
-    """Return the gcomm uuid of this run of the server, and that and the name of each member of its component.
-
-    The server writes the table at each change of the view (MariaDB wsrep_schema.cc, `Wsrep_schema::store_view`).
-    Return the reason if there is no answer.
-    """
-    group = f"SELECT VARIABLE_VALUE, NULL FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = '{_GROUP}'"  # noqa: S608  # constants
-    try:
-        rows = _run(path, password, f"SELECT node_uuid, node_name FROM {MEMBERS_TABLE} UNION ALL {group}")  # noqa: S608
-    except (pymysql.Error, OSError) as exc:
-        return _explain(exc)
-    own = next((str(uuid) for uuid, name in rows if name is None), "")
-    return own, tuple(sorted((str(uuid), str(name)) for uuid, name in rows if name is not None))
-
-
-def stop(path: Path, password: str) -> str:
-    """Have the server shut itself down cleanly; return a reason if it refuses, else an empty text."""
-    try:
-        _run(path, password, "SHUTDOWN")
-    except (pymysql.Error, OSError) as exc:
-        return _explain(exc)
-    return ""
-
-
-def reload_certificates(path: Path, password: str) -> str:
-    """Have the server read its certificates again, for clients and for replication; return a reason if it refuses.
-
-    Existing connections keep the old ones (MariaDB, "FLUSH SSL"; Galera, `socket.ssl_reload`, since 26.4.8).
-    """
-    try:
-        _run(path, password, "FLUSH NO_WRITE_TO_BINLOG SSL")
-        _run(path, password, "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
-    except (pymysql.Error, OSError) as exc:
-        return _explain(exc)
-    return ""
-
+REMEMBERED_S = 30.0
+"""Seconds for which the last state of a server counts that has no connection left; as long as any observation."""
 
 _NOT_CAUSAL = "SET SESSION wsrep_sync_wait=0, wsrep_dirty_reads=ON"
 """A causal read would wait for the cluster whose state is asked for.
@@ -110,11 +195,16 @@ Without dirty reads, a server that is not in a Primary Component refuses all but
 1047).
 """
 
+_CAUSAL = "SET SESSION wsrep_sync_wait=1, wsrep_dirty_reads=OFF"
 
-def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL) -> tuple[tuple[object, ...], ...]:
-    """Run statements in one session and return the rows of the last one.  Raises pymysql.Error, OSError."""
-    # pymysql does not close its own socket when the server refuses; this one is closed in any case.
-    with socket.socket(socket.AF_UNIX) as stream:
+MAX_NAME = 32
+"""A server's name with so many characters may have been cut (mysql.wsrep_cluster_members, `node_name`)."""
+
+
+def _log_in(path: Path, password: str) -> "pymysql.Connection[Any]":
+    """Open a connection.  Raises pymysql.Error, OSError."""
+    stream = socket.socket(socket.AF_UNIX)
+    try:
         stream.settimeout(TIMEOUT_S)
         stream.connect(str(path))
         connection = pymysql.connect(
@@ -123,16 +213,39 @@ def _run(path: Path, password: str, *statements: str, before: str = _NOT_CAUSAL)
             password=password.encode(),
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
-            init_command=before,
+            # A user may have set a short global timeout for clients that rest.
+            init_command=f"{_NOT_CAUSAL}, wait_timeout=86400",
             # Otherwise each connection reads the certificates of the system's authorities: 11 ms of CPU time.
             ssl_disabled=True,
             defer_connect=True,
         )
         connection.connect(stream)
-        with connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return tuple(cursor.fetchall())
+    except BaseException:
+        # pymysql does not close its own socket when the server refuses.
+        stream.close()
+        raise
+    return connection
+
+
+def _execute(connection: "pymysql.Connection[Any] | None", statement: str) -> tuple[tuple[object, ...], ...]:
+    if connection is None:
+        raise OSError("there is no connection")
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return tuple(cursor.fetchall())
+
+
+def _identify(path: Path) -> object:
+    """Return what differs between two runs of the server: each makes its socket itself."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns
+
+
+def _code_of(exc: Exception) -> object:
+    return exc.args[0] if isinstance(exc, pymysql.Error) and exc.args else None
 
 
 def _parse_server(values: dict[str, str]) -> Server | str:
@@ -154,8 +267,10 @@ def _parse_server(values: dict[str, str]) -> Server | str:
 
 
 def _explain(exc: Exception) -> str:
-    if isinstance(exc, pymysql.Error) and exc.args and exc.args[0] == ER.ACCESS_DENIED_ERROR:
+    if _code_of(exc) == ER.ACCESS_DENIED_ERROR:
         return f"the server refuses {AGENT}: the agent-password is not the one it was initialised with"
+    if _code_of(exc) == ER.CON_COUNT_ERROR:
+        return f"it has no connection left ({exc.args[-1]}): raise max_connections, or find out what opens so many"
     return str(exc.args[-1]) if exc.args else type(exc).__name__
 
 

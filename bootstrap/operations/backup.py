@@ -123,12 +123,12 @@ def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> co
 
 def run_guest(command: tuple[str, ...], settings: Settings, log: Log) -> Server:
     """Run the server until it has caught up with the others, and stop it in order; returns its last status."""
-    password = read_secret(settings.secrets_dir, "agent-password")
+    server = client.LocalServer(settings.server_socket, read_secret(settings.secrets_dir, "agent-password"))
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     guest = child.start(command)
     try:
         while guest.poll() is None:
-            found = client.read_status(settings.server_socket, password)
+            found = server.read_status()
             if isinstance(found, Server) and found.has_complete_data and found.is_primary:
                 log(f"the guest has caught up at {found.uuid}:{found.last_committed}; it is stopped")
                 return found
@@ -137,6 +137,7 @@ def run_guest(command: tuple[str, ...], settings: Settings, log: Log) -> Server:
             f"the guest's server ended with status {guest.returncode} before it had caught up: its log is above"
         )
     finally:
+        server.close()
         stop(guest)
 
 

@@ -8,6 +8,10 @@ minority or is held must not be killed for it (helm charts of others have killed
 *Ready* is about the server: whether clients can be sent to it.  Unknown is not ready.  A donor leaves service only
 while another member is Synced.  A donor by rsync blocks all commits for as long as the transfer takes, and one that was
 desynced answers with old data; but if no other member is left, old data and reads are better than no service.
+
+A server with no connection left for the agent lives: it answers with an error of its own.  All members can be so at
+once, in a storm of clients, and without a ready pod those that are served would be cut, too.  So its last state counts
+for half a minute, here only: no decision rests on it, and what nobody can ask for longer is unknown.
 """
 
 from collections.abc import Mapping
@@ -34,6 +38,8 @@ class Readiness(StrEnum):
     """In a Primary Component, with its data."""
     STOPPED = "stopped"
     """No server; the pod waits for the decision, or its datadir is being read."""
+    FULL = "full"
+    """The server lives, has no connection left for the agent, and its last state is too old."""
     SILENT = "silent"
     """Something lives on the volume and does not answer: it starts, receives its state, hangs, or ends."""
     STALE = "stale"
@@ -86,6 +92,10 @@ class ProbeView(NamedTuple):
     """Seconds since the server was observed."""
     looped_ago_s: float
     """Seconds since the last round ended; 0 while the agent waits for the disk."""
+    is_full: bool = False
+    """The server lives and has no connection left for the agent."""
+    before_full: Server | None = None
+    """Its state a moment before, as long as that counts."""
     details: Details | None = None
     """Only if METRICS is full: names, uuids and positions are not shown by default."""
 
@@ -106,6 +116,10 @@ def find_readiness(view: ProbeView) -> Readiness:
     if view.lifecycle.phase in ABSENT:
         return Readiness.STOPPED
     server = view.server
+    if server is None and view.lifecycle.server is None and view.is_full:
+        server = view.before_full
+        if server is None:
+            return Readiness.FULL
     if server is None:
         return Readiness.SILENT if view.lifecycle.server is None else Readiness.STALE
     if not server.is_primary:

@@ -147,6 +147,20 @@ def test_an_agent_whose_loop_has_stopped_is_not_alive() -> None:
     assert not is_alive(view(looped_ago_s=STUCK_S + 1))
 
 
+def test_a_server_without_a_free_place_counts_by_its_last_state_while_that_is_known() -> None:
+    assert find_readiness(view(None, is_full=True, before_full=SYNCED)) is Readiness.READY
+    assert find_readiness(view(None, is_full=True, before_full=DONOR)) is Readiness.READY
+    minority = replace(SYNCED, cluster_status="non-Primary")
+    assert find_readiness(view(None, is_full=True, before_full=minority)) is Readiness.NON_PRIMARY
+    assert find_readiness(view(None, is_full=True)) is Readiness.FULL
+    assert find_readiness(view(None, before_full=SYNCED)) is Readiness.SILENT
+
+
+def test_without_a_server_there_is_no_last_state_of_it() -> None:
+    gone = view(is_full=True, before_full=SYNCED)._replace(lifecycle=Lifecycle(held=False))
+    assert find_readiness(gone) is Readiness.STOPPED
+
+
 def test_the_view_holds_values_only() -> None:
     """It is read without the agent's lock: each part must be one that is replaced, never changed."""
     assert set(ProbeView._fields) == {
@@ -157,6 +171,8 @@ def test_the_view_holds_values_only() -> None:
         "epoch",
         "observed_ago_s",
         "looped_ago_s",
+        "is_full",
+        "before_full",
         "details",
     }
     assert issubclass(probes.ProbeView, tuple)
