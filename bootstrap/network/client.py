@@ -6,6 +6,7 @@ whether anything answered at that address, because a pod that is not understood 
 """
 
 import errno
+import itertools
 import secrets
 import socket
 import threading
@@ -20,6 +21,7 @@ from bootstrap.core.model.messages import Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import ITS_VOLUME, SAME_KEY, SAME_RELEASE, UNREACHED, WRONG_ADDRESS, Contact, Unknown
 from bootstrap.network.auth import Message
+from bootstrap.network.callers import make_nonce
 from bootstrap.network.http_server import cut
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply
 
@@ -30,6 +32,10 @@ class Client:
     def __init__(self, membership: Membership, port: int) -> None:
         self.membership = membership
         self.port = port
+        self.runs: dict[str, str] = {}
+        """By pod, the run of its agent as it last answered."""
+        self.numbers = itertools.count(time.monotonic_ns())
+        """What a request has that a later one of this run has more of."""
         self.state: Callable[[], str] = lambda: ""
         """Returns the state of the own agent that peers may be waiting for; empty = none."""
 
@@ -60,28 +66,38 @@ class Client:
         return FORBIDDEN
 
     def _ask(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
+        """Ask the run of the agent that answered last; another one shows which it is, and is asked then."""
+        reply = self._ask_run(key, target, pod, address, body)
+        return self._ask_run(key, target, pod, address, body) if reply is ANOTHER_RUN else reply
+
+    def _ask_run(self, key: bytes, target: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         me = self.membership
-        nonce = secrets.token_hex(16)
-        request = Message("request", target, me.cluster_id, me.sender, pod, nonce, body)
-        headers = {"Sender": me.sender, "Receiver": pod, "Nonce": nonce, "Seal": request.seal(key)}
-        if state := self.state():
-            headers["State"] = state
+        nonce = make_nonce(next(self.numbers), secrets.token_hex(16))
+        receiver = f"{pod}/{self.runs.get(pod, '')}"
+        request = Message("request", target, me.cluster_id, me.sender, receiver, nonce, body, self.state())
+        headers = {"Sender": me.sender, "Receiver": receiver, "Nonce": nonce, "State": request.state}
+        headers["Seal"] = request.seal(key)
         answer = _fetch(HTTPConnection(address, self.port, timeout=DEADLINE_S), target, body, headers)
         if isinstance(answer, Unknown):
             return answer._replace(cure=self.port_cure)
         response, raw = answer
         if response.status == HTTPStatus.FORBIDDEN:
             return FORBIDDEN
+        sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
+        if response.status == HTTPStatus.CONFLICT and request.answer_run(sender).is_sealed(me.keys, seal):
+            self.runs[pod] = sender.partition("/")[2]
+            return ANOTHER_RUN
         if response.status != HTTPStatus.OK:
             cure = ITS_VOLUME if response.status == HTTPStatus.SERVICE_UNAVAILABLE else SAME_RELEASE
             return Unknown(f"it answers {response.status} {one_line(response.reason)[:40]}", cure, Contact.ANSWER)
-        sender, seal = response.getheader("Sender", ""), response.getheader("Seal", "")
         if len(raw) > MAX_BODY or not request.answer(sender, raw).is_sealed(me.keys, seal):
             return Unknown("its answer is not sealed with our key and cluster id", SAME_KEY, Contact.ANSWER)
         if sender.partition("/")[0] != pod:
             return Unknown(f"{sender.partition('/')[0]} answers in its place", WRONG_ADDRESS, Contact.ANSWER)
         return raw
 
+
+ANOTHER_RUN = Unknown("its agent has restarted twice in a moment", contact=Contact.ANSWER)
 
 FORBIDDEN = Unknown("it does not accept our key or our cluster id", SAME_KEY, Contact.ANSWER)
 

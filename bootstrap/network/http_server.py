@@ -112,6 +112,30 @@ class OneRequestHandler(BaseHTTPRequestHandler):
         self.rfile.close()
         self.rfile = io.BufferedReader(BoundedReader(self.connection, self.max_bytes, self.timeout))
 
+    def parse_request(self) -> bool:
+        """Read the head; whether it is a request by the letter, with a version, for exactly the path that it names.
+
+        http.server would answer one without a version, and would shorten `//path`, as other programs read it.
+        """
+        if not super().parse_request():
+            return False
+        words = self.requestline.split()
+        if len(words) != 3 or words[1] != self.path:
+            self.refuse(400)
+            return False
+        return True
+
+    def refuse(self, status: int) -> None:
+        """Answer with a status only, also where no version of the protocol was named."""
+        self.request_version = self.protocol_version
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuse a request; the base class would repeat it in a page of HTML."""
+        self.refuse(code)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Log nothing: a line for each request would be several lines a second."""
 

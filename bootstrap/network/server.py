@@ -7,6 +7,7 @@ from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.text import one_line
 from bootstrap.network.auth import Message
+from bootstrap.network.callers import Callers
 from bootstrap.network.http_server import BoundedServer, OneRequestHandler
 from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, PREPARE, STATE, Membership
 
@@ -30,6 +31,7 @@ class Server(BoundedServer):
         `may_answer` gets each sender and its state, before it is answered.
         """
         self.membership = membership
+        self.callers = Callers()
         self.may_answer = may_answer
         self.own_state = own_state
         self.promise = promise
@@ -65,34 +67,45 @@ class Handler(OneRequestHandler):
         """Answer a request with a body of limited length."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > MAX_BODY:
-            self._refuse(413)
+            self.refuse(413)
             return
         self._answer(self.rfile.read(int(length)))
 
     def _answer(self, body: bytes) -> None:
         me = self.server.membership
-        sender, nonce = self.headers.get("Sender", ""), self.headers.get("Nonce", "")
-        request = Message("request", f"{self.command} {self.path}", me.cluster_id, sender, me.pod, nonce, body)
-        if not request.is_sealed(me.keys, self.headers.get("Seal", "")):
-            self._refuse(403)
+        names = ("Sender", "Receiver", "Nonce", "State")
+        sender, receiver, nonce, state = (self.headers.get(name, "") for name in names)
+        target = f"{self.command} {self.path}"
+        request = Message("request", target, me.cluster_id, sender, receiver, nonce, body, state)
+        is_for_me = receiver.partition("/")[0] == me.pod
+        if not is_for_me or not request.is_sealed(me.keys, self.headers.get("Seal", "")):
+            self.refuse(403)
             return
-        # The seal does not cover it, because an agent of an earlier version would not accept that: it is only a hint.
-        if not self.server.may_answer(sender, self.headers.get("State", "")):
-            self._refuse(503)
+        if receiver != me.sender:
+            self._send(409, b"", request.answer_run(me.sender).seal(self._key(request)))
+            return
+        if not self.server.callers.is_new(sender, nonce):
+            self.refuse(410)
+            return
+        if not self.server.may_answer(sender, state):
+            self.refuse(503)
             return
         try:
             reply = self.server.reply_to(request)
         except MessageInvalidError:
-            self._refuse(400)
+            self.refuse(400)
             return
         if reply is None:
-            self._refuse(404)
+            self.refuse(404)
             return
         raw = encode(reply)
-        self.send_response(200)
+        self._send(200, raw, request.answer(me.sender, raw).seal(self._key(request)))
+
+    def _send(self, status: int, raw: bytes, seal: str) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(raw)))
-        self.send_header("Sender", me.sender)
-        self.send_header("Seal", request.answer(me.sender, raw).seal(self._key(request)))
+        self.send_header("Sender", self.server.membership.sender)
+        self.send_header("Seal", seal)
         self.end_headers()
         self.wfile.write(raw)
 
@@ -100,8 +113,3 @@ class Handler(OneRequestHandler):
         """The key of the request's seal: while keys are rotated, its sender may not have our newest one yet."""
         seal = self.headers.get("Seal", "")
         return next(key for key in self.server.membership.keys if request.is_sealed((key,), seal))
-
-    def _refuse(self, status: int) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()

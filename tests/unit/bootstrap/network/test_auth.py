@@ -8,10 +8,10 @@ from bootstrap.network.auth import Message
 from tests.support.bootstrap.records import examples
 
 KEY, OLD = b"a key of our own", b"the key before it"
-MESSAGE = Message("request", "GET /v1/record", "cluster", "galera-0/aa", "galera-1", "nonce", b"body")
+MESSAGE = Message("request", "GET /v1/record", "cluster", "galera-0/aa", "galera-1/bb", "nonce", b"body", "frozen")
 
 words = st.text(max_size=8)
-messages = st.builds(Message, words, words, words, words, words, words, st.binary(max_size=8))
+messages = st.builds(Message, words, words, words, words, words, words, st.binary(max_size=8), words)
 
 
 @examples(100)
@@ -38,10 +38,10 @@ def test_two_different_messages_never_have_one_seal(one: Message, other: Message
 @given(st.text(alphabet="ab/", max_size=12), st.data())
 def test_the_same_octets_split_in_two_ways_have_different_seals(text: str, data: st.DataObject) -> None:
     def cut() -> Message:
-        at = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=6, max_size=6)))
+        at = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=7, max_size=7)))
         parts = [text[i:j] for i, j in zip([0, *at], [*at, len(text)], strict=True)]
-        direction, target, cluster_id, sender, receiver, nonce, body = parts
-        return Message(direction, target, cluster_id, sender, receiver, nonce, body.encode())
+        direction, target, cluster_id, sender, receiver, nonce, body, state = parts
+        return Message(direction, target, cluster_id, sender, receiver, nonce, body.encode(), state)
 
     one, other = cut(), cut()
     assert (one == other) == (one.seal(KEY) == other.seal(KEY))
@@ -69,3 +69,4 @@ def test_an_answer_is_bound_to_its_request() -> None:
     assert (answer.direction, answer.receiver, answer.nonce) == ("answer", "galera-0/aa", "nonce")
     assert answer.seal(KEY) != MESSAGE._replace(nonce="another").answer("galera-1/bb", b"record").seal(KEY)
     assert not answer.is_sealed((KEY,), MESSAGE.seal(KEY))
+    assert not MESSAGE.answer_run("galera-1/bb").is_sealed((KEY,), MESSAGE.answer("galera-1/bb", b"").seal(KEY))

@@ -303,11 +303,16 @@ def test_is_unknown_in_bounded_time_with_a_reason(behave: Behave, why: str) -> N
         assert len(found) < 200
 
 
+def header(request: bytes, name: bytes) -> str:
+    return request.partition(name + b": ")[2].partition(b"\r\n")[0].decode()
+
+
 def sealed_answer(request: bytes, *, pod: str = "galera-1", nonce: str = "") -> bytes:
     """A well sealed answer, to another nonce if one is given."""
-    asked_with = request.partition(b"Nonce: ")[2].partition(b"\r\n")[0].decode()
+    asked_with = header(request, b"Nonce")
     body, sender = encode(RECORD), f"{pod}/boot-1"
-    request_of = Message("request", "GET /v1/state", "cluster", "galera-0/boot-0", pod, nonce or asked_with, b"")
+    receiver = header(request, b"Receiver")
+    request_of = Message("request", "GET /v1/state", "cluster", "galera-0/boot-0", receiver, nonce or asked_with, b"")
     seal = request_of.answer(sender, body).seal(NEW)
     return f"HTTP/1.0 200 OK\r\nSender: {sender}\r\nSeal: {seal}\r\n\r\n".encode() + body
 
@@ -364,6 +369,9 @@ BAD_REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "with a length in foreign digits": (b"POST /v1/prepare HTTP/1.0\r\nContent-Length: \xb2\r\n\r\n", b"413"),
     "without the length of its body": (b"POST /v1/prepare HTTP/1.0\r\n\r\n{}", b"413"),
     "in another language": (b"\x16\x03\x01 hello\r\n\r\n", b"400"),
+    "without a version of the protocol": (b"GET /v1/state\r\n\r\n", b"400"),
+    "for a path of two slashes": (b"GET //v1/state HTTP/1.0\r\n\r\n", b"400"),
+    "for a path with a host": (b"GET http://galera-1/v1/state HTTP/1.0\r\n\r\n", b"403"),
     "with another method": (b"DELETE /v1/state HTTP/1.0\r\n\r\n", b"501"),
 }  # fmt: skip
 
@@ -377,11 +385,91 @@ def test_gets_nothing_and_does_no_harm(request_: bytes, status: bytes, peer: Pee
     assert ask(peer.port) == RECORD
 
 
+def sealed(
+    target: str,
+    body: bytes = b"",
+    *,
+    number: int = 1,
+    run: str = "boot-1",
+    sender: str = "galera-0/boot-0",
+    state: str = "",
+) -> bytes:
+    """A request as a member makes it."""
+    nonce, receiver = f"{number:x}.random", f"galera-1/{run}"
+    seal = Message("request", target, "cluster", sender, receiver, nonce, body, state).seal(NEW)
+    head = f"{target} HTTP/1.0\r\nSender: {sender}\r\nReceiver: {receiver}\r\nNonce: {nonce}\r\nState: {state}\r\n"
+    return f"{head}Seal: {seal}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 def sealed_post(path: str, body: bytes) -> bytes:
-    me = member()
-    seal = Message("request", f"POST {path}", "cluster", me.sender, "galera-1", "n", body).seal(NEW)
-    head = f"POST {path} HTTP/1.0\r\nSender: {me.sender}\r\nNonce: n\r\nSeal: {seal}\r\nContent-Length: {len(body)}"
-    return head.encode() + b"\r\n\r\n" + body
+    return sealed(f"POST {path}", body)
+
+
+def status_of(port: int, request: bytes) -> str:
+    return raw(port, request).partition(b" ")[2][:3].decode()
+
+
+def test_a_captured_request_is_answered_once(peer: Peer) -> None:
+    request = sealed("GET /v1/state", number=5)
+
+    assert [status_of(peer.port, request) for _ in range(3)] == ["200", "410", "410"]
+    assert status_of(peer.port, sealed("GET /v1/state", number=4)) == "410"
+    assert status_of(peer.port, sealed("GET /v1/state", number=6)) == "200"
+    assert len(peer.noticed) == 2
+
+
+def test_a_request_to_another_run_of_the_agent_gets_nothing_but_the_run_under_the_seal(peer: Peer) -> None:
+    for run in ("", "boot-0"):
+        answer = raw(peer.port, sealed("GET /v1/state", run=run))
+        assert b" 409 " in answer
+        assert answer.endswith(b"\r\n\r\n")
+        assert b"Sender: galera-1/boot-1" in answer
+    assert peer.noticed == []
+
+
+def test_a_run_of_the_caller_is_over_when_the_next_has_asked(peer: Peer) -> None:
+    early, late = (sealed("GET /v1/state", number=n, sender="galera-0/boot-0") for n in (1, 9))
+
+    assert status_of(peer.port, early) == "200"
+    assert status_of(peer.port, sealed("GET /v1/state", sender="galera-0/next")) == "200"
+    assert status_of(peer.port, late) == "410"
+    assert status_of(peer.port, sealed("GET /v1/state", sender="galera-2/boot-2")) == "200"
+
+
+def test_the_state_of_the_caller_is_sealed(peer: Peer) -> None:
+    request = sealed("GET /v1/state", state="frozen")
+
+    assert status_of(peer.port, request.replace(b"State: frozen", b"State: primary")) == "403"
+    assert status_of(peer.port, request.replace(b"State: frozen\r\n", b"")) == "403"
+    assert peer.noticed == []
+
+
+@pytest.mark.parametrize("nonce", ["", "n", "-1.r", "g.r", "1" * 17, "+1.r", "1_0.r"])
+def test_a_request_without_a_number_is_none(nonce: str, peer: Peer) -> None:
+    seal = Message("request", "GET /v1/state", "cluster", "galera-0/b", "galera-1/boot-1", nonce, b"").seal(NEW)
+    head = f"GET /v1/state HTTP/1.0\r\nSender: galera-0/b\r\nReceiver: galera-1/boot-1\r\nNonce: {nonce}\r\n"
+
+    assert status_of(peer.port, f"{head}Seal: {seal}\r\n\r\n".encode()) == "410"
+
+
+def test_an_agent_that_has_restarted_is_asked_again_at_once() -> None:
+    asks: Client | None = None
+    for run in ("boot-1", "boot-2"):
+        with Peer(member("galera-1")._replace(boot_id=run)) as peer:
+            asks = asks or Client(member(), peer.port)
+            asks.port = peer.port
+            assert asks.ask_state("galera-1", HOST) == RECORD
+            assert len(peer.noticed) == 1
+
+
+def test_a_run_that_nobody_has_sealed_is_not_believed() -> None:
+    def other_run(sock: socket.socket, _: bytes) -> None:
+        sock.sendall(b"HTTP/1.0 409 Conflict\r\nSender: galera-1/evil\r\nSeal: 00\r\n\r\n")
+
+    with bad_peer(other_run) as port:
+        asks = Client(member(), port)
+        assert "it answers 409" in reason(asks.ask_state("galera-1", HOST))
+        assert asks.runs == {}
 
 
 def test_a_member_that_asks_for_an_unknown_path_gets_404(peer: Peer) -> None:
@@ -396,8 +484,8 @@ def test_a_member_that_sends_nonsense_gets_400(body: bytes, peer: Peer) -> None:
 
 def test_a_body_that_was_changed_on_the_way_is_refused(peer: Peer) -> None:
     request = sealed_post("/v1/prepare", encode(asks_for()))
-    assert b"200" in raw(peer.port, request).splitlines()[0]
     assert b"403" in raw(peer.port, request.replace(b'"term":3', b'"term":4')).splitlines()[0]
+    assert b"200" in raw(peer.port, request).splitlines()[0]
     assert len(peer.asked) == 1
 
 
