@@ -29,6 +29,15 @@ from bootstrap.core.model.predicates import (
 from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from bootstrap.core.model.unknown import Contact, Unknown
 
+TERMS_OF_AN_OVERRIDE = 10**9
+"""How many terms an override has for itself and for all attempts after it: 30 a minute would last 60 years."""
+
+OVERRIDES_AT_ONCE = MAX_ORDINAL + 1
+"""Each pod has its own terms in the block of the next override."""
+
+TERMS_AHEAD = 100 * TERMS_OF_AN_OVERRIDE * OVERRIDES_AT_ONCE
+"""How far another pod's terms may be ahead of this one's: nobody gives a hundred overrides that a volume has missed."""
+
 
 def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
     """Answer a request for a promise by what this pod knows now (R1, R3).
@@ -42,6 +51,8 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
         return Refusal("my agent or my datadir has changed since you decided")
     if own.phase is not Phase.FROZEN:
         return Refusal(f"I am {own.phase}, not frozen")
+    if asked.term > (limit := highest_believable(own, facts.min_epoch)):
+        return Refusal(f"term {asked.term} is above {limit}, which no election of this cluster has come near")
     bound, override = own.promise, override_of(prepare)
     if bound is not None and not has_ended(bound, [prepare.candidate]) and not is_given_up(bound, override):
         return Refusal(f"term {bound.term} is promised to ordinal {bound.candidate}")
@@ -134,11 +145,33 @@ def highest_term(pods: Iterable[PodState]) -> int:
     return max((max(pod.epoch, pod.abandoned_term, pod.promise.term if pod.promise else 0) for pod in pods), default=0)
 
 
-TERMS_OF_AN_OVERRIDE = 10**9
-"""How many terms an override has for itself and for all attempts after it: 30 a minute would last 60 years."""
+def highest_believable(own: PodState, min_epoch: int) -> int:
+    """The highest term that this pod believes another one; a human's floor counts as known.
 
-OVERRIDES_AT_ONCE = MAX_ORDINAL + 1
-"""Each pod has its own terms in the block of the next override."""
+    Whoever has the key could otherwise report or ask for the highest number that there is.  It would be kept, and no
+    election would have a term above it: neither here nor in any pod that learns of it.
+    """
+    return min(max(highest_term([own]), min_epoch) + TERMS_AHEAD, INT64_MAX - TERMS_AHEAD)
+
+
+def all_terms(pod: PodState) -> Iterable[int]:
+    """Every term that a pod reports, and that others may take over."""
+    yield from (pod.epoch, pod.abandoned_term)
+    yield from (fork.epoch for fork in pod.lineage)
+    yield from (point.epoch for point in pod.bootstraps)
+    if pod.promise:
+        yield pod.promise.term
+    if pod.override:
+        yield pod.override.epoch
+
+
+def disbelieve_terms(own: PodState, peer: PodState | Unknown, min_epoch: int) -> PodState | Unknown:
+    """The answer of a peer, or why it does not count."""
+    limit = highest_believable(own, min_epoch)
+    if isinstance(peer, Unknown) or (highest := max(all_terms(peer))) <= limit:
+        return peer
+    reason = f"it reports the term {highest}, above {limit}, which no election of this cluster has come near"
+    return Unknown(reason, "is that pod yours? Look at it, and replace the exchange-key", Contact.ANSWER)
 
 
 def next_override_epoch(highest: int, ordinal: int) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from bootstrap.core.decision import override, persistent_state, quorum, streaks
+from bootstrap.core.decision import election, override, persistent_state, quorum, streaks
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Join, RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
@@ -90,7 +90,9 @@ def observe(p: Participant, *, held: bool, server: Server | None) -> Participant
 
 def conclude(p: Participant, heard: Heard) -> Step[Outcome]:
     """All peers were asked, and the own server was looked at again: learn, decide, and publish the result."""
-    p = p._replace(peers=tuple(sorted(heard.peers.items())), known_pods=p.known_pods.after_lookup(heard.shown))
+    own, floor = p.pod_state, p.identity.min_epoch
+    peers = {ordinal: election.disbelieve_terms(own, peer, floor) for ordinal, peer in heard.peers.items()}
+    p = p._replace(peers=tuple(sorted(peers.items())), known_pods=p.known_pods.after_lookup(heard.shown))
     p = p._replace(streaks=streaks.after_answers(p.streaks, p.answered))
     p, _ = yield from learn(p, heard)
     facts = p.facts
