@@ -10,6 +10,7 @@ from functools import partial
 
 from bootstrap import entrypoints
 from bootstrap.errors import BootstrapError
+from bootstrap.process.log import escape
 from peerfinder.environment import restore_locale
 from peerfinder.imports import imports_stay, stub_dns_features
 
@@ -22,7 +23,7 @@ def main() -> None:
     try:
         run()
     except BootstrapError as exc:
-        print(f"galera-bootstrap: {exc}", file=sys.stderr)
+        print(f"galera-bootstrap: {escape(str(exc))}", file=sys.stderr)
         sys.exit(exc.exit_code)
 
 

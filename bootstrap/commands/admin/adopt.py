@@ -3,6 +3,7 @@
 import click
 
 from bootstrap.commands.admin.force import EPOCH, follow, format_call, show_members
+from bootstrap.commands.admin.terminal import echo
 from bootstrap.control import channel
 from bootstrap.control.override_messages import RequestOverride
 from bootstrap.errors import OverrideRefusedError
@@ -26,8 +27,8 @@ def command(*, epoch: int | None) -> None:
     if answer.refusal or survey is None:
         raise OverrideRefusedError(f"nothing is changed: {answer.refusal}")
     if epoch is None:
-        click.echo()
+        echo()
         click.echo(f"To start a cluster from {survey.pod}:\n  {format_call(f'adopt --epoch {survey.epoch}')}")
         return
-    click.echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods to promise")
+    echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods to promise")
     follow(client, epoch)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bootstrap.commands.admin.terminal import echo
 from bootstrap.control import channel
 from bootstrap.control.override_messages import Discard, Progress
 from bootstrap.core.participant.orders import Order
@@ -29,7 +30,7 @@ def command(*, delete: bool) -> None:
     answer = client.ask(Discard(delete=delete))
     if answer.refusal:
         raise OverrideRefusedError(f"nothing was changed: {answer.refusal}")
-    click.echo(answer.line)
+    echo(answer.line)
     while client.ask(Progress()).pending_order is not Order.NONE:
         time.sleep(POLL_S)
     progress = client.ask(Progress())
@@ -39,8 +40,8 @@ def command(*, delete: bool) -> None:
             "why; run discard again"
         )
     for path in sorted(find_kept(settings.data_root) - before):
-        click.echo(f"the old data are in {path}, beside the new ones; remove the folder when nobody needs it")
-    click.echo(f"done; now: {progress.decision}")
+        echo(f"the old data are in {path}, beside the new ones; remove the folder when nobody needs it")
+    echo(f"done; now: {progress.decision}")
 
 
 def find_kept(data_root: Path) -> frozenset[Path]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import click
 
+from bootstrap.commands.admin.terminal import echo
 from bootstrap.control import channel
 from bootstrap.control.status_messages import Events, EventsAnswer
 from bootstrap.core.model.codec import dump
@@ -35,7 +36,7 @@ def command(output: str, lines: int | None, kinds: tuple[str, ...]) -> None:
         click.echo(json.dumps(dump(replace(answer, events=chosen))))
         return
     for event in chosen:
-        click.echo(f"{event.time}  {event.n:>5}  {event.kind:<9}  {event.text}")
+        echo(f"{event.time}  {event.n:>5}  {event.kind:<9}  {event.text}")
 
 
 def ask_for_events(settings: Settings) -> EventsAnswer:
@@ -51,5 +52,5 @@ def ask_for_events(settings: Settings) -> EventsAnswer:
             raise AgentUnreachableError(
                 f"{exc}; the volume's event log cannot be read either ({trouble or 'it is empty'})"
             ) from exc
-        click.echo(f"{exc}: these events are from the volume", err=True)
+        echo(f"{exc}: these events are from the volume", err=True)
         return EventsAnswer(SCHEMA, settings.pod, log)

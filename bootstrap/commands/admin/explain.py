@@ -5,6 +5,7 @@ import json
 import click
 
 from bootstrap.commands.admin.table import format_status
+from bootstrap.commands.admin.terminal import echo
 from bootstrap.control import channel
 from bootstrap.control.status_messages import Explain
 from bootstrap.core.model.codec import dump
@@ -24,11 +25,11 @@ def command(output: str, *, everything: bool) -> None:
         click.echo(json.dumps(dump(answer)))
         return
     click.echo(format_status(answer))
-    click.echo()
+    echo()
     for uuid in dict.fromkeys(member.uuid for member in answer.members if member.uuid):
-        click.echo(f"history {uuid}")
+        echo(f"history {uuid}")
     for rule in answer.rules if everything else answer.rules[-1:]:
-        click.echo(f"{'=>' if rule.answer else '  '} {rule.rule}: {rule.answer or 'does not apply'}")
-        click.echo(f"     {rule.about}")
+        echo(f"{'=>' if rule.answer else '  '} {rule.rule}: {rule.answer or 'does not apply'}")
+        echo(f"     {rule.about}")
     for override in answer.overrides:
-        click.echo(f"override given here: {override}")
+        echo(f"override given here: {override}")

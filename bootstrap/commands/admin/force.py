@@ -4,6 +4,7 @@ import time
 
 import click
 
+from bootstrap.commands.admin.terminal import echo
 from bootstrap.control import channel
 from bootstrap.control.override_messages import OverrideAnswer, Progress, RequestOverride, SurveyAnswer
 from bootstrap.core.model.shapes import INT64_MAX
@@ -37,7 +38,7 @@ def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], a
     answer = client.ask(RequestOverride(epoch, frozenset(without), frozenset(although_ahead)))
     if answer.refusal:
         raise OverrideRefusedError(f"nothing was changed: {answer.refusal}")
-    click.echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods that answer to promise")
+    echo(f"the override for epoch {epoch} is in this pod's journal; asking all pods that answer to promise")
     follow(client, epoch)
     advise(epoch)
 
@@ -45,7 +46,7 @@ def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], a
 def show_members(survey: SurveyAnswer) -> None:
     """Print what is known of each pod."""
     for member in survey.members:
-        click.echo(f"{member.name}  {member.line}")
+        echo(f"{member.name}  {member.line}")
 
 
 def show(answer: OverrideAnswer) -> None:
@@ -55,24 +56,22 @@ def show(answer: OverrideAnswer) -> None:
         # What would be given up is of no interest then, and reads like an offer.
         raise OverrideRefusedError(f"force would be refused: {answer.refusal}")
     show_members(survey)
-    click.echo()
+    echo()
     if survey.unreachable:
-        click.echo(
+        echo(
             f"{', '.join(survey.unreachable)} may hold commits that no other pod has: they would be given up. "
             "Make sure that no server runs there any more: if one does, there will be two clusters."
         )
     if survey.refusing:
-        click.echo(
+        echo(
             f"{', '.join(survey.refusing)}: the network of the pod answers and its agent does not, so its server may "
             f"still run: first `kubectl delete pod {' '.join(survey.refusing)}`, then run this again."
         )
     if survey.ahead:
-        click.echo(
-            f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there."
-        )
-    click.echo(f"The new history would begin at {survey.base} of {survey.pod}. Nothing is overwritten without")
-    click.echo("another override: a pod that comes back with more holds, until `galera-bootstrap discard` there.")
-    click.echo()
+        echo(f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there.")
+    echo(f"The new history would begin at {survey.base} of {survey.pod}. Nothing is overwritten without")
+    echo("another override: a pod that comes back with more holds, until `galera-bootstrap discard` there.")
+    echo()
     options = [f"--epoch {survey.epoch} --accept-loss"]
     options += [f"--without {name}" for name in survey.unreachable]
     options += [f"--although-ahead {name}" for name in survey.ahead]
@@ -98,9 +97,9 @@ def follow(client: channel.Client, epoch: int) -> None:
         if outcome.state is not state:
             state = outcome.state
             if state is OverrideState.TAKEN:
-                click.echo("all pods that answer have promised; the server starts")
+                echo("all pods that answer have promised; the server starts")
         if state is OverrideState.PRIMARY:
-            click.echo(f"this pod is Primary; the new history is {outcome.line}")
+            echo(f"this pod is Primary; the new history is {outcome.line}")
             return
         time.sleep(POLL_S)
 
@@ -113,7 +112,7 @@ def format_call(words: str) -> str:
 
 def advise(epoch: int) -> None:
     """Print what must be done with the configuration afterwards, and why."""
-    click.echo(
+    echo(
         f"Then set GALERA_BOOTSTRAP_MIN_EPOCH={epoch} for all pods: if only disks of the old history ever come back "
         "together, they must not start it again."
     )

@@ -5,6 +5,7 @@ import os
 
 import click
 
+from bootstrap.commands.admin.terminal import echo
 from bootstrap.core.model.codec import Json, dump
 from bootstrap.datadir import inspection, journal_hints
 from bootstrap.mariadb.recover import Recover
@@ -36,4 +37,4 @@ def command(output: str) -> None:
         head = {"schema": "galera-bootstrap/inspect/v1", "class": found.pop("data_class")}
         click.echo(json.dumps({**head, **position, **found}))
         return
-    click.echo(f"{disk.data_class}  {disk.position or '-'}  {disk.detail}")
+    echo(f"{disk.data_class}  {disk.position or '-'}  {disk.detail}")

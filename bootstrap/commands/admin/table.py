@@ -11,6 +11,7 @@ from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import MemberStatus, StatusAnswer
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.status.health import Health
+from bootstrap.process.log import escape
 
 WIDTH = 80
 
@@ -64,7 +65,7 @@ def _first_line(status: StatusAnswer) -> str:
     cluster = status.cluster
     word = colour(cluster.health.upper(), COLOURS[cluster.health])
     history = next((m.uuid for m in status.members if m.uuid and m.is_known), None) or "no data"
-    plain = (
+    plain = escape(
         f"{cluster.service}/{cluster.namespace}  {history[:8]}  {cluster.health.upper()} for "
         f"{format_span(cluster.seconds)}: {cluster.line}"
     )
@@ -75,7 +76,7 @@ def _first_line(status: StatusAnswer) -> str:
 
 def _members(status: StatusAnswer) -> list[str]:
     since = {pod.name: pod.seconds for pod in (*status.waiting, *status.missing)}
-    rows = [HEADINGS, *(_row(member, status, since) for member in status.members)]
+    rows = [HEADINGS, *(tuple(map(escape, _row(member, status, since))) for member in status.members)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -137,7 +138,7 @@ def _progress(status: StatusAnswer) -> Iterable[str]:
 def _steps(status: StatusAnswer) -> Iterable[str]:
     for number, step in enumerate(status.steps, 1):
         yield from _wrap("do" if number == 1 else "", f"{number}. {step.text}")
-        yield from (f"{' ' * (LABEL + 3)}{command}" for command in step.commands)
+        yield from (f"{' ' * (LABEL + 3)}{escape(command)}" for command in step.commands)
 
 
 def _page(status: StatusAnswer) -> str:
@@ -151,7 +152,7 @@ def _page(status: StatusAnswer) -> str:
 def _wrap(label: str, text: str) -> list[str]:
     """Wrap a text behind its label."""
     return textwrap.wrap(
-        text,
+        escape(text),
         WIDTH,
         initial_indent=label.ljust(LABEL),
         subsequent_indent=" " * LABEL,
