@@ -119,10 +119,10 @@ def one_hash(query: dns.message.Message, size: int) -> bytes:
     """Owners that all have the same hash in a library where it is a sum of 9 to the power of the octet's place."""
 
     def one(number: int) -> Record:
-        octets = b"".join(b"bm" if number >> bit & 1 else b"cd" for bit in range(13))
-        return bytes([len(octets)]) + octets + b"\0", SRV, struct.pack("!HHH", 0, 0, 1) + b"\1a\0"
+        octets = b"".join(b"bm" if number >> bit & 1 else b"cd" for bit in range(11))
+        return bytes([len(octets)]) + octets + b"\0", A, bytes(4)
 
-    return make_answer(query, repeat(one, size))
+    return make_answer(query, [], [], repeat(one, size))
 
 
 def more_addresses(query: dns.message.Message, size: int) -> bytes:

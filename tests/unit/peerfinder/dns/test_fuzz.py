@@ -38,7 +38,7 @@ NAMES = Names("galera", "default", "cluster.local")
 SLOW = 10.0
 """No answer may cost more; generous, for busy machines. Seconds."""
 
-PER_OCTET, AT_LEAST = 60e-6, 0.05
+PER_OCTET, AT_LEAST = 25e-6, 0.05
 """Seconds of this thread that an octet of an answer may cost, and any answer: an honest octet costs 3e-6."""
 
 Octets = Callable[[dns.message.Message], bytes]
