@@ -1,6 +1,6 @@
 """A DNS answer reduced to what was asked for, in one pass, so that a DNS library has little to do with it.
 
-Pure. Whoever can send us a datagram chooses its octets, and a library parses every type by its own rules, some of them
+Pure. The sender of a datagram chooses its octets, and a library parses every type by its own rules, some of them
 quadratic: 65 kB of names of 120 labels, or of options with names in them, take it 50 s. What is left after this pass
 are a few types, names of few labels, and no pointer but to the question; all else was passed over by its length.
 """
