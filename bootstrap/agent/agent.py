@@ -20,7 +20,9 @@ from bootstrap.core.decision.streaks import Patience
 from bootstrap.core.galera.periods import DEFAULT_DEAD_S, longest_death
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
-from bootstrap.core.model.messages import Prepare, Refusal
+from bootstrap.core.model.messages import PodNote, Prepare, Refusal
+from bootstrap.core.model.shapes import MAX_TEXT
+from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises, rounds
 from bootstrap.core.participant.effects import (
@@ -216,6 +218,13 @@ class Agent:
     def pod_state(self) -> PodState:
         """What this agent says of its pod, now."""
         return self.state.pod_state
+
+    def note(self) -> PodNote:
+        """What this agent says of its pod to humans who ask another one."""
+        result, failure = self.result, self.recorder.failure
+        failing = f"its container {failure.container} fails: {failure.error}" if failure else ""
+        reason = f"{result.decision.reason} [{result.decision.rule}]"
+        return PodNote(result.metric_kind, one_line(reason, MAX_TEXT), one_line(failing, MAX_TEXT))
 
     def news(self) -> str:
         """The state that peers may be waiting for."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bootstrap.core.model.disk import Position, View
 from bootstrap.core.model.facts import PodState, Server
-from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.views import LiveView
 from bootstrap.datadir import last_view
@@ -51,6 +51,8 @@ class Ports:
     """The ordinals that DNS showed last; None = it has not answered yet."""
     log: Log
     """Log one line."""
+    ask_notes: Callable[[list[str]], dict[str, PodNote | Unknown]] = lambda _: {}
+    """Ask these pods what they say to humans, all at once."""
     take_volume: Callable[[], str] = str
     """Take the volume's agent lock, if this run does not have it yet; a reason if it is not to be had."""
     full_server: Callable[[], client.Full | None] = lambda: None
@@ -75,6 +77,7 @@ def open_ports(settings: Settings, server: client.LocalServer, peers: Peers, log
         stop_server=server.stop,
         dns_ordinals=lambda: peers.dns_ordinals,
         log=log,
+        ask_notes=peers.ask_notes,
         fresh_addresses=peers.fresh_addresses,
         full_server=lambda: server.full,
     )

@@ -32,6 +32,7 @@ from bootstrap.control.status_messages import (
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.model.facts import Facts, Phase, PodState
+from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import events, summary
 from bootstrap.core.status.health import describe_health
@@ -102,13 +103,14 @@ def explain(agent: Agent) -> ExplainAnswer:
 def describe_status(agent: Agent) -> StatusAnswer:
     """What is known of every pod."""
     counters = agent.recorder.counters
-    own = agent.pod_state()
-    members = [
-        describe_member(agent, o, own if o == own.ordinal else agent.peers.get(o)) for o in sorted(agent.expected())
-    ]
     with agent.changed:
         facts, decision = agent.facts(), agent.result.decision
-    found = find_steps(facts, decision, find_place(agent.settings))
+    own, notes = facts.own, ask_notes(agent, facts)
+    members = [
+        describe_member(agent, o, own if o == own.ordinal else agent.peers.get(o), notes.get(o))
+        for o in sorted(facts.expected)
+    ]
+    found = find_steps(facts, decision, find_place(agent.settings), notes)
     missing, awaited = summary.find_missing(facts), summary.find_awaited(facts, decision)
     return StatusAnswer(
         schema=STATUS_SCHEMA,
@@ -125,6 +127,14 @@ def describe_status(agent: Agent) -> StatusAnswer:
         avoid=what_not_to_do(facts) if found else "",
         failures=describe_failures(agent),
     )
+
+
+def ask_notes(agent: Agent, facts: Facts) -> dict[int, PodNote]:
+    """What this agent, and those of the pods that answered a moment ago, say to humans."""
+    names = {pod.pod: pod.ordinal for pod in facts.answers}
+    replies = agent.ports.ask_notes(sorted(names))
+    notes = {names[name]: reply for name, reply in replies.items() if isinstance(reply, PodNote)}
+    return notes | {facts.own.ordinal: agent.note()}
 
 
 def describe_cluster(agent: Agent, facts: Facts, decision: Decision) -> ClusterStatus:
@@ -174,7 +184,7 @@ def describe_decision(agent: Agent) -> StatusDecision:
     )
 
 
-def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None) -> MemberStatus:
+def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None, note: PodNote | None) -> MemberStatus:
     """What is known of one pod."""
     name = agent.settings.pod_of(ordinal)
     if not isinstance(known, PodState):
@@ -193,6 +203,9 @@ def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None
         server=server,
         promise=known.promise,
         epoch=known.epoch,
+        decision=note.kind if note else None,
+        reason=note.reason if note else None,
+        failing=note.failing if note else None,
     )
 
 

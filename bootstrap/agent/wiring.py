@@ -95,7 +95,8 @@ def answer_peers(settings: Settings, membership: protocol.Membership, agent: Age
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        listener = server.Server(address, membership, agent.pod_state, agent.answer_prepare, agent.hear_question)
+        answers = server.Answers(agent.pod_state, agent.answer_prepare, agent.hear_question, agent.note)
+        listener = server.Server(address, membership, answers)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"

@@ -72,6 +72,13 @@ class MemberStatus:
     epoch: int | None = None
     """The term of the Primary Component of which its volume was last a member; 0 = none yet."""
 
+    decision: str | None = None
+    """What its own agent has decided, in one word; none while a server lives; None if it did not say."""
+    reason: Prose | None = None
+    """Why, with the rule."""
+    failing: Prose | None = None
+    """Its container that ends with an error, and the error; empty = none does."""
+
     @property
     def is_known(self) -> bool:
         """Whether its agent has answered."""

@@ -14,16 +14,19 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import TypeVar
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import ITS_VOLUME, SAME_KEY, SAME_RELEASE, UNREACHED, WRONG_ADDRESS, Contact, Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.callers import make_nonce
 from bootstrap.network.http_server import cut
-from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, PREPARE, STATE, Membership, Reply
+from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, NOTE, PREPARE, STATE, Membership, Reply
+
+About = TypeVar("About", PodState, PrepareReply)
 
 
 class Client:
@@ -53,6 +56,11 @@ class Client:
         """Ask a pod to promise."""
         reply = self._exchange("POST", PREPARE, pod, address, encode(prepare))
         return reply if isinstance(reply, Unknown) else _parse(pod, reply, PrepareReply)
+
+    def ask_note(self, pod: str, address: str) -> PodNote | Unknown:
+        """Ask a pod what it says to humans."""
+        reply = self._exchange("GET", NOTE, pod, address, b"")
+        return reply if isinstance(reply, Unknown) else _decode(reply, PodNote)
 
     def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         """Ask with the newest key, then with the previous one: a pod not restarted yet knows only that (R34)."""
@@ -137,11 +145,17 @@ def _fetch(
 SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s", contact=Contact.ANSWER)
 
 
-def _parse(pod: str, raw: bytes, kind: type[Reply]) -> Reply | Unknown:
+def _decode(raw: bytes, kind: type[Reply]) -> Reply | Unknown:
     try:
-        reply = decode(kind, raw)
+        return decode(kind, raw)
     except MessageInvalidError as exc:
         return Unknown(f"its answer is not understood: {exc}", SAME_RELEASE, Contact.ANSWER)
+
+
+def _parse(pod: str, raw: bytes, kind: type[About]) -> About | Unknown:
+    reply = _decode(raw, kind)
+    if isinstance(reply, Unknown):
+        return reply
     state = reply if isinstance(reply, PodState) else reply.state
     # A pod answers only for itself, and its name ends in its ordinal.
     if state.pod != pod or not pod.endswith(f"-{state.ordinal}"):

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.messages import Prepare, PrepareReply
+from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.unknown import NOT_RUNNING, OTHER_START, Unknown
 from bootstrap.network.directory import Directory
 from bootstrap.process.workers import Workers
@@ -58,6 +58,9 @@ class Peers:
     def __post_init__(self) -> None:
         """Have threads for the peers."""
         self.workers = Workers(THREADS, "peer")
+        # Apart, so that a human who asks delays no decision.
+        self.note_workers = Workers(THREADS, "note")
+        self.notes_asked = threading.Lock()
 
     def fresh_addresses(self) -> dict[str, str]:
         """The addresses that were looked up a moment ago, by pod."""
@@ -72,6 +75,11 @@ class Peers:
     def ask_promises(self, asked: dict[str, Prepare]) -> dict[str, PrepareReply | Unknown]:
         """Ask these pods to promise."""
         return self._ask_all({pod: partial(self._prepare, pod, prepare) for pod, prepare in asked.items()})
+
+    def ask_notes(self, pods: list[str]) -> dict[str, PodNote | Unknown]:
+        """Ask these pods what they say to humans; for any number of callers, one after the other."""
+        with self.notes_asked:
+            return self._ask_all({pod: partial(self.client.ask_note, pod) for pod in pods}, self.note_workers)
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Look up the Service's SRV records forever.
@@ -125,9 +133,11 @@ class Peers:
     def _prepare(self, pod: str, prepare: Prepare, address: str) -> PrepareReply | Unknown:
         return self.client.ask_promise(pod, address, prepare)
 
-    def _ask_all(self, questions: dict[str, Callable[[str], Reply | Unknown]]) -> dict[str, Reply | Unknown]:
+    def _ask_all(
+        self, questions: dict[str, Callable[[str], Reply | Unknown]], workers: Workers | None = None
+    ) -> dict[str, Reply | Unknown]:
         calls = {pod: partial(self._ask_one, pod, question) for pod, question in questions.items()}
-        replies = self.workers.run(calls, ROUND_S)
+        replies = (workers or self.workers).run(calls, ROUND_S)
         return {pod: replies.get(pod, LATE) for pod in questions}
 
     def _ask_one(self, pod: str, question: Callable[[str], Reply | Unknown]) -> Reply | Unknown:

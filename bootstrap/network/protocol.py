@@ -3,15 +3,18 @@
 from typing import NamedTuple, TypeVar
 
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.messages import PrepareReply
+from bootstrap.core.model.messages import PodNote, PrepareReply
 
-Reply = TypeVar("Reply", PodState, PrepareReply)
+Reply = TypeVar("Reply", PodState, PrepareReply, PodNote)
 
 STATE = "/v1/state"
 """GET: the pod's state."""
 
 PREPARE = "/v1/prepare"
 """POST: a request for a promise."""
+
+NOTE = "/v1/note"
+"""GET: what the pod says to humans."""
 
 MAX_BODY = 256 * 1024
 """Bytes; the state of a pod in a set of 999 pods is below 100 kB."""

@@ -1,54 +1,58 @@
 """Answers other agents over HTTP, if their requests are sealed."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply, Refusal
 from bootstrap.core.model.text import one_line
 from bootstrap.network.auth import Message
 from bootstrap.network.callers import Callers
 from bootstrap.network.http_server import BoundedServer, OneRequestHandler
-from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, PREPARE, STATE, Membership
+from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, NOTE, PREPARE, STATE, Membership
 
 MAX_CONNECTIONS = 64
 """At a time; for one more the oldest is cut: a member needs milliseconds, and an idle client must not block it."""
 
 
+class Answers(NamedTuple):
+    """What other agents get; the functions are called from the server's threads."""
+
+    own_state: Callable[[], PodState]
+    """The pod's state."""
+    promise: Callable[[Prepare], Refusal | None]
+    """A request for a promise; why it is refused."""
+    may_answer: Callable[[str, str], bool] = lambda _sender, _state: True
+    """Each sender and its state, before it is answered."""
+    own_note: Callable[[], PodNote] = lambda: PodNote("none", "", "")
+    """What the pod says to humans."""
+
+
 class Server(BoundedServer):
     """Answers other agents."""
 
-    def __init__(
-        self,
-        address: tuple[str, int],
-        membership: Membership,
-        own_state: Callable[[], PodState],
-        promise: Callable[[Prepare], Refusal | None],
-        may_answer: Callable[[str, str], bool] = lambda _sender, _state: True,
-    ) -> None:
-        """Listen at once.  The functions are called from other threads.
-
-        `may_answer` gets each sender and its state, before it is answered.
-        """
+    def __init__(self, address: tuple[str, int], membership: Membership, answers: Answers) -> None:
+        """Listen at once."""
         self.membership = membership
         self.callers = Callers()
-        self.may_answer = may_answer
-        self.own_state = own_state
-        self.promise = promise
+        self.answers = answers
         super().__init__(address, Handler, MAX_CONNECTIONS)
 
-    def reply_to(self, request: Message) -> PodState | PrepareReply | None:
+    def reply_to(self, request: Message) -> PodState | PrepareReply | PodNote | None:
         """Answer a sealed request; None if there is no such path.  Raises MessageInvalidError."""
         if request.target == f"GET {STATE}":
-            return self.own_state()
+            return self.answers.own_state()
+        if request.target == f"GET {NOTE}":
+            return self.answers.own_note()
         if request.target == f"POST {PREPARE}":
             prepare = decode(Prepare, request.body)
             candidate, promise = prepare.candidate, prepare.promise
             is_own = candidate.ordinal == promise.candidate and candidate.pod.endswith(f"-{candidate.ordinal}")
             if request.sender != f"{candidate.pod}/{promise.boot_id}" or not is_own:
                 raise MessageInvalidError("a pod can ask for a promise for itself only")
-            refusal = self.promise(prepare)
-            return PrepareReply(self.own_state(), refusal and Refusal(one_line(refusal.reason)))
+            refusal = self.answers.promise(prepare)
+            return PrepareReply(self.answers.own_state(), refusal and Refusal(one_line(refusal.reason)))
         return None
 
 
@@ -87,7 +91,7 @@ class Handler(OneRequestHandler):
         if not self.server.callers.is_new(sender, nonce):
             self.refuse(410)
             return
-        if not self.server.may_answer(sender, state):
+        if not self.server.answers.may_answer(sender, state):
             self.refuse(503)
             return
         try:

@@ -31,6 +31,9 @@ COLOURS = {
     Health.SPLIT: "red",
 }
 
+VERBS = {"wait": "waits", "hold": "holds", "join": "joins", "bootstrap": "bootstraps", "stop": "is stopped"}
+"""A decision in one word -> what the pod does."""
+
 PAGE, RULES = "docs/operations/README.md", "docs/operations/messages.md"
 
 
@@ -92,20 +95,22 @@ def _row(member: MemberStatus, status: StatusAnswer, since: dict[str, float]) ->
     name = f"{member.name}{'*' if is_own else ''}"
     return (
         name,
-        _cut(_state(member, status.decision.kind if is_own else None)),
+        _cut(_state(member)),
         member.data_class or "-",
         position,
         when,
     )
 
 
-def _state(member: MemberStatus, decision: DecisionKind | None) -> str:
+def _state(member: MemberStatus) -> str:
     """What a member is, in the words of a human: the server's own state, or what the pod without a server does."""
     if member.server and member.phase is Phase.RUNNING:
         server = member.server
         return server.local_state if server.is_primary else f"{server.local_state}, {server.cluster_status}"
+    if member.failing:
+        return f"{member.phase}, fails"
     if member.phase is Phase.FROZEN:
-        return f"stopped, {decision}" if decision else "stopped"
+        return f"stopped, {VERBS.get(member.decision, member.decision)}" if member.decision else "stopped"
     return str(member.phase)
 
 

@@ -1,4 +1,4 @@
-"""The messages of an election: a request for a promise, a refusal, and the reply."""
+"""What agents send each other but their state: the messages of an election, and a note for humans."""
 
 from typing import NamedTuple
 
@@ -34,3 +34,14 @@ class PrepareReply(NamedTuple):
     """The asked pod, after it has promised or refused."""
     refusal: Refusal | None
     """Why it has not promised; None = it has."""
+
+
+class PodNote(NamedTuple):
+    """What an agent says of its pod to humans who ask another one; no decision reads it."""
+
+    kind: Token
+    """Its decision in one word; "none" while a server lives."""
+    reason: str
+    """Why, in one line, with the rule."""
+    failing: str
+    """The container of this pod that ends with an error, and the error; empty = none does."""

@@ -3,13 +3,15 @@
 Pure.  It explains a decision and takes no part in one.  An override is shown only where it would be accepted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Hold
 from bootstrap.core.decision.override import describe_answer, may_be_forced, survey_pods, why_not_silent
 from bootstrap.core.model.disk import UNDECIDABLE, DataClass
 from bootstrap.core.model.facts import Facts, Phase
+from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.predicates import disk_of, pod_name, primaries, why_quorum_uncertain
 from bootstrap.core.model.unknown import (
     ITS_VOLUME,
@@ -71,12 +73,21 @@ class Step(NamedTuple):
     """Commands that can be pasted into a shell."""
 
 
-def find_steps(facts: Facts, decision: Decision, place: Place) -> tuple[Step, ...]:
+HOLD = "hold"
+"""The word of a pod that holds."""
+
+Notes = Mapping[int, PodNote]
+"""Ordinal -> what that pod's agent says to humans."""
+
+NO_NOTES: Notes = MappingProxyType({})
+
+
+def find_steps(facts: Facts, decision: Decision, place: Place, notes: Notes = NO_NOTES) -> tuple[Step, ...]:
     """What a human does now, the first first; empty = nothing: it goes on by itself, or all is well."""
     if isinstance(decision, Hold):
-        return tuple(_steps_of_hold(facts, decision, place))
+        return tuple(_steps_of_hold(facts, decision, place, notes))
     own = tuple(_steps_for_own_pod(facts, place))
-    return (*_look_at_dns(facts, decision, place), *own, *_steps_for_others(facts, decision, place))
+    return (*_look_at_dns(facts, decision, place), *own, *_steps_for_others(facts, decision, place, notes))
 
 
 def what_not_to_do(facts: Facts) -> str:
@@ -124,14 +135,14 @@ def _look_at_dns(facts: Facts, decision: Decision, place: Place) -> Iterator[Ste
 # The other pods.
 
 
-def _steps_for_others(facts: Facts, decision: Decision, place: Place) -> Iterator[Step]:
+def _steps_for_others(facts: Facts, decision: Decision, place: Place, notes: Notes) -> Iterator[Step]:
     unknown = {o: peer for o, peer in sorted(facts.peers.items()) if isinstance(peer, Unknown)}
     for ordinal, peer in unknown.items():
         if peer.contact is Contact.ANSWER:
             name = pod_name(facts, ordinal)
             yield Step(f"{name} {describe_answer(peer)}", _commands_for_answer(facts, name, peer, place))
     yield from _bring_back(facts, [o for o, peer in unknown.items() if peer.is_silent], place)
-    yield from _look_at_others(facts, place)
+    yield from _look_at_others(facts, place, notes)
     if may_be_forced(facts, decision.rule):
         yield _offer_force(facts, [pod_name(facts, o) for o in unknown], place)
 
@@ -167,10 +178,16 @@ def _bring_back(facts: Facts, silent: list[int], place: Place) -> Iterator[Step]
         )
 
 
-def _look_at_others(facts: Facts, place: Place) -> Iterator[Step]:
+def _look_at_others(facts: Facts, place: Place, notes: Notes) -> Iterator[Step]:
     """Pods that answer, and will not go on by themselves, or perhaps not."""
     for peer in facts.answers:
-        if peer.phase is Phase.FROZEN and disk_of(peer).data_class in UNDECIDABLE:
+        note = notes.get(peer.ordinal)
+        if note and note.failing:
+            logs = (place.log(peer.pod, "bootstrap"), place.log(peer.pod, "mysql"))
+            yield Step(f"{peer.pod} cannot start: {note.failing}", logs)
+        elif note and note.kind == HOLD:
+            yield Step(f"{peer.pod} holds, and needs a human: {note.reason}", (place.ours(peer.pod, "status"),))
+        elif peer.phase is Phase.FROZEN and disk_of(peer).data_class in UNDECIDABLE:
             yield Step(f"{peer.pod} holds: it needs a human; see what it says", (place.ours(peer.pod, "status"),))
         elif peer.has_no_server and peer.phase is not Phase.FROZEN:
             yield Step(
@@ -194,7 +211,7 @@ def _offer_force(facts: Facts, names: list[str], place: Place) -> Step:
 # Holds.
 
 
-def _steps_of_hold(facts: Facts, decision: Hold, place: Place) -> Iterator[Step]:
+def _steps_of_hold(facts: Facts, decision: Hold, place: Place, notes: Notes) -> Iterator[Step]:
     """The way out of a hold.
 
     Beside a pod that answers and is not understood that pod comes first and alone, and beside a silent one that: what
@@ -202,7 +219,7 @@ def _steps_of_hold(facts: Facts, decision: Hold, place: Place) -> Iterator[Step]
     """
     if decision.rule not in ALWAYS:
         yield from _look_at_dns(facts, decision, place)
-        yield from _steps_for_others(facts, decision, place)
+        yield from _steps_for_others(facts, decision, place, notes)
         if why_not_silent(facts):
             return
     yield from HOLDS.get(decision.rule, _look_closer)(facts, place)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.network.protocol import Membership
-from bootstrap.network.server import Server
+from bootstrap.network.server import Answers, Server
 from tests.faults.cluster import Cluster
 from tests.faults.halves import BOTH_METHODS
 from tests.lab import machine
@@ -75,7 +75,7 @@ def test_start_transfer_recovery_backup_and_arbitrator_work_with_ipv6(lab: Lab, 
 @pytest.mark.usefixtures("_network")
 def test_an_agent_that_listens_on_all_addresses_can_be_reached_by_both_families() -> None:
     me = Membership("cluster", (b"key-of-16-letters",), "mysql-0", "boot")
-    server = Server(("::", 0), me, lambda: pytest.fail("no pod asks"), lambda _: None)
+    server = Server(("::", 0), me, Answers(lambda: pytest.fail("no pod asks"), lambda _: None))
     try:
         for host in ("127.0.0.1", "::1"):
             with socket.create_connection((host, server.server_address[1]), timeout=5):

@@ -134,6 +134,10 @@ def test_a_name_server_that_is_gone(lab: Lab) -> None:
 def test_a_program_of_the_image_is_missing(lab: Lab) -> None:
     restart(lab, 1, MARIADBD="/nowhere/mariadbd")
     wait_for_words(
+        lab, 0, "mysql-1 cannot start: its container bootstrap fails: cannot run /nowhere/mariadbd",
+        "kubectl -n lab logs mysql-1 -c bootstrap", never=("goes on by itself", *OVERRIDES),
+    )  # fmt: skip
+    wait_for_words(
         lab, 1, "the container bootstrap has failed", "cannot run /nowhere/mariadbd", "logs mysql-1 -c bootstrap",
         never=("goes on by itself", *OVERRIDES),
     )  # fmt: skip
@@ -154,7 +158,7 @@ def test_two_volumes_are_swapped(lab: Lab) -> None:
         lab, 1, "mysql-1 holds", "is of mysql-2", "kubectl -n lab get pvc", "messages.md#own-disk-hold", never=OVERRIDES
     )
     wait_for_words(
-        lab, 0, "mysql-1 holds: it needs a human", "mysql-2 holds: it needs a human", "exec mysql-1 -c agent",
+        lab, 0, "mysql-1 holds, and needs a human", "mysql-2 holds, and needs a human", "exec mysql-1 -c agent",
         never=("goes on by itself", *OVERRIDES),
     )  # fmt: skip
     lab.kill_everything()

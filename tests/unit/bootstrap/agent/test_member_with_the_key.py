@@ -16,7 +16,7 @@ from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.shapes import INT64_MAX
 from bootstrap.network.client import Client
 from bootstrap.network.protocol import Membership
-from bootstrap.network.server import Server
+from bootstrap.network.server import Answers, Server
 from tests.support.bootstrap.machine import Machine, until
 from tests.support.bootstrap.records import A, B, frozen, running
 
@@ -35,7 +35,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 @contextmanager
 def peer(machine: Machine, state: PodState) -> Iterator[Client]:
     """Answer as galera-1 with this state; the client asks in its name."""
-    server = Server((EVIL, machine.port), MEMBERSHIP, lambda: state, lambda _: None)
+    server = Server((EVIL, machine.port), MEMBERSHIP, Answers(lambda: state, lambda _: None))
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         yield Client(MEMBERSHIP, machine.port)
@@ -121,7 +121,7 @@ def recovers(machine: Machine) -> None:
     def own_state() -> PodState:
         return replace(state, promise=asked[-1].promise if asked else None)
 
-    server = Server((EVIL, machine.port), membership, own_state, promise)
+    server = Server((EVIL, machine.port), membership, Answers(own_state, promise))
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         until(machine.arguments.exists, "the start of galera-0's server")

@@ -25,14 +25,16 @@ WHEN = "2026-11-30T01:02:03.004Z"
 DECISION = StatusDecision(
     DecisionKind.WAIT, "wait", "all-heard", "waiting for mysql-2", False, False, False, 0, WHEN, 192.0
 )
-STOPPED = MemberStatus("mysql-0", 0, "ok", Phase.FROZEN, DataClass.CRASHED, "as found", A, 24, None, None, 1)
+STOPPED = MemberStatus(
+    "mysql-0", 0, "ok", Phase.FROZEN, DataClass.CRASHED, "as found", A, 24, None, None, 1, "wait", "for mysql-2", ""
+)
 SILENT = MemberStatus("mysql-2", 2, "unknown: mysql-2.galera.db.svc.cluster.local has no address")
 WAITING = StatusAnswer(
     schema="galera-bootstrap/status/v1",
     pod="mysql-0",
     version="0.1.0",
     decision=DECISION,
-    members=(STOPPED, replace(STOPPED, name="mysql-1", ordinal=1, seqno=25), SILENT),
+    members=(STOPPED, replace(STOPPED, name="mysql-1", ordinal=1, seqno=25, decision="hold"), SILENT),
     ahead=NewestData(("mysql-1",), A, 25, primary=False, sure=False),
     missing=(MissingPod("mysql-2", "no address", WHEN, 4000.0),),
     waiting=(),
@@ -65,8 +67,8 @@ def test_a_pod_that_waits_is_shown_on_one_screen() -> None:
     assert format_status(WAITING).splitlines() == [
         "galera/db  aaaaaaaa  UNCERTAIN for 3 min 20 s: no pod that answers is Primary",
         "MEMBER    STATE                              DATA     POSITION            SINCE",
-        "mysql-0*  stopped, wait                      CRASHED  aaaaaaaa:24         3 min 12 s",
-        "mysql-1   stopped                            CRASHED  aaaaaaaa:25 newest",
+        "mysql-0*  stopped, waits                     CRASHED  aaaaaaaa:24         3 min 12 s",
+        "mysql-1   stopped, holds                     CRASHED  aaaaaaaa:25 newest",
         "mysql-2   mysql-2.galera.db.svc.cluster....  ?        ?                   1 h 6 min",
         "why    mysql-0: wait: waiting for mysql-2 [all-heard]",
         "do     1. bring mysql-2 back",
@@ -135,3 +137,10 @@ def test_the_page_of_a_hold_by_the_own_disk_is_that_of_the_hold() -> None:
 )
 def test_times_are_for_humans(seconds: float, text: str) -> None:
     assert format_span(seconds) == text
+
+
+def test_what_other_agents_say_is_shown_where_they_said_something() -> None:
+    failing = replace(STOPPED, phase=Phase.STARTING, failing="its container bootstrap fails: no lock")
+    mute = replace(STOPPED, decision=None)
+    lines = format_status(replace(WAITING, members=(STOPPED, failing, mute))).splitlines()
+    assert [line[10:26].strip() for line in lines[2:5]] == ["stopped, waits", "starting, fails", "stopped"]

@@ -13,12 +13,12 @@ import pytest
 
 from bootstrap.core.model.codec import encode
 from bootstrap.core.model.facts import PodState, Promise
-from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
+from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply, Refusal
 from bootstrap.core.model.unknown import Contact, Unknown
 from bootstrap.network.auth import Message
 from bootstrap.network.client import Client
 from bootstrap.network.protocol import MAX_BODY, Membership
-from bootstrap.network.server import MAX_CONNECTIONS, Server
+from bootstrap.network.server import MAX_CONNECTIONS, Answers, Server
 from tests.support.bootstrap.records import blank, frozen
 
 HOST = "127.0.0.1"
@@ -40,7 +40,7 @@ class Peer:
         self.refusal: Refusal | None = None
         self.noticed: list[tuple[str, str]] = []
         self.is_mute = False
-        self.server = Server((HOST, 0), membership, lambda: state, self.prepare, self.hear)
+        self.server = Server((HOST, 0), membership, Answers(lambda: state, self.prepare, self.hear))
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True)
 
     def hear(self, sender: str, state: str) -> bool:
@@ -85,6 +85,22 @@ def reason(reply: object) -> str:
 def asks_for(promise: Promise | None = None, winner: PodState | None = None) -> Prepare:
     winner = winner or frozen(0, 9)
     return Prepare(promise or Promise(3, 0, "boot-0"), winner, "boot-1", RECORD.disk or blank(1).disk)  # type: ignore[arg-type]
+
+
+def test_what_a_pod_says_to_humans_is_asked_for_apart_from_its_state() -> None:
+    """A path of its own: nothing that a decision reads has a text for humans in it."""
+    note = PodNote("hold", "why [own-disk]", "its container bootstrap fails")
+    server = Server((HOST, 0), member("galera-1"), Answers(lambda: RECORD, lambda _: None, own_note=lambda: note))
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    try:
+        client = Client(member(), server.server_address[1])
+        assert client.ask_note("galera-1", HOST) == note
+        assert client.ask_state("galera-1", HOST) == RECORD
+        stranger = Client(member()._replace(keys=(b"another-key-of-16",)), server.server_address[1])
+        assert isinstance(stranger.ask_note("galera-1", HOST), Unknown)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_member_gets_the_record(peer: Peer) -> None:
@@ -550,7 +566,7 @@ def test_a_head_that_is_too_long_is_cut(peer: Peer) -> None:
 def test_the_server_listens_on_ipv6() -> None:
     with contextlib.suppress(OSError), contextlib.closing(socket.socket(socket.AF_INET6)) as probe:
         probe.bind(("::1", 0))
-        server = Server(("::1", 0), member("galera-1"), lambda: RECORD, lambda _: None)
+        server = Server(("::1", 0), member("galera-1"), Answers(lambda: RECORD, lambda _: None))
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         assert Client(member(), server.server_address[1]).ask_state("galera-1", "::1") == RECORD
         server.shutdown()

@@ -17,7 +17,7 @@ from bootstrap.network.client import Client
 from bootstrap.network.directory import Directory
 from bootstrap.network.fanout import SELF_UNREACHED, Peers
 from bootstrap.network.protocol import Membership
-from bootstrap.network.server import Server
+from bootstrap.network.server import Answers, Server
 from bootstrap.settings import Settings
 from tests.dns.knot import Knot, free_port, pods
 from tests.support.bootstrap.fleet import settings_of
@@ -43,7 +43,7 @@ class Net:
         pod = f"galera-{ordinal}"
         member = Membership("cluster", (KEY,), pod, f"boot-{ordinal}")
         address = address or ADDRESSES[pod]
-        server = Server((address, self.port), member, lambda: frozen(ordinal, ordinal), lambda _: None)
+        server = Server((address, self.port), member, Answers(lambda: frozen(ordinal, ordinal), lambda _: None))
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         self.servers.append(server)
 

@@ -8,6 +8,7 @@ from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Phase, Promise
+from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
 from bootstrap.core.status.steps import NEVER, Place, find_steps, what_not_to_do
 from tests.support.bootstrap.records import REFUSING, B, blank, busy, frozen, running, seen_by
@@ -327,6 +328,24 @@ def test_a_hold_by_own_files_and_one_that_is_not_known_have_their_steps() -> Non
     first, second = find_steps(facts, Hold("of a newer release", "x"), HERE)
     assert first.commands == (EXEC.format("galera-0", "explain"),)
     assert second.commands == tuple(logs)
+
+
+def test_what_the_others_say_of_themselves_is_shown() -> None:
+    facts = seen_by(frozen(0), busy(1, Phase.STARTING), frozen(2))
+    notes = {
+        1: PodNote("wait", "the datadir has not been read yet [own-disk]", "its container bootstrap fails: no lock"),
+        2: PodNote("hold", "the journal cannot be written [journal]", ""),
+    }
+    first, second = find_steps(facts, decide(facts), HERE, notes)
+    assert first.text == "galera-1 cannot start: its container bootstrap fails: no lock"
+    assert first.commands[0] == "kubectl -n db logs galera-1 -c bootstrap --tail=20"
+    assert second.text == "galera-2 holds, and needs a human: the journal cannot be written [journal]"
+    assert second.commands == (EXEC.format("galera-2", "status"),)
+    quiet = {1: PodNote("wait", "x", ""), 2: PodNote("wait", "x", "")}
+    assert find_steps(facts, decide(facts), HERE, quiet) == find_steps(facts, decide(facts), HERE)
+    above = seen_by(frozen(0, 50), running(1), running(2))
+    held = {1: PodNote("hold", "y", "")}
+    assert find_steps(above, decide(above), HERE, held)[0].text == "galera-1 holds, and needs a human: y"
 
 
 def test_what_may_live_is_neither_forced_nor_discarded() -> None:
