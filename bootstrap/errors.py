@@ -26,6 +26,10 @@ class RecoverFailedError(BootstrapError):
     exit_code = 11
 
 
+class OptionsRefusedError(RecoverFailedError):
+    """The server refuses its options, or must not get them: no recovery was tried."""
+
+
 class ServerMissingError(BootstrapError):
     """A program of the database image, such as mariadbd, is missing."""
 

@@ -3,6 +3,7 @@
 No other module of this package reads settings from the environment.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from bootstrap.core.galera import provider_options
 from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
@@ -21,6 +23,9 @@ NO_NAMESERVER = "none"
 """The value of NAMESERVER for a sole pod that runs where there is no DNS, as by `podman run`."""
 
 SST_METHODS = ("rsync", "mariabackup")
+
+SERVER_PORTS = {"3306": "the server", "4444": "full transfers", "4567": "Galera", "4568": "incremental transfers"}
+"""The ports of the server, which no setting changes."""
 
 
 DEFAULTS = {
@@ -167,7 +172,9 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *_check_number(values, "MIN_EPOCH", 0, INT64_MAX),
         *_check_number(values, "EXCHANGE_PORT", 1, 65535),
         *_check_number(values, "HEALTH_PORT", 0, 65535),
-        *_check_different(values, "HEALTH_PORT", "EXCHANGE_PORT"),
+        *_check_ports(values),
+        *_check_address("POD_IP", env.get("POD_IP", "").strip()),
+        *_check_address(f"{PREFIX}BIND_ADDRESS", values["BIND_ADDRESS"], may_be_all=True),
         *_check_nameserver(values),
         *_check_choice(values, "LAST_ONE_OUT", "no", "yes"),
         *_check_choice(values, "METRICS", "basic", "full"),
@@ -239,8 +246,27 @@ def _check_nameserver(values: Mapping[str, str]) -> list[str]:
     return [f"{PREFIX}NAMESERVER={NO_NAMESERVER} needs {PREFIX}REPLICAS=1: without DNS no pod finds another one"]
 
 
-def _check_different(values: Mapping[str, str], name: str, other: str) -> list[str]:
-    return [f"{PREFIX}{name} and {PREFIX}{other} are both {values[name]}"] if values[name] == values[other] else []
+def _check_ports(values: Mapping[str, str]) -> list[str]:
+    """The agent's two ports must not be one, nor one of the server's."""
+    health, exchange = ports = values["HEALTH_PORT"], values["EXCHANGE_PORT"]
+    found = [f"{PREFIX}HEALTH_PORT and {PREFIX}EXCHANGE_PORT are both {health}"] if health == exchange else []
+    for name, port in zip(("HEALTH_PORT", "EXCHANGE_PORT"), ports, strict=True):
+        found += [f"{PREFIX}{name} {port} is the port of {SERVER_PORTS[port]}"] if port in SERVER_PORTS else []
+    return found
+
+
+def _check_address(name: str, value: str, *, may_be_all: bool = False) -> list[str]:
+    """Refuse what is not one address; it is written into options, and the agent listens there."""
+    if not value:
+        return []
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return [f"{name} {value[:60]!r} is not an IP address"]
+    is_scoped = isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None
+    if is_scoped or address.is_multicast or (address.is_unspecified and not may_be_all):
+        return [f"{name} {value[:60]!r} is no address of one pod"]
+    return []
 
 
 def _check_encryption(values: Mapping[str, str]) -> list[str]:
@@ -265,22 +291,14 @@ def _check_choice(values: Mapping[str, str], name: str, *choices: str) -> list[s
     return [] if values[name] in choices else [f"{PREFIX}{name} {values[name]!r} is not one of {', '.join(choices)}"]
 
 
-PROVIDER_OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z0-9_.:/,+-]*)")
-
-FORBIDDEN = re.compile(
-    r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|weight)|gmcast\.(listen_addr|group)|ist\.recv_.*|base_.*"
-)
-"""Provider options that start a second cluster, switch quorum off, weight members, or are set by this toolkit."""
-
-
 def _parse_provider_options(text: str) -> tuple[tuple[str, str], ...]:
-    """Parse the setting; weights are refused, because then a count of members proves no quorum (R37)."""
+    """Parse the setting; raises SettingInvalidError for an option that it must not give."""
     options = []
     for part in filter(None, map(str.strip, text.split(";"))):
-        match = PROVIDER_OPTION.fullmatch(part)
-        if not match or FORBIDDEN.fullmatch(match["key"]):
-            raise SettingInvalidError(f"{PREFIX}PROVIDER_OPTIONS: {part!r} is not allowed")
-        options.append((match["key"], match["value"]))
+        if why := provider_options.why_refused(part):
+            raise SettingInvalidError(f"{PREFIX}PROVIDER_OPTIONS: {part!r} is not allowed: {why}")
+        key, _, value = part.partition("=")
+        options.append((key.strip(), value.strip()))
     return tuple(options)
 
 

@@ -17,7 +17,7 @@ from bootstrap.agent.recorder import Recorder
 from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.streaks import Patience
-from bootstrap.core.galera.periods import DEFAULT_DEAD_S, longest_death
+from bootstrap.core.galera.provider_options import DEFAULT_DEAD_S, longest_death
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.messages import PodNote, Prepare, Refusal
@@ -164,6 +164,12 @@ class Agent:
     def _note(self, kind: str, text: str) -> None:
         self.ports.log(text)
         self.recorder.note(kind, text)
+
+    def note_data_size(self, size: int | None) -> None:
+        """The datadir of a member takes so many bytes, or nobody knows; in whole MiB, so that it rarely changes."""
+        with self.changed:
+            rounded = None if size is None else -(-size >> 20) << 20
+            self.become(self.state._replace(data_bytes=rounded))
 
     def answer_prepare(self, request: Prepare) -> Refusal | None:
         """Another pod asks for a promise."""

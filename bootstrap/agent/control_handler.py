@@ -129,8 +129,9 @@ class ControlHandler:
     def _decision(self, result: RoundResult, starter: int) -> AwaitAnswer:
         order = self.agent.state.orders.pending if starter and starter == self.agent.starter else Order.NONE
         with self.agent.changed:
-            turn = join_order.turn(self.agent.facts())
-        return AwaitAnswer(starter_decision(result), order, turn)
+            facts = self.agent.facts()
+        turn, donor_bytes = join_order.turn(facts), join_order.donor_bytes(facts)
+        return AwaitAnswer(starter_decision(result), order, turn, donor_bytes)
 
     def _take(self, starter: int) -> PermissionAnswer:
         if not starter:

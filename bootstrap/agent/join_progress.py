@@ -5,13 +5,13 @@ start, and does not set their times: so this counts what is allocated to files t
 It runs in a thread of its own, because a slow disk must not delay a decision.
 """
 
-import os
 import threading
 import time
-from pathlib import Path
 
 from bootstrap.agent.agent import Agent
 from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.participant.views import settled_server
+from bootstrap.datadir.usage import allocated_bytes, bytes_since
 from bootstrap.storage.layout import Layout
 
 PAUSE_S = 5.0
@@ -34,10 +34,14 @@ def _measure_forever(agent: Agent) -> None:
 
 
 def measure(agent: Agent) -> None:
-    """Record how many bytes have come since the join was permitted; None where no join is under way."""
+    """Record how many bytes have come since the join was permitted; None where no join is under way.
+
+    Of a member, also how many there are: a joiner needs as much room.
+    """
     recorder = agent.recorder
     data = Layout(agent.settings.data_root).data
     recorder.bytes_received = bytes_since(data, recorder.joined) if is_joining(agent) else None
+    agent.note_data_size(allocated_bytes(data) if settled_server(agent.state) else None)
 
 
 def is_joining(agent: Agent) -> bool:
@@ -47,30 +51,3 @@ def is_joining(agent: Agent) -> bool:
 
 def _is_alive(pod: Lifecycle) -> bool:
     return pod.held and (pod.taken is not None or not pod.starter)
-
-
-def bytes_since(folder: Path, moment: float) -> int:
-    """Bytes allocated to files below the folder that were written at or after the moment, seconds since the epoch.
-
-    Files that vanish meanwhile, as a server's temporary files do, count as nothing.
-    """
-    total, left = 0, [os.fspath(folder)]
-    while left:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
-                    total += _size(entry, moment, left)
-        except OSError:
-            continue
-    return total
-
-
-def _size(entry: "os.DirEntry[str]", moment: float, folders: list[str]) -> int:
-    try:
-        if entry.is_dir(follow_symlinks=False):
-            folders.append(entry.path)
-            return 0
-        status = entry.stat(follow_symlinks=False)
-    except OSError:
-        return 0
-    return status.st_blocks * 512 if status.st_mtime >= moment else 0

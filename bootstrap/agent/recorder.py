@@ -11,12 +11,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bootstrap.core.decision.decisions import Hold, RoundResult
-from bootstrap.core.model.facts import Facts, Server
+from bootstrap.core.model.facts import ABSENT, Facts, Server
 from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import summary
-from bootstrap.core.status.counters import Counters, Failure, Round, add_failure, add_round, restrict_to
+from bootstrap.core.status.counters import (
+    Counters,
+    Failure,
+    Round,
+    ServerEnds,
+    add_failure,
+    add_round,
+    after_observation,
+    after_permission,
+    restrict_to,
+)
 from bootstrap.core.status.events import Event, keep_newest
 from bootstrap.core.status.health import describe_health
 from bootstrap.process.log import Log
@@ -30,6 +40,8 @@ class Recorder:
     """The events of this volume, the oldest first."""
     counters: Counters = field(default_factory=lambda: Counters(since=time.monotonic()))
     """The counts of this run of the agent, replaced whole."""
+    ends: ServerEnds = field(default_factory=ServerEnds)
+    """The server's starts that have failed in a row, in this run of the agent."""
     changed: Callable[[], None] = lambda: None
     """Called after each event; must not wait."""
     bytes_received: int | None = None
@@ -59,6 +71,7 @@ class Recorder:
         """Add an event for a permission that a starter has taken."""
         self.note(verdict.word, verdict.line)
         self.joined = time.time()
+        self.ends = after_permission(self.ends)
 
     def note_failure(self, container: str, error: str) -> None:
         """Count a starter that ends with an error, and add an event if it is another error."""
@@ -93,10 +106,19 @@ class Recorder:
             self.note("peer", f"{pod_name(facts, ordinal)} answers after {now - before.silent[ordinal]:.0f} s")
         if facts.own.server:
             self.failure = None
+        self._count_ends(facts)
         line = _describe(facts.own.server)
         if line != self._server:
             self._server = line
             self.note("server", line if facts.own.server else f"{line}, this pod is {facts.own.phase}")
+
+    def _count_ends(self, facts: Facts) -> None:
+        server, before = facts.own.primary_server, self.ends
+        is_synced = server is not None and server.has_complete_data
+        self.ends = after_observation(before, time.monotonic(), is_gone=facts.own.phase in ABSENT, is_synced=is_synced)
+        if self.ends.is_loop and self.ends.times > before.times:
+            since, _ = describe_moment(self.ends.since)
+            self.note("server-ended", f"the server has ended {self.ends.times} times since {since} and was not Synced")
 
 
 def _describe(server: Server | None) -> str:

@@ -20,6 +20,7 @@ from bootstrap.control.status_messages import (
     EventsAnswer,
     Explain,
     ExplainAnswer,
+    FailedStarts,
     FailuresStatus,
     MemberStatus,
     MissingPod,
@@ -95,6 +96,7 @@ def explain(agent: Agent) -> ExplainAnswer:
         steps=status.steps,
         avoid=status.avoid,
         failures=status.failures,
+        failed_starts=status.failed_starts,
         rules=tuple(rules),
         overrides=agent.durable.overrides,
     )
@@ -126,6 +128,7 @@ def describe_status(agent: Agent) -> StatusAnswer:
         steps=found,
         avoid=what_not_to_do(facts) if found else "",
         failures=describe_failures(agent),
+        failed_starts=describe_failed_starts(agent),
     )
 
 
@@ -165,11 +168,22 @@ def find_place(settings: Settings) -> Place:
     )
 
 
+def describe_failed_starts(agent: Agent) -> FailedStarts | None:
+    """The server's starts that have failed in a row; one of them is no news."""
+    ends, settings = agent.recorder.ends, agent.settings
+    if not ends.is_loop:
+        return None
+    look = f"kubectl -n {settings.namespace} logs {settings.pod} -c mysql --previous | grep -E 'ERROR|FATAL'"
+    return FailedStarts(ends.times, *recorder.describe_moment(ends.since), look)
+
+
 def describe_decision(agent: Agent) -> StatusDecision:
     """The decision of the last round."""
     result = agent.result
     decision, phase = starter_decision(result), agent.lifecycle.phase
-    since, seconds = recorder.describe_moment(agent.recorder.counters.since)
+    ends, since_decision = agent.recorder.ends, agent.recorder.counters.since
+    # A server that ends again and again has new decisions in each turn; people want to know how long it has been so.
+    since, seconds = recorder.describe_moment(min(ends.since, since_decision) if ends.is_loop else since_decision)
     return StatusDecision(
         kind=decision.kind,
         action=decision.kind if phase is Phase.FROZEN else phase,

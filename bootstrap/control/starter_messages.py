@@ -135,6 +135,8 @@ class AwaitAnswer(NamedTuple):
     """What the starter must do first."""
     turn: int
     """How many other pods join before this one."""
+    donor_bytes: int | None = None
+    """What the datadir of the largest member takes; None = not known."""
 
 
 class AwaitDecision(Request[AwaitAnswer]):

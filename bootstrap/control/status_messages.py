@@ -145,6 +145,19 @@ class FailuresStatus(NamedTuple):
     """How long ago that was."""
 
 
+class FailedStarts(NamedTuple):
+    """The server's starts in a row that ended without a Synced server, from the second on."""
+
+    times: int
+    """How many."""
+    since: str
+    """When the first of them ended: UTC, RFC 3339, by the machine's clock."""
+    seconds: float
+    """How long ago that was."""
+    look: Prose
+    """The command that shows why the server ends: only its own log knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
     """What the agent knows of every pod."""
@@ -175,6 +188,8 @@ class StatusAnswer:
     """What must not be done now; empty if all is well."""
     failures: FailuresStatus | None
     """The containers of this pod that end with an error before a server runs; None = none does."""
+    failed_starts: FailedStarts | None
+    """The server ends again and again; None if it does not, in this run of the agent."""
 
 
 class Status(Request[StatusAnswer]):

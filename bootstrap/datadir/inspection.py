@@ -18,7 +18,7 @@ from bootstrap.core.model.text import one_line
 from bootstrap.datadir import provenance
 from bootstrap.datadir.last_view import read_last_view
 from bootstrap.datadir.names import list_names
-from bootstrap.errors import GraStateInvalidError, RecoverFailedError
+from bootstrap.errors import GraStateInvalidError, OptionsRefusedError, RecoverFailedError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
 
@@ -53,7 +53,7 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
         is_suspect = hints.joining and _is_suspect(layout, same_boot=hints.same_boot)
         disk = _classify_by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
         if disk is None and is_suspect:
-            return _inspect_suspect(layout, recover)
+            return _inspect_suspect(layout, recover, hints)
         if disk and disk.data_class is DataClass.SST_INTERRUPTED and hints.was_synced and not hints.joining:
             return _inspect_contradiction(layout, recover, disk)
         return disk or _classify_by_position(layout, recover, hints)
@@ -65,10 +65,11 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
         return _report_failed_read(error, layout)
 
 
-def why_unreadable(layout: Layout, recover: Recover) -> str:
+def why_unreadable(layout: Layout, recover: Recover, *, is_new: bool = False) -> str:
     """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
 
     If nothing shows which server wrote it, as with data from elsewhere, the server's own refusal has to be enough.
+    `is_new`: by the journal, the database was made here and was in no cluster yet.
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
     stopped = _is_stopped_cleanly(layout)
@@ -77,16 +78,19 @@ def why_unreadable(layout: Layout, recover: Recover) -> str:
         opens = server_version.parse_series(recover.read_version())
         if why := server_version.why_not_opened(wrote, opens, stopped=stopped, direct=recover.direct):
             return why
-    return "" if stopped else _why_undecided(layout, recover)
+    return "" if stopped else _why_undecided(layout, recover, is_new=is_new)
 
 
-def _why_undecided(layout: Layout, recover: Recover) -> str:
+def _why_undecided(layout: Layout, recover: Recover, *, is_new: bool) -> str:
     """Why a recovery would roll back transactions that are committed only by a binary log; empty = it would not."""
     before = provenance.read_binlog_options(layout.meta)
     if not before:
         return ""
     index = binlog.find_index(before, list_names(layout.data))
     is_there = index is not None and (layout.data / index).exists()
+    if is_new and not is_there:
+        # No server came as far as its log, which it opens before it commits: there is nothing that it could decide on.
+        return ""
     # A server that was killed at its first start may not have created its log yet.
     is_first = not layout.grastate.exists()
     now = binlog.find_options(recover.read_arguments())
@@ -128,18 +132,20 @@ def _is_suspect(layout: Layout, *, same_boot: bool) -> bool:
         return True
 
 
-def _inspect_suspect(layout: Layout, recover: Recover) -> Disk:
+def _inspect_suspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     """Find out how far a suspect datadir may reach: it is never a candidate, but it must not be ignored either.
 
     The join stays open if the agent could not close it at Synced (a full disk, a refused login).  Then the newest
     commits may be here.
     """
     detail = "a join was executed here and Synced is not on record"
-    if why := why_unreadable(layout, recover):
+    if why := why_unreadable(layout, recover, is_new=hints.is_new):
         return Disk(DataClass.UNKNOWN, detail=why)
     try:
         found = recover.run(layout.data)
         return Disk(DataClass.SST_INTERRUPTED, found, detail=detail, transfer_may_be_complete=found is not None)
+    except OptionsRefusedError:
+        raise
     except RecoverFailedError:
         return Disk(DataClass.SST_INTERRUPTED, detail=detail, transfer_may_be_complete=True)
 
@@ -197,7 +203,7 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
     """
     raw = layout.grastate.read_bytes() if layout.grastate.exists() else None
     state = None if raw is None or grastate.is_blank(raw) else grastate.parse(raw)
-    if why := why_unreadable(layout, recover):
+    if why := why_unreadable(layout, recover, is_new=hints.is_new):
         return Disk(DataClass.UNKNOWN, detail=why)
     found = recover.run(layout.data)
     base = hints.base
@@ -206,7 +212,7 @@ def _classify_by_position(layout: Layout, recover: Recover, hints: JournalHints)
             DataClass.DDL_CRASH, base, detail="an override permitted a new history here, and its start was interrupted"
         )
     if found is None:
-        return classify.classify_without_position(state, initialised=hints.initialised)
+        return classify.classify_without_position(state, initialised=hints.initialised, was_member=hints.was_synced)
     if raw is None:
         return Disk(DataClass.LOST_GRASTATE, found, detail="grastate.dat is missing")
     if state is None:

@@ -29,8 +29,12 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     server: tuple[str, ...] = ("mariadbd",),
     user: str | None = None,
     keep_fds: tuple[int, ...] = (),
+    shape: tuple[str, ...] = (),
+    more_sql: str = "",
 ) -> None:
     """Create the first database with its accounts; the datadir must be absent or an empty folder (R31).
+
+    `shape` are the options of the later server that decide the form of InnoDB's files.  `more_sql` is run, too.
 
     `user` becomes --user, which the server demands from root, and which only root may give.  The programs inherit
     `keep_fds`: the volume's lock, so that they still hold it if this process is killed.
@@ -40,17 +44,17 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     tmp = layout.data_tmp
     # Without --force it first looks up the host's name, which fails in an isolated pod; its accounts are removed.
     install = (
-        *(install_db[0], "--no-defaults", *install_db[1:], "--force", f"--datadir={tmp}"),
+        *(install_db[0], "--no-defaults", *install_db[1:], *shape, "--force", f"--datadir={tmp}"),
         *("--auth-root-authentication-method=normal", "--skip-test-db", *login),
     )
     bootstrap = (
-        *(server[0], "--no-defaults", *server[1:], "--bootstrap", "--silent-startup", f"--datadir={tmp}"),
+        *(server[0], "--no-defaults", *server[1:], *shape, "--bootstrap", "--silent-startup", f"--datadir={tmp}"),
         *("--wsrep-on=OFF", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
     )
     try:
         _clear_remains(layout)
         _run(install, "", tmp, keep_fds)
-        _run(bootstrap, build_sql(accounts), tmp, keep_fds)
+        _run(bootstrap, build_sql(accounts) + more_sql, tmp, keep_fds)
         _make_durable(tmp)
         tmp.rename(layout.data)
         atomic.sync_folder(layout.data_root)

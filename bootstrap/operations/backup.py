@@ -18,7 +18,7 @@ from pathlib import Path
 from bootstrap.core.galera import grastate
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Server
-from bootstrap.errors import BackupFailedError, GraStateInvalidError
+from bootstrap.errors import BackupFailedError, GraStateInvalidError, SettingInvalidError
 from bootstrap.mariadb import client, config, pod_config
 from bootstrap.mariadb.recover import Recover
 from bootstrap.network.directory import Directory
@@ -28,6 +28,7 @@ from bootstrap.process import child
 from bootstrap.process.log import Log
 from bootstrap.secret_files import read_secret
 from bootstrap.settings import Settings
+from bootstrap.storage.layout import Layout
 
 NODE = "backup"
 """The name of the guest's node in the servers' logs."""
@@ -62,6 +63,7 @@ class Order:
 
 def backup(settings: Settings, order: Order, log: Log) -> Backup:
     """Make a backup and remove the oldest ones; raises BackupFailedError, and the errors of a pod's start."""
+    refuse_own_folders(settings, order.root)
     try:
         with hold_lock(order.root):
             done = take_backup(settings, order, log)
@@ -71,6 +73,16 @@ def backup(settings: Settings, order: Order, log: Log) -> Backup:
             return done
     except OSError as exc:
         raise BackupFailedError(f"the backup failed: {exc.strerror} ({exc.filename})") from exc
+
+
+def refuse_own_folders(settings: Settings, root: Path) -> None:
+    """Refuse a folder that is this toolkit's own: a state transfer wipes the datadir; raises SettingInvalidError."""
+    layout = Layout(settings.data_root)
+    own = (layout.data, layout.data_tmp, layout.meta, layout.files, settings.run_dir, settings.secrets_dir)
+    place = root.resolve()
+    for folder in own:
+        if place.is_relative_to(folder.resolve()) or place == layout.data_root.resolve():
+            raise SettingInvalidError(f"{root} is no folder for backups: {folder} is there for something else")
 
 
 @contextmanager

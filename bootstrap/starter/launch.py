@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
-from bootstrap.core.galera import binlog, server_options
+from bootstrap.core.galera import binlog, option_files, server_options
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
@@ -24,7 +24,10 @@ def check_command(command: tuple[str, ...], cnf: str) -> None:
     `cnf` is the path of my-galera.cnf.
     """
     if reserved := [argument for argument in command if server_options.is_reserved(argument)]:
-        raise SettingInvalidError(f"only this toolkit may give {reserved[0]}: remove it from the command")
+        raise SettingInvalidError(
+            f"only this toolkit may give {reserved[0]}: remove it from the command; "
+            "your own options of wsrep belong in a file in conf.d"
+        )
     if of_binlog := [argument for argument in command if binlog.is_option(argument)]:
         raise SettingInvalidError(f"{of_binlog[0]}: the recovery needs it, too: write it into a file in conf.d")
     ours = f"--defaults-file={cnf}"
@@ -35,6 +38,11 @@ def check_command(command: tuple[str, ...], cnf: str) -> None:
         raise SettingInvalidError(f"{ours} is missing in the command: without it the server runs on other data")
     if command.count(ours) > 1 or command[command.index(ours) - 1].startswith("-"):
         raise SettingInvalidError(f"{ours} must be the server's first option, and there once")
+
+
+def server_arguments(command: tuple[str, ...], cnf: str) -> tuple[str, ...]:
+    """The server's own arguments in a checked command: all that stands behind its option file."""
+    return command[command.index(f"--defaults-file={cnf}") + 1 :]
 
 
 def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], permission: PermissionAnswer) -> None:
@@ -61,6 +69,8 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
     if decision.action is Action.JOIN:
         donor = server_options.donor_option(permission.donors, arguments)
         options += [donor] if donor else []
+    for line in option_files.find_replaced(recover.read_files().lines, str(pod.settings.cnf)):
+        pod.log(line)
     pod.log(f"starting: {' '.join([*command, *options])}")
     try:
         os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
@@ -75,7 +85,7 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) 
         prepare.clean_for_join(pod.layout, disk)
         restore_marker.forget(pod.layout.meta)
     elif decision.first:
-        create(pod, recover.keep_fds, disk)
+        create(pod, recover, disk)
     elif decision.forced:
         if decision.adopt:
             adopt(pod, recover)
@@ -84,16 +94,25 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) 
         prepare.prepare_bootstrap(pod.layout, disk.position)
 
 
-def create(pod: Pod, keep_fds: tuple[int, ...], disk: Disk) -> None:
+def create(pod: Pod, recover: Recover, disk: Disk) -> None:
     """Create the first database of a new cluster, or the rest of an interrupted first start."""
-    from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
+    from bootstrap.core.galera import file_options  # noqa: PLC0415  # once in the life of a volume
+    from bootstrap.mariadb import initialise, time_zones  # noqa: PLC0415  # see above
 
     if disk.data_class is DataClass.INITIALIZED:
         prepare.forget_state(pod.layout)
         return
     pod.log("creating the first database")
-    server, user = (pod.settings.mariadbd,), pod.settings.server_user or None
-    initialise.create(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=keep_fds)
+    arguments = (*recover.read_arguments().split(), *recover.more)
+    initialise.create(
+        pod.layout,
+        read_accounts(pod.secrets),
+        server=(pod.settings.mariadbd,),
+        user=pod.settings.server_user or None,
+        keep_fds=recover.keep_fds,
+        shape=file_options.find_shape(arguments),
+        more_sql=time_zones.build_sql(arguments),
+    )
 
 
 def adopt(pod: Pod, recover: Recover) -> None:

@@ -47,15 +47,19 @@ def start(pod: Pod, command: tuple[str, ...]) -> None:
     lock_fd = lock.acquire_waiting(
         pod.layout.lock, None, lambda: pod.log("waiting for what is alive on this volume to end")
     )
-    session = open_session(pod, lock_fd)
+    more = launch.server_arguments(command, str(pod.settings.cnf))
+    session = open_session(pod, lock_fd, more)
     # The connection stays open until exec ends it: it is the starter's sign of life for the agent.
     _connection, permission = session.ask(session.take)
     disk = session.inspection.disk or Disk(DataClass.UNKNOWN)
     launch.execute(pod, session.inspection.recover, disk, command, permission)
 
 
-def open_session(pod: Pod, lock_fd: int) -> Session:
-    """Begin a conversation; the programs that write to the datadir inherit the lock."""
+def open_session(pod: Pod, lock_fd: int, more: tuple[str, ...] = ()) -> Session:
+    """Begin a conversation; the programs that write to the datadir inherit the lock.
+
+    `more` are the server's arguments behind its option file.
+    """
     command = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
-    recover = Recover(command, keep_fds=(lock_fd,), direct=pod.settings.upgrade_from)
+    recover = Recover(command, keep_fds=(lock_fd,), direct=pod.settings.upgrade_from, more=more, log=pod.log)
     return Session(pod, Inspection(pod.layout, recover, pod.log), Announcer(pod.log))

@@ -23,6 +23,7 @@ from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer
 from bootstrap.starter.inspection import Inspection, ReportOutdatedError
+from bootstrap.starter.obstacles import Needs
 from bootstrap.starter.pod import Pod
 
 AGENT_PATIENCE_S = 60.0
@@ -93,6 +94,7 @@ class Session:
             if is_enough(decision):
                 return answer
             self.inspection.check_unchanged()
+            self.inspection.look_again()
             if self.inspection.is_backup and decision.rule == "own-disk":
                 self.adopt_restored()
             if answer.order is not Order.NONE:
@@ -105,8 +107,10 @@ class Session:
     def take(self, client: channel.Client) -> PermissionAnswer:
         """Wait for a permission and take it; if the decision has changed by then, wait again."""
         while True:
-            wait_for_turn(self.wait(client, may_start))
+            permitted = self.wait(client, may_start)
+            wait_for_turn(permitted)
             self.inspection.check_unchanged()
+            self.inspection.check_start(find_needs(permitted))
             answer = client.ask(TakePermission())
             if may_start(answer.decision):
                 return answer
@@ -133,6 +137,12 @@ class Session:
 def may_start(decision: AgentDecision) -> bool:
     """Whether this pod may start its server."""
     return decision.action is not None
+
+
+def find_needs(answer: AwaitAnswer) -> Needs:
+    """What the start needs that this answer permits."""
+    decision = answer.decision
+    return Needs(joins=decision.action is Action.JOIN, creates=decision.first, donor_bytes=answer.donor_bytes)
 
 
 def wait_for_turn(answer: AwaitAnswer) -> None:

@@ -215,7 +215,7 @@ MUTANTS = [
            f"{SCALE}::test_beside_an_arbitrator_nobody_is_forgotten"),
     Mutant(36, "operations.arbitrator:watch", "any(map(ALONE.search, lines))", "False",
            f"{OPERATIONS}/test_arbitrator.py::test_one_that_is_left_alone_in_the_primary_component_is_ended_at_once"),
-    Mutant(37, "settings:_parse_provider_options", ' or FORBIDDEN.fullmatch(match["key"])', "",
+    Mutant(37, "core.galera.provider_options:why_refused", 'if refused.keys.fullmatch(match["key"])', "if False",
            f"{UNIT}/test_settings.py::test_a_provider_option_that_could_found_a_cluster_is_refused[pc.weight=2]"),
     Mutant(38, "rules_live_primary:hold_between_two_primaries", "if is_one_component(alive):", "if True:",
            f"{DECIDE}[two Primaries of one history, each alone -> wait]"),

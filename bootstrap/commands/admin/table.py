@@ -125,6 +125,10 @@ def _reasons(status: StatusAnswer) -> Iterable[str]:
         times = "once" if failures.times == 1 else f"{failures.times} times"
         text = f"the container {failures.container} has failed {times} in {format_span(failures.seconds)}: "
         yield from _wrap("" if _why(status) else "why", f"{text}{failures.error}")
+    if ends := status.failed_starts:
+        text = f"the server has ended {ends.times} times in {format_span(ends.seconds)} before it was Synced"
+        yield from _wrap("" if _why(status) else "why", f"{text}; its log says why:")
+        yield f"{' ' * LABEL}{ends.look}"
 
 
 def _why(status: StatusAnswer) -> str:

@@ -49,7 +49,7 @@ RULES = (
         stop_stuck_server,
     ),
     Rule("own-server", "While a server runs on this pod's volume, there is nothing to decide.", wait_for_own_server),
-    Rule("own-disk", "This pod's datadir must have been read, and its position must be known.", wait_for_own_disk),
+    Rule("own-disk", "The datadir must have been read, and the server must take its options.", wait_for_own_disk),
     # While a Primary Component lives.
     Rule(
         "two-primaries",

@@ -23,3 +23,8 @@ def donors(facts: Facts) -> tuple[str, ...]:
     members = [r for r in facts.answers if r.primary_server or r.phase is Phase.JOINING]
     whole = [r.pod for r in members if r.primary_server and r.primary_server.has_complete_data and not r.joining]
     return tuple(whole) if len(whole) < len(members) else ()
+
+
+def donor_bytes(facts: Facts) -> int | None:
+    """What the datadir of the largest member takes: each of them may be the donor; None = none of them knows it."""
+    return max((pod.data_bytes for pod in facts.answers if pod.primary_server and pod.data_bytes), default=None)

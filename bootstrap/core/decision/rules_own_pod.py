@@ -3,7 +3,7 @@
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Decision, Hold, Stop, Wait
 from bootstrap.core.decision.override import advise_for_own_disk
-from bootstrap.core.model.disk import UNDECIDABLE
+from bootstrap.core.model.disk import UNDECIDABLE, ObstacleKind
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.predicates import is_frozen, is_non_primary
 
@@ -47,10 +47,16 @@ def wait_for_own_server(facts: Facts) -> Decision | None:
 
 
 def wait_for_own_disk(facts: Facts) -> Decision | None:
-    """Wait until the datadir has been read, and hold if its position is not known (R25, R32, R35)."""
+    """Wait until the datadir has been read, and hold if its position is not known (R25, R32, R35).
+
+    Hold also while the server refuses its options, or must not get them: it would end, or falsify the position.  The
+    starter looks again every few seconds, so a corrected file is enough.
+    """
     disk = facts.own.disk
     if disk is None or facts.own.phase is not Phase.FROZEN:
         return Wait("own-disk", "the datadir has not been read yet")
+    if disk.obstacle is not None and disk.obstacle.kind is ObstacleKind.OPTIONS:
+        return Hold("options", disk.obstacle.why)
     adopted = facts.own.override is not None and facts.own.override.adopt
     if disk.data_class in UNDECIDABLE and not adopted:
         return Hold("own-disk", f"the datadir is {disk.data_class}: {disk.detail}{advise_for_own_disk(facts)}")

@@ -67,13 +67,19 @@ def classify_with_position(state: GraState, found: Position, *, has_view: bool) 
     return Disk(DataClass.CRASHED, found, detail=f"grastate.dat has {seqno}, InnoDB {found.seqno}")
 
 
-def classify_without_position(state: GraState | None, *, initialised: bool) -> Disk:
-    """Classify a whole database in which InnoDB has no position: new and ours, or from elsewhere (R10)."""
+def classify_without_position(state: GraState | None, *, initialised: bool, was_member: bool) -> Disk:
+    """Classify a whole database in which InnoDB has no position: new and ours, or from elsewhere (R10).
+
+    `was_member`: by the journal, this volume was in a Primary Component.  Then it must have a position.
+    """
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(
             DataClass.UNADOPTED,
             detail=f"grastate.dat has {state.uuid}:{state.seqno}, and InnoDB has no position",
         )
+    if initialised and was_member:
+        detail = "this volume was a member of a cluster, and the server recovers no position: the data are not whole"
+        return Disk(DataClass.UNKNOWN, detail=f"{detail}, or an option hides it; restore them")
     if initialised:
         return Disk(DataClass.INITIALIZED, detail="created here, and no cluster has written to it")
     return Disk(DataClass.UNADOPTED, detail="a database that was never in a cluster")

@@ -104,6 +104,23 @@ class DataClass(StrEnum):
     """It cannot be read, or this server must not open it."""
 
 
+class ObstacleKind(StrEnum):
+    """What stands in the way of a server, whatever its data; also the name of the rule that holds."""
+
+    OPTIONS = "options"
+    """The server refuses its options, or must not get them."""
+    ROOM = "room"
+    """The volume has no room for what a join may bring."""
+
+
+class Obstacle(NamedTuple):
+    """Why this pod's server must not be started now; that ends by itself once it is corrected."""
+
+    kind: ObstacleKind
+    why: str
+    """What is wrong, and what to do."""
+
+
 class Disk(NamedTuple):
     """A datadir as it was found while no server ran on it."""
 
@@ -121,6 +138,8 @@ class Disk(NamedTuple):
     """The last Primary view of its server; None after a stop in order, which removes it, or if there was none."""
     join_attempted: bool = False
     """Only with a view: a join was begun since, and was abandoned."""
+    obstacle: Obstacle | None = None
+    """Why the server must not be started on it now, whatever it holds."""
 
 
 class JournalHints(NamedTuple):
@@ -138,6 +157,11 @@ class JournalHints(NamedTuple):
     """Where an override permitted a new history to begin here, as long as no server has shown that history."""
     history: UuidOrNone = ""
     """The uuid of that history."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the database was certainly made here and was in no cluster yet; a new journal shows nothing."""
+        return self.initialised and not (self.was_synced or self.joining)
 
 
 STARTABLE = {

@@ -174,6 +174,8 @@ class PodState:
     """How far this volume had certainly come in the newest view that it was seen in."""
     has_foreign_members: bool = False
     """A component that this volume was in has had members that are no pods of this set: an arbitrator, or a guest."""
+    data_bytes: Count | None = None
+    """What the datadir of a member takes on its volume: a joiner needs about as much; None = not known."""
 
     @property
     def has_no_server(self) -> bool:

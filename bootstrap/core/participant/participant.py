@@ -83,6 +83,8 @@ class Participant(NamedTuple):
     false_view_rounds: int = 0
     """For how many rounds gvwstate.dat has contradicted the live server."""
     orders: Orders = Orders()
+    data_bytes: int | None = None
+    """What the datadir takes while this pod is a member; None = not known."""
 
     @property
     def pod_state(self) -> PodState:
@@ -109,6 +111,7 @@ class Participant(NamedTuple):
             override=self.active_override,
             view_checkpoint=durable.view_checkpoint,
             has_foreign_members=durable.has_foreign_members,
+            data_bytes=self.data_bytes if lifecycle.primary_server else None,
         )
 
     @property

@@ -54,6 +54,39 @@ class Counters(NamedTuple):
     """Ordinal -> how often there was no valid answer."""
 
 
+class ServerEnds(NamedTuple):
+    """How often in a row this pod's server was started and has ended without having been Synced."""
+
+    times: int = 0
+    since: float = 0.0
+    """When it ended the first time of them."""
+    is_open: bool = False
+    """A start was permitted, and neither Synced nor the server's end has been seen since."""
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether it is more than one failed start, which may always happen."""
+        return self.times >= LOOP
+
+
+LOOP = 2
+"""From so many failed starts in a row on, people get to see it."""
+
+
+def after_permission(ends: ServerEnds) -> ServerEnds:
+    """A starter has taken a permission, and becomes the server."""
+    return ends._replace(is_open=True)
+
+
+def after_observation(ends: ServerEnds, now: float, *, is_gone: bool, is_synced: bool) -> ServerEnds:
+    """The pod was looked at: its server is gone, or Synced, or neither."""
+    if is_synced:
+        return ServerEnds()
+    if not (ends.is_open and is_gone):
+        return ends
+    return ServerEnds(ends.times + 1, ends.since if ends.times else now)
+
+
 class Round(NamedTuple):
     """The result of one round of the agent."""
 

@@ -34,6 +34,7 @@ KINDS = {
     "bootstrap": "the permission to bootstrap was taken",
     "failure": "the container bootstrap or mysql has ended with an error before a server ran",
     "server": "the state that the server reports has changed",
+    "server-ended": "the server has ended again without having been Synced",
     "stop": "the agent has ordered a server to stop that could not commit any more",
     "override": "an override was given, or was carried out",
     "peer": "a peer answers again, or no longer answers",

@@ -55,6 +55,7 @@ def pod_metrics(view: ProbeView, details: Details) -> list[Family]:
         gauge("epoch", "Term of the Primary Component that this volume was last a member of.", view.epoch),
         gauge("term", "The highest term that this pod has promised.", details.term),
         gauge("promised", "A promise binds this pod now.", details.is_promised),
+        gauge("failed_starts", "Starts of the server in a row that ended before it was Synced.", details.failed_starts),
         gauge("journal_usable", "The volume's journal can be read and written.", not details.has_journal_error),
         _info("decision_info", "What the agent has decided, and by which rule.", _decision(details)),
         gauge("decision_seconds", "Seconds that this has been the decision.", details.now - details.counters.since),

@@ -298,10 +298,23 @@ def _own_files(facts: Facts, place: Place) -> Iterator[Step]:
     )
 
 
-ALWAYS = frozenset({"own-disk", "journal", "permission", "two-primaries"})
+def _options(facts: Facts, place: Place) -> Iterator[Step]:
+    text = "correct the option that the message names; this pod looks again every few seconds and goes on by itself"
+    yield Step(text, (place.kubectl("get configmaps"), place.log(facts.own.pod, "bootstrap")))
+
+
+def _make_room(facts: Facts, place: Place) -> Iterator[Step]:
+    look = place.agent(facts.own.pod, f"sh -c 'df -h {place.data_root}; du -sh {place.data_root}/*'")
+    text = "enlarge the claim, or remove what is not needed from the volume; this pod joins by itself then"
+    yield Step(text, (place.kubectl("get pvc"), look))
+
+
+ALWAYS = frozenset({"options", "room", "own-disk", "journal", "permission", "two-primaries"})
 """Holds whose first step does not depend on what the other pods are."""
 
 HOLDS: dict[str, Callable[[Facts, Place], Iterator[Step]]] = {
+    "options": _options,
+    "room": _make_room,
     "own-disk": _own_disk,
     "two-primaries": _two_clusters,
     "other-history": _discard,

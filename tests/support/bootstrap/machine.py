@@ -19,11 +19,13 @@ from tests.support.bootstrap.records import A
 
 PATIENCE_S = 60.0
 
+CHECK = 'exec mariadbd "$@"'
+
 SERVER = """\
 #!/bin/sh
 case " $* " in
 *" --wsrep-recover "*) echo "[Note] WSREP: Recovered position: {position}" >&2; exit 0 ;;
-*" --print-defaults "*) exit 0 ;;
+*" --print-defaults "*|*" --verbose --help "*) {check} ;;
 *" --version "*) echo "mariadbd  Ver {version}-MariaDB for Linux on x86_64"; exit 0 ;;
 esac
 printf '%s\\n' "$@" > {arguments}
@@ -63,9 +65,15 @@ class Machine:
         self.dns.__enter__()
         self.install_server(seconds=0)
 
-    def install_server(self, seconds: int, version: str = "10.11.19", position: str = f"{A}:7") -> None:
-        """Install the server, which runs for so many seconds, and recovers this position."""
-        text = SERVER.format(position=position, arguments=self.arguments, seconds=seconds, version=version)
+    def install_server(
+        self, seconds: int, version: str = "10.11.19", position: str = f"{A}:7", check: str = "exit 0"
+    ) -> None:
+        """Install the server, which runs for so many seconds, and recovers this position.
+
+        `check` is what it does to check its options; CHECK is that of a real server.
+        """
+        values = {"position": position, "arguments": self.arguments, "seconds": seconds, "version": version}
+        text = SERVER.format(**values, check=check)
         self.program.write_text(text)
         self.program.chmod(0o755)
 

@@ -134,7 +134,9 @@ FORBIDDEN_OPTIONS = [
     "base_dir=/elsewhere", "gmcast.group=other", "ist.recv_addr=1.2.3.4", "ist.recv_bind=1.2.3.4", "PC.BOOTSTRAP=1",
     "pc.bootstrap",
     "=1", "gcache.size=1G\npc.bootstrap=1", 'gcache.name=a";pc.bootstrap=1', "gcache.name=a b", "gcache.name=a#b",
-    "a=$(id)", "a=`id`", "a=1&pc.bootstrap=1",
+    "a=$(id)", "a=`id`", "a=1&pc.bootstrap=1", "socket.dynamic=yes", "socket.ssl=no", "socket.ssl_key=/etc/k.pem",
+    "gmcast.peer_addr=tcp://6.6.6.6:4567", "pc.wait_prim=no", "gmcast.isolate=1", "gmcast.mcast_addr=239.1.1.1",
+    "repl.commit_order=0", "evs.suspect_timeout=30", "evs.inactive_timeout=pt1m", "pc.wait_prim_timeout=",
 ]  # fmt: skip
 
 
@@ -144,9 +146,40 @@ def test_a_provider_option_that_could_found_a_cluster_is_refused(text: str) -> N
 
 
 def test_other_provider_options_are_taken() -> None:
-    found = settings(PROVIDER_OPTIONS=" gcache.size=1G ; evs.suspect_timeout = PT5S;; socket.ssl_key=/etc/k.pem ")
-    expected = (("gcache.size", "1G"), ("evs.suspect_timeout", "PT5S"), ("socket.ssl_key", "/etc/k.pem"))
+    found = settings(PROVIDER_OPTIONS=" gcache.size=1G ; evs.suspect_timeout = PT5S;; socket.recv_buf_size=1M ")
+    expected = (("gcache.size", "1G"), ("evs.suspect_timeout", "PT5S"), ("socket.recv_buf_size", "1M"))
     assert found.provider_options == expected
+
+
+@pytest.mark.parametrize("port", ["3306", "4444", "4567", "4568"])
+@pytest.mark.parametrize("name", ["EXCHANGE_PORT", "HEALTH_PORT"])
+def test_a_port_of_the_server_is_not_free_for_the_agent(name: str, port: str) -> None:
+    assert f"{PREFIX}{name} {port} is the port of" in complaint({**NEEDED, f"{PREFIX}{name}": port})
+
+
+BAD_ADDRESSES = [
+    "0.0.0.0 wsrep",
+    "0.0.0.0,::",
+    "1.2.3.4 --x",
+    "1.2.3",
+    "01.2.3.4",
+    "localhost",
+    "239.1.1.1",
+    "fe80::1%x",
+]
+
+
+@pytest.mark.parametrize("value", BAD_ADDRESSES)
+@pytest.mark.parametrize("name", ["POD_IP", f"{PREFIX}BIND_ADDRESS"])
+def test_what_is_no_single_address_is_refused(name: str, value: str) -> None:
+    assert name in complaint({**NEEDED, name: value})
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0", "::", "10.1.2.3", "2001:db8::7", "127.0.0.1"])
+def test_an_address_to_listen_at_may_be_all_addresses(value: str) -> None:
+    assert settings(BIND_ADDRESS=value).bind_address == value
+    is_all = value in ("0.0.0.0", "::")
+    assert not is_all or "POD_IP" in complaint({**NEEDED, "POD_IP": value})
 
 
 def test_the_clusters_name_is_short_and_differs_for_whatever_differs() -> None:

@@ -8,6 +8,7 @@ from bootstrap.commands.admin.table import format_span, format_status
 from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import (
     ClusterStatus,
+    FailedStarts,
     FailuresStatus,
     MemberStatus,
     MissingPod,
@@ -43,6 +44,7 @@ WAITING = StatusAnswer(
     steps=(Step("bring mysql-2 back", ("kubectl -n db describe pod mysql-2",)), Step("only then", ("x", "y"))),
     avoid="delete claims",
     failures=None,
+    failed_starts=None,
 )
 
 
@@ -144,3 +146,10 @@ def test_what_other_agents_say_is_shown_where_they_said_something() -> None:
     mute = replace(STOPPED, decision=None)
     lines = format_status(replace(WAITING, members=(STOPPED, failing, mute))).splitlines()
     assert [line[10:26].strip() for line in lines[2:5]] == ["stopped, waits", "starting, fails", "stopped"]
+
+
+def test_a_server_that_ends_again_and_again_is_shown_with_the_command_for_its_log() -> None:
+    ends = FailedStarts(3, WHEN, 130.0, "kubectl -n db logs mysql-0 -c mysql --previous")
+    lines = format_status(replace(WAITING, failed_starts=ends)).splitlines()
+    assert "       the server has ended 3 times in 2 min 10 s before it was Synced; its log" in lines
+    assert "       kubectl -n db logs mysql-0 -c mysql --previous" in lines

@@ -83,7 +83,7 @@ def test_the_cause_is_found_and_not_its_consequences(file: str, cause: str) -> N
     [
         ("", "it wrote no log"),
         ("first\nlast\n\n  \n", "last"),
-        ("1 [ERROR] one\n2 [ERROR] two\n3 [ERROR] Aborting\nlast\n", "two"),
+        ("1 [ERROR] one\n2 [ERROR] two\n3 [ERROR] Aborting\nlast\n", "one"),
         ("1 [ERROR] Aborting\n2 [ERROR] Aborting again\n", "Aborting"),
         (
             "1 [ERROR] Aborting\n2 [ERROR] Plugin 'x' init function returned error.\n",
@@ -92,7 +92,7 @@ def test_the_cause_is_found_and_not_its_consequences(file: str, cause: str) -> N
         ("1 [Note] WSREP: skipping position recovery\n2 [ERROR] Aborting\n", "WSREP: skipping position recovery"),
         (f"1 [ERROR] {'long ' * 100}\n", ("long " * 60)),
     ],
-    ids=["none", "no error", "the last one", "consequences", "a likely consequence", "no position", "a long line"],
+    ids=["none", "no error", "the first one", "consequences", "a likely consequence", "no position", "a long line"],
 )
 def test_the_line_that_most_likely_names_the_cause(log: str, cause: str) -> None:
     assert recovery_log.find_cause(log) == cause

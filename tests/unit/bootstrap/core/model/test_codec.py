@@ -30,7 +30,7 @@ json_values = st.recursive(
     max_leaves=6,
 )
 
-FULL = dump(frozen(0, 7, promise=Promise(1, 2, "b"), volumes=((1, "v"),), epoch=3))
+FULL = dump(frozen(0, 7, promise=Promise(1, 2, "b"), volumes=((1, "v"),), epoch=3, data_bytes=5))
 RUNNING = dump(running(1))
 
 

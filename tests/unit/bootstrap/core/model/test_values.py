@@ -19,7 +19,7 @@ SERVER = Server("Primary", "Synced", A, 10, 3)
 
 def test_nothing_is_known_where_nothing_is_said() -> None:
     assert LostView(VIEW, AT_10) == (VIEW, AT_10, False)
-    assert Disk(DataClass.EMPTY) == (DataClass.EMPTY, None, False, "", False, None, False)
+    assert Disk(DataClass.EMPTY) == (DataClass.EMPTY, None, False, "", False, None, False, None)
     assert JournalHints() == (False, False, False, False, None, "")
     assert Override(1, None) == (1, None, frozenset(), frozenset(), False, "")
     assert Unknown("why") == ("why", "", Contact.NOT_ASKED)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.agent import join_progress
 from bootstrap.agent.recorder import Recorder
 from bootstrap.control.channel import MAX_LINE
 from bootstrap.core.model import text
@@ -29,6 +28,7 @@ from bootstrap.core.status.events import (
     keep_newest,
     load,
 )
+from bootstrap.datadir.usage import bytes_since
 from bootstrap.storage import atomic, event_log
 from tests.paths import ROOT
 from tests.support.bootstrap.records import examples
@@ -263,5 +263,5 @@ def test_what_has_come_to_a_datadir_is_what_was_written_since(tmp_path: Path) ->
     (tmp_path / "sparse").touch()
     os.truncate(tmp_path / "sparse", 2**40)  # as rsync makes it, before its bytes come
     (tmp_path / "link").symlink_to("/")
-    assert 1024 * 1024 <= join_progress.bytes_since(tmp_path, 2000) < 2 * 1024 * 1024
-    assert join_progress.bytes_since(tmp_path / "nothing", 0) == 0
+    assert 1024 * 1024 <= bytes_since(tmp_path, 2000) < 2 * 1024 * 1024
+    assert bytes_since(tmp_path / "nothing", 0) == 0

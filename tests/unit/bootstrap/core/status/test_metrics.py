@@ -36,6 +36,7 @@ DETAILS = Details(
     term=7,
     is_promised=True,
     bytes_received=4096,
+    failed_starts=3,
     has_journal_error=False,
 )
 
@@ -127,7 +128,7 @@ def test_all_metrics_of_a_waiting_pod() -> None:
         ("cluster_info", A): "1", ("position_seqno",): str(2**60 + 1), ("epoch",): "4", ("term",): "7",
         ("promised",): "1", ("journal_usable",): "1", ("decision_info", "wait", "all-heard"): "1",
         ("decision_seconds",): "60", ("decisions_total", "hold", "own-disk"): "1",
-        ("decisions_total", "wait", "all-heard"): "2", ("join_written_bytes",): "4096",
+        ("decisions_total", "wait", "all-heard"): "2", ("join_written_bytes",): "4096", ("failed_starts",): "3",
         ("exchange_up", "galera-1"): "1", ("exchange_up", "galera-2"): "0",
         ("exchange_requests_total", "galera-1"): "9", ("exchange_requests_total", "galera-2"): "9",
         ("exchange_failures_total", "galera-1"): "0", ("exchange_failures_total", "galera-2"): "5",

@@ -74,7 +74,15 @@ def test_a_member_beside_others_of_its_history_is_ready() -> None:
 
 
 DETAILS = Details(
-    "galera", "1.2.3", 100.0, Counters(), 7, is_promised=True, bytes_received=None, has_journal_error=False
+    "galera",
+    "1.2.3",
+    100.0,
+    Counters(),
+    7,
+    is_promised=True,
+    bytes_received=None,
+    failed_starts=0,
+    has_journal_error=False,
 )
 
 

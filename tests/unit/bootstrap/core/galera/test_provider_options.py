@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.galera.periods import DEFAULT_DEAD_S, longest_death, parse_period
+from bootstrap.core.galera.provider_options import DEFAULT_DEAD_S, longest_death, parse_period
 
 
 @pytest.mark.parametrize(

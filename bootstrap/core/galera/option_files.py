@@ -1,0 +1,130 @@
+"""Where an option stands: the lines of MariaDB's option files, and what is said of them.  Pure.
+
+`mariadbd --print-defaults` prints what the server reads from all files, but not from which file and line.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from bootstrap.core.galera.server_options import canonical_name
+
+SERVER_GROUP = re.compile(r"(mysqld|server|mariadb|mariadbd|galera|client-server)|(mysqld|mariadb|mariadbd)-\d+\.\d+")
+"""The groups that a MariaDB server reads (mysqld.cc, `load_default_groups`)."""
+
+_REFUSAL = re.compile(
+    r"Found option without|Parsing options for plugin|Error while setting value|[Uu]nknown (suffix|variable|option)"
+)
+"""Errors that mean a refusal also where the server goes on."""
+
+_INCLUDE = re.compile(r"!(?P<kind>includedir|include)\s+(?P<path>\S.*)")
+
+SETTINGS = {
+    "wsrep-provider-options": "PROVIDER_OPTIONS",
+    "wsrep-provider": "PROVIDER",
+    "wsrep-sst-method": "SST_METHOD",
+    "wsrep-cluster-address": "REPLICAS",
+    "innodb-flush-log-at-trx-commit": "FLUSH_LOG_AT_TRX_COMMIT",
+    "bind-address": "BIND_ADDRESS",
+    "datadir": "DATA_ROOT",
+    "socket": "RUN_DIR",
+    "user": "SERVER_USER",
+    "ssl-cert": "TLS_DIR",
+    "ssl-key": "TLS_DIR",
+    "ssl-ca": "TLS_DIR",
+}
+"""Option -> the setting, without its prefix, that is there for it."""
+
+
+class Line(NamedTuple):
+    """One option in a file, in a group that the server reads."""
+
+    path: str
+    """The file."""
+    number: int
+    """The line in it, from 1."""
+    argument: str
+    """The option as an argument, such as --log_bin=x."""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for messages."""
+        return f"{self.path}:{self.number}"
+
+    @property
+    def name(self) -> str:
+        """Its name in lower case, with -."""
+        return canonical_name(self.argument)
+
+
+class Include(NamedTuple):
+    """A file, or a folder of files, that is read at this point."""
+
+    path: str
+    is_folder: bool
+
+
+def parse(path: str, text: str) -> Iterator[Line | Include]:
+    """Yield the server's options and the includes of a file, in their order."""
+    is_read = False
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line[0] in "#;":
+            continue
+        if include := _INCLUDE.fullmatch(line):
+            yield Include(include["path"], include["kind"] == "includedir")
+        elif line[0] == "[":
+            is_read = SERVER_GROUP.fullmatch(line[1:].partition("]")[0].strip()) is not None
+        elif is_read:
+            yield Line(path, number, _argument(line))
+
+
+def _argument(line: str) -> str:
+    """The option of a line as an argument: without blanks around its =, quotes and a comment behind it."""
+    name, equals, value = (part.strip() for part in line.partition("="))
+    if not equals:
+        return f"--{name.split('#')[0].strip()}"
+    quoted = re.match(r"([\"'])(.*?)\1", value)
+    plain = quoted[2] if quoted else re.split(r"\s*#", value)[0]
+    return f"--{name}={plain}"
+
+
+def find_complaint(errors: str, status: int) -> str:
+    """The server's first complaint about its options in what it wrote to stderr; empty = it takes them.
+
+    `status` is that of `--verbose --help`.  It may be 0 although a value of InnoDB was not understood, or a file was
+    left out whole: then the server would run with other options than yours, or not at all.
+    """
+    lines = [re.sub(r"^[\d: -]*\[ERROR\] ", "error: ", line.strip()) for line in errors.splitlines()]
+    found = [line for line in lines if line.startswith("error: ") and (status or _REFUSAL.search(line))]
+    if not found and status:
+        # Without the time: the same complaint must be the same text each time.
+        others = [re.sub(r"^[\d: -]+\[\w+\] ", "", line) for line in lines if line]
+        found = others[:1] or [f"it ended with status {status}"]
+    return re.sub(r"^(error: )?((mariadbd|mysqld): )?", "", found[0]) if found else ""
+
+
+def find_named(complaint: str, lines: Iterable[Line]) -> Line | None:
+    """The last of these lines that a complaint names; None = it names none of them."""
+    words = [word for pair in re.findall(r"'([^']*)'|\"([^\"]*)\"|(--[\w-]+)", complaint) for word in pair if word]
+    names = {canonical_name(word if word.startswith("--") else f"--{word}") for word in words}
+    found = [line for line in lines if line.name in names]
+    return found[-1] if found else None
+
+
+def find_replaced(lines: Iterable[Line], ours: str) -> Iterator[str]:
+    """Yield a message for each option in another file than ours that a later line of ours gives another value."""
+    later: dict[str, str] = {}
+    found = []
+    for line in reversed(tuple(lines)):
+        value = line.argument.partition("=")[2]
+        if line.path == ours:
+            later.setdefault(line.name, value)
+        elif line.name in later and later[line.name] != value:
+            found.append(f"{line.place} sets {line.name.replace('-', '_')}, which has no effect: {_advice(line.name)}")
+    yield from reversed(found)
+
+
+def _advice(name: str) -> str:
+    setting = SETTINGS.get(name)
+    return f"use GALERA_BOOTSTRAP_{setting}" if setting else "this toolkit gives this option; remove it"

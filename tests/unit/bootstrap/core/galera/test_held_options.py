@@ -1,0 +1,49 @@
+"""Options under which no server may be started, in every spelling that the server takes."""
+
+import pytest
+
+from bootstrap.core.galera.held_options import HELD, find_held
+
+DATADIR = "--datadir=/var/lib/galera/data"
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--innodb_force_recovery=6", "--innodb-force-recovery=4", "--INNODB_FORCE_REC=5",
+        "--loose-innodb_force_recovery=6",
+        "--innodb_force_recovery=whatever", "--wsrep_start_position=x:1", "--wsrep-start=x:1", "--wsrep_recover",
+        "--wsrep_recover=1", "--loose-wsrep_recover=ON", "--tc_heuristic_recover=COMMIT", "--skip_grant_tables",
+        "--skip-grant-tables=1", "--skip-grant", "--bootstrap", "--innodb_data_home_dir=/elsewhere",
+        "--innodb-log-group-home-dir=/redo", "--innodb_undo_directory=undo", "--innodb_data_file_path=data1:100M",
+        "--innodb_data_file_path=/x/ibdata1:100M", "--innodb_data_file_path=ibdata1:1G;/x/ibdata2:1G:autoextend",
+    ],
+)  # fmt: skip
+def test_it_is_held(argument: str) -> None:
+    found = find_held(("--max-connections=5", argument, DATADIR))
+    assert found
+    assert found.argument == argument
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--innodb_force_recovery=0", "--innodb_force_recovery=3", "--wsrep_recover=0", "--skip-wsrep-recover",
+        "--tc_heuristic_recover=OFF", "--skip_grant_tables=OFF", "--innodb_data_home_dir=", "--innodb_data_home_dir=.",
+        "--innodb_data_home_dir=/var/lib/galera/data/", "--innodb_log_group_home_dir=./",
+        "--innodb_data_file_path=ibdata1:100M:autoextend", "--innodb_data_file_path=ibdata1:1G;ibdata2:1G:autoextend",
+        "--innodb_force_load_corrupted", "--wsrep_status_file=x", "--tcp-nodelay=0", "--innodb_log_file_size=8M",
+        "--wsrep_slave_threads=8", "--wsrep_sst_donor=x",
+    ],
+)  # fmt: skip
+def test_it_is_not_held(argument: str) -> None:
+    assert find_held((argument, DATADIR)) is None
+
+
+def test_the_last_mention_counts_as_it_does_to_the_server() -> None:
+    assert find_held(("--innodb_force_recovery=6", "--innodb-force-recovery=0")) is None
+    assert find_held(("--innodb_force_recovery=0", "--innodb-force-recovery=6"))
+
+
+def test_every_held_option_has_a_reason() -> None:
+    assert all(held.why for held in HELD)

@@ -1,0 +1,95 @@
+"""Where an option stands in the files, and the server's complaints about it."""
+
+import pytest
+
+from bootstrap.core.galera.option_files import Include, Line, find_complaint, find_named, find_replaced, parse
+
+TEXT = """\
+# a comment
+ignored = before any group
+[client]
+socket = x
+[mysqld]   ; ours
+  max_connections = 5   # five
+; another comment
+skip-name-resolve
+init_connect = "SET NAMES 'utf8' # no comment"
+!includedir /etc/conf.d
+[mariadb-10.11]
+!include /etc/other.cnf
+log_bin='x y'
+[mariadb-backup]
+port=1
+[galera]
+a =
+"""
+
+
+def test_the_servers_options_of_a_file_with_their_lines() -> None:
+    found = list(parse("f", TEXT))
+    assert found == [
+        Line("f", 6, "--max_connections=5"),
+        Line("f", 8, "--skip-name-resolve"),
+        Line("f", 9, "--init_connect=SET NAMES 'utf8' # no comment"),
+        Include("/etc/conf.d", is_folder=True),
+        Include("/etc/other.cnf", is_folder=False),
+        Line("f", 13, "--log_bin=x y"),
+        Line("f", 17, "--a="),
+    ]
+
+
+@pytest.mark.parametrize(
+    "group", ["mysqld", "server", "mariadb", "mariadbd", "galera", "client-server", "mariadbd-11.4"]
+)
+def test_a_group_that_the_server_reads(group: str) -> None:
+    assert list(parse("f", f"[{group}]\na=1\n"))
+
+
+@pytest.mark.parametrize("group", ["mysql", "client", "sst", "mariadb-backup", "mysqld_safe", "mysqld-", "embedded"])
+def test_a_group_that_it_does_not_read(group: str) -> None:
+    assert not list(parse("f", f"[{group}]\na=1\n"))
+
+
+REQUIRED = "option '--foo_bar' requires an argument"
+SUFFIX = "Unknown suffix 'Q' used for variable 'foo-bar' (value '64Q')"
+GROUP = "Found option without preceding group in config file: /x.cnf at line: 1"
+COMPLAINTS = [
+    ("1 0 [Warning] x\n1 0 [ERROR] mariadbd: unknown variable 'foo_bar=1'\n", 7, "unknown variable 'foo_bar=1'", 2),
+    (f"1 0 [ERROR] {SUFFIX}\n1 0 [ERROR] Parsing options for plugin 'x' failed\n", 0, SUFFIX, 2),
+    ("1 0 [ERROR] mariadbd: unknown option '--loose-foo-bar'\n", 2, "unknown option '--loose-foo-bar'", 2),
+    (f"2026-11-30  2:39:29 0 [ERROR] mysqld: {REQUIRED}\n", 3, REQUIRED, 2),
+    (f"error: {GROUP}\nFatal error in defaults handling.\n", 1, GROUP, None),
+    (f"error: {GROUP}\n", 0, GROUP, None),
+    ("2026-11-30  2:39:29 0 [Warning] why\n", 1, "why", None),
+    ("mariadbd: Can't read dir of '/x'\nFatal error in defaults handling.\n", 1, "Can't read dir of '/x'", None),
+    ("1 0 [ERROR] Couldn't load plugins from 'x.so'.\n", 0, "", None),
+    ("1 0 [Note] nothing of that kind\n", 0, "", None),
+    ("", 0, "", None),
+    ("", 7, "it ended with status 7", None),
+]
+
+
+@pytest.mark.parametrize(("errors", "status", "complaint", "number"), COMPLAINTS)
+def test_a_complaint_and_the_line_that_it_names(errors: str, status: int, complaint: str, number: int | None) -> None:
+    lines = list(parse("f", "[mysqld]\nfoo_bar=1\nother=2\n"))
+    found = find_complaint(errors, status)
+    assert found == complaint
+    line = find_named(found, [line for line in lines if isinstance(line, Line)])
+    assert (line.number if line else None) == number
+
+
+def test_options_that_ours_replace_are_named_with_the_setting() -> None:
+    lines = [
+        Line("ours", 1, "--secure_file_priv=a"),
+        Line("yours", 3, "--wsrep_provider_options=gcache.size=5G"),
+        Line("yours", 4, "--secure-file-priv=b"),
+        Line("yours", 5, "--binlog_format=ROW"),
+        Line("yours", 6, "--wsrep-node-name=x"),
+        Line("ours", 9, "--wsrep-provider-options="),
+        Line("ours", 10, "--binlog-format=ROW"),
+        Line("ours", 11, "--wsrep_node_name=y"),
+    ]
+    assert list(find_replaced(lines, "ours")) == [
+        "yours:3 sets wsrep_provider_options, which has no effect: use GALERA_BOOTSTRAP_PROVIDER_OPTIONS",
+        "yours:6 sets wsrep_node_name, which has no effect: this toolkit gives this option; remove it",
+    ]
