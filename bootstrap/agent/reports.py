@@ -37,7 +37,8 @@ from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import events, summary
 from bootstrap.core.status.health import describe_health
-from bootstrap.core.status.steps import Place, find_steps, what_not_to_do
+from bootstrap.core.status.place import Place
+from bootstrap.core.status.steps import find_steps, what_not_to_do
 from bootstrap.process.program import own_command
 from bootstrap.settings import Settings
 

@@ -14,7 +14,7 @@ from bootstrap.core.model.facts import Phase, Promise, Server
 from bootstrap.core.model.shapes import Prose, Seqno
 from bootstrap.core.status.events import Event
 from bootstrap.core.status.health import Health
-from bootstrap.core.status.steps import Step
+from bootstrap.core.status.place import Step
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"

@@ -3,16 +3,15 @@
 Pure.  It explains a decision and takes no part in one.  An override is shown only where it would be accepted.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Hold
-from bootstrap.core.decision.override import describe_answer, may_be_forced, survey_pods, why_not_silent
-from bootstrap.core.model.disk import UNDECIDABLE, DataClass
+from bootstrap.core.decision.override import describe_answer, may_be_forced, why_not_silent
+from bootstrap.core.model.disk import UNDECIDABLE
 from bootstrap.core.model.facts import Facts, Phase
 from bootstrap.core.model.messages import PodNote
-from bootstrap.core.model.predicates import disk_of, pod_name, primaries, why_quorum_uncertain
+from bootstrap.core.model.predicates import disk_of, pod_name
 from bootstrap.core.model.unknown import (
     ITS_VOLUME,
     NO_DNS,
@@ -23,6 +22,8 @@ from bootstrap.core.model.unknown import (
     Contact,
     Unknown,
 )
+from bootstrap.core.status.hold_steps import ALWAYS, HOLDS, look_closer
+from bootstrap.core.status.place import Place, Step
 from bootstrap.core.status.summary import find_ahead
 
 NEVER = (
@@ -30,48 +31,6 @@ NEVER = (
     "that does not answer: each has destroyed data that would have come back"
 )
 """What must not be done while the cause is not known."""
-
-
-class Place(NamedTuple):
-    """Where the pods are, as a human's commands must name it."""
-
-    namespace: str
-    set_name: str
-    """The StatefulSet."""
-    service: str
-    """The headless Service."""
-    program: str = "/work-dir/galera-bootstrap"
-    """This program, in the container `agent`."""
-    data_root: str = "/var/lib/galera"
-    """The volume's folder there."""
-    secrets: str = "/etc/galera-secrets"
-    """The Secret's folder there."""
-
-    def kubectl(self, words: str) -> str:
-        """A command of kubectl in this namespace."""
-        return f"kubectl -n {self.namespace} {words}"
-
-    def agent(self, pod: str, words: str) -> str:
-        """A command in the container `agent` of a pod."""
-        return self.kubectl(f"exec {pod} -c agent -- {words}")
-
-    def ours(self, pod: str, words: str) -> str:
-        """A command of this program in a pod."""
-        return self.agent(pod, f"{self.program} {words}")
-
-    def log(self, pod: str, container: str) -> str:
-        """The last lines of a container; it may have ended and been started again."""
-        return self.kubectl(f"logs {pod} -c {container} --tail=20")
-
-
-class Step(NamedTuple):
-    """One thing to do."""
-
-    text: str
-    """What, and why."""
-    commands: tuple[str, ...] = ()
-    """Commands that can be pasted into a shell."""
-
 
 HOLD = "hold"
 """The word of a pod that holds."""
@@ -222,114 +181,4 @@ def _steps_of_hold(facts: Facts, decision: Hold, place: Place, notes: Notes) -> 
         yield from _steps_for_others(facts, decision, place, notes)
         if why_not_silent(facts):
             return
-    yield from HOLDS.get(decision.rule, _look_closer)(facts, place)
-
-
-def _look_closer(facts: Facts, place: Place) -> Iterator[Step]:
-    pod = facts.own.pod
-    yield Step("see how this was decided, and what happened before", (place.ours(pod, "explain"),))
-    yield Step("look at the logs", (place.log(pod, "agent"), place.log(pod, "bootstrap"), place.log(pod, "mysql")))
-
-
-def _discard(facts: Facts, place: Place) -> Iterator[Step]:
-    yield Step(
-        "this puts the data of this pod aside on its volume, to be read there later, and joins with a full copy",
-        (place.ours(facts.own.pod, "discard"),),
-    )
-
-
-def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
-    pod, disk = facts.own.pod, disk_of(facts.own)
-    yield Step("see why in the container that has read the datadir", (place.log(pod, "bootstrap"),))
-    yield Step("is it the right volume, with room, and writable?", (
-        place.kubectl("get pvc"),
-        place.agent(pod, f"df -h {place.data_root}"),
-    ))  # fmt: skip
-    if disk.data_class is DataClass.UNADOPTED and not survey_pods(facts, adopt=True).refusal:
-        yield Step("to start a cluster from these data", (place.ours(pod, "adopt"),))
-    elif primaries(facts) and why_quorum_uncertain(facts) is None:
-        yield from _discard(facts, place)
-
-
-def _two_clusters(facts: Facts, place: Place) -> Iterator[Step]:
-    alive = [pod for pod in facts.states if pod.primary_server]
-    yield Step(
-        "see in each of them who its members are, and to which one clients write; save what only the wrong one has and "
-        "stop its pods: they hold when they come back, until `discard`",
-        tuple(place.ours(pod.pod, "status") for pod in alive),
-    )
-
-
-def _bring_volumes(_: Facts, place: Place) -> Iterator[Step]:
-    yield Step(
-        "find the volume that was there before, and bring it back",
-        (place.kubectl("get pvc"), "kubectl get pv", place.kubectl("get events --sort-by=.lastTimestamp")),
-    )
-
-
-def _bring_volumes_or_force(facts: Facts, place: Place) -> Iterator[Step]:
-    yield from _bring_volumes(facts, place)
-    yield from _choose(facts, place)
-
-
-def _choose(facts: Facts, place: Place) -> Iterator[Step]:
-    with_data = [pod for pod in facts.states if disk_of(pod).position]
-    if with_data:
-        yield Step(
-            "only if what is missing is given up: run it in the pod whose data stay; this shows what would be lost and "
-            "what to type, and changes nothing",
-            tuple(place.ours(pod.pod, "force") for pod in with_data),
-        )
-
-
-def _promised(facts: Facts, place: Place) -> Iterator[Step]:
-    yield Step(
-        "only if it never comes back, and no server runs there: this puts the data of this pod aside on its volume and "
-        "joins with a full copy",
-        (place.ours(facts.own.pod, "discard"),),
-    )
-
-
-def _own_files(facts: Facts, place: Place) -> Iterator[Step]:
-    pod = facts.own.pod
-    yield Step(
-        "make the folder of this message writable: is it full, read-only, or of another owner?",
-        (place.agent(pod, f"df -h {place.data_root}"), place.kubectl(f"describe pod {pod}"), place.log(pod, "agent")),
-    )
-
-
-def _options(facts: Facts, place: Place) -> Iterator[Step]:
-    text = "correct the option that the message names; this pod looks again every few seconds and goes on by itself"
-    yield Step(text, (place.kubectl("get configmaps"), place.log(facts.own.pod, "bootstrap")))
-
-
-def _make_room(facts: Facts, place: Place) -> Iterator[Step]:
-    look = place.agent(facts.own.pod, f"sh -c 'df -h {place.data_root}; du -sh {place.data_root}/*'")
-    text = "enlarge the claim, or remove what is not needed from the volume; this pod joins by itself then"
-    yield Step(text, (place.kubectl("get pvc"), look))
-
-
-ALWAYS = frozenset({"options", "room", "own-disk", "journal", "permission", "two-primaries"})
-"""Holds whose first step does not depend on what the other pods are."""
-
-HOLDS: dict[str, Callable[[Facts, Place], Iterator[Step]]] = {
-    "options": _options,
-    "room": _make_room,
-    "own-disk": _own_disk,
-    "two-primaries": _two_clusters,
-    "other-history": _discard,
-    "other-branch": _discard,
-    "ahead-of-primary": _discard,
-    "beyond-fork": _discard,
-    "promised": _promised,
-    "epoch-floor": _bring_volumes_or_force,
-    "all-empty": _bring_volumes,
-    "no-candidate": _bring_volumes,
-    "two-histories": _choose,
-    "two-branches": _choose,
-    "doubtful-transfer": _bring_volumes_or_force,
-    "replaced-volume": _bring_volumes_or_force,
-    "journal": _own_files,
-    "permission": _own_files,
-}
-"""The rule of a hold -> the way out of it."""
+    yield from HOLDS.get(decision.rule, look_closer)(facts, place)

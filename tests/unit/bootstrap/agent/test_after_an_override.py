@@ -20,7 +20,8 @@ from bootstrap.core.model.facts import Facts, Fork, Phase, PodState, Promise
 from bootstrap.core.model.messages import Prepare, Refusal
 from bootstrap.core.participant.orders import OverrideState
 from bootstrap.core.participant.promises import abandon, bind
-from bootstrap.core.status.steps import Place, find_steps
+from bootstrap.core.status.place import Place
+from bootstrap.core.status.steps import find_steps
 from bootstrap.errors import JournalUnwritableError
 from tests.support.bootstrap.agents import agent_of, alive, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod

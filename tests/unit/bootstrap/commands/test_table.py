@@ -19,7 +19,7 @@ from bootstrap.control.status_messages import (
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase, Server
 from bootstrap.core.status.health import Health
-from bootstrap.core.status.steps import Step
+from bootstrap.core.status.place import Step
 from tests.support.bootstrap.records import A
 
 WHEN = "2026-11-30T01:02:03.004Z"

@@ -10,7 +10,8 @@ from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
-from bootstrap.core.status.steps import NEVER, Place, find_steps, what_not_to_do
+from bootstrap.core.status.place import Place
+from bootstrap.core.status.steps import NEVER, find_steps, what_not_to_do
 from tests.support.bootstrap.records import REFUSING, B, blank, busy, frozen, running, seen_by
 
 HERE = Place("db", "galera", "galera-headless")

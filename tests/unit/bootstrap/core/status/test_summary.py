@@ -13,7 +13,8 @@ from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
 from bootstrap.core.status.health import describe_health
-from bootstrap.core.status.steps import Place, find_steps
+from bootstrap.core.status.place import Place
+from bootstrap.core.status.steps import find_steps
 from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited, find_missing
 from tests.support.bootstrap.records import A, B, blank, busy, clusters, examples, frozen, running, seen_by
 
