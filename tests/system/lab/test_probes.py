@@ -94,11 +94,12 @@ def kubelet(lab: Lab) -> Iterator[Kubelet]:
     assert kubelet.failures == []
 
 
-def test_a_first_start_is_alive_all_the_time_and_ready_in_the_end(shared: Lab) -> None:
-    with Kubelet(shared) as kubelet:
-        shared.up(3)
-        shared.wait("all pods are ready", lambda: probe_all(shared) == ["ready"] * 3)
-        assert all(server is not None and server.is_synced_in(3) for server in shared.read_servers().values())
+def test_a_first_start_is_alive_all_the_time_and_ready_in_the_end() -> None:
+    """In a lab of its own: the shared one has been started, stopped and killed by whichever test came before."""
+    with Lab() as lab, Kubelet(lab) as kubelet:
+        lab.up(3)
+        lab.wait("all pods are ready", lambda: probe_all(lab) == ["ready"] * 3)
+        assert all(server is not None and server.is_synced_in(3) for server in lab.read_servers().values())
     # Before an agent has started, connections are refused; every answer was "live".
     assert {answer for _, answer in kubelet.failures} <= {REFUSED}
 
