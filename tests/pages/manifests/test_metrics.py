@@ -108,6 +108,8 @@ def test_every_rule_has_a_severity_and_an_advice_and_is_on_the_page(rules: list[
     for rule in rules:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"].keys() == {"summary", "description"}
+        # At night nobody puts a command together.
+        assert "kubectl -n {{ $labels.namespace }} " in rule["annotations"]["description"]
 
 
 def test_alerts_fire_when_they_should_and_not_before(rules: list[Document], tmp_path: Path) -> None:
