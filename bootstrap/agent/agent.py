@@ -227,8 +227,10 @@ class Agent:
 
     def note(self) -> PodNote:
         """What this agent says of its pod to humans who ask another one."""
-        result, failure = self.result, self.recorder.failure
+        result, failure, ends = self.result, self.recorder.failure, self.recorder.ends
         failing = f"its container {failure.container} fails: {failure.error}" if failure else ""
+        if ends.is_loop and not failing:
+            failing = f"its server has ended {ends.times} times before it was Synced; its log has the reason"
         reason = f"{result.decision.reason} [{result.decision.rule}]"
         return PodNote(result.metric_kind, one_line(reason, MAX_TEXT), one_line(failing, MAX_TEXT))
 

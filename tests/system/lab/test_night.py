@@ -1,14 +1,18 @@
 """States that wake people up, made for real: the first screen of `status` has the cause and the next command."""
 
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.halves import may_mount
 from tests.lab import machine, report
 from tests.lab.lab import Lab
+from tests.lab.layout import write_more_options
 from tests.lab.report import ReportFailedError
+from tests.lab.small_disk import fill_up, mount_small_disk
 
 pytestmark = pytest.mark.galera
 
@@ -148,6 +152,50 @@ def test_keys_of_the_secret_are_missing(lab: Lab, tmp_path: Path) -> None:
     (folder / "root-password").unlink()
     restart(lab, 1, SECRETS_DIR=str(folder))
     wait_for_words(lab, 1, "root-password is missing or empty: fill in the key of the Secret", never=OVERRIDES)
+
+
+def test_a_typing_error_in_the_options_of_one(lab: Lab) -> None:
+    pod = lab.pod(1)
+    pod.stop()
+    write_more_options(pod, "[mysqld]\ninnodb_bufer_pool_size=64M\n")
+    pod.start()
+    words = ("unknown variable 'innodb_bufer_pool_size=64M'", "zz-fault.cnf:2", "[options]")
+    try:
+        wait_for_words(lab, 1, "stopped, holds", *words, "correct the option", never=OVERRIDES)
+        wait_for_words(lab, 0, "mysql-1 holds, and needs a human", *words[:2], never=("by itself", *OVERRIDES))
+    finally:
+        write_more_options(pod, "")
+
+
+def test_a_port_of_the_server_is_taken(lab: Lab) -> None:
+    """The server ends again and again, and its agent cannot see why."""
+    pod = lab.pod(1)
+    pod.stop()
+    with socket.create_server((pod.ip, 4567)):
+        pod.start()
+        wait_for_words(
+            lab, 1, "the server has ended", "times in", "kubectl -n lab logs mysql-1 -c mysql --previous",
+            never=OVERRIDES,
+        )  # fmt: skip
+        wait_for_words(
+            lab, 0, "mysql-1 cannot start: its server has ended", "kubectl -n lab logs mysql-1 -c mysql",
+            never=("goes on by itself", *OVERRIDES),
+        )  # fmt: skip
+
+
+@may_mount
+def test_a_full_disk_after_a_power_cut(lab: Lab, tmp_path: Path) -> None:
+    lab.pod(1).power_off()
+    with mount_small_disk(lab.pod(1).folders.volume, tmp_path / "image", 400) as filler:
+        fill_up(filler)
+        lab.pod(1).start()
+        wait_for_words(
+            lab, 1, "stopped, holds", "make room for at least", "[room]", "df -h", "get pvc", never=OVERRIDES
+        )
+        wait_for_words(lab, 0, "mysql-1 holds, and needs a human", "make room for at least", never=OVERRIDES)
+        filler.unlink()
+        lab.wait_synced(3)
+        lab.pod(1).power_off()
 
 
 def test_two_volumes_are_swapped(lab: Lab) -> None:
