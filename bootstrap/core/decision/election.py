@@ -148,27 +148,23 @@ def highest_term(pods: Iterable[PodState]) -> int:
 def highest_believable(own: PodState, min_epoch: int) -> int:
     """The highest term that this pod believes another one; a human's floor counts as known.
 
-    Whoever has the key could otherwise report or ask for the highest number that there is.  It would be kept, and no
+    An agent with the key could otherwise report or ask for the highest number that there is.  It would be kept, and no
     election would have a term above it: neither here nor in any pod that learns of it.
     """
     return min(max(highest_term([own]), min_epoch) + TERMS_AHEAD, INT64_MAX - TERMS_AHEAD)
 
 
-def all_terms(pod: PodState) -> Iterable[int]:
-    """Every term that a pod reports, and that others may take over."""
-    yield from (pod.epoch, pod.abandoned_term)
-    yield from (fork.epoch for fork in pod.lineage)
-    yield from (point.epoch for point in pod.bootstraps)
-    if pod.promise:
-        yield pod.promise.term
-    if pod.override:
-        yield pod.override.epoch
+def highest_reported(pod: PodState) -> int:
+    """The highest of all terms that a pod reports, and that others may take over."""
+    origins = [fork.epoch for fork in pod.lineage] + [point.epoch for point in pod.bootstraps]
+    override = [pod.override.epoch] if pod.override else []
+    return max([highest_term([pod]), *origins, *override])
 
 
 def disbelieve_terms(own: PodState, peer: PodState | Unknown, min_epoch: int) -> PodState | Unknown:
     """The answer of a peer, or why it does not count."""
     limit = highest_believable(own, min_epoch)
-    if isinstance(peer, Unknown) or (highest := max(all_terms(peer))) <= limit:
+    if isinstance(peer, Unknown) or (highest := highest_reported(peer)) <= limit:
         return peer
     reason = f"it reports the term {highest}, above {limit}, which no election of this cluster has come near"
     return Unknown(reason, "is that pod yours? Look at it, and replace the exchange-key", Contact.ANSWER)

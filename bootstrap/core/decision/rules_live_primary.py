@@ -3,7 +3,7 @@
 from bootstrap.core.decision.decisions import Decision, Hold, Join, Wait
 from bootstrap.core.decision.override import offer
 from bootstrap.core.model import branches, lineage
-from bootstrap.core.model.disk import ObstacleKind, Position
+from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Server
 from bootstrap.core.model.predicates import (
     best_informed_member,
@@ -87,9 +87,9 @@ def join_or_hold(facts: Facts) -> Decision | None:
     if isinstance(decision, Hold) and (why := why_quorum_uncertain(facts)):
         return Wait("quorum", why)
     obstacle = disk_of(facts.own).obstacle
-    if isinstance(decision, Join) and obstacle is not None and obstacle.kind is ObstacleKind.ROOM:
+    if isinstance(decision, Join) and obstacle is not None:
         # A transfer that finds no room leaves neither the old data nor the new ones.
-        return Hold("room", obstacle.why)
+        return Hold(obstacle.kind, obstacle.why)
     return decision
 
 

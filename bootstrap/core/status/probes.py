@@ -118,7 +118,7 @@ def find_readiness(view: ProbeView) -> Readiness:
     if view.lifecycle.phase in ABSENT:
         return Readiness.STOPPED
     server = view.server
-    if server is None and view.lifecycle.server is None and view.is_full:
+    if view.lifecycle.server is None and view.is_full:
         server = view.before_full
         if server is None:
             return Readiness.FULL

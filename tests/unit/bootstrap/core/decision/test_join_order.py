@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.decision.join_order import donors, turn
+from bootstrap.core.decision.join_order import donor_bytes, donors, turn
 from bootstrap.core.model.facts import Phase
 from tests.support.bootstrap.records import blank, busy, frozen, running, seen_by
 
@@ -30,3 +30,11 @@ def test_where_nobody_else_joins_every_member_is_as_good_as_any() -> None:
     assert donors(seen_by(frozen(2), 1, running(0))) == ()
     assert donors(seen_by(frozen(1), running(0), frozen(2))) == ()
     assert donors(seen_by(frozen(2), running(1, status="non-Primary"), running(0))) == ()
+
+
+def test_a_copy_may_be_as_large_as_the_largest_member() -> None:
+    small, large = running(0, data_bytes=5), running(1, data_bytes=9)
+    assert donor_bytes(seen_by(frozen(2), small, large)) == 9
+    assert donor_bytes(seen_by(frozen(2), small, running(1))) == 5
+    assert donor_bytes(seen_by(frozen(2), small, frozen(1, data_bytes=99))) == 5
+    assert donor_bytes(seen_by(frozen(2), running(0), running(1))) is None

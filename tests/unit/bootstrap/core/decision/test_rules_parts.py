@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, Stop, Wait
 from bootstrap.core.decision.rules_full_outage import (
     create_first_database,
@@ -20,7 +21,7 @@ from bootstrap.core.decision.rules_live_primary import (
     wait_while_promised,
 )
 from bootstrap.core.decision.rules_own_pod import stop_stuck_server, wait_for_own_disk, wait_for_own_server
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import DataClass, Disk, Obstacle, ObstacleKind, Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise, Server
 from tests.support.bootstrap.records import (
     A_TO_B,
@@ -299,3 +300,19 @@ def test_a_joiner_adds_to_what_the_best_disk_remembers() -> None:
     pod = blank(1, volume_id="new")
     facts = seen_by(frozen(0, **KNOWING), pod, interrupted(2, volumes=((1, "new"),)))
     assert newest_memory(facts, pod, BEST) == {"volume-1", "new"}
+
+
+def hindered(pod: PodState, kind: ObstacleKind) -> PodState:
+    assert pod.disk is not None
+    return replace(pod, disk=pod.disk._replace(obstacle=Obstacle(kind, "so and so")))
+
+
+def test_options_hold_whatever_else_is_there_and_room_only_where_a_pod_would_join() -> None:
+    options, room = (hindered(frozen(0), kind) for kind in (ObstacleKind.OPTIONS, ObstacleKind.ROOM))
+    for others in ((running(1), running(2)), (frozen(1), frozen(2)), (1, 2)):
+        assert decide(seen_by(options, *others)) == Hold("options", "so and so")
+    assert decide(seen_by(room, running(1), running(2))) == Hold("room", "so and so")
+    assert isinstance(decide(seen_by(room, frozen(1), frozen(2))), Bootstrap)
+    ahead = hindered(frozen(0, 99), ObstacleKind.ROOM)
+    assert decide(seen_by(ahead, running(1), running(2))).rule == "ahead-of-primary"
+    assert isinstance(decide(seen_by(frozen(0), running(1), running(2))), Join)

@@ -100,3 +100,10 @@ def test_a_line_for_people_is_bounded_and_printable() -> None:
     assert text.one_line("x" * 361) == "x" * 357 + "..."
     assert text.one_line("four", 4) == "four"
     assert text.one_line("fifth", 4) == "f..."
+
+
+def test_a_database_is_new_only_if_it_was_made_here_and_was_in_no_cluster() -> None:
+    assert JournalHints(initialised=True).is_new
+    assert not JournalHints().is_new
+    assert not JournalHints(initialised=True, was_synced=True).is_new
+    assert not JournalHints(initialised=True, joining=True).is_new

@@ -87,6 +87,11 @@ def test_a_pod_reports_what_its_server_says() -> None:
     assert pod_of(lifecycle=lifecycle).pod_state == state
 
 
+def test_only_a_member_says_how_large_its_data_are() -> None:
+    assert member()._replace(data_bytes=5).pod_state.data_bytes == 5
+    assert waiting()._replace(data_bytes=5).pod_state.data_bytes is None
+
+
 def test_a_new_volume_remembers_nothing() -> None:
     state = waiting().pod_state
     assert (state.joining, state.was_synced) == (False, False)

@@ -154,6 +154,7 @@ def test_a_server_without_a_free_place_counts_by_its_last_state_while_that_is_kn
     assert find_readiness(view(None, is_full=True, before_full=minority)) is Readiness.NON_PRIMARY
     assert find_readiness(view(None, is_full=True)) is Readiness.FULL
     assert find_readiness(view(None, before_full=SYNCED)) is Readiness.SILENT
+    assert find_readiness(view(observed_ago_s=31, is_full=True, before_full=SYNCED)) is Readiness.STALE
 
 
 def test_without_a_server_there_is_no_last_state_of_it() -> None:

@@ -326,6 +326,11 @@ def test_a_hold_by_own_files_and_one_that_is_not_known_have_their_steps() -> Non
     for rule in ("journal", "permission"):
         (step,) = find_steps(facts, Hold(rule, "x"), HERE)
         assert step.commands == (disk, "kubectl -n db describe pod galera-0", logs[0])
+    (options,) = find_steps(facts, Hold("options", "x"), HERE)
+    assert options.commands == ("kubectl -n db get configmaps", logs[1])
+    (room,) = find_steps(facts, Hold("room", "x"), HERE)
+    look = "sh -c 'df -h /var/lib/galera; du -sh /var/lib/galera/*'"
+    assert room.commands == ("kubectl -n db get pvc", f"kubectl -n db exec galera-0 -c agent -- {look}")
     first, second = find_steps(facts, Hold("of a newer release", "x"), HERE)
     assert first.commands == (EXEC.format("galera-0", "explain"),)
     assert second.commands == tuple(logs)
