@@ -22,7 +22,7 @@ ZONES = Path("/usr/share/zoneinfo")
 def find_named_zone(arguments: Iterable[str]) -> str:
     """The name of the zone in a server's arguments; empty = none, SYSTEM, or an offset, which need no tables."""
     values = [argument.partition("=")[2] for argument in arguments if DEFAULT_TIME_ZONE.is_spelled_by(argument)]
-    zone = values[-1].strip("\"'") if values else ""
+    zone = values[-1] if values else ""
     return "" if zone.upper() == "SYSTEM" or re.fullmatch(r"[+-]\d{1,2}:\d{2}", zone) else zone
 
 

@@ -70,14 +70,15 @@ def classify_with_position(state: GraState, found: Position, *, has_view: bool) 
 def classify_without_position(state: GraState | None, *, initialised: bool, was_member: bool) -> Disk:
     """Classify a whole database in which InnoDB has no position: new and ours, or from elsewhere (R10).
 
-    `was_member`: by the journal, this volume was in a Primary Component.  Then it must have a position.
+    `was_member`: by the journal, this volume was in a Primary Component.  Then it must have a position, whether its
+    database was created here or came from another member.
     """
     if state is not None and state.seqno != UNKNOWN_SEQNO:
         return Disk(
             DataClass.UNADOPTED,
             detail=f"grastate.dat has {state.uuid}:{state.seqno}, and InnoDB has no position",
         )
-    if initialised and was_member:
+    if was_member:
         detail = "this volume was a member of a cluster, and the server recovers no position: the data are not whole"
         return Disk(DataClass.UNKNOWN, detail=f"{detail}, or an option hides it; restore them")
     if initialised:

@@ -29,7 +29,7 @@ def find_needed(arguments: Iterable[str], datadir: str) -> list[tuple[str, str]]
     """(argument, folder) of all that must be there; relative names begin in the datadir, which a start makes."""
     needed = []
     for argument in arguments:
-        value = argument.partition("=")[2].strip("\"'")
+        value = argument.partition("=")[2]
         if any(option.is_spelled_by(argument) for option in FILES) and "/" in value:
             needed.append((argument, value.rpartition("/")[0] or "/"))
         if any(option.is_spelled_by(argument) for option in FOLDERS):

@@ -110,9 +110,12 @@ def is_spelled(option: Option, argument: str) -> bool:
 
 
 def value_of(option: Option, argument: str) -> str:
-    """The value of the argument; of a switch without a value ON or OFF."""
+    """The value of the argument; of a switch without a value ON or OFF.
+
+    A quote is a part of it: those of an option file are not in what the server prints, and there is no shell.
+    """
     _, equals, value = argument.partition("=")
     if equals:
-        return value.strip().strip("\"'")
-    is_negated = not option.name.startswith("skip-") and option.is_switched_off_by(argument)
-    return "OFF" if is_negated else "ON"
+        return value
+    # The skip- of an option's own name does not count: such an option is on wherever it is mentioned.
+    return "OFF" if option.is_switched_off_by(argument) else "ON"

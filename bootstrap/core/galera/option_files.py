@@ -17,6 +17,9 @@ _REFUSAL = re.compile(
 )
 """Errors that mean a refusal also where the server goes on."""
 
+_LEVEL = re.compile(r"^[\d: -]+\[\w+\] ")
+"""The time and the level of a line.  Without the time, the same complaint is the same text each time."""
+
 _INCLUDE = re.compile(r"!(?P<kind>includedir|include)\s+(?P<path>\S.*)")
 
 SETTINGS = {
@@ -74,7 +77,8 @@ def parse(path: str, text: str) -> Iterator[Line | Include]:
         if include := _INCLUDE.fullmatch(line):
             yield Include(include["path"], include["kind"] == "includedir")
         elif line[0] == "[":
-            is_read = SERVER_GROUP.fullmatch(line[1:].partition("]")[0].strip()) is not None
+            # As the server does (my_default.c): blanks before the ] do not count, those behind the [ do.
+            is_read = SERVER_GROUP.fullmatch(line[1:].partition("]")[0].rstrip()) is not None
         elif is_read:
             yield Line(path, number, _argument(line))
 
@@ -95,18 +99,21 @@ def find_complaint(errors: str, status: int) -> str:
     `status` is that of `--verbose --help`.  It may be 0 although a value of InnoDB was not understood, or a file was
     left out whole: then the server would run with other options than yours, or not at all.
     """
-    lines = [re.sub(r"^[\d: -]*\[ERROR\] ", "error: ", line.strip()) for line in errors.splitlines()]
+    # Without the bell that MariaDB rings before some of them (my_error.c, ME_BELL).
+    written = [line.strip() for line in errors.replace("\a", "").splitlines() if line.strip()]
+    lines = [re.sub(r"^[\d: -]*\[ERROR\] ", "error: ", line) for line in written]
     found = [line for line in lines if line.startswith("error: ") and (status or _REFUSAL.search(line))]
     if not found and status:
-        # Without the time: the same complaint must be the same text each time.
-        others = [re.sub(r"^[\d: -]+\[\w+\] ", "", line) for line in lines if line]
-        found = others[:1] or [f"it ended with status {status}"]
-    return re.sub(r"^(error: )?((mariadbd|mysqld): )?", "", found[0]) if found else ""
+        # Without an error the cause is in a line without a level, or in the last warning: those before it, such as of a
+        # low limit of open files, are about something else.
+        plain = [line for line in lines if not _LEVEL.match(line)]
+        found = plain or [_LEVEL.sub("", line) for line in lines[-1:]] or [f"it ended with status {status}"]
+    return re.sub(r"^(error: )?(Buffered error: )?((mariadbd|mysqld): )?", "", found[0]) if found else ""
 
 
 def find_named(complaint: str, lines: Iterable[Line]) -> Line | None:
     """The last of these lines that a complaint names; None = it names none of them."""
-    words = [word for pair in re.findall(r"'([^']*)'|\"([^\"]*)\"|(--[\w-]+)", complaint) for word in pair if word]
+    words = ["".join(pair) for pair in re.findall(r"'([^']*)'|\"([^\"]*)\"|(--[\w-]+)", complaint)]
     names = {canonical_name(word if word.startswith("--") else f"--{word}") for word in words}
     found = [line for line in lines if line.name in names]
     return found[-1] if found else None

@@ -72,5 +72,5 @@ def find_cause(log: str) -> str:
     causes = [line for line in errors if not any(text in line for text in _FOLLOWS)]
     causes = [line for line in causes if not any(text in line for text in _MAY_FOLLOW)] or causes
     skipped = [line for line in lines if "skipping position recovery" in line]
-    chosen = (causes[:1] or skipped[-1:] or errors[:1] or lines[-1:] or ["it wrote no log"])[0]
+    chosen = (causes or skipped or errors or lines[-1:] or ["it wrote no log"])[0]
     return re.sub(r"^.*?\[(ERROR|Note)\] ", "", chosen)[:300]

@@ -25,7 +25,7 @@ def test_a_sample_of_all_mutants_is_noticed() -> None:
 
 
 def test_what_no_test_executes_survives() -> None:
-    tests = "tests/unit/bootstrap/core/galera/test_periods.py"
+    tests = "tests/unit/bootstrap/core/galera/test_provider_options.py"
     done = run(
         "bootstrap/core/galera/provider_options.py", "--only", "parse_period", "--tests", tests, "-k", "a_dead_server"
     )

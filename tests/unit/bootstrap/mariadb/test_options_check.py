@@ -22,6 +22,8 @@ REFUSED = [
     ("[mariadb]\nmax_connections=5\n[galera]\nno_such_switch\n", "unknown option '--no_such_switch'", 4),
     ("[mysqld]\nmax_connections\n", "requires an argument", 2),
     ("[mysqld]\nbinlog_format=whatever\n", "whatever", 2),
+    # The server reads the first of these groups, and not the second one.
+    ("[mysqld ]\nno_such_option\n[ mysqld]\nno_such_option\n", "unknown option '--no_such_option'", 2),
     ("[mysqld]\ninnodb_force_recovery=6\n", "the position would be read too low", 2),
     ("[mysqld]\nskip-grant-tables\n", "every client would be root", 2),
 ]
@@ -38,6 +40,14 @@ def test_a_refused_option_is_named_with_its_line(text: str, why: str, line: int,
     with pytest.raises(OptionsRefusedError):
         recover.run(tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.galera
+def test_a_warning_about_something_else_is_not_the_complaint(tmp_path: Path) -> None:
+    """The server warns of the first option, and ends because of the second one, for which it writes no [ERROR]."""
+    text = "[mysqld]\ntable_open_cache_instances=9999\ncharacter_set_server=utf8mb5\n"
+    refusal = recover_with(tmp_path, text).why_refused()
+    assert "refuses its options: Character set 'utf8mb5' is not a compiled character set" in refusal
 
 
 @pytest.mark.galera

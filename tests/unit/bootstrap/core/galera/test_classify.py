@@ -138,9 +138,10 @@ def test_innodb_has_no_position(state_: GraState | None, disk: Disk, *, initiali
     assert classify_without_position(state_, initialised=initialised, was_member=False) == disk
 
 
-def test_a_member_without_a_position_is_a_contradiction_and_no_new_database() -> None:
+@pytest.mark.parametrize("initialised", [True, False], ids=["created here", "from another member"])
+def test_a_member_without_a_position_is_a_contradiction_and_no_new_database(*, initialised: bool) -> None:
     """Some options of the server make the recovery end with status 0 and no position."""
-    disk = classify_without_position(state(seqno=-1), initialised=True, was_member=True)
+    disk = classify_without_position(state(seqno=-1), initialised=initialised, was_member=True)
     assert disk.data_class is DataClass.UNKNOWN
     assert "was a member of a cluster" in disk.detail
 

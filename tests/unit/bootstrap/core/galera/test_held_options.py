@@ -22,14 +22,15 @@ DATADIR = "--datadir=/var/lib/galera/data"
 def test_it_is_held(argument: str) -> None:
     found = find_held(("--max-connections=5", argument, DATADIR))
     assert found
-    assert found.argument == argument
+    assert (found.argument, found.text) == (argument, argument[len("--") :])
 
 
 @pytest.mark.parametrize(
     "argument",
     [
         "--innodb_force_recovery=0", "--innodb_force_recovery=3", "--wsrep_recover=0", "--skip-wsrep-recover",
-        "--tc_heuristic_recover=OFF", "--skip_grant_tables=OFF", "--innodb_data_home_dir=", "--innodb_data_home_dir=.",
+        "--tc_heuristic_recover=OFF", "--skip_grant_tables=OFF", "--skip-grant-tables=FALSE",
+        "--wsrep_recover=false", "--disable-bootstrap", "--innodb_data_home_dir=", "--innodb_data_home_dir=.",
         "--innodb_data_home_dir=/var/lib/galera/data/", "--innodb_log_group_home_dir=./",
         "--innodb_data_file_path=ibdata1:100M:autoextend", "--innodb_data_file_path=ibdata1:1G;ibdata2:1G:autoextend",
         "--innodb_force_load_corrupted", "--wsrep_status_file=x", "--tcp-nodelay=0", "--innodb_log_file_size=8M",
@@ -43,6 +44,27 @@ def test_it_is_not_held(argument: str) -> None:
 def test_the_last_mention_counts_as_it_does_to_the_server() -> None:
     assert find_held(("--innodb_force_recovery=6", "--innodb-force-recovery=0")) is None
     assert find_held(("--innodb_force_recovery=0", "--innodb-force-recovery=6"))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["--innodb_data_home_dir='/var/lib/galera/data'", '--wsrep_recover="OFF"', "--innodb_force_recovery='0'"],
+)
+def test_a_quote_is_a_part_of_the_value_as_it_is_to_the_server(argument: str) -> None:
+    """The quotes of an option file are gone in what the server prints; what is left is in the value."""
+    assert find_held((argument, DATADIR))
+
+
+def test_the_datadir_may_be_given_anywhere_and_its_last_mention_counts() -> None:
+    home = "--innodb_data_home_dir=/var/lib/galera/data"
+    assert find_held((DATADIR, home, "--port=3307")) is None
+    assert find_held(("--datadir=/var/lib/mysql", home, DATADIR)) is None
+    assert find_held((DATADIR, home, "--datadir=/var/lib/mysql"))
+
+
+@pytest.mark.parametrize("folder", ["/var/lib/galera/data", "x"])
+def test_without_a_datadir_no_folder_is_known_to_be_it(folder: str) -> None:
+    assert find_held((f"--innodb_undo_directory={folder}",))
 
 
 def test_every_held_option_has_a_reason() -> None:

@@ -38,14 +38,33 @@ def test_the_servers_options_of_a_file_with_their_lines() -> None:
     ]
 
 
+def test_an_empty_line_counts_as_a_line() -> None:
+    assert list(parse("f", "[mysqld]\n\n \t\nport=3307\n")) == [Line("f", 4, "--port=3307")]
+
+
 @pytest.mark.parametrize(
-    "group", ["mysqld", "server", "mariadb", "mariadbd", "galera", "client-server", "mariadbd-11.4"]
+    "group",
+    ["mysqld", "server", "mariadb", "mariadbd", "galera", "client-server", "mariadbd-11.4", "mysqld ", "galera\t"],
 )
 def test_a_group_that_the_server_reads(group: str) -> None:
     assert list(parse("f", f"[{group}]\na=1\n"))
 
 
-@pytest.mark.parametrize("group", ["mysql", "client", "sst", "mariadb-backup", "mysqld_safe", "mysqld-", "embedded"])
+@pytest.mark.parametrize(
+    "group",
+    [
+        "mysql",
+        "client",
+        "sst",
+        "mariadb-backup",
+        "mysqld_safe",
+        "mysqld-",
+        "embedded",
+        " mysqld",
+        " mysqld ",
+        "\tmariadb",
+    ],
+)
 def test_a_group_that_it_does_not_read(group: str) -> None:
     assert not list(parse("f", f"[{group}]\na=1\n"))
 
@@ -53,6 +72,12 @@ def test_a_group_that_it_does_not_read(group: str) -> None:
 REQUIRED = "option '--foo_bar' requires an argument"
 SUFFIX = "Unknown suffix 'Q' used for variable 'foo-bar' (value '64Q')"
 GROUP = "Found option without preceding group in config file: /x.cnf at line: 1"
+AMBIGUOUS = "ambiguous option '--foo_bar=1' (foo_bar_size, foo_bar_time)"
+CHARSET = "Character set 'nosuch' is not a compiled character set"
+FILES = "Could not increase number of max_open_files to more than 1024 (request: 4186)"
+PRELOAD = "ERROR: ld.so: object 'libjemalloc.so.2' from LD_PRELOAD cannot be preloaded: ignored."
+PRIV = "Failed to normalize the argument for --secure-file-priv."
+TIME = "2026-11-30  3:48:44 0 "
 COMPLAINTS = [
     ("1 0 [Warning] x\n1 0 [ERROR] mariadbd: unknown variable 'foo_bar=1'\n", 7, "unknown variable 'foo_bar=1'", 2),
     (f"1 0 [ERROR] {SUFFIX}\n1 0 [ERROR] Parsing options for plugin 'x' failed\n", 0, SUFFIX, 2),
@@ -62,6 +87,11 @@ COMPLAINTS = [
     (f"error: {GROUP}\n", 0, GROUP, None),
     ("2026-11-30  2:39:29 0 [Warning] why\n", 1, "why", None),
     ("mariadbd: Can't read dir of '/x'\nFatal error in defaults handling.\n", 1, "Can't read dir of '/x'", None),
+    (f"{TIME}[Warning] {FILES}\n{TIME}[ERROR] mariadbd: {AMBIGUOUS}\n", 3, AMBIGUOUS, 2),
+    (f"{PRELOAD}\n{TIME}[ERROR] mariadbd: {AMBIGUOUS}\n", 3, AMBIGUOUS, 2),
+    (f"{TIME}[ERROR] Buffered error: mariadbd: {REQUIRED}\n", 5, REQUIRED, 2),
+    (f"{TIME}[Warning] {FILES}\n\n\amariadbd: {CHARSET}\n\amariadbd: {CHARSET}\n", 1, CHARSET, None),
+    (f"{TIME}[Warning] {FILES}\n{TIME}[Warning] {PRIV}\n \n", 1, PRIV, None),
     ("1 0 [ERROR] Couldn't load plugins from 'x.so'.\n", 0, "", None),
     ("1 0 [Note] nothing of that kind\n", 0, "", None),
     ("", 0, "", None),

@@ -54,6 +54,12 @@ def test_unknown_is_an_error_and_never_none(log: str, fault: str) -> None:
         recovery_log.parse_position(log)
 
 
+def test_a_server_that_failed_has_no_position_whatever_it_logged() -> None:
+    log = f"{PREFIX}{UUID}:10\n2026-11-23  2:17:59 0 [ERROR] InnoDB: Unable to lock ./ibdata1 error: 11\n"
+    with pytest.raises(RecoverFailedError, match=r"ended with status 1: InnoDB: Unable to lock ./ibdata1 error: 11"):
+        recovery_log.parse_position(log, status=1)
+
+
 @given(st.text())
 def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> None:
     with contextlib.suppress(RecoverFailedError):
