@@ -217,6 +217,8 @@ def _log_in(path: Path, password: str) -> "pymysql.Connection[Any]":
             init_command=f"{_NOT_CAUSAL}, wait_timeout=86400",
             # Otherwise each connection reads the certificates of the system's authorities: 11 ms of CPU time.
             ssl_disabled=True,
+            # Or the first look would begin a transaction, and every later one would see the members of that moment.
+            autocommit=True,
             defer_connect=True,
         )
         connection.connect(stream)

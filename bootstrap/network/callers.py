@@ -1,7 +1,7 @@
 """Which requests of other agents are new: one that was captured is not answered again.
 
-A request names the run of the agent that it is for, so it is void for the next run.  In one run each caller's requests
-count up, and a caller's earlier runs are over as soon as a later one has asked.
+A request names the run of the agent that it is for, so it is void for the next run.  In one run each caller numbers its
+requests, and each number counts once; a caller's earlier runs are over as soon as a later one has asked.
 """
 
 import threading
@@ -11,13 +11,38 @@ RUNS_REMEMBERED = 64
 """Of each caller: more restarts than these while this agent runs, and a request of the first one might count again."""
 
 
+WINDOW = 1024
+"""How far behind its newest request a caller's request may come: it asks several things at once, each on a connection
+of its own, and counts its requests to other pods, too."""
+
+
+class Caller:
+    """The newest run of one caller."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.newest = 0
+        self.seen: set[int] = set()
+        """The numbers of its requests in the window."""
+
+    def is_new(self, number: int) -> bool:
+        """Whether no request had this number yet; then it has been seen."""
+        if number <= self.newest - WINDOW or number in self.seen:
+            return False
+        if number > self.newest:
+            self.newest = number
+            self.seen = {one for one in self.seen if one > number - WINDOW}
+        self.seen.add(number)
+        return True
+
+
 class Callers:
     """The callers that have asked this run of the agent; all of them have the key."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._newest: dict[str, tuple[str, int]] = {}
-        """By pod, its run and the number of its last request."""
+        self._callers: dict[str, Caller] = {}
+        """By pod."""
         self._over: dict[str, deque[str]] = {}
         """By pod, its earlier runs."""
 
@@ -26,14 +51,15 @@ class Callers:
         pod, _, run = sender.partition("/")
         number = parse_number(nonce)
         with self._guard:
-            known, last = self._newest.get(pod, ("", 0))
             over = self._over.setdefault(pod, deque(maxlen=RUNS_REMEMBERED))
-            if number is None or run in over or (run == known and number <= last):
+            if number is None or run in over:
                 return False
-            if known not in ("", run):
-                over.append(known)
-            self._newest[pod] = run, number
-            return True
+            known = self._callers.get(pod)
+            if known is None or known.run != run:
+                if known is not None:
+                    over.append(known.run)
+                known = self._callers[pod] = Caller(run)
+            return known.is_new(number)
 
 
 def make_nonce(number: int, random: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bootstrap.errors import ServerMissingError
+from bootstrap.process.log import deferral
 
 Process = subprocess.Popen[bytes]
 
@@ -44,17 +45,23 @@ def run(  # noqa: PLR0913  # each is one property of the child
     With `own_group` everything that it has started is killed with it.
     Raises ServerMissingError when there is no such program, TimeoutExpired after `timeout` seconds.
     """
-    process = start(
-        argv,
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=stdout,
-        stderr=stderr,
-        keep_fds=keep_fds,
-        env=env,
-        own_group=own_group,
-    )
+    deferral.begin()
+    try:
+        process = start(
+            argv,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            keep_fds=keep_fds,
+            env=env,
+            own_group=own_group,
+        )
+    except BaseException:
+        deferral.finish()
+        raise
     with process:
         try:
+            deferral.finish()
             output, errors = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout)
         except BaseException:
             _kill(process, own_group=own_group)

@@ -52,6 +52,28 @@ def write(text: str) -> None:
             os.write(fd, text.encode(errors="backslashreplace"))
 
 
+class Deferral:
+    """A moment in which a signal must not end this process: a child exists of which nobody knows yet."""
+
+    is_on = False
+    status = 0
+    """The exit status of the signal that came meanwhile; 0 = none did."""
+
+    def begin(self) -> None:
+        """Let the process end only at `finish`."""
+        self.is_on, self.status = True, 0
+
+    def finish(self) -> None:
+        """End the process now if a signal has come."""
+        self.is_on = False
+        if self.status:
+            raise SystemExit(self.status)
+
+
+deferral = Deferral()
+"""That of this process: signals are handled in its main thread."""
+
+
 def die_by_signal(within: float | None = None) -> None:
     """End with 128+n at a signal; for a PID 1 the kernel would otherwise ignore it (kill(2), NOTES).
 
@@ -60,12 +82,15 @@ def die_by_signal(within: float | None = None) -> None:
     """
     stopping = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
-    def end(number: int, _frame: FrameType | None) -> NoReturn:
+    def end(number: int, _frame: FrameType | None) -> None:
         for other in stopping:  # a second signal must not end in a traceback
             signal.signal(other, signal.SIG_IGN)
         if within is not None:
             # Not by `threading`, whose locks the interrupted code may hold.
             _thread.start_new_thread(end_late, (within, 128 + number))
+        if deferral.is_on:
+            deferral.status = 128 + number
+            return
         raise SystemExit(128 + number)
 
     for number in stopping:

@@ -89,7 +89,7 @@ def join_or_hold(facts: Facts) -> Decision | None:
     obstacle = disk_of(facts.own).obstacle
     if isinstance(decision, Join) and obstacle is not None:
         # A transfer that finds no room leaves neither the old data nor the new ones.
-        return Hold(obstacle.kind, obstacle.why)
+        return Hold("room", obstacle.why)
     return decision
 
 

@@ -101,7 +101,7 @@ def _steps_for_others(facts: Facts, decision: Decision, place: Place, notes: Not
             name = pod_name(facts, ordinal)
             yield Step(f"{name} {describe_answer(peer)}", _commands_for_answer(facts, name, peer, place))
     yield from _bring_back(facts, [o for o, peer in unknown.items() if peer.is_silent], place)
-    yield from _look_at_others(facts, place, notes)
+    yield from _look_at_others(facts, decision, place, notes)
     if may_be_forced(facts, decision.rule):
         yield _offer_force(facts, [pod_name(facts, o) for o in unknown], place)
 
@@ -137,7 +137,7 @@ def _bring_back(facts: Facts, silent: list[int], place: Place) -> Iterator[Step]
         )
 
 
-def _look_at_others(facts: Facts, place: Place, notes: Notes) -> Iterator[Step]:
+def _look_at_others(facts: Facts, decision: Decision, place: Place, notes: Notes) -> Iterator[Step]:
     """Pods that answer, and will not go on by themselves, or perhaps not."""
     for peer in facts.answers:
         note = notes.get(peer.ordinal)
@@ -145,6 +145,8 @@ def _look_at_others(facts: Facts, place: Place, notes: Notes) -> Iterator[Step]:
             logs = (place.log(peer.pod, "bootstrap"), place.log(peer.pod, "mysql"))
             yield Step(f"{peer.pod} cannot start: {note.failing}", logs)
         elif note and note.kind == HOLD:
+            if decision.reason in note.reason:
+                continue  # all of them hold for the same reason
             yield Step(f"{peer.pod} holds, and needs a human: {note.reason}", (place.ours(peer.pod, "status"),))
         elif peer.phase is Phase.FROZEN and disk_of(peer).data_class in UNDECIDABLE:
             yield Step(f"{peer.pod} holds: it needs a human; see what it says", (place.ours(peer.pod, "status"),))

@@ -135,27 +135,36 @@ def test_a_wait_that_fails_shows_and_keeps_every_log(lab: Lab, tmp_path: Path, m
 def test_people_can_start_break_and_end_a_lab(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("l")
 
+    def call(*argv: str) -> subprocess.CompletedProcess[str]:
+        command = [*LAB, "--folder", str(folder), *argv]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
     def run(*argv: str) -> str:
-        done = subprocess.run(
-            [*LAB, "--folder", str(folder), *argv], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
-        )
+        done = call(*argv)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
     def wait_for(text: str, count: int) -> None:
         deadline = time.monotonic() + 90
-        while run("status").count(text) != count:
+        while call("status").stdout.count(text) != count:
             assert time.monotonic() < deadline, run("logs")
             time.sleep(0.5)
 
     run("up", "-n", "2")
     try:
-        wait_for("Synced", 2)
+        wait_for("2 of 2 Synced", 1)
         assert "mysql-0, mysql-1 killed" in run("kill", "mysql-0", "mysql-1")
-        assert run("status").count("off") == 2
+        assert "every pod is off" in call("status").stderr
+        assert "mysql-1 lost its volume" in run("lose", "mysql-1")
+        assert "does not answer" in run("dns", "off")
+        assert "DNS answers" in run("dns", "on")
         run("start")
-        wait_for("Synced", 2)
+        wait_for("messages.md#replaced-volume", 1)
+        assert "mysql-1 is on" in call("lose", "mysql-1").stderr
+        assert "If that is what you want" in run("exec", "mysql-0", "--", "galera-bootstrap", "force")
+        assert "nothing was changed" in call("discard", "mysql-0").stderr
+        assert "agent" in run("events", "mysql-0")
         run("scale", "1")
-        wait_for("Synced", 1)
         assert "agent" in run("logs", "mysql-0")
     finally:
         run("down")

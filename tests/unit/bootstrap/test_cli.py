@@ -78,7 +78,7 @@ def test_no_text_for_users_has_the_number_of_a_race() -> None:
 def test_every_file_of_a_command_is_a_command() -> None:
     files = {path.stem.replace("_", "-") for path in (ROOT / "bootstrap" / "commands").rglob("*.py")}
     assert COMMANDS.keys() <= files
-    assert files - COMMANDS.keys() <= {"--init--", "table"}
+    assert files - COMMANDS.keys() <= {"--init--", "table", "terminal"}
 
 
 @pytest.mark.parametrize("words", [("bootstrap-now",), ("--force",), ("start",), ("status", "-o", "xml")])

@@ -124,7 +124,7 @@ def recovers(machine: Machine) -> None:
     server = Server((EVIL, machine.port), membership, Answers(own_state, promise))
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
-        until(machine.arguments.exists, "the start of galera-0's server")
+        until(lambda: machine.arguments.exists() and machine.arguments.read_text(), "the start of galera-0's server")
         assert "--wsrep-new-cluster" in machine.arguments.read_text()
         assert asked[-1].promise.term < 2 * TERMS_AHEAD
     finally:

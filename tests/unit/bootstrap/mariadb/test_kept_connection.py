@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,16 @@ def sessions(running: Node) -> list[int]:
 
 
 @contextlib.contextmanager
-def full(running: Node) -> Iterator[None]:
-    """Take every place without a login, also the one for administrators."""
+def full(running: Node) -> Iterator[Callable[[], None]]:
+    """Take every place without a login, also the one for administrators; yields what takes those that became free."""
     with contextlib.ExitStack() as stack:
-        for _ in range(20):
-            stack.enter_context(contextlib.closing(socket.create_connection((running.address, 3306), timeout=5)))
-        yield
+
+        def take() -> None:
+            for _ in range(20):
+                stack.enter_context(contextlib.closing(socket.create_connection((running.address, 3306), timeout=5)))
+
+        take()
+        yield take
 
 
 def status_of(server: LocalServer) -> Server:
@@ -79,9 +83,14 @@ def test_one_that_loses_its_place_knows_the_last_state_for_a_while(
     running: Node, server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = status_of(server)
-    with full(running):
-        server.close()
-        assert "raise max_connections" in str(server.read_status())
+    with full(running) as take:
+
+        def is_refused() -> bool:
+            server.close()
+            take()
+            return "raise max_connections" in str(server.read_status())
+
+        wait_for(is_refused, "the refusal")
         assert server.full == Full(before)
         monkeypatch.setattr(client, "REMEMBERED_S", 0.0)
         assert server.full == Full(None)

@@ -17,11 +17,14 @@ pytestmark = pytest.mark.knot
 
 THREE = fqdn("mysql-0", "mysql-1", "mysql-2")
 
-NAMELESS_USER = (
-    *("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"),
-    *("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"),
-)
-"""A user without name and home that may read the program wherever the tests have it."""
+
+def nameless_user(uid: int = 54321) -> tuple[str, ...]:
+    """Become a user without name and home that may read the program wherever the tests have it."""
+    return (
+        *("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"),
+        *("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"),
+    )
+
 
 HIDDEN = "/proc" if Path(__file__).is_relative_to("/tmp") else "/proc /tmp"
 """What is empty; the tests themselves may lie in /tmp, which is then read-only as all else is."""
@@ -39,7 +42,7 @@ exec env -i PATH=/usr/bin:/bin LANG=C POD_NAME=mysql-0 "$@"
 def test_it_needs_no_user_no_home_no_proc_and_nothing_to_write_to(galera: Knot, output: str, before: str) -> None:
     words = ["-ns=default", f"-hook-output={output}", f"-on-start=id -u; ls -A {HIDDEN}; touch /tmp/x; cat"]
     ended = run(
-        *words, nameserver=galera.nameserver, prefix=("unshare", "--mount", "sh", "-c", BARE, "sh", *NAMELESS_USER)
+        *words, nameserver=galera.nameserver, prefix=("unshare", "--mount", "sh", "-c", BARE, "sh", *nameless_user())
     )
 
     assert ended.status == 0, ended.err
@@ -85,7 +88,8 @@ def test_there_a_text_for_a_shell_is_refused(galera: Knot, text: str, says: str)
 
 @needs_root
 def test_where_no_process_can_be_started_it_says_so_and_may_try_again(galera: Knot) -> None:
-    prefix = ("prlimit", "--nproc=1", *NAMELESS_USER)
+    # A user of its own: the limit counts what other tests have left running, too.
+    prefix = ("prlimit", "--nproc=1", *nameless_user(54322))
     ended = run("-on-start=true", "-hook-retries=1", nameserver=galera.nameserver, prefix=prefix)
 
     assert ended.status == 1
@@ -95,7 +99,7 @@ def test_where_no_process_can_be_started_it_says_so_and_may_try_again(galera: Kn
 
 @needs_root
 def test_a_hook_that_starts_processes_until_it_cannot_fails_as_any_other(galera: Knot) -> None:
-    prefix = ("prlimit", "--nproc=20", *NAMELESS_USER)
+    prefix = ("prlimit", "--nproc=20", *nameless_user(54323))
     ended = run("-on-start=while :; do sleep 5 & done", nameserver=galera.nameserver, prefix=prefix)
 
     assert ended.status == 1

@@ -349,6 +349,9 @@ def test_what_the_others_say_of_themselves_is_shown() -> None:
     assert second.commands == (EXEC.format("galera-2", "status"),)
     quiet = {1: PodNote("wait", "x", ""), 2: PodNote("wait", "x", "")}
     assert find_steps(facts, decide(facts), HERE, quiet) == find_steps(facts, decide(facts), HERE)
+    both = seen_by(frozen(0), frozen(1, uuid=B), frozen(2))
+    same = {1: PodNote("hold", f"{decide(both).reason} [two-histories]", "")}
+    assert find_steps(both, decide(both), HERE, same) == find_steps(both, decide(both), HERE)
     above = seen_by(frozen(0, 50), running(1), running(2))
     held = {1: PodNote("hold", "y", "")}
     assert find_steps(above, decide(above), HERE, held)[0].text == "galera-1 holds, and needs a human: y"
