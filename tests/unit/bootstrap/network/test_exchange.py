@@ -446,7 +446,7 @@ def test_a_captured_request_is_answered_once(peer: Peer) -> None:
     # One that came later than the next counts, once.
     assert [status_of(peer.port, sealed("GET /v1/state", number=4)) for _ in range(2)] == ["200", "410"]
     assert status_of(peer.port, sealed("GET /v1/state", number=6)) == "200"
-    assert len(peer.noticed) == 2
+    assert len(peer.noticed) == 3
 
 
 def test_a_request_to_another_run_of_the_agent_gets_nothing_but_the_run_under_the_seal(peer: Peer) -> None:
