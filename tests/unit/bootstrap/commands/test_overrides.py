@@ -107,7 +107,10 @@ NOWHERE = f"{NIL_UUID}:-1"
 GUARDED = {
     "data of a killed server of another version": (another_version, "UNKNOWN (written by MariaDB 10.11"),
     "data whose binary log is off": (a_binary_log, "UNKNOWN (the server that was killed here had a binary log"),
-    "a member's data without a position": (a_member, "this volume was a member, and its datadir is UNADOPTED"),
+    "a member's data without a position": (
+        a_member,
+        "UNKNOWN (this volume was a member of a cluster, and the server recovers no position",
+    ),
 }
 
 
