@@ -4,6 +4,9 @@ A pod that was deleted by force lives on beside its successor until its server h
 So the next agent waits: the kubelet restarts a container that ends instead after longer and longer pauses.
 """
 
+import time
+from collections.abc import Callable
+
 from bootstrap.core.model.text import one_line
 from bootstrap.errors import JournalUnwritableError, VolumeBusyError
 from bootstrap.process.log import Log
@@ -26,23 +29,19 @@ class AgentLock:
         line = (
             f"another agent lives on this volume ({self.layout.meta}): waiting for its end; two pods must not share one"
         )
-        try:
-            self.layout.meta.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock.acquire_waiting(self.layout.agent_lock, None, lambda: log(line))
-        except (OSError, JournalUnwritableError):
-            return
-        self.is_held = True
+        self._acquire(None, lambda: log(line))
 
     def take(self) -> str:
         """Take the lock if this process does not have it yet; why that is not possible, else empty."""
-        if self.is_held:
-            return ""
+        return "" if self.is_held else self._acquire(time.monotonic(), lambda: None)
+
+    def _acquire(self, deadline: float | None, on_wait: Callable[[], None]) -> str:
         try:
-            self.layout.meta.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock.acquire(self.layout.agent_lock)
+            lock.make_folder(self.layout.meta, parents=True)
+            lock.acquire_waiting(self.layout.agent_lock, deadline, on_wait)
         except VolumeBusyError:
             return "another agent lives on this volume: two pods must not share one"
-        except (OSError, JournalUnwritableError) as exc:
+        except JournalUnwritableError as exc:
             return one_line(str(exc))
         self.is_held = True
         return ""

@@ -5,6 +5,7 @@ Imported when the first of them asks: no pod waits for a report when it starts.
 
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from bootstrap.agent import admin_requests, recorder
@@ -83,24 +84,8 @@ def explain(agent: Agent) -> ExplainAnswer:
         if decision is not None:
             break
     status = describe_status(agent)
-    return ExplainAnswer(
-        schema=EXPLAIN_SCHEMA,
-        pod=status.pod,
-        version=status.version,
-        decision=status.decision,
-        members=status.members,
-        ahead=status.ahead,
-        missing=status.missing,
-        waiting=status.waiting,
-        join_written_bytes=status.join_written_bytes,
-        cluster=status.cluster,
-        steps=status.steps,
-        avoid=status.avoid,
-        failures=status.failures,
-        failed_starts=status.failed_starts,
-        rules=tuple(rules),
-        overrides=agent.durable.overrides,
-    )
+    same = {field.name: getattr(status, field.name) for field in fields(status)} | {"schema": EXPLAIN_SCHEMA}
+    return ExplainAnswer(**same, rules=tuple(rules), overrides=agent.durable.overrides)
 
 
 def describe_status(agent: Agent) -> StatusAnswer:
@@ -174,7 +159,7 @@ def describe_failed_starts(agent: Agent) -> FailedStarts | None:
     ends, settings = agent.recorder.ends, agent.settings
     if not ends.is_loop:
         return None
-    look = f"kubectl -n {settings.namespace} logs {settings.pod} -c mysql --previous | grep -E 'ERROR|FATAL'"
+    look = find_place(settings).kubectl(f"logs {settings.pod} -c mysql --previous | grep -E 'ERROR|FATAL'")
     return FailedStarts(ends.times, *recorder.describe_moment(ends.since), look)
 
 

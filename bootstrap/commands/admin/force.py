@@ -9,6 +9,7 @@ from bootstrap.control import channel
 from bootstrap.control.override_messages import OverrideAnswer, Progress, RequestOverride, SurveyAnswer
 from bootstrap.core.model.shapes import INT64_MAX
 from bootstrap.core.participant.orders import OverrideState
+from bootstrap.core.status.place import Place
 from bootstrap.errors import OverrideRefusedError, OverrideVoidError
 from bootstrap.process.program import own_command
 from bootstrap.settings import current
@@ -107,7 +108,8 @@ def follow(client: channel.Client, epoch: int) -> None:
 def format_call(words: str) -> str:
     """Return a call of this program in this pod, as a human types it outside of the pod."""
     settings = current()
-    return f"kubectl -n {settings.namespace} exec {settings.pod} -c agent -- {' '.join(own_command())} {words}"
+    place = Place(settings.namespace, settings.set_name, settings.service, " ".join(own_command()))
+    return place.ours(settings.pod, words)
 
 
 def advise(epoch: int) -> None:
