@@ -17,6 +17,7 @@ from tests.lab.podman import AS_IN_2017, WITH_SIDECAR
 from tests.lab.runtime import Run
 from tests.pages.manifests.conftest import Built
 from tests.paths import ROOT
+from tests.support.installed import require
 from tests.support.manifests.built import (
     CLUSTERS,
     FORM_OF_2017,
@@ -365,10 +366,7 @@ def test_a_server_has_time_to_end(documents_of: Built, name: str) -> None:
 
 @pytest.mark.parametrize("options", sorted(MANIFESTS.rglob("*.cnf")), ids=lambda path: str(path.relative_to(MANIFESTS)))
 def test_the_server_knows_its_options(options: Path, tmp_path: Path) -> None:
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     command = ("mariadbd", f"--defaults-file={options}", f"--datadir={tmp_path}", "--user=root", "--verbose", "--help")
     environment = {"PATH": machine.command_path()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

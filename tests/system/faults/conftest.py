@@ -6,17 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import machine
 from tests.lab.lab import Lab
+from tests.support.installed import require
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """An empty lab for three pods."""
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     with Lab() as lab:
         yield lab
 

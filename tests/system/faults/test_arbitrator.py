@@ -8,11 +8,11 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
-from tests.lab import machine
 from tests.lab.companion import Companion, start_arbitrator
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
 from tests.lab.writer import read_record
+from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
 
@@ -20,10 +20,7 @@ pytestmark = pytest.mark.galera
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """An empty lab for two pods."""
-    try:
-        machine.check("garbd")
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require("garbd")
     with Lab(replicas=2) as lab:
         yield lab
 

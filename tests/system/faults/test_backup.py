@@ -10,12 +10,12 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.halves import BOTH_METHODS, full
-from tests.lab import machine
 from tests.lab.companion import Companion, start_backup
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
 from tests.lab.plain import Plain
 from tests.lab.writer import read_record
+from tests.support.installed import require
 
 pytestmark = [pytest.mark.galera, pytest.mark.timeout(400)]
 
@@ -23,10 +23,7 @@ pytestmark = [pytest.mark.galera, pytest.mark.timeout(400)]
 @pytest.fixture(params=BOTH_METHODS)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """An empty lab for three pods, with the method of full state transfers as its parameter."""
-    try:
-        machine.check("mariadb-backup", "socat")
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require("mariadb-backup", "socat")
     with Lab(env={"GALERA_BOOTSTRAP_SST_METHOD": request.param}) as lab:
         yield lab
 

@@ -11,9 +11,9 @@ import pytest
 from bootstrap.mariadb.config import IST_PORT
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
-from tests.lab import machine
 from tests.lab.lab import Lab
 from tests.lab.layout import PROVIDER_OPTIONS
+from tests.support.installed import require
 
 pytestmark = [pytest.mark.galera, full]
 
@@ -27,10 +27,7 @@ BROKEN = re.compile(r"Receiving IST failed, node restart required")
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """A lab whose members keep enough write sets for such a large incremental transfer."""
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     options = PROVIDER_OPTIONS.replace("gcache.size=16M", "gcache.size=512M")
     with Lab(env={"GALERA_BOOTSTRAP_PROVIDER_OPTIONS": options}) as lab:
         yield lab

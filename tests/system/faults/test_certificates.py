@@ -12,10 +12,10 @@ import pytest
 from bootstrap.mariadb.tls import NAMES
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
-from tests.lab import machine
 from tests.lab.companion import start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.support.authority import Authority
+from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
 
@@ -64,10 +64,7 @@ def certificates() -> Iterator[Certificates]:
 @pytest.fixture
 def cluster(certificates: Certificates, tmp_path: Path) -> Iterator[Cluster]:
     """Three members with TLS, Synced, with acknowledged rows."""
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     if missing := [program for program in ("mariadb-backup", "socat", "openssl") if not shutil.which(program)]:
         pytest.skip(f"NOT TESTED: TLS; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
     certificates.issue("first", trusted=("first",))

@@ -13,10 +13,10 @@ from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Answers, Server
 from tests.faults.cluster import Cluster
 from tests.faults.halves import BOTH_METHODS
-from tests.lab import machine
 from tests.lab.companion import FIRST, start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.lab.layout import address_six
+from tests.support.installed import require
 
 pytestmark = [pytest.mark.galera, pytest.mark.timeout(300)]
 
@@ -42,10 +42,7 @@ def _network() -> Iterator[None]:
 @pytest.fixture(params=BOTH_METHODS)
 def lab(request: pytest.FixtureRequest, _network: None) -> Iterator[Lab]:
     """An empty lab whose pods have IPv6 addresses."""
-    try:
-        machine.check("garbd", "mariadb-backup", "socat")
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require("garbd", "mariadb-backup", "socat")
     with Lab(env={"GALERA_BOOTSTRAP_SST_METHOD": request.param}, six=True) as lab:
         for ordinal in (0, 1, 2, FIRST, FIRST + 1):
             address = f"{address_six(lab.layout.network, ordinal)}/128"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import machine
 from tests.lab.lab import Lab
+from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
 
@@ -29,10 +29,7 @@ LONGEST = 2.5
 @pytest.fixture(params=["mariabackup"])
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
     """Three members, two of which received their data by the method of the parameter."""
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     if missing := [program for program in ("mariadb-backup", "mbstream", "socat") if not shutil.which(program)]:
         pytest.skip(f"NOT TESTED: mariabackup; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
     with Lab(env={"GALERA_BOOTSTRAP_SST_METHOD": request.param}) as lab:

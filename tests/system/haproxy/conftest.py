@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.lab import machine
 from tests.lab.lab import Lab
 from tests.support.haproxy.members import Members
 from tests.support.haproxy.proxy import Proxy
+from tests.support.installed import require
 
 Start = Callable[[Lab, str], Proxy]
 
@@ -33,10 +33,7 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """An empty lab."""
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     with Lab() as lab:
         yield lab
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from tests.lab import machine
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
 from tests.lab.runtime import MAIN
 from tests.lab.writer import Writer
 from tests.support.haproxy.proxy import PATIENCE, PROXIES, Proxy
+from tests.support.installed import require
 
 pytestmark = [pytest.mark.galera, pytest.mark.timeout(600)]
 
@@ -83,10 +83,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     folder = tmp_path_factory.mktemp("site")
     with Lab() as lab:
         lab.up(3)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.halves import may_mount
-from tests.lab import machine, report
+from tests.lab import report
 from tests.lab.lab import Lab
 from tests.lab.layout import write_more_options
 from tests.lab.report import ReportFailedError
 from tests.lab.small_disk import fill_up, mount_small_disk
+from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
 
@@ -22,10 +23,7 @@ SECONDS = 90.0
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Lab]:
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     with Lab() as lab:
         lab.up(3)
         yield lab

@@ -6,19 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import machine
 from tests.lab.database import Connection
 from tests.lab.lab import Lab
 from tests.lab.reader import Reader
 from tests.lab.writer import TABLE, Writer
+from tests.support.installed import require
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
     with Lab(replicas=1) as lab:
         lab.up(1)
         lab.wait_synced(1)

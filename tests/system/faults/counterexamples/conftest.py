@@ -6,17 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import machine
 from tests.lab.lab import Lab
 from tests.lab.layout import SLOW_TO_EVICT
+from tests.support.installed import require
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _installed() -> None:
-    try:
-        machine.check()
-    except machine.NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
+    require()
 
 
 @pytest.fixture
