@@ -55,6 +55,8 @@ def test_no_secret_and_no_data_are_new_for_git(made: Path) -> None:
     "name",
     [
         "secret/root-password",
+        "ca/ca.key",
+        "tls/tls.key",
         "app/password",
         "backup/client.cnf",
         "old/client.cnf",

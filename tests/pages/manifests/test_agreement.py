@@ -348,6 +348,8 @@ def test_production_contains_no_secret(documents_of: Built) -> None:
     documents = documents_of("overlays/production")
 
     assert of_kind(documents, "Secret") == {}
+    (tls,) = (one for one in template(documents)["volumes"] if one["name"] == "tls")
+    assert tls["secret"] == {"secretName": "galera-tls", "defaultMode": 0o440}
     volumes = {volume["name"]: volume for volume in template(documents)["volumes"]}
     for name in ("secrets", "server-secrets"):
         sources = volumes[name]["projected"]["sources"]

@@ -34,6 +34,8 @@ namespace: db
 resources:
   - namespace.yaml
   - ../../base
+components:
+  - ../../components/tls
 images:
   - name: localhost/galera-install
     newName: {REGISTRY}/galera-install

@@ -23,6 +23,7 @@ from tests.kubernetes.overlay import OVERLAY
 from tests.kubernetes.shared import Shared, full, run_cluster
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
+from tests.support.authority import Authority
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800), full]
 
@@ -61,7 +62,7 @@ def production(machines: Cluster, tmp_path_factory: pytest.TempPathFactory, time
         fresh = [next(numbers), next(numbers)]
         machines.kubectl.apply(*(volume(node, number) for node in machines.nodes for number in fresh))
         machines.kubectl("create", "namespace", NAMESPACE)
-        create_secret(database.kubectl)
+        create_secrets(database.kubectl, tmp_path_factory.mktemp("authority"))
         with times.measure("overlays/production on three nodes: apply to 3 members Synced"):
             database.apply(write_overlay(tmp_path_factory.mktemp("overlay")))
             database.wait_synced(3, seconds=240)
@@ -204,12 +205,20 @@ def is_unschedulable(database: Database, name: str) -> bool:
     return any(c["type"] == "PodScheduled" and c.get("reason") == "Unschedulable" for c in conditions)
 
 
-def create_secret(kubectl: Kubectl) -> None:
-    """Create the Secret as the overlay's comment says, with an application's account."""
-    values = {key: secrets.token_hex(16) for key in ("exchange-key", "cluster-id", "root-password", "agent-password")}
+def create_secrets(kubectl: Kubectl, folder: Path) -> None:
+    """Create the Secrets as the overlay's comment says, with an application's account."""
+    keys = ("exchange-key", "cluster-id", "root-password", "agent-password", "sst-password")
+    values = {key: secrets.token_hex(16) for key in keys}
     values |= {"user": "app", "password": secrets.token_hex(16), "database": "app"}
     kubectl(
         "create", "secret", "generic", "galera", *(f"--from-literal={key}={value}" for key, value in values.items())
+    )
+    authority = Authority(folder)
+    authority.sign("server", "galera", hosts=("DNS:mysql", "DNS:*.galera"))
+    files = {"tls.crt": authority.certificate("server"), "tls.key": authority.key("server")}
+    files["ca.crt"] = authority.certificate("ca")
+    kubectl(
+        "create", "secret", "generic", "galera-tls", *(f"--from-file={name}={path}" for name, path in files.items())
     )
 
 
