@@ -10,9 +10,12 @@ from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab import machine
 from tests.lab.lab import Lab
+from tests.lab.layout import PROVIDER_OPTIONS
 from tests.lab.pod import Pod
 
 pytestmark = pytest.mark.galera
+
+SLOWEST_TO_EVICT = f"{PROVIDER_OPTIONS};evs.suspect_timeout=PT30S;evs.inactive_timeout=PT60S;evs.install_timeout=PT60S"
 
 
 @contextmanager
@@ -97,6 +100,24 @@ def test_a_set_whose_ordinals_begin_at_one_waits_for_no_pod_of_ordinal_zero(tmp_
             writer.wait_for(200)
             lab.kill_everything()
         lab.start_all()
+
+        cluster.assert_recovers()
+        assert cluster.all_bootstraps == 2
+
+
+@pytest.mark.D23
+@full
+def test_two_of_three_servers_killed_come_back_where_galera_counts_a_dead_member_for_half_a_minute(
+    tmp_path: Path,
+) -> None:
+    """As on networks with long breaks: the survivor is Primary with members that are dead until all timeouts end."""
+    with Lab(env={"GALERA_BOOTSTRAP_PROVIDER_OPTIONS": SLOWEST_TO_EVICT}) as lab:
+        cluster = Cluster(lab, tmp_path / "acknowledged")
+        lab.up()
+        lab.wait_synced(3)
+        cluster.write(200)
+        for ordinal in (1, 2):
+            lab.pod(ordinal).kill_server()
 
         cluster.assert_recovers()
         assert cluster.all_bootstraps == 2
