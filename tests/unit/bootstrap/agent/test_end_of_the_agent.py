@@ -1,12 +1,15 @@
 """A signal ends a real agent at once, whatever its name server does, and its volume is free."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
 import dns.message
+import dns.rdatatype
+import dns.rrset
 import pytest
 
 from bootstrap.storage import lock
@@ -63,6 +66,37 @@ def test_an_agent_ends_within_its_grace(tmp_path: Path, lie: Lie) -> None:
     assert took < 3
     assert used < 1.5
     assert lock.is_free(Layout(tmp_path / "data").agent_lock)
+
+
+@pytest.mark.parametrize("lie", [endless, silent, bombs, datagrams], ids=lambda lie: lie.__name__)
+def test_an_agent_finds_its_peers_again_after_the_last_lie(tmp_path: Path, lie: Lie) -> None:
+    """The honest answer is this pod's own address, where nobody has a peer's key."""
+    over = threading.Event()
+
+    def lie_until_over(query: dns.message.Message, over_tcp: bool) -> Iterable[bytes | float]:
+        return tell_own_address(query, over_tcp) if over.is_set() else lie(query, over_tcp)
+
+    with Liar(lie_until_over) as liar, closing(Machine(tmp_path, replicas=3)) as machine:
+        machine.dns.port = liar.port
+        machine.agent()
+        until(lambda: len(liar.questions) > 10, "many questions")
+        assert "address" in peer(machine) or "is unknown" in peer(machine)
+        over.set()
+
+        until(lambda: "does not accept our key" in peer(machine), "an answer of the peer")
+
+
+def tell_own_address(query: dns.message.Message, over_tcp: bool) -> list[bytes | float]:
+    response = dns.message.make_response(query)
+    question = query.question[0]
+    if question.rdtype == dns.rdatatype.A:
+        response.answer.append(dns.rrset.from_text(question.name, 5, "IN", "A", "127.0.0.1"))
+    return [framed(response.to_wire()) if over_tcp else response.to_wire()]
+
+
+def peer(machine: Machine) -> str:
+    """What the agent knows of galera-1."""
+    return str(machine.status()["members"][1]["answer"])
 
 
 def cpu_seconds(pid: int) -> float:
