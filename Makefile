@@ -7,13 +7,16 @@ WORKERS ?= 3
 MODEL_ARGS ?=
 MUTANTS_ARGS ?=
 NEWEST ?= python3.13
+# The series of MariaDB that the servers of demo, test, fault and soak run, as 11.8; without it, that of this machine.
+SERIES ?=
+export SERIES
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## run three real Galera servers on loopback: first start, power cut, recovery (installs missing packages)
+demo: ## run three real Galera servers on loopback: first start, power cut, recovery (installs missing packages; SERIES=11.8)
 	@scripts/setup.sh demo
 	@$(VENV)/bin/python -m tests.lab demo
 

@@ -24,6 +24,8 @@ packages="mariadb-server galera-4 rsync socat procps iproute2"
 [ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
 # promtool tests the alerts, zsh and fish complete our commands, groff reads the manual page, busybox is another sh.
 [ "$what" = demo ] || packages="$packages prometheus zsh fish groff-base busybox-static"
+# A series of MariaDB that this Debian does not have is fetched from the archive of another one.
+[ "$what" != demo ] || [ -z "${SERIES:-}" ] || packages="$packages mmdebstrap"
 # The servers of manifests/examples, which run in bubblewrap.
 [ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
 # 190 MB more to fetch: Java with its window libraries, and Erlang.

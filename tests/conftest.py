@@ -16,6 +16,9 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.lab import series
+from tests.lab.user import NotInstalledError
+
 # How long an example takes depends more on the machine's other work than on our code.
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
@@ -37,6 +40,8 @@ def pytest_configure() -> None:
 
     Also handle the signals again that nohup, or a shell that starts a background job, has ignored.
     Our child processes would inherit that.
+
+    Last, choose the series of MariaDB that SERIES names, for all tests.
     """
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -44,6 +49,15 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        series.choose(series.read_chosen())
+    except NotInstalledError as exc:
+        raise pytest.UsageError(str(exc)) from exc
+
+
+def pytest_report_header() -> str:
+    """Name the series of the servers."""
+    return f"MariaDB {series.read_chosen() or 'of this machine'}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

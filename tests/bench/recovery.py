@@ -20,7 +20,7 @@ from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.datadir import prepare
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
-from tests.lab import machine, processes
+from tests.lab import processes, user
 from tests.lab.lab import Lab
 from tests.lab.pod import Pod
 from tests.lab.writer import Writer
@@ -75,7 +75,7 @@ def start_by_oracle(lab: Lab) -> Times:
     for pod in lab.pods.values():
         (pod.folders.volume / "meta").mkdir(parents=True)
     create = (sys.executable, "-m", "tests.bench.create", first.folders.volume, first.folders.secrets)
-    subprocess.run(machine.wrap_for_pod(tuple(map(str, create))), env=first.env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(user.wrap_for_pod(tuple(map(str, create))), env=first.env, check=True, stdout=subprocess.DEVNULL)
     start_server(first, "--wsrep-new-cluster")
     lab.wait_primary()
     for pod in others:
@@ -94,7 +94,7 @@ def wait_for_times(lab: Lab, began: float) -> Times:
 
 def recover_position(pod: Pod) -> Position:
     """Let the server recover its position."""
-    command = machine.wrap_for_pod(("mariadbd", f"--defaults-file={find_cnf(pod)}"))
+    command = user.wrap_for_pod(("mariadbd", f"--defaults-file={find_cnf(pod)}"))
     found = Recover(command).run(Layout(pod.folders.volume).data)
     assert found is not None
     return found
@@ -105,7 +105,7 @@ def start_server(pod: Pod, *options: str) -> None:
     command = ("mariadbd", f"--defaults-file={find_cnf(pod)}", *options)
     with (pod.folders.logs / "oracle.log").open("ab") as log:
         subprocess.Popen(
-            machine.wrap_for_pod(command),
+            user.wrap_for_pod(command),
             env={**pod.env, processes.MARK: f"{pod.mark}/mysql"},
             stdout=log,
             stderr=log,

@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 
 from tests.faults.site import PATIENCE, Site
-from tests.lab import machine
+from tests.lab import user
 from tests.lab.pod import Pod
 
 
@@ -90,7 +90,7 @@ def break_journal(site: Site) -> None:
     site.lose_node(pod)
     site.sleep_up_to(3)
     meta = pod.folders.volume / "meta"
-    meta.chmod(0o500 if machine.may_test_permissions() else 0o700)
+    meta.chmod(0o500 if user.may_test_permissions() else 0o700)
     site.cut_power()
     site.sleep_up_to(15)
     meta.chmod(0o700)

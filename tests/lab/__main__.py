@@ -7,18 +7,22 @@ from pathlib import Path
 
 import click
 
-from tests.lab import daemon, demo, machine
+from tests.lab import daemon, demo, machine, series, user
 
 POD = click.argument("pod", default="", metavar="[POD]")
+SERIES = " or ".join(series.SUITES)
+
 PODS = click.argument("pods", nargs=-1, metavar="[POD]...")
 
 
 @click.group()
 @click.option("--name", default="lab", show_default=True, help="Name of the lab, if several run.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder of the lab; default: .lab/NAME.")
+@click.option("--series", "version", help=f"Series of MariaDB, {SERIES}; default: this machine's, or that of $SERIES.")
 @click.pass_context
-def cli(context: click.Context, name: str, folder: Path | None) -> None:
+def cli(context: click.Context, name: str, folder: Path | None, version: str | None) -> None:
     """Run Galera pods as processes on loopback addresses: real mariadbd, real DNS, no container, no root."""
+    series.choose(version or series.read_chosen())
     context.obj = (folder or Path(".lab") / name).absolute()
 
 
@@ -194,7 +198,7 @@ def main() -> None:
     """Run the command; an expected fault becomes one line on stderr and exit status 1."""
     try:
         cli(prog_name="python -m tests.lab")
-    except (daemon.LabCommandError, machine.NotInstalledError) as exc:
+    except (daemon.LabCommandError, user.NotInstalledError) as exc:
         click.echo(f"lab: {exc}", err=True)
         sys.exit(1)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.lab import processes
 from tests.lab.lab import Lab
 from tests.lab.layout import write_user_options
-from tests.lab.machine import wrap_for_pod
 from tests.lab.pod import Pod
+from tests.lab.user import wrap_for_pod
 
 FIRST = 100
 """The first ordinal that no pod has: the addresses of this one and of those above it are free."""

@@ -15,7 +15,7 @@ from typing import Self
 
 import pymysql
 
-from tests.lab import machine, oracle
+from tests.lab import machine, oracle, user
 from tests.lab.decisions import Decisions
 from tests.lab.lab import Lab, LabTimeoutError
 from tests.lab.layout import NoNetworkError, PathTooLongError
@@ -29,7 +29,7 @@ WRITING = 5.0
 """Seconds of writing before the power is cut."""
 
 EXPECTED = (
-    machine.NotInstalledError,
+    user.NotInstalledError,
     NoNetworkError,
     PathTooLongError,
     LabTimeoutError,

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.lab.machine import NotInstalledError
 from tests.lab.pod import Pod
+from tests.lab.user import NotInstalledError
 
 SOURCE = Path(__file__).with_name("faulty.c")
 

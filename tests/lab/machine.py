@@ -1,12 +1,13 @@
 """What a lab needs of this machine, where it is, and which packages to install if it is missing."""
 
-import functools
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.lab import series
+from tests.lab.user import NotInstalledError, may_run_pods
 
 PROVIDERS = tuple(
     Path(folder) / "libgalera_smm.so"
@@ -24,65 +25,15 @@ PROGRAMS = {
 }
 """Programs, of which one in each line is enough, and the Debian package that contains them."""
 
-USER_NAMESPACE = ("unshare", "--user", "--map-user=12345", "--map-group=12345", "--")
-"""A command with unshare(1) of util-linux; the uid has no entry in /etc/passwd, as in Kubernetes."""
-
-OTHER_UID = (
-    *("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"),
-    *("--inh-caps=+dac_override,+fowner", "--ambient-caps=+dac_override,+fowner", "--"),
-)
-"""The same uid by setpriv(1) of util-linux, for where user namespaces are not allowed (in a container, in a chroot).
-
-Root still owns the lab's folders, so the processes keep root's capabilities to ignore permissions.
-Therefore faults by permissions cannot be tested then.
-"""
-
 COMMANDS = ("galera-bootstrap", "peer-finder")
 
 
-class NotInstalledError(Exception):
-    """Something is missing; the message contains the command that installs it."""
+def command_path(name: str = "") -> str:
+    """Return PATH for the pods: the commands of this Python first, then mariadbd and others of a series.
 
-
-def command_path() -> str:
-    """Return PATH for the pods: the commands of this Python first, then those of the system, such as mariadbd."""
-    system = ("/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-    return os.pathsep.join((str(Path(sys.executable).parent), *system))
-
-
-def wrap_for_pod(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command as a pod's process runs it: never as root, as in Kubernetes with runAsUser.
-
-    As root, every rsync SST fails with `mkdir ... Permission denied`, because wsrep_sst_rsync names no uid, and an
-    rsync daemon that root starts changes to the user nobody (rsyncd.conf(5), uid).
-    So root becomes an ordinary uid in a user namespace; outside of it root still owns the files.
+    Without a name it is the chosen one.  Raises NotInstalledError.
     """
-    return (*find_user_prefix(), *argv)
-
-
-@functools.cache
-def find_user_prefix() -> tuple[str, ...]:
-    """Find the words before a command with which it does not run as root."""
-    if os.geteuid() != 0:
-        return ()
-    return USER_NAMESPACE if _is_usable(USER_NAMESPACE) else OTHER_UID
-
-
-def may_test_permissions() -> bool:
-    """Whether file permissions have an effect on a pod's processes."""
-    return find_user_prefix() != OTHER_UID
-
-
-def may_run_pods() -> bool:
-    """Whether this user is not root, or is root and may change to another uid."""
-    return _is_usable(find_user_prefix())
-
-
-def _is_usable(prefix: tuple[str, ...]) -> bool:
-    try:
-        return subprocess.run((*prefix, "true"), capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
+    return f"{Path(sys.executable).parent}{os.pathsep}{series.make_path(name)}"
 
 
 def find_provider(candidates: Sequence[Path] = PROVIDERS) -> Path:
@@ -112,7 +63,9 @@ def check(*others: str) -> None:
             "root cannot change to another uid here (unshare, setpriv), and rsync SST fails as root: "
             "use an ordinary user"
         )
-    packages = find_missing_packages(command_path(), others=others)
+    root = series.find_root(series.read_chosen())
+    providers = [root / path.relative_to("/") for path in PROVIDERS]
+    packages = find_missing_packages(command_path(), providers, others)
     if packages:
         raise NotInstalledError(
             "programs of the database are missing; on Debian or Ubuntu: "

@@ -7,8 +7,9 @@ from typing import IO
 
 from tests.lab import processes
 from tests.lab.folders import Folders
-from tests.lab.machine import command_path, find_provider, wrap_for_pod
+from tests.lab.machine import command_path, find_provider
 from tests.lab.runtime import Command, Commands, Run, Running, make_commands
+from tests.lab.user import wrap_for_pod
 
 
 class Process:
@@ -36,10 +37,10 @@ class Process:
 
 @dataclass(frozen=True)
 class Plain:
-    """The runtime of processes; as root they run under another uid (`machine.wrap_for_pod`)."""
+    """The runtime of processes; as root they run under another uid (`user.wrap_for_pod`)."""
 
-    programs: Path | None = None
-    """A folder whose programs come before the machine's, for example another server (`newer.write_programs`)."""
+    series: str = ""
+    """The series of MariaDB, such as 11.8; empty = the one that was chosen (`series.py`)."""
     restore: tuple[str, ...] = ()
     """The command of an init container `restore`; without it a pod has none."""
 
@@ -58,7 +59,7 @@ class Plain:
             "PROVIDER": find_provider(),
         }
         return {
-            "PATH": command_path() if self.programs is None else f"{self.programs}:{command_path()}",
+            "PATH": command_path(self.series),
             "HOME": str(folders.work),
             "TMPDIR": str(folders.work),
             "LANG": "C.UTF-8",

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from tests.lab import machine, processes
+from tests.lab import processes, user
 from tests.lab.folders import Folders
 from tests.lab.runtime import MAIN, SIDECAR, Command, Commands, NotRunningError, Run, Running, make_commands
 
@@ -235,12 +235,12 @@ def ulimits() -> Sequence[str]:
 
 
 def check() -> None:
-    """Raise machine.NotInstalledError with what to do if containers cannot run here."""
+    """Raise user.NotInstalledError with what to do if containers cannot run here."""
     missing = [program for program in ("podman", "runc") if not shutil.which(program)]
     if missing:
-        raise machine.NotInstalledError(
+        raise user.NotInstalledError(
             f"{' and '.join(missing)} missing; on Debian or Ubuntu: apt-get install --no-install-recommends podman runc"
         )
     if os.geteuid() != 0:
         # The lab changes the owner of a pod's folders, and signals processes of other users.
-        raise machine.NotInstalledError("the lab's containers need root")
+        raise user.NotInstalledError("the lab's containers need root")

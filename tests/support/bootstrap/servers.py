@@ -21,6 +21,7 @@ from bootstrap.mariadb import initialise
 from bootstrap.mariadb.accounts import Accounts
 from bootstrap.mariadb.recover import Recover
 from bootstrap.storage.layout import Layout
+from tests.lab import series
 
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 SMALL_LOG = "--innodb-log-file-size=8M"
@@ -92,8 +93,11 @@ def workspace() -> Path:
 
 
 def login() -> str | None:
-    """What --user must be: rsync's daemon gives root's rights away and could not write as root."""
-    return "mysql" if os.geteuid() == 0 else None
+    """What --user must be: rsync's daemon gives root's rights away and could not write as root.
+
+    The programs of another series change the user themselves (`tests/lab/series.py`).
+    """
+    return "mysql" if os.geteuid() == 0 and not series.is_foreign() else None
 
 
 def own(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import bridge, machine, podman
+from tests.lab import bridge, podman, user
 from tests.lab.lab import Lab
 from tests.lab.podman import Podman
 from tests.support.images import pod_images as images
@@ -25,7 +25,7 @@ def _machine() -> None:
     try:
         podman.check()
         bridge.check()
-    except (machine.NotInstalledError, bridge.BridgeError) as exc:
+    except (user.NotInstalledError, bridge.BridgeError) as exc:
         pytest.skip(f"NOT TESTED: containers and network namespaces are needed: {exc}")
 
 

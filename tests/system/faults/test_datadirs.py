@@ -5,13 +5,13 @@ import time
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import machine
+from tests.lab import user
 from tests.lab.slow import slow_sst, undo_slow_sst
 
 pytestmark = pytest.mark.galera
 
 BY_PERMISSION = pytest.mark.skipif(
-    not machine.may_test_permissions(),
+    not user.may_test_permissions(),
     reason="NOT TESTED: root may not make user namespaces here, so permissions have no effect on a pod",
 )
 

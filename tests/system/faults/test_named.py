@@ -19,10 +19,10 @@ from tests.faults.halves import full, may_mount
 from tests.lab import faulty
 from tests.lab.lab import Lab
 from tests.lab.layout import write_more_options
-from tests.lab.machine import NotInstalledError, wrap_for_pod
 from tests.lab.oracle import judge
 from tests.lab.pod import Pod
 from tests.lab.small_disk import fill_up, mount_small_disk
+from tests.lab.user import NotInstalledError, wrap_for_pod
 from tests.lab.writer import read_record
 
 pytestmark = pytest.mark.galera

@@ -7,16 +7,16 @@ promise that.
 
 import os
 import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from bootstrap.core.galera import server_version
 from tests.faults.cluster import FULL_COPY, Cluster
-from tests.lab import newer, report
-from tests.lab.machine import NotInstalledError
+from tests.lab import report
+from tests.lab.lab import Lab
 from tests.lab.plain import Plain
+from tests.support.installed import require, require_series
 
 pytestmark = [
     pytest.mark.galera,
@@ -44,16 +44,19 @@ class Images(NamedTuple):
 
 
 @pytest.fixture
-def images(cluster: Cluster) -> Images:
-    """The server of this machine, and that of the next Debian."""
-    try:
-        programs = newer.write_programs(newer.ensure(), cluster.lab.folder / "newer")
-    except NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
-    here = str(cluster.lab.query(0, "SELECT VERSION()")[0][0])
-    if not here.startswith(OLD) or server_version.parse_series(newer.read_version(programs)) != (11, 8):
-        pytest.skip(f"NOT TESTED: this machine has {here} and not {OLD}, or the next Debian not {NEW}")
-    return Images(Plain(), Plain(programs))
+def images() -> Images:
+    """The servers of both series."""
+    require()
+    for name in (OLD, NEW):
+        require_series(name)
+    return Images(Plain(OLD), Plain(NEW))
+
+
+@pytest.fixture
+def lab(images: Images) -> Iterator[Lab]:
+    """An empty lab for three pods of the old series."""
+    with Lab(runtime=images.old) as lab:
+        yield lab
 
 
 def replace_pod(cluster: Cluster, ordinal: int, image: Plain, env: dict[str, str] | None = None) -> None:
@@ -183,13 +186,3 @@ def test_after_a_stop_of_all_members_the_new_server_opens_all_disks_when_a_human
     assert read_versions(cluster) == [NEW] * 3
     assert cluster.all_bootstraps == 2
     assert not any(FULL_COPY in read_last_run(cluster, ordinal) for ordinal in (0, 1, 2))
-
-
-def test_only_its_own_processes_see_the_other_debian(tmp_path: Path) -> None:
-    try:
-        programs = newer.write_programs(newer.ensure(), tmp_path)
-    except NotInstalledError as exc:
-        pytest.skip(f"NOT TESTED: {exc}")
-    before = Path("/etc/debian_version").read_text()
-    assert server_version.parse_series(newer.read_version(programs))
-    assert Path("/etc/debian_version").read_text() == before

@@ -9,8 +9,8 @@ import pytest
 
 from images.build import ensure_id
 from images.inputs import ROOT
-from tests.lab.machine import NotInstalledError
 from tests.lab.podman import check, ulimits
+from tests.lab.user import NotInstalledError
 from tests.support.images.box import AS_A_POD, Container, mounted, podman, run, share
 from tests.support.images.root_files import has_privileges, list_files, read_packages
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import machine, oracle, report
+from tests.lab import machine, oracle, report, user
 from tests.lab.lab import Lab
 from tests.lab.report import ReportFailedError
 from tests.lab.writer import Writer
@@ -162,10 +162,10 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
 def create_plain_data(data: Path) -> None:
     """Create a datadir as a server without this toolkit does."""
     install = ("mariadb-install-db", "--no-defaults", "--force", f"--datadir={data}")
-    subprocess.run(machine.wrap_for_pod(install), check=True, capture_output=True)
+    subprocess.run(user.wrap_for_pod(install), check=True, capture_output=True)
     server = ("mariadbd", "--no-defaults", "--bootstrap", f"--datadir={data}")
     statements = b"CREATE DATABASE shop;\nCREATE TABLE shop.t (id INT PRIMARY KEY);\nINSERT INTO shop.t VALUES (42);\n"
-    subprocess.run(machine.wrap_for_pod(server), input=statements, check=True, capture_output=True)
+    subprocess.run(user.wrap_for_pod(server), input=statements, check=True, capture_output=True)
 
 
 def test_data_of_a_plain_server_become_a_cluster() -> None:

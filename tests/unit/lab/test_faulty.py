@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import faulty
-from tests.lab.machine import NotInstalledError
+from tests.lab.user import NotInstalledError
 
 
 def run_python(code: str, **env: str) -> str:

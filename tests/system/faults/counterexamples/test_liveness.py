@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
-from tests.lab import machine
+from tests.lab import user
 from tests.lab.lab import Lab
 from tests.lab.layout import PROVIDER_OPTIONS
 from tests.lab.pod import Pod
@@ -30,7 +30,7 @@ def break_server(pod: Pod) -> Iterator[None]:
 @contextmanager
 def break_journal(pod: Pod) -> Iterator[None]:
     """Let the journal not be written: the pod answers, and promises nothing."""
-    if not machine.may_test_permissions():
+    if not user.may_test_permissions():
         pytest.skip("NOT TESTED: root may not make user namespaces here, so permissions have no effect on a pod")
     meta = pod.folders.volume / "meta"
     meta.chmod(0o500)

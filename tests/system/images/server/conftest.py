@@ -9,8 +9,8 @@ from typing import Protocol
 import pytest
 
 from images.build import ensure_id
-from tests.lab.machine import NotInstalledError
 from tests.lab.podman import check
+from tests.lab.user import NotInstalledError
 from tests.support.images.box import AS_A_POD, Container, Volumes, mounted
 from tests.support.images.official import image
 
