@@ -6,7 +6,7 @@ Knows how to ask the server.  Does not know what the answer means for the datadi
 import subprocess
 from pathlib import Path
 
-from bootstrap.core.galera import held_options, option_files, recovery_log
+from bootstrap.core.galera import held_options, option_files, recovery_log, server_options
 from bootstrap.core.galera.server_version import Series
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.text import one_line
@@ -80,7 +80,7 @@ class Recover:
 
     def _check_held(self, files: OptionFiles) -> str:
         """Options that the server would take, and must not get."""
-        found = held_options.find_held((*self.read_arguments().split(), *self.more))
+        found = held_options.find_held((*self.read_arguments(), *self.more))
         if found is None:
             return ""
         lines = [line for line in files.lines if held_options.is_spelled(found.held.option, line.argument)]
@@ -132,13 +132,13 @@ class Recover:
         self._version = self._version or read_output((self.command[0], "--no-defaults", "--version"))
         return self._version
 
-    def read_arguments(self) -> str:
-        """Return the options in the server's option files, as arguments; empty if it prints nothing.
+    def read_arguments(self) -> tuple[str, ...]:
+        """Return the options in the server's option files, as arguments; none if it prints nothing.
 
         Raises ServerMissingError.
         """
         # It must be one of the first options, as --defaults-file (my_default.c, `get_defaults_options`).
-        return read_output((*self.command[:2], "--print-defaults"))
+        return server_options.split_printed(read_output((*self.command[:2], "--print-defaults")))
 
     def _log_of(self, command: tuple[str, ...]) -> tuple[int, str]:
         """Return the server's exit status and its log; it is killed if this call fails."""

@@ -103,7 +103,7 @@ def create(pod: Pod, recover: Recover, disk: Disk) -> None:
         prepare.forget_state(pod.layout)
         return
     pod.log("creating the first database")
-    arguments = (*recover.read_arguments().split(), *recover.more)
+    arguments = (*recover.read_arguments(), *recover.more)
     initialise.create(
         pod.layout,
         read_accounts(pod.secrets),

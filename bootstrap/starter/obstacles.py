@@ -32,7 +32,7 @@ def find(layout: Layout, recover: Recover, needs: Needs | None) -> Obstacle | No
         return Obstacle(ObstacleKind.OPTIONS, why)
     if needs is None:
         return None
-    arguments = (*recover.read_arguments().split(), *recover.more)
+    arguments = (*recover.read_arguments(), *recover.more)
     why = _why_no_folder(arguments, layout)
     if not why and needs.creates:
         from bootstrap.mariadb import time_zones  # noqa: PLC0415  # once in the life of a volume

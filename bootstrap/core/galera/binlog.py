@@ -21,9 +21,9 @@ def is_option(argument: str) -> bool:
     return any(option.is_spelled_by(argument) for option in (LOG_BIN, LOG_BIN_INDEX, LOG_BASENAME))
 
 
-def find_options(arguments: str) -> tuple[str, ...]:
-    """The options of the binary log in what `mariadbd --print-defaults` prints."""
-    return tuple(argument for argument in arguments.split() if is_option(argument))
+def find_options(arguments: Iterable[str]) -> tuple[str, ...]:
+    """The options of the binary log among these."""
+    return tuple(argument for argument in arguments if is_option(argument))
 
 
 def is_on(arguments: Iterable[str]) -> bool:

@@ -39,7 +39,7 @@ def why_refused(part: str) -> str:
         return "it is no key=value of letters, digits and _.:/,+-"
     if why := next((refused.why for refused in REFUSED if refused.keys.fullmatch(match["key"])), ""):
         return why
-    is_period = re.fullmatch(r"(evs|pc|gmcast)\.\w*(timeout|period|time_wait)", match["key"])
+    is_period = re.fullmatch(r"(evs|pc|gmcast)\.(\w*(timeout|period|time_wait)|linger|delay_margin)", match["key"])
     return "it is no period such as PT30S" if is_period and parse_period(match["value"]) is None else ""
 
 

@@ -46,6 +46,15 @@ def canonical_name(argument: str) -> str:
     return option[before.end() :] if before else ""
 
 
+def split_printed(printed: str) -> tuple[str, ...]:
+    """The arguments in what `mariadbd --print-defaults` prints, with the blanks in their values.
+
+    It prints them in one line behind a title, without quotes: an argument begins where two dashes follow a blank.
+    A value with such a place in it becomes two arguments, so that no option can hide in a value.
+    """
+    return tuple(part for part in re.split(r"\s+(?=--)", printed.strip()) if part.startswith("--"))
+
+
 def is_reserved(argument: str) -> bool:
     """Whether only this toolkit may give this option on the command line: the datadir, and all options of wsrep.
 
@@ -60,15 +69,15 @@ def chooses_files(argument: str) -> bool:
     return canonical_name(argument).startswith(("defaults", "no-def"))
 
 
-def donor_option(donors: Iterable[str], arguments: str) -> str:
+def donor_option(donors: Iterable[str], arguments: Iterable[str]) -> str:
     """The option that names the donors; empty if there are none, or if the user has chosen donors.
 
-    `arguments` are those of the option files, as `mariadbd --print-defaults` prints them.
+    `arguments` are those of the option files.
     The comma at the end allows other members if none of these can be the donor (MariaDB manual, "wsrep_sst_donor").
     The option stays as long as this server runs, so its later transfers, after a partition, prefer the same members.
     """
     names = ",".join(donors)
-    is_chosen = any(SST_DONOR.is_spelled_by(argument) for argument in arguments.split())
+    is_chosen = any(SST_DONOR.is_spelled_by(argument) for argument in arguments)
     return f"--wsrep-sst-donor={names}," if names and not is_chosen else ""
 
 

@@ -4,15 +4,15 @@ import pytest
 
 from bootstrap.core.galera import binlog
 
-PRINTED = """\
-mariadbd would have been started with the following arguments:
---skip-name-resolve --log_bin=/logs/binlog --loose-LOG-BIN-INDEX=/logs/list.index --log-error=x --log_slave_updates=ON
-"""
+GIVEN = (
+    "--skip-name-resolve", "--log_bin=/logs/bin log", "--loose-LOG-BIN-INDEX=/logs/list.index", "--log-error=x",
+    "--log_slave_updates=ON",
+)  # fmt: skip
 
 
 def test_the_options_are_found_among_all_others() -> None:
-    assert binlog.find_options(PRINTED) == ("--log_bin=/logs/binlog", "--loose-LOG-BIN-INDEX=/logs/list.index")
-    assert binlog.find_options("") == ()
+    assert binlog.find_options(GIVEN) == ("--log_bin=/logs/bin log", "--loose-LOG-BIN-INDEX=/logs/list.index")
+    assert binlog.find_options(()) == ()
 
 
 @pytest.mark.parametrize(

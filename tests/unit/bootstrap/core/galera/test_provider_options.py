@@ -57,7 +57,7 @@ REFUSED = {
     ),
     "it is no period such as PT30S": (
         "evs.suspect_timeout=30", "evs.inactive_timeout=pt1m", "evs.install_timeout=15s", "evs.keepalive_period=1",
-        "gmcast.time_wait=5", "gmcast.peer_timeout=3", "pc.wait_prim_timeout=",
+        "gmcast.time_wait=5", "gmcast.peer_timeout=3", "pc.wait_prim_timeout=", "pc.linger=20", "evs.delay_margin=1",
     ),
 }  # fmt: skip
 """Why -> the options that are refused for it."""
@@ -77,6 +77,7 @@ def test_an_option_is_refused_with_the_reason(option: str, why: str) -> None:
         "gcs.fc_factor=0.8", "gmcast.segment=1", "socket.recv_buf_size=1M", "socket.send_buf_size=1M",
         "repl.causal_read_timeout=30", "evs.suspect_timeout = PT5S", "evs.keepalive_period=PT1S", "evs.send_window=512",
         "gmcast.time_wait=PT5S", "pc.wait_prim_timeout=PT30S", "pc.announce_timeout=P1D", "gcs.sync_donor=",
+        "pc.linger=PT20S", "evs.delay_margin=PT1S",
     ],
 )  # fmt: skip
 def test_all_other_options_are_taken(option: str) -> None:

@@ -64,7 +64,7 @@ def test_one_rule_finds_an_option_in_every_spelling(argument: str, option: Optio
     assert [found for found in ALL if found.is_spelled_by(argument)] == ([] if option is NONE else [option])
     assert binlog.is_option(argument) == (option in ALL[:3])
     assert server_options.is_reserved(argument) == (option in ALL[3:] or "wsrep" in argument)
-    assert (server_options.donor_option(("mysql-0",), f"--port=3306 {argument} --socket=/x") == "") == (
+    assert (server_options.donor_option(("mysql-0",), ("--port=3306", argument, "--socket=/x")) == "") == (
         option is SST_DONOR
     )
 
@@ -127,9 +127,23 @@ def test_what_is_no_long_option_has_no_name() -> None:
 
 
 def test_other_members_are_allowed_if_none_of_the_donors_can_give() -> None:
-    arguments = "--datadir=/var/lib/galera/data"
+    arguments = ("--datadir=/var/lib/galera/data",)
     assert server_options.donor_option(("mysql-0", "mysql-3"), arguments) == "--wsrep-sst-donor=mysql-0,mysql-3,"
-    assert server_options.donor_option((), "") == ""
+    assert server_options.donor_option((), ()) == ""
+
+
+def test_printed_arguments_keep_the_blanks_in_their_values() -> None:
+    printed = (
+        "mariadbd would have been started with the following arguments:\n"
+        "--port=3306 --init-connect=SET NAMES utf8; SELECT - 1 --skip-name-resolve --log_bin=/my logs/b\n"
+    )
+    assert server_options.split_printed(printed) == (
+        "--port=3306", "--init-connect=SET NAMES utf8; SELECT - 1", "--skip-name-resolve", "--log_bin=/my logs/b",
+    )  # fmt: skip
+    assert server_options.split_printed("--init-connect=a --skip-grant-tables") == (
+        "--init-connect=a", "--skip-grant-tables",
+    )  # fmt: skip
+    assert server_options.split_printed("") == server_options.split_printed("mariadbd would have\n") == ()
 
 
 @pytest.mark.galera
