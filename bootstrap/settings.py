@@ -30,6 +30,7 @@ SERVER_PORTS = {"3306": "the server", "4444": "full transfers", "4567": "Galera"
 
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
+    "SET": ("mysql", "the StatefulSet; a member knows it by its own name, a backup and an arbitrator do not"),
     "REPLICAS": ("3", "the minimum number of expected pods; keep it equal to the StatefulSet's replicas"),
     "ORDINALS_START": ("0", "the lowest ordinal: the StatefulSet's spec.ordinals.start"),
     "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; raise it after `force`"),
@@ -167,6 +168,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
             else [f"POD_NAME {pod!r} is not a StatefulSet's pod name (set it, or the hostname)"]
         ),
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
+        *_check_set(values["SET"], env.get(f"{PREFIX}SET", "").strip() and pod),
         *_check_number(values, "REPLICAS", 1, MAX_ORDINAL),
         *_check_number(values, "ORDINALS_START", 0, MAX_ORDINAL),
         *_check_number(values, "MIN_EPOCH", 0, INT64_MAX),
@@ -231,6 +233,14 @@ def parse_pod_name(name: str) -> tuple[str, int] | None:
 def _check_names(env: Mapping[str, str]) -> list[str]:
     names = sorted(name for name in env if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in DEFAULTS)
     return [f"{name} is not a setting" for name in names]
+
+
+def _check_set(name: str, pod: str) -> list[str]:
+    """`pod` is empty where SET is not given: a member needs it not, but a wrong one would mislead others."""
+    if not parse_pod_name(f"{name}-0"):
+        return [f"{PREFIX}SET {name[:60]!r} is not the name of a StatefulSet"]
+    found = parse_pod_name(pod)
+    return [f"{PREFIX}SET is {name!r}, but this is a pod of {found[0]!r}"] if found and found[0] != name else []
 
 
 def _check_number(values: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
@@ -307,10 +317,13 @@ def current() -> Settings:
     return from_environment(os.environ, os.uname().nodename)
 
 
-def settings_for_set(name: str) -> Settings:
-    """Read the settings of a pod that is not a member of the StatefulSet of that name, but works for it.
+def settings_for_set() -> Settings:
+    """Read the settings of a pod that is not a member of the StatefulSet that SET names, but works for it.
 
     Where a pod's name matters, they are those of the member with the lowest ordinal.  Raises SettingInvalidError.
     """
-    settings = from_environment({**os.environ, "POD_NAME": f"{name}-0"}, "")
+    name = os.environ.get(f"{PREFIX}SET", "").strip() or DEFAULTS["SET"][0]
+    # A name that cannot be is one complaint, not two.
+    known = name if parse_pod_name(f"{name}-0") else DEFAULTS["SET"][0]
+    settings = from_environment({**os.environ, "POD_NAME": f"{known}-0"}, "")
     return settings._replace(pod=settings.pod_of(settings.ordinals_start))

@@ -8,11 +8,10 @@ from bootstrap.settings import settings_for_set
 
 
 @click.command()
-@click.option("--of", default="mysql", show_default=True, metavar="NAME", help="The StatefulSet.")
-def command(*, of: str) -> None:
+def command() -> None:
     """Give a cluster of two members a third vote, with no data; runs until it is stopped.
 
     It runs garbd, which must be in the image, and needs of the Secret only `cluster-id`.
     """
     die_by_signal()
-    arbitrate(settings_for_set(of), logger("arbitrator"))
+    arbitrate(settings_for_set(), logger("arbitrator"))

@@ -4,7 +4,7 @@
 # HAProxy is reloaded only for more members, or for another template.  The file is for the next start; it is checked
 # before it is used, and replaced as a whole.  After an error the old file is still there, and in use.
 # usage: writer.sh [TEMPLATE [FOLDER]]
-# PROXIES names all proxies, and where each listens for the others: "NAME=HOST:PORT ..."; POD_NAME is one of them.
+# PROXIES says where each proxy listens for the others, by ordinal: "HOST:PORT ..."; POD_NAME ends with an ordinal.
 set -eu
 
 template=${1:-/etc/haproxy/writer.cfg}
@@ -56,8 +56,11 @@ servers() {
 # All proxies; the own one must have no address.
 proxies() {
     printf 'peers proxies\n    bind "%s:10000"\n' "\${POD_IP}"
-    for proxy in $PROXIES; do
-        if [ "${proxy%%=*}" = "$POD_NAME" ]; then echo "    server $POD_NAME"; else echo "    server ${proxy%%=*} ${proxy#*=}"; fi
+    number=0
+    for where in $PROXIES; do
+        proxy=${POD_NAME%-*}-$number
+        if [ "$proxy" = "$POD_NAME" ]; then echo "    server $proxy"; else echo "    server $proxy $where"; fi
+        number=$((number + 1))
     done
 }
 
@@ -94,7 +97,9 @@ open_and_close() {
 
 read_members
 sorted=$(for ordinal in $ordinals; do echo "$ordinal"; done | sort -n | tr '\n' ' ')
-case " $PROXIES" in *" $POD_NAME="*) ;; *) fail "$POD_NAME is not in PROXIES ($PROXIES): name all proxies in it" ;; esac
+count=$(echo "$PROXIES" | wc -w)
+case ${POD_NAME##*-} in "$POD_NAME" | '' | *[!0-9]*) fail "refused: POD_NAME $POD_NAME has no ordinal" ;; esac
+[ "${POD_NAME##*-}" -lt "$count" ] || fail "$POD_NAME is not in PROXIES ($PROXIES): name all proxies in it"
 
 writer=''
 [ ! -S "$master" ] || writer=$(last_writer)

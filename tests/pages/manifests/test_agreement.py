@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from tests.support.manifests.built import (
     stateful_set,
     template,
 )
+from tests.support.manifests.selectors import of_owners, pod_labels
 
 POD = {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "POD_IP": "status.podIP"}
 """Variable -> the pod's field that it contains."""
@@ -54,8 +56,10 @@ FOLDERS = {DEFAULTS[name][0] for name in ("DATA_ROOT", "RUN_DIR", "CONFIG_DIR", 
 """The folders in which the code expects a pod's volumes."""
 
 
-def argv(container: Document) -> tuple[str, ...]:
-    return (*container.get("command", ()), *container.get("args", ()))
+def argv(container: Document, values: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The command, with variables in the place of `$(NAME)` as the kubelet puts them there."""
+    words = (*container.get("command", ()), *container.get("args", ()))
+    return tuple(re.sub(r"\$\((\w+)\)", lambda name: (values or {})[name[1]], word) for word in words)
 
 
 def mounts(container: Document) -> dict[str, bool]:
@@ -81,7 +85,9 @@ def settings(documents: Documents) -> Settings:
 
 
 def test_the_containers_run_exactly_the_commands_of_the_lab(base: Documents) -> None:
-    assert {name: argv(container) for name, container in containers(template(base)).items()} == WITH_SIDECAR
+    values = variables(base)
+
+    assert {name: argv(container, values) for name, container in containers(template(base)).items()} == WITH_SIDECAR
 
 
 def test_the_form_of_2017_runs_the_commands_of_the_lab(documents_of: Built) -> None:
@@ -152,7 +158,7 @@ def test_the_headless_service_is_the_one_that_all_programs_use(documents_of: Bui
     found = of_kind(documents, "Service")[service]["spec"]
 
     assert stateful_set(documents)["spec"]["serviceName"] == service
-    assert f"-service={service}" in argv(containers(template(documents))["bootstrap"])
+    assert f"-service={service}" in argv(containers(template(documents))["bootstrap"], variables(documents))
     assert found["clusterIP"] == "None"
     assert found["publishNotReadyAddresses"] is True
 
@@ -167,6 +173,10 @@ def test_the_ports_are_those_of_the_code(base: Documents) -> None:
     assert declared["agent"]["bootstrap"] == PEER_PORTS["bootstrap"]
     for clients in ("mysql", "mysql-writer"):
         assert services[clients]["spec"]["ports"] == [{"name": "mysql", "port": 3306}]
+
+
+CLIENTS = [{"podSelector": {"matchExpressions": [{"key": "mysql-client", "operator": "In", "values": ["true"]}]}}]
+"""A policy's selector for clients."""
 
 
 def pods_with(labels: Document) -> list[Document]:
@@ -192,7 +202,7 @@ def test_the_network_policy_allows_no_other_connection(base: Documents) -> None:
 
     assert spec["podSelector"] == members[0]["podSelector"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert [rule.get("from") for rule in spec["ingress"]] == [members, pods_with({"mysql-client": "true"})]
+    assert [rule.get("from") for rule in spec["ingress"]] == [members, CLIENTS]
     # A node-local cache has any address.
     assert [rule.get("to") for rule in spec["egress"]] == [members, None]
 
@@ -219,32 +229,10 @@ def test_the_policies_of_the_examples_allow_no_other_connection(documents_of: Bu
 @pytest.mark.parametrize("name", [*CLUSTERS, FORM_OF_2017])
 def test_every_selector_selects_pods(documents_of: Built, name: str) -> None:
     documents = documents_of(name)
-    sets = of_kind(documents, "StatefulSet")
-    others = [
-        *(one["spec"]["template"] for one in of_kind(documents, "Deployment").values()),
-        *(one["spec"]["jobTemplate"]["spec"]["template"] for one in of_kind(documents, "CronJob").values()),
-    ]
-    pods_of_sets = [
-        # The StatefulSet's controller sets the second one.
-        {**one["spec"]["template"]["metadata"]["labels"], "statefulset.kubernetes.io/pod-name": f"{owner}-{ordinal}"}
-        for owner, one in sets.items()
-        for ordinal in range(one["spec"]["replicas"])
-    ] + [one["metadata"]["labels"] for one in others]
-    selectors = [
-        *(one["spec"]["selector"]["matchLabels"] for one in sets.values()),
-        *(one["spec"]["selector"]["matchLabels"] for one in of_kind(documents, "Deployment").values()),
-        *(one["spec"]["selector"] for one in of_kind(documents, "Service").values()),
-        *(one["spec"]["selector"]["matchLabels"] for one in of_kind(documents, "PodDisruptionBudget").values()),
-        *(one["spec"]["podSelector"]["matchLabels"] for one in of_kind(documents, "NetworkPolicy").values()),
-        *(
-            one["labelSelector"]["matchLabels"]
-            for _, pod in pods(documents)
-            for one in pod.get("topologySpreadConstraints", ())
-        ),
-    ]
+    labels_of_pods = pod_labels(documents)
 
-    for selector in selectors:
-        assert any(selector.items() <= labels.items() for labels in pods_of_sets), selector
+    for selector in of_owners(documents):
+        assert any(selector.items() <= labels.items() for labels in labels_of_pods), selector
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
@@ -381,8 +369,8 @@ def test_the_server_knows_its_options(options: Path, tmp_path: Path) -> None:
 
 
 def test_no_variable_is_set_to_its_default(base: Documents) -> None:
-    """The number of members is an exception, because it must be seen beside that of the StatefulSet."""
-    assert set(variables(base)) == {f"{PREFIX}REPLICAS"}
+    """The number of members is an exception, because it must be seen beside that of the StatefulSet; so are names."""
+    assert set(variables(base)) == {f"{PREFIX}{name}" for name in ("REPLICAS", "SERVICE", "SET")}
 
 
 @pytest.mark.parametrize("name", NAMES)

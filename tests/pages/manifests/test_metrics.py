@@ -92,7 +92,8 @@ def test_the_rules_use_metrics_and_labels_that_exist(rules: list[Document]) -> N
     listed = dict(re.findall(rf"^\| `({PREFIX}_\w+?)(?:{{([\w,]+)}})?`", PAGE, re.MULTILINE))
     for rule in rules:
         asked = set(re.findall(rf"{PREFIX}_\w+", rule["expr"]))
-        labels = {"namespace", "pod", *(label for name in asked for label in listed[name].split(","))}
+        # `label_replace` makes the set from the pod's name.
+        labels = {"namespace", "pod", "set", *(label for name in asked for label in listed[name].split(","))}
         used = {label for text in rule["annotations"].values() for label in re.findall(r"\$labels\.(\w+)", text)}
         kept = [set(re.findall(r"\w+", one)) for one in re.findall(r"by \(([^)]*)\)", rule["expr"])]
 

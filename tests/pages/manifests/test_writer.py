@@ -41,7 +41,7 @@ def ports(policy: Document, direction: str, peer: str) -> set[int]:
         port["port"]
         for rule in rules
         for one in rule.get(key, ())
-        if one["podSelector"]["matchLabels"].get("app.kubernetes.io/name") == peer
+        if one["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name") == peer
         for port in rule["ports"]
     }
 
@@ -74,10 +74,11 @@ def test_each_proxy_has_a_service_and_is_named_to_the_others(documents: Document
         one["name"]: one.get("value") for one in containers(dict(pods(documents))["mysql-writer"])["members"]["env"]
     }
 
-    assert variables["PROXIES"] == " ".join(f"{name}={name}:10000" for name in names)
-    for name in names:
+    assert variables["PROXIES"] == " ".join(f"$(PROXY_{ordinal}):10000" for ordinal in range(len(names)))
+    for ordinal, name in enumerate(names):
         spec = services[name]["spec"]
-        assert spec["selector"] == {**PROXY, "statefulset.kubernetes.io/pod-name": name}
+        assert variables[f"PROXY_{ordinal}"] == name
+        assert spec["selector"] == {**PROXY, "apps.kubernetes.io/pod-index": str(ordinal)}
         assert [one["port"] for one in spec["ports"]] == [10000]
         # A proxy must know which member is the writer before it is ready.
         assert spec["publishNotReadyAddresses"] is True
@@ -100,7 +101,7 @@ def test_the_policies_allow_all_required_connections(documents: Documents) -> No
     assert ports(database, "ingress", "mysql-writer") == ports(proxy, "egress", "mysql") == {3306, HEALTH}
     assert ports(proxy, "ingress", "mysql-writer") == ports(proxy, "egress", "mysql-writer") == {10000}
     assert next(one["from"] for one in proxy["spec"]["ingress"]) == [
-        {"podSelector": {"matchLabels": {"mysql-client": "true"}}}
+        {"podSelector": {"matchExpressions": [{"key": "mysql-client", "operator": "In", "values": ["true"]}]}}
     ]
 
 

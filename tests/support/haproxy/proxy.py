@@ -211,7 +211,8 @@ class Proxy:
         places = {"/etc/haproxy": str(self.folder / "etc"), "/run/haproxy": str(self.run)}
         words = []
         for argument in argv:
-            word = argument
+            # As the kubelet does it.
+            word = re.sub(r"\$\((\w+)\)", lambda name: self.environment[name[1]], argument)
             for there, here in places.items():
                 word = word.replace(there, here)
             # The hook's defaults are the folders of a pod.
@@ -232,14 +233,15 @@ def is_true(condition: Callable[[], bool]) -> bool:
 
 def environment(lab: Lab, name: str) -> Mapping[str, str]:
     """The environment that the manifest gives to both containers."""
-    proxies = {one: f"{address(lab.layout.network, last)}:{PORTS['proxies']}" for one, last in PROXIES.items()}
+    proxies = [f"{address(lab.layout.network, last)}:{PORTS['proxies']}" for last in PROXIES.values()]
     return {
         "PATH": os.environ["PATH"],
         "POD_NAME": name,
         "POD_NAMESPACE": lab.layout.namespace,
         "POD_IP": address(lab.layout.network, PROXIES[name]),
-        "PROXIES": " ".join(f"{one}={where}" for one, where in proxies.items()),
+        "PROXIES": " ".join(proxies),
         "PEERFINDER_DOMAIN": lab.layout.domain,
         "PEERFINDER_NAMESERVER": f"{lab.nameserver.address}:{lab.nameserver.port}",
         "GALERA_BOOTSTRAP_HEALTH_PORT": str(HEALTH_PORT),
+        "GALERA_BOOTSTRAP_SERVICE": "galera",
     }

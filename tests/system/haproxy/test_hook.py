@@ -17,7 +17,7 @@ ZONE = "galera.lab.svc.cluster.local"
 
 HOOK = COMPONENT / "writer.sh"
 
-PROXIES = "mysql-writer-0=127.0.0.1:10000 mysql-writer-1=127.0.0.1:10001"
+PROXIES = "127.0.0.1:10000 127.0.0.1:10001"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

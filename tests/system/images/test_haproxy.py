@@ -23,7 +23,7 @@ DOCKERFILE = (ROOT / "images/haproxy/Dockerfile").read_text()
 ENVIRONMENT = {
     "POD_NAME": "mysql-writer-0",
     "POD_IP": "127.0.0.1",
-    "PROXIES": "mysql-writer-0=127.0.0.1:10000 mysql-writer-1=127.0.0.1:10001",
+    "PROXIES": "127.0.0.1:10000 127.0.0.1:10001",
 }
 
 NAMES = "mysql-0.galera.db.svc.cluster.local mysql-1.galera.db.svc.cluster.local"

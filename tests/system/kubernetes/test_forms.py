@@ -57,7 +57,9 @@ MISTAKES: Mapping[str, tuple[Patch, ...]] = {
     "service-flag": (ONE, flag("-service=nobody")),
     "domain-flag": (ONE, flag("-domain=other.cluster.local")),
     "service-of-the-set": (ONE, members(serviceName="mysql")),
-    "service-setting": (ONE, settings(GALERA_BOOTSTRAP_SERVICE="nobody")),
+    "service-name": (ONE, settings(GALERA_BOOTSTRAP_SERVICE="nobody")),
+    # peer-finder asks for another Service than the agent.
+    "service-setting": (ONE, flag("-exit-status=hook"), settings(GALERA_BOOTSTRAP_SERVICE="nobody")),
     "secret": (*ALONE, WITHOUT),
 }
 """Namespace, without its prefix `mistake-` -> the patches that make the mistake."""
@@ -123,6 +125,7 @@ def test_a_set_that_starts_members_in_order_waits_and_names_the_missing_members_
     [
         ("hidden", "bootstrap", "sets? publishNotReadyAddresses: true"),
         ("service-flag", "bootstrap", r"knows no name nobody\..*; check -service, -ns and -domain"),
+        ("service-name", "bootstrap", r"knows no name nobody\..*; check -service, -ns and -domain"),
         ("domain-flag", "bootstrap", r"knows no name galera\..*; check -service, -ns and -domain"),
         # Then pods have no names of their own.
         ("service-of-the-set", "bootstrap", "serviceName must be the Service of -service"),

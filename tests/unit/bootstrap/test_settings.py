@@ -111,9 +111,19 @@ def test_the_configured_ordinals_begin_where_those_of_the_statefulset_do() -> No
 def test_a_pod_that_is_no_member_has_the_settings_of_the_lowest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POD_NAMESPACE", "test")
     monkeypatch.setenv("POD_NAME", "backup-12345")
-    assert settings_for_set("mysql").pod == "mysql-0"
+    assert settings_for_set().pod == "mysql-0"
     monkeypatch.setenv(f"{PREFIX}ORDINALS_START", "5")
-    assert settings_for_set("mysql").pod == "mysql-5"
+    assert settings_for_set().pod == "mysql-5"
+    monkeypatch.setenv(f"{PREFIX}SET", "shop-mysql-eu")
+    assert settings_for_set().pod == "shop-mysql-eu-5"
+    monkeypatch.setenv(f"{PREFIX}SET", "Not A Name")
+    with pytest.raises(SettingInvalidError, match=f"^{PREFIX}SET 'Not A Name' is not the name of a StatefulSet$"):
+        settings_for_set()
+
+
+def test_a_member_refuses_settings_that_are_those_of_another_set() -> None:
+    assert settings(SET="galera").set_name == "galera"
+    assert complaint({**NEEDED, f"{PREFIX}SET": "shop"}) == f"{PREFIX}SET is 'shop', but this is a pod of 'galera'"
 
 
 @pytest.mark.parametrize("value", ["-1", "65536", "http"])
