@@ -3,7 +3,6 @@
 No other module of this package reads settings from the environment.
 """
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -11,22 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.core.galera import provider_options
+from bootstrap import setting_checks as checks
 from bootstrap.core.galera.server_version import Series, parse_series
 from bootstrap.core.model.shapes import INT64_MAX, MAX_ORDINAL
 from bootstrap.errors import SettingInvalidError
+from bootstrap.secret_files import KEYS, SecretFolder
+from bootstrap.setting_checks import NO_NAMESERVER, PREFIX
 from peerfinder.core.names import POD_NAME
 
-PREFIX = "GALERA_BOOTSTRAP_"
-
-NO_NAMESERVER = "none"
-"""The value of NAMESERVER for a sole pod that runs where there is no DNS, as by `podman run`."""
-
 SST_METHODS = ("rsync", "mariabackup")
-
-SERVER_PORTS = {"3306": "the server", "4444": "full transfers", "4567": "Galera", "4568": "incremental transfers"}
-"""The ports of the server, which no setting changes."""
-
 
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
@@ -44,6 +36,9 @@ DEFAULTS = {
     "RUN_DIR": ("/run/galera", "sockets and the one-shot permission; an emptyDir"),
     "CONFIG_DIR": ("/etc/mysql", "my-galera.cnf is written there; conf.d/*.cnf in it is yours and is read before ours"),
     "SECRETS_DIR": ("/etc/galera-secrets", "the files of the Secret"),
+    "SECRET_FILES": ("", "other names of these files, ours=theirs;ours=theirs"),
+    "INITDB_DIR": ("/docker-entrypoint-initdb.d", "scripts that run once, at the first start of a new cluster"),
+    "INITDB_SHELL": ("no", "yes: the shell scripts among them run, too"),
     "BIND_ADDRESS": ("0.0.0.0", "where the agent and the server listen"),  # noqa: S104  # a pod's own network
     "EXCHANGE_PORT": ("4569", "the port for the records between agents"),
     "HEALTH_PORT": ("8080", "the port of probes and metrics, open to all and read-only; 0 = none"),
@@ -86,7 +81,9 @@ class Settings(NamedTuple):
     data_root: Path
     run_dir: Path
     config_dir: Path
-    secrets_dir: Path
+    secrets: SecretFolder
+    initdb_dir: Path
+    initdb_shell: bool
     bind_address: str
     exchange_port: int
     health_port: int
@@ -161,7 +158,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
     values = {name: env.get(f"{PREFIX}{name}", "").strip() or default for name, (default, _) in DEFAULTS.items()}
     pod = env.get("POD_NAME", "").strip() or hostname
     complaints = [
-        *_check_names(env),
+        *checks.check_names(env, DEFAULTS),
         *(
             []
             if parse_pod_name(pod)
@@ -169,26 +166,28 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         ),
         *([] if env.get("POD_NAMESPACE", "").strip() else ["POD_NAMESPACE is not set"]),
         *_check_set(values["SET"], env.get(f"{PREFIX}SET", "").strip() and pod),
-        *_check_number(values, "REPLICAS", 1, MAX_ORDINAL),
-        *_check_number(values, "ORDINALS_START", 0, MAX_ORDINAL),
-        *_check_number(values, "MIN_EPOCH", 0, INT64_MAX),
-        *_check_number(values, "EXCHANGE_PORT", 1, 65535),
-        *_check_number(values, "HEALTH_PORT", 0, 65535),
-        *_check_ports(values),
-        *_check_address("POD_IP", env.get("POD_IP", "").strip()),
-        *_check_address(f"{PREFIX}BIND_ADDRESS", values["BIND_ADDRESS"], may_be_all=True),
-        *_check_nameserver(values),
-        *_check_choice(values, "LAST_ONE_OUT", "no", "yes"),
-        *_check_choice(values, "METRICS", "basic", "full"),
-        *_check_choice(values, "ADDRESS_TYPE", "DNS", "IP"),
-        *_check_choice(values, "SST_METHOD", *SST_METHODS),
-        *_check_encryption(values),
-        *_check_series(values, "UPGRADE_FROM"),
-        *_check_absolute(values, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"),
-        *_check_choice(values, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
+        *checks.check_number(values, "REPLICAS", 1, MAX_ORDINAL),
+        *checks.check_number(values, "ORDINALS_START", 0, MAX_ORDINAL),
+        *checks.check_number(values, "MIN_EPOCH", 0, INT64_MAX),
+        *checks.check_number(values, "EXCHANGE_PORT", 1, 65535),
+        *checks.check_number(values, "HEALTH_PORT", 0, 65535),
+        *checks.check_ports(values),
+        *checks.check_address("POD_IP", env.get("POD_IP", "").strip()),
+        *checks.check_address(f"{PREFIX}BIND_ADDRESS", values["BIND_ADDRESS"], may_be_all=True),
+        *checks.check_nameserver(values),
+        *checks.check_choice(values, "LAST_ONE_OUT", "no", "yes"),
+        *checks.check_choice(values, "METRICS", "basic", "full"),
+        *checks.check_choice(values, "ADDRESS_TYPE", "DNS", "IP"),
+        *checks.check_choice(values, "SST_METHOD", *SST_METHODS),
+        *checks.check_encryption(values),
+        *checks.check_series(values, "UPGRADE_FROM"),
+        *checks.check_absolute(values, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR", "INITDB_DIR"),
+        *checks.check_choice(values, "INITDB_SHELL", "no", "yes"),
+        *checks.check_choice(values, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
     try:
-        options = _parse_provider_options(values["PROVIDER_OPTIONS"])
+        options = checks.parse_provider_options(values["PROVIDER_OPTIONS"])
+        names = checks.parse_secret_files(values["SECRET_FILES"], KEYS)
     except SettingInvalidError as exc:
         complaints.append(str(exc))
     if complaints:
@@ -207,7 +206,9 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         data_root=Path(values["DATA_ROOT"]),
         run_dir=Path(values["RUN_DIR"]),
         config_dir=Path(values["CONFIG_DIR"]),
-        secrets_dir=Path(values["SECRETS_DIR"]),
+        secrets=SecretFolder(Path(values["SECRETS_DIR"]), names),
+        initdb_dir=Path(values["INITDB_DIR"]),
+        initdb_shell=values["INITDB_SHELL"] == "yes",
         bind_address=values["BIND_ADDRESS"],
         exchange_port=int(values["EXCHANGE_PORT"]),
         health_port=int(values["HEALTH_PORT"]),
@@ -230,86 +231,12 @@ def parse_pod_name(name: str) -> tuple[str, int] | None:
     return (match["set"], int(match["ordinal"])) if match and int(match["ordinal"]) <= MAX_ORDINAL else None
 
 
-def _check_names(env: Mapping[str, str]) -> list[str]:
-    names = sorted(name for name in env if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in DEFAULTS)
-    return [f"{name} is not a setting" for name in names]
-
-
 def _check_set(name: str, pod: str) -> list[str]:
     """`pod` is empty where SET is not given: a member needs it not, but a wrong one would mislead others."""
     if not parse_pod_name(f"{name}-0"):
         return [f"{PREFIX}SET {name[:60]!r} is not the name of a StatefulSet"]
     found = parse_pod_name(pod)
     return [f"{PREFIX}SET is {name!r}, but this is a pod of {found[0]!r}"] if found and found[0] != name else []
-
-
-def _check_number(values: Mapping[str, str], name: str, least: int, most: int) -> list[str]:
-    value = values[name]
-    valid = value.isascii() and value.isdigit() and len(value) <= len(str(most)) and least <= int(value) <= most
-    return [] if valid else [f"{PREFIX}{name} {value!r} is not a number from {least} to {most}"]
-
-
-def _check_nameserver(values: Mapping[str, str]) -> list[str]:
-    """Only a sole pod may do without DNS: no other one would ever be found."""
-    if values["NAMESERVER"] != NO_NAMESERVER or values["REPLICAS"] == "1":
-        return []
-    return [f"{PREFIX}NAMESERVER={NO_NAMESERVER} needs {PREFIX}REPLICAS=1: without DNS no pod finds another one"]
-
-
-def _check_ports(values: Mapping[str, str]) -> list[str]:
-    """The agent's two ports must not be one, nor one of the server's."""
-    health, exchange = ports = values["HEALTH_PORT"], values["EXCHANGE_PORT"]
-    found = [f"{PREFIX}HEALTH_PORT and {PREFIX}EXCHANGE_PORT are both {health}"] if health == exchange else []
-    for name, port in zip(("HEALTH_PORT", "EXCHANGE_PORT"), ports, strict=True):
-        found += [f"{PREFIX}{name} {port} is the port of {SERVER_PORTS[port]}"] if port in SERVER_PORTS else []
-    return found
-
-
-def _check_address(name: str, value: str, *, may_be_all: bool = False) -> list[str]:
-    """Refuse what is not one address; it is written into options, and the agent listens there."""
-    if not value:
-        return []
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
-        return [f"{name} {value[:60]!r} is not an IP address"]
-    is_scoped = isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None
-    if is_scoped or address.is_multicast or (address.is_unspecified and not may_be_all):
-        return [f"{name} {value[:60]!r} is no address of one pod"]
-    return []
-
-
-def _check_encryption(values: Mapping[str, str]) -> list[str]:
-    """Refuse rsync with TLS: without stunnel, which the image has not, it would send all data unencrypted."""
-    if values["TLS_DIR"] and values["SST_METHOD"] == "rsync":
-        return [f"{PREFIX}TLS_DIR needs {PREFIX}SST_METHOD=mariabackup: rsync sends unencrypted"]
-    return []
-
-
-def _check_series(values: Mapping[str, str], name: str) -> list[str]:
-    valid = not values[name] or re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", values[name])
-    return [] if valid else [f"{PREFIX}{name} {values[name]!r} is not a major version like 10.11"]
-
-
-def _check_absolute(values: Mapping[str, str], *names: str) -> list[str]:
-    """Refuse relative names: the server and this toolkit resolve them from different folders."""
-    relative = [name for name in names if values[name] and not values[name].startswith("/")]
-    return [f"{PREFIX}{name} {values[name]!r} does not begin with /" for name in relative]
-
-
-def _check_choice(values: Mapping[str, str], name: str, *choices: str) -> list[str]:
-    return [] if values[name] in choices else [f"{PREFIX}{name} {values[name]!r} is not one of {', '.join(choices)}"]
-
-
-def _parse_provider_options(text: str) -> tuple[tuple[str, str], ...]:
-    """Parse the setting; raises SettingInvalidError for an option that it must not give."""
-    options = []
-    for part in filter(None, map(str.strip, text.split(";"))):
-        if why := provider_options.why_refused(part):
-            raise SettingInvalidError(f"{PREFIX}PROVIDER_OPTIONS: {part!r} is not allowed: {why}")
-        key, _, value = part.partition("=")
-        options.append((key.strip(), value.strip()))
-    return tuple(options)
 
 
 def current() -> Settings:

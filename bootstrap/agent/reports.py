@@ -150,7 +150,7 @@ def find_place(settings: Settings) -> Place:
         settings.service,
         " ".join(own_command()),
         str(settings.data_root),
-        str(settings.secrets_dir),
+        str(settings.secrets.path),
     )
 
 

@@ -39,7 +39,7 @@ SETTLED_S = 2.0
 
 def serve(settings: Settings, log: Log) -> None:
     """Run the agent without end; raises BootstrapError for what a human must change first."""
-    secrets = read_agent_secrets(settings.secrets_dir)
+    secrets = read_agent_secrets(settings.secrets)
     channel.prepare_folder(settings.run_dir)
     directory = Directory.open(settings)
     nobody_yet = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")

@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from bootstrap.core.galera.gvwstate import MEMBERS_TABLE
 from bootstrap.errors import SettingInvalidError
-from bootstrap.secret_files import AGENT, TRANSFER
+from bootstrap.secret_files import AGENT, TRANSFER, Application
 
 AGENT_RIGHTS = "SHUTDOWN, CONNECTION ADMIN, RELOAD, SUPER"
 """The agent stops a live server that cannot become Primary again, and it must be able to ask a server that has no free
@@ -40,6 +41,8 @@ class Accounts:
     """A database to create, on which the user gets all privileges."""
     sst_password: str | None = field(default=None, repr=False)
     """The password of the account with which mariadb-backup reads a donor; None = there is no such account."""
+    more: tuple[Application, ...] = field(default=(), repr=False)
+    """Accounts of further applications."""
 
     def __post_init__(self) -> None:
         passwords = {
@@ -47,16 +50,32 @@ class Accounts:
             "agent-password": self.agent_password,
             "password": self.password,
             "sst-password": self.sst_password,
+            **{f"{application.name}.password": application.password for application in self.more},
         }
         for name, value in passwords.items():
             if value is not None and (not value or re.search(r"[\0\r\n]", value)):
                 raise SettingInvalidError(f"{name} is empty or has a line break or a NUL: it must be one line of text")
         if (self.user is None) != (self.password is None):
             raise SettingInvalidError("user and password belong together: give both or neither")
-        if self.user is not None and (not re.fullmatch(r"[^\0-\x1f\x7f]{1,80}", self.user) or self.user in _RESERVED):
-            raise SettingInvalidError(f"user {self.user!a} cannot be an application's account: choose another name")
-        if self.database is not None and not _DATABASE.fullmatch(self.database):
-            raise SettingInvalidError(f"database {self.database!a}: use letters, digits and _ $ -, at most 64")
+        users = [application.user for application in self.applications if application.user is not None]
+        for user in users:
+            if not re.fullmatch(r"[^\0-\x1f\x7f]{1,80}", user) or user in _RESERVED:
+                raise SettingInvalidError(f"user {user!a} cannot be an application's account: choose another name")
+            if users.count(user) > 1:
+                raise SettingInvalidError(f"user {user!a} is there twice: give each application its own")
+        for database in (name for application in self.applications for name in application.databases):
+            if not _DATABASE.fullmatch(database):
+                raise SettingInvalidError(f"database {database!a}: use letters, digits and _ $ -, at most 64")
+
+    @property
+    def applications(self) -> tuple[Application, ...]:
+        """All applications, also the first one if it has only an account or only a database."""
+        databases = () if self.database is None else (self.database,)
+        return (Application("", self.user, self.password or "", databases), *self.more)
+
+    def without_applications(self) -> Self:
+        """The accounts of this toolkit alone."""
+        return replace(self, user=None, password=None, database=None, more=())
 
 
 def build_adoption_sql(accounts: Accounts) -> str:
@@ -72,7 +91,7 @@ def build_adoption_sql(accounts: Accounts) -> str:
         *_agent_rights(),
         *_transfer(accounts),
     ]
-    return "".join(f"{line};\n" for line in [*lines, *_application(accounts, missing="IF NOT EXISTS ")])
+    return "".join(f"{line};\n" for line in [*lines, *_applications(accounts, missing="IF NOT EXISTS ")])
 
 
 def build_sql(accounts: Accounts) -> str:
@@ -94,7 +113,7 @@ def build_sql(accounts: Accounts) -> str:
         *_agent_rights(),
         *_transfer(accounts),
     ]
-    return "".join(f"{line};\n" for line in [*lines, *_application(accounts)])
+    return "".join(f"{line};\n" for line in [*lines, *_applications(accounts)])
 
 
 def _agent_rights() -> list[str]:
@@ -112,17 +131,18 @@ def _transfer(accounts: Accounts) -> list[str]:
     return [f"CREATE OR REPLACE USER {name}{_by(accounts.sst_password)}", f"GRANT {TRANSFER_RIGHTS} ON *.* TO {name}"]
 
 
-def _application(accounts: Accounts, missing: str = "") -> list[str]:
-    """The statements for the application's database and account."""
+def _applications(accounts: Accounts, missing: str = "") -> list[str]:
+    """The statements for the applications' databases and accounts; two of them may share a database."""
     lines = []
-    if accounts.database is not None:
-        lines.append(f"CREATE DATABASE {missing}`{accounts.database}`")
-    if accounts.user is not None and accounts.password is not None:
-        name = f"{_quoted(accounts.user)}@'%'"
-        lines.append(f"CREATE USER {missing}{name}{_by(accounts.password)}")
-        if accounts.database is not None:
+    for application in accounts.applications:
+        lines += [f"CREATE DATABASE IF NOT EXISTS `{database}`" for database in application.databases]
+        if application.user is None:
+            continue
+        name = f"{_quoted(application.user)}@'%'"
+        lines.append(f"CREATE USER {missing}{name}{_by(application.password)}")
+        for database in application.databases:
             # Only in a GRANT, _ in the name of a database is a pattern.
-            lines.append(f"GRANT ALL PRIVILEGES ON `{accounts.database.replace('_', chr(92) + '_')}`.* TO {name}")
+            lines.append(f"GRANT ALL PRIVILEGES ON `{database.replace('_', chr(92) + '_')}`.* TO {name}")
     return lines
 
 

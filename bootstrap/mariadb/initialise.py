@@ -10,15 +10,26 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import InitialisationFailedError
+from bootstrap.mariadb import first_server
 from bootstrap.mariadb.accounts import Accounts, build_adoption_sql, build_sql
+from bootstrap.mariadb.first_scripts import Runner
 from bootstrap.process import child
 from bootstrap.storage import atomic
 
 if TYPE_CHECKING:
     from bootstrap.storage.layout import Layout
+
+
+class ScriptRun(NamedTuple):
+    """The scripts of a first start, and how they are run."""
+
+    files: tuple[Path, ...]
+    runner: Runner
+    server: tuple[str, ...]
+    """The later server with its option file and its arguments."""
 
 
 def create(  # noqa: PLR0913 - the programs and their surroundings differ between images
@@ -31,8 +42,11 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
     keep_fds: tuple[int, ...] = (),
     shape: tuple[str, ...] = (),
     more_sql: str = "",
+    scripts: ScriptRun | None = None,
 ) -> None:
     """Create the first database with its accounts; the datadir must be absent or an empty folder (R31).
+
+    The scripts run on the database before it becomes the datadir.
 
     `shape` are the options of the later server that decide the form of InnoDB's files.  `more_sql` is run, too.
 
@@ -55,6 +69,8 @@ def create(  # noqa: PLR0913 - the programs and their surroundings differ betwee
         _clear_remains(layout)
         _run(install, "", tmp, keep_fds)
         _run(bootstrap, build_sql(accounts) + more_sql, tmp, keep_fds)
+        if scripts is not None and scripts.files:
+            _run_scripts(scripts, accounts, tmp, user, keep_fds)
         _make_durable(tmp)
         tmp.rename(layout.data)
         atomic.sync_folder(layout.data_root)
@@ -79,18 +95,38 @@ def adopt(
     files.  Its folder for files may not be there yet, as in `Recover.run`.
     Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
     """
-    login = () if user is None else (f"--user={user}",)
-    command = (
-        *(*server, "--bootstrap", "--silent-startup", f"--datadir={layout.data}", "--wsrep-on=OFF"),
-        *("--wsrep-provider=none", "--skip-log-bin", "--skip-networking", "--skip-log-error", *login),
-        "--secure-file-priv=",
-    )
+    command = _bootstrap_with_options(server, layout.data, user)
     try:
         _run(command, build_adoption_sql(accounts), layout.data_root, keep_fds)
     except OSError as error:
         raise InitialisationFailedError(
             f"the accounts cannot be made in {layout.data}: {error.strerror} ({error.filename})"
         ) from error
+
+
+def _bootstrap_with_options(server: tuple[str, ...], data: Path, user: str | None) -> tuple[str, ...]:
+    """The server that reads SQL from its input, with the options of the later one; the data may need them."""
+    return (
+        *(*server, "--bootstrap", "--silent-startup", f"--datadir={data}", "--wsrep-on=OFF"),
+        *("--wsrep-provider=none", "--skip-log-bin", "--skip-networking", "--skip-log-error"),
+        *(() if user is None else (f"--user={user}",)),
+        "--secure-file-priv=",
+    )
+
+
+def _run_scripts(
+    scripts: ScriptRun, accounts: Accounts, tmp: Path, user: str | None, keep_fds: tuple[int, ...]
+) -> None:
+    """Run the scripts, then give the accounts of this toolkit back what a script may have taken from them.
+
+    A dump of all databases has the accounts of another server.
+    """
+    login = () if user is None else (f"--user={user}",)
+    with first_server.serve((*scripts.server, *login), tmp, scripts.runner.socket, keep_fds):
+        for path in scripts.files:
+            scripts.runner.run(path)
+    own = accounts.without_applications()
+    _run(_bootstrap_with_options(scripts.server, tmp, user), build_adoption_sql(own), tmp.parent, keep_fds)
 
 
 def _clear_remains(layout: "Layout") -> None:

@@ -52,7 +52,7 @@ def build_sst_auth(settings: Settings) -> str:
     """Return the account for mariadb-backup; every member needs it, because every member may become a donor."""
     if settings.sst_method != "mariabackup":
         return ""
-    return f"{TRANSFER}:{read_sst_password(settings.secrets_dir, required=True)}"
+    return f"{TRANSFER}:{read_sst_password(settings.secrets, required=True)}"
 
 
 def write(

@@ -78,7 +78,7 @@ def make_command(settings: Settings, members: tuple[str, ...], garbd: str) -> tu
     host = config.add_brackets(settings.bind_address)
     own = (("gmcast.listen_addr", f"tcp://{host}:{config.GROUP_PORT}"), ("pc.recovery", "no"))
     options = ";".join(f"{key}={value}" for key, value in (*given, *(tls.provider_options if tls else ()), *own))
-    group = settings.cluster_name(read_secret(settings.secrets_dir, "cluster-id"))
+    group = settings.cluster_name(read_secret(settings.secrets, "cluster-id"))
     hosts = ",".join(config.add_brackets(member) for member in members)
     return (garbd, f"--name={NODE}", f"--address=gcomm://{hosts}", f"--group={group}", f"--options={options}")
 

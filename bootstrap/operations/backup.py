@@ -78,7 +78,7 @@ def backup(settings: Settings, order: Order, log: Log) -> Backup:
 def refuse_own_folders(settings: Settings, root: Path) -> None:
     """Refuse a folder that is this toolkit's own: a state transfer wipes the datadir; raises SettingInvalidError."""
     layout = Layout(settings.data_root)
-    own = (layout.data, layout.data_tmp, layout.meta, layout.files, settings.run_dir, settings.secrets_dir)
+    own = (layout.data, layout.data_tmp, layout.meta, layout.files, settings.run_dir, settings.secrets.path)
     place = root.resolve()
     for folder in own:
         if place.is_relative_to(folder.resolve()) or place == layout.data_root.resolve():
@@ -126,7 +126,7 @@ def format_donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -
 
 def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> config.Cnf:
     """Write the guest's my-galera.cnf."""
-    cnf = pod_config.build_cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members)
+    cnf = pod_config.build_cnf(settings, read_secret(settings.secrets, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **GUEST_OPTIONS}
     cnf = cnf._replace(datadir=str(data), files_dir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
@@ -135,7 +135,7 @@ def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> co
 
 def run_guest(command: tuple[str, ...], settings: Settings, log: Log) -> Server:
     """Run the server until it has caught up with the others, and stop it in order; returns its last status."""
-    server = client.LocalServer(settings.server_socket, read_secret(settings.secrets_dir, "agent-password"))
+    server = client.LocalServer(settings.server_socket, read_secret(settings.secrets, "agent-password"))
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     guest = child.start(command)
     try:

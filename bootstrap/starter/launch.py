@@ -1,7 +1,6 @@
 """Act on a permission: make the datadir ready and become the server."""
 
 import os
-from typing import TYPE_CHECKING
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
 from bootstrap.core.galera import binlog, option_files, server_options
@@ -10,12 +9,8 @@ from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
-from bootstrap.secret_files import ServerSecrets
 from bootstrap.starter.pod import Pod
 from bootstrap.storage import permission as permission_file
-
-if TYPE_CHECKING:
-    from bootstrap.mariadb.accounts import Accounts
 
 
 def check_command(command: tuple[str, ...], cnf: str) -> None:
@@ -96,23 +91,12 @@ def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) 
 
 def create(pod: Pod, recover: Recover, disk: Disk) -> None:
     """Create the first database of a new cluster, or the rest of an interrupted first start."""
-    from bootstrap.core.galera import file_options  # noqa: PLC0415  # once in the life of a volume
-    from bootstrap.mariadb import initialise, time_zones  # noqa: PLC0415  # see above
-
     if disk.data_class is DataClass.INITIALIZED:
         prepare.forget_state(pod.layout)
         return
-    pod.log("creating the first database")
-    arguments = (*recover.read_arguments(), *recover.more)
-    initialise.create(
-        pod.layout,
-        read_accounts(pod.secrets),
-        server=(pod.settings.mariadbd,),
-        user=pod.settings.server_user or None,
-        keep_fds=recover.keep_fds,
-        shape=file_options.find_shape(arguments),
-        more_sql=time_zones.build_sql(arguments),
-    )
+    from bootstrap.starter import first_start  # noqa: PLC0415  # once in the life of a volume
+
+    first_start.create(pod, recover)
 
 
 def adopt(pod: Pod, recover: Recover) -> None:
@@ -120,7 +104,8 @@ def adopt(pod: Pod, recover: Recover) -> None:
 
     What guards every recovery guards this start, too: it recovers the data, and no override changes that (R32).
     """
-    from bootstrap.mariadb import initialise  # noqa: PLC0415  # see above
+    from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
+    from bootstrap.starter.first_start import read_accounts  # noqa: PLC0415  # see above
 
     try:
         why = inspection.why_unfit(pod.layout) or inspection.why_unreadable(pod.layout, recover)
@@ -132,17 +117,3 @@ def adopt(pod: Pod, recover: Recover) -> None:
     server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
     user = pod.settings.server_user or None
     initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
-
-
-def read_accounts(secrets: ServerSecrets) -> "Accounts":
-    """The accounts that may log in, by the Secret."""
-    from bootstrap.mariadb.accounts import Accounts  # noqa: PLC0415  # see above
-
-    return Accounts(
-        secrets.root_password,
-        secrets.agent_password,
-        user=secrets.user,
-        password=secrets.password,
-        database=secrets.database,
-        sst_password=secrets.sst_password,
-    )

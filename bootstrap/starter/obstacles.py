@@ -8,6 +8,7 @@ from bootstrap.core.galera import file_options, room
 from bootstrap.core.model.disk import Obstacle, ObstacleKind
 from bootstrap.datadir.usage import allocated_bytes
 from bootstrap.mariadb.recover import Recover
+from bootstrap.settings import Settings
 from bootstrap.storage.layout import Layout
 
 
@@ -16,8 +17,8 @@ class Needs(NamedTuple):
 
     joins: bool = False
     """It joins, and may get a full copy."""
-    creates: bool = False
-    """It creates the first database."""
+    creates: Settings | None = None
+    """It creates the first database, with these settings; None = it does not."""
     donor_bytes: int | None = None
     """What the datadir of the largest member takes; None = not known."""
 
@@ -36,8 +37,9 @@ def find(layout: Layout, recover: Recover, needs: Needs | None) -> Obstacle | No
     why = _why_no_folder(arguments, layout)
     if not why and needs.creates:
         from bootstrap.mariadb import time_zones  # noqa: PLC0415  # once in the life of a volume
+        from bootstrap.starter.first_start import find_scripts  # noqa: PLC0415  # see above
 
-        why = time_zones.why_not_made(arguments)
+        why = time_zones.why_not_made(arguments) or find_scripts(needs.creates).complaint
     if why:
         return Obstacle(ObstacleKind.OPTIONS, f"{why}; nothing was started")
     return find_room(layout, needs.donor_bytes) if needs.joins else None

@@ -28,4 +28,4 @@ class Pod(NamedTuple):
 def read_pod(settings: Settings, log: Log, peers: tuple[str, ...] = ()) -> Pod:
     """Read what is known of this pod; raises SettingInvalidError."""
     directory = Directory.open(settings)
-    return Pod(settings, read_server_secrets(settings.secrets_dir), directory, log, directory.ordinals_of(peers))
+    return Pod(settings, read_server_secrets(settings.secrets), directory, log, directory.ordinals_of(peers))

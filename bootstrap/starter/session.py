@@ -22,6 +22,7 @@ from bootstrap.core.participant.orders import Order
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer
+from bootstrap.settings import Settings
 from bootstrap.starter.inspection import Inspection, ReportOutdatedError
 from bootstrap.starter.obstacles import Needs
 from bootstrap.starter.pod import Pod
@@ -110,7 +111,7 @@ class Session:
             permitted = self.wait(client, may_start)
             wait_for_turn(permitted)
             self.inspection.check_unchanged()
-            self.inspection.check_start(find_needs(permitted))
+            self.inspection.check_start(find_needs(permitted, self.pod.settings))
             answer = client.ask(TakePermission())
             if may_start(answer.decision):
                 return answer
@@ -139,10 +140,11 @@ def may_start(decision: AgentDecision) -> bool:
     return decision.action is not None
 
 
-def find_needs(answer: AwaitAnswer) -> Needs:
+def find_needs(answer: AwaitAnswer, settings: Settings) -> Needs:
     """What the start needs that this answer permits."""
     decision = answer.decision
-    return Needs(joins=decision.action is Action.JOIN, creates=decision.first, donor_bytes=answer.donor_bytes)
+    creates = settings if decision.first else None
+    return Needs(joins=decision.action is Action.JOIN, creates=creates, donor_bytes=answer.donor_bytes)
 
 
 def wait_for_turn(answer: AwaitAnswer) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from bootstrap.mariadb import initialise
 from bootstrap.mariadb.accounts import Accounts
-from bootstrap.secret_files import read_server_secrets
+from bootstrap.secret_files import SecretFolder, read_server_secrets
 from bootstrap.storage.layout import Layout
 
 if __name__ == "__main__":
     volume, folder = map(Path, sys.argv[1:])
-    secrets = read_server_secrets(folder)
+    secrets = read_server_secrets(SecretFolder(folder))
     accounts = Accounts(
         secrets.root_password,
         secrets.agent_password,

@@ -44,7 +44,7 @@ def ask(rounds: int) -> tuple[list[float], list[float]]:
     """Ask as the pod whose environment this process has; returns milliseconds and CPU milliseconds of each round."""
     sys.setswitchinterval(0.001)  # as an agent does
     settings = current()
-    secrets = read_agent_secrets(settings.secrets_dir)
+    secrets = read_agent_secrets(settings.secrets)
     client = Client(Membership(secrets.cluster_id, secrets.keys, settings.pod, "bench"), settings.exchange_port)
     peers = Peers(Directory.open(settings), client)
     others = [settings.pod_of(ordinal) for ordinal in range(1, MEMBERS)]

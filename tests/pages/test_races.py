@@ -372,6 +372,7 @@ def manifests() -> Manifests:
         document
         for path in (ROOT / "manifests/base").glob("*.yaml")
         for document in yaml.safe_load_all(path.read_text())
+        if "kind" in document
     ]
 
 

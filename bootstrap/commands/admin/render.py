@@ -21,7 +21,7 @@ def command(*, diff: bool) -> None:
     """Show my-galera.cnf as it would be written for the configured number of replicas; its password is hidden."""
     settings = current()
     members = Directory.open(settings).members(settings.configured_ordinals)
-    text = render(pod_config.build_cnf(settings, read_secret(settings.secrets_dir, "cluster-id"), members))
+    text = render(pod_config.build_cnf(settings, read_secret(settings.secrets, "cluster-id"), members))
     if not diff:
         click.echo(hide_password(text), nl=False)
         return

@@ -43,8 +43,11 @@ SHAPE = (
     Option("innodb-log-file-size", "innodb-log-file-"),
     Option("innodb-undo-tablespaces", "innodb-undo-t"),
     Option("innodb-checksum-algorithm", "innodb-ch"),
+    Option("lower-case-table-names", "lowe"),
+    Option("character-set-server", "character-set-s"),
+    Option("collation-server", "coll"),
 )
-"""Options that decide the form of InnoDB's files."""
+"""Options that decide the form of InnoDB's files, and with what names and characters a database is made."""
 
 
 def find_shape(arguments: Iterable[str]) -> tuple[str, ...]:

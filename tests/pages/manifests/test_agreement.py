@@ -10,8 +10,9 @@ import pytest
 from bootstrap import __version__
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb import config
-from bootstrap.secret_files import AgentSecrets, ServerSecrets, read_agent_secrets, read_server_secrets
-from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment
+from bootstrap.secret_files import AgentSecrets, SecretFolder, ServerSecrets, read_agent_secrets, read_server_secrets
+from bootstrap.setting_checks import PREFIX
+from bootstrap.settings import DEFAULTS, Settings, from_environment
 from tests.lab import machine, nameserver, podman
 from tests.lab.folders import Folders
 from tests.lab.podman import AS_IN_2017, WITH_SIDECAR
@@ -121,9 +122,12 @@ def test_the_folders_are_those_of_the_code_and_of_the_lab(documents_of: Built, n
 
     assert mounts_in_the_lab("agent") == {*FOLDERS, str(podman.WORK_DIR)}
     assert set(mounts(found["agent"])) == {*mounts_in_the_lab("agent"), *tls}
+    # Scripts run where the database is created, and the container before it does not see them.
+    scripts = {"bootstrap": set[str](), "mysql": {DEFAULTS["INITDB_DIR"][0]}}
     for server in ("bootstrap", "mysql"):
-        assert set(mounts(found[server])) == {*mounts_in_the_lab(server), options, *tls}
-        assert mounts(found[server]).items() >= {DEFAULTS["SECRETS_DIR"][0]: True, options: True}.items()
+        assert set(mounts(found[server])) == {*mounts_in_the_lab(server), options, *tls, *scripts[server]}
+        read_only = {DEFAULTS["SECRETS_DIR"][0], options, *scripts[server]}
+        assert mounts(found[server]).items() >= dict.fromkeys(read_only, True).items()
     assert set(mounts(found["install"])) == {str(podman.WORK_DIR), DEFAULTS["CONFIG_DIR"][0]}
 
 
@@ -292,7 +296,7 @@ def written(secret: dict[str, str], folder: Path) -> Path:
 
 
 def read_both(folder: Path) -> tuple[AgentSecrets, ServerSecrets]:
-    return read_agent_secrets(folder), read_server_secrets(folder)
+    return read_agent_secrets(SecretFolder(folder)), read_server_secrets(SecretFolder(folder))
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
@@ -305,12 +309,16 @@ def test_each_container_gets_the_keys_that_it_needs_and_no_other(
     needed = {"agent": set(AgentSecrets._fields), "mysql": set(ServerSecrets._fields)}
     for container, fields in needed.items():
         (mount,) = [m for m in containers(pod)[container]["volumeMounts"] if m["mountPath"] == "/etc/galera-secrets"]
-        sources = [source["secret"] for source in volumes[mount["name"]]["projected"]["sources"]]
+        secrets = [source["secret"] for source in volumes[mount["name"]]["projected"]["sources"]]
+        sources = [source for source in secrets if source["name"] == "galera"]
+        more = [(source["name"], source["optional"], "items" in source) for source in secrets if source not in sources]
+        assert more == ([] if container == "agent" else [("galera-accounts", True, False)])
         keys = {item["key"] for source in sources for item in source["items"]}
         required = {item["key"] for source in sources for item in source["items"] if not source.get("optional")}
         folder = written(dict.fromkeys(required, "long-enough-to-be-a-key"), tmp_path / container)
-        assert read_agent_secrets(folder) if container == "agent" else read_server_secrets(folder)
-        names = {name.replace("_", "-") for name in fields - {"keys"}} | ({"sst-password"})
+        place = SecretFolder(folder)
+        assert read_agent_secrets(place) if container == "agent" else read_server_secrets(place)
+        names = {name.replace("_", "-") for name in fields - {"keys", "more"}} | ({"sst-password"})
         assert keys == names | ({"exchange-key", "exchange-key-previous"} if "keys" in fields else set())
 
 
@@ -339,9 +347,9 @@ def test_production_contains_no_secret(documents_of: Built) -> None:
     (tls,) = (one for one in template(documents)["volumes"] if one["name"] == "tls")
     assert tls["secret"] == {"secretName": "galera-tls", "defaultMode": 0o440}
     volumes = {volume["name"]: volume for volume in template(documents)["volumes"]}
-    for name in ("secrets", "server-secrets"):
+    for name, used in {"secrets": {"galera"}, "server-secrets": {"galera", "galera-accounts"}}.items():
         sources = volumes[name]["projected"]["sources"]
-        assert {source["secret"]["name"] for source in sources} == {"galera"}
+        assert {source["secret"]["name"] for source in sources} == used
         assert volumes[name]["projected"]["defaultMode"] == 0o440
 
 

@@ -38,7 +38,7 @@ GUESTS = ("arbitrator", "backup", "restore", "writer-haproxy", "metrics/operator
 
 ALL = "overlays/production with every guest"
 
-SECRETS = {"galera", "galera-tls"}
+SECRETS = {"galera", "galera-tls", "galera-accounts"}
 """Those that people make themselves, so that no object of that name is built."""
 
 FOREIGN = {
@@ -110,7 +110,7 @@ def references(documents: Documents) -> Iterator[Ask]:
             yield from (("Service", str(value)) for name, value in found.items() if re.fullmatch(r"PROXY_\d+", name))
     for one in of_kind(documents, "ConfigMap").values():
         for key, kind in (("GALERA_BOOTSTRAP_SERVICE", "Service"), ("GALERA_BOOTSTRAP_SET", "StatefulSet")):
-            if key in one["data"]:
+            if key in one.get("data", ()):
                 yield kind, one["data"][key]
 
 

@@ -61,7 +61,7 @@ def test_every_folder_is_built() -> None:
 def test_every_file_is_used_by_its_kustomization() -> None:
     for kustomization in MANIFESTS.rglob("kustomization.yaml"):
         (content,) = parse(kustomization.read_text())
-        generated = [name for one in content.get("configMapGenerator", ()) for name in one["files"]]
+        generated = [name for one in content.get("configMapGenerator", ()) for name in one.get("files", ())]
         listed = [name for field in ("resources", "configurations") for name in content.get(field, ())]
         named = {*listed, *(patch["path"] for patch in content.get("patches", ())), *generated}
         files = {path.name for path in kustomization.parent.iterdir() if path.is_file()}

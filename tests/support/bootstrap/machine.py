@@ -47,6 +47,8 @@ class Machine:
 
     root: Path
     replicas: int = 1
+    more: dict[str, str] = field(default_factory=dict)
+    """More settings, without their prefix."""
     address: str = "127.0.0.1"
     port: int = field(default_factory=lambda: free_port("127.0.0.1"))
     probes: int = field(default_factory=lambda: free_port("127.0.0.1"))
@@ -99,6 +101,7 @@ class Machine:
             "HEALTH_PORT": str(self.probes), "MARIADBD": str(self.program),
         }  # fmt: skip
         named = {f"GALERA_BOOTSTRAP_{name}": value for name, value in ours.items()}
+        named |= {f"GALERA_BOOTSTRAP_{name}": value for name, value in self.more.items()}
         return inherited | named | {"POD_NAME": "galera-0", "POD_NAMESPACE": "test"}
 
     def database(self, seqno: int = 7) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.lab.lab import Lab
+from tests.support.bootstrap import servers
 
 pytestmark = pytest.mark.galera
 
@@ -56,3 +57,28 @@ def test_a_kill_right_after_the_rename_starts_the_same_database(lab: Lab, tmp_pa
     cluster.write(200)
 
     cluster.assert_recovers()
+
+
+def test_scripts_run_once_and_a_failing_one_leaves_nothing_until_it_is_corrected(lab: Lab) -> None:
+    """By the pod that creates the database; the others get the result with everything else."""
+    folder = servers.workspace()
+    (folder / "1.sql").write_text("CREATE TABLE runs (id INT AUTO_INCREMENT PRIMARY KEY, at CHAR(9));\n")
+    (folder / "2.sql").write_text("INSERT INTO runs (at) VALUES ('early');\n\nINSERT INTO nowhere VALUES (1);\n")
+    for ordinal in range(3):
+        lab.create(ordinal).extra_env["GALERA_BOOTSTRAP_INITDB_DIR"] = str(folder)
+    lab.start_all()
+    pod = lab.pod(0)
+    log = pod.folders.logs / "mysql.log"
+    complaint = f"{folder}/2.sql, line 3: ERROR 1146 (42S02): Table 'app.nowhere' doesn't exist; correct it"
+    lab.wait("the complaint", lambda: log.exists() and log.read_text().count(complaint) >= 2)
+    assert not (pod.folders.volume / "data").exists()
+
+    (folder / "2.sql").write_text("INSERT INTO runs (at) VALUES ('late');\n")
+    lab.wait_synced(3)
+    for ordinal in range(3):
+        assert lab.query(ordinal, "SELECT id, at FROM app.runs") == [(1, "late")]
+    assert not (pod.folders.run / "first-start.sock").exists()
+    lab.kill_everything()
+    lab.start_all()
+    lab.wait_synced(3)
+    assert lab.query(0, "SELECT COUNT(*) FROM app.runs") == [(1,)]

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import SettingInvalidError
-from bootstrap.secret_files import AgentSecrets, ServerSecrets, read_agent_secrets, read_server_secrets
-from bootstrap.settings import DEFAULTS, PREFIX, Settings, from_environment, settings_for_set
+from bootstrap.secret_files import (
+    AgentSecrets,
+    Application,
+    SecretFolder,
+    ServerSecrets,
+    read_agent_secrets,
+    read_server_secrets,
+)
+from bootstrap.setting_checks import PREFIX
+from bootstrap.settings import DEFAULTS, Settings, from_environment, settings_for_set
 from bootstrap.storage.layout import Layout
 from tests.paths import ROOT
 
@@ -229,8 +237,8 @@ def folder(tmp_path: Path) -> Path:
 
 def read_both(folder: Path) -> None:
     """Read as each container does: a file that only one of them needs is refused by that one."""
-    read_agent_secrets(folder)
-    read_server_secrets(folder)
+    read_agent_secrets(SecretFolder(folder))
+    read_server_secrets(SecretFolder(folder))
 
 
 def refused(folder: Path) -> str:
@@ -244,12 +252,12 @@ def refused(folder: Path) -> str:
 def test_each_container_needs_its_own_files_only(folder: Path) -> None:
     agent = AgentSecrets("c0ffee", (b"0123456789abcdef-hush",), "agent-hush")
     server = ServerSecrets("c0ffee", "agent-hush", "root-hush")
-    assert (read_agent_secrets(folder), read_server_secrets(folder)) == (agent, server)
+    assert (read_agent_secrets(SecretFolder(folder)), read_server_secrets(SecretFolder(folder))) == (agent, server)
     (folder / "root-password").unlink()
-    assert read_agent_secrets(folder) == agent
+    assert read_agent_secrets(SecretFolder(folder)) == agent
     (folder / "root-password").write_text("root-hush")
     (folder / "exchange-key").unlink()
-    assert read_server_secrets(folder) == server
+    assert read_server_secrets(SecretFolder(folder)) == server
 
 
 def test_all_that_is_wrong_is_named_at_once(folder: Path) -> None:
@@ -265,13 +273,13 @@ def test_all_that_is_wrong_is_named_at_once(folder: Path) -> None:
 def test_a_final_newline_is_not_part_of_a_secret(folder: Path) -> None:
     (folder / "root-password").write_text("root-hush\n")
     (folder / "agent-password").write_bytes(b"agent-hush\r\n")
-    found = read_server_secrets(folder)
+    found = read_server_secrets(SecretFolder(folder))
     assert (found.root_password, found.agent_password) == ("root-hush", "agent-hush")
 
 
 def test_a_previous_key_is_accepted_besides(folder: Path) -> None:
     (folder / "exchange-key-previous").write_text("yesterday's long key")
-    assert read_agent_secrets(folder).keys == (b"0123456789abcdef-hush", b"yesterday's long key")
+    assert read_agent_secrets(SecretFolder(folder)).keys == (b"0123456789abcdef-hush", b"yesterday's long key")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -330,11 +338,52 @@ def test_a_short_key_is_refused_without_being_shown(name: str, folder: Path) -> 
     assert "shorter than 16" in refused(folder)
 
 
+def test_a_file_may_have_the_name_that_another_secret_gave_it(folder: Path) -> None:
+    (folder / "root-password").rename(folder / "mariadb-root-password")
+    assert f"{folder}/root-password is missing or empty" in refused(folder)
+    named = settings(SECRET_FILES="root-password=mariadb-root-password; user=MARIADB_USER", SECRETS_DIR=str(folder))
+    (folder / "MARIADB_USER").write_text("app\n")
+    found = read_server_secrets(named.secrets)
+    assert (found.root_password, found.user, found.password) == ("root-hush", "app", None)
+    (folder / "MARIADB_USER").write_text("a\tb")
+    with pytest.raises(SettingInvalidError, match="MARIADB_USER contains control characters"):
+        read_server_secrets(named.secrets)
+
+
+@pytest.mark.parametrize("value", ["rootpassword=x", "=x", "password=", "password=a/b", "password=..data", "user=a b"])
+def test_other_names_of_files_are_checked(value: str) -> None:
+    assert "SECRET_FILES" in complaint({**NEEDED, f"{PREFIX}SECRET_FILES": value})
+
+
+def test_further_applications_are_read_with_their_defaults(folder: Path) -> None:
+    files = {"shop.password": "hush 1\n", "crm.password": "hush 2", "crm.user": "Crm-2", "crm.database": "crm, log\n"}
+    files |= {"none.password": "hush 3", "none.database": "\n", "lonely.user": "x", "..data": "", "mine.password": "p"}
+    for name, value in files.items():
+        (folder / name).write_text(value)
+    found = read_server_secrets(SecretFolder(folder, {"password": "mine.password"}))
+    assert found.password == "p"
+    assert found.more == (
+        Application("crm", "Crm-2", "hush 2", ("crm", "log")),
+        Application("none", "none", "hush 3", ()),
+        Application("shop", "shop", "hush 1", ("shop",)),
+    )
+    assert "hush" not in f"{found}{found.more}{found.more[0]}"
+
+
+def test_what_is_wrong_with_further_applications_is_named(folder: Path) -> None:
+    (folder / "shop.password").write_text("")
+    (folder / "crm.password").write_text("hush\thush")
+    (folder / "crm.user").write_text("")
+    text = refused(folder)
+    for name in ("shop.password is missing or empty", "crm.password contains control", "crm.user is missing or empty"):
+        assert f"{folder}/{name}" in text
+
+
 def test_no_secret_is_shown(folder: Path) -> None:
     for name in ("user", "password", "database"):
         (folder / name).write_text(f"{name}-hush")
-    found = read_server_secrets(folder)
+    found = read_server_secrets(SecretFolder(folder))
     assert (found.user, found.password, found.database) == ("user-hush", "password-hush", "database-hush")
-    both = [found, read_agent_secrets(folder)]
+    both = [found, read_agent_secrets(SecretFolder(folder))]
     for text in (*map(repr, both), *map(str, both), f"{both[0]}{both[1]}", repr(both)):
         assert "hush" not in text

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pymysql
 import pytest
@@ -18,6 +19,7 @@ from bootstrap.errors import InitialisationFailedError, ServerMissingError, Sett
 from bootstrap.mariadb import accounts, initialise
 from bootstrap.mariadb.accounts import Accounts
 from bootstrap.mariadb.recover import Recover
+from bootstrap.secret_files import Application
 from bootstrap.storage.layout import Layout
 from tests.paths import ROOT
 from tests.support.bootstrap import servers
@@ -50,7 +52,9 @@ def server() -> Iterator[Node]:
     """A server on a database with accounts that are hard to quote."""
     layout = Layout(servers.workspace())
     servers.own(layout.data_root)
-    create(layout, Accounts(servers.ROOT_PASSWORD, HARD[1], user="it's\\me", password=HARD[5], database="my_db"))
+    more = (Application("shop", "shop", HARD[0], ("shop", "my_db")), Application("bare", "ba`re", "x", ()))
+    accounts = Accounts(servers.ROOT_PASSWORD, HARD[1], user="it's\\me", password=HARD[5], database="my_db", more=more)
+    create(layout, accounts)
     node = Node(layout.data_root, servers.address(1))
     node.bootstrap()
     yield node
@@ -74,9 +78,11 @@ def test_the_only_accounts_are_those_that_were_asked_for(server: Node) -> None:
         ("mariadb.sys", "localhost"),
         ("galera_agent", "localhost"),
         ("it's\\me", "%"),
+        ("shop", "%"),
+        ("ba`re", "%"),
     }
     assert {str(row[0]) for row in server.sql("SHOW DATABASES")} == {
-        "information_schema", "mysql", "performance_schema", "sys", "my_db",
+        "information_schema", "mysql", "performance_schema", "sys", "my_db", "shop",
     }  # fmt: skip
 
 
@@ -90,6 +96,17 @@ def test_the_application_has_its_database_and_nothing_that_looks_like_it(server:
                 cursor.execute("CREATE TABLE `myXdb`.t (a INT PRIMARY KEY)")
     finally:
         server.sql("DROP DATABASE `myXdb`")
+
+
+@pytest.mark.galera
+def test_each_further_application_has_its_databases_and_no_others(server: Node) -> None:
+    def list_databases(user: str, password: str) -> set[str]:
+        with login(server, user, password, server.address) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW DATABASES")
+            return {str(row[0]) for row in cursor.fetchall()} - {"information_schema"}
+
+    assert list_databases("shop", HARD[0]) == {"shop", "my_db"}
+    assert list_databases("ba`re", "x") == set()
 
 
 @pytest.mark.galera
@@ -159,11 +176,23 @@ def test_no_password_is_in_the_statements_and_each_statement_is_one_line(passwor
         pytest.param({"user": "app"}, "belong together", id="a user without a password"),
         pytest.param({"user": "root", "password": "x"}, "choose another name", id="a reserved name"),
         pytest.param({"user": "a\nb", "password": "x"}, "choose another name", id="a newline in a name"),
+        pytest.param(
+            {"more": (Application("shop", "root", "x", ()),)}, "choose another name", id="a reserved name in more"
+        ),
+        pytest.param(
+            {"user": "shop", "password": "x", "more": (Application("shop", "shop", "y", ()),)},
+            "there twice",
+            id="twice",
+        ),
+        pytest.param({"more": (Application("s", "s", "x", ("a.b",)),)}, "letters, digits", id="a dot in more"),
+        pytest.param(
+            {"more": (Application("s", "s", "secret\n", ()),)}, r"s\.password is empty or has", id="a newline in more"
+        ),
         pytest.param({"database": "a`b"}, "letters, digits", id="a backtick in a database's name"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_without_showing_a_password(
-    accounts: dict[str, str], complaint: str
+    accounts: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(SettingInvalidError, match=complaint) as error:
         Accounts(**{"root_password": "topsecret", "agent_password": "topsecret", **accounts})

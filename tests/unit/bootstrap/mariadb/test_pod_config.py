@@ -58,16 +58,16 @@ def test_the_users_folder_is_included_where_it_is(tmp_path: Path) -> None:
 
 def test_mariabackup_needs_its_password_and_says_so(tmp_path: Path) -> None:
     of = settings(tmp_path, sst_method="mariabackup")
-    of.secrets_dir.mkdir(parents=True)
+    of.secrets.path.mkdir(parents=True)
     with pytest.raises(SettingInvalidError, match="sst-password is missing or empty"):
         pod_config.write(of, "cluster", Directory.open(of), {0})
-    (of.secrets_dir / "sst-password").write_text("quote'quote'quote")
+    (of.secrets.path / "sst-password").write_text("quote'quote'quote")
     with pytest.raises(SettingInvalidError, match="use 16 to 80 of") as refused:
         pod_config.write(of, "cluster", Directory.open(of), {0})
     assert "quote'" not in str(refused.value)
     assert not of.cnf.exists()
 
-    (of.secrets_dir / "sst-password").write_text("0123456789abcdef\n")
+    (of.secrets.path / "sst-password").write_text("0123456789abcdef\n")
     pod_config.write(of, "cluster", Directory.open(of), {0})
     assert 'wsrep_sst_auth = "galera_sst:0123456789abcdef"' in of.cnf.read_text()
     assert of.cnf.stat().st_mode & 0o007 == 0

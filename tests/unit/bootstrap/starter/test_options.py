@@ -79,6 +79,24 @@ def test_a_folder_that_is_not_there_holds_the_server_and_not_the_hook(machine: M
     assert machine.arguments.exists()
 
 
+def test_a_script_that_cannot_run_holds_the_first_start_before_anything_is_made(machine: Machine, yours: Path) -> None:
+    yours.write_text("[mysqld]\n")
+    scripts = machine.root / "scripts"
+    scripts.mkdir()
+    (scripts / "copy.tar.gz").touch()
+    machine.more = {"INITDB_DIR": str(scripts)}
+    machine.agent()
+    server = machine.start()
+    until(lambda: decision(machine) == ("hold", "options"), "the hold")
+    reason = machine.status()["decision"]["reason"]
+    assert f"{scripts}/copy.tar.gz would be restored by the official image" in reason
+    assert server.poll() is None
+    assert {path.name for path in (machine.root / "data").iterdir()} == {"meta"}
+
+    (scripts / "copy.tar.gz").unlink()
+    until(lambda: (machine.root / "data" / "data.tmp").exists() or server.poll() is not None, "the first start")
+
+
 def test_what_ours_replaces_is_said_at_the_start(machine: Machine, yours: Path) -> None:
     yours.write_text('[galera]\nwsrep_provider_options="gcache.size=5G"\n')
     machine.database()
