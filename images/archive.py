@@ -28,7 +28,10 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._open("index.json") as index:
-            self.digest: str = json.load(index)["manifests"][0]["digest"]
+            entry = json.load(index)["manifests"][0]
+        self.digest: str = entry["digest"]
+        self.reference: str = entry.get("annotations", {}).get("org.opencontainers.image.ref.name", "")
+        """The name and tag that the image was exported under; may be empty."""
         manifest = self._json(self.digest)
         self.image_id: str = manifest["config"]["digest"].removeprefix("sha256:")
         self.config = self._json(manifest["config"]["digest"])
@@ -59,6 +62,13 @@ class Archive:
                     if member.name == path and (content := members.extractfile(member)):
                         return content.read()
         return None
+
+    def walk(self) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+        """Every file of every layer, from the lowest, with what its content can be read from until the next one."""
+        for layer in self.layers:
+            with self._unpack(layer) as members:
+                for member in members:
+                    yield members, member
 
     def _members(self, layer: Layer) -> Iterator[tuple[tuple[str, str], int]]:
         with self._unpack(layer) as members:

@@ -8,6 +8,10 @@ from pathlib import Path
 from images.archive import Archive
 from images.bill import bill
 from images.running import BuildError, read_output, say
+from images.tools import write_tools
+
+TOOLS = "galera-install"
+"""The image with the commands and nothing else."""
 
 BUDGETS = {"galera-install": 60_000_000, "mysql-galera": 90_000_000, "haproxy": 60_000_000}
 """The most compressed bytes that an image may have. A node pulls them before a pod can start."""
@@ -25,11 +29,15 @@ class Image:
 def write(images: Mapping[str, Image], version: str, folder: Path) -> None:
     """Write NAME-VERSION.tar and NAME-VERSION.cdx.json into the folder and print a table of sizes.
 
+    Of the tool image, also write the archive of its commands.
+
     An archive never stands beside the bill of another archive.
     Raises BuildError, after everything is written, when an image is over its budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
     archives = {name: publish(name, image, folder / f"{name}-{version}.tar", version) for name, image in images.items()}
+    if TOOLS in archives:
+        say(f"{TOOLS}: {write_tools(archives[TOOLS], folder, version)}, and its sum in SHA256SUMS")
     print(table(archives))
     complaints = [over for name, archive in archives.items() if (over := over_budget(name, archive))]
     if complaints:

@@ -1,0 +1,106 @@
+# ruff: noqa: INP001 - a program, no package
+"""Writes another version into every place that names this project's.
+
+    make release VERSION=0.2.0
+
+The places are found, not listed: every text file of the repository that has the version, but the history in
+CHANGELOG.md and the versions of other projects. So no image's name, chart, manual page or page is ever forgotten.
+"""
+
+import datetime as dt
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?", re.ASCII)
+"""Semantic Versioning 2.0.0, without metadata of a build: a tag of an image may have no +."""
+
+OTHERS = re.compile(r"CHANGELOG\.md|.*requirements.*\.txt|.*\.lock|LICENSE|.*\.svg")
+"""Files whose numbers are history or are other projects' versions."""
+
+
+class ReleaseError(Exception):
+    """The version was not written; the text says why."""
+
+
+def read_version(root: Path) -> str:
+    """The version in the code."""
+    found = re.search(r'^__version__ = "(.+)"$', (root / "bootstrap/__init__.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise ReleaseError("bootstrap/__init__.py has no __version__")
+    return found[1]
+
+
+def find_mentions(version: str) -> re.Pattern[str]:
+    """Finds the version, and not the same digits in a longer number such as an address."""
+    return re.compile(rf"(?<![\d.]){re.escape(version)}(?!\d|\.\d)")
+
+
+def check_repository(root: Path, version: str) -> None:
+    """Raises ReleaseError when there are changes that are not committed, or the version is released already."""
+    for command, why in (
+        (("git", "status", "--porcelain"), "there are changes that are not committed"),
+        (("git", "tag", "--list", f"v{version}"), f"v{version} exists: a version is released once"),
+    ):
+        if subprocess.run(command, cwd=root, capture_output=True, check=True).stdout:
+            raise ReleaseError(why)
+
+
+def list_files(root: Path) -> list[Path]:
+    """The files that git knows, without those of OTHERS."""
+    names = subprocess.run(("git", "ls-files", "-z"), cwd=root, capture_output=True, text=True, check=True).stdout
+    return [
+        root / name for name in names.split("\0") if name and not OTHERS.fullmatch(name) and (root / name).is_file()
+    ]
+
+
+def write_version(root: Path, version: str) -> list[Path]:
+    """Write the version everywhere; returns the files that changed.  Raises ReleaseError if it is no version."""
+    if not VERSION.fullmatch(version):
+        raise ReleaseError(f"{version!r} is no version such as 1.2.3 or 1.2.3-rc.1")
+    mentions, changed = find_mentions(read_version(root)), []
+    for path in list_files(root):
+        try:
+            text = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            continue  # a picture
+        if (new := mentions.sub(version, text)) != text:
+            path.write_bytes(new.encode())
+            changed.append(path)
+    return changed
+
+
+def date_changelog(root: Path, version: str, today: dt.date) -> None:
+    """Give the section of unreleased changes the version and the day.  Raises ReleaseError if there is none."""
+    path = root / "CHANGELOG.md"
+    text, count = re.subn(
+        r"^## .*\(unreleased\)$", f"## {version} ({today.isoformat()})", path.read_text(), count=1, flags=re.MULTILINE
+    )
+    if not count:
+        raise ReleaseError("CHANGELOG.md has no section that ends with (unreleased): say first what is new")
+    path.write_text(text)
+
+
+def main() -> int:
+    """Run the command line."""
+    if len(sys.argv) != 2:
+        print("usage: make release VERSION=1.2.3", file=sys.stderr)
+        return 2
+    version = sys.argv[1]
+    try:
+        check_repository(ROOT, version)
+        changed = write_version(ROOT, version)
+        date_changelog(ROOT, version, dt.datetime.now(dt.UTC).date())
+    except ReleaseError as exc:
+        print(f"error: {exc}; nothing was released", file=sys.stderr)
+        return 1
+    print(f"{version} is in {len(changed)} files and in CHANGELOG.md. Look at `git diff`, then:")
+    print(f"  make test && git commit -am 'Release {version}' && git tag -s v{version} && git push --follow-tags")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""`make release` writes a version into every place, and into no other number."""
+
+import datetime as dt
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from tests.paths import ROOT
+
+NEW = "98.76.54"
+
+
+@pytest.fixture(scope="module")
+def release() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("release", ROOT / "scripts/release.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the repository's files that git knows."""
+    folder = tmp_path / "clone"
+    names = subprocess.run(("git", "ls-files", "-z"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    subprocess.run(("git", "init", "-q"), cwd=folder, check=True)
+    subprocess.run(("git", "add", "-A"), cwd=folder, check=True)
+    return folder
+
+
+def test_a_version_is_written_everywhere_and_nothing_else_changes(release: ModuleType, clone: Path) -> None:
+    old = release.read_version(ROOT)
+    changed = {str(path.relative_to(clone)) for path in release.write_version(clone, NEW)}
+
+    assert release.read_version(clone) == NEW
+    for name in ("manifests/base/stateful-set.yaml", "images/galera-install/Dockerfile", "docs/images.md"):
+        assert name in changed
+    for name in changed:
+        assert (clone / name).read_text().replace(NEW, old) == (ROOT / name).read_text()
+    leftover = re.compile(rf"(?<![\d.]){re.escape(old)}(?![\d.]*\d)")
+    found = {str(path.relative_to(clone)) for path in release.list_files(clone) if leftover.search(read(path))}
+    assert found == set()
+    ours = re.compile(r"image: \S*(?:galera-install|mysql-galera|haproxy):\S+")
+    images = {hit[0] for path in (clone / "manifests").rglob("*.yaml") for hit in ours.finditer(path.read_text())}
+    assert images
+    assert {image for image in images if NEW not in image} == set()
+
+
+def read(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace")
+
+
+def test_the_same_digits_in_another_number_stay(release: ModuleType) -> None:
+    mentions = release.find_mentions("0.1.0")
+
+    for text in ("127.0.1.0", "10.1.0", "0.1.01", "0.1.0.4", "10.0.1.0/24"):
+        assert mentions.sub("X", text) == text
+    assert mentions.sub("X", "v0.1.0, a:0.1.0-amd64, a-0.1.0.tar, 0.1.0.") == "vX, a:X-amd64, a-X.tar, X."
+
+
+@pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3+build", "01.2.3", "1.2.3\n", ""])
+def test_what_is_no_version_changes_nothing(release: ModuleType, clone: Path, version: str) -> None:
+    with pytest.raises(release.ReleaseError, match="is no version"):
+        release.write_version(clone, version)
+
+
+def test_the_unreleased_section_gets_version_and_day_once(release: ModuleType, clone: Path) -> None:
+    today = dt.date(2031, 2, 3)
+    release.date_changelog(clone, NEW, today)
+
+    assert f"\n## {NEW} (2031-02-03)\n" in (clone / "CHANGELOG.md").read_text()
+    with pytest.raises(release.ReleaseError, match="no section"):
+        release.date_changelog(clone, NEW, today)
+
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_has_few_rights_and_takes_actions_by_commit(path: Path) -> None:
+    """A tag of an action can be moved by its owner, or by who has taken the owner's account."""
+    workflow = yaml.safe_load(path.read_text())
+
+    assert workflow["permissions"] == {"contents": "read"}
+    uses = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert uses
+    moving = [use for use in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", use)]
+    # Trusted publishing works from this branch only: its authors ask for it, and it runs an image of its own release.
+    assert set(moving) <= {"pypa/gh-action-pypi-publish@release/v1"}
+    # What others write, as a branch's name, must not be put into a script's text.
+    scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert [script for script in scripts if re.search(r"\$\{\{\s*github\.(event|head_ref)", script)] == []
