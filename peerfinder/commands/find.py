@@ -65,7 +65,7 @@ def answer(request: UsageError | flags.HelpRequestedError | flags.VersionRequest
     if isinstance(request, flags.VersionRequestedError):
         from importlib.metadata import version  # noqa: PLC0415 - rarely used, and every pod's start is short
 
-        print(f"peer-finder {version('peerfinder')}", flush=True)
+        print(f"peer-finder {version('galera-bootstrap')}", flush=True)
         return 0
     if isinstance(request, UsageError):
         # The error is first, as in the Go program, and last, where it is seen.

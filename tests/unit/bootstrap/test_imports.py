@@ -84,4 +84,4 @@ def test_an_interpreter_without_digests_of_its_own_keeps_those_of_openssl() -> N
 
 def test_the_version_is_that_of_the_installed_package() -> None:
     code = "from importlib.metadata import version; from bootstrap import __version__"
-    assert told(f"{code}; print(__version__ == version('peerfinder'))") == "True"
+    assert told(f"{code}; print(__version__ == version('galera-bootstrap'))") == "True"

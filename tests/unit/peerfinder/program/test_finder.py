@@ -417,7 +417,7 @@ def test_what_may_have_been_meant(words: list[str], says: str) -> None:
 def test_it_says_which_release_it_is(word: str) -> None:
     ended = run(word)
 
-    assert (ended.status, ended.out, ended.err) == (0, f"peer-finder {version('peerfinder')}\n", "")
+    assert (ended.status, ended.out, ended.err) == (0, f"peer-finder {version('galera-bootstrap')}\n", "")
 
 
 def test_words_after_the_flags_are_not_read_as_in_go(galera: Knot) -> None:
