@@ -25,7 +25,8 @@ setup: ## install everything that the tests need
 	@scripts/setup.sh test
 
 .PHONY: images
-images: setup ## build the container images, with archives and bills of materials in dist/images (BASE=another base image)
+images: ## build the container images, with archives and bills of materials in dist/images (BASE=another base image)
+	@scripts/setup.sh images
 	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE))
 
 .PHONY: manifest-tools
@@ -38,6 +39,7 @@ lint: setup ## run ruff, mypy --strict, shellcheck, hadolint, yamllint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy scripts/release.py
 	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/operations/shipped/*.sh images/*/*.sh tests/support/images/official/*.sh tests/support/guide/*.sh manifests/examples/*/*.sh manifests/components/*/*.sh .ci/run
 	$(VENV)/bin/hadolint --failure-threshold style images/*/Dockerfile tests/support/images/official/Dockerfile
 	$(VENV)/bin/yamllint -c manifests/.yamllint manifests
@@ -102,6 +104,10 @@ model: setup ## run the model checker of the protocol, which takes minutes (MODE
 .PHONY: mutants
 mutants: setup ## change each condition of bootstrap/core by one step, and see that a test notices (MUTANTS_ARGS="bootstrap/core/participant --killers")
 	$(VENV)/bin/python -m tests.mutation $(MUTANTS_ARGS)
+
+.PHONY: release
+release: ## write another version into every place that names it (VERSION=0.2.0)
+	@python3 scripts/release.py $(VERSION)
 
 .PHONY: bench
 bench: setup ## measure the figures of docs/figures.md, side by side in one run

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Prepares a fresh Debian machine for the demo and the tests: Debian packages, then a virtual environment.
-# usage: scripts/setup.sh demo|test|cluster|examples
+# usage: scripts/setup.sh demo|images|test|cluster|examples
 #   demo      everything that the demo needs
+#   images    everything that building the images needs
 #   test      everything that the tests need (default)
 #   cluster   the same, and everything for a Kubernetes on this machine
 #   examples  the same as test, and the large servers of manifests/examples
@@ -17,21 +18,34 @@ say() { printf '== %s\n' "$*"; }
 
 # Debian's server package has mariadbd, mariadb-install-db and the wsrep_sst_* scripts; galera-4 is the provider; rsync
 # is the SST method.
-packages="mariadb-server galera-4 rsync socat procps iproute2"
+lab="mariadb-server galera-4 rsync socat procps iproute2"
+# buildah builds the images on runc, skopeo writes their archives, mmdebstrap makes a base where no registry answers.
+images="git buildah runc skopeo mmdebstrap"
 # For state transfers by mariabackup, and TLS; a compiler for the library that fakes wrong clocks and bad disks.
-[ "$what" = demo ] || packages="$packages mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
-# buildah builds the images, and podman runs them on runc; docker-registry is the registry of a test.
-[ "$what" = demo ] || packages="$packages knot knot-dnsutils haproxy git buildah podman runc skopeo mmdebstrap docker-registry"
+tests="mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
+# Real name servers and proxies; podman runs the images, docker-registry is the registry of a test.
+tests="$tests knot knot-dnsutils haproxy podman docker-registry"
 # promtool tests the alerts, zsh and fish complete our commands, groff reads the manual page, busybox is another sh.
-[ "$what" = demo ] || packages="$packages prometheus zsh fish groff-base busybox-static"
-# A series of MariaDB that this Debian does not have is fetched from the archive of another one.
-[ "$what" != demo ] || [ -z "${SERIES:-}" ] || packages="$packages mmdebstrap"
+tests="$tests prometheus zsh fish groff-base busybox-static"
 # The servers of manifests/examples, which run in bubblewrap.
-[ "$what" = demo ] || packages="$packages bubblewrap etcd-server etcd-client redis-server"
-# 190 MB more to fetch: Java with its window libraries, and Erlang.
-[ "$what" != examples ] || packages="$packages zookeeper default-jre-headless rabbitmq-server"
+tests="$tests bubblewrap etcd-server etcd-client redis-server"
 
-[ "$what" != cluster ] || packages="$packages etcd-server containerd containernetworking-plugins iptables openssl ipset"
+case $what in
+demo)
+    packages=$lab
+    # A series of MariaDB that this Debian does not have is fetched from the archive of another one.
+    [ -z "${SERIES:-}" ] || packages="$packages mmdebstrap"
+    ;;
+images) packages=$images ;;
+test) packages="$lab $images $tests" ;;
+cluster) packages="$lab $images $tests containerd containernetworking-plugins iptables ipset" ;;
+# 190 MB more to fetch: Java with its window libraries, and Erlang.
+examples) packages="$lab $images $tests zookeeper default-jre-headless rabbitmq-server" ;;
+*)
+    printf 'unknown: %s; use demo, images, test, cluster or examples\n' "$what" >&2
+    exit 2
+    ;;
+esac
 
 missing=""
 for package in $packages; do
@@ -58,7 +72,11 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $install
 fi
 
-groups=$([ "$what" = demo ] || echo "--group dev")
+case $what in
+demo) groups="" ;;
+images) groups="--group images" ;;
+*) groups="--group dev" ;;
+esac
 stamp="$venv/.set-up-for-$what"
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     say "virtual environment in $venv with $("$python" --version)"

@@ -13,7 +13,8 @@ import yaml
 
 from tests.paths import ROOT
 
-NEW = "98.76.54"
+NEW = f"{98}.76.54"
+"""Not as a text: this file is one of those that are written."""
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +64,11 @@ def read(path: Path) -> str:
 
 
 def test_the_same_digits_in_another_number_stay(release: ModuleType) -> None:
-    mentions = release.find_mentions("0.1.0")
+    mentions = release.find_mentions("3.1.4")
 
-    for text in ("127.0.1.0", "10.1.0", "0.1.01", "0.1.0.4", "10.0.1.0/24"):
+    for text in ("127.3.1.4", "13.1.4", "3.1.41", "3.1.4.4", "10.3.1.4/24"):
         assert mentions.sub("X", text) == text
-    assert mentions.sub("X", "v0.1.0, a:0.1.0-amd64, a-0.1.0.tar, 0.1.0.") == "vX, a:X-amd64, a-X.tar, X."
+    assert mentions.sub("X", "v3.1.4, a:3.1.4-amd64, a-3.1.4.tar, 3.1.4.") == "vX, a:X-amd64, a-X.tar, X."
 
 
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3+build", "01.2.3", "1.2.3\n", ""])
