@@ -30,9 +30,14 @@ images: ## build the container images, with archives and bills of materials in d
 	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE))
 
 .PHONY: manifest-tools
-manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, and checkov in its own virtual environment
+manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, and checkov in its own virtual environment
 	$(VENV)/bin/python -m tests.support.manifests.kustomize || echo "NOT TESTED: how the manifests are built"
+	$(VENV)/bin/python -m tests.support.manifests.helm || echo "NOT TESTED: the chart"
 	[ -x .venv-checkov/bin/checkov ] || { $(VENV)/bin/python -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov; }
+
+.PHONY: chart-docs
+chart-docs: setup ## make the schema and the table of values of the chart from its values.yaml
+	$(VENV)/bin/python -m tests.support.manifests.chart_pages
 
 .PHONY: lint
 lint: setup ## run ruff, mypy --strict, shellcheck, hadolint, yamllint

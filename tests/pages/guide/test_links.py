@@ -10,7 +10,9 @@ import pytest
 from tests.paths import ROOT
 from tests.support.guide.pages import GUIDE
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+CHART = ROOT / "manifests/chart/galera/README.md"
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md")), CHART]
 
 LINK = re.compile(r"\]\((?P<file>[^)#:]*)(#(?P<anchor>[^)]+))?\)")
 

@@ -1,0 +1,51 @@
+{{/*
+Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAME-X here.
+*/}}
+
+{{- define "galera.fullname" -}}
+{{- $name := .Values.fullnameOverride -}}
+{{- if not $name -}}
+{{- $chart := default .Chart.Name .Values.nameOverride -}}
+{{- $name = ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" $name) -}}
+{{- fail (printf "the name %q cannot be that of a Service: 1 to 40 of a-z, 0-9 and -, a letter first; set fullnameOverride" $name) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{/* (list $ kind name): the name of an object of manifests/ in this release. */}}
+{{- define "galera.name" -}}
+{{- $root := index . 0 -}}{{- $kind := index . 1 -}}{{- $name := index . 2 -}}
+{{- $full := include "galera.fullname" $root -}}
+{{- if and (eq $kind "Secret") (eq $name "galera") -}}
+{{- default $full $root.Values.auth.existingSecret -}}
+{{- else if and (eq $kind "Secret") (eq $name "galera-tls") -}}
+{{- default (printf "%s-tls" $full) $root.Values.tls.existingSecret -}}
+{{- else if and (eq $kind "ServiceAccount") (eq $name "mysql") -}}
+{{- default (ternary $full "default" $root.Values.serviceAccount.create) $root.Values.serviceAccount.name -}}
+{{- else if and (eq $kind "ConfigMap") (eq $name "mysql-options") -}}
+{{- default (printf "%s-options" $full) $root.Values.existingConfigMap -}}
+{{- else if and (eq $kind "PersistentVolumeClaim") (eq $name "mysql-backups") -}}
+{{- default (printf "%s-backups" $full) $root.Values.backup.persistence.existingClaim -}}
+{{- else if and (eq $kind "Service") (eq $name "galera") -}}
+{{- printf "%s-peers" $full -}}
+{{- else -}}
+{{- regexReplaceAll "^(mysql|galera)" $name $full -}}
+{{- end -}}
+{{- end -}}
+
+{{/* (list $ default image values): a container's image: registry, repository, tag and digest replace parts of it. */}}
+{{- define "galera.image" -}}
+{{- $root := index . 0 -}}{{- $default := index . 1 -}}{{- $values := index . 2 -}}
+{{- $registry := regexFind "^[^/]+" $default -}}
+{{- $repository := regexReplaceAll ":[^:/]*$" (trimPrefix (printf "%s/" $registry) $default) "" -}}
+{{- $tag := regexFind "[^:/]*$" $default -}}
+{{- $registry = coalesce $values.registry $root.Values.global.imageRegistry $registry -}}
+{{- $repository = default $repository $values.repository -}}
+{{- if $values.digest -}}
+{{- printf "%s/%s@%s" $registry $repository $values.digest -}}
+{{- else -}}
+{{- printf "%s/%s:%s" $registry $repository (default $tag (toString (default "" $values.tag))) -}}
+{{- end -}}
+{{- end -}}

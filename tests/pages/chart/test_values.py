@@ -1,0 +1,186 @@
+"""No value is dead, none is unknown, and the pages about them are made from them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bootstrap import __version__
+from tests.support.manifests import helm
+from tests.support.manifests.built import parse
+from tests.support.manifests.chart_pages import README, SCHEMA, SECRET_KEYS, readme, rows, schema, schema_text
+from tests.support.manifests.helm import CHART, HelmError
+
+ROWS = {row.path: row for row in rows()}
+
+SECRETS = {f"auth.{name}": "" for name in ("clusterId", "exchangeKey", "rootPassword", "agentPassword", "sstPassword")}
+
+ENABLED = (
+    *("writer.haproxy", "tls", "tls.certManager", "metrics", "metrics.serviceMonitor", "metrics.prometheusRule"),
+    *("backup", "restore"),
+)
+
+CHOSEN: dict[str, Any] = {
+    "replicaCount": 2,
+    "image.pullPolicy": "Always",
+    "sst.method": "mariabackup",
+    "persistence.whenDeleted": "Delete",
+    "persistence.whenScaled": "Delete",
+    "settings": {"PROVIDER_OPTIONS": "gcache.size=77G"},
+    "auth.secretKeys": {key: f"theirs-{key}" for key in SECRET_KEYS},
+    "tls.certManager.issuerRef": {"name": "mark-issuer"},
+    **{f"{at}.type": "LoadBalancer" for at in ("service", "writer.service")},
+    **{f"{at}.externalTrafficPolicy": "Local" for at in ("service", "writer.service")},
+    **{f"{at}.sessionAffinity": "ClientIP" for at in ("service", "writer.service")},
+    "backup.schedule": "1 2 3 4 5",
+    "backup.timeZone": "Europe/Vaduz",
+    "fullnameOverride": "mark-name",
+    "image.digest": "sha256:" + "1" * 64,
+    "tools.image.digest": "sha256:" + "2" * 64,
+    "writer.haproxy.image.digest": "sha256:" + "3" * 64,
+}
+"""Values that are not simply another text or number."""
+
+OTHERS = {
+    *("auth.existingSecret", "auth.secretKeys", "existingConfigMap", "tls.existingSecret", "fullnameOverride"),
+    *("serviceAccount.name", "backup.persistence.existingClaim", "restore.existingClaim", "restore.name"),
+    *("image.digest", "tools.image.digest", "writer.haproxy.image.digest", "global.imageRegistry", "affinity"),
+}
+"""Values that leave no room for others; they are tried in a second rendering."""
+
+WITH_ARBITRATOR = {path for path in ROWS if path.startswith("arbitrator.")} | {"replicaCount"}
+
+SWITCHES = {path for path, row in ROWS.items() if isinstance(row.default, bool)}
+"""Values of which test_equal has most: each is turned into its opposite."""
+
+
+def sample(path: str, number: int) -> Any:
+    """A value that is found in the output."""
+    if path in CHOSEN:
+        return CHOSEN[path]
+    default = ROWS[path].default
+    mark = f"mark-{number}"
+    if "integer or empty" in ROWS[path].text:
+        return 30000 + number
+    if isinstance(default, int):
+        return 7000 + number
+    if isinstance(default, list):
+        return (
+            [{"name": mark, "key": mark}] if path != "extraObjects" else [{"kind": "Mark", "metadata": {"name": mark}}]
+        )
+    return {"mark": mark} if isinstance(default, dict) else mark
+
+
+def words(value: Any) -> list[str]:
+    """The texts and numbers in a value."""
+    if isinstance(value, dict):
+        return [word for one in value.values() for word in words(one)]
+    return [word for one in value for word in words(one)] if isinstance(value, list) else [str(value)]
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """The values as helm takes them."""
+    found: dict[str, Any] = {}
+    for path, value in flat.items():
+        *above, name = path.split(".")
+        at = found
+        for part in above:
+            at = at.setdefault(part, {})
+        at[name] = value
+    return found
+
+
+def rendered(flat: dict[str, Any]) -> str:
+    return json.dumps(helm.template(nested(flat)))
+
+
+@pytest.mark.parametrize("group", ["most", "others", "arbitrator"])
+def test_every_value_reaches_an_object(group: str) -> None:
+    numbered = {path: number for number, path in enumerate(ROWS) if path not in SWITCHES}
+    wanted = {
+        "most": numbered.keys() - OTHERS - WITH_ARBITRATOR - {"podAntiAffinityPreset"},  # test_equal has it
+        "others": OTHERS,
+        "arbitrator": WITH_ARBITRATOR - SWITCHES,
+    }[group]
+    given = {path: sample(path, numbered[path]) for path in wanted}
+    given |= {f"{path}.enabled": True for path in ENABLED} if group != "arbitrator" else {"arbitrator.enabled": True}
+    if group == "arbitrator":
+        given |= dict.fromkeys(SECRETS, "s" * 32)
+    if group == "others":
+        given["tls.certManager.enabled"] = False
+    text = rendered(given)
+
+    assert [path for path in wanted if not any(word in text for word in words(given[path]))] == []
+
+
+def test_the_groups_have_every_value() -> None:
+    assert ROWS.keys() >= OTHERS | WITH_ARBITRATOR
+    assert len(ROWS) > 130
+
+
+@pytest.mark.parametrize("path", sorted(SWITCHES))
+def test_every_switch_changes_something(path: str) -> None:
+    """Below another switch it counts when that one is on."""
+    common: dict[str, Any] = {"auth.existingSecret": "galera", "tls.existingSecret": "galera-tls"}
+    if path.startswith("arbitrator"):
+        common["replicaCount"] = 2
+    if path.startswith("tls.certManager"):
+        common |= {"tls.enabled": True, "tls.existingSecret": "", "tls.certManager.issuerRef": {"name": "ca"}}
+    if path.startswith("metrics.") and path != "metrics.enabled":
+        common["metrics.enabled"] = True
+    before = "" if path == "tls.certManager.enabled" else rendered(common)
+
+    assert rendered({**common, path: not ROWS[path].default}) != before
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"replicas": 5}, "additional properties 'replicas' not allowed"),
+        ({"service": {"type": "Loadbalancer"}}, "value must be one of 'ClusterIP'"),
+        ({"replicaCount": "three"}, "got string, want integer"),
+        ({"settings": {"SST": "rsync"}}, "additional properties 'SST' not allowed"),
+        ({"auth": {"secretKeys": {"rootpassword": "x"}}}, "additional properties 'rootpassword' not allowed"),
+        ({"fullnameOverride": "Has.Dots"}, "set fullnameOverride"),
+        ({"arbitrator": {"enabled": True}}, "arbitrator.enabled needs replicaCount 2"),
+        ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.enabled"),
+        ({"tls": {"enabled": True, "certManager": {"enabled": True}}}, "issuerRef.name is empty"),
+        ({"tls": {"enabled": True}}, "makes no certificate that would be another one next time"),
+    ],
+)
+def test_a_mistake_is_refused_with_its_name(values: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(HelmError) as refused:
+        helm.template({"auth": {"existingSecret": "galera"}, **values})
+
+    assert complaint in str(refused.value)
+
+
+def test_the_schema_and_the_readme_are_made_from_the_values() -> None:
+    assert SCHEMA.read_text() == schema_text(), "run `make chart-docs`"
+    assert README.read_text() == readme(), "run `make chart-docs`"
+
+
+def test_the_schema_knows_every_value_and_no_other() -> None:
+    def paths(at: dict[str, Any], above: str = "") -> set[str]:
+        inner = {name: one for name, one in at.get("properties", {}).items() if f"{above}{name}" not in closed}
+        below = {path for name, one in inner.items() for path in paths(one, f"{above}{name}.")}
+        return below | {
+            f"{above}{name}" for name in at.get("properties", {}) if not inner.get(name, {}).get("properties")
+        }
+
+    closed = {"settings", "auth.secretKeys"}
+    assert paths(schema()) == set(ROWS)
+
+
+@pytest.mark.parametrize("name", ["values-production.yaml", "values-lab.yaml"])
+def test_the_files_of_values_are_refused_nothing(name: str) -> None:
+    """Lint renders without a cluster, too, and says nothing of what only a cluster can have."""
+    text = helm.run("lint", "--strict", str(CHART), f"--values={CHART / name}")
+
+    assert "0 chart(s) failed" in text
+
+
+def test_the_chart_has_the_version_of_the_project() -> None:
+    (chart,) = parse((CHART / "Chart.yaml").read_text())
+
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)

@@ -1,0 +1,131 @@
+"""Makes values.schema.json and the table in README.md of the chart from values.yaml: `make chart-docs`.
+
+A comment `# -- TEXT` describes the value below it.  In a text, "One of `a`, `b`" lists the values that are allowed, and
+"integer or empty" is a number that may be left out.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from bootstrap.settings import DEFAULTS
+from tests.support.manifests.built import parse
+from tests.support.manifests.helm import CHART
+
+SCHEMA, README = CHART / "values.schema.json", CHART / "README.md"
+
+BEGIN, END = "<!-- values: made by `make chart-docs` -->", "<!-- end of values -->"
+
+SET_BY_OTHERS = {"SERVICE", "SET", "REPLICAS", "ORDINALS_START", "DOMAIN"}
+"""Settings that have values of their own."""
+
+SECRET_KEYS = (
+    *("cluster-id", "exchange-key", "exchange-key-previous", "root-password", "agent-password", "sst-password"),
+    *("user", "password", "database"),
+)
+
+
+def _only(each: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A schema of a mapping with these keys and no other."""
+    return {"additionalProperties": False, "properties": {name: dict(each) for name in sorted(names)}}
+
+
+SPECIAL: Mapping[str, Mapping[str, Any]] = {
+    "replicaCount": {"minimum": 1},
+    "backup.keep": {"minimum": 1},
+    "settings": _only({"type": ["string", "integer"]}, DEFAULTS.keys() - SET_BY_OTHERS),
+    "auth.secretKeys": _only({"type": "string", "minLength": 1}, SECRET_KEYS),
+    # A chart above this one may give more to all its charts.
+    "global": {"additionalProperties": True},
+}
+"""Path of a value -> what its schema has beside its type."""
+
+
+class Row(NamedTuple):
+    """A value that a user may set."""
+
+    path: str
+    default: Any
+    text: str
+
+
+def rows() -> list[Row]:
+    """All values, in the order of values.yaml.  Raises ValueError for one without a description."""
+    text = (CHART / "values.yaml").read_text()
+    (values,) = parse(text)
+    found: list[Row] = []
+    above: list[str] = []
+    note = ""
+    for line in text.splitlines():
+        if described := re.match(r" *# -- (.+)$", line):
+            note = described[1]
+        elif key := re.match(r"( *)(\w+):", line):
+            above = [*above[: len(key[1]) // 2], key[2]]
+            default = values
+            for name in above:
+                default = default[name]
+            if isinstance(default, dict) and default:
+                continue
+            if not note:
+                raise ValueError(f"values.yaml: {'.'.join(above)} has no description")
+            found.append(Row(".".join(above), default, note))
+            note = ""
+    return found
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of all values: an unknown one is refused."""
+    root: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "galera", **_object()}
+    for row in rows():
+        at = root
+        *above, name = row.path.split(".")
+        for depth, part in enumerate(above, start=1):
+            at = at["properties"].setdefault(part, {**_object(), **SPECIAL.get(".".join(above[:depth]), {})})
+        at["properties"][name] = {"description": row.text, **_type(row), **SPECIAL.get(row.path, {})}
+    return root
+
+
+def _object() -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": {}}
+
+
+def _type(row: Row) -> dict[str, Any]:
+    if listed := re.search(r"One of ((?:empty|`[^`]+`)(?:, (?:empty|`[^`]+`))*)", row.text):
+        return {"enum": ["" if one == "empty" else one.strip("`") for one in listed[1].split(", ")]}
+    if "integer or empty" in row.text:
+        return {"anyOf": [{"type": "integer", "minimum": 1}, {"const": ""}]}
+    if isinstance(row.default, bool):
+        return {"type": "boolean"}
+    if isinstance(row.default, int):
+        return {"type": "integer", "minimum": 0}
+    return {
+        "type": "string" if isinstance(row.default, str) else "array" if isinstance(row.default, list) else "object"
+    }
+
+
+def table() -> str:
+    """The table of all values for README.md."""
+    lines = ["| value | default | |", "|---|---|---|"]
+    for row in rows():
+        default = row.default if isinstance(row.default, str) else json.dumps(row.default)
+        shown = f"`{default}`" if default else ""
+        lines.append(f"| `{row.path}` | {shown} | {row.text} |")
+    return "\n".join(lines)
+
+
+def readme() -> str:
+    """README.md, with the table of now."""
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
+def schema_text() -> str:
+    """The file values.schema.json."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_text())
+    README.write_text(readme())

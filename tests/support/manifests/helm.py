@@ -1,0 +1,112 @@
+"""Finds the program that renders the chart: helm on the PATH, or one that is built from its source.
+
+python -m tests.support.manifests.helm     if there is none, builds one into the cache, outside of the clone
+HELM names another helm: for a second run of the tests with version 4.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.paths import ROOT
+from tests.support.manifests.built import Documents, parse
+
+MODULE = "helm.sh/helm/v3"
+
+VERSION = "v3.22.0"
+
+KUBERNETES = "1", "37"
+"""The version of Kubernetes that helm assumes when it renders without a cluster: that of its own client library."""
+
+BUILD_SECONDS = 3600.0
+"""A first build compiles 900 packages, and takes eight minutes on two busy cores."""
+
+CHART = ROOT / "manifests/chart/galera"
+
+MISSING = "NOT TESTED: the chart; there is no helm: run `python -m tests.support.manifests.helm`"
+
+Values = Mapping[str, Any]
+
+
+class HelmError(Exception):
+    """Helm has refused; the text is its own."""
+
+
+def cached_path() -> Path:
+    """The path of the program that we build ourselves."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "peerfinder-helm" / VERSION / "helm"
+
+
+@cache
+def find() -> str | None:
+    """Find the program; None when there is none."""
+    if given := os.environ.get("HELM"):
+        return given
+    if found := shutil.which("helm"):
+        return found
+    return str(cached_path()) if os.access(cached_path(), os.X_OK) else None
+
+
+def run(*words: str, env: Mapping[str, str] | None = None, seconds: float = 120.0) -> str:
+    """Run helm, without the settings of the user who runs the tests; returns its output.  Raises HelmError."""
+    program = find()
+    if program is None:
+        raise FileNotFoundError("helm")
+    with tempfile.TemporaryDirectory() as home:
+        own = {"PATH": os.environ["PATH"], "HOME": home, **(env or {})}
+        done = subprocess.run((program, *words), env=own, capture_output=True, text=True, timeout=seconds, check=False)
+    if done.returncode != 0:
+        raise HelmError(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
+
+
+def template(values: Values, *words: str, release: str = "db", namespace: str = "db", chart: Path = CHART) -> Documents:
+    """Render the chart without a cluster.  Raises HelmError."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(values))
+        file.flush()
+        text = run("template", release, str(chart), f"--namespace={namespace}", f"--values={file.name}", *words)
+    return tuple(one for one in parse(text) if one)
+
+
+def install() -> None:
+    """Build the program into the cache, from the Go module proxy; raises subprocess.CalledProcessError."""
+    folder = cached_path().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    major, minor = KUBERNETES
+    # As upstream's Makefile does it; without these, helm takes itself for one of Kubernetes 1.20.
+    stamps = {
+        f"{MODULE}/internal/version.version": VERSION,
+        f"{MODULE}/pkg/lint/rules.k8sVersionMajor": major,
+        f"{MODULE}/pkg/lint/rules.k8sVersionMinor": minor,
+        f"{MODULE}/pkg/chartutil.k8sVersionMajor": major,
+        f"{MODULE}/pkg/chartutil.k8sVersionMinor": minor,
+    }
+    flags = " ".join(("-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())))
+    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+    command = ("go", "install", "-trimpath", "-ldflags", flags, f"{MODULE}/cmd/helm@{VERSION}")
+    subprocess.run(command, env=environment, check=True, timeout=BUILD_SECONDS)
+
+
+def main() -> int:
+    """Print the path; build the program first if there is none."""
+    if find() is None:
+        if not shutil.which("go"):
+            print("install helm, or go to build helm with: neither of them is here", file=sys.stderr)
+            return 1
+        install()
+        find.cache_clear()
+    print(find())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
