@@ -28,11 +28,11 @@ wait
 uses the id of a failed row again."""
 
 
-def writer_pod(name: str, *, base: int, service: str = "mysql") -> dict[str, Any]:
+def writer_pod(name: str, *, base: int, service: str = "mysql", secret: str = "galera") -> dict[str, Any]:
     """A client of a Service that the namespace's Pod Security and the network policy allow."""
 
-    def secret(key: str) -> Mapping[str, Any]:
-        return {"secretKeyRef": {"name": "galera", "key": key}}
+    def key_of(key: str) -> Mapping[str, Any]:
+        return {"secretKeyRef": {"name": secret, "key": key}}
 
     return {
         "apiVersion": "v1",
@@ -55,9 +55,9 @@ def writer_pod(name: str, *, base: int, service: str = "mysql") -> dict[str, Any
                     "command": ["sh", "-c", WRITE % {"table": TABLE, "service": service}],
                     "env": [
                         {"name": "BASE", "value": str(base)},
-                        {"name": "USER_NAME", "valueFrom": secret("user")},
-                        {"name": "MYSQL_PWD", "valueFrom": secret("password")},
-                        {"name": "DATABASE", "valueFrom": secret("database")},
+                        {"name": "USER_NAME", "valueFrom": key_of("user")},
+                        {"name": "MYSQL_PWD", "valueFrom": key_of("password")},
+                        {"name": "DATABASE", "valueFrom": key_of("database")},
                     ],
                     "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
                 }

@@ -31,12 +31,15 @@ UNNOTICED = 60.0
 
 
 class Database:
-    """A StatefulSet `mysql` of the manifests in kubectl's namespace."""
+    """A StatefulSet of the manifests in kubectl's namespace."""
 
-    def __init__(self, kubectl: Kubectl, members: str = MEMBERS) -> None:
-        """`members` selects the pods."""
+    def __init__(
+        self, kubectl: Kubectl, members: str = MEMBERS, *, name: str = "mysql", secret: str = "galera"
+    ) -> None:
+        """`members` selects the pods; `name` is that of the set and of the Service for clients."""
         self.kubectl = kubectl
-        self._members = members
+        self.name = name
+        self._members, self._secret_name = members, secret
         self._writers = 0
         self._acknowledged: set[int] = set()
         self._moments: list[float] = []
@@ -56,7 +59,7 @@ class Database:
         phase = "--output=jsonpath={.status.phase}"
         if self.kubectl("get", "namespace", self.kubectl.namespace, "--ignore-not-found", phase) != "Active":
             return False
-        return self.kubectl("get", SET, "--ignore-not-found", "--output=name") != ""
+        return self.kubectl("get", f"statefulset/{self.name}", "--ignore-not-found", "--output=name") != ""
 
     def pods(self) -> list[dict[str, Any]]:
         """The members' pods, by ordinal."""
@@ -69,7 +72,7 @@ class Database:
 
     def scale(self, count: int) -> None:
         """Set the number of members; for 0, wait until no member is left."""
-        self.kubectl("scale", SET, f"--replicas={count}")
+        self.kubectl("scale", f"statefulset/{self.name}", f"--replicas={count}")
         if count == 0:
             self.kubectl("wait", "pod", f"--selector={self._members}", "--for=delete", "--timeout=150s", seconds=150)
 
@@ -169,12 +172,16 @@ class Database:
         return not primaries
 
     @contextmanager
-    def writer(self, service: str = "mysql") -> Iterator[None]:
-        """Run a client that writes through a Service during the block, and survives every error."""
+    def writer(self, service: str = "") -> Iterator[None]:
+        """Run a client that writes through a Service during the block, and survives every error.
+
+        Without a name, the Service is the one for clients.
+        """
         self._writers += 1
-        name = f"writer-{self._writers}"
-        self.sql("mysql-0", f"USE {self._secret('database')}; {CREATE}")
-        self.kubectl.apply(writer_pod(name, base=self._writers * 10_000_000, service=service))
+        name = self._client
+        self.sql(f"{self.name}-0", f"USE {self._secret('database')}; {CREATE}")
+        base = self._writers * 10_000_000
+        self.kubectl.apply(writer_pod(name, base=base, service=service or self.name, secret=self._secret_name))
         try:
             yield
         finally:
@@ -252,7 +259,7 @@ class Database:
     def _client_errors(self) -> str:
         """The last errors of the writing client, or the reason why there are none: it must not hide the failure."""
         try:
-            return self.kubectl("exec", f"writer-{self._writers}", "--", "sh", "-c", "tail -n 3 /tmp/error.*")
+            return self.kubectl("exec", self._client, "--", "sh", "-c", "tail -n 3 /tmp/error.*")
         except ClusterError as exc:
             return str(exc)
 
@@ -278,16 +285,21 @@ class Database:
         if not self._writers:
             return
         try:
-            output = self.kubectl("logs", f"writer-{self._writers}", "--tail=-1", "--timestamps")
+            output = self.kubectl("logs", self._client, "--tail=-1", "--timestamps")
         except ClusterError:
             return  # it has not started, or was removed after its rows were collected
         lines = [line.split() for line in output.splitlines()]
         self._acknowledged |= {int(row) for _, row in lines}
         self._moments = [datetime.fromisoformat(moment).timestamp() for moment, _ in lines]
 
+    @property
+    def _client(self) -> str:
+        """The name of the last client that writes; clients of two databases in one namespace have different names."""
+        return f"{'' if self.name == 'mysql' else self.name + '-'}writer-{self._writers}"
+
     def _secret(self, key: str) -> str:
         path = f"/etc/galera-secrets/{key}"
-        return self.kubectl("exec", "mysql-0", "--container=mysql", "--", "cat", path).strip()
+        return self.kubectl("exec", f"{self.name}-0", "--container=mysql", "--", "cat", path).strip()
 
 
 def statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,8 +17,11 @@ SCHEMA, README = CHART / "values.schema.json", CHART / "README.md"
 
 BEGIN, END = "<!-- values: made by `make chart-docs` -->", "<!-- end of values -->"
 
-SET_BY_OTHERS = {"SERVICE", "SET", "REPLICAS", "ORDINALS_START", "DOMAIN"}
-"""Settings that have values of their own."""
+SET_BY_OTHERS = {
+    *("SERVICE", "SET", "REPLICAS", "ORDINALS_START", "DOMAIN", "SST_METHOD", "BIND_ADDRESS", "METRICS"),
+    *("DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR", "HEALTH_PORT", "EXCHANGE_PORT"),
+}
+"""Settings that have values of their own, and those that are also in mounts, probes and policies."""
 
 SECRET_KEYS = (
     *("cluster-id", "exchange-key", "exchange-key-previous", "root-password", "agent-password", "sst-password"),
