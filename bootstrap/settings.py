@@ -26,10 +26,7 @@ DEFAULTS = {
     "REPLICAS": ("3", "the minimum number of expected pods; keep it equal to the StatefulSet's replicas"),
     "ORDINALS_START": ("0", "the lowest ordinal: the StatefulSet's spec.ordinals.start"),
     "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; raise it after `force`"),
-    "LAST_ONE_OUT": (
-        "no",
-        "yes: a pod that stopped in order as the only member starts without the others' answers",
-    ),
+    "LAST_ONE_OUT": ("no", "yes: a pod that stopped in order as the only member starts without the others' answers"),
     "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
     "NAMESERVER": ("", "HOST[:PORT] of the name server; none = a sole pod without DNS; default: from /etc/resolv.conf"),
     "DATA_ROOT": ("/var/lib/galera", "the volume: data/ and meta/ are created in it"),
@@ -47,19 +44,10 @@ DEFAULTS = {
     "MARIADBD": ("mariadbd", "the server's program, for recovery and the first initialisation"),
     "SERVER_USER": ("", "the account that a server started by root changes to"),
     "PROVIDER": ("/usr/lib/galera/libgalera_smm.so", "the Galera library"),
-    "PROVIDER_OPTIONS": (
-        "",
-        "more wsrep_provider_options, key=value;key=value; none may switch quorum off",
-    ),
+    "PROVIDER_OPTIONS": ("", "more wsrep_provider_options, key=value;key=value; none may switch quorum off"),
     "SST_METHOD": ("rsync", "rsync or mariabackup: how a member without usable data gets all of them"),
-    "TLS_DIR": (
-        "",
-        "a folder with tls.crt, tls.key and ca.crt: TLS for clients, replication and state transfers",
-    ),
-    "UPGRADE_FROM": (
-        "",
-        "MAJOR.MINOR of data that a much newer server may open, after a stop of all members",
-    ),
+    "TLS_DIR": ("", "a folder with tls.crt, tls.key and ca.crt: TLS for clients, replication and state transfers"),
+    "UPGRADE_FROM": ("", "MAJOR.MINOR of data that a much newer server may open, after a stop of all members"),
     "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut"),
 }
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
