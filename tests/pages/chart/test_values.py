@@ -42,7 +42,14 @@ CHOSEN: dict[str, Any] = {
 """Values that are not simply another text or number."""
 
 OTHERS = {
-    *("auth.existingSecret", "auth.secretKeys", "existingConfigMap", "tls.existingSecret", "fullnameOverride"),
+    *(
+        "auth.existingSecret",
+        "auth.secretKeys",
+        "existingConfigMap",
+        "initdbScriptsConfigMap",
+        "tls.existingSecret",
+        "fullnameOverride",
+    ),
     *("serviceAccount.name", "backup.persistence.existingClaim", "restore.existingClaim", "restore.name"),
     *("image.digest", "tools.image.digest", "writer.haproxy.image.digest", "global.imageRegistry", "affinity"),
 }

@@ -13,7 +13,7 @@ RELEASE = "mysql"
 
 COMMON: Values = {
     "fullnameOverride": "mysql",
-    "auth": {"existingSecret": "galera"},
+    "auth": {"existingSecret": "galera", "accountsSecret": "galera-accounts"},
     # Also without TLS: guests refer to it in both cases.
     "tls": {"existingSecret": "galera-tls"},
 }

@@ -26,6 +26,10 @@ Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAM
 {{- default (ternary $full "default" $root.Values.serviceAccount.create) $root.Values.serviceAccount.name -}}
 {{- else if and (eq $kind "ConfigMap") (eq $name "mysql-options") -}}
 {{- default (printf "%s-options" $full) $root.Values.existingConfigMap -}}
+{{- else if and (eq $kind "ConfigMap") (eq $name "mysql-initdb") -}}
+{{- default (printf "%s-initdb" $full) $root.Values.initdbScriptsConfigMap -}}
+{{- else if and (eq $kind "Secret") (eq $name "galera-accounts") -}}
+{{- default (printf "%s-accounts" $full) $root.Values.auth.accountsSecret -}}
 {{- else if and (eq $kind "PersistentVolumeClaim") (eq $name "mysql-backups") -}}
 {{- default (printf "%s-backups" $full) $root.Values.backup.persistence.existingClaim -}}
 {{- else if and (eq $kind "Service") (eq $name "galera") -}}
