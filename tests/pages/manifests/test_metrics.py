@@ -16,6 +16,8 @@ from tests.support.manifests.built import Document, Documents, of_kind, stateful
 
 PLAIN, OPERATOR = "components/metrics/plain", "components/metrics/operator"
 
+DASHBOARD = "components/metrics/dashboard"
+
 PORT = int(DEFAULTS["HEALTH_PORT"][0])
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
@@ -100,6 +102,27 @@ def test_the_rules_use_metrics_and_labels_that_exist(rules: list[Document]) -> N
         assert asked
         assert used <= labels.intersection(*kept[:1])
         assert set(re.findall(r'kind="(\w+)"', rule["expr"])) <= set(KINDS)
+
+
+def test_the_dashboard_uses_metrics_and_labels_that_exist(documents_of: Built) -> None:
+    config = of_kind(documents_of(DASHBOARD), "ConfigMap")["galera-dashboard"]
+    dashboard = json.loads(config["data"]["galera.json"])
+    listed = dict(re.findall(rf"^\| `({PREFIX}_\w+?)(?:{{([\w,]+)}})?`", PAGE, re.MULTILINE))
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    for panel in panels:
+        assert panel["description"]
+        for target in panel["targets"]:
+            asked = re.findall(rf"({PREFIX}_\w+)(?:{{([^}}]*)}})?", target["expr"])
+            assert asked
+            assert [name for name, _ in asked if name not in listed] == []
+            # What belongs to no set would mix the clusters of a namespace; `and` joins by the pod.
+            alone = [name for name, labels in asked if 'namespace="$namespace", pod=~"$set-[0-9]+"' not in labels]
+            assert set(alone) <= {f"{PREFIX}_server_primary"}
+            shown = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            assert shown <= {"pod", *(label for name, _ in asked for label in listed[name].split(","))}
 
 
 def test_every_rule_has_a_severity_and_an_advice_and_is_on_the_page(rules: list[Document]) -> None:
