@@ -7,7 +7,7 @@ WORKERS ?= 3
 MODEL_ARGS ?=
 MUTANTS_ARGS ?=
 NEWEST ?= python3.13
-# The series of MariaDB that the servers of demo, test, fault and soak run, as 11.8; without it, that of this machine.
+# The series of MariaDB that everything runs on, as 11.8; without it, processes run that of this machine, and containers 11.8.
 SERIES ?=
 export SERIES
 
@@ -25,9 +25,9 @@ setup: ## install everything that the tests need
 	@scripts/setup.sh test
 
 .PHONY: images
-images: ## build the container images, with archives and bills of materials in dist/images (BASE=another base image)
+images: ## build the container images, with archives and bills of materials in dist/images (BASE=another base image, SERIES=10.11 for one series)
 	@scripts/setup.sh images
-	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE))
+	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE)) $(if $(SERIES),--series $(SERIES))
 
 .PHONY: manifest-tools
 manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, and checkov in its own virtual environment

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from images import debian, inputs, output
-from images.inputs import RECIPES, ROOT, Recipe
+from images.inputs import BASES, DEFAULT_SERIES, RECIPES, ROOT, SERIES, Recipe, name_server_image
 from images.output import Image
 from images.running import BuildError, only_builder, read_output, say, work
 
@@ -113,25 +113,26 @@ def make_plan(name: str, wish: Wish) -> Plan:
     recipe = RECIPES[name]
     origin = inputs.origin(recipe)
     args = {"SOURCE_DATE_EPOCH": str(origin.epoch)}
-    if name == "base":
-        key = inputs.key(recipe, (*BUILDAH, *debian.MMDEBSTRAP), args)
-        return Plan(recipe, debian.LOCAL, args, origin.epoch, key)
-    base = fetch_base(wish)
+    if name in BASES.values():
+        key = inputs.key(recipe, (*BUILDAH, *debian.MMDEBSTRAP, recipe.suite), args)
+        return Plan(recipe, debian.LOCAL.format(suite=recipe.suite), args, origin.epoch, key)
+    base = fetch_base(wish, recipe.suite)
     args |= {"BASE": base.reference, "BASE_NAME": base.name, "BASE_DIGEST": base.digest}
     args |= {"CREATED": origin.created, "REVISION": origin.revision, "VERSION": wish.version}
     for parent in recipe.parents:
         # By id, because a tag can move, and the key would not change.
         args["TOOLS"] = find_or_build(make_plan(parent, wish))
-    tag = f"localhost/{name}:{wish.version}"
-    return Plan(recipe, tag, args, origin.epoch, inputs.key(recipe, BUILDAH, args))
+    if recipe.series:
+        args |= {"MARIADB_VERSION": SERIES[recipe.series].mariadb, "GALERA_VERSION": SERIES[recipe.series].galera}
+    return Plan(recipe, recipe.tag(wish.version), args, origin.epoch, inputs.key(recipe, BUILDAH, args))
 
 
-def fetch_base(wish: Wish) -> debian.Base:
-    """Bring the base into the local storage: pulled from its registry, or the stand-in."""
-    base = debian.find_base(wish.base)
+def fetch_base(wish: Wish, suite: str) -> debian.Base:
+    """Bring the base with this Debian into the local storage: pulled from its registry, or the stand-in."""
+    base = debian.find_base(wish.base, suite)
     if base is None:
-        find_or_build(make_plan("base", wish))
-        base = debian.read_from_storage(debian.LOCAL)
+        find_or_build(make_plan(BASES[suite], wish))
+        base = debian.read_from_storage(debian.LOCAL.format(suite=suite))
     if not base.name.startswith("localhost/"):
         debian.pull(base)
     return base
@@ -182,8 +183,8 @@ def build(plan: Plan, tag: str) -> str:
     with TemporaryDirectory(prefix=f"{name}-") as folder:
         context = Path(folder)
         inputs.copy_context(plan.recipe, context, plan.epoch)
-        if name == "base":
-            debian.make_rootfs(context / "rootfs.tar", cache_folder() / "mmdebstrap.log", plan.epoch)
+        if name in BASES.values():
+            debian.make_rootfs(plan.recipe.suite, context / "rootfs.tar", cache_folder() / "mmdebstrap.log", plan.epoch)
         options = [
             f"--file={context / plan.recipe.dockerfile}",
             f"--timestamp={plan.epoch}",
@@ -246,8 +247,9 @@ def cache_folder() -> Path:
 
 def refresh(names: list[str], wish: Wish) -> None:
     """Build the images again, in their order; first the stand-in for the base, if it is used."""
-    stand_in = ["base"] if debian.find_base(wish.base) is None else []
-    for name in (name for name in RECIPES if name in (*stand_in, *names)):
+    suites = {RECIPES[each].suite for name in names for each in (name, *RECIPES[name].parents)}
+    stand_ins = [BASES[suite] for suite in suites if debian.find_base(wish.base, suite) is None]
+    for name in (name for name in RECIPES if name in (*stand_ins, *names)):
         build_again(name, wish)
 
 
@@ -283,7 +285,12 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m images.build", description="Build the container images.")
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help=f"images to build: {', '.join(RECIPES)} (default: all but base)")
+    add("names", nargs="*", metavar="NAME", help=f"images to build: {', '.join(RECIPES)} (default: all but the bases)")
+    add(
+        "--series",
+        choices=SERIES,
+        help=f"MariaDB of the server image (default: all of these; mysql-galera has {DEFAULT_SERIES})",
+    )
     add("--base", metavar="REFERENCE", help=f"the base image (default: {debian.OFFICIAL}, else {debian.LOCAL})")
     add("--version", default=inputs.version(), help="the images' tag and version (default: the project's)")
     add("--fresh", action="store_true", help="build again though nothing changed here, with today's packages")
@@ -292,13 +299,21 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def choose_series(names: list[str], series: str) -> list[str]:
+    """Replace the server images by the one of this series."""
+    chosen = [name_server_image(series) if RECIPES[name].series else name for name in names]
+    return list(dict.fromkeys(chosen))
+
+
 def main() -> None:
     """Build, write dist/images and print the table of sizes; exit code 1 and one sentence when that fails."""
     parser = arguments()
     options = parser.parse_args()
-    names = options.names or [name for name in RECIPES if name != "base"]
+    names = options.names or [name for name in RECIPES if name not in BASES.values()]
     if unknown := set(names) - RECIPES.keys():
         parser.error(f"there is no image {', '.join(sorted(unknown))}")
+    if options.series:
+        names = choose_series(names, options.series)
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, stop)

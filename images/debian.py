@@ -11,8 +11,8 @@ from pathlib import Path
 from images.inputs import ROOT
 from images.running import BuildError, read_output, say, work
 
-OFFICIAL = "docker.io/library/debian:bookworm-slim"
-LOCAL = "localhost/debian:bookworm-slim"
+OFFICIAL = "docker.io/library/debian:{suite}-slim"
+LOCAL = "localhost/debian:{suite}-slim"
 
 REGISTRY_PATIENCE = 5.0
 """Seconds that a registry has for its answer before the local image is used."""
@@ -79,20 +79,23 @@ def pull(base: Base) -> None:
 
 
 @cache
-def find_base(name: str | None) -> Base | None:
+def find_base(name: str | None, suite: str) -> Base | None:
     """The base of a registry; None, with a progress line, when the stand-in must be used.
 
-    A base that was asked for by name is never replaced. Raises BuildError when it cannot be found.
+    In a name, {suite} stands for that of the image's Debian. A base that was asked for by name is never replaced.
+    Raises BuildError when it cannot be found.
     """
     if name is not None:
+        name = name.replace("{suite}", suite)
         try:
             return read_from_storage(name) if name.startswith("localhost/") else read_from_registry(name)
         except BuildError as exc:
             raise BuildError(f"the base image {name} cannot be found: {exc}. Name another one with --base.") from exc
     try:
-        return read_from_registry(OFFICIAL)
+        return read_from_registry(OFFICIAL.format(suite=suite))
     except BuildError as exc:
-        say(f"base: {LOCAL}, made of Debian's packages, because {OFFICIAL} cannot be reached ({exc})")
+        local, official = LOCAL.format(suite=suite), OFFICIAL.format(suite=suite)
+        say(f"base: {local}, made of Debian's packages, because {official} cannot be reached ({exc})")
         return None
 
 
@@ -107,13 +110,13 @@ def read_from_storage(reference: str) -> Base:
     return Base(reference, image["FromImageDigest"])
 
 
-def make_rootfs(archive: Path, log: Path, epoch: int) -> None:
-    """Make a root file system of Debian's packages, as a tar archive."""
+def make_rootfs(suite: str, archive: Path, log: Path, epoch: int) -> None:
+    """Make a root file system of the packages of a Debian, as a tar archive."""
     options = f"--dpkgopt={ROOT / 'images/base/dpkg.cfg'}"
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
     work(
         "base",
-        [*MMDEBSTRAP, options, "bookworm", str(archive)],
+        [*MMDEBSTRAP, options, suite, str(archive)],
         log,
         env=env,
         milestone="I: (running apt|extracting|installing|creating)",

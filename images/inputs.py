@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from images.running import BuildError, missing_program, say
 
@@ -37,26 +38,84 @@ class Recipe:
     """Files and folders of the repository that the build may see."""
     parents: tuple[str, ...] = ()
     """Images of this project whose content goes into it."""
+    suite: str = "bookworm"
+    """The Debian of its base.  The tools run on every Debian that is newer than the one they are built on."""
+    series: str = ""
+    """The series of MariaDB in it, a key of SERIES; empty = it has none."""
+
+    @property
+    def folder(self) -> str:
+        """Its folder, which images of several series share."""
+        return self.context if self.context.startswith("images/") else f"images/{self.name}"
 
     @property
     def dockerfile(self) -> str:
         """Its path in the build context."""
-        return os.path.relpath(f"images/{self.name}/Dockerfile", self.context)
+        return os.path.relpath(f"{self.folder}/Dockerfile", self.context)
+
+    def tag(self, version: str) -> str:
+        """Return its name in the local storage; the one of another series than the default has that in its tag."""
+        return f"localhost/{Path(self.folder).name}:{version}{self._suffix}"
+
+    def stem(self, version: str) -> str:
+        """Return the name of its archive and bill, without the ending: its name and its tag."""
+        name = Path(self.folder).name if self.series else self.name
+        return f"{name}-{version}{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        return f"-{self.series}" if self.series not in ("", DEFAULT_SERIES) else ""
+
+
+class Packages(NamedTuple):
+    """The Debian that has a series of MariaDB, and the exact versions there."""
+
+    suite: str
+    mariadb: str
+    galera: str
+
+
+DEFAULT_SERIES = "11.8"
+"""The series of the image without a series in its name."""
+
+SERIES = {
+    "11.8": Packages("trixie", "1:11.8.9+ds-0+deb13u1", "26.4.23-0+deb13u1"),
+    "10.11": Packages("bookworm", "1:10.11.19-0+deb12u1", "26.4.23-0+deb12u1"),
+}
+"""A human changes the versions, never the day of a build.  When Debian has a newer one, the build fails, because its
+archive keeps no older one: then raise these, and those of the Dockerfile, which are the default's."""
+
+
+def name_server_image(series: str) -> str:
+    """Return the name of the server image of a series.  Raises BuildError for one that there is not."""
+    if series not in SERIES:
+        raise BuildError(f"there is no image with MariaDB {series!r}: it is one of {', '.join(SERIES)}")
+    return "mysql-galera" if series == DEFAULT_SERIES else f"mysql-galera-{series}"
+
+
+def make_server_recipe(series: str) -> Recipe:
+    """Return the recipe of the server image of a series."""
+    folder = "images/mysql-galera"
+    return Recipe(name_server_image(series), folder, (folder,), ("galera-install",), SERIES[series].suite, series)
 
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("base", "images/base", ("images/base",)),
+        Recipe("base-trixie", "images/base", ("images/base",), suite="trixie"),
         Recipe(
             "galera-install",
             ".",
             ("pyproject.toml", "README.md", "LICENSE", "peerfinder", "bootstrap", "images/galera-install"),
         ),
-        Recipe("mysql-galera", "images/mysql-galera", ("images/mysql-galera",), parents=("galera-install",)),
+        *map(make_server_recipe, SERIES),
         Recipe("haproxy", "images/haproxy", ("images/haproxy",), parents=("galera-install",)),
     )
 }
+
+BASES = {recipe.suite: recipe.name for recipe in RECIPES.values() if recipe.name.startswith("base")}
+"""The suite of a Debian -> the recipe of the stand-in for its image."""
 
 
 @dataclass(frozen=True)

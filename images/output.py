@@ -7,13 +7,19 @@ from pathlib import Path
 
 from images.archive import Archive
 from images.bill import bill
+from images.inputs import RECIPES
 from images.running import BuildError, read_output, say
 from images.tools import write_tools
 
 TOOLS = "galera-install"
 """The image with the commands and nothing else."""
 
-BUDGETS = {"galera-install": 60_000_000, "mysql-galera": 90_000_000, "haproxy": 60_000_000}
+BUDGETS = {
+    "galera-install": 60_000_000,
+    "mysql-galera": 95_000_000,
+    "mysql-galera-10.11": 90_000_000,
+    "haproxy": 60_000_000,
+}
 """The most compressed bytes that an image may have. A node pulls them before a pod can start."""
 
 
@@ -27,7 +33,7 @@ class Image:
 
 
 def write(images: Mapping[str, Image], version: str, folder: Path) -> None:
-    """Write NAME-VERSION.tar and NAME-VERSION.cdx.json into the folder and print a table of sizes.
+    """Write NAME-TAG.tar and NAME-TAG.cdx.json into the folder and print a table of sizes.
 
     Of the tool image, also write the archive of its commands.
 
@@ -35,7 +41,8 @@ def write(images: Mapping[str, Image], version: str, folder: Path) -> None:
     Raises BuildError, after everything is written, when an image is over its budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    archives = {name: publish(name, image, folder / f"{name}-{version}.tar", version) for name, image in images.items()}
+    paths = {name: folder / f"{RECIPES[name].stem(version)}.tar" for name in images}
+    archives = {name: publish(name, image, paths[name], version) for name, image in images.items()}
     if TOOLS in archives:
         say(f"{TOOLS}: {write_tools(archives[TOOLS], folder, version)}, and its sum in SHA256SUMS")
     print(table(archives))

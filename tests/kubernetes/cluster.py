@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TypedDict
 
 from images.build import ensure_image
+from images.inputs import DEFAULT_SERIES, RECIPES, name_server_image, version
 from images.running import BuildError, read_output, say
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.machines import binaries, provisioner, storage
@@ -18,6 +19,7 @@ from tests.kubernetes.machines.control import ControlPlane
 from tests.kubernetes.machines.node import CNI_PLUGINS, PAUSE, Node
 from tests.kubernetes.machines.spaces import HIDDEN
 from tests.kubernetes.waiting import ClusterError
+from tests.lab import series
 
 PACKAGES = {
     "etcd": "etcd-server",
@@ -60,8 +62,12 @@ def check(*, policies: bool = False, provisioner: bool = False) -> None:
 
 
 def our_images(*names: str) -> dict[str, str]:
-    """Build this project's images if needed; returns them for `Cluster.load`.  Raises BuildError."""
-    return {image.tag: image.id for image in map(ensure_image, names)}
+    """Build this project's images if needed; returns them for `Cluster.load`.  Raises BuildError.
+
+    The server image is that of the chosen series, under the name that the manifests have.
+    """
+    chosen = {"mysql-galera": name_server_image(series.read_chosen() or DEFAULT_SERIES)}
+    return {RECIPES[name].tag(version()): ensure_image(chosen.get(name, name)).id for name in names}
 
 
 class Extras(TypedDict):

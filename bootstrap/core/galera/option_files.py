@@ -108,7 +108,7 @@ def find_complaint(errors: str, status: int) -> str:
         # low limit of open files, are about something else.
         plain = [line for line in lines if not _LEVEL.match(line)]
         found = plain or [_LEVEL.sub("", line) for line in lines[-1:]] or [f"it ended with status {status}"]
-    return re.sub(r"^(error: )?(Buffered error: )?((mariadbd|mysqld): )?", "", found[0]) if found else ""
+    return re.sub(r"^(error: )?(Buffered error: )?((\S*/)?(mariadbd|mysqld): )?", "", found[0]) if found else ""
 
 
 def find_named(complaint: str, lines: Iterable[Line]) -> Line | None:

@@ -251,7 +251,7 @@ def test_the_images_are_those_of_this_version(documents_of: Built, name: str) ->
     found = {c["image"] for _, pod in pods(documents_of(name)) for c in containers(pod).values()}
     elsewhere = {
         "overlays/production": {reference.replace("localhost", "registry.example") for reference in OURS.values()},
-        "components/official-image": {OURS["galera-install"], "docker.io/library/mariadb:10.11.18"},
+        "components/official-image": {OURS["galera-install"], "docker.io/library/mariadb:11.8.8"},
         "examples/etcd": {OURS["galera-install"], "quay.io/coreos/etcd:v3.4.23"},
         "examples/rabbitmq": {OURS["galera-install"], "docker.io/library/rabbitmq:3.10.8"},
         "examples/redis": {OURS["galera-install"], "docker.io/library/redis:7.0.15-bookworm"},

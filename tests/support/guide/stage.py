@@ -24,7 +24,7 @@ SERVER = f"{REGISTRY}/mysql-galera:{version()}"
 NEXT = "0.1.1"
 """The tag of the release to which the pages upgrade; here the same image under another name."""
 
-CLIENT = "docker.io/library/mariadb:10.11.18"
+CLIENT = "docker.io/library/mariadb:11.8.8"
 """The image with `mariadb-dump` in the pages; here its look-alike."""
 
 OWN_OVERLAY = f"""\

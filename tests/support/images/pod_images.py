@@ -7,7 +7,7 @@ instead, such as two releases, or the official mariadb image where a registry ca
 import os
 from collections.abc import Callable
 
-from images import build
+from images import build, inputs
 from tests.support.images.official import image
 
 
@@ -22,8 +22,8 @@ def newer_tool() -> str:
 
 
 def database() -> str:
-    """The server image of this checkout."""
-    return _find("LAB_DATABASE_IMAGE", lambda: build.ensure_id("mysql-galera"))
+    """The server image of this checkout, of the chosen series."""
+    return _find("LAB_DATABASE_IMAGE", lambda: build.ensure_id(inputs.name_server_image(image.choose_series())))
 
 
 def official() -> str:

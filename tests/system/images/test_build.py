@@ -10,14 +10,22 @@ from tests.support.images.small import BASE, COMMIT_TIME, SmallProject, list_bui
 
 pytestmark = pytest.mark.images
 
-ALL = ["galera-install", "mysql-galera", "haproxy"]
+SERVERS = ["mysql-galera", "mysql-galera-10.11"]
+
+ALL = ["galera-install", *SERVERS, "haproxy"]
 """The images that are built when none is named, in their order."""
+
+
+def references(version: str) -> list[str]:
+    """Their references."""
+    names = ("galera-install:{}", "mysql-galera:{}", "mysql-galera:{}-10.11", "haproxy:{}")
+    return [f"localhost/{name.format(version)}" for name in names]
 
 
 def test_all_images_are_built_and_their_references_printed(small: SmallProject) -> None:
     built = small.build()
 
-    assert built.references == [f"localhost/{name}:1.2.3" for name in ALL], built.progress
+    assert built.references == references("1.2.3"), built.progress
     assert built.built == ALL
     assert (small.files("mysql-galera") / "tools/peers.py").read_text() == "# peers\n"
 
@@ -47,7 +55,7 @@ def test_nothing_is_built_when_nothing_changed(small: SmallProject) -> None:
     [
         ("bootstrap/agent.py", ALL),
         ("bootstrap/commands/new.py", ALL),
-        ("images/mysql-galera/entrypoint.sh", ["mysql-galera"]),
+        ("images/mysql-galera/entrypoint.sh", SERVERS),
         ("docs/unrelated.md", []),
     ],
 )
@@ -222,7 +230,7 @@ def test_another_version_is_another_image(small: SmallProject) -> None:
     small.build()
     built = small.build("--version", "2.0.0")
 
-    assert built.references == [f"localhost/{name}:2.0.0" for name in ALL]
+    assert built.references == references("2.0.0")
     assert small.labels("galera-install", "2.0.0")["version"] == "2.0.0"
     assert small.labels("galera-install", "1.2.3")["version"] == "1.2.3"
 
@@ -237,10 +245,10 @@ def test_two_builds_at_the_same_time_build_once(small: SmallProject) -> None:
 
 def test_without_a_registry_the_stand_in_is_used_and_a_line_names_it(small: SmallProject) -> None:
     small.ask_instead_of("docker.io", "127.0.0.1:1")
-    program = "from images import debian; print(debian.find_base(None))"
+    program = "from images import debian; print(debian.find_base(None, 'trixie'))"
 
     output = small.call("sh", "-c", f'{sys.executable} -c "{program}" 2>&1')
 
-    assert "localhost/debian:bookworm-slim, made of Debian's packages, because docker.io" in output
+    assert "localhost/debian:trixie-slim, made of Debian's packages, because docker.io" in output
     assert "127.0.0.1:1" in output
     assert output.splitlines()[-1] == "None"

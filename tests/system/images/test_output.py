@@ -16,7 +16,7 @@ from images import output
 from images.archive import Archive
 from images.bill import bill
 from images.build import ensure, ensure_id
-from images.inputs import ROOT, version
+from images.inputs import BASES, RECIPES, ROOT, version
 
 pytestmark = [
     pytest.mark.images,
@@ -27,7 +27,7 @@ ArchiveOf = Callable[[str], Archive]
 
 BillOf = Callable[[str], list[dict[str, str]]]
 
-NAMES = ["galera-install", "mysql-galera", "haproxy"]
+NAMES = [name for name in RECIPES if name not in BASES.values()]
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +75,13 @@ def test_labels_name_the_image_and_its_origin_and_its_base(name: str, archive_of
         for key, value in archive.config["config"]["Labels"].items()
     }
 
-    assert labels["title"] == name
+    assert labels["title"] == Path(RECIPES[name].folder).name
     assert labels["description"]
     assert labels["licenses"]
     assert labels["version"] == version()
     assert re.fullmatch(r"([0-9a-f]{40}(-dirty)?)?", labels["revision"])
     assert datetime.fromisoformat(labels["created"]) == datetime.fromisoformat(archive.config["created"])
-    assert labels["base.name"].endswith("debian:bookworm-slim")
+    assert labels["base.name"].endswith(f"debian:{RECIPES[name].suite}-slim")
     assert re.fullmatch("sha256:[0-9a-f]{64}", labels["base.digest"])
 
 

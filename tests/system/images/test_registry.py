@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from images.debian import OFFICIAL
+from images.inputs import BASES
 from tests.support.images.registry import PROGRAM, Registry, registry
 from tests.support.images.small import BASE, SmallProject
 
@@ -21,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def hub(small: SmallProject, tmp_path: Path) -> Iterator[Registry]:
-    """A registry that replaces docker.io; the official base is in it, as an index of one architecture."""
+    """A registry that replaces docker.io; both official bases are in it, as indexes of one architecture."""
     with registry(tmp_path) as hub:
         small.ask_instead_of("docker.io", hub.address)
         small.call("buildah", "manifest", "create", "index", f"containers-storage:{BASE}")
@@ -30,8 +31,9 @@ def hub(small: SmallProject, tmp_path: Path) -> Iterator[Registry]:
 
 
 def push(small: SmallProject, index: str, to: Registry) -> None:
-    name = f"docker://{to.address}/library/debian:bookworm-slim"
-    small.call("buildah", "manifest", "push", "--all", "--quiet", "--tls-verify=false", "--format=oci", index, name)
+    for suite in BASES:
+        name = f"docker://{to.address}/library/debian:{suite}-slim"
+        small.call("buildah", "manifest", "push", "--all", "--quiet", "--tls-verify=false", "--format=oci", index, name)
 
 
 def test_debians_image_is_the_base_when_a_registry_has_it(small: SmallProject, hub: Registry) -> None:
@@ -40,8 +42,9 @@ def test_debians_image_is_the_base_when_a_registry_has_it(small: SmallProject, h
     assert built.status == 0, built.progress
     assert "made of Debian's packages" not in built.progress
     labels = small.labels("mysql-galera")
-    assert labels["base.name"] == OFFICIAL
-    assert labels["base.digest"] == hub.digest("library/debian", "bookworm-slim")
+    assert labels["base.name"] == OFFICIAL.format(suite="trixie")
+    assert labels["base.digest"] == hub.digest("library/debian", "trixie-slim")
+    assert small.labels("galera-install")["base.name"] == OFFICIAL.format(suite="bookworm")
     assert (small.files("mysql-galera") / "of-the-base").exists()
 
 
@@ -71,9 +74,17 @@ def test_a_newer_base_is_used_at_the_next_build(small: SmallProject, hub: Regist
     push(small, "newer", hub)
     built = small.build(base=None)
 
-    assert built.built == ["galera-install", "mysql-galera", "haproxy"], built.progress
+    assert built.built == ["galera-install", "mysql-galera", "mysql-galera-10.11", "haproxy"], built.progress
     assert small.labels("galera-install")["base.digest"] == hub.digest("library/debian", "bookworm-slim")
     assert (small.files("galera-install") / "newer").exists()
+
+
+def test_one_name_gives_each_image_the_base_of_its_own_debian(small: SmallProject, hub: Registry) -> None:
+    built = small.build(base="docker.io/library/debian:{suite}-slim")
+
+    assert built.status == 0, built.progress
+    assert small.labels("mysql-galera")["base.digest"] == hub.digest("library/debian", "trixie-slim")
+    assert small.labels("mysql-galera", "1.2.3-10.11")["base.name"] == OFFICIAL.format(suite="bookworm")
 
 
 @pytest.mark.usefixtures("hub")

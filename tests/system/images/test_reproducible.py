@@ -11,6 +11,7 @@ import pytest
 from images import output
 from images.archive import Archive, differences
 from images.build import rebuild
+from images.inputs import RECIPES
 
 pytestmark = [
     pytest.mark.images,
@@ -19,7 +20,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", ["base", "galera-install", "mysql-galera", "haproxy"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_second_build_gives_the_same_digest(
     name: str,
     archive_of: Callable[[str], Archive],

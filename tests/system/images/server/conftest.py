@@ -9,6 +9,7 @@ from typing import Protocol
 import pytest
 
 from images.build import ensure_id
+from images.inputs import SERIES, name_server_image
 from tests.lab.podman import check
 from tests.lab.user import NotInstalledError
 from tests.support.images.box import AS_A_POD, Container, Volumes, mounted
@@ -24,9 +25,16 @@ def containers() -> None:
         pytest.skip(f"NOT TESTED: {exc}")
 
 
+@pytest.fixture(scope="session", params=SERIES)
+def series(request: pytest.FixtureRequest) -> str:
+    """Each series of MariaDB in turn: all tests of the server image run for both."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="session")
-def server_image() -> str:
-    return ensure_id("mysql-galera")
+def server_image(series: str) -> str:
+    return ensure_id(name_server_image(series))
 
 
 @pytest.fixture(scope="session")

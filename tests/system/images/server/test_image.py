@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from images.debian import OFFICIAL
+from images.inputs import DEFAULT_SERIES, SERIES
 from tests.paths import ROOT
 from tests.support.images.box import podman, run
 from tests.support.images.root_files import has_privileges, list_files, read_packages
@@ -16,8 +18,8 @@ pytestmark = pytest.mark.images
 
 SOURCES = ROOT / "images" / "mysql-galera"
 
-FIXED = "1:10.11.18-0+deb12u1"
-"""The first MariaDB of Debian 12 with CVE-2026-49261 and CVE-2026-48165 fixed, by its own changelog."""
+FIXED = {"10.11": "1:10.11.18-0+deb12u1", "11.8": "1:11.8.8-0+deb13u1"}
+"""The first version with CVE-2026-49261 and CVE-2026-48165 fixed: by the changelogs of Debian 12 and 13."""
 
 LOOKED_UP = re.compile(r"(?:commandex|wsrep_check_programs?) ['\"]?([a-z_-]+)")
 """How the scripts of a state transfer check for a program before they use it."""
@@ -49,11 +51,6 @@ def config(server_image: str) -> dict[str, Any]:
     return config
 
 
-def args() -> dict[str, str]:
-    """The Dockerfile's ARGs with their defaults."""
-    return dict(re.findall(r"^ARG (\w+)=(\S+)$", (SOURCES / "Dockerfile").read_text(), re.MULTILINE))
-
-
 def test_the_user_is_a_number_and_not_root(config: dict[str, Any]) -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["Config"]["User"])
 
@@ -74,12 +71,20 @@ def test_the_stop_signal_is_the_one_that_shuts_mariadbd_down(config: dict[str, A
     assert config["Config"]["StopSignal"] in {"SIGTERM", "15"}
 
 
-def test_labels_describe_the_image(config: dict[str, Any]) -> None:
+def test_without_arguments_the_dockerfile_builds_the_default_series() -> None:
+    found = dict(re.findall(r"^ARG (\w+)=(\S+)$", (SOURCES / "Dockerfile").read_text(), re.MULTILINE))
+    packages = SERIES[DEFAULT_SERIES]
+
+    assert found["BASE"] == OFFICIAL.format(suite=packages.suite)
+    assert (found["MARIADB_VERSION"], found["GALERA_VERSION"]) == (packages.mariadb, packages.galera)
+
+
+def test_labels_describe_the_image(config: dict[str, Any], series: str) -> None:
     labels = config["Labels"]
 
     names = ("title", "description", "version", "revision", "created", "licenses", "base.name", "base.digest")
     assert all(labels.get(f"org.opencontainers.image.{name}") for name in names)
-    assert args()["MARIADB_VERSION"] in labels["org.opencontainers.image.description"]
+    assert SERIES[series].mariadb in labels["org.opencontainers.image.description"]
 
 
 def test_no_password_is_in_the_environment(config: dict[str, Any]) -> None:
@@ -137,24 +142,24 @@ def test_the_leftovers_of_a_build_are_removed(root: Path) -> None:
     assert [str(path) for path, _ in list_files(root) if path.suffix == ".deb"] == []
 
 
-def test_the_database_has_the_pinned_version(root: Path) -> None:
-    packages, pinned = read_packages(root), args()
+def test_the_database_has_the_pinned_version(root: Path, series: str) -> None:
+    packages, pinned = read_packages(root), SERIES[series]
 
-    assert pinned["GALERA_VERSION"] == packages["galera-4"]
+    assert pinned.galera == packages["galera-4"]
     for package in ("mariadb-server-core", "mariadb-client-core", "mariadb-backup"):
-        assert pinned["MARIADB_VERSION"] == packages[package]
+        assert pinned.mariadb == packages[package]
 
 
 @pytest.mark.parametrize("package", ["mariadb-server-core", "mariadb-backup"])
-def test_cve_2026_49261_and_cve_2026_48165_are_fixed(server_image: str, root: Path, package: str) -> None:
+def test_cve_2026_49261_and_cve_2026_48165_are_fixed(server_image: str, series: str, root: Path, package: str) -> None:
     """dpkg compares the versions, because 10.11.9 is older than 10.11.18."""
-    compare = ("dpkg", "--compare-versions", read_packages(root)[package], "ge", FIXED)
+    compare = ("dpkg", "--compare-versions", read_packages(root)[package], "ge", FIXED[series])
 
     assert run(server_image, *compare, check=False).returncode == 0
 
 
-def test_the_programs_have_the_pinned_version(server_image: str) -> None:
-    upstream = re.fullmatch(r"\d+:([\d.]+)-.+", args()["MARIADB_VERSION"])
+def test_the_programs_have_the_pinned_version(server_image: str, series: str) -> None:
+    upstream = re.fullmatch(r"\d+:([\d.]+)[+-].+", SERIES[series].mariadb)
     assert upstream
 
     for program in ("mariadbd", "mariadb", "mariadb-backup"):

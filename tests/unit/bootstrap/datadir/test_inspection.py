@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.galera import grastate
+from bootstrap.core.galera import grastate, server_version
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, DataClass, Disk, JournalHints, Position
 from bootstrap.datadir import inspection, prepare, provenance
@@ -40,15 +40,21 @@ def test_a_kill_is_crashed_at_innodb_s_position_and_its_flag_is_not_believed(vol
     assert not disk.safe_to_bootstrap
 
 
+def version(node: Node, steps: int) -> str:
+    """A version so many long-term series above that of the server here, or below it."""
+    here = server_version.parse_series(node.recover().read_version())
+    assert here is not None
+    series = server_version.LONG_TERM[server_version.LONG_TERM.index(here) + steps]
+    return f"{server_version.format_series(series)}.20-MariaDB"
+
+
 @pytest.mark.galera
-@pytest.mark.parametrize(
-    ("note", "opened"),
-    [("10.11.3-MariaDB", True), ("10.6.20-MariaDB", False), ("11.4.5-MariaDB", False), ("no version", False)],
-)
+@pytest.mark.parametrize(("steps", "opened"), [(0, True), (-1, False), (1, False), (None, False)])
 def test_killed_data_are_recovered_by_the_same_major_version_alone(
-    note: str, opened: bool, volume: Path, left: Remains
+    steps: int | None, opened: bool, volume: Path, left: Remains
 ) -> None:
     with mounted(volume, left["crashed"]) as node:
+        note = "no version" if steps is None else version(node, steps)
         note_version(node, note)
         before = (node.layout.data / "ib_logfile0").read_bytes()
         disk = inspect(node)
@@ -58,14 +64,12 @@ def test_killed_data_are_recovered_by_the_same_major_version_alone(
 
 
 @pytest.mark.galera
-@pytest.mark.parametrize(
-    ("note", "opened"), [("10.6.20-MariaDB", True), ("10.5.20-MariaDB", False), ("11.4.5-MariaDB", False)]
-)
+@pytest.mark.parametrize(("steps", "opened"), [(-1, True), (-2, False), (1, False)])
 def test_data_stopped_cleanly_are_opened_one_step_up_and_never_down(
-    note: str, opened: bool, volume: Path, left: Remains
+    steps: int, opened: bool, volume: Path, left: Remains
 ) -> None:
     with mounted(volume, left["clean"]) as node:
-        note_version(node, note)
+        note_version(node, version(node, steps))
         assert (inspect(node).data_class is DataClass.CLEAN) is opened
 
 
@@ -81,10 +85,11 @@ def test_a_seqno_beside_a_view_is_a_backup_s_and_no_stop(volume: Path, left: Rem
 @pytest.mark.galera
 def test_without_a_note_the_server_s_own_file_has_the_version(volume: Path, left: Remains) -> None:
     with mounted(volume, left["crashed"]) as node:
-        assert (node.layout.data / "mysql_upgrade_info").read_text().startswith("10.11.")
-        (node.layout.data / "mysql_upgrade_info").write_text("10.6.20-MariaDB")
+        (own,) = (path for name in provenance.LEFT if (path := node.layout.data / name).exists())
+        assert own.read_text().startswith(version(node, 0).removesuffix("20-MariaDB"))
+        own.write_text(version(node, -1))
         assert inspect(node).data_class is DataClass.UNKNOWN
-        (node.layout.data / "mysql_upgrade_info").unlink()
+        own.unlink()
         assert inspect(node).data_class is DataClass.CRASHED
 
 

@@ -7,6 +7,8 @@ import pytest
 from bootstrap.errors import OptionsRefusedError
 from bootstrap.mariadb.recover import Recover
 
+pytestmark = pytest.mark.usefixtures("each_series")
+
 
 def recover_with(folder: Path, text: str, *more: str) -> Recover:
     (folder / "conf.d").mkdir(exist_ok=True)

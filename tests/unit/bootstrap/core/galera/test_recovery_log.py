@@ -37,6 +37,12 @@ def test_the_position_is_read(log: str, expected: Position | None) -> None:
     assert recovery_log.parse_position(log) == expected
 
 
+def test_the_position_is_found_in_the_whole_log_of_11_8() -> None:
+    log = (DATA / "recover-good-11.8.log").read_text()
+    assert "Recovering after a crash using tc.log" in log
+    assert recovery_log.parse_position(log) == Position("8458cc6d-ec9a-11f1-8c51-4fe380830390", 82)
+
+
 @pytest.mark.parametrize(
     ("log", "fault"),
     [
@@ -75,6 +81,13 @@ def test_arbitrary_text_raises_nothing_but_the_parser_s_own_error(log: str) -> N
         pytest.param("in-use", "InnoDB: Unable to lock ./ibdata1 error: 11", id="a server is alive"),
         pytest.param("no-key", "File '/nowhere/keys' not found", id="encrypted data without their key"),
         pytest.param("bad-disk", "Plugin initialization aborted with error I/O error", id="a disk that fails"),
+        pytest.param("no-redo-log-11.8", "InnoDB: File ./ib_logfile0 was not found", id="11.8: no redo log"),
+        pytest.param("read-only-11.8", "Can't create/write to file './ddl_recovery.log'", id="11.8: read-only"),
+        pytest.param("in-use-11.8", "InnoDB: Unable to lock ./ibdata1 error: 11", id="11.8: a server is alive"),
+        pytest.param("no-key-11.8", "File '/nowhere/keys' not found", id="11.8: encrypted data without their key"),
+        pytest.param(
+            "bad-disk-11.8", 'pread("ib_logfile0") returned -1, operating system error 5', id="11.8: a bad disk"
+        ),
         pytest.param("no-defaults", "Could not open required defaults file: /etc/mysql/no.cnf", id="no configuration"),
     ],
 )
