@@ -81,6 +81,7 @@ TIME = "2026-11-30  3:48:44 0 "
 COMPLAINTS = [
     ("1 0 [Warning] x\n1 0 [ERROR] mariadbd: unknown variable 'foo_bar=1'\n", 7, "unknown variable 'foo_bar=1'", 2),
     (f"1 0 [ERROR] {SUFFIX}\n1 0 [ERROR] Parsing options for plugin 'x' failed\n", 0, SUFFIX, 2),
+    ("1 0 [ERROR] /usr/sbin/mariadbd: unknown variable 'foo_bar=1'\n", 7, "unknown variable 'foo_bar=1'", 2),
     ("1 0 [ERROR] mariadbd: unknown option '--loose-foo-bar'\n", 2, "unknown option '--loose-foo-bar'", 2),
     (f"2026-11-30  2:39:29 0 [ERROR] mysqld: {REQUIRED}\n", 3, REQUIRED, 2),
     (f"error: {GROUP}\nFatal error in defaults handling.\n", 1, GROUP, None),
