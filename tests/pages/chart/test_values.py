@@ -17,6 +17,7 @@ SECRETS = {f"auth.{name}": "" for name in ("clusterId", "exchangeKey", "rootPass
 
 ENABLED = (
     *("writer.haproxy", "tls", "tls.certManager", "metrics", "metrics.serviceMonitor", "metrics.prometheusRule"),
+    "metrics.dashboard",
     *("backup", "restore"),
 )
 

@@ -28,6 +28,7 @@ CASES: Mapping[str, Values] = {
     "components/arbitrator": {"arbitrator": {"enabled": True}, "replicaCount": 2},
     "components/backup": {"backup": {"enabled": True}},
     "components/dual-stack": {"dualStack": {"enabled": True}},
+    "components/metrics/dashboard": {"metrics": {"dashboard": {"enabled": True}}},
     "components/metrics/operator": {
         "metrics": {"enabled": True, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
     },
@@ -64,7 +65,11 @@ OWN_NAMES = {
 }
 """Kind and name by kustomize -> name by the chart."""
 
-SAME_EVERYWHERE = {"galera-settings": "mysql-settings", "galera-metrics": "mysql-metrics"}
+SAME_EVERYWHERE = {
+    "galera-settings": "mysql-settings",
+    "galera-metrics": "mysql-metrics",
+    "galera-dashboard": "mysql-dashboard",
+}
 """Names that nothing else has: by kustomize -> by the chart."""
 
 HELM_LABELS = {"app.kubernetes.io/managed-by", "helm.sh/chart"}
