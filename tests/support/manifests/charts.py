@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.support.manifests import helm
-from tests.support.manifests.built import Document, Documents, parse
+from tests.support.manifests.built import MANIFESTS, Document, Documents, parse
 from tests.support.manifests.helm import CHART, Values
 
 RELEASE = "mysql"
@@ -19,6 +19,10 @@ COMMON: Values = {
 }
 
 PRODUCTION, LAB = CHART / "values-production.yaml", CHART / "values-lab.yaml"
+
+(OFFICIAL,) = parse((MANIFESTS / "components/official-image/kustomization.yaml").read_text())[0]["images"]
+
+REGISTRY, _, REPOSITORY = OFFICIAL["newName"].partition("/")
 
 CASES: Mapping[str, Values] = {
     "base": {},
@@ -34,7 +38,7 @@ CASES: Mapping[str, Values] = {
     },
     "components/metrics/plain": {"metrics": {"enabled": True}},
     "components/official-image": {
-        "image": {"registry": "docker.io", "repository": "library/mariadb", "tag": "10.11.18"}
+        "image": {"registry": REGISTRY, "repository": REPOSITORY, "tag": str(OFFICIAL["newTag"])}
     },
     "components/restore": {"restore": {"enabled": True}},
     "components/sst-mariabackup": {"sst": {"method": "mariabackup"}},

@@ -12,6 +12,7 @@ from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import OVERLAY
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
+from tests.kubernetes.waiting import wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800), full]
 
@@ -57,6 +58,11 @@ def addresses(kubectl: Kubectl, service: str) -> set[str]:
     return {end["targetRef"]["name"] for one in slices for end in one.get("endpoints") or ()}
 
 
+def wait_addresses(kubectl: Kubectl, service: str, wanted: set[str]) -> None:
+    """Wait until a Service sends clients to exactly these pods: its controller is some moments behind."""
+    wait(f"{wanted} behind {service}", lambda: addresses(kubectl, service) == wanted, seconds=60)
+
+
 def test_two_clusters_in_one_namespace_lose_all_pods_together_and_come_back_apart(
     both: tuple[Database, Database], times: Times
 ) -> None:
@@ -82,6 +88,6 @@ def test_two_clusters_in_one_namespace_lose_all_pods_together_and_come_back_apar
         assert set(verdict.uuids.values()) == {uuid}
         pods = {f"{database.name}-{ordinal}" for ordinal in range(3)}
         writer = "mysql-writer" if database.name == "mysql" else "shop-mysql-writer-eu"
-        assert addresses(database.kubectl, database.name) == pods
-        assert addresses(database.kubectl, writer) == {f"{database.name}-0"}
+        for service, wanted in ((database.name, pods), (writer, {f"{database.name}-0"})):
+            wait_addresses(database.kubectl, service, wanted)
         assert database.answers(f"{database.name}-1").keys() == pods
