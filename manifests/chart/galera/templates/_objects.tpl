@@ -106,3 +106,12 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- define "galera.options" -}}
 {{- default (.Files.Get "files/base/server.cnf") .Values.configuration -}}
 {{- end -}}
+
+{{/* (list $ folder): the ConfigMap that kustomize generates from files of a component, as YAML. */}}
+{{- define "galera.config-map" -}}
+{{- $root := index . 0 -}}{{- $folder := index . 1 -}}
+{{- $generated := index (include "galera.text" (list $root (printf "%s/kustomization.yaml" $folder)) | fromYaml).configMapGenerator 0 -}}
+{{- $data := dict -}}
+{{- range $generated.files }}{{ $_ := set $data . ($root.Files.Get (printf "files/%s/%s" $folder .)) }}{{ end -}}
+{{- toYaml (dict "apiVersion" "v1" "kind" "ConfigMap" "metadata" (dict "name" $generated.name "labels" $generated.options.labels) "data" $data) -}}
+{{- end -}}
