@@ -33,6 +33,7 @@ images: ## build the container images, with archives and bills of materials in d
 manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, and checkov in its own virtual environment
 	$(VENV)/bin/python -m tests.support.manifests.kustomize || echo "NOT TESTED: how the manifests are built"
 	$(VENV)/bin/python -m tests.support.manifests.helm || echo "NOT TESTED: the chart"
+	$(VENV)/bin/python -m tests.support.actionlint || echo "NOT TESTED: the workflows"
 	[ -x .venv-checkov/bin/checkov ] || { $(VENV)/bin/python -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov; }
 
 .PHONY: chart-docs

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.paths import ROOT
+from tests.support.actionlint import ACTIONLINT
 
 NEW = f"{98}.76.54"
 """Not as a text: this file is one of those that are written."""
@@ -103,3 +104,24 @@ def test_a_workflow_has_few_rights_and_takes_actions_by_commit(path: Path) -> No
     # What others write, as a branch's name, must not be put into a script's text.
     scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
     assert [script for script in scripts if re.search(r"\$\{\{\s*github\.(event|head_ref)", script)] == []
+
+
+def test_the_workflows_are_valid() -> None:
+    program = ACTIONLINT.find()
+    if program is None:
+        pytest.skip("NOT TESTED: the workflows; there is no actionlint: run `make manifest-tools`")
+    done = subprocess.run((program, *map(str, WORKFLOWS)), capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_workflow_with_a_mistake_is_refused(tmp_path: Path) -> None:
+    """Without this, the test above could pass for nothing."""
+    program = ACTIONLINT.find()
+    if program is None:
+        pytest.skip("NOT TESTED: the workflows; there is no actionlint: run `make manifest-tools`")
+    (tmp_path / "bad.yml").write_text(WORKFLOWS[0].read_text().replace("runs-on:", "run-on:"))
+    done = subprocess.run((program, str(tmp_path / "bad.yml")), capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert "run-on" in done.stdout

@@ -6,7 +6,6 @@ HELM names another helm: for a second run of the tests with version 4.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,17 +15,28 @@ from pathlib import Path
 from typing import Any
 
 from tests.paths import ROOT
+from tests.support.go_program import GoProgram, NoGoError
 from tests.support.manifests.built import Documents, parse
 
 MODULE = "helm.sh/helm/v3"
 
-VERSION = "v3.22.0"
-
-KUBERNETES = "1", "37"
+MAJOR, MINOR = "1", "37"
 """The version of Kubernetes that helm assumes when it renders without a cluster: that of its own client library."""
 
-BUILD_SECONDS = 3600.0
-"""A first build compiles 900 packages, and takes eight minutes on two busy cores."""
+PROGRAM = GoProgram(
+    "helm",
+    f"{MODULE}/cmd/helm",
+    "v3.22.0",
+    # As upstream's Makefile does it; without these, helm takes itself for one of Kubernetes 1.20.
+    stamps={
+        f"{MODULE}/internal/version.version": "v3.22.0",
+        f"{MODULE}/pkg/lint/rules.k8sVersionMajor": MAJOR,
+        f"{MODULE}/pkg/lint/rules.k8sVersionMinor": MINOR,
+        f"{MODULE}/pkg/chartutil.k8sVersionMajor": MAJOR,
+        f"{MODULE}/pkg/chartutil.k8sVersionMinor": MINOR,
+    },
+    seconds=3600.0,  # a first build compiles 900 packages, and takes eight minutes on two busy cores
+)
 
 CHART = ROOT / "manifests/chart/galera"
 
@@ -39,20 +49,10 @@ class HelmError(Exception):
     """Helm has refused; the text is its own."""
 
 
-def cached_path() -> Path:
-    """The path of the program that we build ourselves."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "peerfinder-helm" / VERSION / "helm"
-
-
 @cache
 def find() -> str | None:
     """Find the program; None when there is none."""
-    if given := os.environ.get("HELM"):
-        return given
-    if found := shutil.which("helm"):
-        return found
-    return str(cached_path()) if os.access(cached_path(), os.X_OK) else None
+    return os.environ.get("HELM") or PROGRAM.find()
 
 
 def run(*words: str, env: Mapping[str, str] | None = None, seconds: float = 120.0) -> str:
@@ -77,32 +77,14 @@ def template(values: Values, *words: str, release: str = "db", namespace: str = 
     return tuple(one for one in parse(text) if one)
 
 
-def install() -> None:
-    """Build the program into the cache, from the Go module proxy; raises subprocess.CalledProcessError."""
-    folder = cached_path().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    major, minor = KUBERNETES
-    # As upstream's Makefile does it; without these, helm takes itself for one of Kubernetes 1.20.
-    stamps = {
-        f"{MODULE}/internal/version.version": VERSION,
-        f"{MODULE}/pkg/lint/rules.k8sVersionMajor": major,
-        f"{MODULE}/pkg/lint/rules.k8sVersionMinor": minor,
-        f"{MODULE}/pkg/chartutil.k8sVersionMajor": major,
-        f"{MODULE}/pkg/chartutil.k8sVersionMinor": minor,
-    }
-    flags = " ".join(("-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())))
-    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
-    command = ("go", "install", "-trimpath", "-ldflags", flags, f"{MODULE}/cmd/helm@{VERSION}")
-    subprocess.run(command, env=environment, check=True, timeout=BUILD_SECONDS)
-
-
 def main() -> int:
     """Print the path; build the program first if there is none."""
     if find() is None:
-        if not shutil.which("go"):
-            print("install helm, or go to build helm with: neither of them is here", file=sys.stderr)
+        try:
+            PROGRAM.ensure()
+        except NoGoError as exc:
+            print(exc, file=sys.stderr)
             return 1
-        install()
         find.cache_clear()
     print(find())
     return 0

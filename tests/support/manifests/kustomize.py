@@ -3,37 +3,25 @@
 python -m tests.support.manifests.kustomize     if there is none, builds one into the cache, outside of the clone
 """
 
-import os
 import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
-MODULE = "sigs.k8s.io/kustomize/kustomize/v5"
+from tests.support.go_program import GoProgram, NoGoError
 
-VERSION = "v5.8.2"
-"""The newest version that Go 1.26 builds."""
-
-BUILD_SECONDS = 1800.0
-"""A first build fetches 25 modules and takes two minutes on two busy cores."""
+PROGRAM = GoProgram("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", "v5.8.2")
+"""The newest version that Go 1.26 builds; a first build fetches 25 modules and takes two minutes on two busy cores."""
 
 Argv = tuple[str, ...]
-
-
-def cached_path() -> Path:
-    """The path of the program that we build ourselves."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "peerfinder-kustomize" / VERSION / "kustomize"
 
 
 @cache
 def find() -> Argv | None:
     """Find the command that builds a folder, without the folder's name; None when there is none."""
-    if kustomize := shutil.which("kustomize"):
+    if kustomize := PROGRAM.find():
         return kustomize, "build"
-    if os.access(cached_path(), os.X_OK):
-        return str(cached_path()), "build"
     if kubectl := shutil.which("kubectl"):
         return kubectl, "kustomize"
     return None
@@ -50,25 +38,16 @@ def build(folder: Path) -> str:
     return done.stdout
 
 
-def install() -> None:
-    """Build the program into the cache, from the Go module proxy; raises subprocess.CalledProcessError."""
-    folder = cached_path().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
-    subprocess.run(("go", "install", f"{MODULE}@{VERSION}"), env=environment, check=True, timeout=BUILD_SECONDS)
-
-
 def main() -> int:
     """Print the command; build the program first if there is none."""
-    command = find()
-    if command is None:
-        if not shutil.which("go"):
-            print("install kustomize, kubectl, or go to build kustomize with: none of them is here", file=sys.stderr)
+    if find() is None:
+        try:
+            PROGRAM.ensure()
+        except NoGoError as exc:
+            print(exc, file=sys.stderr)
             return 1
-        install()
         find.cache_clear()
-        command = find()
-    print(" ".join(command or ()))
+    print(" ".join(find() or ()))
     return 0
 
 
