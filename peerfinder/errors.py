@@ -26,6 +26,11 @@ class UsageError(PeerFinderError):
 
     exit_code = 2
 
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        """What may have been meant, for the end of the output; the message is that of the Go program."""
+
 
 class DomainUnknownError(PeerFinderError):
     """resolv.conf does not show the cluster domain or the namespace."""

@@ -111,13 +111,21 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str
                 raise HelpRequestedError(word)
             if name == "version":
                 raise VersionRequestedError
-            raise UsageError(f"flag provided but not defined: -{name}")
+            raise UsageError(f"flag provided but not defined: -{name}", _find_near(name))
         if not equals and takes_value[name]:
             if not rest:
                 raise UsageError(f"flag needs an argument: -{name}")
             value = rest.pop(0)
         values[name] = value if equals or takes_value[name] else "true"
     return values, rest
+
+
+def _find_near(name: str) -> str:
+    """Return which flag may be meant by an unknown one; empty if none is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+    near = get_close_matches(name, [flag.name for flag in FLAGS], 1)
+    return f"did you mean -{near[0]}?" if near else ""
 
 
 def read_boolean(values: Mapping[str, str], name: str) -> bool:

@@ -129,7 +129,7 @@ class Agent:
         with self.changed:
             phase = state.lifecycle.phase
             if phase is not self.state.lifecycle.phase:
-                self._note("phase", f"this pod is {phase}")
+                self._note("phase", f"this pod is {phase}", phase.value)
             has_result = state.result is not self.state.result
             self.state = state
             if has_result:
@@ -161,9 +161,9 @@ class Agent:
             return str(exc)
         return ""
 
-    def _note(self, kind: str, text: str) -> None:
+    def _note(self, kind: str, text: str, word: str = "") -> None:
         self.ports.log(text)
-        self.recorder.note(kind, text)
+        self.recorder.note(kind, text, word)
 
     def note_data_size(self, size: int | None) -> None:
         """The datadir of a member takes so many bytes, or nobody knows; in whole MiB, so that it rarely changes."""

@@ -40,7 +40,7 @@ def measure(agent: Agent) -> None:
     """
     recorder = agent.recorder
     data = Layout(agent.settings.data_root).data
-    recorder.bytes_received = bytes_since(data, recorder.joined) if is_joining(agent) else None
+    recorder.note_written(bytes_since(data, recorder.joined) if is_joining(agent) else None)
     agent.note_data_size(allocated_bytes(data) if settled_server(agent.state) else None)
 
 

@@ -6,7 +6,7 @@ events in the background.  The counts are those of this run of the agent; the ev
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -27,8 +27,9 @@ from bootstrap.core.status.counters import (
     after_permission,
     restrict_to,
 )
-from bootstrap.core.status.events import Event, keep_newest
+from bootstrap.core.status.events import ANSWERS, GONE, JOINING, MOST_PODS, NON_PRIMARY, SILENT, Event, keep_newest
 from bootstrap.core.status.health import describe_health
+from bootstrap.core.status.transfer import Sample, add_sample
 from bootstrap.process.log import Log
 
 
@@ -46,6 +47,8 @@ class Recorder:
     """Called after each event; must not wait."""
     bytes_received: int | None = None
     """Bytes that came to the datadir since a join was permitted; None where no join is open."""
+    samples: tuple[Sample, ...] = ()
+    """The same, measured now and then in the last minute."""
     failure: Failure | None = None
     """The starters that have ended with an error, since one has reported or a server has answered."""
     joined: float = field(default_factory=time.time)
@@ -56,20 +59,29 @@ class Recorder:
         self._lock = threading.Lock()
         self._server = "no server answers"
 
-    def note(self, kind: str, text: str) -> None:
+    def note(self, kind: str, text: str, word: str = "", pods: Iterable[str] = ()) -> None:
         """Add an event."""
         with self._lock:
             last = self.log[-1].n if self.log else 0
-            self.log = keep_newest([*self.log, Event(last + 1, _now(), kind, one_line(text))])
+            self.log = keep_newest(
+                [*self.log, Event(last + 1, _now(), kind, one_line(text), word, tuple(pods)[:MOST_PODS])]
+            )
         self.changed()
 
-    def note_decision(self, verdict: RoundResult) -> None:
+    def note_written(self, written: int | None) -> None:
+        """Keep how many bytes a join has brought; None = no join is under way."""
+        self.bytes_received = written
+        self.samples = add_sample(self.samples, time.monotonic(), written)
+
+    def note_decision(self, facts: Facts, verdict: RoundResult) -> None:
         """Add an event for a decision whose line is new."""
-        self.note("hold" if isinstance(verdict.decision, Hold) else "decision", verdict.line)
+        kind = "hold" if isinstance(verdict.decision, Hold) else "decision"
+        awaited = (pod_name(facts, ordinal) for ordinal in summary.find_awaited(facts, verdict.decision))
+        self.note(kind, verdict.line, verdict.word, awaited)
 
     def note_permission(self, verdict: RoundResult) -> None:
         """Add an event for a permission that a starter has taken."""
-        self.note(verdict.word, verdict.line)
+        self.note(verdict.word, verdict.line, verdict.word)
         self.joined = time.time()
         self.ends = after_permission(self.ends)
 
@@ -101,16 +113,19 @@ class Recorder:
         this = Round(now, verdict.metric_kind, verdict.decision.rule, health, waits, answered)
         self.counters = restrict_to(add_round(before, this), facts.expected)
         for ordinal in sorted(self.counters.silent.keys() - before.silent.keys() & before.asked.keys()):
-            self.note("peer", f"{pod_name(facts, ordinal)} does not answer: {_reason(facts, ordinal)}")
+            name = pod_name(facts, ordinal)
+            self.note("peer", f"{name} does not answer: {_reason(facts, ordinal)}", SILENT, [name])
         for ordinal in sorted(before.silent.keys() & answers):
-            self.note("peer", f"{pod_name(facts, ordinal)} answers after {now - before.silent[ordinal]:.0f} s")
+            name = pod_name(facts, ordinal)
+            self.note("peer", f"{name} answers after {now - before.silent[ordinal]:.0f} s", ANSWERS, [name])
         if facts.own.server:
             self.failure = None
         self._count_ends(facts)
         line = _describe(facts.own.server)
         if line != self._server:
             self._server = line
-            self.note("server", line if facts.own.server else f"{line}, this pod is {facts.own.phase}")
+            text = line if facts.own.server else f"{line}, this pod is {facts.own.phase}"
+            self.note("server", text, _word(facts.own.server))
 
     def _count_ends(self, facts: Facts) -> None:
         server, before = facts.own.primary_server, self.ends
@@ -128,20 +143,28 @@ def _describe(server: Server | None) -> str:
     return f"{server.local_state}, {server.cluster_status} with {server.size} members, history {server.uuid}"
 
 
+def _word(server: Server | None) -> str:
+    if server is None:
+        return GONE
+    is_joining = server.local_state.startswith(JOINING)
+    return server.local_state if server.is_primary or is_joining else NON_PRIMARY
+
+
 def _reason(facts: Facts, ordinal: int) -> str:
     peer = facts.peer(ordinal)
     return peer.reason if isinstance(peer, Unknown) else ""
 
 
 def _now() -> str:
-    return _format_time(datetime.now(UTC))
+    return format_time(datetime.now(UTC))
 
 
-def _format_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
+    """Return the moment as an event has it: UTC, RFC 3339, with milliseconds."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def describe_moment(moment: float) -> tuple[str, float]:
     """A moment of the monotonic clock for humans: the time in UTC, and how many seconds ago that was."""
     seconds = max(0.0, time.monotonic() - moment)
-    return _format_time(datetime.now(UTC) - timedelta(seconds=seconds)), round(seconds, 1)
+    return format_time(datetime.now(UTC) - timedelta(seconds=seconds)), round(seconds, 1)

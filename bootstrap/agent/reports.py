@@ -6,11 +6,13 @@ Imported when the first of them asks: no pod waits for a report when it starts.
 import time
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 from bootstrap.agent import admin_requests, recorder
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import starter_decision
+from bootstrap.control.channel import MAX_LINE
 from bootstrap.control.override_messages import Discard, Progress, ProgressAnswer, RequestOverride
 from bootstrap.control.request import Request
 from bootstrap.control.status_messages import (
@@ -31,22 +33,30 @@ from bootstrap.control.status_messages import (
     StatusAnswer,
     StatusDecision,
 )
+from bootstrap.control.timeline_messages import TIMELINE_SCHEMA, PodLog, Timeline, TimelineAnswer
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import events, summary
+from bootstrap.core.status.changes import find_change
 from bootstrap.core.status.health import describe_health
 from bootstrap.core.status.place import Place
 from bootstrap.core.status.steps import find_steps, what_not_to_do
+from bootstrap.core.status.timeline.clocks import HeardEvents
+from bootstrap.core.status.transfer import describe_transfer
 from bootstrap.process.program import own_command
 from bootstrap.settings import Settings
 
 REQUESTS: dict[str, type[Request[Any]]] = {
-    request.op: request for request in (Status, Explain, Events, RequestOverride, Discard, Progress)
+    request.op: request for request in (Status, Explain, Events, Timeline, RequestOverride, Discard, Progress)
 }
 """What may be asked, by the request's name on the wire."""
+
+
+ANSWER_BYTES = MAX_LINE // 2
+"""Of events in one answer: it is one message on the agent's socket."""
 
 
 def answer(agent: Agent, request: Request[Any]) -> object:
@@ -57,7 +67,9 @@ def answer(agent: Agent, request: Request[Any]) -> object:
         case Explain():
             return explain(agent)
         case Events():
-            return EventsAnswer(events.SCHEMA, agent.settings.pod, agent.recorder.log)
+            return EventsAnswer(events.SCHEMA, agent.settings.pod, events.fit(agent.recorder.log, ANSWER_BYTES))
+        case Timeline():
+            return describe_timeline(agent)
         case RequestOverride():
             return admin_requests.request_override(agent, request)
         case Discard():
@@ -65,6 +77,27 @@ def answer(agent: Agent, request: Request[Any]) -> object:
         case Progress():
             return describe_progress(agent)
     raise AssertionError(request)  # pragma: no cover  # each of REQUESTS is above
+
+
+def describe_timeline(agent: Agent) -> TimelineAnswer:
+    """What has happened on every expected pod; the newest events, so many that the answer is one message."""
+    with agent.changed:
+        expected = sorted(agent.expected())
+    settings = agent.settings
+    names = {ordinal: settings.pod_of(ordinal) for ordinal in expected}
+    heard = agent.ports.ask_events([name for ordinal, name in names.items() if ordinal != settings.ordinal])
+    heard[settings.pod] = HeardEvents(agent.recorder.log, 0.0, 0.0)
+    share = ANSWER_BYTES // max(1, len(names))
+    logs = tuple(describe_log(names[ordinal], heard.get(names[ordinal]), share) for ordinal in expected)
+    now = recorder.format_time(datetime.now(UTC))
+    return TimelineAnswer(TIMELINE_SCHEMA, settings.pod, settings.namespace, settings.service, now, logs)
+
+
+def describe_log(name: str, heard: HeardEvents | Unknown | None, share: int) -> PodLog:
+    """What one pod has answered, in at most so many bytes."""
+    if isinstance(heard, HeardEvents):
+        return PodLog(name, "ok", heard.ahead_s, heard.within_s, events.fit(heard.events, share))
+    return PodLog(name, f"unknown: {heard.reason if heard else 'not asked'}", 0.0, 0.0, ())
 
 
 def describe_progress(agent: Agent) -> ProgressAnswer:
@@ -76,7 +109,7 @@ def describe_progress(agent: Agent) -> ProgressAnswer:
 def explain(agent: Agent) -> ExplainAnswer:
     """The status, and how the decision was found."""
     with agent.changed:
-        facts = agent.facts()
+        facts, decided = agent.facts(), agent.result.decision
     rules = []
     for rule in RULES:
         decision = rule.answer(facts)
@@ -85,7 +118,8 @@ def explain(agent: Agent) -> ExplainAnswer:
             break
     status = describe_status(agent)
     same = {field.name: getattr(status, field.name) for field in fields(status)} | {"schema": EXPLAIN_SCHEMA}
-    return ExplainAnswer(**same, rules=tuple(rules), overrides=agent.durable.overrides)
+    change = find_change(facts, decided)
+    return ExplainAnswer(**same, rules=tuple(rules), change=change, overrides=agent.durable.overrides)
 
 
 def describe_status(agent: Agent) -> StatusAnswer:
@@ -110,6 +144,7 @@ def describe_status(agent: Agent) -> StatusAnswer:
         missing=tuple(describe_missing(agent, o, why, counters.silent) for o, why in missing.items()),
         waiting=tuple(describe_missing(agent, o, why, counters.awaited) for o, why in awaited.items()),
         join_written_bytes=agent.recorder.bytes_received,
+        transfer=describe_transfer(agent.recorder.samples, facts),
         cluster=describe_cluster(agent, facts, decision),
         steps=found,
         avoid=what_not_to_do(facts) if found else "",

@@ -139,4 +139,4 @@ def announce(agent: Agent) -> None:
     result = agent.result
     is_news = result.decision.rule != "own-server"
     if is_news and agent.announcer.say_when_changed("decision", result.line):
-        agent.recorder.note_decision(result)
+        agent.recorder.note_decision(agent.facts(), result)

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 from bootstrap import __version__
@@ -11,10 +12,12 @@ from bootstrap.agent.agent import Agent
 from bootstrap.agent.agent_lock import AgentLock
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import open_ports
-from bootstrap.agent.recorder import Recorder
+from bootstrap.agent.recorder import Recorder, format_time
 from bootstrap.agent.round import observe, run_round
 from bootstrap.control import channel
 from bootstrap.core.model.facts import PodState
+from bootstrap.core.status.events import PodEvents, fit
+from bootstrap.datadir import usage
 from bootstrap.errors import BootstrapError, SettingInvalidError
 from bootstrap.mariadb import client, pod_config
 from bootstrap.network import protocol, server
@@ -57,7 +60,7 @@ def serve(settings: Settings, log: Log) -> None:
     peers.start_watching(partial(follow_dns, agent, directory, secrets))
     answer_probes(settings, agent)
     join_progress.watch(agent)
-    agent.recorder.note("agent", f"agent of {settings.pod}, version {agent.version}, run {agent.boot_id}")
+    note_start(agent)
     keep_certificates_loaded(settings, local, log)
     log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.boot_id}")
     while True:
@@ -80,6 +83,13 @@ def open_recorder(settings: Settings, log: Log) -> Recorder:
     return recorder
 
 
+def note_start(agent: Agent) -> None:
+    """Add the event of this start, with a sign of how long the server before it has lived."""
+    written = usage.last_written(Layout(agent.settings.data_root).data)
+    word = "" if written is None else format_time(datetime.fromtimestamp(written, UTC))
+    agent.recorder.note("agent", f"agent of {agent.settings.pod}, version {agent.version}, run {agent.boot_id}", word)
+
+
 def follow_dns(agent: Agent, directory: Directory, secrets: AgentSecrets) -> None:
     """DNS shows other pods than before: write them to my-galera.cnf, and begin a round."""
     cnf, ordinals = agent.settings.cnf, agent.expected()
@@ -95,13 +105,20 @@ def answer_peers(settings: Settings, membership: protocol.Membership, agent: Age
     """Answer the other agents in the background; raises SettingInvalidError when the port is taken."""
     address = (settings.bind_address, settings.exchange_port)
     try:
-        answers = server.Answers(agent.pod_state, agent.answer_prepare, agent.hear_question, agent.note)
+        answers = server.Answers(
+            agent.pod_state, agent.answer_prepare, agent.hear_question, agent.note, partial(answer_events, agent)
+        )
         listener = server.Server(address, membership, answers)
     except OSError as exc:
         raise SettingInvalidError(
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
         ) from exc
     threading.Thread(target=listener.serve_forever, name="exchange", daemon=True).start()
+
+
+def answer_events(agent: Agent) -> PodEvents:
+    """Return the newest events that fit into one answer."""
+    return PodEvents(time.time(), fit(agent.recorder.log, protocol.MAX_BODY // 2))
 
 
 def answer_probes(settings: Settings, agent: Agent) -> None:

@@ -15,6 +15,7 @@ from bootstrap.core.model.shapes import Prose, Seqno
 from bootstrap.core.status.events import Event
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.place import Step
+from bootstrap.core.status.transfer import Transfer
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -180,6 +181,8 @@ class StatusAnswer:
     """The pods for which this one waits."""
     join_written_bytes: int | None
     """Bytes written to the datadir since a join was permitted; None if no join is under way."""
+    transfer: Transfer | None
+    """How far that join has come; None if no join is under way."""
     cluster: ClusterStatus
     """How the cluster is."""
     steps: tuple[Step, ...]
@@ -215,6 +218,8 @@ class ExplainAnswer(StatusAnswer):
 
     rules: tuple[RuleAnswer, ...]
     """The rules in their order, up to the one that decides."""
+    change: Prose
+    """What would change the decision."""
     overrides: tuple[Prose, ...]
     """The overrides that were given here, the oldest first."""
 

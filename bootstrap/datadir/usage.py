@@ -25,6 +25,19 @@ def allocated_bytes(folder: Path) -> int:
     return bytes_since(folder, float("-inf"))
 
 
+def last_written(folder: Path) -> float | None:
+    """When a file directly in the folder was last written, seconds since the epoch; None if there is none.
+
+    A server writes its logs there, so one that was killed was alive at least until then.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.stat(follow_symlinks=False) for entry in entries if entry.is_file(follow_symlinks=False)]
+    except OSError:
+        return None
+    return max((status.st_mtime for status in files), default=None)
+
+
 def _size(entry: "os.DirEntry[str]", moment: float, folders: list[str]) -> int:
     try:
         if entry.is_dir(follow_symlinks=False):

@@ -21,10 +21,11 @@ from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import ITS_VOLUME, SAME_KEY, SAME_RELEASE, UNREACHED, WRONG_ADDRESS, Contact, Unknown
+from bootstrap.core.status.events import PodEvents
 from bootstrap.network.auth import Message
 from bootstrap.network.callers import make_nonce
 from bootstrap.network.http_server import cut
-from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, NOTE, PREPARE, STATE, Membership, Reply
+from bootstrap.network.protocol import DEADLINE_S, EVENTS, MAX_BODY, NOTE, PREPARE, STATE, Membership, Reply
 
 About = TypeVar("About", PodState, PrepareReply)
 
@@ -61,6 +62,11 @@ class Client:
         """Ask a pod what it says to humans."""
         reply = self._exchange("GET", NOTE, pod, address, b"")
         return reply if isinstance(reply, Unknown) else _decode(reply, PodNote)
+
+    def ask_events(self, pod: str, address: str) -> PodEvents | Unknown:
+        """Ask a pod what has happened there."""
+        reply = self._exchange("GET", EVENTS, pod, address, b"")
+        return reply if isinstance(reply, Unknown) else _decode(reply, PodEvents)
 
     def _exchange(self, method: str, path: str, pod: str, address: str, body: bytes) -> bytes | Unknown:
         """Ask with the newest key, then with the previous one: a pod not restarted yet knows only that (R34)."""

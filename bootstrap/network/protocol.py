@@ -4,8 +4,9 @@ from typing import NamedTuple, TypeVar
 
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import PodNote, PrepareReply
+from bootstrap.core.status.events import PodEvents
 
-Reply = TypeVar("Reply", PodState, PrepareReply, PodNote)
+Reply = TypeVar("Reply", PodState, PrepareReply, PodNote, PodEvents)
 
 STATE = "/v1/state"
 """GET: the pod's state."""
@@ -15,6 +16,9 @@ PREPARE = "/v1/prepare"
 
 NOTE = "/v1/note"
 """GET: what the pod says to humans."""
+
+EVENTS = "/v1/events"
+"""GET: what has happened on the pod."""
 
 MAX_BODY = 256 * 1024
 """Bytes; the state of a pod in a set of 999 pods is below 100 kB."""

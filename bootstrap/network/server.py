@@ -7,10 +7,11 @@ from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply, Refusal
 from bootstrap.core.model.text import one_line
+from bootstrap.core.status.events import PodEvents
 from bootstrap.network.auth import Message
 from bootstrap.network.callers import Callers
 from bootstrap.network.http_server import BoundedServer, OneRequestHandler
-from bootstrap.network.protocol import DEADLINE_S, MAX_BODY, MAX_HEAD, NOTE, PREPARE, STATE, Membership
+from bootstrap.network.protocol import DEADLINE_S, EVENTS, MAX_BODY, MAX_HEAD, NOTE, PREPARE, STATE, Membership
 
 MAX_CONNECTIONS = 64
 """At a time; for one more the oldest is cut: a member needs milliseconds, and an idle client must not block it."""
@@ -27,6 +28,8 @@ class Answers(NamedTuple):
     """Each sender and its state, before it is answered."""
     own_note: Callable[[], PodNote] = lambda: PodNote("none", "", "")
     """What the pod says to humans."""
+    own_events: Callable[[], PodEvents] = lambda: PodEvents(0.0, ())
+    """What has happened on the pod; its JSON fits into MAX_BODY."""
 
 
 class Server(BoundedServer):
@@ -39,12 +42,14 @@ class Server(BoundedServer):
         self.answers = answers
         super().__init__(address, Handler, MAX_CONNECTIONS)
 
-    def reply_to(self, request: Message) -> PodState | PrepareReply | PodNote | None:
+    def reply_to(self, request: Message) -> PodState | PrepareReply | PodNote | PodEvents | None:
         """Answer a sealed request; None if there is no such path.  Raises MessageInvalidError."""
         if request.target == f"GET {STATE}":
             return self.answers.own_state()
         if request.target == f"GET {NOTE}":
             return self.answers.own_note()
+        if request.target == f"GET {EVENTS}":
+            return self.answers.own_events()
         if request.target == f"POST {PREPARE}":
             prepare = decode(Prepare, request.body)
             candidate, promise = prepare.candidate, prepare.promise

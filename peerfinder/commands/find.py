@@ -69,7 +69,8 @@ def answer(request: UsageError | flags.HelpRequestedError | flags.VersionRequest
         return 0
     if isinstance(request, UsageError):
         # The error is first, as in the Go program, and last, where it is seen.
-        log.write_stderr(f"{request}\n{flags.format_usage()}\n{request}\n")
+        hint = f"; {request.hint}" if request.hint else ""
+        log.write_stderr(f"{request}\n{flags.format_usage()}\n{request}{hint}\n")
         return request.exit_code
     if str(request).startswith("--"):
         with suppress(OSError):  # A pager may have ended.

@@ -16,7 +16,7 @@ from bootstrap.settings import current
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--all", "everything", is_flag=True, help="Show also the rules that had no answer before it.")
 def command(output: str, *, everything: bool) -> None:
-    """Show which rule decides for this pod, what that rule is for, and what is known of every member.
+    """Show which rule decides for this pod, what would change that, and what is known of every member.
 
     Words and columns: docs/glossary.md.  Rules: docs/override.md.
     """
@@ -31,5 +31,7 @@ def command(output: str, *, everything: bool) -> None:
     for rule in answer.rules if everything else answer.rules[-1:]:
         echo(f"{'=>' if rule.answer else '  '} {rule.rule}: {rule.answer or 'does not apply'}")
         echo(f"     {rule.about}")
+        if rule.answer and answer.change:
+            echo(f"     It is another decision when {answer.change}.")
     for override in answer.overrides:
         echo(f"override given here: {override}")

@@ -1,16 +1,13 @@
 """The answer to `status` as text: the cluster, its members, why, what to do; for a terminal of 80 columns."""
 
-import os
-import sys
 import textwrap
 from collections.abc import Iterable
 
-import click
-
+from bootstrap.commands.admin.terminal import paint
 from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import MemberStatus, StatusAnswer
 from bootstrap.core.model.facts import Phase
-from bootstrap.core.status.health import Health
+from bootstrap.core.status.health import SYNCED, Health
 from bootstrap.process.log import escape
 
 WIDTH = 80
@@ -59,14 +56,9 @@ def format_span(seconds: float) -> str:
     )
 
 
-def colour(text: str, name: str) -> str:
-    """Colour a text on a terminal, unless NO_COLOR is set (https://no-color.org)."""
-    return click.style(text, fg=name, bold=True) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
-
-
 def _first_line(status: StatusAnswer) -> str:
     cluster = status.cluster
-    word = colour(cluster.health.upper(), COLOURS[cluster.health])
+    word = paint(cluster.health.upper(), COLOURS[cluster.health], bold=True)
     history = next((m.uuid for m in status.members if m.uuid and m.is_known), None) or "no data"
     plain = escape(
         f"{cluster.service}/{cluster.namespace}  {history[:8]}  {cluster.health.upper()} for "
@@ -79,9 +71,23 @@ def _first_line(status: StatusAnswer) -> str:
 
 def _members(status: StatusAnswer) -> list[str]:
     since = {pod.name: pod.seconds for pod in (*status.waiting, *status.missing)}
-    rows = [HEADINGS, *(tuple(map(escape, _row(member, status, since))) for member in status.members)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    rows = [tuple(map(escape, _row(member, status, since))) for member in status.members]
+    widths = [max(len(row[i]) for row in (HEADINGS, *rows)) for i in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(HEADINGS, widths, strict=True)).rstrip()]
+    for member, row in zip(status.members, rows, strict=True):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[-1] = cells[-1].rstrip()
+        cells[1] = paint(cells[1], _colour_of(member))
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _colour_of(member: MemberStatus) -> str:
+    """Green serves, red needs somebody, yellow is on its way or waits."""
+    if member.failing or member.decision == "hold":
+        return "red"
+    server = member.server
+    return "green" if server and server.is_primary and server.local_state == SYNCED else "yellow"
 
 
 def _row(member: MemberStatus, status: StatusAnswer, since: dict[str, float]) -> tuple[str, ...]:
@@ -140,8 +146,24 @@ def _why(status: StatusAnswer) -> str:
 
 
 def _progress(status: StatusAnswer) -> Iterable[str]:
-    if status.join_written_bytes is not None:
-        yield from _wrap("copy", f"{status.join_written_bytes / 2**20:.0f} MiB have come to the datadir so far")
+    transfer = status.transfer
+    if transfer is None:
+        return
+    text = f"{_mebibytes(transfer.written_bytes)} have come to the datadir so far"
+    if transfer.whole_bytes is not None:
+        text = f"{_mebibytes(transfer.written_bytes)} of at most {_mebibytes(transfer.whole_bytes)} have come"
+    if transfer.donors:
+        text += f" from {' or '.join(transfer.donors)}"
+    if transfer.bytes_per_second is not None:
+        rate = transfer.bytes_per_second
+        text += f", {rate / 2**20:.1f} MiB/s in the last minute" if rate else ", nothing in the last minute"
+    if transfer.seconds_left is not None:
+        text += f", at most {format_span(transfer.seconds_left)} left"
+    yield from _wrap("copy", text)
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"
 
 
 def _steps(status: StatusAnswer) -> Iterable[str]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from bootstrap.core.model.codec import encode
 from bootstrap.core.model.text import one_line
 
 VERSION = 1
@@ -23,6 +24,9 @@ KEPT_RARE = 30
 
 FREQUENT = frozenset({"decision", "phase", "peer", "server", "promise"})
 """The kinds that can come by the hundred."""
+
+MOST_PODS = 16
+"""How many other pods an event names; a text has room for no more either."""
 
 KINDS = {
     "agent": "an agent has started",
@@ -43,6 +47,28 @@ KINDS = {
 """Kind -> what has happened."""
 
 
+GONE, NON_PRIMARY = "gone", "non-Primary"
+"""What a server event has as its word where no server answers, and outside of a Primary Component."""
+
+JOINING = "Joining"
+"""With this begins the state of a server that receives its data, in or out of a Primary Component."""
+
+SILENT, ANSWERS = "silent", "answers"
+"""What a peer event has as its word."""
+
+WORDS = {
+    "agent": "until when the data on the volume were written before, at least: UTC, RFC 3339; empty = not known",
+    "phase": "the phase",
+    "decision": "the decision: wait, join, bootstrap, stop",
+    "hold": "hold",
+    "join": "join",
+    "bootstrap": "bootstrap",
+    "server": f"the server's own state in a Primary Component or on its way there; {NON_PRIMARY}; {GONE}: none answers",
+    "peer": f"{SILENT} or {ANSWERS}",
+}
+"""Kind -> what its events have as their word."""
+
+
 class LogInvalidError(ValueError):
     """The text is not an event log."""
 
@@ -58,6 +84,19 @@ class Event(NamedTuple):
     """One of KINDS."""
     text: str
     """What has happened, and why."""
+    word: str = ""
+    """The same for programs, in one word: WORDS has the kinds that have one."""
+    pods: tuple[str, ...] = ()
+    """The other pods that it is about: of a `decision` those that are waited for, of `peer` the one."""
+
+
+class PodEvents(NamedTuple):
+    """What an agent answers when another one asks for its events."""
+
+    clock: float
+    """Its machine's clock when it answered: seconds since 1970 in UTC."""
+    events: tuple[Event, ...]
+    """Its newest events, the oldest first."""
 
 
 def keep_newest(log: Iterable[Event]) -> tuple[Event, ...]:
@@ -72,8 +111,13 @@ def keep_newest(log: Iterable[Event]) -> tuple[Event, ...]:
 
 def dump(log: Iterable[Event]) -> bytes:
     """The log as it is on the disk: JSON, an event a line."""
-    lines = ",\n".join(json.dumps(event._asdict(), ensure_ascii=False) for event in log)
+    lines = ",\n".join(json.dumps(_short(event), ensure_ascii=False) for event in log)
     return f'{{"version": {VERSION}, "events": [\n{lines}\n]}}\n'.encode()
+
+
+def _short(event: Event) -> dict[str, object]:
+    """The fields of an event that are not empty; the first four never are missing."""
+    return {name: value for name, value in event._asdict().items() if value or name not in ("word", "pods")}
 
 
 def load(raw: bytes) -> tuple[Event, ...]:
@@ -89,6 +133,20 @@ def load(raw: bytes) -> tuple[Event, ...]:
 
 def _event(value: dict[str, object]) -> Event:
     n, time, kind, text = (value[key] for key in ("n", "time", "kind", "text"))
-    if type(n) is not int or not isinstance(time, str) or not isinstance(kind, str) or not isinstance(text, str):
+    word, pods = value.get("word", ""), value.get("pods", [])
+    texts = [time, kind, text, word, *pods] if isinstance(pods, list) else [None]
+    if type(n) is not int or not all(isinstance(one, str) for one in texts):
         raise LogInvalidError("an event of the wrong shape")
-    return Event(n, one_line(time), one_line(kind), one_line(text))
+    time, kind, text, word, *names = (one_line(one) for one in texts if isinstance(one, str))
+    return Event(n, time, kind, text, word, tuple(names))
+
+
+def fit(log: Iterable[Event], limit: int) -> tuple[Event, ...]:
+    """Return the newest events, in their order, that take at most so many bytes as JSON."""
+    kept: list[Event] = []
+    for event in sorted(log, key=lambda event: event.n, reverse=True):
+        limit -= len(encode(event)) + 1
+        if limit < 0:
+            break
+        kept.append(event)
+    return tuple(reversed(kept))

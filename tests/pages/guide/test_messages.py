@@ -19,6 +19,7 @@ from bootstrap.core.model.unknown import (
     UNREACHED,
     WRONG_ADDRESS,
 )
+from bootstrap.core.status.changes import CHANGES, HOLD
 from bootstrap.network import fanout
 from bootstrap.settings import DEFAULTS
 from tests.paths import ROOT
@@ -90,6 +91,16 @@ def test_the_code_was_read() -> None:
 @pytest.mark.parametrize("rule", sorted({rule.name.split()[0] for rule in RULES} | {m.rule for m in messages()}))
 def test_every_rule_has_its_section(rule: str) -> None:
     assert re.search(rf"^### {rule}( \(\w+\))?$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("kind", "rule"), sorted({(m.kind, m.rule) for m in messages()}))
+def test_explain_knows_what_would_change_each_decision(kind: str, rule: str) -> None:
+    assert rule in CHANGES or (kind == "Hold" and f"{rule}{HOLD}" in CHANGES)
+
+
+def test_explain_knows_no_rule_that_is_gone() -> None:
+    named_elsewhere = {"last-view", "last-one-out"}  # proofs
+    assert {key.removesuffix(HOLD) for key in CHANGES} - named_elsewhere <= {message.rule for message in messages()}
 
 
 @pytest.mark.parametrize("message", sorted(set(messages()), key=str), ids=str)

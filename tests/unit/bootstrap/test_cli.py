@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import errors
-from bootstrap.cli import COMMANDS
+from bootstrap.cli import COMMANDS, GROUPS
 from bootstrap.errors import BootstrapError
 from bootstrap.storage import lock
 from tests.paths import ROOT
@@ -50,9 +50,32 @@ def test_help_names_every_command_and_imports_none() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"
+    joined = " ".join(output.split())
     for name, about in COMMANDS.items():
-        assert name in output
-        assert about.split(";", maxsplit=1)[0].split(":", maxsplit=1)[0] in output
+        assert f"{name} {about}" in joined
+
+
+def test_the_help_has_what_people_look_with_before_what_manifests_call() -> None:
+    output = subprocess.run([sys.executable, "-m", "bootstrap", "--help"], capture_output=True, text=True, check=True)
+    places = [output.stdout.index(f"\n{title}:\n") for title in GROUPS]
+    assert places == sorted(places)
+    assert places[0] < output.stdout.index("\n  status ") < places[1] < output.stdout.index("\n  force ") < places[2]
+    assert output.stdout.index("\n  on-start ") > places[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (("statsu",), "Error: no command 'statsu'; did you mean status?"),
+        (("onstart",), "Error: no command 'onstart'; did you mean on-start?"),
+        (("xyz",), "Error: no command 'xyz'; galera-bootstrap --help lists them"),
+        (("status", "--wathc"), "Error: No such option '--wathc'. Did you mean '--watch'?"),
+    ],
+)
+def test_the_last_line_of_a_mistake_is_what_was_meant(words: tuple[str, ...], last: str, machine: Machine) -> None:
+    done = run(machine, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == last
 
 
 @pytest.mark.parametrize("name", COMMANDS)

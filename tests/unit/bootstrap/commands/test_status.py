@@ -3,10 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema
 
+from bootstrap.core.status.events import Event
+from bootstrap.core.status.events import dump as dump_log
 from tests.paths import ROOT
 from tests.support.bootstrap.machine import Machine, until
 from tests.support.bootstrap.records import A
@@ -52,6 +56,7 @@ def test_status_and_explain_as_json_carry_their_schema(machine: Machine) -> None
         assert [member["name"] for member in answer["members"]] == ["galera-0", "galera-1"]
         check_schema(answer, name)
     check_schema(json.loads(run(machine, "events", "-o", "json").stdout), "events")
+    check_schema(json.loads(run(machine, "events", "--all", "-o", "json").stdout), "timeline")
 
 
 def test_status_shows_the_pods_that_are_waited_for_and_what_a_human_may_do(machine: Machine) -> None:
@@ -93,6 +98,41 @@ def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:
     assert len(run(machine, "events", "--kind", "agent", "--lines", "1").stdout.splitlines()) == 1
 
 
+def test_people_get_the_last_twenty_events_and_those_since_a_moment(machine: Machine) -> None:
+    meta = machine.root / "data" / "meta"
+    past = [Event(n, f"2026-01-01T00:00:{n:02d}.000Z", "phase", f"this pod is {n}") for n in range(1, 31)]
+    (meta / "events.json").write_bytes(dump_log(past))
+    done = run(machine, "events")
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [str(n) for n in range(11, 31)]
+    assert done.stderr.splitlines()[-1].startswith("10 earlier events are not shown")
+    assert len(json.loads(run(machine, "events", "-o", "json").stdout)["events"]) == 30
+    since = run(machine, "events", "--since", "2026-01-01T00:00:28Z").stdout.splitlines()
+    assert [line.split()[1] for line in since] == ["28", "29", "30"]
+    assert run(machine, "events", "--since", "10m").stdout == ""
+    refused = run(machine, "events", "--since", "yesterday")
+    assert refused.returncode == 2
+    assert "write 90s, 10m" in refused.stderr.splitlines()[-1]
+
+
+def test_all_events_are_drawn_as_text_and_as_a_picture(machine: Machine, tmp_path: Path) -> None:
+    assert run(machine, "events", "--all").returncode == 17
+    machine.database()
+    machine.agent()
+    machine.start()
+    until(lambda: machine.status()["waiting"], "the wait")
+    until(lambda: "galera-0 waits for galera-1" in run(machine, "events", "--all").stdout, "the wait in the timeline")
+    done = run(machine, "events", "--all")
+    assert done.stderr.startswith("galera-1 is shown as the others saw it; it does not answer: unknown: ")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    file = tmp_path / "outage.svg"
+    assert run(machine, "events", "--all", "--svg", str(file)).stdout == ""
+    assert ET.fromstring(file.read_text()).tag.endswith("}svg")
+    assert run(machine, "events", "--all", "--svg", "-").stdout.startswith("<svg ")
+    assert run(machine, "events", "--all", "--svg", str(tmp_path / "no" / "x.svg")).returncode == 15
+    for words in (("--svg", "x"), ("--all", "--kind", "join"), ("--all", "--lines", "3")):
+        assert run(machine, "events", *words).returncode == 2
+
+
 def test_a_damaged_event_log_is_an_event_and_stops_no_command(machine: Machine) -> None:
     (machine.root / "data" / "meta" / "events.json").write_bytes(b"\x00" * 4096)
     assert run(machine, "events").returncode == 17
@@ -111,3 +151,4 @@ def test_explain_names_the_rule_and_the_missing_pod(machine: Machine) -> None:
     done = run(machine, "explain")
     assert "=> all-heard: waiting for galera-1 (unknown: " in done.stdout
     assert f"history {A}" in done.stdout
+    assert "     It is another decision when galera-1 is frozen and has read its datadir; or" in done.stdout

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import click
 import pytest
 
 from bootstrap.commands.admin.table import format_span, format_status
@@ -20,6 +21,7 @@ from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase, Server
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.place import Step
+from bootstrap.core.status.transfer import Transfer
 from tests.support.bootstrap.records import A
 
 WHEN = "2026-11-30T01:02:03.004Z"
@@ -40,6 +42,7 @@ WAITING = StatusAnswer(
     missing=(MissingPod("mysql-2", "no address", WHEN, 4000.0),),
     waiting=(),
     join_written_bytes=None,
+    transfer=None,
     cluster=ClusterStatus("db", "galera", Health.UNCERTAIN, "no pod that answers is Primary", WHEN, 200.0),
     steps=(Step("bring mysql-2 back", ("kubectl -n db describe pod mysql-2",)), Step("only then", ("x", "y"))),
     avoid="delete claims",
@@ -100,16 +103,45 @@ def test_what_goes_on_by_itself_is_said_so() -> None:
         decision=DECISION._replace(action="joining", rule="own-server", reason="my server is joining"),
         members=(joining, *HEALTHY.members[1:]),
         cluster=HEALTHY.cluster._replace(health=Health.DEGRADED, line="2 of 3 Synced; mysql-0 is joining"),
-        join_written_bytes=37 * 2**20,
+        transfer=Transfer(37 * 2**20, 150 * 2**20, 4 * 2**20, ("mysql-1",), 28.2),
     )
     assert format_status(shown).splitlines()[2:] == [
         "mysql-0*  joining  EMPTY  -            3 min 12 s",
         "mysql-1   Synced   -      aaaaaaaa:24",
         "mysql-2   Synced   -      aaaaaaaa:24",
         "why    mysql-0: joining: my server is joining [own-server]",
-        "copy   37 MiB have come to the datadir so far",
+        "copy   37 MiB of at most 150 MiB have come from mysql-1, 4.0 MiB/s in the last",
+        "       minute, at most 28 s left",
         "do     nothing: it goes on by itself",
     ]
+
+
+@pytest.mark.parametrize(
+    ("transfer", "text"),
+    [
+        (Transfer(2**20, None, None, (), None), "1 MiB have come to the datadir so far"),
+        (
+            Transfer(2**20, 2**21, 0.0, ("mysql-1", "mysql-2"), None),
+            "1 MiB of at most 2 MiB have come from mysql-1 or mysql-2, nothing in the last minute",
+        ),
+    ],
+)
+def test_of_a_copy_only_what_is_known_is_shown(transfer: Transfer, text: str) -> None:
+    shown = " ".join(format_status(replace(HEALTHY, transfer=transfer)).split())
+    assert shown.endswith(f"copy {text}")
+
+
+def test_colours_are_for_a_terminal_and_not_for_who_does_not_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    plain = format_status(WAITING)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    coloured = format_status(WAITING)
+    assert "\x1b[" not in plain
+    assert "\x1b[33m\x1b[1mUNCERTAIN\x1b[0m" in coloured
+    assert "\x1b[31mstopped, holds" in coloured
+    assert click.unstyle(coloured) == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert format_status(WAITING) == plain
 
 
 def test_a_server_outside_of_a_primary_component_is_shown_with_its_reason() -> None:

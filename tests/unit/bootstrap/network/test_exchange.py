@@ -15,6 +15,7 @@ from bootstrap.core.model.codec import encode
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply, Refusal
 from bootstrap.core.model.unknown import Contact, Unknown
+from bootstrap.core.status.events import Event, PodEvents
 from bootstrap.network.auth import Message
 from bootstrap.network.callers import WINDOW, Callers, make_nonce
 from bootstrap.network.client import Client
@@ -104,7 +105,9 @@ def test_each_number_of_a_caller_counts_once_in_whatever_order_they_come() -> No
 def test_what_a_pod_says_to_humans_is_asked_for_apart_from_its_state() -> None:
     """A path of its own: nothing that a decision reads has a text for humans in it."""
     note = PodNote("hold", "why [own-disk]", "its container bootstrap fails")
-    server = Server((HOST, 0), member("galera-1"), Answers(lambda: RECORD, lambda _: None, own_note=lambda: note))
+    happened = PodEvents(1.5, (Event(3, "2026-11-30T01:02:03.004Z", "peer", "x", "silent", ("galera-0",)),))
+    answers = Answers(lambda: RECORD, lambda _: None, own_note=lambda: note, own_events=lambda: happened)
+    server = Server((HOST, 0), member("galera-1"), answers)
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         client = Client(member(), server.server_address[1])
@@ -112,6 +115,8 @@ def test_what_a_pod_says_to_humans_is_asked_for_apart_from_its_state() -> None:
         assert client.ask_state("galera-1", HOST) == RECORD
         stranger = Client(member()._replace(keys=(b"another-key-of-16",)), server.server_address[1])
         assert isinstance(stranger.ask_note("galera-1", HOST), Unknown)
+        assert client.ask_events("galera-1", HOST) == happened
+        assert isinstance(stranger.ask_events("galera-1", HOST), Unknown)
     finally:
         server.shutdown()
         server.server_close()

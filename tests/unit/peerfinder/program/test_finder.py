@@ -388,6 +388,15 @@ def test_the_error_of_an_unknown_flag_is_also_the_last_line() -> None:
     assert lines[0] == lines[-1] == "flag provided but not defined: -unknown"
 
 
+def test_a_flag_like_a_known_one_is_suggested_at_the_very_end() -> None:
+    lines = run("-servcie=galera").err.splitlines()
+
+    assert (lines[0], lines[-1]) == (
+        "flag provided but not defined: -servcie",
+        "flag provided but not defined: -servcie; did you mean -service?",
+    )
+
+
 def test_help_that_is_asked_for_with_two_dashes_can_be_paged() -> None:
     by_go, ours = run("-h"), run("--help")
 

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.agent.recorder import Recorder
+from bootstrap.agent.reports import ANSWER_BYTES
 from bootstrap.control.channel import MAX_LINE
 from bootstrap.core.model import text
+from bootstrap.core.model.codec import encode
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.model.text import LONGEST, one_line
@@ -22,13 +24,16 @@ from bootstrap.core.status.events import (
     KEPT,
     KEPT_RARE,
     KINDS,
+    MOST_PODS,
+    WORDS,
     Event,
     LogInvalidError,
     dump,
+    fit,
     keep_newest,
     load,
 )
-from bootstrap.datadir.usage import bytes_since
+from bootstrap.datadir.usage import bytes_since, last_written
 from bootstrap.storage import atomic, event_log
 from tests.paths import ROOT
 from tests.support.bootstrap.records import examples
@@ -41,9 +46,10 @@ def event(n: int, kind: str = "decision", text: str = "x") -> Event:
 
 
 texts = st.text(max_size=2 * LONGEST).map(one_line)
-logs = st.lists(st.builds(Event, st.integers(1), texts, st.sampled_from(list(KINDS)), texts), max_size=20).map(
-    keep_newest
-)
+names = st.lists(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=9), max_size=3).map(tuple)
+logs = st.lists(
+    st.builds(Event, st.integers(1), texts, st.sampled_from(list(KINDS)), texts, texts, names), max_size=20
+).map(keep_newest)
 
 
 @given(logs)
@@ -82,7 +88,27 @@ def test_the_log_is_bounded_whatever_is_noted_of_each_kind() -> None:
     assert len(recorder.log) == KEPT + KEPT_RARE * len(KINDS.keys() - FREQUENT)
     assert len(dump(recorder.log)) < event_log.LARGEST / 4
     # The command's answer is one message on the agent's socket.
-    assert len(json.dumps([event._asdict() for event in recorder.log])) < MAX_LINE
+    assert len(json.dumps([event._asdict() for event in fit(recorder.log, ANSWER_BYTES)])) < MAX_LINE
+
+
+def test_the_newest_events_that_fit_are_taken() -> None:
+    log = [event(n) for n in range(1, 10)]
+    one = len(encode(log[0])) + 1
+    assert fit(log, 9 * one) == tuple(log)
+    assert fit(log, 3 * one) == tuple(log[6:])
+    assert fit(log, 3 * one - 1) == tuple(log[7:])
+    assert fit(reversed(log), one) == (log[8],)
+    assert fit(log, 0) == ()
+
+
+def test_an_event_names_a_bounded_number_of_pods() -> None:
+    recorder = Recorder()
+    recorder.note("decision", "x", "wait", (f"mysql-{n}" for n in range(999)))
+    assert recorder.log[0].pods == tuple(f"mysql-{n}" for n in range(MOST_PODS))
+
+
+def test_words_are_of_kinds() -> None:
+    assert set(KINDS) > set(WORDS)
 
 
 def test_an_event_is_one_line_without_control_characters() -> None:
@@ -100,6 +126,9 @@ def test_frequent_kinds_are_kinds() -> None:
         b"", b"\x00" * 512, b"{}", b"[]", b"null", b'{"version": 2, "events": []}', b'{"version": 1}',
         b'{"version": 1, "events": [{}]}', b'{"version": 1, "events": [1]}', b"[" * 100_000,
         b'{"version": 1, "events": [{"n": true, "time": "", "kind": "", "text": ""}]}', b"\xff\xfe",
+        b'{"version": 1, "events": [{"n": 1, "time": "", "kind": "", "text": "", "word": 1}]}',
+        b'{"version": 1, "events": [{"n": 1, "time": "", "kind": "", "text": "", "pods": "ab"}]}',
+        b'{"version": 1, "events": [{"n": 1, "time": "", "kind": "", "text": "", "pods": [1]}]}',
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_log_is_refused(raw: bytes) -> None:
@@ -243,6 +272,9 @@ def test_the_schema_knows_the_kinds_and_the_bound() -> None:
     item = schema["properties"]["events"]["items"]["properties"]
     assert set(item["kind"]["enum"]) == set(KINDS)
     assert item["text"]["maxLength"] == text.LONGEST
+    assert item["pods"]["maxItems"] == MOST_PODS
+    timeline = json.loads((ROOT / "docs" / "schemas" / "timeline-v1.json").read_text())
+    assert timeline["properties"]["pods"]["items"]["properties"]["events"]["items"]["properties"] == item
 
 
 def test_the_schema_of_status_knows_every_phase_and_class() -> None:
@@ -265,3 +297,7 @@ def test_what_has_come_to_a_datadir_is_what_was_written_since(tmp_path: Path) ->
     (tmp_path / "link").symlink_to("/")
     assert 1024 * 1024 <= bytes_since(tmp_path, 2000) < 2 * 1024 * 1024
     assert bytes_since(tmp_path / "nothing", 0) == 0
+    os.utime(tmp_path / "sparse", (3000, 3000))
+    os.utime(new, (4000, 4000))
+    assert last_written(tmp_path) == 3000  # only what lies directly there
+    assert last_written(tmp_path / "nothing") is None

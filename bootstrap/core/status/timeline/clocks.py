@@ -1,0 +1,67 @@
+"""How the clocks of two machines compare, and where an event of another pod is on this pod's clock.
+
+An agent sends its clock with its events.  The asking agent takes the middle between question and answer as the moment
+of that clock, as NTP does (RFC 5905, section 8): the error is at most half of the time that the exchange took.  A
+difference within that error is no difference.  A clock that was set since an event cannot be seen: the event keeps its
+place behind the pod's events with lower numbers, and no more is known.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from bootstrap.core.status.events import Event, PodEvents
+
+
+class HeardEvents(NamedTuple):
+    """The events of another pod, and its clock."""
+
+    events: tuple[Event, ...]
+    """The oldest first."""
+    ahead_s: float
+    """Seconds that its clock is ahead of this pod's; negative = behind."""
+    within_s: float
+    """The largest error of that."""
+
+
+class Placed(NamedTuple):
+    """An event on the clock of the pod that was asked."""
+
+    moment: float
+    """Seconds since 1970 in UTC."""
+    event: Event
+    """What has happened."""
+
+
+def compare_clocks(reply: PodEvents, asked: float, answered: float) -> HeardEvents:
+    """Compare the clock in an answer with ours, at which we asked and had the whole answer: seconds since 1970."""
+    ahead = reply.clock - (asked + answered) / 2
+    return HeardEvents(reply.events, round(ahead, 3), round(abs(answered - asked) / 2, 3))
+
+
+def shift_of(ahead_s: float, within_s: float) -> float:
+    """Return the seconds to take off that clock's times; 0 where the difference may be the error."""
+    return ahead_s if abs(ahead_s) > within_s else 0.0
+
+
+def read_time(text: str) -> float | None:
+    """Read a time of an event: seconds since 1970; None if it is not one."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None
+
+
+def place(events: Iterable[Event], shift: float) -> tuple[Placed, ...]:
+    """Place the events of one pod, in the order of their numbers; one with a time that is none, with the one before."""
+    placed: list[Placed] = []
+    for event in sorted(events, key=lambda event: event.n):
+        moment = read_time(event.time)
+        before = placed[-1].moment if placed else None
+        if moment is not None:
+            moment = moment - shift if before is None else max(moment - shift, before)
+        elif before is None:
+            continue
+        placed.append(Placed(before if moment is None else moment, event))  # type: ignore[arg-type]  # one is there
+    return tuple(placed)
