@@ -42,6 +42,8 @@ SETTLED_S = 2.0
 
 def serve(settings: Settings, log: Log) -> None:
     """Run the agent without end; raises BootstrapError for what a human must change first."""
+    # Before anything else of this pod can write there.
+    written = usage.last_written(Layout(settings.data_root).data)
     secrets = read_agent_secrets(settings.secrets)
     channel.prepare_folder(settings.run_dir)
     directory = Directory.open(settings)
@@ -60,7 +62,7 @@ def serve(settings: Settings, log: Log) -> None:
     peers.start_watching(partial(follow_dns, agent, directory, secrets))
     answer_probes(settings, agent)
     join_progress.watch(agent)
-    note_start(agent)
+    note_start(agent, written)
     keep_certificates_loaded(settings, local, log)
     log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.boot_id}")
     while True:
@@ -83,9 +85,8 @@ def open_recorder(settings: Settings, log: Log) -> Recorder:
     return recorder
 
 
-def note_start(agent: Agent) -> None:
-    """Add the event of this start, with a sign of how long the server before it has lived."""
-    written = usage.last_written(Layout(agent.settings.data_root).data)
+def note_start(agent: Agent, written: float | None) -> None:
+    """Add the event of this start, with when the data were last written: so long the server before it has lived."""
     word = "" if written is None else format_time(datetime.fromtimestamp(written, UTC))
     agent.recorder.note("agent", f"agent of {agent.settings.pod}, version {agent.version}, run {agent.boot_id}", word)
 

@@ -27,9 +27,10 @@ def cli(context: click.Context, name: str, folder: Path | None, version: str | N
 
 
 @cli.command("demo")
-def run_demo() -> None:
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Also write the outage as a picture.")
+def run_demo(svg: Path | None) -> None:
     """Show a first start, a power cut under load and the recovery, and check that no acknowledged row is lost."""
-    sys.exit(demo.main())
+    sys.exit(demo.main(svg))
 
 
 @cli.command()
@@ -68,12 +69,15 @@ def explain(folder: Path, pod: str) -> None:
     become(folder, pod, "galera-bootstrap", "explain")
 
 
-@cli.command()
+@cli.command(context_settings={"ignore_unknown_options": True})
 @POD
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def events(folder: Path, pod: str) -> None:
-    """Show what has happened on a pod."""
-    become(folder, pod, "galera-bootstrap", "events")
+def events(folder: Path, pod: str, options: tuple[str, ...]) -> None:
+    """Show what has happened on a pod; with --all, on all pods as one timeline."""
+    if pod.startswith("-"):
+        pod, options = "", (pod, *options)
+    become(folder, pod, "galera-bootstrap", "events", *options)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 import pymysql
 
-from tests.lab import machine, oracle, user
+from tests.lab import machine, oracle, report, user
 from tests.lab.decisions import Decisions
 from tests.lab.lab import Lab, LabTimeoutError
 from tests.lab.layout import NoNetworkError, PathTooLongError
@@ -35,6 +36,7 @@ EXPECTED = (
     LabTimeoutError,
     TimeoutError,
     pymysql.Error,
+    report.ReportFailedError,
 )
 """Faults that are printed in one line, without a traceback."""
 
@@ -44,8 +46,8 @@ A client writes; then all processes of all pods are killed at once (kill -9), as
 The pods find each other, the right one bootstraps, and every acknowledged row must be on all three."""
 
 
-def main() -> int:
-    """Run the demo on standard output; returns the exit status."""
+def main(svg: Path | None = None) -> int:
+    """Run the demo on standard output, and write its outage as a picture; returns the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     screen = Screen(sys.stdout)
@@ -53,7 +55,7 @@ def main() -> int:
         machine.check()
         screen.print(BANNER + "\n")
         with Lab(replicas=PODS) as lab, _without_interrupts_at_the_end():
-            return _show(lab, screen)
+            return _show(lab, screen, svg)
     except EXPECTED as exc:
         sys.stderr.write(f"demo: {exc}\n")
         return 1
@@ -124,7 +126,7 @@ def _start(lab: Lab, screen: Screen) -> tuple[float, float]:
     return primary, synced
 
 
-def _show(lab: Lab, screen: Screen) -> int:
+def _show(lab: Lab, screen: Screen, svg: Path | None) -> int:
     screen.print_timed(f"first start of {PODS} pods in {lab.folder}")
     first = _start(lab, screen)
     with Writer(lab.layout, [pod.ip for pod in lab.pods.values()], lab.folder / "acknowledged") as writer:
@@ -142,7 +144,21 @@ def _show(lab: Lab, screen: Screen) -> int:
     screen.freeze()
     screen.print()
     screen.print_timed("power is back: all pods start")
-    return _judge(lab, writer, screen, first, _start(lab, screen))
+    again = _start(lab, screen)
+    status = _judge(lab, writer, screen, first, again)
+    _draw(lab, screen, svg)
+    return status
+
+
+def _draw(lab: Lab, screen: Screen, svg: Path | None) -> None:
+    """Show the outage as the agents have seen it."""
+    pod = lab.pod(0)
+    screen.print()
+    screen.print("the same outage, as `galera-bootstrap events --all` shows it to a human who looks later:")
+    screen.print()
+    screen.print(report.run(pod, "galera-bootstrap", "events", "--all").rstrip("\n"))
+    if svg is not None:
+        svg.write_text(report.run(pod, "galera-bootstrap", "events", "--all", "--svg", "-"))
 
 
 def _judge(lab: Lab, writer: Writer, screen: Screen, first: tuple[float, float], again: tuple[float, float]) -> int:

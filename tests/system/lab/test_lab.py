@@ -1,5 +1,6 @@
 """The lab with real servers, on which all tests of faults are built."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from tests.lab.writer import Writer, read_record
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.galera
+
+PODS = ("mysql-0", "mysql-1", "mysql-2")
 
 LAB = (sys.executable, "-m", "tests.lab")
 
@@ -164,6 +167,7 @@ def test_people_can_start_break_and_end_a_lab(tmp_path_factory: pytest.TempPathF
         assert "If that is what you want" in run("exec", "mysql-0", "--", "galera-bootstrap", "force")
         assert "nothing was changed" in call("discard", "mysql-0").stderr
         assert "agent" in run("events", "mysql-0")
+        assert "mysql-0  " in run("events", "--all")
         run("scale", "1")
         assert "agent" in run("logs", "mysql-0")
     finally:
@@ -175,7 +179,14 @@ def test_the_demo_succeeds() -> None:
     done = subprocess.run([*LAB, "demo"], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "BOOTSTRAP by rule" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("OK: all ")
+    verdict, _, picture = done.stdout.partition("\nthe same outage, ")
+    assert verdict.splitlines()[-1].startswith("OK: all ")
+    assert [re.search(rf"^{pod}  =+\\.+.*=$", picture, re.MULTILINE) for pod in PODS].count(None) == 0
+    told = [line.split("  ", 2)[-1].strip() for line in picture.splitlines()]
+    sentences = ("is down", "is permitted to bootstrap", "first Primary Component: ", "all 3 are Synced")
+    places = [next(n for n, line in enumerate(told) if sentence in line) for sentence in sentences]
+    assert places == sorted(places)
+    assert "BOOTSTRAP" not in picture
 
 
 def test_an_interrupted_demo_leaves_nothing_behind() -> None:

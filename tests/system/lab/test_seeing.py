@@ -39,11 +39,13 @@ def read_metrics(lab: Lab, ordinal: int) -> Metrics:
     }
 
 
-def read_json(lab: Lab, ordinal: int, command: str) -> dict[str, Any]:
+def read_json(lab: Lab, ordinal: int, command: str, *options: str, schema: str = "") -> dict[str, Any]:
     """Run a command; returns its JSON, which must match its schema."""
-    answer: dict[str, Any] = json.loads(report.run(lab.pod(ordinal), "galera-bootstrap", command, "-o", "json"))
-    schema = json.loads((ROOT / "docs" / "schemas" / f"{command}-v1.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(answer)
+    answer: dict[str, Any] = json.loads(
+        report.run(lab.pod(ordinal), "galera-bootstrap", command, *options, "-o", "json")
+    )
+    shape = json.loads((ROOT / "docs" / "schemas" / f"{schema or command}-v1.json").read_text())
+    jsonschema.Draft202012Validator(shape).validate(answer)
     return answer
 
 
@@ -127,7 +129,20 @@ def test_metrics_status_and_events_show_what_happens(lab: Lab) -> None:
     assert [log.count("bootstrap") + log.count("join") for log in logs] == [2, 2, 2]
     assert sum(log.count("bootstrap") for log in logs) == 2
     assert [log.count("agent") for log in logs] == [2, 2, 2]
+    assert_timeline(lab)
     assert_no_secret(lab, 0)
+
+
+def assert_timeline(lab: Lab) -> None:
+    """Check that any pod shows the outage of all: mysql-2 was waited for, one was permitted, all are back."""
+    answer = read_json(lab, 2, "events", "--all", schema="timeline")
+    assert [(pod["name"], pod["answer"]) for pod in answer["pods"]] == [(f"mysql-{k}", "ok") for k in range(3)]
+    # One machine has one clock: what differs is the time of the exchange.
+    assert [pod for pod in answer["pods"] if abs(pod["ahead_s"]) > pod["within_s"]] == []
+    text = " ".join(report.run(lab.pod(1), "galera-bootstrap", "events", "--all").split())
+    story = ["is down", "mysql-0 waits for mysql-2", "is permitted to bootstrap", "first Primary", "all 3 are Synced"]
+    places = [text.index(sentence, text.index(" is down")) for sentence in story]
+    assert places == sorted(places)
 
 
 def assert_no_secret(lab: Lab, ordinal: int) -> None:
@@ -157,7 +172,13 @@ def test_status_and_metrics_show_the_progress_and_the_end_of_a_state_transfer(la
 
     lab.wait("the received bytes increase", grows)
     assert seen == sorted(seen)
-    assert read_json(lab, 2, "status")["join_written_bytes"] >= seen[-1]
+    status = read_json(lab, 2, "status")
+    assert status["join_written_bytes"] >= seen[-1]
+    assert status["transfer"]["written_bytes"] == status["join_written_bytes"]
+    assert status["transfer"]["whole_bytes"] >= 2**20
+    assert set(status["transfer"]["donors"]) <= {"mysql-0", "mysql-1"}
+    assert status["transfer"]["bytes_per_second"] > 0
+    assert status["transfer"]["seconds_left"] > 0
     for donor in (0, 1):
         undo_slow_sst(lab.pod(donor))
     lab.wait_synced(3)
