@@ -11,7 +11,7 @@ from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.views import LiveView
-from bootstrap.core.status.timeline.clocks import HeardEvents
+from bootstrap.core.status.events import EventsReply
 from bootstrap.datadir import last_view
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
@@ -54,7 +54,7 @@ class Ports:
     """Log one line."""
     ask_notes: Callable[[list[str]], dict[str, PodNote | Unknown]] = lambda _: {}
     """Ask these pods what they say to humans, all at once."""
-    ask_events: Callable[[list[str]], dict[str, HeardEvents | Unknown]] = lambda _: {}
+    ask_events: Callable[[list[str]], dict[str, EventsReply | Unknown]] = lambda _: {}
     """Ask these pods what has happened there, all at once."""
     take_volume: Callable[[], str] = str
     """Take the volume's agent lock, if this run does not have it yet; a reason if it is not to be had."""

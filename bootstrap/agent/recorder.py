@@ -27,7 +27,18 @@ from bootstrap.core.status.counters import (
     after_permission,
     restrict_to,
 )
-from bootstrap.core.status.events import ANSWERS, GONE, JOINING, MOST_PODS, NON_PRIMARY, SILENT, Event, keep_newest
+from bootstrap.core.status.events import (
+    ANSWERS,
+    GONE,
+    JOINING,
+    MOST_PODS,
+    NON_PRIMARY,
+    SILENT,
+    Event,
+    PodEvents,
+    fit,
+    keep_newest,
+)
 from bootstrap.core.status.health import describe_health
 from bootstrap.core.status.transfer import Sample, add_sample
 from bootstrap.process.log import Log
@@ -64,9 +75,13 @@ class Recorder:
         with self._lock:
             last = self.log[-1].n if self.log else 0
             self.log = keep_newest(
-                [*self.log, Event(last + 1, _now(), kind, one_line(text), word, tuple(pods)[:MOST_PODS])]
+                [*self.log, Event(last + 1, format_now(), kind, one_line(text), word, tuple(pods)[:MOST_PODS])]
             )
         self.changed()
+
+    def answer_events(self, limit: int) -> PodEvents:
+        """Return the newest events, of at most so many bytes, and the machine's clock."""
+        return PodEvents(time.time(), fit(self.log, limit))
 
     def note_written(self, written: int | None) -> None:
         """Keep how many bytes a join has brought; None = no join is under way."""
@@ -155,8 +170,14 @@ def _reason(facts: Facts, ordinal: int) -> str:
     return peer.reason if isinstance(peer, Unknown) else ""
 
 
-def _now() -> str:
+def format_now() -> str:
+    """Return this moment as an event has it."""
     return format_time(datetime.now(UTC))
+
+
+def wall_time(moment: float) -> float:
+    """Return a moment of the monotonic clock by the machine's clock: seconds since 1970."""
+    return time.time() - (time.monotonic() - moment)
 
 
 def format_time(moment: datetime) -> str:

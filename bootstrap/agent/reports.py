@@ -6,7 +6,6 @@ Imported when the first of them asks: no pod waits for a report when it starts.
 import time
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 from bootstrap.agent import admin_requests, recorder
@@ -41,10 +40,11 @@ from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import events, summary
 from bootstrap.core.status.changes import find_change
+from bootstrap.core.status.events import EventsReply
 from bootstrap.core.status.health import describe_health
 from bootstrap.core.status.place import Place
 from bootstrap.core.status.steps import find_steps, what_not_to_do
-from bootstrap.core.status.timeline.clocks import HeardEvents
+from bootstrap.core.status.timeline.clocks import HeardEvents, compare_clocks
 from bootstrap.core.status.transfer import describe_transfer
 from bootstrap.process.program import own_command
 from bootstrap.settings import Settings
@@ -85,12 +85,20 @@ def describe_timeline(agent: Agent) -> TimelineAnswer:
         expected = sorted(agent.expected())
     settings = agent.settings
     names = {ordinal: settings.pod_of(ordinal) for ordinal in expected}
-    heard = agent.ports.ask_events([name for ordinal, name in names.items() if ordinal != settings.ordinal])
+    replies = agent.ports.ask_events([name for ordinal, name in names.items() if ordinal != settings.ordinal])
+    heard: dict[str, HeardEvents | Unknown] = {name: compare(reply) for name, reply in replies.items()}
     heard[settings.pod] = HeardEvents(agent.recorder.log, 0.0, 0.0)
     share = ANSWER_BYTES // max(1, len(names))
     logs = tuple(describe_log(names[ordinal], heard.get(names[ordinal]), share) for ordinal in expected)
-    now = recorder.format_time(datetime.now(UTC))
+    now = recorder.format_now()
     return TimelineAnswer(TIMELINE_SCHEMA, settings.pod, settings.namespace, settings.service, now, logs)
+
+
+def compare(reply: EventsReply | Unknown) -> HeardEvents | Unknown:
+    """What a pod has answered, with its clock compared to ours."""
+    if isinstance(reply, Unknown):
+        return reply
+    return compare_clocks(reply.answer, recorder.wall_time(reply.asked), recorder.wall_time(reply.answered))
 
 
 def describe_log(name: str, heard: HeardEvents | Unknown | None, share: int) -> PodLog:

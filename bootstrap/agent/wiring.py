@@ -16,7 +16,6 @@ from bootstrap.agent.recorder import Recorder, format_time
 from bootstrap.agent.round import observe, run_round
 from bootstrap.control import channel
 from bootstrap.core.model.facts import PodState
-from bootstrap.core.status.events import PodEvents, fit
 from bootstrap.datadir import usage
 from bootstrap.errors import BootstrapError, SettingInvalidError
 from bootstrap.mariadb import client, pod_config
@@ -107,7 +106,11 @@ def answer_peers(settings: Settings, membership: protocol.Membership, agent: Age
     address = (settings.bind_address, settings.exchange_port)
     try:
         answers = server.Answers(
-            agent.pod_state, agent.answer_prepare, agent.hear_question, agent.note, partial(answer_events, agent)
+            agent.pod_state,
+            agent.answer_prepare,
+            agent.hear_question,
+            agent.note,
+            partial(agent.recorder.answer_events, protocol.MAX_BODY // 2),
         )
         listener = server.Server(address, membership, answers)
     except OSError as exc:
@@ -115,11 +118,6 @@ def answer_peers(settings: Settings, membership: protocol.Membership, agent: Age
             f"cannot listen on {address[0]} port {address[1]} ({exc.strerror}): is another agent running here?"
         ) from exc
     threading.Thread(target=listener.serve_forever, name="exchange", daemon=True).start()
-
-
-def answer_events(agent: Agent) -> PodEvents:
-    """Return the newest events that fit into one answer."""
-    return PodEvents(time.time(), fit(agent.recorder.log, protocol.MAX_BODY // 2))
 
 
 def answer_probes(settings: Settings, agent: Agent) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.unknown import NOT_RUNNING, OTHER_START, Unknown
-from bootstrap.core.status.timeline.clocks import HeardEvents, compare_clocks
+from bootstrap.core.status.events import EventsReply
 from bootstrap.network.directory import Directory
 from bootstrap.process.workers import Workers
 from peerfinder.errors import PeerFinderError
@@ -82,15 +82,15 @@ class Peers:
         with self.notes_asked:
             return self._ask_all({pod: partial(self.client.ask_note, pod) for pod in pods}, self.note_workers)
 
-    def ask_events(self, pods: list[str]) -> dict[str, HeardEvents | Unknown]:
+    def ask_events(self, pods: list[str]) -> dict[str, EventsReply | Unknown]:
         """Ask these pods what has happened there; for any number of callers, one after the other."""
         with self.notes_asked:
             return self._ask_all({pod: partial(self._ask_events, pod) for pod in pods}, self.note_workers)
 
-    def _ask_events(self, pod: str, address: str) -> HeardEvents | Unknown:
-        began = time.time()
+    def _ask_events(self, pod: str, address: str) -> EventsReply | Unknown:
+        asked = time.monotonic()
         reply = self.client.ask_events(pod, address)
-        return reply if isinstance(reply, Unknown) else compare_clocks(reply, began, time.time())
+        return reply if isinstance(reply, Unknown) else EventsReply(reply, asked, time.monotonic())
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Look up the Service's SRV records forever.

@@ -15,7 +15,7 @@ from bootstrap.control.status_messages import Events, EventsAnswer
 from bootstrap.control.timeline_messages import Timeline, TimelineAnswer
 from bootstrap.core.model.codec import dump
 from bootstrap.core.status.events import KINDS, SCHEMA, Event
-from bootstrap.core.status.timeline.clocks import place, read_time, shift_of
+from bootstrap.core.status.timeline.clocks import place, shift_of
 from bootstrap.core.status.timeline.lanes import Log
 from bootstrap.core.status.timeline.story import Picture, draw
 from bootstrap.core.status.timeline.svg import render_svg
@@ -36,6 +36,20 @@ LINES = 20
 """Events that people get to see if they do not say how many; a program gets all."""
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def read_time(text: str) -> float | None:
+    """Read a time of an event: seconds since 1970; None if it is not one."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None
+
+
+def format_day(moment: float) -> str:
+    """Return the day of a moment, in UTC."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
 
 
 def read_since(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -140,9 +154,9 @@ def show_all(settings: Settings, output: str, since: float | None, svg: str | No
     if picture is None:
         raise AgentUnreachableError("no pod has an event with a time")
     if svg:
-        write_picture(svg, render_svg(picture, f"{answer.service}/{answer.namespace}"))
+        write_picture(svg, render_svg(picture, f"{answer.service}/{answer.namespace}", format_day(picture.start)))
         return
-    for line in render_text(picture, paint):
+    for line in render_text(picture, format_day(picture.start), paint):
         click.echo(line)
 
 
@@ -153,9 +167,8 @@ def draw_answer(answer: TimelineAnswer, since: float | None) -> Picture | None:
             escape(pod.name),
             tuple(
                 one._replace(event=one.event._replace(text=escape(one.event.text)))
-                for one in place(pod.events, shift_of(pod.ahead_s, pod.within_s))
+                for one in place(pod.events, shift_of(pod.ahead_s, pod.within_s), read_time)
             ),
-            shift_of(pod.ahead_s, pod.within_s),
             pod.answer == "ok",
         )
         for pod in answer.pods

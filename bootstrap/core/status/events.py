@@ -99,6 +99,17 @@ class PodEvents(NamedTuple):
     """Its newest events, the oldest first."""
 
 
+class EventsReply(NamedTuple):
+    """Such an answer, and when it was asked for."""
+
+    answer: PodEvents
+    """What was answered."""
+    asked: float
+    """When the question was sent: seconds of the asking pod's monotonic clock."""
+    answered: float
+    """When the whole answer was there, by the same clock."""
+
+
 def keep_newest(log: Iterable[Event]) -> tuple[Event, ...]:
     """The newest events of the frequent kinds and of each rare kind, in their order."""
     events = sorted(log, key=lambda event: event.n)

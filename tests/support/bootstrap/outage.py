@@ -8,18 +8,22 @@ Said = tuple[float, str, str] | tuple[float, str, str, tuple[str, ...]]
 """(moment, kind, word) and the pods that it is about."""
 
 
-def log(pod: str, *said: Said, answers: bool = True, shift: float = 0.0) -> Log:
+def log(pod: str, *said: Said, answers: bool = True) -> Log:
     """What one pod has said."""
     events = (
-        Placed(one[0], Event(n, "", one[1], f"{one[1]} {one[2]}", one[2], one[3] if len(one) > 3 else ()))
+        Placed(
+            one[0],
+            Event(n, "", one[1], f"{one[1]} {one[2]}", one[2], one[3] if len(one) > 3 else ()),
+            float(one[2]) if one[1] == "agent" and one[2][:1].isdigit() else None,
+        )
         for n, one in enumerate(said, 1)
     )
-    return Log(pod, tuple(events), shift, answers)
+    return Log(pod, tuple(events), answers)
 
 
 def written(seconds: float) -> str:
     """The word of an agent's start: when the data were last written."""
-    return f"1970-01-01T00:{int(seconds // 60):02d}:{seconds % 60:06.3f}Z"
+    return f"{seconds}"
 
 
 SYNCED: tuple[Said, ...] = ((0.0, "agent", ""), (0.0, "phase", "running"), (0.0, "server", "Synced"))

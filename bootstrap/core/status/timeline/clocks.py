@@ -6,8 +6,7 @@ difference within that error is no difference.  A clock that was set since an ev
 place behind the pod's events with lower numbers, and no more is known.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bootstrap.core.status.events import Event, PodEvents
@@ -31,6 +30,8 @@ class Placed(NamedTuple):
     """Seconds since 1970 in UTC."""
     event: Event
     """What has happened."""
+    written: float | None = None
+    """Of an agent's start: until when the data were written before, at least."""
 
 
 def compare_clocks(reply: PodEvents, asked: float, answered: float) -> HeardEvents:
@@ -44,24 +45,21 @@ def shift_of(ahead_s: float, within_s: float) -> float:
     return ahead_s if abs(ahead_s) > within_s else 0.0
 
 
-def read_time(text: str) -> float | None:
-    """Read a time of an event: seconds since 1970; None if it is not one."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else None
+def place(events: Iterable[Event], shift: float, read: Callable[[str], float | None]) -> tuple[Placed, ...]:
+    """Place the events of one pod, in the order of their numbers; one with a time that is none, with the one before.
 
-
-def place(events: Iterable[Event], shift: float) -> tuple[Placed, ...]:
-    """Place the events of one pod, in the order of their numbers; one with a time that is none, with the one before."""
+    `read` returns a time in seconds since 1970, and None for what is no time.
+    """
     placed: list[Placed] = []
     for event in sorted(events, key=lambda event: event.n):
-        moment = read_time(event.time)
+        moment = read(event.time)
         before = placed[-1].moment if placed else None
         if moment is not None:
             moment = moment - shift if before is None else max(moment - shift, before)
         elif before is None:
             continue
-        placed.append(Placed(before if moment is None else moment, event))  # type: ignore[arg-type]  # one is there
+        written = read(event.word) if event.kind == "agent" else None
+        at = before if moment is None else moment
+        assert at is not None  # noqa: S101  # for type checkers: one of the two is there
+        placed.append(Placed(at, event, None if written is None else written - shift))
     return tuple(placed)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.status.events import ANSWERS, GONE, NON_PRIMARY, SILENT
 from bootstrap.core.status.health import SYNCED
-from bootstrap.core.status.timeline.clocks import Placed, read_time
+from bootstrap.core.status.timeline.clocks import Placed
 
 
 class State(StrEnum):
@@ -52,8 +52,6 @@ class Log(NamedTuple):
     """Its name."""
     events: tuple[Placed, ...]
     """Its events on one clock for all pods, the oldest first; empty if it did not answer."""
-    shift: float = 0.0
-    """The seconds that were taken off its own times."""
     answers: bool = True
     """Whether its agent has answered."""
 
@@ -125,7 +123,7 @@ def _own_changes(log: Log, known: Mapping[str, Log]) -> Iterable[Change]:
     """Follow the pod's own events."""
     phase, server, decision, awaited = "", "", "", ()  # type: tuple[str, str, str, tuple[str, ...]]
     alive: float | None = None
-    for number, (moment, event) in enumerate(log.events):
+    for number, (moment, event, _) in enumerate(log.events):
         if event.kind == "agent":
             if not _has_survived(log.events[number + 1 :]):
                 yield from _down_before(log, number, alive, known)
@@ -153,7 +151,7 @@ def _state(phase: str, server: str, decision: str) -> State:
 
 def _has_survived(later: Iterable[Placed]) -> bool:
     """Whether the pod's server has outlived its agent: the next agent found it running."""
-    for _, event in later:
+    for _, event, _ in later:
         if event.kind == "agent":
             return False
         if event.kind == "phase":
@@ -165,9 +163,8 @@ def _down_before(log: Log, number: int, alive: float | None, known: Mapping[str,
     """The pod was down until the agent of this event started; from when on, if there is a sign of that."""
     if alive is None:
         return
-    moment, event = log.events[number]
-    written = read_time(event.word)
-    last = alive if written is None or written - log.shift >= moment else max(alive, written - log.shift)
+    moment, _, written = log.events[number]
+    last = alive if written is None or written >= moment else max(alive, written)
     unheard = _first_unheard(log.pod, known, last, moment)
     yield Change(last if unheard is None else unheard, State.DOWN)
 
@@ -176,7 +173,7 @@ def _first_unheard(pod: str, known: Mapping[str, Log], after: float, before: flo
     """When a pod that was up all the time no longer heard this one; None if there is no such pod."""
     found = []
     for log in known.values():
-        for moment, event in log.events:
+        for moment, event, _ in log.events:
             if log.pod == pod or not after < moment < before:
                 continue
             if event.kind == "agent":
@@ -192,7 +189,7 @@ def _as_others_see_it(pod: str, known: Mapping[str, Log], after: float) -> list[
     said = sorted(
         (moment, event.word)
         for log in known.values()
-        for moment, event in log.events
+        for moment, event, _ in log.events
         if event.kind == "peer" and pod in event.pods and moment > after
     )
     states = {SILENT: State.DOWN, ANSWERS: State.UNKNOWN}

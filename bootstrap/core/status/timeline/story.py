@@ -151,7 +151,7 @@ def _sentence(span: Span) -> str:
 
 def _of_events(logs: Iterable[Log]) -> Iterable[Moment]:
     for log in logs:
-        for moment, event in log.events:
+        for moment, event, _ in log.events:
             if event.kind == "bootstrap":
                 yield Moment(moment, f"is permitted to bootstrap: {event.text}", log.pod, PERMITTED)
             elif event.kind in NOTED:
@@ -177,7 +177,7 @@ def _first_primaries(lanes: tuple[Lane, ...], logs: tuple[Log, ...]) -> Iterable
 def _primaries(lanes: tuple[Lane, ...], logs: tuple[Log, ...]) -> Iterable[tuple[float, str, bool]]:
     """When each server came into a Primary Component, or was lost from one."""
     for log in logs:
-        for moment, event in log.events:
+        for moment, event, _ in log.events:
             if event.kind == "server" and event.word:
                 yield moment, log.pod, event.word in PRIMARIES
     for lane in lanes:

@@ -1,12 +1,11 @@
 """The timeline as a picture: SVG 1.1, without a script, a font or anything from elsewhere."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from bootstrap.core.status.timeline.lanes import Lane, Span, State
 from bootstrap.core.status.timeline.story import Moment, Picture
-from bootstrap.core.status.timeline.text import choose_step, format_seconds
+from bootstrap.core.status.timeline.text import choose_step, format_clock, format_seconds
 
 LEFT, RIGHT, TOP, LANE, BAR, LINE = 120, 20, 64, 34, 24, 18
 """Pixels: margins, the height of a lane, of its bar, and of a line of text."""
@@ -42,12 +41,12 @@ STYLE = (
 )
 
 
-def render_svg(picture: Picture, title: str) -> str:
-    """Return the picture as an SVG file."""
+def render_svg(picture: Picture, title: str, day: str) -> str:
+    """Return the picture as an SVG file; `day` is that of its start."""
     bottom = TOP + LANE * len(picture.lanes)
     moments = [moment for moment in picture.moments if moment.mark]
     height = bottom + 30 + LINE * (len(moments) + 2)
-    when = f"{datetime.fromtimestamp(picture.start, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    when = f"{day} {format_clock(picture.start)[:-2]} UTC"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
         f"<title>{escape(title)}</title><style>{STYLE}</style>",
@@ -84,7 +83,7 @@ def _scale(picture: Picture, y: int) -> Iterable[str]:
     for n in range(int(seconds / step) + 1):
         x = _x(picture, picture.start + n * step)
         yield f'<line x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + 5}" stroke="#666"/>'
-        yield _text(x + 3, y + 14, f"{datetime.fromtimestamp(picture.start + n * step, UTC):%H:%M:%S}", "b g")
+        yield _text(x + 3, y + 14, format_clock(picture.start + n * step)[:-2], "b g")
 
 
 def _marks(picture: Picture, moments: list[Moment], bottom: int) -> Iterable[str]:
@@ -92,10 +91,9 @@ def _marks(picture: Picture, moments: list[Moment], bottom: int) -> Iterable[str
     for number, moment in enumerate(moments, 1):
         x = _x(picture, moment.at)
         who = f"{moment.pod} " if moment.pod else ""
-        time = datetime.fromtimestamp(moment.at, UTC)
         yield f'<line x1="{x:.1f}" y1="{TOP - 10}" x2="{x:.1f}" y2="{bottom}" stroke="#222" stroke-dasharray="3 2"/>'
         yield _text(x - 3, TOP - 14 - 12 * (number % 2 == 0), str(number), "b")
-        line = f"{number}  {time:%H:%M:%S}.{time.microsecond // 100000}  {who}{moment.text}"
+        line = f"{number}  {format_clock(moment.at)}  {who}{moment.text}"
         yield _text(12, bottom + 30 + LINE * number, line if len(line) < 140 else f"{line[:137]}...")
 
 

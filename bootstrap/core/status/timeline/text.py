@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from bootstrap.core.status.timeline.lanes import Lane, State
 from bootstrap.core.status.timeline.story import Moment, Picture
@@ -46,14 +45,14 @@ Paint = Callable[[str, str], str]
 """(text, name of a colour) -> the text in that colour, or as it is."""
 
 
-def render_text(picture: Picture, paint: Paint = lambda text, _colour: text) -> list[str]:
-    """Return the picture's lines: at most 80 columns, but for long names and sentences."""
+def render_text(picture: Picture, day: str, paint: Paint = lambda text, _colour: text) -> list[str]:
+    """Return the picture's lines: at most 80 columns, but for long names and sentences; `day` is that of its start."""
     names = max(len(lane.pod) for lane in picture.lanes)
     columns = max(20, WIDTH - names - 2)
     width = (picture.end - picture.start) / columns
     margin = " " * (names + 2)
     length = format_seconds(picture.end - picture.start)
-    lines = [f"{_day(picture.start)} {_clock(picture.start)} to {_clock(picture.end)} UTC, {length}"]
+    lines = [f"{day} {format_clock(picture.start)} to {format_clock(picture.end)} UTC, {length}"]
     lines += [f"{lane.pod.ljust(names)}  {_row(lane, picture.start, width, columns, paint)}" for lane in picture.lanes]
     if marks := _marks(picture.moments, picture.start, width, columns):
         lines.append(f"{margin}{marks}")
@@ -137,18 +136,14 @@ def _legend(picture: Picture) -> Iterable[str]:
 
 def _lines(moment: Moment, origin: float) -> list[str]:
     who = f"{moment.pod} " if moment.pod else ""
-    head = f"{_clock(moment.at)}  {f'+{moment.at - origin:.1f} s':>9}  "
+    head = f"{format_clock(moment.at)}  {f'+{moment.at - origin:.1f} s':>9}  "
     indent = " " * len(head)
     return textwrap.wrap(
         f"{who}{moment.text}", WIDTH, initial_indent=head, subsequent_indent=indent, break_long_words=False
     )
 
 
-def _clock(moment: float) -> str:
-    """To a tenth of a second, cut off and not rounded: 60.0 is no second."""
-    time = datetime.fromtimestamp(moment, UTC)
-    return f"{time:%H:%M:%S}.{time.microsecond // 100000}"
-
-
-def _day(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
+def format_clock(moment: float) -> str:
+    """Return the time of the day in UTC, to a tenth of a second; cut off and not rounded: 60.0 is no second."""
+    tenths = int(moment * 10) % 864000
+    return f"{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"

@@ -8,7 +8,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import jsonschema
+import pytest
 
+from bootstrap.commands.admin.events import read_time
 from bootstrap.core.status.events import Event
 from bootstrap.core.status.events import dump as dump_log
 from tests.paths import ROOT
@@ -112,6 +114,20 @@ def test_people_get_the_last_twenty_events_and_those_since_a_moment(machine: Mac
     refused = run(machine, "events", "--since", "yesterday")
     assert refused.returncode == 2
     assert "write 90s, 10m" in refused.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("1970-01-01T00:00:01.500Z", 1.5),
+        ("1970-01-01T01:00:01+01:00", 1.0),
+        ("1970-01-01T00:00:01", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_time_without_a_zone_is_none(text: str, moment: float | None) -> None:
+    assert read_time(text) == moment
 
 
 def test_all_events_are_drawn_as_text_and_as_a_picture(machine: Machine, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bootstrap.core.status.events import Event, PodEvents
-from bootstrap.core.status.timeline.clocks import HeardEvents, compare_clocks, place, read_time, shift_of
+from bootstrap.core.status.timeline.clocks import HeardEvents, compare_clocks, place, shift_of
 
 
 def event(n: int, time: str) -> Event:
@@ -21,31 +21,28 @@ def test_a_difference_that_the_exchange_explains_is_none(ahead: float, within: f
     assert shift_of(ahead, within) == shift
 
 
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("1970-01-01T00:00:01.500Z", 1.5),
-        ("1970-01-01T01:00:01+01:00", 1.0),
-        ("1970-01-01T00:00:01", None),
-        ("soon", None),
-        ("", None),
-    ],
-)
-def test_a_time_without_a_zone_is_none(text: str, moment: float | None) -> None:
-    assert read_time(text) == moment
+def read(text: str) -> float | None:
+    """Seconds as they are; `?` is no time."""
+    return float(text) if text and text != "?" else None
 
 
 def test_events_are_placed_on_our_clock_in_the_order_of_their_numbers() -> None:
-    placed = place([event(2, "1970-01-01T00:00:12Z"), event(1, "1970-01-01T00:00:11Z")], shift=10.0)
+    placed = place([event(2, "12"), event(1, "11")], shift=10.0, read=read)
     assert [(one.moment, one.event.n) for one in placed] == [(1.0, 1), (2.0, 2)]
 
 
 def test_a_clock_that_was_set_back_does_not_change_the_order() -> None:
-    times = ["1970-01-01T00:00:09Z", "1970-01-01T00:00:05Z", "1970-01-01T00:00:10Z"]
-    placed = place([event(n, time) for n, time in enumerate(times)], 0.0)
+    times = ["9", "5", "10"]
+    placed = place([event(n, time) for n, time in enumerate(times)], 0.0, read)
     assert [one.moment for one in placed] == [9.0, 9.0, 10.0]
 
 
 def test_an_event_without_a_time_is_placed_with_the_one_before_or_left_out() -> None:
-    placed = place([event(1, "?"), event(2, "1970-01-01T00:00:09Z"), event(3, "?")], 0.0)
+    placed = place([event(1, "?"), event(2, "9"), event(3, "?")], 0.0, read)
     assert [(one.moment, one.event.n) for one in placed] == [(9.0, 2), (9.0, 3)]
+
+
+def test_the_last_write_of_an_agents_start_is_a_time_of_that_pods_clock() -> None:
+    started = [event(1, "12")._replace(kind="agent", word="11"), event(2, "13")._replace(word="11")]
+    assert [one.written for one in place(started, 10.0, read)] == [1.0, None]
+    assert [one.written for one in place([started[0]._replace(word="?")], 10.0, read)] == [None]

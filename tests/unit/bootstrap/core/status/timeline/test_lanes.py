@@ -54,20 +54,14 @@ def test_an_agent_that_was_killed_again_at_once_has_found_nothing() -> None:
     [
         ("", 0.0),
         (written(7), 7.0),
-        (written(12), 0.0),  # after the agent's start: another clock, or another volume
-        ("soon", 0.0),
+        (written(10), 0.0),  # not before the agent's start: another clock, or another volume
+        (written(12), 0.0),
     ],
 )
 def test_a_pod_is_down_from_its_last_sign_of_life_on(word: str, down: float) -> None:
     (lane,) = draw_lanes([log("mysql-0", *SYNCED, (10.0, "agent", word), (10.0, "phase", "starting"))], 20.0)
     assert (down, State.DOWN) in states(lane)
     assert (10.0, State.STARTING) in states(lane)
-
-
-def test_the_last_write_is_a_time_of_that_pods_clock() -> None:
-    late = log("mysql-0", *SYNCED, (10.0, "agent", written(107)), (10.0, "phase", "starting"), shift=100.0)
-    (lane,) = draw_lanes([late], 20.0)
-    assert (7.0, State.DOWN) in states(lane)
 
 
 def test_a_pod_that_was_up_all_the_time_knows_when_it_no_longer_heard_another() -> None:
@@ -130,7 +124,7 @@ def test_only_a_wait_names_pods() -> None:
 said = st.tuples(
     st.floats(0, 100),
     st.sampled_from(list(KINDS)),
-    st.sampled_from([*Phase, "wait", "hold", "Synced", "gone", "silent", "answers", "", written(5)]),
+    st.sampled_from([*Phase, "wait", "hold", "Synced", "gone", "silent", "answers", ""]),
     st.lists(st.sampled_from(["mysql-0", "mysql-1"]), max_size=2).map(tuple),
 )
 

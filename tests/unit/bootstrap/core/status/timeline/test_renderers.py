@@ -12,11 +12,14 @@ from bootstrap.core.status.timeline.text import (
     LETTERS,
     MOST_LINES,
     choose_step,
+    format_clock,
     format_seconds,
     render_text,
     state_of_column,
 )
 from tests.support.bootstrap.outage import FIRST, SECOND, THIRD, log
+
+DAY = "1970-01-01"
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -34,7 +37,7 @@ def test_every_state_has_a_letter_of_its_own_and_a_colour() -> None:
 
 
 def test_a_line_for_each_pod_shows_its_states_in_their_order_and_length() -> None:
-    lines = render_text(outage())
+    lines = render_text(outage(), DAY)
     rows = {line.split()[0]: line.split()[1] for line in lines[1:4]}
     assert list(rows) == ["mysql-0", "mysql-1", "mysql-2"]
     assert {len(row) for row in rows.values()} == {71}
@@ -48,7 +51,7 @@ def test_a_line_for_each_pod_shows_its_states_in_their_order_and_length() -> Non
 
 
 def test_the_marks_stand_below_their_moment() -> None:
-    lines = render_text(outage())
+    lines = render_text(outage(), DAY)
     marks = lines[4]
     per_second = 71 / (28 * 1.1)
     assert marks.index("P") - 9 == pytest.approx((32 - 10 + 1.4) * per_second, abs=1)
@@ -58,13 +61,13 @@ def test_the_marks_stand_below_their_moment() -> None:
 
 
 def test_only_what_is_shown_is_in_the_legend() -> None:
-    legend = "\n".join(render_text(outage())[7:9])
+    legend = "\n".join(render_text(outage(), DAY)[7:9])
     assert "B bootstraps" in legend
     assert "holds" not in legend
 
 
 def test_the_sentences_count_from_the_first_one() -> None:
-    lines = render_text(outage())
+    lines = render_text(outage(), DAY)
     assert "00:00:10.0     +0.0 s  mysql-0 is down: its last sign of life" in lines
     assert "00:00:32.0    +22.0 s  first Primary Component: mysql-0" in lines
 
@@ -89,12 +92,12 @@ def test_what_took_the_longest_fills_a_column() -> None:
 
 
 def test_the_same_events_make_the_same_picture() -> None:
-    assert render_svg(outage(), "x") == render_svg(outage(), "x")
-    assert render_text(outage()) == render_text(outage())
+    assert render_svg(outage(), "x", DAY) == render_svg(outage(), "x", DAY)
+    assert render_text(outage(), DAY) == render_text(outage(), DAY)
 
 
 def test_colours_are_those_of_the_states() -> None:
-    painted = render_text(outage(), lambda text, colour: f"<{colour}>" if colour == "magenta" else text)
+    painted = render_text(outage(), DAY, lambda text, colour: f"<{colour}>" if colour == "magenta" else text)
     assert "<magenta>" in painted[1]
     assert "<magenta>" not in painted[2]
 
@@ -102,7 +105,7 @@ def test_colours_are_those_of_the_states() -> None:
 def test_many_sentences_are_cut_from_the_front() -> None:
     moments = tuple(Moment(float(n), f"event {n}", "mysql-0") for n in range(MOST_LINES + 3))
     lane = Lane("mysql-0", (Span(0, 100, State.SYNCED),), has_log=True)
-    lines = render_text(Picture((lane,), 0.0, 100.0, moments))
+    lines = render_text(Picture((lane,), 0.0, 100.0, moments), DAY)
     assert lines[-MOST_LINES - 1].startswith("... 3 earlier lines are not shown")
     assert lines[-MOST_LINES].endswith("mysql-0 event 3")
 
@@ -129,11 +132,18 @@ def test_a_scale_has_round_numbers(least: float, step: float) -> None:
 
 def test_a_scale_of_minutes_and_hours_says_so() -> None:
     lane = Lane("mysql-0", (Span(0, 4 * 3600, State.SYNCED),), has_log=True)
-    hours = render_text(Picture((lane,), 0.0, 4.0 * 3600, ()))
+    hours = render_text(Picture((lane,), 0.0, 4.0 * 3600, ()), DAY)
     assert hours[3].split() == ["0", "s", "1", "h", "2", "h", "3", "h"]
     assert hours[2].count("|") == 5
-    minutes = render_text(Picture((lane._replace(spans=(Span(0, 600, State.SYNCED),)),), 0.0, 600.0, ()))
+    minutes = render_text(Picture((lane._replace(spans=(Span(0, 600, State.SYNCED),)),), 0.0, 600.0, ()), DAY)
     assert minutes[3].split()[:4] == ["0", "s", "2", "min"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"), [(0.0, "00:00:00.0"), (86399.99, "23:59:59.9"), (86400.0 + 3723.46, "01:02:03.4")]
+)
+def test_a_time_of_the_day_is_cut_off_and_not_rounded(moment: float, text: str) -> None:
+    assert format_clock(moment) == text
 
 
 def rects(svg: str, colour: str) -> list[tuple[float, float, str]]:
@@ -147,7 +157,7 @@ def rects(svg: str, colour: str) -> list[tuple[float, float, str]]:
 
 
 def test_the_svg_has_a_bar_for_each_state_at_its_time() -> None:
-    svg = render_svg(outage(), "galera/db")
+    svg = render_svg(outage(), "galera/db", DAY)
     down = rects(svg, FILLS[State.DOWN])
     assert [tip for _, _, tip in down] == [
         "mysql-0 is down, 10.0 s", "mysql-1 is down, 13.5 s", "mysql-2 is down, 19.0 s",
@@ -159,7 +169,7 @@ def test_the_svg_has_a_bar_for_each_state_at_its_time() -> None:
 
 
 def test_the_svg_says_what_its_marks_are() -> None:
-    svg = render_svg(outage(), "galera/db")
+    svg = render_svg(outage(), "galera/db", DAY)
     texts = [element.text for element in ET.fromstring(svg).iter(f"{SVG}text")]
     assert "1  00:00:31.0  mysql-0 is permitted to bootstrap: bootstrap bootstrap" in texts
     assert "2  00:00:32.0  first Primary Component: mysql-0" in texts
@@ -171,11 +181,11 @@ def test_a_name_cannot_break_out_of_the_svg() -> None:
     bad = log("<script>&", (0.0, "phase", "frozen"), (1.0, "decision", "wait", ("<b>",)))
     picture = draw([bad], 9.0)
     assert picture is not None
-    svg = render_svg(picture, "</title><script>")
+    svg = render_svg(picture, "</title><script>", DAY)
     assert "<script>" not in svg
     assert "waits for <b>" in [element.text for element in ET.fromstring(svg).iter(f"{SVG}text")]
 
 
 def test_a_long_line_is_cut_in_the_svg() -> None:
     picture = outage()._replace(moments=(Moment(20.0, "x" * 500, "mysql-0", "B"),))
-    assert max(len(e.text or "") for e in ET.fromstring(render_svg(picture, "t")).iter(f"{SVG}text")) == 140
+    assert max(len(e.text or "") for e in ET.fromstring(render_svg(picture, "t", DAY)).iter(f"{SVG}text")) == 140
