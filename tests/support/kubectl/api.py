@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # http.server's name
         """Discovery, lists, objects, logs; and exec, which is an upgrade of a GET."""
         url = urlsplit(self.path)
-        query = parse_qs(url.query)
+        query = parse_qs(url.query, keep_blank_values=True)
         self.server.asked.append(self.path)
         if discovered := _discover(url.path):
             self._send(discovered)
@@ -139,7 +139,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(found[0] if found else _not_found(kind, more[0]), 200 if found else 404)
         elif group in RESOURCES and kind in RESOURCES[group]:
             items = self.server.select(kind, namespace, query)
-            self._send({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
+            version = group.removeprefix("/apis/").removeprefix("/api/")
+            listed = f"{RESOURCES[group][kind]}List"
+            self._send({"kind": listed, "apiVersion": version, "metadata": {}, "items": items})
         else:
             self._send(_not_found(kind, ""), 404)
 

@@ -182,7 +182,7 @@ def test_an_error_of_kubectl_is_shown_as_it_is(galera: Galera, tmp_path: Path) -
         (("stat us",), "no command 'stat us'"),
         (
             ("--watch", "status"),
-            "--watch stands before the command: kubectl galera COMMAND [POD] [options]; see --help",
+            "--watch stands before the command: kubectl galera COMMAND [POD] [options]",
         ),
         (("status", "-n"), "-n needs a value"),
         (("status", "mysql-9"), "the cluster mysql has no pod mysql-9; it has mysql-0 mysql-1 mysql-2"),
