@@ -30,10 +30,11 @@ images: ## build the container images, with archives and bills of materials in d
 	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE)) $(if $(SERIES),--series $(SERIES))
 
 .PHONY: manifest-tools
-manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, and checkov in its own virtual environment
+manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, krew's validator, and checkov in its own virtual environment
 	$(VENV)/bin/python -m tests.support.manifests.kustomize || echo "NOT TESTED: how the manifests are built"
 	$(VENV)/bin/python -m tests.support.manifests.helm || echo "NOT TESTED: the chart"
 	$(VENV)/bin/python -m tests.support.actionlint || echo "NOT TESTED: the workflows"
+	$(VENV)/bin/python -m tests.support.kubectl.tools || echo "NOT TESTED: the manifest of kubectl galera for krew"
 	[ -x .venv-checkov/bin/checkov ] || { $(VENV)/bin/python -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov; }
 
 .PHONY: chart-docs
@@ -46,9 +47,13 @@ lint: setup ## run ruff, mypy --strict, shellcheck, hadolint, yamllint
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy scripts/release.py
-	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/operations/shipped/*.sh images/*/*.sh tests/support/images/official/*.sh tests/support/guide/*.sh manifests/examples/*/*.sh manifests/components/*/*.sh .ci/run
+	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/operations/shipped/*.sh images/*/*.sh tests/support/images/official/*.sh tests/support/guide/*.sh manifests/examples/*/*.sh manifests/components/*/*.sh scripts/plugin/*.sh scripts/plugin/kubectl* .ci/run
 	$(VENV)/bin/hadolint --failure-threshold style images/*/Dockerfile tests/support/images/official/Dockerfile
 	$(VENV)/bin/yamllint -c manifests/.yamllint manifests
+
+.PHONY: plugin
+plugin: ## pack kubectl galera, with its manifest for krew, in dist/plugin (URL=where the archive will be)
+	@scripts/plugin/package.sh $(or $(URL),https://example.org/kubectl-galera.tar.gz)
 
 .PHONY: test
 test: lint images manifest-tools ## run the linters, build the images, then run all tests with real servers and containers (WORKERS=3 at a time)

@@ -53,6 +53,8 @@ def test_every_word_of_a_statement_arrives_and_the_password_is_on_no_command_lin
 def test_sql_gives_the_client_the_password_in_its_environment(api: Api, galera: Galera, tmp_path: Path) -> None:
     """The pod's shell text is run here, with a client that shows its words and its environment."""
     (tmp_path / "root-password").write_text("hush'\"$x hush")
+    (tmp_path / "db-root").write_text("another")
+    more: dict[str, str] = {}
     client = tmp_path / "mariadb"
     client.write_text('#!/bin/sh\nprintf "%s\\n" "$MYSQL_PWD" "$@"\nps -o args= -p $$\n')
     client.chmod(0o755)
@@ -60,7 +62,7 @@ def test_sql_gives_the_client_the_password_in_its_environment(api: Api, galera: 
     def run(call: Call) -> Ended:
         settings = {"GALERA_BOOTSTRAP_SECRETS_DIR": str(tmp_path), "GALERA_BOOTSTRAP_RUN_DIR": "/run/x"}
         done = subprocess.run(
-            call.argv, env=settings | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True,
+            call.argv, env=settings | more | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         return Ended(done.stdout, done.stderr, done.returncode)
@@ -69,6 +71,9 @@ def test_sql_gives_the_client_the_password_in_its_environment(api: Api, galera: 
     lines = galera("sql", "mysql-2", "-e", "SELECT 1").stdout.splitlines()
     assert lines[:5] == ["hush'\"$x hush", "--socket=/run/x/mariadbd.sock", "--user=root", "-e", "SELECT 1"]
     assert "hush" not in lines[5]
+    more["GALERA_BOOTSTRAP_SECRET_FILES"] = "password=db-user;root-password=db-root;user=x"
+    assert galera("sql").stdout.splitlines()[0] == "another"
+    more.clear()
     (tmp_path / "root-password").unlink()
     failed = galera("sql")
     assert failed.returncode != 0
