@@ -61,7 +61,7 @@ def test_each_command_that_looks_works_on_three_members(database: Database, gale
     assert (tmp_path / "x.svg").read_text().startswith("<svg ")
     assert "[pod/mysql-2/agent]" in galera("logs").stdout
     doctor = galera("doctor")
-    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+    assert doctor.returncode in (0, 1), doctor.stdout + doctor.stderr  # 1: something is to be improved
     assert [line.split() for line in doctor.stdout.splitlines()[1:4]] == [
         [pod["metadata"]["name"], "Running"] for pod in database.pods()
     ]

@@ -61,10 +61,8 @@ def test_sql_gives_the_client_the_password_in_its_environment(api: Api, galera: 
 
     def run(call: Call) -> Ended:
         settings = {"GALERA_BOOTSTRAP_SECRETS_DIR": str(tmp_path), "GALERA_BOOTSTRAP_RUN_DIR": "/run/x"}
-        done = subprocess.run(
-            call.argv, env=settings | more | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        environment = settings | more | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(call.argv, env=environment, capture_output=True, text=True, check=False)
         return Ended(done.stdout, done.stderr, done.returncode)
 
     api.run = run
