@@ -169,7 +169,6 @@ def draw_answer(answer: TimelineAnswer, since: float | None) -> Picture | None:
                 one._replace(event=one.event._replace(text=escape(one.event.text)))
                 for one in place(pod.events, shift_of(pod.ahead_s, pod.within_s), read_time)
             ),
-            pod.answer == "ok",
         )
         for pod in answer.pods
     ]

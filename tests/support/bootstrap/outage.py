@@ -8,7 +8,7 @@ Said = tuple[float, str, str] | tuple[float, str, str, tuple[str, ...]]
 """(moment, kind, word) and the pods that it is about."""
 
 
-def log(pod: str, *said: Said, answers: bool = True) -> Log:
+def log(pod: str, *said: Said) -> Log:
     """What one pod has said."""
     events = (
         Placed(
@@ -18,7 +18,7 @@ def log(pod: str, *said: Said, answers: bool = True) -> Log:
         )
         for n, one in enumerate(said, 1)
     )
-    return Log(pod, tuple(events), answers)
+    return Log(pod, tuple(events))
 
 
 def written(seconds: float) -> str:

@@ -31,6 +31,9 @@ class State(StrEnum):
     UNKNOWN = "not known"
 
 
+LEAST_S = 1.0
+"""Seconds that a picture shows at least."""
+
 SERVING = frozenset({State.SYNCED, State.DONOR})
 """A member with all data."""
 
@@ -52,8 +55,6 @@ class Log(NamedTuple):
     """Its name."""
     events: tuple[Placed, ...]
     """Its events on one clock for all pods, the oldest first; empty if it did not answer."""
-    answers: bool = True
-    """Whether its agent has answered."""
 
 
 class Lane(NamedTuple):
@@ -75,7 +76,23 @@ class Change(NamedTuple):
     pods: tuple[str, ...] = ()
 
 
-PHASES = {
+class Doing(NamedTuple):
+    """What a pod has said of itself last."""
+
+    phase: str
+    """Its phase."""
+    server: str
+    """What its server has reported."""
+    decision: str
+    """What it has decided."""
+    awaited: tuple[str, ...]
+    """The pods that it waits for by that decision."""
+
+
+NOTHING = Doing(Phase.UNKNOWN, GONE, "none", ())
+"""Before the first event."""
+
+PHASES: dict[str, State] = {
     Phase.STARTING: State.STARTING,
     Phase.RECOVERING: State.STARTING,
     Phase.BOOTSTRAPPING: State.BOOTSTRAPPING,
@@ -93,11 +110,11 @@ def draw_lanes(logs: Iterable[Log], end: float) -> tuple[Lane, ...]:
     if not moments:
         return ()
     begin = min(moments)
-    end = max(end, *(log.events[-1].moment for log in known.values() if log.events))
+    end = max(end, begin + LEAST_S, *(log.events[-1].moment for log in known.values() if log.events))
     return tuple(Lane(pod, _join(_changes(log, known), begin, end), bool(log.events)) for pod, log in known.items())
 
 
-def _join(changes: list[Change], begin: float, end: float) -> tuple[Span, ...]:
+def _join(changes: Iterable[Change], begin: float, end: float) -> tuple[Span, ...]:
     """Make spans without gaps of changes in their order; a state that goes on is one span."""
     points = [Change(begin, State.UNKNOWN), *changes]
     spans: list[Span] = []
@@ -111,42 +128,39 @@ def _join(changes: list[Change], begin: float, end: float) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _changes(log: Log, known: Mapping[str, Log]) -> list[Change]:
-    changes = list(_own_changes(log, known)) if log.events else []
-    after = log.events[-1].moment if log.events else float("-inf")
-    if not log.answers:
-        changes += _as_others_see_it(log.pod, known, after)
-    return changes
+def _changes(log: Log, known: Mapping[str, Log]) -> Iterable[Change]:
+    """A pod without events does not answer, and is what the others say of it."""
+    return _own_changes(log, known) if log.events else _as_others_see_it(log.pod, known)
 
 
 def _own_changes(log: Log, known: Mapping[str, Log]) -> Iterable[Change]:
     """Follow the pod's own events."""
-    phase, server, decision, awaited = "", "", "", ()  # type: tuple[str, str, str, tuple[str, ...]]
+    doing = NOTHING
     alive: float | None = None
     for number, (moment, event, _) in enumerate(log.events):
         if event.kind == "agent":
             if not _has_survived(log.events[number + 1 :]):
                 yield from _down_before(log, number, alive, known)
-                phase, server, decision, awaited = Phase.STARTING, "", "", ()
+                doing = NOTHING._replace(phase=Phase.STARTING)
         elif event.kind == "phase":
-            phase = event.word
+            doing = doing._replace(phase=event.word)
         elif event.kind in ("decision", "hold"):
-            decision, awaited = event.word, event.pods
+            doing = doing._replace(decision=event.word, awaited=event.pods)
         elif event.kind == "server" and event.word:
-            server = event.word
+            doing = doing._replace(server=event.word)
         alive = moment
-        if phase == Phase.RUNNING and server in ("", GONE):
-            continue  # what the server does is the next event
-        state = _state(phase, server, decision)
-        yield Change(moment, state, awaited if state is State.WAITING and decision == "wait" else ())
+        if (doing.phase, doing.server) != (Phase.RUNNING, GONE):  # else the next event says what the server does
+            yield Change(moment, *_state(doing))
 
 
-def _state(phase: str, server: str, decision: str) -> State:
-    if phase == Phase.FROZEN:
-        return State.HOLDING if decision == "hold" else State.WAITING
-    if phase == Phase.RUNNING:
-        return SERVERS.get(server, State.JOINING)
-    return {str(known): state for known, state in PHASES.items()}.get(phase, State.UNKNOWN)
+def _state(doing: Doing) -> tuple[State, tuple[str, ...]]:
+    """Return the state, and the pods that are waited for."""
+    if doing.phase == Phase.FROZEN:
+        waits = doing.awaited if doing.decision == "wait" else ()
+        return (State.HOLDING, ()) if doing.decision == "hold" else (State.WAITING, waits)
+    if doing.phase == Phase.RUNNING:
+        return SERVERS.get(doing.server, State.JOINING), ()
+    return PHASES.get(doing.phase, State.UNKNOWN), ()
 
 
 def _has_survived(later: Iterable[Placed]) -> bool:
@@ -174,23 +188,19 @@ def _first_unheard(pod: str, known: Mapping[str, Log], after: float, before: flo
     found = []
     for log in known.values():
         for moment, event, _ in log.events:
-            if log.pod == pod or not after < moment < before:
+            if not after < moment < before:
                 continue
             if event.kind == "agent":
                 break  # it has been down itself: it says nothing about when this pod was last heard
-            if event.kind == "peer" and event.word == SILENT and pod in event.pods:
+            if event.word == SILENT and pod in event.pods:
                 found.append(moment)
-                break
     return min(found, default=None)
 
 
-def _as_others_see_it(pod: str, known: Mapping[str, Log], after: float) -> list[Change]:
+def _as_others_see_it(pod: str, known: Mapping[str, Log]) -> Iterable[Change]:
     """What the others say of a pod that does not answer: down as soon as one does not hear it."""
-    said = sorted(
-        (moment, event.word)
-        for log in known.values()
-        for moment, event, _ in log.events
-        if event.kind == "peer" and pod in event.pods and moment > after
-    )
     states = {SILENT: State.DOWN, ANSWERS: State.UNKNOWN}
-    return [Change(moment, states[word]) for moment, word in said if word in states]
+    said = sorted((placed for log in known.values() for placed in log.events), key=lambda placed: placed.moment)
+    for moment, event, _ in said:
+        if pod in event.pods and event.word in states:
+            yield Change(moment, states[event.word])

@@ -5,16 +5,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bootstrap.core.status.health import SYNCED
-from bootstrap.core.status.timeline.lanes import SERVING, Lane, Log, Span, State, draw_lanes
+from bootstrap.core.status.timeline.lanes import LEAST_S, SERVING, Lane, Log, Span, State, draw_lanes
 
 PAUSE_S = 3.0
 """All Synced for less than this is no end of an outage."""
 
 EDGE = 0.05
 """Part of the time that is shown before an outage and after it."""
-
-LEAST_S = 1.0
-"""The shortest time that is shown."""
 
 NOTED = ("override", "stop", "failure", "server-ended")
 """Kinds of events that are told in their own words."""
@@ -31,7 +28,7 @@ SENTENCES = {
 }
 """What is said of a state that begins; of the others something else is said."""
 
-GLANCE_S = 0.2
+GLANCE_S = 0.25
 """A shorter wait is not told: a pod has asked all others in the meantime."""
 
 PRIMARIES = frozenset({SYNCED, "Donor/Desynced", "Joined"})
@@ -98,7 +95,7 @@ def find_outage(lanes: tuple[Lane, ...]) -> tuple[float, float]:
             outages.append((begin, end))
     begin, end = outages[-1] if outages else (first, last)
     edge = max(EDGE * (end - begin), LEAST_S / 2)
-    return begin - edge, min(end + edge, max(last, begin + LEAST_S))
+    return begin - edge, min(end + edge, last)
 
 
 def _fine(lanes: tuple[Lane, ...]) -> list[tuple[float, float, bool]]:

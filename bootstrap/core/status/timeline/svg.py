@@ -16,6 +16,9 @@ WIDTH = 960
 LETTER = 6.2
 """Pixels of a character of the text in a bar, at the most on average."""
 
+CLOCK = 55
+"""Pixels of a time of the day below the scale."""
+
 TICKS = 100
 """Pixels between two marks of the scale, at least."""
 
@@ -83,7 +86,8 @@ def _scale(picture: Picture, y: int) -> Iterable[str]:
     for n in range(int(seconds / step) + 1):
         x = _x(picture, picture.start + n * step)
         yield f'<line x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + 5}" stroke="#666"/>'
-        yield _text(x + 3, y + 14, format_clock(picture.start + n * step)[:-2], "b g")
+        if x + CLOCK <= WIDTH:
+            yield _text(x + 3, y + 14, format_clock(picture.start + n * step)[:-2], "b g")
 
 
 def _marks(picture: Picture, moments: list[Moment], bottom: int) -> Iterable[str]:

@@ -102,7 +102,7 @@ def _scale(seconds: float, width: float, columns: int) -> tuple[str, str]:
     step = choose_step(seconds / columns * LEAST_COLUMNS)
     ticks, numbers = ["-"] * columns, [" "] * columns
     for n in range(int(seconds / step) + 1):
-        column, number = min(int(n * step / width), columns - 1), _tick(n * step)
+        column, number = min(int(n * step / width), columns - 1), format_tick(n * step)
         ticks[column] = "|"
         if column + len(number) <= columns:
             numbers[column : column + len(number)] = number
@@ -114,10 +114,14 @@ def choose_step(least: float) -> float:
     return next((step for step in STEPS_S if step >= least), STEPS_S[-1])
 
 
-def _tick(seconds: float) -> str:
-    if seconds < 60:
+def format_tick(seconds: float) -> str:
+    """Return a time on the scale: 0.5 s, 90 s, 2:30 min, 3 h."""
+    if seconds < 120:
         return f"{seconds:g} s"
-    return f"{seconds / 60:g} min" if seconds < 3600 else f"{seconds / 3600:g} h"
+    unit, size = ("min", 60) if seconds < 3600 else ("h", 3600)
+    whole, rest = divmod(round(seconds), size)
+    parts = rest * 60 // size
+    return f"{whole}:{parts:02d} {unit}" if parts else f"{whole} {unit}"
 
 
 def _legend(picture: Picture) -> Iterable[str]:

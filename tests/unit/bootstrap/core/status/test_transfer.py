@@ -56,3 +56,14 @@ def test_fewer_bytes_than_before_are_a_transfer_that_began_again(written: int, k
 def test_a_measurement_at_the_edge_of_the_minute_is_kept_and_one_before_it() -> None:
     old = (Sample(0.0, 1), Sample(1.0, 2), Sample(2.0, 3), Sample(3.0, 4))
     assert add_sample(old, 2.0 + WINDOW_S, 9) == (Sample(1.0, 2), *old[2:], Sample(2.0 + WINDOW_S, 9))
+
+
+def test_figures_are_rounded_to_a_tenth() -> None:
+    samples = (Sample(0.0, 0), Sample(3.0, 10))
+    assert describe_transfer(samples, seen(20)) == Transfer(10, 20, 3.3, ("galera-1",), 3.0)
+    assert describe_transfer((Sample(0.0, 0), Sample(7.0, 10)), seen(31)) == Transfer(10, 31, 1.4, ("galera-1",), 14.7)
+
+
+def test_a_pod_without_a_server_gives_nothing() -> None:
+    found = describe_transfer((Sample(0.0, 1),), seen_by(frozen(0), frozen(1)))
+    assert found == Transfer(1, None, None, (), None)

@@ -46,3 +46,12 @@ def test_the_last_write_of_an_agents_start_is_a_time_of_that_pods_clock() -> Non
     started = [event(1, "12")._replace(kind="agent", word="11"), event(2, "13")._replace(word="11")]
     assert [one.written for one in place(started, 10.0, read)] == [1.0, None]
     assert [one.written for one in place([started[0]._replace(word="?")], 10.0, read)] == [None]
+
+
+def test_differences_are_rounded_to_a_millisecond() -> None:
+    assert compare_clocks(PodEvents(1.23456, ()), 0.0, 0.00321) == HeardEvents((), 1.233, 0.002)
+
+
+def test_events_come_in_the_order_of_their_numbers_whatever_they_say() -> None:
+    first, second = event(2, "7")._replace(text="a"), event(10, "8")._replace(text="b", kind="agent")
+    assert [one.event.n for one in place([second, first], 0.0, read)] == [2, 10]

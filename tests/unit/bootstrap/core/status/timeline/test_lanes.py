@@ -34,13 +34,38 @@ def test_a_power_cut_and_the_way_back() -> None:
 
 def test_without_events_there_is_no_lane() -> None:
     assert draw_lanes([], 5.0) == ()
-    assert draw_lanes([log("mysql-0", answers=False)], 5.0) == ()
+    assert draw_lanes([log("mysql-0")], 5.0) == ()
+
+
+def test_all_lanes_begin_with_the_first_event_and_end_with_the_last_at_least() -> None:
+    late = log("mysql-0", (7.0, "phase", "frozen"), (9.0, "phase", "joining"))
+    early = log("mysql-1", (3.0, "phase", "frozen"))
+    assert draw_lanes([late, early], 5.0) == (
+        Lane("mysql-0", (Span(3, 7, State.UNKNOWN), Span(7, 9, State.WAITING)), has_log=True),
+        Lane("mysql-1", (Span(3, 9, State.WAITING),), has_log=True),
+    )
+    assert draw_lanes([early], 3.0)[0].spans == (Span(3, 4, State.WAITING),)
 
 
 def test_an_agent_that_finds_its_server_alive_was_no_outage() -> None:
     again = log("mysql-0", *SYNCED, (10.0, "agent", written(9)), (11.0, "phase", "running"), (11.0, "server", "Synced"))
     (lane,) = draw_lanes([again], 20.0)
     assert lane.spans == (Span(0.0, 20.0, State.SYNCED),)
+
+
+def test_what_a_surviving_agent_says_before_its_phase_does_not_matter() -> None:
+    again = log("mysql-0", *SYNCED, (9.0, "agent", ""), (9.5, "decision", "wait"), (10.0, "phase", "running"))
+    assert draw_lanes([again], 20.0)[0].spans == (Span(0.0, 20.0, State.SYNCED),)
+
+
+def test_an_agent_that_has_said_nothing_yet_was_down_before() -> None:
+    (lane,) = draw_lanes([log("mysql-0", *SYNCED, (10.0, "agent", written(4)))], 20.0)
+    assert states(lane) == [(0.0, State.SYNCED), (4.0, State.DOWN), (10.0, State.STARTING)]
+
+
+def test_a_first_start_had_nothing_before() -> None:
+    (lane,) = draw_lanes([log("mysql-0", (5.0, "agent", written(2)), (6.0, "phase", "frozen"))], 20.0)
+    assert states(lane) == [(5.0, State.STARTING), (6.0, State.WAITING)]
 
 
 def test_an_agent_that_was_killed_again_at_once_has_found_nothing() -> None:
@@ -74,6 +99,10 @@ def test_a_pod_that_was_down_itself_is_no_witness() -> None:
     lost = log("mysql-0", *SYNCED, (10.0, "agent", written(3)), (10.0, "phase", "starting"))
     started = log("mysql-1", *SYNCED, (4.0, "agent", ""), (5.0, "peer", "silent", ("mysql-0",)))
     assert (3.0, State.DOWN) in states(draw_lanes([lost, started], 20.0)[0])
+    at_once = log("mysql-1", *SYNCED, (3.0, "agent", ""), (5.0, "peer", "silent", ("mysql-0",)))
+    assert (5.0, State.DOWN) in states(draw_lanes([lost, at_once], 20.0)[0])
+    too_late = log("mysql-1", *SYNCED, (10.0, "peer", "silent", ("mysql-0",)))
+    assert (3.0, State.DOWN) in states(draw_lanes([lost, too_late], 20.0)[0])
     other = log("mysql-1", *SYNCED, (5.0, "peer", "silent", ("mysql-2",)), (6.0, "peer", "answers", ("mysql-0",)))
     assert (3.0, State.DOWN) in states(draw_lanes([lost, other], 20.0)[0])
 
@@ -86,10 +115,11 @@ def test_the_first_witness_counts() -> None:
 
 
 def test_a_pod_that_does_not_answer_is_shown_as_the_others_saw_it() -> None:
-    gone = log("mysql-2", answers=False)
+    gone = log("mysql-2")
     witness = log(
         "mysql-0", *SYNCED, (5.0, "peer", "silent", ("mysql-2",)), (8.0, "peer", "answers", ("mysql-2",)),
-        (9.0, "peer", "silent", ("mysql-2",)),
+        (8.5, "peer", "silent", ("mysql-1",)), (9.0, "peer", "silent", ("mysql-2",)),
+        (9.5, "decision", "wait", ("mysql-2",)),
     )  # fmt: skip
     _, lane = draw_lanes([witness, gone], 20.0)
     assert not lane.has_log
@@ -106,6 +136,12 @@ def test_a_pod_that_does_not_answer_is_shown_as_the_others_saw_it() -> None:
         ((("phase", "running"), ("server", "Joined")), State.JOINING),
         ((("phase", "running"), ("server", "Synced"), ("phase", "starting"), ("server", "gone")), State.STARTING),
         ((("phase", "joining"), ("phase", "running")), State.JOINING),
+        ((("phase", "bootstrapping"), ("phase", "running")), State.BOOTSTRAPPING),
+        ((("phase", "bootstrapping"), ("server", "gone"), ("phase", "running")), State.BOOTSTRAPPING),
+        ((("phase", "running"), ("server", "Synced"), ("server", "")), State.SYNCED),
+        ((("phase", "running"), ("server", "Synced"), ("peer", "silent")), State.SYNCED),
+        ((("phase", "running"), ("server", "Synced"), ("phase", "unknown")), State.UNKNOWN),
+        ((("promise", ""),), State.UNKNOWN),
         ((("phase", "joining"), ("phase", "unknown")), State.UNKNOWN),
         ((("phase", "of tomorrow"),), State.UNKNOWN),
     ],
@@ -129,17 +165,15 @@ said = st.tuples(
 )
 
 
-@given(st.lists(st.lists(said, max_size=12), max_size=3), st.booleans())
+@given(st.lists(st.lists(said, max_size=12), max_size=3))
 @examples(300)
-def test_whatever_is_said_each_lane_is_whole(
-    logs: list[list[tuple[float, str, str, tuple[str, ...]]]], answers: bool
-) -> None:
-    known: list[Log] = [
-        log(f"mysql-{n}", *sorted(one, key=lambda s: s[0]), answers=answers) for n, one in enumerate(logs)
-    ]
+def test_whatever_is_said_each_lane_is_whole(logs: list[list[tuple[float, str, str, tuple[str, ...]]]]) -> None:
+    known: list[Log] = [log(f"mysql-{n}", *sorted(one, key=lambda s: s[0])) for n, one in enumerate(logs)]
     lanes = draw_lanes(known, 50.0)
     assert len(lanes) in (0, len(known))
     for lane in lanes:
+        assert lane.spans[0].start == lanes[0].spans[0].start
+        assert lane.spans[-1].end == lanes[0].spans[-1].end >= 50.0
         for before, after in pairwise(lane.spans):
             assert before.end == after.start
             assert (before.state, before.pods) != (after.state, after.pods)

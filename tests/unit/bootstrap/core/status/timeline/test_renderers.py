@@ -14,6 +14,7 @@ from bootstrap.core.status.timeline.text import (
     choose_step,
     format_clock,
     format_seconds,
+    format_tick,
     render_text,
     state_of_column,
 )
@@ -130,6 +131,17 @@ def test_a_scale_has_round_numbers(least: float, step: float) -> None:
     assert choose_step(least) == step
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.30000000000000004, "0.3 s"), (119, "119 s"), (120, "2 min"), (140, "2:20 min"), (3540, "59 min"),
+        (3600, "1 h"), (5400, "1:30 h"), (86400, "24 h"),
+    ],
+)  # fmt: skip
+def test_a_time_on_the_scale_is_short(seconds: float, text: str) -> None:
+    assert format_tick(seconds) == text
+
+
 def test_a_scale_of_minutes_and_hours_says_so() -> None:
     lane = Lane("mysql-0", (Span(0, 4 * 3600, State.SYNCED),), has_log=True)
     hours = render_text(Picture((lane,), 0.0, 4.0 * 3600, ()), DAY)
@@ -175,6 +187,32 @@ def test_the_svg_says_what_its_marks_are() -> None:
     assert "2  00:00:32.0  first Primary Component: mysql-0" in texts
     assert "3  00:00:38.0  all 3 are Synced" in texts
     assert "galera/db: 1970-01-01 00:00:08 UTC, 30.8 s" in texts
+
+
+def test_without_marks_and_letters_there_is_no_line_for_them() -> None:
+    lane = Lane("mysql-0", (Span(0, 100, State.SYNCED),), has_log=True)
+    told = (Moment(50.0, "starts", "mysql-0"), Moment(60.0, "something"), Moment(70.0, "permitted", "mysql-0", "B"))
+    lines = render_text(Picture((lane,), 0.0, 100.0, told), DAY)
+    assert lines[2].strip("-| ") == ""
+    assert lines[4] == "= Synced"
+
+
+def test_a_mark_at_the_very_end_is_in_the_last_column() -> None:
+    lane = Lane("m", (Span(0, 100, State.SYNCED),), has_log=True)
+    lines = render_text(Picture((lane,), 0.0, 100.0, (Moment(100.0, "x", "", "S"), Moment(0.0, "y", "", "P"))), DAY)
+    assert (len(lines[1]), lines[2][3], lines[2][-1], len(lines[2])) == (80, "P", "S", 80)
+    assert lines[5] == "= Synced   P first Primary   S all Synced"
+
+
+def test_a_long_name_leaves_twenty_columns() -> None:
+    lane = Lane("m" * 70, (Span(0, 100, State.SYNCED),), has_log=True)
+    assert render_text(Picture((lane,), 0.0, 100.0, ()), DAY)[1] == f"{'m' * 70}  {'=' * 20}"
+
+
+def test_a_word_that_is_longer_than_a_line_is_not_broken() -> None:
+    lane = Lane("m", (Span(0, 100, State.SYNCED),), has_log=True)
+    lines = render_text(Picture((lane,), 0.0, 100.0, (Moment(1.0, "x" * 90, "m"),)), DAY)
+    assert "x" * 90 in lines[-1]
 
 
 def test_a_name_cannot_break_out_of_the_svg() -> None:

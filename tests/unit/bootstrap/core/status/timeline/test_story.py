@@ -2,8 +2,8 @@
 
 import pytest
 
-from bootstrap.core.status.timeline.lanes import State, draw_lanes
-from bootstrap.core.status.timeline.story import EDGE, LEAST_S, Moment, draw, find_outage, state_at
+from bootstrap.core.status.timeline.lanes import LEAST_S, Span, State, draw_lanes
+from bootstrap.core.status.timeline.story import EDGE, Moment, draw, find_outage, state_at
 from tests.support.bootstrap.outage import FIRST, SECOND, SYNCED, THIRD, log
 
 ALL = [FIRST, SECOND, THIRD]
@@ -54,13 +54,14 @@ def test_an_earlier_outage_is_shown_where_it_is_asked_for() -> None:
     assert [m.text for m in whole.moments].count("is non-Primary") == 2
 
 
-@pytest.mark.parametrize(("pause", "start"), [(2.9, 19.5), (3.1, 23.6)])
+@pytest.mark.parametrize(("pause", "start"), [(2.9, 19.5), (3.0, 23.5), (3.1, 23.6)])
 def test_a_moment_of_peace_is_no_end_of_an_outage(pause: float, start: float) -> None:
     back = 21.0 + pause
     flapping = log("mysql-0", *SYNCED, (20.0, "server", "non-Primary"), (21.0, "server", "Synced"),
                    (back, "server", "non-Primary"), (back + 1, "server", "Synced"))  # fmt: skip
-    found, _ = find_outage(draw_lanes([flapping], 100.0))
+    found, end = find_outage(draw_lanes([flapping], 100.0))
     assert found == pytest.approx(start, abs=0.05)
+    assert end == pytest.approx(back + 1.5, abs=0.05)
 
 
 def test_an_outage_that_goes_on_is_shown_up_to_now() -> None:
@@ -90,7 +91,7 @@ def test_without_events_there_is_no_picture() -> None:
 
 def test_a_pod_that_is_missing_is_no_end_of_an_outage_and_no_beginning_before_it_was_missed() -> None:
     witness = log("mysql-0", *SYNCED, (20.0, "peer", "silent", ("mysql-1",)))
-    gone = log("mysql-1", answers=False)
+    gone = log("mysql-1")
     picture = draw([witness, gone], 50.0)
     assert picture is not None
     assert 18.0 <= picture.start < 20.0
@@ -130,3 +131,65 @@ def test_what_is_said_of_the_cluster_comes_last_at_its_moment() -> None:
 def test_a_state_begins_with_its_moment() -> None:
     (lane,) = draw_lanes([FIRST], 40.0)
     assert [state_at(lane, moment) for moment in (9.9, 10.0, 40.0)] == [State.SYNCED, State.DOWN, State.UNKNOWN]
+
+
+def test_what_happens_at_the_first_and_the_last_moment_is_shown() -> None:
+    picture = draw([FIRST, SECOND, log("mysql-2", (38.0, "override", ""))], 38.0, since=32.0)
+    assert picture is not None
+    assert {m.at for m in picture.moments} >= {32.0, 38.0}
+    assert picture.lanes[0].spans == (
+        Span(32.0, 33.0, State.SYNCED), Span(33.0, 35.0, State.DONOR), Span(35.0, 38.0, State.SYNCED),
+    )  # fmt: skip
+
+
+def test_what_comes_after_an_outage_is_not_shown() -> None:
+    later = log("mysql-0", *SYNCED, (20.0, "server", "non-Primary"), (30.0, "server", "Synced"),
+                (80.0, "server", "Donor/Desynced"), (85.0, "server", "Synced"))  # fmt: skip
+    picture = draw([later], 100.0)
+    assert picture is not None
+    assert [span.state for span in picture.lanes[0].spans] == [State.SYNCED, State.NON_PRIMARY, State.SYNCED]
+    assert [m.text for m in picture.moments] == [
+        "is non-Primary", "is Synced", "all 1 are Synced", "first Primary Component: mysql-0",
+    ]  # fmt: skip
+
+
+def test_a_gift_of_data_is_no_end_and_no_new_beginning_of_all_synced() -> None:
+    giver = log("mysql-0", (0.0, "phase", "running"), (0.0, "server", "non-Primary"), (5.0, "server", "Synced"),
+                (8.0, "server", "Donor/Desynced"), (9.0, "server", "non-Primary"))  # fmt: skip
+    assert [(at, text) for at, _, text in told(giver) if text.startswith("all")] == [(5.0, "all 1 are Synced")]
+    assert (9.0, "mysql-0", "is non-Primary") in told(giver)
+
+
+def test_a_pod_of_which_nothing_is_known_any_more_is_an_outage() -> None:
+    lost = log("mysql-0", *SYNCED, (20.0, "phase", "unknown"))
+    assert find_outage(draw_lanes([lost], 100.0)) == (16.0, 100.0)
+
+
+def test_all_synced_is_not_said_where_a_pod_is_not_heard() -> None:
+    back = log("mysql-0", (0.0, "phase", "running"), (0.0, "server", "non-Primary"), (5.0, "server", "Synced"))
+    assert [text for _, _, text in told(back, log("mysql-1")) if text.startswith("all")] == []
+
+
+def test_no_first_primary_without_a_primary() -> None:
+    alone = log("mysql-0", (0.0, "phase", "running"), (1.0, "server", "non-Primary"))
+    assert [text for _, _, text in told(alone) if text.startswith("first")] == []
+
+
+def test_a_member_that_is_left_keeps_the_next_one_from_being_the_first() -> None:
+    stays = log("mysql-0", *SYNCED, (4.0, "peer", "silent", ("mysql-1",)), (4.5, "server", ""))
+    goes = log("mysql-1", (1.0, "phase", "running"), (1.0, "server", "Synced"), (3.0, "server", "gone"),
+               (5.0, "server", "Synced"))  # fmt: skip
+    assert [at for at, _, text in told(stays, goes) if text.startswith("first")] == [0.0]
+
+
+def test_a_pod_that_went_down_is_no_member_any_more() -> None:
+    cut = log("mysql-0", *SYNCED, (9.0, "agent", "3"), (9.0, "phase", "starting"))
+    other = log("mysql-1", (5.0, "phase", "running"), (5.0, "server", "Synced"))
+    assert [at for at, _, text in told(cut, other) if text.startswith("first")] == [0.0, 5.0]
+
+
+def test_a_wait_of_a_quarter_of_a_second_is_told() -> None:
+    waits = log(
+        "mysql-0", (0.0, "phase", "frozen"), (1.0, "decision", "wait", ("mysql-1",)), (1.25, "phase", "joining")
+    )
+    assert (1.0, "mysql-0", "waits for mysql-1") in told(waits)
