@@ -16,7 +16,7 @@ TOOLS = "galera-install"
 
 BUDGETS = {
     "galera-install": 60_000_000,
-    "mysql-galera": 95_000_000,
+    "mysql-galera": 90_000_000,
     "mysql-galera-10.11": 90_000_000,
     "haproxy": 60_000_000,
 }

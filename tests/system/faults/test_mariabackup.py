@@ -59,7 +59,7 @@ def test_a_lost_volume_is_filled_again_and_an_outage_afterwards_is_recovered_fro
 
 
 @pytest.mark.D5
-@pytest.mark.timeout(60 + 60 * MOMENTS)
+@pytest.mark.timeout(120 + 120 * MOMENTS)
 @pytest.mark.parametrize("cluster", ["mariabackup", RSYNC], indirect=True)
 def test_after_an_outage_in_the_middle_of_a_transfer_the_incomplete_copy_never_starts_the_cluster(
     cluster: Cluster,
