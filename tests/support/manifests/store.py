@@ -200,9 +200,10 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, self.store.put(urlsplit(self.path).path, self.body()))
 
     def do_PATCH(self) -> None:
-        path = urlsplit(self.path).path
-        if path in self.store.objects:
-            self.answer(200, self.store.put(path, merge(self.store.objects[path], self.body())))
+        path, patch = urlsplit(self.path).path, self.body()
+        is_apply = self.headers["Content-Type"].startswith("application/apply-patch")  # it creates what is not there
+        if path in self.store.objects or is_apply:
+            self.answer(200, self.store.put(path, merge(self.store.objects.get(path, {}), patch)))
         else:
             self.refuse(404, "NotFound")
 
