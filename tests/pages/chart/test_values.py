@@ -1,13 +1,14 @@
 """No value is dead, none is unknown, and the pages about them are made from them."""
 
 import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
 
 from bootstrap import __version__
 from tests.support.manifests import helm
-from tests.support.manifests.built import parse
+from tests.support.manifests.built import of_kind, parse
 from tests.support.manifests.chart_pages import README, SCHEMA, SECRET_KEYS, readme, rows, schema, schema_text
 from tests.support.manifests.helm import CHART, HelmError
 
@@ -99,7 +100,12 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def rendered(flat: dict[str, Any]) -> str:
-    return json.dumps(helm.template(nested(flat)))
+    """What the chart makes of these values; Secrets in clear text."""
+    documents = helm.template(nested(flat))
+    secrets = [
+        b64decode(one).decode() for secret in of_kind(documents, "Secret").values() for one in secret["data"].values()
+    ]
+    return json.dumps([documents, secrets])
 
 
 @pytest.mark.parametrize("group", ["most", "others", "arbitrator"])
