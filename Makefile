@@ -74,8 +74,9 @@ fuzz: setup ## give peer-finder broken DNS answers and resolv.conf files for hal
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-225} $(VENV)/bin/pytest tests/unit/peerfinder/dns/test_fuzz.py tests/unit/peerfinder/dns/test_same_answer.py -o timeout=0 $(PYTEST_ARGS)
 
 .PHONY: man
-man: setup ## write the manual page of peer-finder from the program's own help
-	$(VENV)/bin/python -m tests.support.peerfinder.manual
+man: setup ## write the manual pages from the programs' own help
+	$(VENV)/bin/python -m tests.support.manuals.peer_finder
+	$(VENV)/bin/python -m tests.support.manuals.galera_bootstrap
 
 .PHONY: examples
 examples: manifest-tools ## run the tests of manifests/examples with all their servers (installs Java and Erlang)

@@ -3,9 +3,7 @@
 `test_manual.py` compares the page in the package with this.
 """
 
-import re
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 
 import click
@@ -14,6 +12,7 @@ from bootstrap import __version__
 from peerfinder.commands.listed import COMMANDS
 from peerfinder.flags import FLAGS
 from tests.paths import ROOT
+from tests.support.manuals.roff import escape, format_command, format_exit_codes, format_flag, format_item
 
 PAGE = ROOT / "peerfinder" / "shipped" / "peer-finder.1"
 
@@ -49,45 +48,10 @@ EXAMPLES = (
 )
 
 
-def escape(text: str) -> str:
-    """Escape text for roff: a hyphen stays one that can be copied."""
-    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
-
-
-def format_line(text: str) -> str:
-    """Write a line of text, also one that begins like a request of roff."""
-    return f"\\&{text}" if text[:1] in (".", "'") else text
-
-
-def format_item(left: str, text: str) -> Iterator[str]:
-    yield from (".TP", format_line(left), format_line(escape(text)))
-
-
-def format_flag(name: str, value: str) -> str:
-    return f"\\fB{escape(name)}\\fR" + (f"=\\fI{escape(value)}\\fR" if value else "")
-
-
-def read_exit_codes() -> Iterator[tuple[str, str]]:
-    """Return code and meaning of each row of the page of exit codes."""
-    page = (ROOT / "docs" / "exit-codes.md").read_text().partition("## peer-finder")[2].partition("\n## ")[0]
-    for row in re.findall(r"^\| (\d[^|]*) \| ([^|]+) \|", page, re.MULTILINE):
-        yield row[0], row[1].replace("`", "")
-
-
-def format_command(name: str) -> Iterator[str]:
-    """Write the section of a command from its help."""
+def find_command(name: str) -> click.Command:
+    """The command of that name."""
     found: click.Command = getattr(import_module(f"peerfinder.commands.{name}"), name)
-    context = click.Context(found, info_name=name, help_option_names=["-h", "--help"])
-    arguments = " ".join(
-        f"\\fI{part.human_readable_name}\\fR" for part in found.params if isinstance(part, click.Argument)
-    )
-    yield from (f".SS \\fBpeer\\-finder {name}\\fR [\\fIOPTIONS\\fR] {arguments}".rstrip(),)
-    for paragraph in (found.help or "").split("\n\n"):
-        yield from (".PP", format_line(escape(" ".join(paragraph.split()))))
-    for part in found.get_params(context):
-        record = None if isinstance(part, click.Argument) else part.get_help_record(context)
-        if record:
-            yield from format_item(f"\\fB{escape(record[0])}\\fR", " ".join(record[1].split()))
+    return found
 
 
 def make_page() -> str:
@@ -103,14 +67,12 @@ def make_page() -> str:
         *(".SH DESCRIPTION", "\\fBpeer\\-finder\\fR", *escape(DESCRIPTION).splitlines()),
         *(".SH FLAGS", "With one dash or two, as \\fB\\-flag\\fR=\\fIvalue\\fR or \\fB\\-flag\\fR \\fIvalue\\fR."),
         *(part for one in FLAGS for part in format_item(format_flag(f"-{one.name}", one.metavar), one.help)),
-        *(".SH COMMANDS", *(part for name in COMMANDS for part in format_command(name))),
+        ".SH COMMANDS",
+        *(part for name in COMMANDS for part in format_command("peer-finder", name, find_command(name))),
         *(".SH ENVIRONMENT", *(part for name, text in ENVIRONMENT for part in format_item(f"\\fB{name}\\fR", text))),
         *(".SS Of hooks", *(part for name, text in HOOK_VARIABLES for part in format_item(f"\\fB{name}\\fR", text))),
         *(".SH FILES", *format_item("\\fI/etc/resolv.conf\\fR", "name servers, cluster domain and namespace")),
-        *(
-            ".SH EXIT STATUS",
-            *(part for code, text in read_exit_codes() for part in format_item(f"\\fB{code}\\fR", text)),
-        ),
+        *format_exit_codes("peer-finder"),
         ".SH EXAMPLES",
         *(part for text, words in EXAMPLES for part in (".PP", text, ".PP", ".nf", f"    {escape(words)}", ".fi")),
     ]
