@@ -1,6 +1,7 @@
 """No value is dead, none is unknown, and the pages about them are made from them."""
 
 import json
+import re
 from base64 import b64decode
 from typing import Any
 
@@ -198,3 +199,17 @@ def test_the_chart_has_the_version_of_the_project() -> None:
     (chart,) = parse((CHART / "Chart.yaml").read_text())
 
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_the_table_of_another_chart_s_values_names_values_that_exist() -> None:
+    section = README.read_text().split("\n## From Bitnami's chart\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| `[^|]+\| ([^|]+) \|$", section, re.MULTILINE)
+    named = [
+        name
+        for cell in cells[1:]
+        if not cell.startswith("none")
+        for name in re.findall(r"`([a-z]\w+(?:\.[a-z]\w+)*)`", cell)
+    ]
+
+    assert len(named) > 15
+    assert [name for name in named if name not in ROWS and name not in {"tls.crt", "tls.key", "ca.crt"}] == []
