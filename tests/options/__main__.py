@@ -4,12 +4,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.lab import series
 from tests.options.sweep import Sweep, killed_datadir, list_tries
 from tests.support.bootstrap import servers
 
 
 def main() -> None:
     """Run the sweep."""
+    series.choose(series.read_chosen())
     root = servers.workspace()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as copies:
         Path(copies).chmod(0o755)
