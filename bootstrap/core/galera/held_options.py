@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from bootstrap.core.galera.server_options import DATADIR, Option
+from bootstrap.core.galera.server_options import DATADIR, Option, canonical_name
 
 
 class HeldOption(NamedTuple):
@@ -34,6 +34,11 @@ def _unless_empty(value: str, _datadir: str) -> bool:
     return bool(value)
 
 
+def _without_sync(value: str, _datadir: str) -> bool:
+    """By name, or by its number in the server's list; that of littlesync is 2, and that of nosync 3."""
+    return value.lower() in ("littlesync", "nosync", "2", "3")
+
+
 def _high_recovery(value: str, _datadir: str) -> bool:
     """A value that cannot be read may be any."""
     number = re.fullmatch(r"\d+", value)
@@ -54,6 +59,8 @@ READ_ONLY_RECOVERY = 4
 
 _ELSEWHERE = "files of InnoDB outside of the datadir would not be discarded, backed up and recognised with it"
 
+_UNSYNCED = "files would not be synced, and a power cut would lose acknowledged commits"
+
 HELD = (
     HeldOption(
         Option("innodb-force-recovery", "innodb-force-rec"),
@@ -67,8 +74,10 @@ HELD = (
         "it would decide on prepared transactions by guessing, and the server would end",
         _unless_off,
     ),
-    HeldOption(Option("skip-grant-tables", "gra"), "every client would be root", _unless_off),
+    HeldOption(Option("skip-grant-tables", "gr"), "every client would be root", _unless_off),
     HeldOption(Option("bootstrap", "boots"), "the server would read SQL from its input and end", _unless_off),
+    HeldOption(Option("debug-no-sync", "debug-n"), _UNSYNCED, _unless_off),
+    HeldOption(Option("innodb-flush-method", "innodb-flush-m"), _UNSYNCED, _without_sync),
     HeldOption(Option("innodb-data-home-dir", "innodb-data-h"), _ELSEWHERE, _elsewhere),
     HeldOption(Option("innodb-log-group-home-dir", "innodb-log-g"), _ELSEWHERE, _elsewhere),
     HeldOption(Option("innodb-undo-directory", "innodb-undo-d"), _ELSEWHERE, _elsewhere),
@@ -112,10 +121,15 @@ def is_spelled(option: Option, argument: str) -> bool:
 def value_of(option: Option, argument: str) -> str:
     """The value of the argument; of a switch without a value ON or OFF.
 
+    Behind skip-, disable- and enable- the server takes no value but 0, and that one turns them round (my_getopt.c).
     A quote is a part of it: those of an option file are not in what the server prints, and there is no shell.
     """
-    _, equals, value = argument.partition("=")
-    if equals:
-        return value
-    # The skip- of an option's own name does not count: such an option is on wherever it is mentioned.
-    return "OFF" if option.is_switched_off_by(argument) else "ON"
+    name, equals, value = argument.partition("=")
+    words = name.lower().replace("_", "-").removesuffix(canonical_name(argument))
+    # A skip- of the option's own name does not count.
+    words = words.removesuffix("skip-") if option.name.startswith("skip-") else words
+    if words.endswith(("skip-", "disable-")):
+        return "ON" if value == "0" else "OFF"
+    if words.endswith("enable-"):
+        return "OFF" if value == "0" else "ON"
+    return value if equals else "ON"

@@ -120,16 +120,38 @@ def find_named(complaint: str, lines: Iterable[Line]) -> Line | None:
 
 
 def find_replaced(lines: Iterable[Line], ours: str) -> Iterator[str]:
-    """Yield a message for each option in another file than ours that a later line of ours gives another value."""
+    """Yield a message for each option in another file than ours that a later line of ours gives another value.
+
+    The user's line may have the beginning of the name, and the same value in other words.
+    """
     later: dict[str, str] = {}
     found = []
     for line in reversed(tuple(lines)):
-        value = line.argument.partition("=")[2]
         if line.path == ours:
-            later.setdefault(line.name, value)
-        elif line.name in later and later[line.name] != value:
-            found.append(f"{line.place} sets {line.name.replace('-', '_')}, which has no effect: {_advice(line.name)}")
+            later.setdefault(line.name, _meaning(line))
+            continue
+        begun = [name for name in later if name.startswith(line.name)]
+        name = line.name if line.name in later else begun[0] if len(begun) == 1 else ""
+        if name and later[name] != _meaning(line):
+            written = line.argument.partition("=")[0].removeprefix("--")
+            found.append(f"{line.place} sets {written}, which has no effect: {_advice(name)}")
     yield from reversed(found)
+
+
+OWN_SKIP = ("name-resolve",)
+"""Options of ours whose own name begins with skip-: that word does not switch them off."""
+
+
+def _meaning(line: Line) -> str:
+    """The value of a line in one form: ON and 1 are the same, and so is a switch without a value."""
+    argument, equals, value = line.argument.lower().partition("=")
+    before = argument.replace("_", "-").removesuffix(line.name)
+    before = before.removesuffix("skip-") if line.name in OWN_SKIP else before
+    if before.endswith(("skip-", "disable-")):
+        return "on" if value == "0" else "off"
+    if before.endswith("enable-"):
+        return "off" if value == "0" else "on"
+    return {"1": "on", "true": "on", "0": "off", "false": "off"}.get(value, value) if equals else "on"
 
 
 def _advice(name: str) -> str:

@@ -16,6 +16,11 @@ DATADIR = "--datadir=/var/lib/galera/data"
         "--wsrep_recover=1", "--loose-wsrep_recover=ON", "--tc_heuristic_recover=COMMIT", "--skip_grant_tables",
         "--skip-grant-tables=1", "--skip-grant", "--bootstrap", "--innodb_data_home_dir=/elsewhere",
         "--innodb-log-group-home-dir=/redo", "--innodb_undo_directory=undo", "--innodb_data_file_path=data1:100M",
+        "--enable-wsrep-recover=OFF", "--enable-skip-grant-tables=OFF", "--skip-wsrep-recover=0",
+        "--disable_tc_heuristic_recover=0", "--skip-skip-grant-tables=0", "--skip-gr",
+        "--enable-skip-grant-tables", "--skip-loose-skip-grant-tables", "--debug-no-sync", "--debug_no=1",
+        "--innodb_flush_method=nosync", "--innodb-flush-method=LittleSync", "--innodb_flush_me=3",
+        "--innodb_flush_method=2",
         "--innodb_data_file_path=/x/ibdata1:100M", "--innodb_data_file_path=ibdata1:1G;/x/ibdata2:1G:autoextend",
     ],
 )  # fmt: skip
@@ -34,7 +39,10 @@ def test_it_is_held(argument: str) -> None:
         "--innodb_data_home_dir=/var/lib/galera/data/", "--innodb_log_group_home_dir=./",
         "--innodb_data_file_path=ibdata1:100M:autoextend", "--innodb_data_file_path=ibdata1:1G;ibdata2:1G:autoextend",
         "--innodb_force_load_corrupted", "--wsrep_status_file=x", "--tcp-nodelay=0", "--innodb_log_file_size=8M",
-        "--wsrep_slave_threads=8", "--wsrep_sst_donor=x",
+        "--wsrep_slave_threads=8", "--wsrep_sst_donor=x", "--skip-skip-grant-tables", "--disable_skip_grant_tables",
+        "--skip-disable-skip-grant-tables", "--loose-skip-skip-grant", "--group-concat-max-len=5", "--debug-no-sync=0",
+        "--skip-debug-no-sync", "--skip-wsrep-recover=1", "--skip-skip-grant-tables=ON", "--enable-debug-no-sync=0",
+        "--innodb_flush_method=O_DIRECT", "--innodb_flush_method=4", "--innodb_flush_method=",
     ],
 )  # fmt: skip
 def test_it_is_not_held(argument: str) -> None:
