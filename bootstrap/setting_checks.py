@@ -84,6 +84,16 @@ def check_choice(values: Mapping[str, str], name: str, *choices: str) -> list[st
     return [] if values[name] in choices else [f"{PREFIX}{name} {values[name]!r} is not one of {', '.join(choices)}"]
 
 
+def check_replication(values: Mapping[str, str], last: int) -> list[str]:
+    """Refuse numbers that would be too large for the member with the ordinal `last`, and a domain without an id."""
+    most = (1 << 32) - 2 - last
+    given = [name for name in ("SERVER_ID", "GTID_DOMAIN") if values[name]]
+    found = [line for name in given for line in check_number(values, name, 1, most)]
+    if given == ["GTID_DOMAIN"]:
+        found.append(f"{PREFIX}GTID_DOMAIN needs {PREFIX}SERVER_ID: another cluster must know whose commits they are")
+    return found
+
+
 def parse_provider_options(text: str) -> tuple[tuple[str, str], ...]:
     """Parse the setting; raises SettingInvalidError for an option that it must not give."""
     options = []

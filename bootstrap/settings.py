@@ -48,6 +48,8 @@ DEFAULTS = {
     "SST_METHOD": ("rsync", "rsync or mariabackup: how a member without usable data gets all of them"),
     "TLS_DIR": ("", "a folder with tls.crt, tls.key and ca.crt: TLS for clients, replication and state transfers"),
     "UPGRADE_FROM": ("", "MAJOR.MINOR of data that a much newer server may open, after a stop of all members"),
+    "SERVER_ID": ("", "the server_id of the first member, for replication to and from other clusters"),
+    "GTID_DOMAIN": ("", "the domain of the cluster's GTIDs: one sequence for all members; needs SERVER_ID"),
     "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut"),
 }
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
@@ -84,7 +86,25 @@ class Settings(NamedTuple):
     sst_method: str
     tls_dir: Path | None
     upgrade_from: Series | None
+    server_id_base: int | None
+    gtid_domain: int | None
     flush_log_at_trx_commit: str
+
+    @property
+    def server_id(self) -> int | None:
+        """The member's server_id; None = the server's own default, or what conf.d says.
+
+        With a domain of GTIDs it is the same on all members: the cluster's GTIDs have the server_id of the member that
+        bootstrapped, and with another one they would begin again at 1 (wsrep_mysqld.cc, `wsrep_init_globals`).
+        """
+        if self.server_id_base is None or self.gtid_domain is not None:
+            return self.server_id_base
+        return self.server_id_base + self.ordinal
+
+    @property
+    def own_gtid_domain(self) -> int | None:
+        """The domain of what a member writes without replicating it; of its own, so that it is not the cluster's."""
+        return None if self.gtid_domain is None else self.gtid_domain + 1 + self.ordinal
 
     @property
     def ordinal(self) -> int:
@@ -171,6 +191,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *checks.check_series(values, "UPGRADE_FROM"),
         *checks.check_absolute(values, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR", "INITDB_DIR"),
         *checks.check_choice(values, "INITDB_SHELL", "no", "yes"),
+        *checks.check_replication(values, MAX_ORDINAL),
         *checks.check_choice(values, "FLUSH_LOG_AT_TRX_COMMIT", "0", "1", "2", "3"),
     ]
     try:
@@ -209,6 +230,8 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         sst_method=values["SST_METHOD"],
         tls_dir=Path(values["TLS_DIR"]) if values["TLS_DIR"] else None,
         upgrade_from=parse_series(f"{values['UPGRADE_FROM']}.0"),
+        server_id_base=int(values["SERVER_ID"]) if values["SERVER_ID"] else None,
+        gtid_domain=int(values["GTID_DOMAIN"]) if values["GTID_DOMAIN"] else None,
         flush_log_at_trx_commit=values["FLUSH_LOG_AT_TRX_COMMIT"],
     )
 

@@ -55,6 +55,10 @@ class Cnf(NamedTuple):
     """ACCOUNT:PASSWORD for the donor's server, for a method that reads it through SQL; empty = no account."""
     tls: "Tls | None"
     """The files of TLS; None = no TLS, for clients and for members."""
+    server_id: int | None
+    gtid_domain: int | None
+    """The domain of the GTIDs that all members share, for replication to and from other clusters; None = no such."""
+    own_gtid_domain: int | None
     flush_log_at_trx_commit: str
     user: str
     """The account that a server started by root changes to; empty = it is not started by root."""

@@ -128,6 +128,8 @@ def write_config(settings: Settings, data: Path, members: tuple[str, ...]) -> co
     """Write the guest's my-galera.cnf."""
     cnf = pod_config.build_cnf(settings, read_secret(settings.secrets, "cluster-id"), members)
     options = {**dict(cnf.provider_options), **GUEST_OPTIONS}
+    # It replicates to nobody, and a binary log has no place in a copy.
+    cnf = cnf._replace(server_id=None, gtid_domain=None, own_gtid_domain=None)
     cnf = cnf._replace(datadir=str(data), files_dir=str(data), node_name=NODE, provider_options=tuple(options.items()))
     config.write(settings.cnf, config.render(cnf))
     return cnf

@@ -338,6 +338,20 @@ def test_a_short_key_is_refused_without_being_shown(name: str, folder: Path) -> 
     assert "shorter than 16" in refused(folder)
 
 
+def test_a_member_has_its_own_server_id_and_with_a_domain_of_gtids_that_of_all() -> None:
+    assert (settings().server_id, settings().gtid_domain, settings().own_gtid_domain) == (None, None, None)
+    assert settings(SERVER_ID="100").server_id == 102
+    found = settings(SERVER_ID="100", GTID_DOMAIN="7")
+    assert (found.server_id, found.gtid_domain, found.own_gtid_domain) == (100, 7, 10)
+    most = (1 << 32) - 1
+    last = settings(POD_NAME="galera-999", SERVER_ID=str(most - 1000), GTID_DOMAIN=str(most - 1000))
+    assert last.own_gtid_domain == most
+    for name in ("SERVER_ID", "GTID_DOMAIN"):
+        for value in ("0", "-1", "x", str(most - 999)):
+            assert f"{name} '{value}' is not a number" in complaint({**NEEDED, f"{PREFIX}{name}": value})
+    assert "GTID_DOMAIN needs GALERA_BOOTSTRAP_SERVER_ID" in complaint({**NEEDED, f"{PREFIX}GTID_DOMAIN": "7"})
+
+
 def test_a_file_may_have_the_name_that_another_secret_gave_it(folder: Path) -> None:
     (folder / "root-password").rename(folder / "mariadb-root-password")
     assert f"{folder}/root-password is missing or empty" in refused(folder)

@@ -31,6 +31,9 @@ CNF = Cnf(
     sst_method="rsync",
     sst_auth="",
     tls=None,
+    server_id=None,
+    gtid_domain=None,
+    own_gtid_domain=None,
     flush_log_at_trx_commit="1",
     user="",
     include_dir="",
@@ -329,3 +332,23 @@ def test_other_values_make_another_file(tmp_path: Path) -> None:
     assert config.update(path, changed)
     assert path.read_text().startswith(render(changed))
     assert not config.update(path, changed)
+
+
+def test_replication_has_one_sequence_of_gtids_and_a_domain_for_what_a_member_writes_alone() -> None:
+    plain = render(CNF)
+    for name in ("server_id", "gtid", "log_bin", "log_slave_updates"):
+        assert name not in plain
+    made = render(CNF._replace(server_id=100, gtid_domain=7, own_gtid_domain=9))
+    ours = made.partition("wsrep_on = ON")[0].rpartition("[mysqld]")[2].splitlines()
+    wanted = (
+        "server_id = 100",
+        "wsrep_gtid_mode = ON",
+        "wsrep_gtid_domain_id = 7",
+        "gtid_domain_id = 9",
+        "log_slave_updates = ON",
+    )
+    assert set(wanted) <= set(ours)
+    # Only a default: a binary log may have its place elsewhere.
+    assert "log_bin = mysql-bin" in made.partition("# Your own options")[0].splitlines()
+    assert "log_bin" not in "".join(ours)
+    assert "server_id = 3" in render(CNF._replace(server_id=3)).splitlines()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.galera.held_options import HELD, find_held
+from bootstrap.core.galera.held_options import HELD, find_held, value_of
 
 DATADIR = "--datadir=/var/lib/galera/data"
 
@@ -77,3 +77,7 @@ def test_without_a_datadir_no_folder_is_known_to_be_it(folder: str) -> None:
 
 def test_every_held_option_has_a_reason() -> None:
     assert all(held.why for held in HELD)
+
+
+def test_an_option_without_a_value_is_on() -> None:
+    assert [value_of(HELD[2].option, argument) for argument in ("--wsrep-recover", "--wsrep-recover=")] == ["ON", ""]

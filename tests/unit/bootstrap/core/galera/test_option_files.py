@@ -112,6 +112,7 @@ def test_a_complaint_and_the_line_that_it_names(errors: str, status: int, compla
 def test_options_that_ours_replace_are_named_with_the_setting() -> None:
     lines = [
         Line("ours", 1, "--secure_file_priv=a"),
+        Line("ours", 2, "--wsrep_node_name=of an earlier line of ours"),
         Line("yours", 3, "--wsrep_provider_options=gcache.size=5G"),
         Line("yours", 4, "--secure-file-priv=b"),
         Line("yours", 5, "--binlog_format=ROW"),
@@ -129,6 +130,8 @@ def test_options_that_ours_replace_are_named_with_the_setting() -> None:
         Line("yours", 17, "--skip_name_resolve=0"),
         Line("yours", 18, "--enable-wsrep-on=OFF"),
         Line("yours", 19, "--enable-wsrep-on=0"),
+        Line("yours", 20, "--wsrep_provider=none"),
+        Line("ours", 8, "--wsrep_provider=x.so"),
         Line("ours", 9, "--wsrep-provider-options="),
         Line("ours", 12, "--skip-name-resolve=ON"),
         Line("ours", 13, "--wsrep_on=ON"),
@@ -147,4 +150,5 @@ def test_options_that_ours_replace_are_named_with_the_setting() -> None:
         "yours:14 sets wsrep_on, which has no effect: this toolkit gives this option; remove it",
         "yours:17 sets skip_name_resolve, which has no effect: this toolkit gives this option; remove it",
         "yours:19 sets enable-wsrep-on, which has no effect: this toolkit gives this option; remove it",
+        "yours:20 sets wsrep_provider, which has no effect: use GALERA_BOOTSTRAP_PROVIDER",
     ]
