@@ -94,8 +94,9 @@ class Settings(NamedTuple):
     def server_id(self) -> int | None:
         """The member's server_id; None = the server's own default, or what conf.d says.
 
-        With a domain of GTIDs it is the same on all members: the cluster's GTIDs have the server_id of the member that
-        bootstrapped, and with another one they would begin again at 1 (wsrep_mysqld.cc, `wsrep_init_globals`).
+        With a domain of GTIDs it is the same on all members: a member that bootstraps puts its own into the cluster's
+        GTIDs (wsrep_mysqld.cc, `wsrep_init_globals`), and those that join keep the one before, so that one commit would
+        have two GTIDs.
         """
         if self.server_id_base is None or self.gtid_domain is not None:
             return self.server_id_base
