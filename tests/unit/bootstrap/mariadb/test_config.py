@@ -336,7 +336,7 @@ def test_other_values_make_another_file(tmp_path: Path) -> None:
 
 def test_replication_has_one_sequence_of_gtids_and_a_domain_for_what_a_member_writes_alone() -> None:
     plain = render(CNF)
-    for name in ("server_id", "gtid", "log_bin", "log_slave_updates"):
+    for name in ("server_id", "gtid", "log_bin", "log_slave_updates", "binlogs"):
         assert name not in plain
     made = render(CNF._replace(server_id=100, gtid_domain=7, own_gtid_domain=9))
     ours = made.partition("wsrep_on = ON")[0].rpartition("[mysqld]")[2].splitlines()
@@ -351,4 +351,6 @@ def test_replication_has_one_sequence_of_gtids_and_a_domain_for_what_a_member_wr
     # Only a default: a binary log may have its place elsewhere.
     assert "log_bin = mysql-bin" in made.partition("# Your own options")[0].splitlines()
     assert "log_bin" not in "".join(ours)
+    assert "[sst]\n" in made.partition("# Your own options")[0]
+    assert "sst-max-binlogs = 4" in made.partition("# Your own options")[0].splitlines()
     assert "server_id = 3" in render(CNF._replace(server_id=3)).splitlines()
