@@ -143,19 +143,25 @@ def load(raw: bytes) -> tuple[Event, ...]:
 
 
 def _event(value: dict[str, object]) -> Event:
-    n, time, kind, text = (value[key] for key in ("n", "time", "kind", "text"))
-    word, pods = value.get("word", ""), value.get("pods", [])
-    texts = [time, kind, text, word, *pods] if isinstance(pods, list) else [None]
-    if type(n) is not int or not all(isinstance(one, str) for one in texts):
+    n, pods = value["n"], value.get("pods", [])
+    if type(n) is not int or not isinstance(pods, list):
         raise LogInvalidError("an event of the wrong shape")
-    time, kind, text, word, *names = (one_line(one) for one in texts if isinstance(one, str))
+    time, kind, text, word, *names = map(
+        _text, (value["time"], value["kind"], value["text"], value.get("word", ""), *pods)
+    )
     return Event(n, time, kind, text, word, tuple(names))
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise LogInvalidError("an event of the wrong shape")
+    return one_line(value)
+
+
 def fit(log: Iterable[Event], limit: int) -> tuple[Event, ...]:
-    """Return the newest events, in their order, that take at most so many bytes as JSON."""
+    """Return the newest events, the last of a log in its order, that take at most so many bytes as JSON."""
     kept: list[Event] = []
-    for event in sorted(log, key=lambda event: event.n, reverse=True):
+    for event in reversed(tuple(log)):
         limit -= len(encode(event)) + 1
         if limit < 0:
             break

@@ -46,20 +46,20 @@ def shift_of(ahead_s: float, within_s: float) -> float:
 
 
 def place(events: Iterable[Event], shift: float, read: Callable[[str], float | None]) -> tuple[Placed, ...]:
-    """Place the events of one pod, in the order of their numbers; one with a time that is none, with the one before.
+    """Place the events of one pod, the oldest first; one with a time that is none, with the one before.
 
     `read` returns a time in seconds since 1970, and None for what is no time.
     """
     placed: list[Placed] = []
-    for event in sorted(events, key=lambda event: event.n):
+    for event in events:
         moment = read(event.time)
         before = placed[-1].moment if placed else None
         if moment is not None:
-            moment = moment - shift if before is None else max(moment - shift, before)
-        elif before is None:
+            at = moment - shift if before is None else max(moment - shift, before)
+        elif before is not None:
+            at = before
+        else:
             continue
         written = read(event.word) if event.kind == "agent" else None
-        at = before if moment is None else moment
-        assert at is not None  # noqa: S101  # for type checkers: one of the two is there
         placed.append(Placed(at, event, None if written is None else written - shift))
     return tuple(placed)

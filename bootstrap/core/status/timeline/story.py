@@ -157,8 +157,9 @@ def _of_events(logs: Iterable[Log]) -> Iterable[Moment]:
 
 def _of_cluster(lanes: tuple[Lane, ...], logs: tuple[Log, ...]) -> Iterable[Moment]:
     yield from _first_primaries(lanes, logs)
-    for begin, _, is_fine in _fine(lanes)[1:]:
-        if is_fine and all(lane.has_log for lane in lanes):
+    pieces = _fine(lanes)
+    for begin, _, is_fine in pieces:
+        if is_fine and begin > pieces[0][0] and all(lane.has_log for lane in lanes):
             yield Moment(begin, f"all {len(lanes)} are Synced", mark=ALL_SYNCED)
 
 

@@ -7,8 +7,8 @@ from bootstrap.core.status.timeline.lanes import Lane, Span, State
 from bootstrap.core.status.timeline.story import Moment, Picture
 from bootstrap.core.status.timeline.text import choose_step, format_clock, format_seconds
 
-LEFT, RIGHT, TOP, LANE, BAR, LINE = 120, 20, 64, 34, 24, 18
-"""Pixels: margins, the height of a lane, of its bar, and of a line of text."""
+LEFT, RIGHT, TOP, LANE, BAR, LINE = 120, 60, 64, 34, 24, 18
+"""Pixels: margins (the last time of the scale stands in the right one), the height of a lane, of its bar, of a line."""
 
 WIDTH = 960
 """Pixels of the whole picture."""
@@ -16,8 +16,8 @@ WIDTH = 960
 LETTER = 6.2
 """Pixels of a character of the text in a bar, at the most on average."""
 
-CLOCK = 55
-"""Pixels of a time of the day below the scale."""
+LONGEST = 140
+"""Characters of a line below the picture."""
 
 TICKS = 100
 """Pixels between two marks of the scale, at least."""
@@ -72,8 +72,13 @@ def _lane(picture: Picture, lane: Lane, y: int) -> Iterable[str]:
             f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{FILLS[span.state]}">'
             f"<title>{escape(f'{lane.pod} {about}, {format_seconds(span.end - span.start)}')}</title></rect>"
         )
-        if width >= LETTER * len(about) + 8:
+        if has_room(width, about):
             yield _text(x + 4, y + 16, about, "b l" if span.state in LIGHT else "b")
+
+
+def has_room(width: float, text: str) -> bool:
+    """Whether a bar of this width has room for a text, and for a margin on each side."""
+    return width >= LETTER * len(text) + 8
 
 
 def _about(span: Span) -> str:
@@ -86,8 +91,7 @@ def _scale(picture: Picture, y: int) -> Iterable[str]:
     for n in range(int(seconds / step) + 1):
         x = _x(picture, picture.start + n * step)
         yield f'<line x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + 5}" stroke="#666"/>'
-        if x + CLOCK <= WIDTH:
-            yield _text(x + 3, y + 14, format_clock(picture.start + n * step)[:-2], "b g")
+        yield _text(x + 3, y + 14, format_clock(picture.start + n * step)[:-2], "b g")
 
 
 def _marks(picture: Picture, moments: list[Moment], bottom: int) -> Iterable[str]:
@@ -98,7 +102,7 @@ def _marks(picture: Picture, moments: list[Moment], bottom: int) -> Iterable[str
         yield f'<line x1="{x:.1f}" y1="{TOP - 10}" x2="{x:.1f}" y2="{bottom}" stroke="#222" stroke-dasharray="3 2"/>'
         yield _text(x - 3, TOP - 14 - 12 * (number % 2 == 0), str(number), "b")
         line = f"{number}  {format_clock(moment.at)}  {who}{moment.text}"
-        yield _text(12, bottom + 30 + LINE * number, line if len(line) < 140 else f"{line[:137]}...")
+        yield _text(12, bottom + 30 + LINE * number, line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}...")
 
 
 def _legend(picture: Picture, y: int) -> Iterable[str]:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 
 from bootstrap.core.status.timeline.lanes import Lane, State
-from bootstrap.core.status.timeline.story import Moment, Picture
+from bootstrap.core.status.timeline.story import ALL_SYNCED, PRIMARY, Moment, Picture
 
 WIDTH = 80
 
@@ -31,6 +31,12 @@ COLOURS = {
     State.DONOR: "cyan",
     State.SYNCED: "green",
 }
+
+MARKS = {PRIMARY: "first Primary", ALL_SYNCED: "all Synced"}
+"""The marks below the lines, and what they are; the permission is a letter in its line."""
+
+GAP = "   "
+"""Between two parts of the legend."""
 
 STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400, 604800)
 """Seconds between two marks of the scale, as people count."""
@@ -93,7 +99,7 @@ def _row(lane: Lane, start: float, width: float, columns: int, paint: Paint) -> 
 def _marks(moments: Iterable[Moment], start: float, width: float, columns: int) -> str:
     row = [" "] * columns
     for moment in moments:
-        if moment.mark and not moment.pod:
+        if moment.mark in MARKS:
             row[min(int((moment.at - start) / width), columns - 1)] = moment.mark
     return "".join(row).rstrip()
 
@@ -124,18 +130,21 @@ def format_tick(seconds: float) -> str:
     return f"{whole}:{parts:02d} {unit}" if parts else f"{whole} {unit}"
 
 
-def _legend(picture: Picture) -> Iterable[str]:
+def _legend(picture: Picture) -> list[str]:
     used = {span.state for lane in picture.lanes for span in lane.spans}
     parts = [f"{LETTERS[state]} {state}" for state in State if state in used]
-    marks = {moment.mark for moment in picture.moments if not moment.pod}
-    parts += [f"{mark} {text}" for mark, text in (("P", "first Primary"), ("S", "all Synced")) if mark in marks]
-    line = ""
+    marks = {moment.mark for moment in picture.moments}
+    return fold([*parts, *(f"{mark} {text}" for mark, text in MARKS.items() if mark in marks)])
+
+
+def fold(parts: Iterable[str]) -> list[str]:
+    """Put the parts into as few lines as they need, in their order."""
+    lines = [""]
     for part in parts:
-        if line and len(line) + len(part) + 3 > WIDTH:
-            yield line
-            line = ""
-        line = f"{line}   {part}" if line else part
-    yield line
+        if len(lines[-1]) + len(GAP) + len(part) > WIDTH:
+            lines.append("")
+        lines[-1] += f"{GAP}{part}" if lines[-1] else part
+    return lines
 
 
 def _lines(moment: Moment, origin: float) -> list[str]:

@@ -52,6 +52,11 @@ def test_the_log_is_utf_8_with_an_event_a_line() -> None:
     assert lines[0] == '{"version": 1, "events": ['
     assert lines[1] == '{"n": 1, "time": "t", "kind": "agent", "text": "\N{SNOWMAN}"},'
     assert lines[-1] == "]}"
+    full = Event(3, "t", "peer", "x", "silent", ("mysql-1",))
+    assert dump((full,)).decode().splitlines()[1] == (
+        '{"n": 3, "time": "t", "kind": "peer", "text": "x", "word": "silent", "pods": ["mysql-1"]}'
+    )
+    assert dump((Event(1, "t", "agent", ""),)).decode().splitlines()[1].endswith('"text": ""}')
 
 
 @pytest.mark.parametrize("key", EVENT)

@@ -124,6 +124,9 @@ def test_a_pod_that_does_not_answer_is_shown_as_the_others_saw_it() -> None:
     _, lane = draw_lanes([witness, gone], 20.0)
     assert not lane.has_log
     assert states(lane) == [(0.0, State.UNKNOWN), (5.0, State.DOWN), (8.0, State.UNKNOWN), (9.0, State.DOWN)]
+    later = log("mysql-1", *SYNCED, (6.0, "peer", "silent", ("mysql-2",)), (8.5, "peer", "answers", ("mysql-2",)))
+    both = draw_lanes([witness, later, gone], 20.0)[2]
+    assert states(both) == states(lane)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ import pytest
 
 from bootstrap.core.status.timeline.lanes import Lane, Span, State
 from bootstrap.core.status.timeline.story import Moment, Picture, draw
-from bootstrap.core.status.timeline.svg import FILLS, render_svg
+from bootstrap.core.status.timeline.svg import FILLS, LETTER, LONGEST, has_room, render_svg
 from bootstrap.core.status.timeline.text import (
     COLOURS,
     LETTERS,
     MOST_LINES,
     choose_step,
+    fold,
     format_clock,
     format_seconds,
     format_tick,
@@ -135,7 +136,7 @@ def test_a_scale_has_round_numbers(least: float, step: float) -> None:
     ("seconds", "text"),
     [
         (0.30000000000000004, "0.3 s"), (119, "119 s"), (120, "2 min"), (140, "2:20 min"), (3540, "59 min"),
-        (3600, "1 h"), (5400, "1:30 h"), (86400, "24 h"),
+        (3600, "1 h"), (5400, "1:30 h"), (7199, "1:59 h"), (86400, "24 h"),
     ],
 )  # fmt: skip
 def test_a_time_on_the_scale_is_short(seconds: float, text: str) -> None:
@@ -174,7 +175,7 @@ def test_the_svg_has_a_bar_for_each_state_at_its_time() -> None:
     assert [tip for _, _, tip in down] == [
         "mysql-0 is down, 10.0 s", "mysql-1 is down, 13.5 s", "mysql-2 is down, 19.0 s",
     ]  # fmt: skip
-    scale = 820 / (28 * 1.1)
+    scale = 780 / (28 * 1.1)
     assert down[0][0] == pytest.approx(120 + 1.4 * scale, abs=0.1)
     assert down[0][1] == pytest.approx(10 * scale, abs=0.1)
     assert {tip for _, _, tip in rects(svg, FILLS[State.WAITING])} >= {"mysql-1 waits for mysql-2, 8.0 s"}
@@ -224,6 +225,40 @@ def test_a_name_cannot_break_out_of_the_svg() -> None:
     assert "waits for <b>" in [element.text for element in ET.fromstring(svg).iter(f"{SVG}text")]
 
 
-def test_a_long_line_is_cut_in_the_svg() -> None:
-    picture = outage()._replace(moments=(Moment(20.0, "x" * 500, "mysql-0", "B"),))
-    assert max(len(e.text or "") for e in ET.fromstring(render_svg(picture, "t", DAY)).iter(f"{SVG}text")) == 140
+@pytest.mark.parametrize(("letters", "ends"), [(117, "xxxx"), (118, "x...")])
+def test_a_long_line_is_cut_in_the_svg(letters: int, ends: str) -> None:
+    picture = outage()._replace(moments=(Moment(20.0, "x" * letters, "mysql-0", "B"),))
+    line = max((e.text or "" for e in ET.fromstring(render_svg(picture, "t", DAY)).iter(f"{SVG}text")), key=len)
+    assert (len(line), line[-4:]) == (LONGEST, ends)
+
+
+def test_a_bar_has_its_text_where_there_is_room() -> None:
+    assert has_room(LETTER * 5 + 8, "joins")
+    assert not has_room(LETTER * 5 + 7.9, "joins")
+
+
+@pytest.mark.parametrize(("seconds", "ticks"), [(78, 8), (79, 4)])
+def test_the_times_of_the_scale_have_room(seconds: int, ticks: int) -> None:
+    lane = Lane("m", (Span(0, seconds, State.SYNCED),), has_log=True)
+    svg = render_svg(Picture((lane,), 0.0, float(seconds), ()), "t", DAY)
+    assert len(list(ET.fromstring(svg).iter(f"{SVG}line"))) == ticks
+
+
+def test_the_scale_of_the_text_has_ten_columns_for_a_time() -> None:
+    lane = Lane("mmmm", (Span(0, 74, State.SYNCED),), has_log=True)
+    lines = render_text(Picture((lane,), 0.0, 74.0, ()), DAY)
+    assert lines[2] == f"      {'|---------' * 7}|---"
+    assert lines[3].split("s")[-2] == "      70 "
+
+
+def test_what_is_not_known_has_no_colour() -> None:
+    lane = Lane("m", (Span(0, 74, State.UNKNOWN),), has_log=True)
+    painted: list[str] = []
+    render_text(Picture((lane,), 0.0, 74.0, ()), DAY, lambda text, colour: painted.append(colour) or text)  # type: ignore[func-returns-value]
+    assert set(painted) == {""}
+
+
+def test_a_line_of_the_legend_is_as_long_as_a_line_may_be() -> None:
+    assert fold(["a" * 38, "b" * 39, "c"]) == [f"{'a' * 38}   {'b' * 39}", "c"]
+    assert fold(["a" * 38, "b" * 40]) == ["a" * 38, "b" * 40]
+    assert fold([]) == [""]

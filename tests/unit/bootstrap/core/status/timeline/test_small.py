@@ -54,37 +54,38 @@ PICTURE = """\
 <rect width="960" height="252" fill="#fff"/>
 <text x="12.0" y="24.0" class="t">galera/db: 1970-01-01 00:01:40 UTC, 20.0 s</text>
 <text x="12.0" y="80.0">mysql-0</text>
-<rect x="120.0" y="64" width="164.0" height="24" fill="#4cae4c"><title>mysql-0 Synced, 4.0 s</title></rect>
+<rect x="120.0" y="64" width="156.0" height="24" fill="#4cae4c"><title>mysql-0 Synced, 4.0 s</title></rect>
 <text x="124.0" y="80.0" class="b l">Synced</text>
-<rect x="284.0" y="64" width="246.0" height="24" fill="#c9302c"><title>mysql-0 is down, 6.0 s</title></rect>
-<text x="288.0" y="80.0" class="b l">is down</text>
-<rect x="530.0" y="64" width="287.0" height="24" fill="#f0ad4e"><title>mysql-0 waits for name-1, 7.0 s</title></rect>
-<text x="534.0" y="80.0" class="b">waits for name-1</text>
-<rect x="817.0" y="64" width="2.0" height="24" fill="#7a3db8"><title>mysql-0 bootstraps, 0.0 s</title></rect>
-<rect x="819.0" y="64" width="121.0" height="24" fill="#4cae4c"><title>mysql-0 Synced, 3.0 s</title></rect>
-<text x="823.0" y="80.0" class="b l">Synced</text>
+<rect x="276.0" y="64" width="234.0" height="24" fill="#c9302c"><title>mysql-0 is down, 6.0 s</title></rect>
+<text x="280.0" y="80.0" class="b l">is down</text>
+<rect x="510.0" y="64" width="273.0" height="24" fill="#f0ad4e"><title>mysql-0 waits for name-1, 7.0 s</title></rect>
+<text x="514.0" y="80.0" class="b">waits for name-1</text>
+<rect x="783.0" y="64" width="1.9" height="24" fill="#7a3db8"><title>mysql-0 bootstraps, 0.0 s</title></rect>
+<rect x="784.9" y="64" width="115.1" height="24" fill="#4cae4c"><title>mysql-0 Synced, 3.0 s</title></rect>
+<text x="788.9" y="80.0" class="b l">Synced</text>
 <text x="12.0" y="114.0">name-1</text>
-<rect x="120.0" y="98" width="492.0" height="24" fill="#c9302c"><title>name-1 is down, 12.0 s</title></rect>
+<rect x="120.0" y="98" width="468.0" height="24" fill="#c9302c"><title>name-1 is down, 12.0 s</title></rect>
 <text x="124.0" y="114.0" class="b l">is down</text>
-<rect x="612.0" y="98" width="328.0" height="24" fill="#5bc0de"><title>name-1 joins, 8.0 s</title></rect>
-<text x="616.0" y="114.0" class="b">joins</text>
+<rect x="588.0" y="98" width="312.0" height="24" fill="#5bc0de"><title>name-1 joins, 8.0 s</title></rect>
+<text x="592.0" y="114.0" class="b">joins</text>
 <line x1="120.0" y1="132" x2="120.0" y2="137" stroke="#666"/>
 <text x="123.0" y="146.0" class="b g">00:01:40</text>
-<line x1="325.0" y1="132" x2="325.0" y2="137" stroke="#666"/>
-<text x="328.0" y="146.0" class="b g">00:01:45</text>
-<line x1="530.0" y1="132" x2="530.0" y2="137" stroke="#666"/>
-<text x="533.0" y="146.0" class="b g">00:01:50</text>
-<line x1="735.0" y1="132" x2="735.0" y2="137" stroke="#666"/>
-<text x="738.0" y="146.0" class="b g">00:01:55</text>
-<line x1="940.0" y1="132" x2="940.0" y2="137" stroke="#666"/>
-<line x1="817.0" y1="54" x2="817.0" y2="132" stroke="#222" stroke-dasharray="3 2"/>
-<text x="814.0" y="50.0" class="b">1</text>
+<line x1="315.0" y1="132" x2="315.0" y2="137" stroke="#666"/>
+<text x="318.0" y="146.0" class="b g">00:01:45</text>
+<line x1="510.0" y1="132" x2="510.0" y2="137" stroke="#666"/>
+<text x="513.0" y="146.0" class="b g">00:01:50</text>
+<line x1="705.0" y1="132" x2="705.0" y2="137" stroke="#666"/>
+<text x="708.0" y="146.0" class="b g">00:01:55</text>
+<line x1="900.0" y1="132" x2="900.0" y2="137" stroke="#666"/>
+<text x="903.0" y="146.0" class="b g">00:02:00</text>
+<line x1="783.0" y1="54" x2="783.0" y2="132" stroke="#222" stroke-dasharray="3 2"/>
+<text x="780.0" y="50.0" class="b">1</text>
 <text x="12.0" y="180.0">1  00:01:57.0  mysql-0 is permitted to bootstrap: for a reason longer than a line</text>
-<line x1="858.0" y1="54" x2="858.0" y2="132" stroke="#222" stroke-dasharray="3 2"/>
-<text x="855.0" y="38.0" class="b">2</text>
+<line x1="822.0" y1="54" x2="822.0" y2="132" stroke="#222" stroke-dasharray="3 2"/>
+<text x="819.0" y="38.0" class="b">2</text>
 <text x="12.0" y="198.0">2  00:01:58.0  first Primary Component: mysql-0</text>
-<line x1="940.0" y1="54" x2="940.0" y2="132" stroke="#222" stroke-dasharray="3 2"/>
-<text x="937.0" y="50.0" class="b">3</text>
+<line x1="900.0" y1="54" x2="900.0" y2="132" stroke="#222" stroke-dasharray="3 2"/>
+<text x="897.0" y="50.0" class="b">3</text>
 <text x="12.0" y="216.0">3  00:02:00.0  all 2 are Synced</text>
 <rect x="12.0" y="228" width="12" height="12" fill="#c9302c"/>
 <text x="28.0" y="238.0" class="b g">is down</text>
