@@ -140,7 +140,13 @@ def assert_timeline(lab: Lab) -> None:
     # One machine has one clock: what differs is the time of the exchange.
     assert [pod for pod in answer["pods"] if abs(pod["ahead_s"]) > pod["within_s"]] == []
     text = " ".join(report.run(lab.pod(1), "galera-bootstrap", "events", "--all").split())
-    story = ["is down", "mysql-0 waits for mysql-2", "is permitted to bootstrap", "first Primary", "all 3 are Synced"]
+    story = [
+        "is down",
+        "mysql-0 waits for mysql-2",
+        "is permitted to bootstrap",
+        "first Primary Component",
+        "all 3 are Synced",
+    ]
     places = [text.index(sentence, text.index(" is down")) for sentence in story]
     assert places == sorted(places)
 
