@@ -1,9 +1,13 @@
 """Random secrets are made once: a real helm, which finds in an API what was there before."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bootstrap.mariadb.tls import why_unusable
 from tests.support.manifests import helm
 from tests.support.manifests.helm import CHART, HelmError
 from tests.support.manifests.store import Store
@@ -107,3 +111,19 @@ def test_a_client_s_dry_run_sees_no_cluster_and_refuses(store: Store) -> None:
     with pytest.raises(HelmError, match="no access to a cluster"):
         upgrade(store, "--dry-run=client")
     upgrade(store, "--dry-run=server")
+
+
+def test_the_certificate_is_of_its_ca_for_servers_and_clients_and_for_every_name(store: Store, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("NOT TESTED: the certificate; openssl is missing: run `scripts/setup.sh test`")
+    install(store, "--set=tls.enabled=true")
+    for name, text in store.secret("db-galera-tls").items():
+        (tmp_path / name).write_text(text)
+    assert why_unusable(tmp_path) == ""
+    verify = ("openssl", "verify", "-CAfile", str(tmp_path / "ca.crt"), str(tmp_path / "tls.crt"))
+    names = ("db-galera", "db-galera-writer.db.svc", "db-galera-2.db-galera-peers.db.svc.cluster.local")
+    checks = (("-purpose", "sslserver"), ("-purpose", "sslclient"), *(("-verify_hostname", name) for name in names))
+
+    for check in checks:
+        done = subprocess.run((*verify[:2], *check, *verify[2:]), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
