@@ -56,9 +56,7 @@ def place(events: Iterable[Event], shift: float, read: Callable[[str], float | N
         before = placed[-1].moment if placed else None
         if moment is not None:
             at = moment - shift if before is None else max(moment - shift, before)
-        elif before is not None:
-            at = before
-        else:
+        elif before is None:
             continue
         written = read(event.word) if event.kind == "agent" else None
         placed.append(Placed(at, event, None if written is None else written - shift))

@@ -200,7 +200,10 @@ def _first_unheard(pod: str, known: Mapping[str, Log], after: float, before: flo
 def _as_others_see_it(pod: str, known: Mapping[str, Log]) -> Iterable[Change]:
     """What the others say of a pod that does not answer: down as soon as one does not hear it."""
     states = {SILENT: State.DOWN, ANSWERS: State.UNKNOWN}
-    said = sorted((placed for log in known.values() for placed in log.events), key=lambda placed: placed.moment)
-    for moment, event, _ in said:
-        if pod in event.pods and event.word in states:
-            yield Change(moment, states[event.word])
+    said = sorted(
+        (moment, event.word)
+        for log in known.values()
+        for moment, event, _ in log.events
+        if pod in event.pods and event.word in states
+    )
+    return [Change(moment, states[word]) for moment, word in said]

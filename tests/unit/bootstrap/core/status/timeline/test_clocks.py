@@ -49,5 +49,5 @@ def test_the_last_write_of_an_agents_start_is_a_time_of_that_pods_clock() -> Non
 
 
 def test_differences_are_rounded_to_a_millisecond() -> None:
-    assert compare_clocks(PodEvents(1.23456, ()), 0.0, 0.00321) == HeardEvents((), 1.233, 0.002)
+    assert compare_clocks(PodEvents(1.23416, ()), 0.0, 0.00321) == HeardEvents((), 1.233, 0.002)
     assert compare_clocks(PodEvents(1.2, ()), 0.0, 0.0031).within_s == 0.002

@@ -25,6 +25,7 @@ def test_the_story_of_a_power_cut_has_its_five_parts() -> None:
     assert (38.0, "", "all 3 are Synced") in story
     assert [at for at, _, _ in story] == sorted(at for at, _, _ in story)
     assert story[-1][2] == "all 3 are Synced"
+    assert [at for at, _, text in story if text.startswith("all")] == [38.0]
 
 
 def test_the_marks_are_those_of_the_cluster_and_of_the_permission() -> None:
@@ -151,6 +152,14 @@ def test_what_comes_after_an_outage_is_not_shown() -> None:
     assert [m.text for m in picture.moments] == [
         "is non-Primary", "is Synced", "all 1 are Synced", "first Primary Component: mysql-0",
     ]  # fmt: skip
+
+
+def test_what_begins_with_the_end_of_the_picture_is_not_shown() -> None:
+    later = log("mysql-0", *SYNCED, (20.0, "server", "non-Primary"), (30.0, "server", "Synced"),
+                (30.5, "server", "Donor/Desynced"), (85.0, "server", "Synced"))  # fmt: skip
+    picture = draw([later], 100.0)
+    assert picture is not None
+    assert [span.state for span in picture.lanes[0].spans] == [State.SYNCED, State.NON_PRIMARY, State.SYNCED]
 
 
 def test_a_gift_of_data_is_no_end_and_no_new_beginning_of_all_synced() -> None:
