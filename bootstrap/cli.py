@@ -29,6 +29,7 @@ POD = {
     "on-start": "peers on stdin: report the datadir, wait for the decision, write my-galera.cnf",
     "on-change": "peers on stdin: write my-galera.cnf again",
     "start": "take the permission and become the server: start -- mariadbd --defaults-file=...",
+    "upgrade": "in the server's container: upgrade its system tables",
     "leave": "before a server is stopped: wait until clients are sent elsewhere and other pods have joined",
     "healthz": "a probe: exit code 0 or 1",
     "backup": "copy all data, by a guest of the cluster; the copy is whole, or there is none",

@@ -59,6 +59,23 @@ def run_start(server: tuple[str, ...]) -> None:
         start(read_pod(settings, logger("start")), server)
 
 
+def run_upgrade_tables(server: int | None) -> None:
+    """Upgrade the system tables of the server that is this process when the agent orders it; None = now.
+
+    Raises BootstrapError.
+    """
+    die_by_signal()
+    with imports_stay(), without_openssl():
+        from bootstrap.settings import current  # noqa: PLC0415
+        from bootstrap.starter import table_upgrader  # noqa: PLC0415
+
+    settings, log = current(), logger("upgrade")
+    if server is None:
+        table_upgrader.upgrade_now(settings, log)
+    else:
+        table_upgrader.run(settings, log, server)
+
+
 @contextmanager
 def failures_sent(settings: "Settings", container: "Container") -> Iterator[None]:
     """Send the agent the error with which a starter ends."""

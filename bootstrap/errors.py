@@ -118,3 +118,9 @@ class RestoreRefusedError(BootstrapError):
     """The backup is not restored: there are data on this volume or on another one."""
 
     exit_code = 25
+
+
+class UpgradeFailedError(BootstrapError):
+    """The system tables were not upgraded; the server goes on with the tables that it has."""
+
+    exit_code = 26

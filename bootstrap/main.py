@@ -34,6 +34,8 @@ def find_entrypoint(words: tuple[str, ...]) -> Callable[[], None] | None:
             return entrypoints.run_agent
         case ("on-start",):
             return entrypoints.run_on_start
+        case ("upgrade", "--server", server) if server.isascii() and server.isdigit():
+            return partial(entrypoints.run_upgrade_tables, int(server))
         case ("start", "--", server, *options) if server != "--":
             return partial(entrypoints.run_start, (server, *options))
     return None

@@ -50,6 +50,7 @@ DEFAULTS = {
     "UPGRADE_FROM": ("", "MAJOR.MINOR of data that a much newer server may open, after a stop of all members"),
     "SERVER_ID": ("", "the server_id of the first member, for replication to and from other clusters"),
     "GTID_DOMAIN": ("", "the domain of the cluster's GTIDs: one sequence for all members; needs SERVER_ID"),
+    "UPGRADE_TABLES": ("yes", "no: a human upgrades the system tables of each member, after a change of the series"),
     "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut"),
 }
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
@@ -88,6 +89,7 @@ class Settings(NamedTuple):
     upgrade_from: Series | None
     server_id_base: int | None
     gtid_domain: int | None
+    upgrade_tables: bool
     flush_log_at_trx_commit: str
 
     @property
@@ -190,6 +192,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *checks.check_choice(values, "SST_METHOD", *SST_METHODS),
         *checks.check_encryption(values),
         *checks.check_series(values, "UPGRADE_FROM"),
+        *checks.check_choice(values, "UPGRADE_TABLES", "yes", "no"),
         *checks.check_absolute(values, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR", "INITDB_DIR"),
         *checks.check_choice(values, "INITDB_SHELL", "no", "yes"),
         *checks.check_replication(values, MAX_ORDINAL),
@@ -233,6 +236,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         upgrade_from=parse_series(f"{values['UPGRADE_FROM']}.0"),
         server_id_base=int(values["SERVER_ID"]) if values["SERVER_ID"] else None,
         gtid_domain=int(values["GTID_DOMAIN"]) if values["GTID_DOMAIN"] else None,
+        upgrade_tables=values["UPGRADE_TABLES"] == "yes",
         flush_log_at_trx_commit=values["FLUSH_LOG_AT_TRX_COMMIT"],
     )
 

@@ -37,6 +37,7 @@ from bootstrap.core.participant.effects import (
 )
 from bootstrap.core.participant.participant import NEWS, Identity, Participant, Step, run
 from bootstrap.core.participant.rounds import Opened
+from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Attempts, Finding
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
 from bootstrap.process.boot_id import kernel_boot_id
@@ -70,6 +71,17 @@ class Counts:
 
 
 @dataclass
+class TableUpgrade:
+    """The upgrade of this member's system tables, in this run of the agent."""
+
+    finding: Finding = NOTHING_KNOWN
+    """What is to be done with them, by the last round."""
+    attempts: Attempts = Attempts()  # noqa: RUF009  # a value
+    due_at: float = 0.0
+    """When the next attempt may begin, by the monotonic clock; no decision looks at it."""
+
+
+@dataclass
 class Agent:
     """One run of one pod's agent."""
 
@@ -91,6 +103,7 @@ class Agent:
         self.counts = Counts()
         self.peer_news: dict[str, tuple[str, str]] = {}
         self.pulse = Pulse(time.monotonic(), time.monotonic())
+        self.upgrade = TableUpgrade()
         self.step(rounds.start)
         self.open_journal()
 

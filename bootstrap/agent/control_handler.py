@@ -6,7 +6,7 @@ Reads requests, calls the agent, and writes the answers; decides nothing.  `repo
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.agent import starters
+from bootstrap.agent import starters, upgrades
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.probe_server import take_view
 from bootstrap.control.channel import Connection
@@ -27,6 +27,7 @@ from bootstrap.control.starter_messages import (
     ReportAnswer,
     TakePermission,
 )
+from bootstrap.control.upgrade_messages import AwaitUpgrade, Upgraded
 from bootstrap.core.decision import drain, join_order
 from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.codec import Json, dump
@@ -41,7 +42,11 @@ TAKE_S = 10.0
 """How long a starter's request for its permission may take: one round with peers that do not answer, and some."""
 
 REQUESTS: dict[str, type[Request[Any]]] = {
-    request.op: request for request in (Hello, Report, AwaitDecision, TakePermission, Failed, Members, Health, Leave)
+    request.op: request
+    for request in (
+        *(Hello, Report, AwaitDecision, TakePermission, Failed, AwaitUpgrade, Upgraded),
+        *(Members, Health, Leave),
+    )
 }
 """What the containers of the pod ask, by the request's name on the wire; `reports` has what people ask."""
 
@@ -65,7 +70,7 @@ class ControlHandler:
 
     def serve(self, connection: Connection) -> None:
         """Answer until the other end closes the connection; if that was a starter, tell the agent."""
-        starter = 0
+        starter, upgrader = 0, upgrades.Upgrader(self.agent)
         last: RoundResult | None = None
         try:
             while (message := connection.receive()) is not None:
@@ -74,7 +79,9 @@ class ControlHandler:
                     starter = starters.arrive(self.agent, request.told)
                 if isinstance(request, Report):
                     last = None
-                if isinstance(request, AwaitDecision):
+                if isinstance(request, AwaitUpgrade | Upgraded):
+                    connection.send(dump(upgrader.answer(request, PATIENCE_S)))
+                elif isinstance(request, AwaitDecision):
                     last = starters.wait_for_result(self.agent, last, PATIENCE_S)
                     connection.send(dump(self._decision(last, starter)))
                 elif request is None:
@@ -82,6 +89,7 @@ class ControlHandler:
                 else:
                     connection.send(dump(self._answer(request, starter)))
         finally:
+            upgrader.leave()
             if starter:
                 starters.leave(self.agent, starter)
 

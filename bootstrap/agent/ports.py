@@ -6,13 +6,13 @@ So tests can run several agents against each other in one process, over a networ
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bootstrap.core.model.disk import Position, View
+from bootstrap.core.model.disk import NO_VERSIONS, Position, Versions, View
 from bootstrap.core.model.facts import PodState, Server
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.views import LiveView
 from bootstrap.core.status.events import EventsReply
-from bootstrap.datadir import last_view
+from bootstrap.datadir import last_view, provenance
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
 from bootstrap.network.fanout import Peers
@@ -60,6 +60,8 @@ class Ports:
     """Take the volume's agent lock, if this run does not have it yet; a reason if it is not to be had."""
     full_server: Callable[[], client.Full | None] = lambda: None
     """Whether the local server has no connection left for the agent, and its state before that."""
+    versions: Callable[[], Versions] = lambda: NO_VERSIONS
+    """The series of the server that was started last on this volume, and of the system tables."""
     fresh_addresses: Callable[[], dict[str, str]] = dict
     """The addresses of pods that were looked up just now."""
 
@@ -84,6 +86,7 @@ def open_ports(settings: Settings, server: client.LocalServer, peers: Peers, log
         ask_events=peers.ask_events,
         fresh_addresses=peers.fresh_addresses,
         full_server=lambda: server.full,
+        versions=lambda: provenance.read_versions(layout.data, layout.meta),
     )
 
 

@@ -58,6 +58,8 @@ def take_details(agent: Agent, now: float) -> Details:
         bytes_received=recorder.bytes_received,
         failed_starts=agent.recorder.ends.times,
         has_journal_error=bool(agent.state.fault),
+        tables=agent.upgrade.finding.stage,
+        failed_upgrades=agent.upgrade.attempts.failures,
     )
 
 

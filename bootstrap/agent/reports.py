@@ -31,10 +31,12 @@ from bootstrap.control.status_messages import (
     Status,
     StatusAnswer,
     StatusDecision,
+    TablesStatus,
 )
 from bootstrap.control.timeline_messages import TIMELINE_SCHEMA, PodLog, Timeline, TimelineAnswer
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Decision
+from bootstrap.core.galera.server_version import Series, format_series
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import Unknown
@@ -140,7 +142,8 @@ def describe_status(agent: Agent) -> StatusAnswer:
         describe_member(agent, o, own if o == own.ordinal else agent.peers.get(o), notes.get(o))
         for o in sorted(facts.expected)
     ]
-    found = find_steps(facts, decision, find_place(agent.settings), notes)
+    tables = agent.upgrade.finding
+    found = find_steps(facts, decision, find_place(agent.settings), notes, tables)
     missing, awaited = summary.find_missing(facts), summary.find_awaited(facts, decision)
     return StatusAnswer(
         schema=STATUS_SCHEMA,
@@ -158,6 +161,7 @@ def describe_status(agent: Agent) -> StatusAnswer:
         avoid=what_not_to_do(facts) if found else "",
         failures=describe_failures(agent),
         failed_starts=describe_failed_starts(agent),
+        tables=TablesStatus(tables.stage, tables.reason, agent.upgrade.attempts.failures),
     )
 
 
@@ -246,10 +250,17 @@ def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None
         server=server,
         promise=known.promise,
         epoch=known.epoch,
+        series=describe_series(known.versions.server),
+        tables=describe_series(known.versions.tables),
         decision=note.kind if note else None,
         reason=note.reason if note else None,
         failing=note.failing if note else None,
     )
+
+
+def describe_series(series: Series | None) -> str | None:
+    """The series; None = it is not known."""
+    return format_series(series) if series else None
 
 
 def describe_newest_data(agent: Agent, facts: Facts) -> NewestData | None:

@@ -3,8 +3,10 @@
 import time
 from dataclasses import replace
 
+from bootstrap.agent import upgrades
 from bootstrap.agent.agent import Agent
 from bootstrap.core.decision.decisions import Decision
+from bootstrap.core.model.disk import NO_VERSIONS
 from bootstrap.core.model.facts import Phase, PodState, Server
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import promises, rounds
@@ -22,6 +24,7 @@ def run_round(agent: Agent) -> None:
     agent.open_journal()
     agent.step(rounds.begin)
     observe(agent)
+    look_at_versions(agent)
     peers = ask_peers(agent)
     if agent.lifecycle.primary_server is not None:
         # What the peers have answered shows a living cluster only if this server has outlived the answers.
@@ -36,6 +39,7 @@ def run_round(agent: Agent) -> None:
     if outcome.requests:
         agent.step(promises.collect, agent.ports.ask_promises(dict(outcome.requests)))
     announce(agent)
+    upgrades.judge_tables(agent)
     agent.recorder.note_round(agent.facts(), agent.result, agent.ports.log)
     if outcome.must_stop:
         stop_server(agent, outcome.decision)
@@ -74,6 +78,14 @@ def wait_for_hello(agent: Agent) -> bool:
         if agent.lifecycle.phase is not Phase.FROZEN:
             return False
         return agent.changed.wait_for(lambda: agent.lifecycle.starter, HELLO_S)
+
+
+def look_at_versions(agent: Agent) -> None:
+    """Look which series a member is of, before its peers are asked, and ask it."""
+    versions = agent.ports.versions() if agent.lifecycle.primary_server else NO_VERSIONS
+    with agent.changed:
+        if versions != agent.state.versions:
+            agent.become(agent.state._replace(versions=versions))
 
 
 def report_silence(agent: Agent, reason: str) -> None:

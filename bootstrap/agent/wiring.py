@@ -9,7 +9,6 @@ from functools import partial
 from bootstrap import __version__
 from bootstrap.agent import join_progress, probe_server
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.agent_lock import AgentLock
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.ports import open_ports
 from bootstrap.agent.recorder import Recorder, format_time
@@ -27,6 +26,7 @@ from bootstrap.process.log import Log
 from bootstrap.secret_files import AgentSecrets, read_agent_secrets
 from bootstrap.settings import Settings
 from bootstrap.storage import event_log
+from bootstrap.storage.agent_lock import AgentLock
 from bootstrap.storage.layout import Layout
 
 DECIDING_S = 0.25

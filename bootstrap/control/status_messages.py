@@ -16,6 +16,7 @@ from bootstrap.core.status.events import Event
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.place import Step
 from bootstrap.core.status.transfer import Transfer
+from bootstrap.core.upgrade.tables import Stage
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"
@@ -79,6 +80,10 @@ class MemberStatus:
     """Why, with the rule."""
     failing: Prose | None = None
     """Its container that ends with an error, and the error; empty = none does."""
+    series: str | None = None
+    """The series of a member's server, such as 11.8; None = not known."""
+    tables: str | None = None
+    """The series of its system tables; None = not known."""
 
     @property
     def is_known(self) -> bool:
@@ -159,6 +164,17 @@ class FailedStarts(NamedTuple):
     """The command that shows why the server ends: only its own log knows."""
 
 
+class TablesStatus(NamedTuple):
+    """The system tables of this member."""
+
+    stage: Stage
+    """What is to be done with them, in one word."""
+    reason: Prose
+    """Why, in one line."""
+    failures: int
+    """How many upgrades of them have failed in a row, in this run of the agent."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
     """What the agent knows of every pod."""
@@ -193,6 +209,8 @@ class StatusAnswer:
     """The containers of this pod that end with an error before a server runs; None = none does."""
     failed_starts: FailedStarts | None
     """The server ends again and again; None if it does not, in this run of the agent."""
+    tables: TablesStatus
+    """The system tables of this member."""
 
 
 class Status(Request[StatusAnswer]):

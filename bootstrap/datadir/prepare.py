@@ -1,7 +1,6 @@
 """Make a datadir ready for a join, a bootstrap or a new history, or put it aside."""
 
 import itertools
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def make_files_dir(layout: Layout) -> None:
     Raises OSError.
     """
     layout.files.mkdir(mode=0o750, exist_ok=True)
-    _give_to_owner(layout, layout.files)
+    atomic.give_to_owner(layout.files, layout.data)
 
 
 def forget_state(layout: Layout) -> None:
@@ -123,14 +122,7 @@ def forget_state(layout: Layout) -> None:
 def _write_grastate(layout: Layout, content: bytes) -> None:
     """Replace grastate.dat."""
     atomic.replace(layout.grastate, content, _GRASTATE_MODE)
-    _give_to_owner(layout, layout.grastate)
-
-
-def _give_to_owner(layout: Layout, path: Path) -> None:
-    """Root gives what it makes to the datadir's owner, because the server may change to that account."""
-    if os.geteuid() == 0:
-        owner = layout.data.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+    atomic.give_to_owner(layout.grastate, layout.data)
 
 
 def _remove(folder: Path) -> None:

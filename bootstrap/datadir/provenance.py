@@ -1,12 +1,14 @@
 """Which server wrote to this volume last: notes beside the datadir, and the files that a server leaves in it.
 
 The notes are ours.  They are written before every start, because a state transfer removes the server's own file.
+One note is in the datadir, because it must share the fate of the system tables.
 """
 
 from pathlib import Path
 
 from bootstrap.core.galera import server_version
 from bootstrap.core.galera.server_version import Series
+from bootstrap.core.model.disk import Versions
 from bootstrap.datadir.names import is_database
 from bootstrap.errors import RecoverFailedError
 from bootstrap.storage import atomic
@@ -16,6 +18,14 @@ NOTE = "server-version"
 
 BINLOG = "server-binlog"
 """In `meta/`: the options of its binary log, one a line; an empty file = it had none."""
+
+TABLES = "galera-bootstrap-tables"
+"""In `mysql/` of the datadir: the text of `mariadbd --version` of the server that its tables are of.
+
+A full copy by rsync brings this file to the joiner, with the donor's tables: it copies the folders of databases as they
+are.  One by mariadb-backup brings no file that it does not know, and leaves none that was there.  Files beside these
+folders are of no use: rsync neither copies nor removes them, so a joiner would keep its own mariadb_upgrade_info.
+"""
 
 LEFT = ("mariadb_upgrade_info", "mysql_upgrade_info")
 """What mariadb-install-db and mariadb-upgrade leave in a datadir, the newer name first; no server touches them."""
@@ -44,6 +54,23 @@ def note_version(meta: Path, text: str) -> None:
         atomic.replace(meta / NOTE, text.encode())
 
 
+def read_versions(data: Path, meta: Path) -> Versions:
+    """The series of the server that was started last here, and of the system tables; None = nothing shows it."""
+    texts = (_read_if_possible(meta / NOTE), _read_if_possible(data / "mysql" / TABLES))
+    return Versions(*(server_version.parse_series(text) for text in texts))
+
+
+def note_tables(data: Path, text: str) -> None:
+    """Note durably which server the system tables are of (R43); without a version there is no note.  Raises OSError."""
+    note = data / "mysql" / TABLES
+    if server_version.parse_series(text) is None:
+        note.unlink(missing_ok=True)
+        return
+    atomic.replace(note, text.encode())
+    # The server must be able to send it to a joiner.
+    atomic.give_to_owner(note, note.parent)
+
+
 def read_binlog_options(meta: Path) -> tuple[str, ...]:
     """Read the options of the last server's binary log; empty if it had none, or without a note.  Raises OSError."""
     return tuple((_read(meta / BINLOG) or "").splitlines())
@@ -61,3 +88,10 @@ def _read(path: Path) -> str | None:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
+
+
+def _read_if_possible(path: Path) -> str:
+    try:
+        return _read(path) or ""
+    except OSError:
+        return ""

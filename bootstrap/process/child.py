@@ -16,6 +16,9 @@ from bootstrap.process.log import deferral
 
 Process = subprocess.Popen[bytes]
 
+PR_SET_PDEATHSIG = 1
+"""The number of this option (prctl.h)."""
+
 
 class Done(NamedTuple):
     """A program that has ended."""
@@ -94,6 +97,14 @@ def start(  # noqa: PLR0913  # see above
         )
     except OSError as exc:
         raise ServerMissingError(f"cannot run {argv[0]}: {exc.strerror}; this needs the database's own image") from exc
+
+
+def end_with(parent: int) -> bool:
+    """Get SIGTERM from the kernel when the process that started this one ends (prctl(2)); False = it has ended."""
+    import ctypes  # noqa: PLC0415  # expensive, and rarely needed
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return os.getppid() == parent
 
 
 def stop(process: Process, grace: float) -> bool:

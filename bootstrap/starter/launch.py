@@ -9,8 +9,13 @@ from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
+from bootstrap.process import child
+from bootstrap.process.program import own_command
 from bootstrap.starter.pod import Pod
 from bootstrap.storage import permission as permission_file
+
+UPGRADER = ("upgrade", "--server")
+"""The command that upgrades the system tables; then follows the process that becomes the server."""
 
 
 def check_command(command: tuple[str, ...], cnf: str) -> None:
@@ -66,11 +71,30 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         options += [donor] if donor else []
     for line in option_files.find_replaced(recover.read_files().lines, str(pod.settings.cnf)):
         pod.log(line)
+    if may_need_upgrade(pod, decision.action):
+        leave_upgrader(pod)
     pod.log(f"starting: {' '.join([*command, *options])}")
     try:
         os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
     except OSError as exc:
         raise ServerMissingError(f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it") from exc
+
+
+def may_need_upgrade(pod: Pod, action: Action | None) -> bool:
+    """Whether the system tables may be of another series than the server: a joiner may get those of its donor."""
+    found = provenance.read_versions(pod.layout.data, pod.layout.meta)
+    return pod.settings.upgrade_tables and (action is Action.JOIN or found.tables != found.server)
+
+
+def leave_upgrader(pod: Pod) -> None:
+    """Leave the program behind that upgrades the system tables when the agent orders it (`table_upgrader`).
+
+    It inherits no descriptor, and so neither the lock nor the connection by which the agent counts on this starter.
+    """
+    try:
+        child.start((*own_command(), *UPGRADER, str(os.getpid())))
+    except ServerMissingError as exc:
+        pod.log(f"the system tables will not be upgraded: {exc}")
 
 
 def make_ready(pod: Pod, recover: Recover, disk: Disk, decision: AgentDecision) -> None:
@@ -97,6 +121,7 @@ def create(pod: Pod, recover: Recover, disk: Disk) -> None:
     from bootstrap.starter import first_start  # noqa: PLC0415  # once in the life of a volume
 
     first_start.create(pod, recover)
+    provenance.note_tables(pod.layout.data, recover.read_version())
 
 
 def adopt(pod: Pod, recover: Recover) -> None:

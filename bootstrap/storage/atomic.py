@@ -32,6 +32,16 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def give_to_owner(path: Path, of: Path) -> None:
+    """Root gives what it makes to the owner of a folder, because the server may change to that account.
+
+    Raises OSError.
+    """
+    if os.geteuid() == 0:
+        owner = of.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def sync_volume(path: Path) -> None:
     """Make everything on the file system of this folder durable (syncfs(2)).  Raises OSError."""
     import ctypes  # noqa: PLC0415  # expensive, and rarely needed

@@ -1,6 +1,6 @@
 """The volume's two locks, flocks on `meta/lock` and on `meta/agent.lock`.
 
-The second one belongs to the volume's only agent (`agent/agent_lock.py`).  The first one says
+The second one belongs to the volume's only agent (`storage/agent_lock.py`).  The first one says
 whether anything else lives on the volume, and the rest of this page is about it.
 
 The descriptor is inheritable and stays open across exec into mariadbd, and the scripts that mariadbd starts for a

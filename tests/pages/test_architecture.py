@@ -26,6 +26,7 @@ ORDER = {
         "secret_files",
         "setting_checks",
         "core.status core.participant",
+        "core.upgrade",
         "core.decision core.galera",
         "core.model",
         "process",

@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913  # each is an option
 ) -> None:
     """Show what has happened on this pod, the oldest first; the times are of the machine's clock, in UTC.
 
-    The newest 200 events are kept.  Of each rare kind the newest 30 are kept, whatever the other kinds are.
+    The newest 200 events are kept.  Of each rare kind the newest 25 are kept, whatever the other kinds are.
 
     With --all the agents of all pods are asked.  Their times are shown on the clock of this pod's machine: each answer
     has its machine's clock, and a difference that is larger than the time of the exchange explains is taken off.

@@ -8,12 +8,13 @@ from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import MemberStatus, StatusAnswer
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.status.health import SYNCED, Health
+from bootstrap.core.upgrade.tables import Stage
 from bootstrap.process.log import escape
 
 WIDTH = 80
 
 LABEL = 7
-"""The width of the words that begin a part: why, do, not, help."""
+"""The width of the words that begin a part: why, tables, do, not, help."""
 
 HEADINGS = ("MEMBER", "STATE", "DATA", "POSITION", "SINCE")
 
@@ -33,10 +34,12 @@ VERBS = {"wait": "waits", "hold": "holds", "join": "joins", "bootstrap": "bootst
 
 PAGE, RULES = "docs/operations/README.md", "docs/operations/messages.md"
 
+TABLES_PAGE = "docs/operations/upgrade.md#the-system-tables"
+
 
 def format_status(status: StatusAnswer) -> str:
     """Return the cluster, a line for each member, and what a human needs now; no sentence twice."""
-    lines = [_first_line(status), *_members(status), *_reasons(status), *_progress(status)]
+    lines = [_first_line(status), *_members(status), *_reasons(status), *_progress(status), *_tables(status)]
     if status.steps:
         lines += [*_steps(status), *_wrap("not", status.avoid), *_wrap("help", _page(status))]
     elif status.cluster.health is not Health.HEALTHY:
@@ -166,6 +169,12 @@ def _mebibytes(count: int) -> str:
     return f"{count / 2**20:.0f} MiB"
 
 
+def _tables(status: StatusAnswer) -> Iterable[str]:
+    """The system tables of this pod, where they are of another series than its server."""
+    if status.tables.stage not in (Stage.UNKNOWN, Stage.CURRENT):
+        yield from _wrap("tables", status.tables.reason)
+
+
 def _steps(status: StatusAnswer) -> Iterable[str]:
     for number, step in enumerate(status.steps, 1):
         yield from _wrap("do" if number == 1 else "", f"{number}. {step.text}")
@@ -176,7 +185,7 @@ def _page(status: StatusAnswer) -> str:
     """The section on the rule that decides; where nothing is decided, because a server serves, the page for all."""
     rule = status.decision.rule
     if rule == "own-server" and _why(status) == "":
-        return PAGE
+        return TABLES_PAGE if status.tables.stage in (Stage.FAILED, Stage.OFF) else PAGE
     return f"{RULES}#{rule}{'-hold' if status.decision.kind is DecisionKind.HOLD and rule == 'own-disk' else ''}"
 
 

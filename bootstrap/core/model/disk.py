@@ -185,3 +185,16 @@ ADOPTABLE = frozenset({*STARTABLE, DataClass.UUID_MISMATCH, DataClass.UNADOPTED,
 
 BLANK = frozenset({DataClass.EMPTY, DataClass.SST_INTERRUPTED})
 """The classes that hold no usable data; what was there before, if anything, is gone."""
+
+
+class Versions(NamedTuple):
+    """The series of a member, such as (11, 8); None = not known."""
+
+    server: tuple[int, int] | None = None
+    """Of the server that runs on the volume."""
+    tables: tuple[int, int] | None = None
+    """Of the server that its system tables were made by, or upgraded for."""
+
+
+NO_VERSIONS = Versions()
+"""Nothing is known."""

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Disk, Position, View, ViewCheckpoint
+from bootstrap.core.model.disk import (
+    NIL_UUID,
+    NO_VERSIONS,
+    UNKNOWN_SEQNO,
+    Disk,
+    Position,
+    Versions,
+    View,
+    ViewCheckpoint,
+)
 from bootstrap.core.model.shapes import Count, Ordinal, PodName, Seqno, Token, Uuid, UuidOrNone
 from bootstrap.core.model.unknown import Unknown
 
@@ -176,6 +185,8 @@ class PodState:
     """A component that this volume was in has had members that are no pods of this set: an arbitrator, or a guest."""
     data_bytes: Count | None = None
     """What the datadir of a member takes on its volume: a joiner needs about as much; None = not known."""
+    versions: Versions = NO_VERSIONS
+    """The series of a member's server, and of its system tables."""
 
     @property
     def has_no_server(self) -> bool:

@@ -12,7 +12,7 @@ from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.decision.streaks import Patience, Streaks
 from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.disk import NO_VERSIONS, DataClass, Disk, Versions
 from bootstrap.core.model.facts import Facts, Override, Phase, PodState, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
@@ -85,6 +85,8 @@ class Participant(NamedTuple):
     orders: Orders = Orders()
     data_bytes: int | None = None
     """What the datadir takes while this pod is a member; None = not known."""
+    versions: Versions = NO_VERSIONS
+    """The series of the server that was started last on this volume, and of the system tables."""
 
     @property
     def pod_state(self) -> PodState:
@@ -112,6 +114,7 @@ class Participant(NamedTuple):
             view_checkpoint=durable.view_checkpoint,
             has_foreign_members=durable.has_foreign_members,
             data_bytes=self.data_bytes if lifecycle.primary_server else None,
+            versions=self.versions if lifecycle.primary_server else NO_VERSIONS,
         )
 
     @property

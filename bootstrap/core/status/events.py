@@ -19,7 +19,7 @@ SCHEMA = "galera-bootstrap/events/v1"
 KEPT = 200
 """How many events of all frequent kinds together are kept."""
 
-KEPT_RARE = 30
+KEPT_RARE = 25
 """How many events of each rare kind are kept: a server that dies at every start must not push an override out."""
 
 FREQUENT = frozenset({"decision", "phase", "peer", "server", "promise"})
@@ -41,6 +41,7 @@ KINDS = {
     "server-ended": "the server has ended again without having been Synced",
     "stop": "the agent has ordered a server to stop that could not commit any more",
     "override": "an override was given, or was carried out",
+    "upgrade": "an upgrade of the system tables has begun, has ended, or has failed",
     "peer": "a peer answers again, or no longer answers",
     "lost": "the earlier events could not be read",
 }

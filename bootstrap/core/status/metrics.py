@@ -8,6 +8,7 @@ from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase
 from bootstrap.core.status.probes import Details, ProbeView, Readiness, find_readiness, is_alive
 from bootstrap.core.status.prometheus import Family, Labels, gauge, render, state_set
+from bootstrap.core.upgrade.tables import Stage
 
 PREFIX = "galera_bootstrap"
 """The prefix of every metric's name."""
@@ -56,6 +57,8 @@ def pod_metrics(view: ProbeView, details: Details) -> list[Family]:
         gauge("term", "The highest term that this pod has promised.", details.term),
         gauge("promised", "A promise binds this pod now.", details.is_promised),
         gauge("failed_starts", "Starts of the server in a row that ended before it was Synced.", details.failed_starts),
+        state_set("system_tables", "What is to be done with the system tables.", "stage", Stage, details.tables),
+        gauge("failed_upgrades", "Upgrades of the system tables in a row that have failed.", details.failed_upgrades),
         gauge("journal_usable", "The volume's journal can be read and written.", not details.has_journal_error),
         _info("decision_info", "What the agent has decided, and by which rule.", _decision(details)),
         gauge("decision_seconds", "Seconds that this has been the decision.", details.now - details.counters.since),

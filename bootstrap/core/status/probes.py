@@ -23,6 +23,7 @@ from bootstrap.core.model.facts import ABSENT, Phase, PodState, Server
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters
+from bootstrap.core.upgrade.tables import Stage
 
 STUCK_S = 120.0
 """Seconds without a round of the loop after which the agent counts as stuck; a round with silent peers takes 16."""
@@ -75,6 +76,10 @@ class Details(NamedTuple):
     """How often in a row the server was started and has ended without having been Synced."""
     has_journal_error: bool
     """Whether the journal cannot be used."""
+    tables: Stage
+    """What is to be done with the system tables."""
+    failed_upgrades: int
+    """How many upgrades of them have failed in a row."""
 
 
 class ProbeView(NamedTuple):

@@ -25,6 +25,7 @@ from bootstrap.core.model.unknown import (
 from bootstrap.core.status.hold_steps import ALWAYS, HOLDS, look_closer
 from bootstrap.core.status.place import Place, Step
 from bootstrap.core.status.summary import find_ahead
+from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Finding, Stage
 
 NEVER = (
     "delete claims or volumes, edit grastate.dat, start mariadbd by hand, or `kubectl delete pod --force` on a node "
@@ -41,12 +42,15 @@ Notes = Mapping[int, PodNote]
 NO_NOTES: Notes = MappingProxyType({})
 
 
-def find_steps(facts: Facts, decision: Decision, place: Place, notes: Notes = NO_NOTES) -> tuple[Step, ...]:
+def find_steps(
+    facts: Facts, decision: Decision, place: Place, notes: Notes = NO_NOTES, tables: Finding = NOTHING_KNOWN
+) -> tuple[Step, ...]:
     """What a human does now, the first first; empty = nothing: it goes on by itself, or all is well."""
     if isinstance(decision, Hold):
         return tuple(_steps_of_hold(facts, decision, place, notes))
     own = tuple(_steps_for_own_pod(facts, place))
-    return (*_look_at_dns(facts, decision, place), *own, *_steps_for_others(facts, decision, place, notes))
+    others = tuple(_steps_for_others(facts, decision, place, notes))
+    return (*_look_at_dns(facts, decision, place), *own, *others, *_steps_for_tables(facts, tables, place))
 
 
 def what_not_to_do(facts: Facts) -> str:
@@ -89,6 +93,16 @@ def _look_at_dns(facts: Facts, decision: Decision, place: Place) -> Iterator[Ste
             place.kubectl(f"get service {place.service}"),
         ),
     )
+
+
+def _steps_for_tables(facts: Facts, tables: Finding, place: Place) -> Iterator[Step]:
+    pod = facts.own.pod
+    now = place.kubectl(f"exec {pod} -c mysql -- {place.program} upgrade")
+    if tables.stage is Stage.FAILED:
+        log = place.kubectl(f"logs {pod} -c mysql | grep upgrade")
+        yield Step("see why the upgrade of the system tables fails, and try it again", (log, now))
+    elif tables.stage is Stage.OFF:
+        yield Step("once all members run this series: upgrade the system tables of each one", (now,))
 
 
 # The other pods.

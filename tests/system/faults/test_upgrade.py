@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.faults.cluster import FULL_COPY, Cluster
+from tests.faults.tables import read_tables, read_upgrades
 from tests.lab import report
 from tests.lab.lab import Lab
 from tests.lab.plain import Plain
@@ -89,23 +90,39 @@ def upgrade(cluster: Cluster, ordinal: int, image: Plain) -> None:
     assert FULL_COPY not in log
 
 
-def upgrade_tables(cluster: Cluster, ordinal: int) -> None:
-    """Run the `mariadb-upgrade` of the new image on a running member."""
-    pod = cluster.lab.pod(ordinal)
-    options = ("--user=root", f"--socket={pod.folders.socket}", "--skip-write-binlog")
-    password = f"--password={cluster.lab.layout.read_secret('root-password')}"
-    report.run(pod, "mariadb-upgrade", "--no-defaults", *options, password, seconds=120)
+def read_table_forms(cluster: Cluster, ordinal: int) -> dict[str, str]:
+    """Read how each system table of a member is made, but for what differs between equal tables."""
+    names = cluster.lab.query(ordinal, "SHOW FULL TABLES FROM mysql WHERE Table_type = 'BASE TABLE'")
+    made = {str(name): str(cluster.lab.query(ordinal, f"SHOW CREATE TABLE mysql.`{name}`")[0][1]) for name, _ in names}
+    return {name: re.sub(r"AUTO_INCREMENT=\d+ |PAGE_CHECKSUM=\d ?", "", text) for name, text in made.items()}
 
 
-def test_a_rolling_upgrade_needs_no_full_copy_and_no_bootstrap(cluster: Cluster, images: Images) -> None:
+def read_tables_of_all(cluster: Cluster) -> list[str]:
+    """Read the series in the notes of the members' tables."""
+    return [read_tables(cluster, ordinal) for ordinal in cluster.lab.pods]
+
+
+def test_a_rolling_upgrade_needs_no_full_copy_no_bootstrap_and_no_human(cluster: Cluster, images: Images) -> None:
+    before_all = read_table_forms(cluster, 0)
     with cluster.make_writer() as writer:
         for ordinal in (2, 1, 0):
+            assert read_tables_of_all(cluster) == [OLD] * 3
             before = writer.count
             upgrade(cluster, ordinal, images.new)
             writer.wait_for(before + 50)
+        cluster.lab.wait("the tables of all are upgraded", lambda: read_tables_of_all(cluster) == [NEW] * 3, 300)
+        before = writer.count
+        writer.wait_for(before + 50)
     assert read_versions(cluster) == [NEW] * 3
-    for ordinal in (0, 1, 2):
-        upgrade_tables(cluster, ordinal)
+    found = [read_upgrades(cluster, ordinal) for ordinal in (0, 1, 2)]
+    times = [time for events in found for time, _ in events]
+    assert [[text for _, text in events] for events in found] == [
+        [f"upgrading the system tables from MariaDB {OLD} to MariaDB {NEW}", "the system tables are upgraded"]
+    ] * 3
+    assert times == sorted(times)
+    forms = [read_table_forms(cluster, ordinal) for ordinal in (0, 1, 2)]
+    assert forms[0] != before_all
+    assert forms[0] == forms[1] == forms[2]
 
     cluster.assert_recovers()
     assert cluster.all_bootstraps == 1
@@ -113,6 +130,7 @@ def test_a_rolling_upgrade_needs_no_full_copy_and_no_bootstrap(cluster: Cluster,
     cluster.lab.start_all()
     cluster.assert_recovers()
     assert read_versions(cluster) == [NEW] * 3
+    assert [len(read_upgrades(cluster, ordinal)) for ordinal in (0, 1, 2)] == [2] * 3
 
 
 def test_after_a_power_cut_between_the_versions_each_disk_is_recovered_by_its_own_version(
@@ -163,6 +181,8 @@ def test_the_way_back_is_a_full_copy_from_members_with_the_old_version(cluster: 
         cluster.lab.wait_synced(3)
     assert FULL_COPY in read_last_run(cluster, 2)
     assert read_versions(cluster) == [OLD] * 3
+    assert read_tables_of_all(cluster) == [OLD] * 3
+    assert [read_upgrades(cluster, ordinal) for ordinal in (0, 1, 2)] == [[]] * 3
 
     cluster.assert_recovers()
     assert cluster.all_bootstraps == 1

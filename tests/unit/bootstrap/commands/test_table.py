@@ -16,12 +16,14 @@ from bootstrap.control.status_messages import (
     NewestData,
     StatusAnswer,
     StatusDecision,
+    TablesStatus,
 )
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Phase, Server
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.place import Step
 from bootstrap.core.status.transfer import Transfer
+from bootstrap.core.upgrade.tables import Stage
 from tests.support.bootstrap.records import A
 
 WHEN = "2026-11-30T01:02:03.004Z"
@@ -48,6 +50,7 @@ WAITING = StatusAnswer(
     avoid="delete claims",
     failures=None,
     failed_starts=None,
+    tables=TablesStatus(Stage.UNKNOWN, "this pod's server is not a Synced member", 0),
 )
 
 
@@ -94,6 +97,22 @@ def test_a_healthy_cluster_is_four_lines() -> None:
         "mysql-1   Synced  -     aaaaaaaa:24",
         "mysql-2   Synced  -     aaaaaaaa:24",
     ]
+
+
+def test_system_tables_of_another_series_are_a_line_of_their_own() -> None:
+    tables = TablesStatus(Stage.WAITING, "they are of MariaDB 10.11, and mysql-2 runs MariaDB 10.11", 0)
+    assert format_status(replace(HEALTHY, tables=tables)).splitlines()[5:] == [
+        "tables they are of MariaDB 10.11, and mysql-2 runs MariaDB 10.11"
+    ]
+    current = replace(HEALTHY, tables=TablesStatus(Stage.CURRENT, "they are of MariaDB 11.8", 0))
+    assert format_status(current) == format_status(HEALTHY)
+
+
+def test_system_tables_that_need_a_human_have_a_page() -> None:
+    failed = TablesStatus(Stage.FAILED, "the upgrade has failed once", 1)
+    shown = format_status(replace(HEALTHY, tables=failed, steps=WAITING.steps)).splitlines()
+    assert shown[5:7] == ["tables the upgrade has failed once", "do     1. bring mysql-2 back"]
+    assert shown[-1] == "help   docs/operations/upgrade.md#the-system-tables"
 
 
 def test_what_goes_on_by_itself_is_said_so() -> None:

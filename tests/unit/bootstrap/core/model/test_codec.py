@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.model.codec import MessageInvalidError, decode, dump, encode, json_key, load
-from bootstrap.core.model.disk import DataClass, Disk
+from bootstrap.core.model.disk import DataClass, Disk, Versions
 from bootstrap.core.model.facts import PodState, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.model.shapes import MAX_ORDINAL, MAX_TEXT, Prose
@@ -30,7 +30,9 @@ json_values = st.recursive(
     max_leaves=6,
 )
 
-FULL = dump(frozen(0, 7, promise=Promise(1, 2, "b"), volumes=((1, "v"),), epoch=3, data_bytes=5))
+FULL = dump(
+    frozen(0, 7, promise=Promise(1, 2, "b"), volumes=((1, "v"),), epoch=3, data_bytes=5, versions=Versions((11, 8)))
+)
 RUNNING = dump(running(1))
 
 

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.core.decision.decisions import RoundResult, Wait
 from bootstrap.core.decision.streaks import HeardMember, Patience, Streaks
 from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import DataClass, Disk, Position, View, ViewCheckpoint
+from bootstrap.core.model.disk import NO_VERSIONS, DataClass, Disk, Position, Versions, View, ViewCheckpoint
 from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Override, Phase, PodState, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.participant.effects import Hurry, Note, Persist, Trouble
@@ -90,6 +90,12 @@ def test_a_pod_reports_what_its_server_says() -> None:
 def test_only_a_member_says_how_large_its_data_are() -> None:
     assert member()._replace(data_bytes=5).pod_state.data_bytes == 5
     assert waiting()._replace(data_bytes=5).pod_state.data_bytes is None
+
+
+def test_only_a_member_says_which_series_it_is_of() -> None:
+    versions = Versions((11, 8), (10, 11))
+    assert member()._replace(versions=versions).pod_state.versions == versions
+    assert waiting()._replace(versions=versions).pod_state.versions == NO_VERSIONS
 
 
 def test_a_new_volume_remembers_nothing() -> None:

@@ -17,6 +17,7 @@ from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics import KINDS, metrics
 from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness
 from bootstrap.core.status.prometheus import Family, gauge, render, state_set
+from bootstrap.core.upgrade.tables import Stage
 from tests.paths import ROOT
 from tests.support.bootstrap.records import A, B, clusters, examples
 from tests.unit.bootstrap.core.status.test_probes import OWN, SYNCED, view
@@ -38,6 +39,8 @@ DETAILS = Details(
     bytes_received=4096,
     failed_starts=3,
     has_journal_error=False,
+    tables=Stage.WAITING,
+    failed_upgrades=2,
 )
 
 WAITING = Lifecycle(starter=True, disk=Disk(DataClass.CRASHED, Position(A, 2**60 + 1)))
@@ -121,14 +124,17 @@ def test_the_metrics_without_names_have_none(cluster: list[PodState]) -> None:
 
 def test_all_metrics_of_a_waiting_pod() -> None:
     found = {(name, *labels.values()): value for name, labels, value in samples(full())}
-    states = {key: value for key, value in found.items() if key[0] in ("phase", "datadir_class", "decision")}
-    assert {key[1] for key, value in states.items() if value == "1"} == {"frozen", "CRASHED", "wait"}
+    states = {
+        key: value for key, value in found.items() if key[0] in ("phase", "datadir_class", "decision", "system_tables")
+    }
+    assert {key[1] for key, value in states.items() if value == "1"} == {"frozen", "CRASHED", "wait", "waiting"}
     assert {key: value for key, value in found.items() if key not in states} == {
         ("live",): "1", ("ready",): "0", ("server_answers",): "0", ("build_info", "1.2.3"): "1",
         ("cluster_info", A): "1", ("position_seqno",): str(2**60 + 1), ("epoch",): "4", ("term",): "7",
         ("promised",): "1", ("journal_usable",): "1", ("decision_info", "wait", "all-heard"): "1",
         ("decision_seconds",): "60", ("decisions_total", "hold", "own-disk"): "1",
         ("decisions_total", "wait", "all-heard"): "2", ("join_written_bytes",): "4096", ("failed_starts",): "3",
+        ("failed_upgrades",): "2",
         ("exchange_up", "galera-1"): "1", ("exchange_up", "galera-2"): "0",
         ("exchange_requests_total", "galera-1"): "9", ("exchange_requests_total", "galera-2"): "9",
         ("exchange_failures_total", "galera-1"): "0", ("exchange_failures_total", "galera-2"): "5",
@@ -151,10 +157,10 @@ def test_what_is_not_known_of_a_pod_has_no_sample() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("enum", [Phase, DataClass])
-def test_every_state_has_a_series(enum: type[Phase | DataClass]) -> None:
+@pytest.mark.parametrize("enum", [Phase, DataClass, Stage])
+def test_every_state_has_a_series(enum: type[Phase | DataClass | Stage]) -> None:
     """So that none ends when the state changes, and `== 1` finds the one that holds."""
-    name = {"Phase": "phase", "DataClass": "datadir_class"}[enum.__name__]
+    name = {"Phase": "phase", "DataClass": "datadir_class", "Stage": "system_tables"}[enum.__name__]
     found = {label: value for found, labels, value in samples(full()) if found == name for label in labels.values()}
     assert found.keys() == {member.value for member in enum}
     assert sorted(found.values())[-2:] == ["0", "1"]

@@ -14,6 +14,7 @@ from bootstrap.core.status.metrics import pod_metrics
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
 from bootstrap.core.status.prometheus import Family, render
 from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited
+from bootstrap.core.upgrade.tables import Stage
 from tests.support.bootstrap.records import A, B, blank, busy, crashed, frozen, running, seen_by
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 
@@ -88,6 +89,8 @@ DETAILS = Details(
     bytes_received=None,
     failed_starts=0,
     has_journal_error=False,
+    tables=Stage.CURRENT,
+    failed_upgrades=0,
 )
 
 

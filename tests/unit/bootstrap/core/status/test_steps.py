@@ -12,6 +12,7 @@ from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
 from bootstrap.core.status.place import Place
 from bootstrap.core.status.steps import NEVER, find_steps, what_not_to_do
+from bootstrap.core.upgrade.tables import Finding, Stage
 from tests.support.bootstrap.records import REFUSING, B, blank, busy, frozen, running, seen_by
 
 HERE = Place("db", "galera", "galera-headless")
@@ -363,6 +364,19 @@ def test_what_may_live_is_neither_forced_nor_discarded() -> None:
     assert text.startswith("force or discard anything: galera-2 may live; nor ")
     assert text.endswith(NEVER)
     assert what_not_to_do(seen_by(running(0), running(1), unknown={2: REFUSES})) == NEVER
+
+
+def test_system_tables_that_need_a_human_have_their_commands_and_others_have_none() -> None:
+    facts = seen_by(running(0), running(1), running(2))
+    run = "kubectl -n db exec galera-0 -c mysql -- /work-dir/galera-bootstrap upgrade"
+    (failed,) = find_steps(facts, decide(facts), HERE, tables=Finding(Stage.FAILED, "x"))
+    assert failed.commands == ("kubectl -n db logs galera-0 -c mysql | grep upgrade", run)
+    (off,) = find_steps(facts, decide(facts), HERE, tables=Finding(Stage.OFF, "x"))
+    assert off.commands == (run,)
+    for stage in set(Stage) - {Stage.FAILED, Stage.OFF}:
+        assert find_steps(facts, decide(facts), HERE, tables=Finding(stage, "x")) == ()
+    silent = seen_by(running(0), running(1), 2)
+    assert find_steps(silent, decide(silent), HERE, tables=Finding(Stage.OFF, "x"))[-1] == off
 
 
 def test_another_place_has_its_own_names() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent.agent_lock import AgentLock
+from bootstrap.storage.agent_lock import AgentLock
 from bootstrap.storage.layout import Layout
 from tests.support.bootstrap.machine import Machine, until
 
