@@ -159,7 +159,8 @@ def test_printed_arguments_keep_the_blanks_in_their_values() -> None:
         ("--log-b=x", "ambiguous option"),
         ("--log-bi=x", "ambiguous option"),
         ("--wsrep-sst-don=x", "ambiguous option"),
-        ("--dat=/x", "ambiguous option"),
+        # 11.8 has no other option that begins so.
+        ("--dat=/x", "ambiguous option|full name 'datadir'"),
         ("--ws=1", "ambiguous option"),
         ("--maximum-wsrep-sst-donor=x", "cannot be set"),
     ],
@@ -168,4 +169,4 @@ def test_a_real_server_reads_them_so(argument: str, shown: str) -> None:
     """What it takes must be recognised; what it refuses may be."""
     command = ["mariadbd", "--no-defaults", "--user=root", argument, "--help", "--verbose"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert shown in " ".join(done.stdout.split())
+    assert any(text in " ".join(done.stdout.split()) for text in shown.split("|"))
