@@ -95,6 +95,7 @@ def test_an_order_rests_on_a_round_that_began_after_the_question(fleet: Fleet, p
 
 def test_two_programs_at_once_get_one_order(fleet: Fleet, pods: list[Pod]) -> None:
     assert ask(fleet, pods[0]) is UpgradeOrder.RUN
+    assert agent_of(pods[0]).upgrade.finding.stage is Stage.RUNNING
     assert ask(fleet, pods[0]) is UpgradeOrder.WAIT
     fleet.round(pods[0])
     assert agent_of(pods[0]).upgrade.finding.stage is Stage.RUNNING
