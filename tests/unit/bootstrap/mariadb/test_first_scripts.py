@@ -273,7 +273,7 @@ def test_a_kill_in_the_middle_of_a_script_leaves_nothing_and_the_next_start_runs
     command = (sys.executable, "-m", "tests.support.bootstrap.first_start", str(layout.data_root), str(folder))
     with subprocess.Popen(command, cwd=ROOT) as process:
         servers.wait_for((layout.data_tmp / "app" / "runs.ibd").exists, "the first script", 60)
-        servers.wait_for(lambda: b"SLEEP" in arguments_of("mariadb", folder), "the second script's client", 60)
+        servers.wait_for(lambda: b"SLEEP" in arguments_of("mariadb", folder.parent), "the second script's client", 60)
         process.send_signal(number)
         assert process.wait(60) == (-number if number == signal.SIGKILL else 128 + number)
     assert is_empty(layout)
@@ -285,13 +285,13 @@ def test_a_kill_in_the_middle_of_a_script_leaves_nothing_and_the_next_start_runs
         assert column(node, "SELECT name FROM app.runs ORDER BY id") == ["first", "second"]
 
 
-def arguments_of(program: str, mark: Path) -> bytes:
-    """The arguments of the running programs of this name that name the mark; SLEEP if one of them reads 2.sql."""
+def arguments_of(program: str, place: Path) -> bytes:
+    """The arguments of the running programs of this name that name a path in this folder; SLEEP if one reads 2.sql."""
     found = b""
     for path in Path("/proc").glob("[0-9]*"):
         try:
             arguments = (path / "cmdline").read_bytes()
-            is_it = (path / "comm").read_text().strip() == program and str(mark.parent).encode() in arguments
+            is_it = (path / "comm").read_text().strip() == program and f"{place}/".encode() in arguments
             if is_it:
                 reads = (path / "fd" / "0").readlink()
                 found += arguments + (b" SLEEP" if reads.name == "2.sql" else b"")
