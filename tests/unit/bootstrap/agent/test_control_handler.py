@@ -13,7 +13,14 @@ from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import REQUESTS, ControlHandler
 from bootstrap.agent.ports import Answer, Ports
 from bootstrap.agent.round import run_round
-from bootstrap.control import override_messages, pod_messages, starter_messages, status_messages, upgrade_messages
+from bootstrap.control import (
+    override_messages,
+    pod_messages,
+    starter_messages,
+    status_messages,
+    timeline_messages,
+    upgrade_messages,
+)
 from bootstrap.control.channel import Client, Server
 from bootstrap.control.override_messages import (
     Discard,
@@ -34,6 +41,7 @@ from bootstrap.control.starter_messages import (
     TakePermission,
 )
 from bootstrap.control.status_messages import EXPLAIN_SCHEMA, STATUS_SCHEMA, Events, Explain, MemberStatus, Status
+from bootstrap.control.timeline_messages import Timeline
 from bootstrap.control.upgrade_messages import AwaitUpgrade, Upgraded
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Rule
@@ -127,10 +135,15 @@ def send(client: Client, message: Json) -> Json | None:
     return client.connection.receive()
 
 
+MODULES = (
+    starter_messages, pod_messages, status_messages, override_messages, upgrade_messages, timeline_messages,
+)  # fmt: skip
+
+
 def test_each_request_is_known_by_its_name() -> None:
     kinds = {
         kind
-        for module in (starter_messages, pod_messages, status_messages, override_messages, upgrade_messages)
+        for module in MODULES
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Request) and kind is not Request
     }
@@ -144,8 +157,8 @@ def test_each_request_is_known_by_its_name() -> None:
     [
         Hello(), Report(Disk(DataClass.CLEAN, Position(A, 5)), "print"), AwaitDecision(), TakePermission(), Members(),
         AwaitUpgrade(), Upgraded("as it failed"),
-        Status(), Explain(), Events(), Health(), Leave(), Progress(), Discard(delete=True), RequestOverride(),
-        RequestOverride(3, frozenset({"galera-1"}), frozenset({"galera-2"}), adopt=True),
+        Status(), Explain(), Events(), Timeline(), Health(), Leave(), Progress(), Discard(delete=True),
+        RequestOverride(), RequestOverride(3, frozenset({"galera-1"}), frozenset({"galera-2"}), adopt=True),
     ],
     ids=lambda request_: str(request_.message()),
 )  # fmt: skip
