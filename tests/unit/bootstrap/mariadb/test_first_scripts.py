@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,8 +46,11 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture
-def place() -> tuple[Layout, Path]:
-    return prepare()
+def place() -> Iterator[tuple[Layout, Path]]:
+    """The volume and the folder of scripts; removed at once, because each has a database of 200 MB in the end."""
+    layout, folder = prepare()
+    yield layout, folder
+    shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def inspect(layout: Layout) -> DataClass:
