@@ -51,6 +51,8 @@ def _extract(wire: bytes) -> Content | None:
             first = wire[at]
             if first >= POINTER:
                 to = (first - POINTER) << 8 | wire[at + 1]
+                if to >= at:
+                    return None
                 owner, at = names.get(to) or _read_name(wire, to, names)[0], at + 2
             else:
                 owner, at = _read_name(wire, at, names)
@@ -77,8 +79,13 @@ def _extract(wire: bytes) -> Content | None:
 
 
 def _read_name(wire: bytes, at: int, names: dict[int, bytes]) -> tuple[bytes, int]:
-    """Return a name without pointers, and the position after it; raises ValueError."""
+    """Return a name without pointers, and the position after it; raises ValueError.
+
+    A pointer leads to what stands before the name, and before the place where an earlier one led (RFC 1035 section
+    4.1.4): whoever parses the message refuses all others.
+    """
     begin, end, parts, size = at, 0, bytearray(), -1
+    bound = at
     for _ in range(HOPS_MAX):
         start = at
         while 0 < (size := wire[at]) < POINTER:
@@ -88,7 +95,9 @@ def _read_name(wire: bytes, at: int, names: dict[int, bytes]) -> tuple[bytes, in
             break
         to = (size - POINTER) << 8 | wire[at + 1]
         end = end or at + 2
-        at = to
+        if to >= bound:
+            raise ValueError("a pointer that does not lead back")
+        at = bound = to
     if size or len(parts) >= NAME_MAX:
         raise ValueError("no name")
     names[begin] = bytes(parts) + b"\0"

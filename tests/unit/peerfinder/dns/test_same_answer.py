@@ -1,6 +1,7 @@
 """An answer equal to the last one is not parsed again, and has the result that parsing it would have given."""
 
 import random
+import struct
 from collections.abc import Callable, Sequence
 from time import process_time
 
@@ -35,6 +36,14 @@ def with_addresses(order: Sequence[int], query: dns.message.Message = QUERY, *, 
     return reply.to_wire(max_size=65535)
 
 
+def pointing_forward() -> bytes:
+    """An answer whose first owner is a pointer to the owner of its second record, which points to the question."""
+    wire = compressed(QUERY, ["mysql-0", "mysql-1"])
+    first, second = wire.index(b"\xc0\x0c\x00\x21"), wire.rindex(b"\xc0\x0c\x00\x21")
+    assert first < second
+    return wire[:first] + struct.pack("!H", 0xC000 | second) + wire[first + 2 :]
+
+
 def test_another_order_other_times_and_another_id_say_the_same() -> None:
     other = dns.message.make_query(f"{SUFFIX}.", "SRV", use_edns=0)
 
@@ -67,6 +76,7 @@ def test_the_content_differs_for(wire: bytes) -> None:
         pytest.param(with_addresses(range(3))[:-1], id="an octet less"),
         pytest.param(with_addresses(range(3))[:12] + b"\xc0\x0c" + bytes(60), id="a pointer to itself"),
         pytest.param(SEEDS[5](QUERY), id="other kinds of records"),
+        pytest.param(pointing_forward(), id="an owner that stands behind its pointer"),
     ],
 )
 def test_it_has_to_be_read_by_the_rules_if_it_is(wire: bytes) -> None:
