@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from bootstrap.core.galera.server_options import DATADIR, Option, canonical_name
+from bootstrap.core.galera.server_options import DATADIR, Option
 
 
 class HeldOption(NamedTuple):
@@ -105,10 +105,10 @@ class Found(NamedTuple):
 def find_held(arguments: Iterable[str]) -> Found | None:
     """The first option of these arguments that is held; of several mentions, the last one counts, as to the server."""
     given = tuple(arguments)
-    datadir = ([value_of(DATADIR, argument) for argument in given if DATADIR.is_spelled_by(argument)] or [""])[-1]
+    datadir = ([DATADIR.value_in(argument) for argument in given if DATADIR.is_spelled_by(argument)] or [""])[-1]
     for held in HELD:
         mentions = [argument for argument in given if is_spelled(held.option, argument)]
-        if mentions and held.is_held(value_of(held.option, mentions[-1]), datadir):
+        if mentions and held.is_held(held.option.value_in(mentions[-1]), datadir):
             return Found(held, mentions[-1])
     return None
 
@@ -116,20 +116,3 @@ def find_held(arguments: Iterable[str]) -> Found | None:
 def is_spelled(option: Option, argument: str) -> bool:
     """Whether the argument is the option; the name of one option begins with skip-, which may be left out."""
     return option._replace(name=option.name.removeprefix("skip-")).is_spelled_by(argument)
-
-
-def value_of(option: Option, argument: str) -> str:
-    """The value of the argument; of a switch without a value ON or OFF.
-
-    Behind skip-, disable- and enable- the server takes no value but 0, and that one turns them round (my_getopt.c).
-    A quote is a part of it: those of an option file are not in what the server prints, and there is no shell.
-    """
-    name, equals, value = argument.partition("=")
-    words = name.lower().replace("_", "-").removesuffix(canonical_name(argument))
-    # A skip- of the option's own name does not count.
-    words = words.removesuffix("skip-") if option.name.startswith("skip-") else words
-    if words.endswith(("skip-", "disable-")):
-        return "ON" if value == "0" else "OFF"
-    if words.endswith("enable-"):
-        return "OFF" if value == "0" else "ON"
-    return value if equals else "ON"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bootstrap.core.galera.server_options import canonical_name
+from bootstrap.core.galera.server_options import canonical_name, value_of
 
 SERVER_GROUP = re.compile(r"(mysqld|server|mariadb|mariadbd|galera|client-server)|(mysqld|mariadb|mariadbd)-\d+\.\d+")
 """The groups that a MariaDB server reads (mysqld.cc, `load_default_groups`)."""
@@ -144,14 +144,8 @@ OWN_SKIP = ("name-resolve",)
 
 def _meaning(line: Line) -> str:
     """The value of a line in one form: ON and 1 are the same, and so is a switch without a value."""
-    argument, equals, value = line.argument.lower().partition("=")
-    before = argument.replace("_", "-").removesuffix(line.name)
-    before = before.removesuffix("skip-") if line.name in OWN_SKIP else before
-    if before.endswith(("skip-", "disable-")):
-        return "on" if value == "0" else "off"
-    if before.endswith("enable-"):
-        return "off" if value == "0" else "on"
-    return {"1": "on", "true": "on", "0": "off", "false": "off"}.get(value, value) if equals else "on"
+    value = value_of(line.argument, has_own_skip=line.name in OWN_SKIP).lower()
+    return {"1": "on", "true": "on", "0": "off", "false": "off"}.get(value, value)
 
 
 def _advice(name: str) -> str:

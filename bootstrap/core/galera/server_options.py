@@ -34,6 +34,10 @@ class Option(NamedTuple):
         before = _WORDS_BEFORE.match(_without_value(argument))
         return self.is_spelled_by(argument) and before is not None and before[0].endswith(("skip-", "disable-"))
 
+    def value_in(self, argument: str) -> str:
+        """The value that this argument gives the option, as `value_of`."""
+        return value_of(argument, has_own_skip=self.name.startswith("skip-"))
+
 
 DATADIR = Option("datadir", "da")
 SST_DONOR = Option("wsrep-sst-donor", "wsrep-sst-d")
@@ -44,6 +48,23 @@ def canonical_name(argument: str) -> str:
     option = _without_value(argument)
     before = _WORDS_BEFORE.match(option)
     return option[before.end() :] if before else ""
+
+
+def value_of(argument: str, *, has_own_skip: bool) -> str:
+    """The value in an argument; of a switch without a value ON or OFF.
+
+    Behind skip-, disable- and enable- the server takes no value but 0, and that one turns them round (my_getopt.c).
+    `has_own_skip`: the option's own name begins with skip-, and that one does not count.
+    A quote is a part of the value: those of an option file are not in what the server prints, and there is no shell.
+    """
+    name, equals, value = argument.partition("=")
+    words = name.lower().replace("_", "-").removesuffix(canonical_name(argument))
+    words = words.removesuffix("skip-") if has_own_skip else words
+    if words.endswith(("skip-", "disable-")):
+        return "ON" if value == "0" else "OFF"
+    if words.endswith("enable-"):
+        return "OFF" if value == "0" else "ON"
+    return value if equals else "ON"
 
 
 def split_printed(printed: str) -> tuple[str, ...]:

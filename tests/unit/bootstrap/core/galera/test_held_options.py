@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.galera.held_options import HELD, find_held, value_of
+from bootstrap.core.galera.held_options import HELD, find_held
 
 DATADIR = "--datadir=/var/lib/galera/data"
 
@@ -80,4 +80,4 @@ def test_every_held_option_has_a_reason() -> None:
 
 
 def test_an_option_without_a_value_is_on() -> None:
-    assert [value_of(HELD[2].option, argument) for argument in ("--wsrep-recover", "--wsrep-recover=")] == ["ON", ""]
+    assert [HELD[2].option.value_in(argument) for argument in ("--wsrep-recover", "--wsrep-recover=")] == ["ON", ""]
