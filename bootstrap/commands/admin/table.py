@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from bootstrap.commands.admin.terminal import paint
 from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import MemberStatus, StatusAnswer
-from bootstrap.core.model.facts import Phase
-from bootstrap.core.status.health import SYNCED, Health
+from bootstrap.core.model.facts import SYNCED, Phase
+from bootstrap.core.status.health import Health
 from bootstrap.core.upgrade.tables import Stage
 from bootstrap.process.log import escape
 

@@ -44,6 +44,10 @@ ABSENT = frozenset({Phase.STARTING, Phase.RECOVERING, Phase.FROZEN})
 """The phases that prove that no server lives on the volume."""
 
 
+SYNCED, DONOR = "Synced", "Donor/Desynced"
+"""States of a server that has all data; a donor gives them to a joiner (wsrep_local_state_comment)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """What a live server reports of itself (`SHOW GLOBAL STATUS LIKE 'wsrep_%'`)."""
@@ -70,7 +74,7 @@ class Server:
     @property
     def has_complete_data(self) -> bool:
         """Whether its data are complete, as a Synced member's or a donor's are."""
-        return self.local_state in ("Synced", "Donor/Desynced")
+        return self.local_state in (SYNCED, DONOR)
 
     @property
     def is_primary(self) -> bool:

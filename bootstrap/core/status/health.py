@@ -8,12 +8,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Hold
-from bootstrap.core.model.facts import Facts, PodState
+from bootstrap.core.model.facts import SYNCED, Facts, PodState
 from bootstrap.core.model.predicates import is_one_component, pod_name
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.summary import find_awaited
-
-SYNCED = "Synced"
 
 
 class Health(StrEnum):

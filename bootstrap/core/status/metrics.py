@@ -5,7 +5,7 @@ position.
 """
 
 from bootstrap.core.model.disk import DataClass
-from bootstrap.core.model.facts import Phase
+from bootstrap.core.model.facts import SYNCED, Phase
 from bootstrap.core.status.probes import Details, ProbeView, Readiness, find_readiness, is_alive
 from bootstrap.core.status.prometheus import Family, Labels, gauge, render, state_set
 from bootstrap.core.upgrade.tables import Stage
@@ -36,7 +36,7 @@ def basic_metrics(view: ProbeView) -> list[Family]:
         ),
         gauge("server_answers", "The server reports its state.", server is not None),
         gauge("server_primary", "The server is in a Primary Component.", server.is_primary if server else None),
-        gauge("server_synced", "The server is Synced.", server.local_state == "Synced" if server else None),
+        gauge("server_synced", "The server is Synced.", server.local_state == SYNCED if server else None),
         gauge("cluster_size", "Members of the server's component, as it reports.", server.size if server else None),
     ]
 

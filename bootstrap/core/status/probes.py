@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import RoundResult
-from bootstrap.core.model.facts import ABSENT, Phase, PodState, Server
+from bootstrap.core.model.facts import ABSENT, SYNCED, Phase, PodState, Server
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters
@@ -136,5 +136,5 @@ def find_readiness(view: ProbeView) -> Readiness:
     others = [(p, other) for p in view.peers.values() if isinstance(p, PodState) and (other := p.primary_server)]
     if any(other.uuid != server.uuid and peer.epoch >= view.epoch for peer, other in others):
         return Readiness.SPLIT
-    stand_ins = [p.pod for p, o in others if (o.uuid, o.local_state) == (server.uuid, "Synced") and not p.joining]
-    return Readiness.DONOR if server.local_state != "Synced" and stand_ins else Readiness.READY
+    stand_ins = [p.pod for p, o in others if (o.uuid, o.local_state) == (server.uuid, SYNCED) and not p.joining]
+    return Readiness.DONOR if server.local_state != SYNCED and stand_ins else Readiness.READY

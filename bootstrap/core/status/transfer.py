@@ -8,13 +8,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bootstrap.core.decision import join_order
-from bootstrap.core.model.facts import Facts
+from bootstrap.core.model.facts import DONOR, Facts
 
 WINDOW_S = 60.0
 """The rate is that of the last minute: a slow start must not count for hours."""
-
-DONOR = "Donor/Desynced"
-"""The state of a server that gives its data (wsrep_local_state_comment)."""
 
 
 class Sample(NamedTuple):

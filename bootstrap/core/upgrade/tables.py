@@ -13,11 +13,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bootstrap.core.galera.server_version import Series, format_series
-from bootstrap.core.model.facts import Facts, PodState, Server
+from bootstrap.core.model.facts import SYNCED, Facts, PodState, Server
 from bootstrap.core.model.predicates import is_one_component, pod_name
 from bootstrap.core.model.unknown import Unknown
-
-SYNCED = "Synced"
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 """Seconds after the first failure in a row, and after the later ones at most; the pause doubles in between."""

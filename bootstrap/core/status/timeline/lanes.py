@@ -10,9 +10,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from bootstrap.core.model.facts import Phase
+from bootstrap.core.model.facts import DONOR, SYNCED, Phase
 from bootstrap.core.status.events import ANSWERS, GONE, NON_PRIMARY, SILENT
-from bootstrap.core.status.health import SYNCED
 from bootstrap.core.status.timeline.clocks import Placed
 
 
@@ -99,7 +98,7 @@ PHASES: dict[str, State] = {
     Phase.JOINING: State.JOINING,
 }
 
-SERVERS = {SYNCED: State.SYNCED, "Donor/Desynced": State.DONOR, NON_PRIMARY: State.NON_PRIMARY}
+SERVERS = {SYNCED: State.SYNCED, DONOR: State.DONOR, NON_PRIMARY: State.NON_PRIMARY}
 """What a server says of itself -> what the pod does; any other state is on the way to Synced."""
 
 

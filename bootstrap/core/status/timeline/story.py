@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from bootstrap.core.status.health import SYNCED
+from bootstrap.core.model.facts import DONOR, SYNCED
 from bootstrap.core.status.timeline.lanes import LEAST_S, SERVING, Lane, Log, Span, State, draw_lanes
 
 PAUSE_S = 3.0
@@ -31,7 +31,7 @@ SENTENCES = {
 GLANCE_S = 0.25
 """A shorter wait is not told: a pod has asked all others in the meantime."""
 
-PRIMARIES = frozenset({SYNCED, "Donor/Desynced", "Joined"})
+PRIMARIES = frozenset({SYNCED, DONOR, "Joined"})
 """States of a server that has data of a Primary Component."""
 
 
