@@ -142,7 +142,7 @@ class Agent:
         with self.changed:
             phase = state.lifecycle.phase
             if phase is not self.state.lifecycle.phase:
-                self._note("phase", f"this pod is {phase}", phase.value)
+                self.log_event("phase", f"this pod is {phase}", phase.value)
             has_result = state.result is not self.state.result
             self.state = state
             if has_result:
@@ -160,7 +160,7 @@ class Agent:
             case RemoveView(name):
                 return self.ports.remove_view(name)
             case Note(kind, text):
-                self._note(kind, text)
+                self.log_event(kind, text)
             case Hurry():
                 self.wake.set()
             case Trouble(what, failure):
@@ -174,7 +174,8 @@ class Agent:
             return str(exc)
         return ""
 
-    def _note(self, kind: str, text: str, word: str = "") -> None:
+    def log_event(self, kind: str, text: str, word: str = "") -> None:
+        """Log a line that is an event, too."""
         self.ports.log(text)
         self.recorder.note(kind, text, word)
 

@@ -56,10 +56,8 @@ class Recorder:
     """The server's starts that have failed in a row, in this run of the agent."""
     changed: Callable[[], None] = lambda: None
     """Called after each event; must not wait."""
-    bytes_received: int | None = None
-    """Bytes that came to the datadir since a join was permitted; None where no join is open."""
     samples: tuple[Sample, ...] = ()
-    """The same, measured now and then in the last minute."""
+    """Bytes that came to the datadir since a join was permitted, measured now and then in the last minute."""
     failure: Failure | None = None
     """The starters that have ended with an error, since one has reported or a server has answered."""
     joined: float = field(default_factory=time.time)
@@ -69,6 +67,11 @@ class Recorder:
         """Make the lock, and begin without a server."""
         self._lock = threading.Lock()
         self._server = "no server answers"
+
+    @property
+    def bytes_received(self) -> int | None:
+        """Bytes that came to the datadir since a join was permitted; None where no join is open."""
+        return self.samples[-1].written if self.samples else None
 
     def note(self, kind: str, text: str, word: str = "", pods: Iterable[str] = ()) -> None:
         """Add an event."""
@@ -85,7 +88,6 @@ class Recorder:
 
     def note_written(self, written: int | None) -> None:
         """Keep how many bytes a join has brought; None = no join is under way."""
-        self.bytes_received = written
         self.samples = add_sample(self.samples, time.monotonic(), written)
 
     def note_decision(self, facts: Facts, verdict: RoundResult) -> None:

@@ -65,8 +65,7 @@ def await_order(agent: Agent, seconds: float) -> UpgradeOrder:
         judge_tables(agent)  # so that `status` does not call it due until the next round
         versions = agent.state.versions
     old, new = tables.describe(versions.tables), tables.describe(versions.server)
-    agent.ports.log(f"upgrading the system tables from {old} to {new}")
-    agent.recorder.note("upgrade", f"upgrading the system tables from {old} to {new}")
+    agent.log_event("upgrade", f"upgrading the system tables from {old} to {new}")
     return UpgradeOrder.RUN
 
 
@@ -87,6 +86,5 @@ def end(agent: Agent, error: str) -> None:
     text = "the system tables are upgraded"
     if error:
         text = f"the system tables are not upgraded, and that is tried again in {attempts.pause_s:.0f} s: {error}"
-    agent.ports.log(text)
-    agent.recorder.note("upgrade", text)
+    agent.log_event("upgrade", text)
     agent.wake.set()
