@@ -7,9 +7,7 @@ Names, order and forms are those of the official image of MariaDB, so that its u
 import os
 import re
 import shutil
-import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -138,32 +136,31 @@ class Runner:
         unpacker = _unpacker(path)
         with path.open("rb") as file:
             if not unpacker:
-                client = child.start(command, stdin=file.fileno(), stderr=subprocess.PIPE, env=env)
-                return _explain(*_communicate(client))
+                return _explain(child.run(command, file.fileno(), stdout=None, env=env))
             packed = child.start(unpacker, stdin=file.fileno(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             try:
-                status, errors = self._run_client(command, packed, env)
-                unpacked, why = _communicate(packed)
+                done = self._run_client(command, packed, env)
+                _, raw = packed.communicate()
             finally:
                 packed.kill()
                 packed.wait()
+        why = raw.decode(errors="replace")
         # A client that has ended early breaks the pipe: then the unpacker is not the cause.
-        if unpacked > 0 and "roken pipe" not in why:
+        if packed.returncode > 0 and "roken pipe" not in why:
             return f": {unpacker[0]} cannot unpack it: {one_line(' '.join(why.split()), 200)}"
-        return _explain(status, errors)
+        return _explain(done)
 
-    def _run_client(self, command: tuple[str, ...], source: child.Process, env: dict[str, str]) -> tuple[int, str]:
+    def _run_client(self, command: tuple[str, ...], source: child.Process, env: dict[str, str]) -> child.Done:
         """Run the client on the output of another program; that one notices if the client ends."""
         if source.stdout is None:
             raise AssertionError("the unpacker was started with a pipe")
         with source.stdout as pipe:
-            client = child.start(command, stdin=pipe.fileno(), stderr=subprocess.PIPE, env=env)
-        return _communicate(client)
+            return child.run(command, pipe.fileno(), stdout=None, env=env)
 
     def _run_shell(self, path: Path) -> str:
         """Run an executable file, or let bash source another one; returns what is wrong."""
         if os.access(path, os.X_OK, effective_ids=True):
-            status, _ = _communicate(child.start((str(path),), env=self._environment(), own_group=True), own_group=True)
+            status = self._run_program((str(path),)).status
             return f" ended with status {status}; what it printed stands above" if status else ""
         read, write = os.pipe()
         try:
@@ -171,14 +168,18 @@ class Runner:
             # The first line that fails; a function's line comes before that of its caller.
             trap = f'trap \'printf "%s\\n" "$LINENO" >&{write}\' ERR\n'
             command = ("bash", "-c", f'{FUNCTIONS}{trap}. "$1"', "bash", str(path))
-            process = child.start(command, env=self._environment(), keep_fds=(write,), own_group=True)
-            status, _ = _communicate(process, own_group=True)
+            status = self._run_program(command, keep_fds=(write,)).status
             line = _read(read).partition("\n")[0]
         finally:
             os.close(read)
             os.close(write)
         place = f", line {line}" if line else ""
         return f"{place}: ended with status {status}; what it printed stands above" if status else ""
+
+    def _run_program(self, command: tuple[str, ...], keep_fds: tuple[int, ...] = ()) -> child.Done:
+        """Run a shell script; what it prints goes where this process prints."""
+        env = self._environment()
+        return child.run(command, stdout=None, stderr=None, keep_fds=keep_fds, env=env, own_group=True)
 
     def _environment(self) -> dict[str, str]:
         """What a shell script finds in its environment, as in the official image."""
@@ -201,22 +202,9 @@ def _read(fd: int) -> str:
         return ""
 
 
-def _communicate(process: child.Process, *, own_group: bool = False) -> tuple[int, str]:
-    """Wait for the end of a program; whatever ends this call kills it first.  Returns its status and its errors."""
-    try:
-        _, errors = process.communicate()
-    except BaseException:
-        if own_group:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
-        raise
-    return process.returncode, (errors or b"").decode(errors="replace")
-
-
-def _explain(status: int, errors: str) -> str:
+def _explain(done: child.Done) -> str:
     """What the client complained of, with the line; never a statement, which may have a password."""
+    status, errors = done.status, done.errors
     if not status:
         return ""
     found = ERROR.search(errors)

@@ -33,10 +33,10 @@ class Done(NamedTuple):
 
 def run(  # noqa: PLR0913  # each is one property of the child
     argv: tuple[str, ...],
-    stdin: str | None = None,
+    stdin: str | int | None = None,
     *,
-    stdout: int = subprocess.PIPE,
-    stderr: int = subprocess.PIPE,
+    stdout: int | None = subprocess.PIPE,
+    stderr: int | None = subprocess.PIPE,
     keep_fds: tuple[int, ...] = (),
     env: dict[str, str] | None = None,
     own_group: bool = False,
@@ -44,15 +44,21 @@ def run(  # noqa: PLR0913  # each is one property of the child
 ) -> Done:
     """Run a program to its end; whatever ends this call kills the program first.
 
-    `stdin` is its input, None = no input; `stdout` and `stderr` are those of subprocess.  It inherits `keep_fds`.
+    `stdin` is its input or an open file with that, None = no input; `stdout` and `stderr` are those of subprocess.
+    It inherits `keep_fds`.
     With `own_group` everything that it has started is killed with it.
     Raises ServerMissingError when there is no such program, TimeoutExpired after `timeout` seconds.
     """
+    text, source = None, subprocess.DEVNULL
+    if isinstance(stdin, str):
+        text, source = stdin.encode(), subprocess.PIPE
+    elif stdin is not None:
+        source = stdin
     deferral.begin()
     try:
         process = start(
             argv,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdin=source,
             stdout=stdout,
             stderr=stderr,
             keep_fds=keep_fds,
@@ -65,7 +71,7 @@ def run(  # noqa: PLR0913  # each is one property of the child
     with process:
         try:
             deferral.finish()
-            output, errors = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout)
+            output, errors = process.communicate(text, timeout=timeout)
         except BaseException:
             _kill(process, own_group=own_group)
             raise

@@ -48,6 +48,13 @@ def test_its_input_is_what_is_given_and_ends(given: str | None, read: str) -> No
     assert child.run(python("import sys; sys.stdout.write(sys.stdin.read())"), given).output == read
 
 
+def test_its_input_can_be_an_open_file(tmp_path: Path) -> None:
+    (tmp_path / "input").write_text("a\nb")
+    with (tmp_path / "input").open("rb") as file:
+        done = child.run(python("import sys; sys.stdout.write(sys.stdin.read())"), file.fileno())
+    assert done.output == "a\nb"
+
+
 def test_only_the_descriptors_that_are_named_are_inherited() -> None:
     fds = [os.open("/dev/null", os.O_RDONLY), os.open("/dev/null", os.O_RDONLY)]
     for fd in fds:
