@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from images import debian, inputs, output
-from images.inputs import BASES, DEFAULT_SERIES, RECIPES, ROOT, SERIES, Recipe, name_server_image
+from images.inputs import BASES, DEFAULT_SERIES, RECIPES, ROOT, SERIES, Recipe
 from images.output import Image
-from images.running import BuildError, only_builder, read_output, say, work
+from images.running import BuildError, cache_folder, only_builder, read_output, say, work
 
 BUILDAH = (
     "buildah",
@@ -230,21 +230,6 @@ def machine_options(dockerfile: Path) -> Iterator[str]:
         yield f"--build-arg=PIP_CERT={PIP_CERT}"
 
 
-def cache_folder() -> Path:
-    """The folder of logs and the lock; the images themselves are in the containers storage.
-
-    Raises BuildError when the folder cannot be made.
-    """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-images"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise BuildError(
-            f"the folder for logs cannot be made: {folder}: {exc.strerror}. Set XDG_CACHE_HOME to another place"
-        ) from exc
-    return folder
-
-
 def refresh(names: list[str], wish: Wish) -> None:
     """Build the images again, in their order; first the stand-in for the base, if it is used."""
     suites = {RECIPES[each].suite for name in names for each in (name, *RECIPES[name].parents)}
@@ -299,12 +284,6 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def choose_series(names: list[str], series: str) -> list[str]:
-    """Replace the server images by the one of this series."""
-    chosen = [name_server_image(series) if RECIPES[name].series else name for name in names]
-    return list(dict.fromkeys(chosen))
-
-
 def main() -> None:
     """Build, write dist/images and print the table of sizes; exit code 1 and one sentence when that fails."""
     parser = arguments()
@@ -313,7 +292,7 @@ def main() -> None:
     if unknown := set(names) - RECIPES.keys():
         parser.error(f"there is no image {', '.join(sorted(unknown))}")
     if options.series:
-        names = choose_series(names, options.series)
+        names = inputs.choose_series(names, options.series)
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, stop)

@@ -118,6 +118,12 @@ BASES = {recipe.suite: recipe.name for recipe in RECIPES.values() if recipe.name
 """The suite of a Debian -> the recipe of the stand-in for its image."""
 
 
+def choose_series(names: list[str], series: str) -> list[str]:
+    """Replace the server images by the one of this series."""
+    chosen = [name_server_image(series) if RECIPES[name].series else name for name in names]
+    return list(dict.fromkeys(chosen))
+
+
 @dataclass(frozen=True)
 class Origin:
     """The commit that an image is built from, and its time."""

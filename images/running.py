@@ -144,6 +144,21 @@ def missing_program(program: str) -> BuildError:
     return BuildError(f"{program} is not installed: run `scripts/setup.sh test`, which installs everything for a build")
 
 
+def cache_folder() -> Path:
+    """The folder of logs and the lock; the images themselves are in the containers storage.
+
+    Raises BuildError when the folder cannot be made.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-images"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise BuildError(
+            f"the folder for logs cannot be made: {folder}: {exc.strerror}. Set XDG_CACHE_HOME to another place"
+        ) from exc
+    return folder
+
+
 @contextmanager
 def only_builder(folder: Path) -> Iterator[None]:
     """Let one builder at a time into a folder; the second one then finds what the first has built.

@@ -19,7 +19,7 @@ def ensure() -> str:
     folder = Path(__file__).parent
     packages = inputs.SERIES[choose_series()]
     name = f"{NAME}:{choose_series()}"
-    with running.only_builder(build.cache_folder()):
+    with running.only_builder(running.cache_folder()):
         base = build.fetch_base(build.Wish(inputs.version()), packages.suite)
         arguments = (f"--build-arg=BASE={base.reference}", f"--build-arg=MARIADB_VERSION={packages.mariadb}")
         options = ("--layers", *arguments, f"--tag={name}")
