@@ -106,22 +106,26 @@ def test_a_workflow_has_few_rights_and_takes_actions_by_commit(path: Path) -> No
     assert [script for script in scripts if re.search(r"\$\{\{\s*github\.(event|head_ref)", script)] == []
 
 
-def test_the_workflows_are_valid() -> None:
+@pytest.fixture
+def actionlint() -> str:
     program = ACTIONLINT.find()
     if program is None:
         pytest.skip("NOT TESTED: the workflows; there is no actionlint: run `make manifest-tools`")
-    done = subprocess.run((program, *map(str, WORKFLOWS)), capture_output=True, text=True, timeout=60, check=False)
+    return program
+
+
+def test_the_workflows_are_valid(actionlint: str) -> None:
+    done = subprocess.run((actionlint, *map(str, WORKFLOWS)), capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_workflow_with_a_mistake_is_refused(tmp_path: Path) -> None:
+def test_a_workflow_with_a_mistake_is_refused(actionlint: str, tmp_path: Path) -> None:
     """Without this, the test above could pass for nothing."""
-    program = ACTIONLINT.find()
-    if program is None:
-        pytest.skip("NOT TESTED: the workflows; there is no actionlint: run `make manifest-tools`")
     (tmp_path / "bad.yml").write_text(WORKFLOWS[0].read_text().replace("runs-on:", "run-on:"))
-    done = subprocess.run((program, str(tmp_path / "bad.yml")), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        (actionlint, str(tmp_path / "bad.yml")), capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert done.returncode == 1
     assert "run-on" in done.stdout

@@ -5,20 +5,9 @@ python -m tests.support.actionlint     if there is none, builds one into the cac
 
 import sys
 
-from tests.support.go_program import GoProgram, NoGoError
+from tests.support.go_program import GoProgram, print_path
 
 ACTIONLINT = GoProgram("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12")
 
-
-def main() -> int:
-    """Print the path; build the program first if there is none."""
-    try:
-        print(ACTIONLINT.ensure())
-    except NoGoError as exc:
-        print(exc, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_path(ACTIONLINT.ensure))

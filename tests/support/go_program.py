@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,17 +32,24 @@ class GoProgram:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(base) / f"peerfinder-{self.name}" / self.version / self.name
 
+    @property
+    def built(self) -> Path | None:
+        """The path of the program that we have built, or None."""
+        return self.cached if os.access(self.cached, os.X_OK) else None
+
     def find(self) -> str | None:
         """The path of the program, or None."""
-        return shutil.which(self.name) or (str(self.cached) if os.access(self.cached, os.X_OK) else None)
+        return shutil.which(self.name) or (str(self.built) if self.built else None)
 
     def ensure(self) -> str:
         """The path of the program; builds it if it is not there.
 
         Raises NoGoError, and subprocess.CalledProcessError if the build fails.
         """
-        if found := self.find():
-            return found
+        return self.find() or self.build()
+
+    def build(self) -> str:
+        """Build it into the cache; returns its path.  Raises as `ensure`."""
         if not shutil.which("go"):
             raise NoGoError(f"install {self.name}, or go to build it with: neither of them is here")
         self.cached.parent.mkdir(parents=True, exist_ok=True)
@@ -50,3 +58,13 @@ class GoProgram:
         command = ("go", "install", "-trimpath", "-ldflags", flags, f"{self.package}@{self.version}")
         subprocess.run(command, env=environment, check=True, timeout=self.seconds)
         return str(self.cached)
+
+
+def print_path(find: Callable[[], str]) -> int:
+    """Print what `find` finds or builds: a command line that makes a program be there; returns its exit code."""
+    try:
+        print(find())
+    except NoGoError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    return 0

@@ -1,7 +1,6 @@
 """The chart, rendered by a real helm, and the manifests, built by a real kustomize."""
 
 from collections.abc import Callable
-from functools import cache
 
 import pytest
 
@@ -22,9 +21,4 @@ def _tools() -> None:
 @pytest.fixture(scope="session")
 def documents_of(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Gives the documents of one of `built.NAMES`, by kustomize."""
-
-    @cache
-    def documents(name: str) -> Documents:
-        return built.build(name, tmp_path_factory.mktemp("kustomization"))
-
-    return documents
+    return built.make_builder(tmp_path_factory)

@@ -1,7 +1,6 @@
 """The manifests, built once for all tests."""
 
 from collections.abc import Callable
-from functools import cache
 
 import pytest
 
@@ -22,12 +21,7 @@ def _kustomize() -> None:
 @pytest.fixture(scope="session")
 def documents_of(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Gives the documents of one of `built.NAMES`."""
-
-    @cache
-    def documents(name: str) -> Documents:
-        return built.build(name, tmp_path_factory.mktemp("kustomization"))
-
-    return documents
+    return built.make_builder(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

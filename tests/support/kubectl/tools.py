@@ -3,9 +3,7 @@
 python -m tests.support.kubectl.tools     builds krew and its validator into the cache, from the Go module proxy
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,13 +11,14 @@ import pytest
 
 from tests.kubernetes.machines.binaries import program
 from tests.paths import ROOT
+from tests.support.go_program import GoProgram, print_path
 
 KREW = "v0.4.3"
 """The newest version that the Go module proxy was seen to have."""
 
-KREW_PROGRAMS = {"krew": "cmd/krew", "validate-krew-manifest": "cmd/validate-krew-manifest"}
-
-BUILD_SECONDS = 1800.0
+KREW_PROGRAMS = {
+    name: GoProgram(name, f"sigs.k8s.io/krew/cmd/{name}", KREW) for name in ("krew", "validate-krew-manifest")
+}
 
 PLUGIN = ROOT / "scripts/plugin"
 
@@ -50,34 +49,18 @@ def require_shell(name: str) -> tuple[str, ...]:
     return SHELLS[name]
 
 
-def krew_folder() -> Path:
-    """The cache for krew's programs."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "peerfinder-krew" / KREW
-
-
 def require_krew(name: str) -> Path:
-    """Return a program of krew; skips the test, loudly, where it was not built."""
-    path = krew_folder() / name
-    if not os.access(path, os.X_OK):
-        pytest.skip(f"NOT TESTED: krew's manifest; no {path}: run `make manifest-tools`, which needs go")
-    return path
+    """Return a program of krew of that very version; skips the test, loudly, where it was not built."""
+    program = KREW_PROGRAMS[name]
+    if program.built is None:
+        pytest.skip(f"NOT TESTED: krew's manifest; no {program.cached}: run `make manifest-tools`, which needs go")
+    return program.built
 
 
-def main() -> int:
-    """Build what is missing."""
-    missing = [path for name, path in KREW_PROGRAMS.items() if not os.access(krew_folder() / name, os.X_OK)]
-    if missing and not shutil.which("go"):
-        print("install go to build krew's validator with (https://go.dev/dl)", file=sys.stderr)
-        return 1
-    for path in missing:
-        krew_folder().mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "GOBIN": str(krew_folder()), "CGO_ENABLED": "0"}
-        words = ("go", "install", f"sigs.k8s.io/krew/{path}@{KREW}")
-        subprocess.run(words, env=environment, check=True, timeout=BUILD_SECONDS)
-    print(krew_folder())
-    return 0
+def build_krew() -> str:
+    """Build what is missing; returns the paths.  Raises NoGoError."""
+    return "\n".join(str(program.built or program.build()) for program in KREW_PROGRAMS.values())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_path(build_krew))

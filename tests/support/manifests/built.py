@@ -1,6 +1,7 @@
 """Builds the manifests as a cluster would get them: every overlay, every component on base, every example."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ def build(name: str, scratch: Path) -> Documents:
         (scratch / "kustomization.yaml").write_text("\n".join(lines) + "\n")
         folder = scratch
     return parse(kustomize.build(folder))
+
+
+def make_builder(factory: pytest.TempPathFactory) -> Callable[[str], Documents]:
+    """Make a function that builds each of NAMES once."""
+
+    @cache
+    def documents(name: str) -> Documents:
+        return build(name, factory.mktemp("kustomization"))
+
+    return documents
 
 
 def parse(text: str) -> Documents:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.paths import ROOT
-from tests.support.go_program import GoProgram, NoGoError
+from tests.support.go_program import GoProgram, print_path
 from tests.support.manifests.built import Documents, parse
 
 MODULE = "helm.sh/helm/v3"
@@ -77,18 +77,5 @@ def template(values: Values, *words: str, release: str = "db", namespace: str = 
     return tuple(one for one in parse(text) if one)
 
 
-def main() -> int:
-    """Print the path; build the program first if there is none."""
-    if find() is None:
-        try:
-            PROGRAM.ensure()
-        except NoGoError as exc:
-            print(exc, file=sys.stderr)
-            return 1
-        find.cache_clear()
-    print(find())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_path(lambda: find() or PROGRAM.build()))
