@@ -82,7 +82,7 @@ def _read_name(wire: bytes, at: int, names: dict[int, bytes]) -> tuple[bytes, in
     """Return a name without pointers, and the position after it; raises ValueError.
 
     A pointer leads to what stands before the name, and before the place where an earlier one led (RFC 1035 section
-    4.1.4): whoever parses the message refuses all others.
+    4.1.4): a parser refuses all others.
     """
     begin, end, parts, size = at, 0, bytearray(), -1
     bound = at

@@ -1,4 +1,4 @@
-"""Replication to and from a server outside: it goes on after a member was copied anew, and at another member."""
+"""Replication to and from a server outside: it goes on after a full copy of a member, and at another member."""
 
 from collections.abc import Iterator
 
@@ -88,7 +88,7 @@ def test_a_replica_outside_follows_through_a_copy_of_its_source_another_member_a
         # Its binary log begins at the copy, after what the replica has read.
         servers.wait_for(lambda: io_error(outside) == 1236, "the error of a source without the replica's position")
         run(outside, "STOP SLAVE", *follow(lab.pod(1).ip))
-    servers.wait_for(lambda: is_there("after the copy"), "a row after its source was copied anew")
+    servers.wait_for(lambda: is_there("after the copy"), "a row after a full copy of its source")
 
     lab.pod(0).stop()
     lab.query(1, "INSERT INTO app.rows (at) VALUES ('another member')")
@@ -140,7 +140,7 @@ def test_the_cluster_follows_a_server_outside_through_a_copy_of_the_replica_and_
     write("after the copy")
     assert len(positions(lab, "gtid_slave_pos")) == 1
     lab.query(0, *follow(outside.address))
-    servers.wait_for(lambda: is_there("after the copy", 0, 1, 2), "a row after the replica was copied anew")
+    servers.wait_for(lambda: is_there("after the copy", 0, 1, 2), "a row after a full copy of the replica")
 
     lab.pod(0).stop()
     write("another member")
