@@ -54,6 +54,8 @@ def serve(settings: Settings, log: Log) -> None:
     ports = open_ports(settings, local, peers, log)
     agent = Agent(settings, secrets.cluster_id, replace(ports, take_volume=agent_lock.take))
     agent.recorder, agent.version = open_recorder(settings, log), __version__
+    # Before any other event of this run: what the pod saw before it was of another run.
+    note_start(agent, written)
     membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
     peers.client.membership, peers.client.state = membership, agent.news
     answer_peers(settings, membership, agent)
@@ -61,7 +63,6 @@ def serve(settings: Settings, log: Log) -> None:
     peers.start_watching(partial(follow_dns, agent, directory, secrets))
     answer_probes(settings, agent)
     join_progress.watch(agent)
-    note_start(agent, written)
     keep_certificates_loaded(settings, local, log)
     log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.boot_id}")
     while True:

@@ -181,7 +181,9 @@ def test_the_demo_succeeds() -> None:
     assert "BOOTSTRAP by rule" in done.stdout
     verdict, _, picture = done.stdout.partition("\nthe same outage, ")
     assert verdict.splitlines()[-1].startswith("OK: all ")
-    assert [re.search(rf"^{pod}  =+\.+.*=$", picture, re.MULTILINE) for pod in PODS].count(None) == 0
+    # A member may still give its data to another one when the power is cut, or when the last one is Synced.
+    lanes = [re.search(rf"^{pod}  [=d]+\.+.*[=d]$", picture, re.MULTILINE) for pod in PODS]
+    assert None not in lanes, picture
     told = [line.split("  ", 2)[-1].strip() for line in picture.splitlines()]
     sentences = ("is down", "is permitted to bootstrap", "first Primary Component: ", "all 3 are Synced")
     places = [next(n for n, line in enumerate(told) if sentence in line) for sentence in sentences]

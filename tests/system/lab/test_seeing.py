@@ -129,6 +129,7 @@ def test_metrics_status_and_events_show_what_happens(lab: Lab) -> None:
     assert [log.count("bootstrap") + log.count("join") for log in logs] == [2, 2, 2]
     assert sum(log.count("bootstrap") for log in logs) == 2
     assert [log.count("agent") for log in logs] == [2, 2, 2]
+    assert [log[0] for log in logs] == ["agent"] * 3
     assert_timeline(lab)
     assert_no_secret(lab, 0)
 
