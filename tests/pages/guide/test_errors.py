@@ -39,7 +39,8 @@ def test_without_a_failure_all_is_sent(pages: Mapping[str, Page]) -> None:
     sent = [str(call) for page in pages.values() for call in page.calls if call.is_overwriting]
 
     assert len(sent) > 65
-    for words in ("delete pvc/datadir-mysql-3", "force --epoch 5", "adopt --epoch 5", "ALTER USER", "RESET SLAVE ALL"):
+    overrides = ("force mysql-1 -n db --epoch 5", "adopt mysql-0 -n try --epoch 5", "discard mysql-2")
+    for words in (*overrides, "delete pvc/datadir-mysql-3", "ALTER USER", "RESET SLAVE ALL"):
         assert any(words in line for line in sent), words
 
 
@@ -52,7 +53,7 @@ def test_after_a_failure_a_block_overwrites_nothing(pages: Mapping[str, Page], n
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
 def test_a_block_does_the_same_in_its_own_shell(pages: Mapping[str, Page], name: str) -> None:
-    """A variable from an earlier block, such as `namespace=try`, does not change the target of a later block."""
+    """A variable from an earlier block, such as `last`, does not change the target of a later block."""
     page = pages[name]
     folder = page.folder.with_name("one by one")
     shutil.copytree(page.folder, folder, symlinks=True)
@@ -65,17 +66,20 @@ UNSAFE = {
     "in the next line": "kubectl apply -f a\nkubectl delete pvc/b",
     "after a pipe": "kubectl get pvc | cat && kubectl delete pvc/b",
     "in an empty variable": 'node=$(kubectl get pod -o jsonpath={x})\nkubectl drain "$node"',
-    "in SQL": "kubectl get pods\necho 'SELECT 1; ALTER USER a' | sql mysql-0",
-    "after half a dump": "kubectl exec client -- mariadb-dump >a.sql\nsql mysql-0 <a.sql",
+    "in SQL": "kubectl get pods\necho 'SELECT 1; ALTER USER a' | kubectl galera sql mysql-0",
+    "after half a dump": "kubectl exec client -- mariadb-dump >a.sql\nkubectl galera sql mysql-0 <a.sql",
     "in a pod": "kubectl get pods; kubectl exec mysql-0 -- rm -r /var/lib/galera/data",
-    "an override": "member mysql-0 force >a\nmember mysql-0 force --epoch 5",
+    "an override": "kubectl galera force mysql-0 >a\nkubectl galera force mysql-0 --epoch 5",
 }
 
 SAFE = {
     "and": "kubectl apply -f a &&\n    kubectl delete pvc/b",
     "no empty variable": 'node=$(kubectl get pod -o jsonpath={x})\nkubectl drain "${node:?}"',
-    "only looks": "kubectl get pods\necho 'SELECT 1; SHOW STATUS' | sql mysql-0",
-    "whole dump": "kubectl exec client -- mariadb-dump >a.sql\ntail -n 1 a.sql | grep completed && sql mysql-0 <a.sql",
+    "only looks": "kubectl get pods\necho 'SELECT 1; SHOW STATUS' | kubectl galera sql mysql-0",
+    "whole dump": (
+        "kubectl exec client -- mariadb-dump >a.sql\n"
+        "tail -n 1 a.sql | grep completed && kubectl galera sql mysql-0 <a.sql"
+    ),
     "tried again": "until kubectl get pods; do sleep 5; done\nkubectl delete pvc/b",
     "nothing to apply": "kubectl create -o yaml | kubectl apply -f -",
 }

@@ -7,7 +7,7 @@ input=
 for argument; do
     case $argument in
         # The second kubectl of a pipe is counted after the first one has ended.
-        -i | -) input=$(cat) ;;
+        -i | - | sql) input=$(cat) ;;
     esac
 done
 
@@ -34,7 +34,7 @@ END
         echo files
         must_fail || echo 'completed OK!' >&2
         ;;
-    *' force' | *' adopt') must_fail || echo 'say: adopt --epoch 5 --accept-loss' ;;
+    'galera force '* | 'galera adopt '*) must_fail || echo 'say: adopt --epoch 5 --accept-loss' ;;
     *jsonpath*) must_fail || echo b2xk ;; # the name of a node, or "old" in base64
     *' -f -') [ -n "$input" ] || exit 1 ;; # as kubectl does without an object
     *) must_fail || echo 0-1-1 ;; # the answer to SQL

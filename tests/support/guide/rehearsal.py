@@ -49,14 +49,14 @@ class Call:
     def is_overwriting(self) -> bool:
         """Whether the call changes or removes existing objects or data, in the cluster or in a database."""
         own, inside = self.words, ""
+        if own[0] == "galera":
+            return own[1] == "discard" or "--epoch" in own or (own[1] == "sql" and not READS.fullmatch(self.input))
         if "--" in own:
             at = own.index("--")
             own, inside = own[:at], " ".join(own[at + 1 :])
         if "exec" not in own:
             nothing = own[-2:] == ("-f", "-") and not self.input
             return bool(CHANGES & set(own)) and not DRY & set(own) and not nothing
-        if "galera-bootstrap" in inside:
-            return "--epoch" in inside or inside.endswith(" discard")
         if re.search(r"\bmariadb (?!.*--socket=/tmp/)", inside):
             return not READS.fullmatch(self.input)
         return re.search(r"\brm ", inside + self.input) is not None

@@ -76,6 +76,7 @@ class Stage:
         script = programs / "kubectl"
         script.write_text(f'#!/bin/sh\nexec {" ".join(kubectl.command)} "$@"\n')
         script.chmod(0o755)
+        (programs / "kubectl-galera").symlink_to(ROOT / "scripts/plugin/kubectl-galera")
         functions = "\n".join(block.text for block in blocks(GUIDE / "README.md") if block.how is How.FIRST)
         steps = {
             "edit the overlay": self.edit_the_overlay,

@@ -50,6 +50,27 @@ def test_every_word_of_a_statement_arrives_and_the_password_is_on_no_command_lin
     assert call.argv[3:] == ("mariadb", "-e", "SELECT '$HOME', \"`id`\"")
 
 
+def test_each_member_says_whether_it_is_ready(api: Api, galera: Galera, shell: str) -> None:
+    words = {"mysql-0": Ended("ready\n"), "mysql-1": Ended("donor\n", "", 1), "mysql-2": NO_AGENT}
+    api.run = lambda call: words[call.pod]
+    done = galera("healthz", shell=shell)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["mysql-0  ready", "mysql-1  donor", "mysql-2  its agent does not answer"]
+    assert done.stderr == "kubectl galera: not complete; see: kubectl galera status\n"
+    api.objects["pods"].pop()
+    api.run = lambda _: Ended("ready\n")
+    fewer = galera("healthz", "-n", "db", shell=shell)
+    assert (fewer.returncode, fewer.stdout.splitlines()[2]) == (1, "mysql-2  no such pod")
+    assert galera("healthz", "mysql-1", "--live", shell=shell).returncode == 0
+    assert typed(api)[-1] == Call("mysql-1", "agent", (TOOL, "healthz", "--live"))
+
+
+def test_members_that_are_all_ready_are_complete(api: Api, galera: Galera) -> None:
+    api.run = lambda _: Ended("ready\n")
+    done = galera("healthz")
+    assert (done.returncode, done.stderr, done.stdout.count("ready\n")) == (0, "", 3)
+
+
 def test_sql_gives_the_client_the_password_in_its_environment(api: Api, galera: Galera, tmp_path: Path) -> None:
     """The pod's shell text is run here, with a client that shows its words and its environment."""
     (tmp_path / "root-password").write_text("hush'\"$x hush")

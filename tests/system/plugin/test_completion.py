@@ -11,7 +11,7 @@ from tests.support.kubectl.api import Api
 from tests.support.kubectl.objects import pod, stateful_set
 from tests.support.kubectl.tools import PLUGIN, require_kubectl, require_shell
 
-COMMANDS = ["status", "explain", "events", "logs", "sql", "backup", "restore", *DECIDE, "doctor", "help"]
+COMMANDS = ["status", "explain", "events", "healthz", "logs", "sql", "backup", "restore", *DECIDE, "doctor", "help"]
 
 PODS = ["mysql-0", "mysql-1", "mysql-2"]
 
@@ -38,6 +38,7 @@ def complete(api: Api, tmp_path: Path, *words: str, through_kubectl: bool = True
                 "status",
                 "explain",
                 "events",
+                "healthz",
                 "logs",
                 "sql",
                 "backup",
