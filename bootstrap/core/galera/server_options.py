@@ -30,9 +30,13 @@ class Option(NamedTuple):
         return name.startswith(self.shortest) and self.name.startswith(name)
 
     def is_switched_off_by(self, argument: str) -> bool:
-        """Whether this argument is the option behind skip- or disable-; of several words, the last one counts."""
+        """Whether this argument is the option and a word before its name switches it off; the last word counts.
+
+        A value OFF or 0 without such a word does not: of an option with a text it is the text.
+        """
         before = _WORDS_BEFORE.match(_without_value(argument))
-        return self.is_spelled_by(argument) and before is not None and before[0].endswith(("skip-", "disable-"))
+        is_switch = before is not None and before[0].endswith(("skip-", "disable-", "enable-"))
+        return self.is_spelled_by(argument) and is_switch and self.value_in(argument) == "OFF"
 
     def value_in(self, argument: str) -> str:
         """The value that this argument gives the option, as `value_of`."""

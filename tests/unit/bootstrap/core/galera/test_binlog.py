@@ -50,6 +50,9 @@ def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
         (("--log-bin-index=x",), False),
         (("--loose-skip-enable-log-bin",), True),
         (("--skip-loose-log-bin",), True),
+        (("--skip-log-bin=0",), True),
+        (("--enable-log-bin=0",), False),
+        (("--log-bin=OFF",), True),
     ],
 )
 def test_only_the_last_log_bin_switches_it_on_or_off(arguments: tuple[str, ...], *, on: bool) -> None:
