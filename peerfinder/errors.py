@@ -80,7 +80,13 @@ class PeersInvalidError(PeerFinderError):
     exit_code = 8
 
 
-class HealthNotServedError(PeerFinderError):
-    """The address or path of -health cannot be listened on."""
+class CannotListenError(PeerFinderError):
+    """A port or path of ours, such as that of -health, cannot be listened on."""
 
     exit_code = 9
+
+
+class VolumeUnknownError(PeerFinderError):
+    """A volume cannot be read or written, so it is not known whether there are data on it."""
+
+    exit_code = 10

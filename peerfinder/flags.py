@@ -188,7 +188,7 @@ def format_usage() -> str:
     """Write the usage of the drop-in form."""
     head = (
         "Usage: peer-finder -service=NAME [-on-start=TEXT] [-on-change=TEXT] [flags]\n"
-        "       peer-finder peers SERVICE | doctor SERVICE | healthz [--help]\n"
+        "       peer-finder peers SERVICE | doctor SERVICE | healthz | witness [--help]\n"
     )
     rows = [(f"-{flag.name} {flag.metavar}".rstrip(), flag.help) for flag in FLAGS]
     width = max(len(left) for left, _ in rows)
@@ -196,7 +196,8 @@ def format_usage() -> str:
         "\nEvery flag may be written with one dash or two, as -flag=value or -flag value, and as an environment\n"
         "variable PEERFINDER_FLAG_NAME. POD_NAME is our name if it is among the peers and the host name is not.\n"
         "Exit codes: 0 done, 1 hook failed or arguments missing, 2 usage, 3 cluster domain unknown, 4 DNS failed,\n"
-        "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n128+n ended by signal n.\n"
+        "5 no records, 6 -timeout, 7 -hook-timeout, 8 bad list of peers, 9 -health,\n"
+        "10 witness: volume unknown, 128+n ended by signal n.\n"
         "The version of this program: peer-finder -version.\n"
     )
     return head + "".join(f"  {left:<{width}}  {right}\n" for left, right in rows) + tail

@@ -16,7 +16,7 @@ from stat import S_ISSOCK
 from time import monotonic, sleep
 
 from peerfinder.core.status import Status, check_live, check_ready, format_metrics
-from peerfinder.errors import HealthNotServedError, UsageError
+from peerfinder.errors import CannotListenError, UsageError
 
 CONNECTIONS_MAX = 32
 """How many connections are held at a time; for one more the oldest is closed."""
@@ -55,7 +55,7 @@ class _Connection:
 def serve(where: str, status: Status) -> None:
     """Answer at *where*, [ADDRESS]:PORT or the path of a socket, until the process ends.
 
-    Raises UsageError for any other text, HealthNotServedError if we cannot listen there or start a thread.
+    Raises UsageError for any other text, CannotListenError if we cannot listen there or start a thread.
     """
     listener = _listen(where)
     listener.settimeout(0)
@@ -65,9 +65,7 @@ def serve(where: str, status: Status) -> None:
         threading.Thread(target=_answer_all, args=(listener, status), daemon=True).start()
     except RuntimeError as exc:
         listener.close()
-        raise HealthNotServedError(
-            f"probes cannot be answered at {where}: {exc}; raise the limit of processes"
-        ) from exc
+        raise CannotListenError(f"probes cannot be answered at {where}: {exc}; raise the limit of processes") from exc
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -96,7 +94,7 @@ def _listen(where: str) -> socket.socket:
             return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
         return socket.create_server(("", port))
     except OSError as exc:
-        raise HealthNotServedError(f"cannot listen at {where}: {exc.strerror or exc}; change -health") from exc
+        raise CannotListenError(f"cannot listen at {where}: {exc.strerror or exc}; change -health") from exc
 
 
 def _listen_at_path(path: str) -> socket.socket:

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ ORDER = {
         "cli",
         "commands",
         "poll",
-        "doctor log",
+        "doctor log witness",
         "hooks dns health",
         "core",
         "flags imports environment",
@@ -140,6 +141,15 @@ def test_core_is_pure() -> None:
 
     tops = {m: {used.split(".", maxsplit=1)[0] for used in imports_of(MODULES[m])} & IO_MODULES for m in core}
     assert {module: found for module, found in tops.items() if found} == {}
+
+
+def test_the_images_leave_out_nothing_that_is_imported() -> None:
+    """Also what is imported only inside of a function, which no start of a container would show."""
+    text = (ROOT / "images/galera-install/pyproject.toml").read_text()
+    left_out = set(tomllib.loads(text)["tool"]["cxfreeze"]["build_exe"]["excludes"])
+    used = {module.partition(".")[0] for path in MODULES.values() for module in imports_of(path)}
+    assert "xml" in left_out
+    assert used & left_out == set()
 
 
 def test_every_file_says_what_it_is_for_and_a_folder_only_that() -> None:

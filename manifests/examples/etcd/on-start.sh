@@ -81,7 +81,7 @@ END
 
 first=$(for pod in $(expected); do echo "$pod=$(url "$pod")"; done | paste -s -d, -)
 peers=$({ expected; sed 's/[.].*//'; } | sort -u)
-found=$(sh /witness/first-start.sh /data/first-start /data/etcd/member/wal)
+found=$(peer-finder witness first-start --mark=/data/first-start --sign=/data/etcd/member/wal)
 case $found in
     data)
         case $(ls /data/etcd/member/wal) in *.wal*) start existing "$first" ;; esac

@@ -57,7 +57,7 @@ write /config/rabbitmq-env.conf <<END
 NODENAME=$(node "$POD_NAME")
 END
 
-found=$(sh /witness/first-start.sh /data/first-start /data/mnesia/schema.DAT)
+found=$(/work-dir/peer-finder witness first-start --mark=/data/first-start --sign=/data/mnesia/schema.DAT)
 case $found in
     # Not itself: if its folder were emptied while this pod lives, it would make a cluster of its own.
     data) join=$set-$(((own + 1) % REPLICAS)) ;;

@@ -15,7 +15,7 @@ cluster-announce-hostname $PEERFINDER_SELF
 END
 mv /config/redis.conf.new /config/redis.conf
 
-found=$(sh /witness/first-start.sh /data/first-start /data/redis/nodes.conf)
+found=$(peer-finder witness first-start --mark=/data/first-start --sign=/data/redis/nodes.conf)
 [ "$found" != data ] || exit 0
 
 mkdir -p /data/redis

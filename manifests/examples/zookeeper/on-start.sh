@@ -18,7 +18,7 @@ if [ "$own" -ge "$REPLICAS" ]; then
 fi
 
 # Look at the volume before anything is written to it.
-found=$(sh /witness/first-start.sh /data/first-start "$data/version-2")
+found=$(peer-finder witness first-start --mark=/data/first-start --sign="$data/version-2")
 mkdir -p "$data"
 # Counted from 1.
 echo "$((own + 1))" >"$data/myid"

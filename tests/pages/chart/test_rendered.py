@@ -124,7 +124,6 @@ def test_a_package_has_files_in_place_of_links(tmp_path: Path) -> None:
     subprocess.run(("tar", "-xzf", archive, "-C", tmp_path), check=True)
 
     assert not [path for path in (tmp_path / "galera").rglob("*") if path.is_symlink()]
-    assert not (tmp_path / "galera/files/components/witness").exists()
     found = helm.template(merge(COMMON, CASES["components/writer-haproxy"]), release=RELEASE, chart=tmp_path / "galera")
     assert found == render("components/writer-haproxy")
 

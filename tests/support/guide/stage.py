@@ -74,7 +74,12 @@ class Stage:
         programs = folder / "programs"
         programs.mkdir(exist_ok=True)
         script = programs / "kubectl"
-        script.write_text(f'#!/bin/sh\nexec {" ".join(kubectl.command)} "$@"\n')
+        # As a variable, because kubectl takes no option before the name of a plugin.
+        words = [word for word in kubectl.command if not word.startswith("--kubeconfig=")]
+        config = "".join(
+            f"export KUBECONFIG={word.partition('=')[2]}\n" for word in kubectl.command if word not in words
+        )
+        script.write_text(f'#!/bin/sh\n{config}exec {" ".join(words)} "$@"\n')
         script.chmod(0o755)
         (programs / "kubectl-galera").symlink_to(ROOT / "scripts/plugin/kubectl-galera")
         functions = "\n".join(block.text for block in blocks(GUIDE / "README.md") if block.how is How.FIRST)

@@ -56,9 +56,6 @@ CASES: Mapping[str, Values] = {
 }
 """Manifest -> the values that ask the chart for the same."""
 
-NOT_IN_CHART = {"components/witness"}
-"""For peer-finder with other databases; it has nothing to do with this one."""
-
 NOT_OF_A_CHART = {"Namespace", "PersistentVolume", "StorageClass"}
 """Objects of the whole cluster, which a release must not own."""
 

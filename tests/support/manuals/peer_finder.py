@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 
 import click
@@ -54,6 +55,16 @@ def find_command(name: str) -> click.Command:
     return found
 
 
+def list_commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield all commands, those of a group by two words."""
+    for name in COMMANDS:
+        command = find_command(name)
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {one}", command.commands[one]) for one in sorted(command.commands))
+        else:
+            yield name, command
+
+
 def make_page() -> str:
     """Write the page."""
     commands = " | ".join(f"\\fB{name}\\fR" for name in COMMANDS)
@@ -68,7 +79,7 @@ def make_page() -> str:
         *(".SH FLAGS", "With one dash or two, as \\fB\\-flag\\fR=\\fIvalue\\fR or \\fB\\-flag\\fR \\fIvalue\\fR."),
         *(part for one in FLAGS for part in format_item(format_flag(f"-{one.name}", one.metavar), one.help)),
         ".SH COMMANDS",
-        *(part for name in COMMANDS for part in format_command("peer-finder", name, find_command(name))),
+        *(part for name, one in list_commands() for part in format_command("peer-finder", name, one)),
         *(".SH ENVIRONMENT", *(part for name, text in ENVIRONMENT for part in format_item(f"\\fB{name}\\fR", text))),
         *(".SS Of hooks", *(part for name, text in HOOK_VARIABLES for part in format_item(f"\\fB{name}\\fR", text))),
         *(".SH FILES", *format_item("\\fI/etc/resolv.conf\\fR", "name servers, cluster domain and namespace")),

@@ -1,7 +1,7 @@
 """The timeline as a picture: SVG 1.1, without a script, a font or anything from elsewhere."""
 
 from collections.abc import Iterable
-from xml.sax.saxutils import escape
+from html import escape
 
 from bootstrap.core.status.timeline.lanes import Lane, Span, State
 from bootstrap.core.status.timeline.story import Moment, Picture

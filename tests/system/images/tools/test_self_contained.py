@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli import COMMANDS
 from tests.dns.knot import free_port
 from tests.lab.nameserver import NameServer, Zone
 from tests.support.authority import Authority
 from tests.support.images import elf
 from tests.support.images.box import UID, podman, share
 from tests.support.images.confined import run_confined
+from tests.support.manuals.peer_finder import list_commands
 
 pytestmark = pytest.mark.images
 
@@ -104,6 +106,18 @@ def test_every_command_runs_as_far_as_it_can_without_a_pod(
     )
 
     assert (done.returncode, done.stderr.count("\n") + done.stdout.count("\n")) == (code, 1), done.stderr + done.stdout
+
+
+def test_every_command_is_whole(tool_image: str) -> None:
+    """Each command's help imports its module; `events` once came without a module that was left out."""
+    calls = [
+        *(f"galera-bootstrap {name}" for name in COMMANDS),
+        *(f"peer-finder {name}" for name, _ in list_commands()),
+    ]
+    script = "\n".join(f"{call} --help >/dev/null || echo {call}" for call in calls)
+    done = run_confined(tool_image, "-c", script, options=("--entrypoint=sh",))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(calls) > 25
 
 
 def test_certificates_are_checked(tool_image: str, tmp_path: Path) -> None:

@@ -1,0 +1,181 @@
+"""`peer-finder witness`: tells the other pods what is on this volume, and finds out whether this is the first start."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import click
+
+from peerfinder.core.first_start import Member, Volume, read_member
+from peerfinder.core.names import build_names
+from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
+from peerfinder.errors import PeerFinderError, UsageError
+from peerfinder.hooks.signals import Signals, StoppedBySignal
+from peerfinder.witness import exchange
+from peerfinder.witness.first_start import Outside, find_out
+from peerfinder.witness.volume import Signs
+
+PAUSE_SECONDS = 1.0
+"""Between two looks at all members."""
+
+MEMBERS_MAX = 1000
+"""More members than this are a mistake."""
+
+NAMESPACE = ["PEERFINDER_NS", "POD_NAMESPACE"]
+"""Variables for the namespace."""
+
+PATH = click.Path(path_type=Path)
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), default=exchange.PORT, show_default=True, help="The same in all pods."
+)
+
+
+def volume_options(command: Command) -> Command:
+    """Add the options of the two paths to a command."""
+    sign = click.option("--sign", type=PATH, required=True, help="What the database has written when it has data.")
+    mark = click.option("--mark", type=PATH, required=True, help="A file of ours on the same volume, beside the data.")
+    return mark(sign(command))
+
+
+@click.group()
+def witness() -> None:
+    r"""Find out from the volumes of all pods whether this is the first start of a set.
+
+    One word is the answer:
+
+    \b
+    data    there are data on this volume
+    first   all members have empty volumes, and all of them know it
+    later   this volume is empty, and another member has data
+    """
+
+
+@witness.command()
+@volume_options
+@port_option
+@click.option("--address", default="", help="Listen only there; default: all addresses of the pod.")
+@click.option("--ns", envvar=NAMESPACE, default="", help="Our namespace; default POD_NAMESPACE.")
+def serve(mark: Path, sign: Path, port: int, address: str, ns: str) -> None:
+    """Tell every pod that connects what is on this volume, until a signal comes: a sidecar.
+
+    It removes the mark as soon as there are data. The pod's name is POD_NAME, or the host name.
+    Exit codes: 2 usage, 9 the port is taken, 128+n ended by signal n.
+    """
+    with ending():
+        if not ns:
+            raise UsageError("the namespace is unknown: set POD_NAMESPACE by the downward API, or give --ns")
+        signals = Signals()
+        signals.install()
+        with signals.interruptible(), exchange.listen(address, port) as server:
+            exchange.serve(server, f"{ns}/{pod_name()}", Signs(mark, sign).read, log)
+
+
+@witness.command()
+@volume_options
+def look(mark: Path, sign: Path) -> None:
+    """Print what is on this volume: data, first (the mark is there) or empty.
+
+    Exit codes: 0 it is known, 2 usage, 10 it is not known.
+    """
+    with ending():
+        click.echo(Signs(mark, sign).read())
+
+
+@witness.command()
+@click.argument("host")
+@port_option
+def ask(host: str, port: int) -> None:
+    """Print what another pod has on its volume; HOST is its full name, POD.SERVICE.NAMESPACE.svc.DOMAIN.
+
+    Exit codes: 0 it is known, 1 it is not known, 2 usage.
+    """
+    with ending():
+        volume, why = exchange.ask(read_member(host), find_nameservers(), port)
+        if volume is None:
+            log(why)
+            sys.exit(1)
+        click.echo(volume)
+
+
+@witness.command("first-start")
+@volume_options
+@port_option
+@click.option(
+    "--members",
+    envvar="REPLICAS",
+    type=click.IntRange(1, MEMBERS_MAX),
+    required=True,
+    help="How many pods a first start waits for; default REPLICAS.",
+)
+@click.option("--first-ordinal", type=click.IntRange(0), default=0, show_default=True, help="As ordinals.start.")
+@click.option("--service", envvar="PEERFINDER_SERVICE", default="", help="Governing Service; a hook knows it.")
+@click.option("--ns", envvar=NAMESPACE, default="", help="Our namespace; default POD_NAMESPACE, then resolv.conf.")
+@click.option("--domain", envvar="PEERFINDER_DOMAIN", default="", help="Cluster domain.")
+def first_start(mark: Path, sign: Path, port: int, members: int, first_ordinal: int, **names: str) -> None:
+    """Print data, first or later as soon as it is known; wait without limit until then.
+
+    A member that does not answer may have data, so a pod with an empty volume waits for all members, by name.
+    Exit codes: 0 it is known, 2 usage, 3 domain unknown, 10 this volume is not known, 128+n ended by signal n.
+    """
+    with ending():
+        own = find_own(**names)
+        nameservers, signals = find_nameservers(), Signals()
+
+        def ask_one(member: Member) -> Volume | None:
+            return exchange.ask(member, nameservers, port)[0]
+
+        signals.install()
+        with signals.interruptible():
+            expected = [own.sibling(ordinal) for ordinal in range(first_ordinal, first_ordinal + members)]
+            outside = Outside(ask_one, log, lambda: signals.sleep(PAUSE_SECONDS))
+            found = find_out(Signs(mark, sign), own, expected, outside)
+        click.echo(found)
+
+
+def find_own(service: str, ns: str, domain: str) -> Member:
+    """Return our own pod: a hook of peer-finder has its full name; raises UsageError, DomainUnknownError."""
+    if fqdn := os.environ.get("PEERFINDER_SELF", ""):
+        return read_member(fqdn)
+    if not service:
+        raise UsageError("give --service: only in a hook of peer-finder our full name is known (PEERFINDER_SELF)")
+    names = build_names(service, ns, domain, read_resolv_conf(), os.environ.get("POD_NAMESPACE", ""))
+    return read_member(names.pod_fqdn(pod_name()))
+
+
+def find_nameservers() -> Nameservers:
+    """Return the servers to ask: those of resolv.conf, or of PEERFINDER_NAMESERVER."""
+    given = os.environ.get("PEERFINDER_NAMESERVER", "")
+    return Nameservers.from_text(given) if given else Nameservers.from_resolv_conf(read_resolv_conf())
+
+
+def pod_name() -> str:
+    """Return POD_NAME, or the first label of the host name."""
+    return os.environ.get("POD_NAME", "") or os.uname().nodename.partition(".")[0]
+
+
+def log(line: str) -> None:
+    """Write a line for a human."""
+    click.echo(f"peer-finder witness: {line}", err=True)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """End the process with the documented exit code of an expected error or a signal."""
+    try:
+        yield
+    except StoppedBySignal as exc:
+        end_at_once(exc.exit_code)
+    except PeerFinderError as exc:
+        log(str(exc))
+        sys.exit(exc.exit_code)
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End without waiting for the threads that still ask."""
+    os._exit(code)

@@ -1,0 +1,108 @@
+"""Whether this is the first start of a set of pods, or there was a cluster before.  Pure.
+
+DNS shows that there is a pod; only its volume shows whether it has ever had data.  A member that does not answer may
+have data, so a pod with an empty volume waits for all, by name.  Two steps are needed, because a member that has
+started is not empty any more, and the last one must not take it for an older cluster: each pod leaves a mark on its
+volume when it has seen all others empty or marked, and starts when all others are marked or have started.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from peerfinder.core.names import POD_NAME
+from peerfinder.core.peers import normalize, quote
+from peerfinder.errors import UsageError
+
+
+class Volume(StrEnum):
+    """What is on a pod's volume, in the words of the answers."""
+
+    DATA = "data"
+    """The sign of data is there."""
+    FIRST = "first"
+    """The mark is there: this pod has seen all others empty or marked."""
+    EMPTY = "empty"
+    """Neither."""
+
+
+class Member(NamedTuple):
+    """A pod of a StatefulSet."""
+
+    set_name: str
+    """The name of the StatefulSet."""
+    ordinal: int
+    """Its number."""
+    suffix: str
+    """The full name of the governing Service."""
+
+    @property
+    def name(self) -> str:
+        """The name of the pod."""
+        return f"{self.set_name}-{self.ordinal}"
+
+    @property
+    def fqdn(self) -> str:
+        """The full name of the pod."""
+        return f"{self.name}.{self.suffix}"
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the pod."""
+        return self.suffix.split(".")[1]
+
+    def sibling(self, ordinal: int) -> "Member":
+        """Another pod of the set."""
+        return self._replace(ordinal=ordinal)
+
+
+def read_member(fqdn: str) -> Member:
+    """Read the full name of a pod, POD.SERVICE.NAMESPACE.svc.DOMAIN; raises UsageError."""
+    pod, _, suffix = normalize(fqdn).partition(".")
+    found, labels = re.fullmatch(POD_NAME, pod), suffix.split(".")
+    if not found or labels[2:3] != ["svc"] or not all(labels):
+        raise UsageError(
+            f"{quote(fqdn)} is not the full name of a StatefulSet's pod: SET-0.SERVICE.NAMESPACE.svc.DOMAIN"
+        )
+    return Member(found["set"], int(found["ordinal"]), suffix)
+
+
+class Action(StrEnum):
+    """What a pod does next."""
+
+    DATA = "data"
+    """Start with the data of its volume."""
+    FIRST = "first"
+    """Start as a member of a new cluster."""
+    LATER = "later"
+    """Join the cluster that there was before."""
+    MARK = "mark"
+    """Leave the mark, and look again."""
+    WAIT = "wait"
+    """Look again."""
+
+
+class Next(NamedTuple):
+    """What a pod does next, and for whom it waits."""
+
+    action: Action
+    waits_for: tuple[str, ...] = ()
+    """The pods whose answer is missing, in the order of the members."""
+
+
+def decide(own: Volume, others: Mapping[str, Volume | None], *, is_expected: bool) -> Next:
+    """Decide by this pod's volume and the answers of all other members; None = no answer, which proves nothing.
+
+    `is_expected`: whether this pod is one of the members that the others wait for.  One that is not never leaves a
+    mark, because nobody asks for it: it waits for a cluster.
+    """
+    if own is Volume.DATA:
+        return Next(Action.DATA)
+    if own is Volume.FIRST:
+        missing = tuple(pod for pod, volume in others.items() if volume in (None, Volume.EMPTY))
+        return Next(Action.WAIT, missing) if missing else Next(Action.FIRST)
+    if Volume.DATA in others.values():
+        return Next(Action.LATER)
+    missing = tuple(pod for pod, volume in others.items() if volume is None)
+    return Next(Action.MARK) if is_expected and not missing else Next(Action.WAIT, missing)
