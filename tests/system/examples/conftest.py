@@ -1,7 +1,7 @@
 """Labs of the examples' StatefulSets, with the real servers of Debian."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from typing import Protocol
 
@@ -48,11 +48,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start(example: str, *programs: str, path: str = "", more: Documents = ()) -> Lab:
-            missing = [name for name in programs if not shutil.which(name, path=f"{path}:/usr/bin:/usr/sbin")]
-            if missing:
-                pytest.skip(f"NOT TESTED: {example}; no {', '.join(missing)}: run `scripts/setup.sh examples`")
+            require(example, programs, path)
             folder = tmp_path_factory.mktemp(example)
             documents = built.build(f"examples/{example}", folder)
             return stack.enter_context(Lab((*documents, *more), folder, path=path))
 
         yield start
+
+
+def require(example: str, programs: Collection[str], path: str = "") -> None:
+    """Skip the test where a program is missing."""
+    missing = [name for name in programs if not shutil.which(name, path=f"{path}:/usr/bin:/usr/sbin")]
+    if missing:
+        pytest.skip(f"NOT TESTED: {example}; no {', '.join(missing)}: run `scripts/setup.sh examples`")

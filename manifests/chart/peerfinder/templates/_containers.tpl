@@ -1,0 +1,103 @@
+{{/*
+Containers for the pods of a StatefulSet, each an item of `initContainers`.  README.md has the keys of the dictionary
+that all of them take.
+*/}}
+
+{{/* Copies peer-finder into the volume of workDir, for a container in another image. */}}
+{{- define "peerfinder.install" -}}
+- name: install
+  image: {{ include "peerfinder.image" . }}
+  imagePullPolicy: IfNotPresent
+  args: [--work-dir=/work-dir]
+  {{- include "peerfinder.limits" . | nindent 2 }}
+  volumeMounts:
+    - {name: {{ .workDir | default "work-dir" }}, mountPath: /work-dir}
+{{- end }}
+
+{{/* A sidecar that tells the other pods what is on this pod's volume.  It stands before `discover`. */}}
+{{- define "peerfinder.witness" -}}
+- name: witness
+  image: {{ include "peerfinder.image" . }}
+  imagePullPolicy: IfNotPresent
+  restartPolicy: Always
+  command: [peer-finder, witness, serve, {{ include "peerfinder.paths" . }}]
+  env:
+    {{- include "peerfinder.env" . | nindent 4 }}
+  ports:
+    - {name: witness, containerPort: 4570}
+  {{- include "peerfinder.limits" . | nindent 2 }}
+  volumeMounts:
+    - {name: {{ .volume | default "data" }}, mountPath: {{ include "peerfinder.mount" . }}}
+{{- end }}
+
+{{/* Waits until it is known whether this is the first start, then runs the hook with the peers on standard input. */}}
+{{- define "peerfinder.discover" -}}
+- name: discover
+  image: {{ .hookImage | default (include "peerfinder.image" .) }}
+  imagePullPolicy: IfNotPresent
+  command:
+    - {{ ternary "/work-dir/peer-finder" "peer-finder" (hasKey . "hookImage") }}
+    - -service={{ required "peerfinder: service: the headless Service of the StatefulSet" .service }}
+    - -on-start={{ required "peerfinder: onStart: the text of the hook" .onStart }}
+  env:
+    {{- include "peerfinder.env" . | nindent 4 }}
+  {{- include "peerfinder.limits" . | nindent 2 }}
+  volumeMounts:
+    - {name: {{ .volume | default "data" }}, mountPath: {{ include "peerfinder.mount" . }}}
+    {{- if hasKey . "hookImage" }}
+    - {name: {{ .workDir | default "work-dir" }}, mountPath: /work-dir, readOnly: true}
+    {{- end }}
+    {{- with .mounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+
+{{/* What the programs must know of their pod; also for a container that calls peer-finder itself. */}}
+{{- define "peerfinder.env" -}}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: POD_IP
+  valueFrom: {fieldRef: {fieldPath: status.podIP}}
+# The number of members that a first start waits for, not the number that DNS shows.
+- name: REPLICAS
+  value: {{ required "peerfinder: members: the number of pods that a first start waits for" .members | quote }}
+- name: MARK
+  value: {{ include "peerfinder.mount" . }}/first-start
+- name: SIGN
+  value: {{ include "peerfinder.sign" . }}
+{{- end }}
+
+{{- define "peerfinder.image" -}}
+{{ .image | default "localhost/galera-install:0.1.0" }}
+{{- end }}
+
+{{- define "peerfinder.mount" -}}
+{{ .mountPath | default "/data" }}
+{{- end }}
+
+{{- define "peerfinder.sign" -}}
+{{- $sign := required "peerfinder: sign: a path below mountPath that the database writes as soon as it has data" .sign }}
+{{- include "peerfinder.mount" . }}/{{ $sign }}
+{{- end }}
+
+{{- define "peerfinder.paths" -}}
+--mark={{ include "peerfinder.mount" . }}/first-start, --sign={{ include "peerfinder.sign" . }}
+{{- end }}
+
+{{- define "peerfinder.limits" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop:
+      - ALL
+resources:
+  {{- if .resources }}
+  {{- toYaml .resources | nindent 2 }}
+  {{- else }}
+  requests: {cpu: 25m, memory: 32Mi, ephemeral-storage: 64Mi}
+  limits: {cpu: 500m, memory: 128Mi, ephemeral-storage: 256Mi}
+  {{- end }}
+{{- end }}
