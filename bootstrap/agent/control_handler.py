@@ -33,6 +33,7 @@ from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.participant.orders import Order
 from bootstrap.core.status import probes
+from bootstrap.core.upgrade import tables
 from bootstrap.datadir import journal_hints
 
 PATIENCE_S = 5.0
@@ -143,10 +144,11 @@ class ControlHandler:
 
     def _take(self, starter: int) -> PermissionAnswer:
         if not starter:
-            return PermissionAnswer(starter_decision(replace(self.agent.result, action=None)), ())
+            return PermissionAnswer(starter_decision(replace(self.agent.result, action=None)), (), ())
         decision = starter_decision(starters.take(self.agent, starter, TAKE_S))
         with self.agent.changed:
-            return PermissionAnswer(decision, join_order.donors(self.agent.facts()))
+            facts = self.agent.facts()
+        return PermissionAnswer(decision, join_order.donors(facts), tables.list_of_members(facts))
 
     # For probes and hooks.
 

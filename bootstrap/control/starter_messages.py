@@ -152,6 +152,8 @@ class PermissionAnswer(NamedTuple):
     """Its action is what is permitted, once; None = nothing is, any more."""
     donors: tuple[str, ...]
     """With a join: the pods to ask for the data before all others; none where every member is as good as any."""
+    tables: tuple[str, ...]
+    """The series of the system tables of all other pods, each once, as 11.8; empty text = one is not known."""
 
 
 class TakePermission(Request[PermissionAnswer]):

@@ -3,7 +3,7 @@
 import os
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
-from bootstrap.core.galera import binlog, option_files, server_options
+from bootstrap.core.galera import binlog, option_files, server_options, server_version
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
@@ -71,7 +71,7 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         options += [donor] if donor else []
     for line in option_files.find_replaced(recover.read_files().lines, str(pod.settings.cnf)):
         pod.log(line)
-    if may_need_upgrade(pod, decision.action):
+    if may_need_upgrade(pod, permission):
         leave_upgrader(pod)
     pod.log(f"starting: {' '.join([*command, *options])}")
     try:
@@ -80,10 +80,13 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         raise ServerMissingError(f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it") from exc
 
 
-def may_need_upgrade(pod: Pod, action: Action | None) -> bool:
+def may_need_upgrade(pod: Pod, permission: PermissionAnswer) -> bool:
     """Whether the system tables may be of another series than the server: a joiner may get those of its donor."""
     found = provenance.read_versions(pod.layout.data, pod.layout.meta)
-    return pod.settings.upgrade_tables and (action is Action.JOIN or found.tables != found.server)
+    if not pod.settings.upgrade_tables or found.server is None or found.tables != found.server:
+        return pod.settings.upgrade_tables
+    is_join = permission.decision.action is Action.JOIN
+    return is_join and permission.tables != (server_version.format_series(found.server),)
 
 
 def leave_upgrader(pod: Pod) -> None:

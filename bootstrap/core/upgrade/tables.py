@@ -130,6 +130,21 @@ def why_not_yet(facts: Facts, series: Series) -> str:
     return f"those of {behind[0]} come first" if behind else ""
 
 
+def list_of_members(facts: Facts) -> tuple[str, ...]:
+    """The series of the system tables that a full copy may bring to this pod, each once; "" = one is not known.
+
+    A pod that does not answer may be a member, and one that is joining may be one soon.
+    """
+    found: set[str] = set()
+    for ordinal in facts.expected - {facts.own.ordinal}:
+        pod = facts.peer(ordinal)
+        if isinstance(pod, Unknown) or pod.versions.tables is None:
+            found.add("")
+        else:
+            found.add(format_series(pod.versions.tables))
+    return tuple(sorted(found))
+
+
 def describe(tables: Series | None) -> str:
     """The series for which system tables were made, for messages."""
     return f"MariaDB {format_series(tables)}" if tables else "an unknown series"

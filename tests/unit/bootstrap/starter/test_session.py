@@ -58,7 +58,7 @@ def test_a_permission_is_not_taken_for_a_datadir_that_has_changed_since_it_was_r
     class Client:
         def ask(self, request: object) -> object:
             asked.append(request)
-            return PermissionAnswer(decision, ())
+            return PermissionAnswer(decision, (), ())
 
     with pytest.raises(ReportOutdatedError):
         session.Session.take(cast("session.Session", Waiting()), cast("channel.Client", Client()))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.control.starter_messages import AgentDecision, DecisionKind, PermissionAnswer
 from bootstrap.core.model.action import Action
 from bootstrap.datadir.provenance import TABLES, note_tables, note_version
 from bootstrap.process import child
@@ -18,19 +19,30 @@ from tests.support.bootstrap.machine import Machine, until
 OLD, NEW = "mariadbd  Ver 10.11.19-MariaDB", "mariadbd  Ver 11.8.9-MariaDB"
 
 
+def permission(action: Action, *tables: str) -> PermissionAnswer:
+    decision = AgentDecision(
+        DecisionKind.JOIN, action, "rule", "why", first=False, forced=False, adopt=False, history="", term=0
+    )
+    return PermissionAnswer(decision, (), tables)
+
+
 @pytest.mark.parametrize(
-    ("action", "tables", "is_on", "expected"),
+    ("given", "tables", "is_on", "expected"),
     [
-        (Action.BOOTSTRAP, NEW, True, False),
-        (Action.BOOTSTRAP, OLD, True, True),
-        (Action.BOOTSTRAP, "", True, True),
-        (Action.JOIN, NEW, True, True),
-        (Action.BOOTSTRAP, OLD, False, False),
-        (Action.JOIN, OLD, False, False),
+        (permission(Action.BOOTSTRAP, "10.11"), NEW, True, False),
+        (permission(Action.BOOTSTRAP), OLD, True, True),
+        (permission(Action.BOOTSTRAP), "", True, True),
+        (permission(Action.JOIN, "11.8"), NEW, True, False),
+        (permission(Action.JOIN, "11.8"), OLD, True, True),
+        (permission(Action.JOIN, "10.11", "11.8"), NEW, True, True),
+        (permission(Action.JOIN, "", "11.8"), NEW, True, True),
+        (permission(Action.JOIN), NEW, True, True),
+        (permission(Action.BOOTSTRAP), OLD, False, False),
+        (permission(Action.JOIN, "10.11"), OLD, False, False),
     ],
 )
 def test_it_is_left_where_a_transfer_may_bring_other_tables_or_these_are_of_another_series(
-    tmp_path: Path, action: Action, tables: str, is_on: bool, expected: bool
+    tmp_path: Path, given: PermissionAnswer, tables: str, is_on: bool, expected: bool
 ) -> None:
     settings: Any = settings_of(tmp_path, 0)._replace(upgrade_tables=is_on)
     pod = Pod(settings, Any, Any, print, frozenset())  # type: ignore[arg-type]  # neither the Secret nor DNS is read
@@ -38,7 +50,9 @@ def test_it_is_left_where_a_transfer_may_bring_other_tables_or_these_are_of_anot
     pod.layout.meta.mkdir()
     note_version(pod.layout.meta, NEW)
     note_tables(pod.layout.data, tables)
-    assert may_need_upgrade(pod, action) is expected
+    assert may_need_upgrade(pod, given) is expected
+    note_version(pod.layout.meta, "no version")
+    assert may_need_upgrade(pod, given) is is_on
 
 
 def find_upgraders(server: int) -> list[int]:

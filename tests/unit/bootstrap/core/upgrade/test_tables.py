@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bootstrap.core.model.disk import Versions
 from bootstrap.core.model.facts import Facts, PodState
-from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Attempts, Stage, describe, judge, why_not_yet
+from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Attempts, Stage, describe, judge, list_of_members, why_not_yet
 from tests.support.bootstrap.records import SILENT, B, busy, examples, frozen, running, seen_by
 
 OLD, NEW, NEXT = (10, 11), (11, 8), (12, 3)
@@ -104,6 +104,21 @@ def test_tables_of_an_unknown_series_are_upgraded_like_older_ones(tables: tuple[
     found = judge(facts, Attempts(), is_on=True)
     assert found.stage is Stage.DUE
     assert found.reason.startswith(f"they are of {describe(tables)}, and")
+
+
+@pytest.mark.parametrize(
+    ("facts", "tables"),
+    [
+        (ALL_NEW, ("10.11",)),
+        (seen_by(member(0), member(1, DONE), member(2)), ("10.11", "11.8")),
+        (seen_by(member(0), member(1, DONE), 2), ("", "11.8")),
+        (seen_by(member(0), member(1, Versions(NEW, None)), member(2, DONE)), ("", "11.8")),
+        (seen_by(member(0)), ("",)),
+        (seen_by(member(0, expected=frozenset({0}), size=1)), ()),
+    ],
+)
+def test_a_joiner_gets_the_series_of_all_tables_that_a_copy_may_bring(facts: Facts, tables: tuple[str, ...]) -> None:
+    assert list_of_members(facts) == tables
 
 
 def test_the_series_of_tables_is_named_as_far_as_it_is_known() -> None:
