@@ -24,6 +24,19 @@ PRODUCTION, LAB = CHART / "values-production.yaml", CHART / "values-lab.yaml"
 
 REGISTRY, _, REPOSITORY = OFFICIAL["newName"].partition("/")
 
+CLIENTS: Values = {"matchExpressions": [{"key": "mysql-client", "operator": "In", "values": ["true"]}]}
+"""Pods that the policy lets in."""
+
+MEMBERS_ONLY = "4444,4567,4568,4569"
+"""Ports that do not go through the proxy of a mesh."""
+
+
+def to_namespace(name: str, *ports: int) -> Values:
+    """A rule of a policy that lets members connect to these ports of a namespace."""
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": name}}
+    return {"to": [{"namespaceSelector": selector}], "ports": [{"protocol": "TCP", "port": port} for port in ports]}
+
+
 CASES: Mapping[str, Values] = {
     "base": {},
     "overlays/lab": {**parse(LAB.read_text())[0]},
@@ -31,7 +44,42 @@ CASES: Mapping[str, Values] = {
     "components/anti-affinity-hard": {"podAntiAffinityPreset": "hard"},
     "components/arbitrator": {"arbitrator": {"enabled": True}, "replicaCount": 2},
     "components/backup": {"backup": {"enabled": True}},
+    "components/clients-elsewhere": {
+        "networkPolicy": {
+            "clients": [{"namespaceSelector": {"matchLabels": {"galera-clients": "true"}}, "podSelector": CLIENTS}]
+        }
+    },
     "components/dual-stack": {"dualStack": {"enabled": True}},
+    "components/load-balancer": {
+        "writer": {
+            "service": {
+                "type": "LoadBalancer",
+                "externalTrafficPolicy": "Local",
+                "loadBalancerSourceRanges": ["10.0.0.0/8"],
+            }
+        },
+        "networkPolicy": {"clients": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
+    },
+    "components/mesh-istio": {
+        "podAnnotations": {
+            "sidecar.istio.io/nativeSidecar": "true",
+            "traffic.sidecar.istio.io/excludeInboundPorts": f"{MEMBERS_ONLY},8080",
+            "traffic.sidecar.istio.io/excludeOutboundPorts": MEMBERS_ONLY,
+        },
+        "networkPolicy": {"extraEgress": [to_namespace("istio-system", 15012)]},
+    },
+    "components/mesh-linkerd": {
+        "podAnnotations": {
+            "config.beta.linkerd.io/proxy-enable-native-sidecar": "true",
+            "config.linkerd.io/opaque-ports": "3306",
+            "config.linkerd.io/skip-inbound-ports": f"{MEMBERS_ONLY},8080",
+            "config.linkerd.io/skip-outbound-ports": MEMBERS_ONLY,
+        },
+        "networkPolicy": {
+            "extraEgress": [to_namespace("linkerd", 8080, 8086, 8090)],
+            "extraIngress": [{"from": [{"podSelector": CLIENTS}], "ports": [{"protocol": "TCP", "port": 4143}]}],
+        },
+    },
     "components/metrics/dashboard": {"metrics": {"dashboard": {"enabled": True}}},
     "components/metrics/operator": {
         "metrics": {"enabled": True, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
@@ -40,6 +88,7 @@ CASES: Mapping[str, Values] = {
     "components/official-image": {
         "image": {"registry": REGISTRY, "repository": REPOSITORY, "tag": str(OFFICIAL["newTag"])}
     },
+    "components/openshift": {"openshift": {"enabled": True}},
     "components/restore": {"restore": {"enabled": True}},
     "components/sst-mariabackup": {"sst": {"method": "mariabackup"}},
     "components/storage-dynamic/fast": {

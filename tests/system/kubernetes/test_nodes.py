@@ -28,6 +28,8 @@ from tests.support.authority import Authority
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1800), full]
 
 PRODUCTION = OVERLAY.parent / "production"
+
+FAST = OVERLAY.parents[1] / "components/storage-dynamic/fast"
 NAMESPACE = "db"
 CLASS = "galera-fast"
 
@@ -232,7 +234,11 @@ def write_overlay(folder: Path) -> Path:
         "parameters": None,
         "allowVolumeExpansion": None,
     }
-    rules = {"resources": [os.path.relpath(PRODUCTION, folder)], "patches": [{"patch": json.dumps(static)}]}
+    rules = {
+        "resources": [os.path.relpath(PRODUCTION, folder)],
+        "components": [os.path.relpath(FAST, folder)],
+        "patches": [{"patch": json.dumps(static)}],
+    }
     (folder / "kustomization.yaml").write_text(json.dumps(rules))
     return folder
 

@@ -40,8 +40,10 @@ def old(own_cluster: Cluster, overlay: Overlay) -> Database:
         own_cluster.load({tag_of(series): ensure_image(name_server_image(series)).id for series in (OLD, NEW)})
     except BuildError as exc:
         pytest.skip(f"NOT TESTED: {exc}")
-    images = [{"name": name, "image": tag_of(OLD)} for name in ("bootstrap", "mysql")]
-    template = {"spec": {"initContainers": images[:1], "containers": images[1:]}}
+    bootstrap, mysql = ({"name": name, "image": tag_of(OLD)} for name in ("bootstrap", "mysql"))
+    # All three in this order: kustomize puts those that a patch names before the others.
+    first = [{"name": "install"}, {"name": "agent"}, bootstrap]
+    template = {"spec": {"initContainers": first, "containers": [mysql]}}
     overlay.apply(
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "mysql"}, "spec": {"template": template}},
         {
