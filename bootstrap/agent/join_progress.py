@@ -5,12 +5,15 @@ start, and does not set their times: so this counts what is allocated to files t
 It runs in a thread of its own, because a slow disk must not delay a decision.
 """
 
+import os
 import threading
 import time
+from pathlib import Path
 
 from bootstrap.agent.agent import Agent
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.participant.views import settled_server
+from bootstrap.core.status.probes import Room
 from bootstrap.datadir.usage import allocated_bytes, bytes_since
 from bootstrap.storage.layout import Layout
 
@@ -40,8 +43,18 @@ def measure(agent: Agent) -> None:
     """
     recorder = agent.recorder
     data = Layout(agent.settings.data_root).data
+    recorder.room = read_room(agent.settings.data_root)
     recorder.note_written(bytes_since(data, recorder.joined) if is_joining(agent) else None)
     agent.note_data_size(allocated_bytes(data) if settled_server(agent.state) else None)
+
+
+def read_room(folder: Path) -> Room | None:
+    """Read the room of a folder's file system, without what only root may use; None = not known."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
 
 def is_joining(agent: Agent) -> bool:

@@ -12,6 +12,7 @@ from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant.views import LiveView
 from bootstrap.core.status.events import EventsReply
+from bootstrap.core.status.metrics.server_load import NOTHING_KNOWN, Load
 from bootstrap.datadir import last_view, provenance
 from bootstrap.errors import BootstrapError
 from bootstrap.mariadb import client
@@ -60,6 +61,8 @@ class Ports:
     """Take the volume's agent lock, if this run does not have it yet; a reason if it is not to be had."""
     full_server: Callable[[], client.Full | None] = lambda: None
     """Whether the local server has no connection left for the agent, and its state before that."""
+    server_load: Callable[[], Load] = lambda: NOTHING_KNOWN
+    """What the local server has reported of its work when it was asked for its state last; does not wait."""
     versions: Callable[[], Versions] = lambda: NO_VERSIONS
     """The series of the server that was started last on this volume, and of the system tables."""
     fresh_addresses: Callable[[], dict[str, str]] = dict
@@ -86,6 +89,7 @@ def open_ports(settings: Settings, server: client.LocalServer, peers: Peers, log
         ask_events=peers.ask_events,
         fresh_addresses=peers.fresh_addresses,
         full_server=lambda: server.full,
+        server_load=lambda: server.load,
         versions=lambda: provenance.read_versions(layout.data, layout.meta),
     )
 

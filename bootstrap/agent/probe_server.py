@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from bootstrap.agent.agent import Agent
 from bootstrap.core.status import probes
-from bootstrap.core.status.metrics import metrics
+from bootstrap.core.status.metrics.families import metrics
 from bootstrap.core.status.probes import Details, ProbeView, Readiness
 from bootstrap.network.http_server import BoundedServer, OneRequestHandler
 
@@ -60,6 +60,9 @@ def take_details(agent: Agent, now: float) -> Details:
         has_journal_error=bool(agent.state.fault),
         tables=agent.upgrade.finding.stage,
         failed_upgrades=agent.upgrade.attempts.failures,
+        load=agent.ports.server_load(),
+        room=recorder.room,
+        certificate_until=recorder.certificate_until,
     )
 
 

@@ -40,6 +40,7 @@ from bootstrap.core.status.events import (
     keep_newest,
 )
 from bootstrap.core.status.health import describe_health
+from bootstrap.core.status.probes import Room
 from bootstrap.core.status.transfer import Sample, add_sample
 from bootstrap.process.log import Log
 
@@ -60,6 +61,10 @@ class Recorder:
     """Bytes that came to the datadir since a join was permitted, measured now and then in the last minute."""
     failure: Failure | None = None
     """The starters that have ended with an error, since one has reported or a server has answered."""
+    room: Room | None = None
+    """The room on the volume, measured now and then; None = not known."""
+    certificate_until: float | None = None
+    """When the certificate ends that the server was asked to load last, seconds since 1970."""
     joined: float = field(default_factory=time.time)
     """When the last join was permitted, by the machine's clock, like files' times; at first the start of this run."""
 

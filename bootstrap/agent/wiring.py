@@ -63,7 +63,7 @@ def serve(settings: Settings, log: Log) -> None:
     peers.start_watching(partial(follow_dns, agent, directory, secrets))
     answer_probes(settings, agent)
     join_progress.watch(agent)
-    keep_certificates_loaded(settings, local, log)
+    keep_certificates_loaded(agent, local, log)
     log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.boot_id}")
     while True:
         agent.wake.clear()
@@ -138,13 +138,18 @@ def answer_probes(settings: Settings, agent: Agent) -> None:
     threading.Thread(target=listener.serve_forever, name="health", daemon=True).start()
 
 
-def keep_certificates_loaded(settings: Settings, local: client.LocalServer, log: Log) -> None:
+def keep_certificates_loaded(agent: Agent, local: client.LocalServer, log: Log) -> None:
     """Have the server load its certificates whenever they are replaced, in the background."""
-    if settings.tls_dir is None:
+    folder = agent.settings.tls_dir
+    if folder is None:
         return
     from bootstrap.mariadb import tls  # noqa: PLC0415  # OpenSSL's memory only where there is TLS
 
-    arguments = settings.tls_dir, local.reload_certificates, log
+    def load() -> str:
+        agent.recorder.certificate_until = tls.read_end(folder)
+        return local.reload_certificates()
+
+    arguments = folder, load, log
     threading.Thread(target=tls.keep_loaded, args=arguments, name="certificates", daemon=True).start()
 
 

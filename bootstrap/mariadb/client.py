@@ -16,6 +16,7 @@ from pymysql.constants import ER
 from bootstrap.core.galera.gvwstate import MEMBERS_TABLE
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, Position
 from bootstrap.core.model.facts import Server
+from bootstrap.core.status.metrics import server_load
 from bootstrap.secret_files import AGENT
 
 TIMEOUT_S = 2
@@ -57,18 +58,21 @@ class LocalServer:
         self._last: tuple[object, Server, float] | None = None
         """The run of the server, its last state, and when."""
         self._is_full = False
+        self.load = server_load.NOTHING_KNOWN
+        """What it has reported of its work at the last look."""
 
     def read_status(self) -> Server | str:
         """Ask the server for its state; return the reason if there is no answer."""
-        names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP))
-        life = _identify(self.path)
+        names = ",".join(f"'{name}'" for name in (*_VARIABLES, _GROUP, *server_load.VARIABLES))
+        life, self.load = _identify(self.path), server_load.NOTHING_KNOWN
         try:
             rows = self._run(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
         except (pymysql.Error, OSError) as exc:
             self._is_full = _code_of(exc) == ER.CON_COUNT_ERROR
             return _explain(exc)
         self._is_full = False
-        found = _parse_server({str(name): str(value) for name, value in rows})
+        values = {str(name): str(value) for name, value in rows}
+        found, self.load = _parse_server(values), server_load.parse(values)
         self._last = (life, found, time.monotonic()) if isinstance(found, Server) else None
         return found
 

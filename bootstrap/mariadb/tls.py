@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.core.status.metrics import certificate
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb.client import STARTING
 from bootstrap.process.announcer import Announcer
@@ -84,6 +85,14 @@ def format_ssl_error(exc: Exception) -> str:
 def compute_fingerprint(folder: Path) -> str:
     """Return a hash of the files' content; raises OSError."""
     return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in NAMES)).hexdigest()
+
+
+def read_end(folder: Path) -> float | None:
+    """When the certificate in the folder ends, seconds since 1970; None = that is not known."""
+    try:
+        return certificate.read_end((folder / NAMES[0]).read_text("ascii", "replace"))
+    except OSError:
+        return None
 
 
 def keep_loaded(

@@ -23,6 +23,7 @@ from bootstrap.core.model.facts import ABSENT, SYNCED, Phase, PodState, Server
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters
+from bootstrap.core.status.metrics.server_load import NOTHING_KNOWN, Load
 from bootstrap.core.upgrade.tables import Stage
 
 STUCK_S = 120.0
@@ -55,6 +56,15 @@ class Readiness(StrEnum):
     """Sends its state to a joiner, or was desynced by hand, while another member is Synced."""
 
 
+class Room(NamedTuple):
+    """The room of a file system, bytes."""
+
+    size: int
+    """All of it."""
+    free: int
+    """What a server, which is not root, may still use."""
+
+
 class Details(NamedTuple):
     """What Prometheus gets in addition, if the settings ask for it."""
 
@@ -80,6 +90,12 @@ class Details(NamedTuple):
     """What is to be done with the system tables."""
     failed_upgrades: int
     """How many upgrades of them have failed in a row."""
+    load: Load = NOTHING_KNOWN
+    """What its server reports of its work."""
+    room: Room | None = None
+    """The room on the volume; None = not known."""
+    certificate_until: float | None = None
+    """When the certificate ends that the server was asked to load last, seconds since 1970; None = none, or unknown."""
 
 
 class ProbeView(NamedTuple):

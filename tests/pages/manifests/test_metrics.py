@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.core.status.metrics import KINDS, PREFIX
+from bootstrap.core.status.metrics.families import KINDS, PREFIX
 from bootstrap.settings import DEFAULTS
 from tests.pages.manifests.conftest import Built
 from tests.paths import ROOT

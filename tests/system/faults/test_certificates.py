@@ -2,6 +2,7 @@
 
 import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.faults.halves import full
 from tests.lab.companion import start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.support.authority import Authority
+from tests.support.bootstrap.metrics import read_metrics
 from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
@@ -48,6 +50,13 @@ class Certificates:
         """The certificate that was issued last."""
         return ssl.PEM_cert_to_DER_cert((self.folder / "tls.crt").read_text())
 
+    @property
+    def end(self) -> float:
+        """When that one ends: seconds since 1970."""
+        words = ("openssl", "x509", "-noout", "-enddate", "-in", str(self.folder / "tls.crt"))
+        shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        return float(ssl.cert_time_to_seconds(shown.strip().removeprefix("notAfter=")))
+
     def find_ca(self, authority: str) -> Path:
         return self._find_authority(authority).certificate("ca")
 
@@ -68,7 +77,11 @@ def cluster(certificates: Certificates, tmp_path: Path) -> Iterator[Cluster]:
     if missing := [program for program in ("mariadb-backup", "socat", "openssl") if not shutil.which(program)]:
         pytest.skip(f"NOT TESTED: TLS; {', '.join(missing)} missing here: run scripts/setup.sh test as root")
     certificates.issue("first", trusted=("first",))
-    env = {"GALERA_BOOTSTRAP_SST_METHOD": "mariabackup", "GALERA_BOOTSTRAP_TLS_DIR": str(certificates.folder)}
+    env = {
+        "GALERA_BOOTSTRAP_SST_METHOD": "mariabackup",
+        "GALERA_BOOTSTRAP_TLS_DIR": str(certificates.folder),
+        "GALERA_BOOTSTRAP_METRICS": "full",
+    }
     with Lab(env=env) as lab:
         lab.up(3)
         lab.wait_synced(3)
@@ -110,6 +123,7 @@ def test_clients_replication_and_transfers_are_encrypted_and_the_cluster_recover
     cluster: Cluster, certificates: Certificates
 ) -> None:
     assert read_option(cluster, 0, "socket.ssl") == "YES"
+    assert read_metrics(cluster.lab, 0)["certificate_expiry_timestamp_seconds",] == certificates.end
     assert read_certificate(cluster, 1, certificates.find_ca("first"))
     certificates.issue("other", trusted=("other",))
     with pytest.raises(pymysql.Error, match="certificate verify failed"):

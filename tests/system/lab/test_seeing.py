@@ -1,7 +1,5 @@
 """Metrics, status and events of real pods are correct in a first start, a power cut, a wait and a recovery."""
 
-import contextlib
-import http.client
 import json
 import os
 from collections.abc import Iterator
@@ -9,34 +7,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.lab import machine, report
 from tests.lab.lab import Lab
-from tests.lab.layout import HEALTH_PORT
 from tests.lab.slow import slow_sst, undo_slow_sst
 from tests.paths import ROOT
+from tests.support.bootstrap.metrics import read_metrics
 
 pytestmark = pytest.mark.galera
-
-Metrics = dict[tuple[str, ...], float]
-"""(name, values of the labels) -> value."""
-
-
-def read_metrics(lab: Lab, ordinal: int) -> Metrics:
-    """Read a pod's metrics as Prometheus does; empty if no agent listens."""
-    connection = http.client.HTTPConnection(lab.pod(ordinal).ip, HEALTH_PORT, timeout=60)
-    with contextlib.closing(connection):
-        try:
-            connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
-        except (ConnectionRefusedError, ConnectionResetError):  # an agent may end while it handles the request
-            return {}
-    return {
-        (sample.name.removeprefix("galera_bootstrap_"), *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def read_json(lab: Lab, ordinal: int, command: str, *options: str, schema: str = "") -> dict[str, Any]:

@@ -14,9 +14,10 @@ from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.status.counters import Counters
-from bootstrap.core.status.metrics import KINDS, metrics
-from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness
-from bootstrap.core.status.prometheus import Family, gauge, render, state_set
+from bootstrap.core.status.metrics.families import KINDS, metrics
+from bootstrap.core.status.metrics.server_load import Load
+from bootstrap.core.status.metrics.text_format import Family, gauge, render, state_set
+from bootstrap.core.status.probes import STALE_S, Details, ProbeView, Room, find_readiness
 from bootstrap.core.upgrade.tables import Stage
 from tests.paths import ROOT
 from tests.support.bootstrap.records import A, B, clusters, examples
@@ -41,6 +42,9 @@ DETAILS = Details(
     has_journal_error=False,
     tables=Stage.WAITING,
     failed_upgrades=2,
+    load=Load(1.5, 3, 0, 7, 9),
+    room=Room(100, 8),
+    certificate_until=1799568302.0,
 )
 
 WAITING = Lifecycle(starter=True, disk=Disk(DataClass.CRASHED, Position(A, 2**60 + 1)))
@@ -134,7 +138,10 @@ def test_all_metrics_of_a_waiting_pod() -> None:
         ("promised",): "1", ("journal_usable",): "1", ("decision_info", "wait", "all-heard"): "1",
         ("decision_seconds",): "60", ("decisions_total", "hold", "own-disk"): "1",
         ("decisions_total", "wait", "all-heard"): "2", ("join_written_bytes",): "4096", ("failed_starts",): "3",
-        ("failed_upgrades",): "2",
+        ("failed_upgrades",): "2", ("volume_size_bytes",): "100", ("volume_free_bytes",): "8",
+        ("flow_control_paused_seconds_total",): "1.500", ("flow_control_sent_total",): "3", ("receive_queue",): "0",
+        ("failed_certifications_total",): "7", ("aborts_total",): "9",
+        ("certificate_expiry_timestamp_seconds",): "1799568302",
         ("exchange_up", "galera-1"): "1", ("exchange_up", "galera-2"): "0",
         ("exchange_requests_total", "galera-1"): "9", ("exchange_requests_total", "galera-2"): "9",
         ("exchange_failures_total", "galera-1"): "0", ("exchange_failures_total", "galera-2"): "5",

@@ -10,9 +10,9 @@ from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.status.counters import Counters, Failure, Round, add_failure, add_round, restrict_to
 from bootstrap.core.status.events import Event, LogInvalidError, dump, load
-from bootstrap.core.status.metrics import pod_metrics
+from bootstrap.core.status.metrics.families import pod_metrics
+from bootstrap.core.status.metrics.text_format import Family, render
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
-from bootstrap.core.status.prometheus import Family, render
 from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited
 from bootstrap.core.upgrade.tables import Stage
 from tests.support.bootstrap.records import A, B, blank, busy, crashed, frozen, running, seen_by

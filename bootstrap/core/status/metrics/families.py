@@ -6,8 +6,9 @@ position.
 
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import SYNCED, Phase
-from bootstrap.core.status.probes import Details, ProbeView, Readiness, find_readiness, is_alive
-from bootstrap.core.status.prometheus import Family, Labels, gauge, render, state_set
+from bootstrap.core.status.metrics.server_load import Load
+from bootstrap.core.status.metrics.text_format import Family, Labels, counter, gauge, render, state_set
+from bootstrap.core.status.probes import Details, ProbeView, Readiness, Room, find_readiness, is_alive
 from bootstrap.core.upgrade.tables import Stage
 
 PREFIX = "galera_bootstrap"
@@ -64,6 +65,28 @@ def pod_metrics(view: ProbeView, details: Details) -> list[Family]:
         gauge("decision_seconds", "Seconds that this has been the decision.", details.now - details.counters.since),
         Family("decisions_total", "How often the decision has changed to this one.", decisions, "counter"),
         gauge("join_written_bytes", "Bytes written to the datadir since a join was permitted.", details.bytes_received),
+        gauge("certificate_expiry_timestamp_seconds", "When the certificate ends.", details.certificate_until),
+        *room_metrics(details.room),
+        *load_metrics(details.load),
+    ]
+
+
+def room_metrics(room: Room | None) -> list[Family]:
+    """The metrics of the volume."""
+    return [
+        gauge("volume_size_bytes", "Size of the volume's file system.", room.size if room else None),
+        gauge("volume_free_bytes", "Bytes of it that the server may still use.", room.free if room else None),
+    ]
+
+
+def load_metrics(load: Load) -> list[Family]:
+    """What the server reports of its work, since its own start."""
+    return [
+        counter("flow_control_paused_seconds_total", "Time that flow control has stopped this server.", load.paused_s),
+        counter("flow_control_sent_total", "How often it has asked the others to stop.", load.pauses_sent),
+        gauge("receive_queue", "Write sets that have come and are not applied yet.", load.receive_queue),
+        counter("failed_certifications_total", "Own transactions that ended at COMMIT.", load.failed_certifications),
+        counter("aborts_total", "Own transactions that one of another member has aborted.", load.aborts),
     ]
 
 

@@ -30,6 +30,11 @@ def gauge(name: str, about: str, value: float | None) -> Family:
     return Family(name, about, () if value is None else ((NO_LABELS, value),))
 
 
+def counter(name: str, about: str, value: float | None) -> Family:
+    """One counter without labels; None = not known."""
+    return gauge(name, about, value)._replace(kind="counter")
+
+
 def state_set(name: str, about: str, label: str, choices: Iterable[str], now: str | None) -> Family:
     """A state: 1 for the current one, 0 for the others, so that a series does not end when the state changes."""
     samples = tuple(({label: choice}, float(choice == now)) for choice in choices)
