@@ -32,21 +32,33 @@ POD = {
     "upgrade": "in the server's container: upgrade its system tables",
     "leave": "before a server is stopped: wait until clients are sent elsewhere and other pods have joined",
     "healthz": "a probe: exit code 0 or 1",
-    "backup": "copy all data, by a guest of the cluster; the copy is whole, or there is none",
     "restore": "put a backup on a pod's empty volume; it starts a new history",
     "arbitrate": "the vote of a third member without data: garbd",
 }
-"""The commands that manifests run, in the order of a pod's life; all others are for people."""
+"""The commands that a pod's containers run, in the order of its life."""
+
+JOB = {
+    "backup": "copy all data, by a guest of the cluster; the copy is whole, or there is none",
+    "send": "send the newest copy, encrypted, to an object storage",
+    "prove": "restore the newest copy from there into a throw-away server, and read all tables",
+    "fetch": "put a copy from there into a folder",
+}
+"""The commands of jobs that make backups."""
 
 GROUPS = {
     "Look (changes nothing)": LOOK,
     "Decide (an override: a human gives data up, or accepts them)": DECIDE,
     "Called by manifests": POD,
+    "Backups (called by manifests)": JOB,
 }
 """The parts of the help."""
 
 COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 """Command -> what it is for; each is a file below bootstrap/commands."""
+
+
+FOLDERS = {**dict.fromkeys({**LOOK, **DECIDE}, "admin"), **dict.fromkeys(POD, "pod"), **dict.fromkeys(JOB, "job")}
+"""Command -> its folder below bootstrap/commands."""
 
 
 class Lazy(click.Group):
@@ -61,9 +73,7 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         with imports_stay():
-            module = importlib.import_module(
-                f"bootstrap.commands.{'pod' if cmd_name in POD else 'admin'}.{cmd_name.replace('-', '_')}"
-            )
+            module = importlib.import_module(f"bootstrap.commands.{FOLDERS[cmd_name]}.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101  # a fault of ours, not of the user
         command.help = command.help or COMMANDS[cmd_name]

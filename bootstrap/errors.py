@@ -124,3 +124,33 @@ class UpgradeFailedError(BootstrapError):
     """The system tables were not upgraded; the server goes on with the tables that it has."""
 
     exit_code = 26
+
+
+class RepositoryRefusedError(BootstrapError):
+    """The repository of the backups cannot be opened: a password, a key or its address is wrong, or there is none."""
+
+    exit_code = 27
+
+
+class RepositoryUnreachableError(BootstrapError):
+    """The storage behind the repository does not answer, or the transfer was cut; what was sent is used again."""
+
+    exit_code = 28
+
+
+class RepositoryFullError(BootstrapError):
+    """The storage behind the repository has no room; the backups in it are as they were."""
+
+    exit_code = 29
+
+
+class RepositoryLockedError(BootstrapError):
+    """Another job uses the repository."""
+
+    exit_code = 30
+
+
+class BackupNotProvenError(BootstrapError):
+    """The newest backup in the repository is too old, or it was restored and is not what it should be."""
+
+    exit_code = 31

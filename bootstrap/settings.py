@@ -158,6 +158,11 @@ class Settings(NamedTuple):
         """The server's configuration."""
         return self.config_dir / "my-galera.cnf"
 
+    @property
+    def backup_owner(self) -> str:
+        """The name of this cluster in a repository of backups, which others may use, too."""
+        return f"{self.namespace}/{self.set_name}"
+
     def cluster_name(self, cluster_id: str) -> str:
         """`wsrep_cluster_name` (32 characters): a member of another cluster at an old address is refused (R35)."""
         cluster = f"{self.namespace}/{self.service}/{self.set_name}/{cluster_id}"

@@ -25,6 +25,8 @@ images="git buildah runc skopeo mmdebstrap"
 tests="mariadb-backup openssl galera-arbitrator-4 gcc libc6-dev"
 # Real name servers and proxies; podman runs the images, docker-registry is the registry of a test.
 tests="$tests knot knot-dnsutils haproxy podman docker-registry"
+# restic sends backups; its storage is built from the Go module proxy.
+tests="$tests restic"
 # promtool tests the alerts, zsh and fish complete our commands, groff reads the manual page, busybox is another sh.
 tests="$tests prometheus zsh fish groff-base busybox-static"
 # The servers of manifests/examples, which run in bubblewrap.

@@ -45,7 +45,9 @@ END_S = 10.0
 
 
 @contextmanager
-def serve(command: tuple[str, ...], data: Path, at: Path, keep_fds: tuple[int, ...]) -> Iterator[None]:
+def serve(
+    command: tuple[str, ...], data: Path, at: Path, keep_fds: tuple[int, ...], purpose: str = "for the scripts"
+) -> Iterator[None]:
     """Run a server on this datadir, which listens only at the socket `at`; it is stopped in order at the end.
 
     Raises InitialisationFailedError if it does not start, or has not stopped in order, and ServerMissingError.
@@ -74,7 +76,7 @@ def serve(command: tuple[str, ...], data: Path, at: Path, keep_fds: tuple[int, .
         deferral.finish()
         while not _listens(at):
             if process.poll() is not None:
-                raise InitialisationFailedError(f"the server for the scripts {_describe_end(process, log)}")
+                raise InitialisationFailedError(f"the server {purpose} {_describe_end(process, log)}")
             time.sleep(POLL_S)
         try:
             yield
@@ -87,7 +89,7 @@ def serve(command: tuple[str, ...], data: Path, at: Path, keep_fds: tuple[int, .
                 process.stdin.write(b"stop\n")
                 process.stdin.flush()
         if process.wait() != 0:
-            raise InitialisationFailedError(f"the server for the scripts {_describe_end(process, log)}")
+            raise InitialisationFailedError(f"the server {purpose} {_describe_end(process, log)}")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

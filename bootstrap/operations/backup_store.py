@@ -77,14 +77,23 @@ def read(root: Path, name: str) -> Backup:
         raise BackupInvalidError(f"{root} has no backup {name}: there are {', '.join(found) or 'none'}")
     path = root / name / LIST
     try:
-        content = json.loads(path.read_bytes())
+        content = path.read_bytes()
+    except OSError as exc:
+        raise BackupInvalidError(f"{path} cannot be read ({exc.strerror}): take another backup") from exc
+    return parse(root / name, content)
+
+
+def parse(folder: Path, text: bytes | str) -> Backup:
+    """Read the list of a backup that is in this folder, or will be; raises BackupInvalidError."""
+    try:
+        content = json.loads(text)
         if content["schema"] != SCHEMA:
             raise ValueError("another schema")  # noqa: TRY301  # one message for every fault
         listed = {str(file): (int(size), str(digest)) for file, (size, digest) in content["files"].items()}
         position = Position(str(content["uuid"]), int(content["seqno"]))
-        return Backup(root / name, position, str(content["server"]), listed)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise BackupInvalidError(f"{path} cannot be understood ({exc}): take another backup") from exc
+        return Backup(folder, position, str(content["server"]), listed)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise BackupInvalidError(f"{folder / LIST} cannot be understood ({exc}): take another backup") from exc
 
 
 def begin(root: Path, name: str) -> Path:
@@ -132,12 +141,7 @@ def prune(root: Path, keep: int) -> list[str]:
 
 def copy(backup: Backup, to: Path) -> None:
     """Copy the data of a backup, durably, and compare them with its list.  Raises BackupInvalidError, OSError."""
-    found = {str(path.relative_to(backup.data)) for path in walk(backup.data)}
-    if found != backup.files.keys():
-        different = sorted(found ^ backup.files.keys())
-        raise BackupInvalidError(
-            f"{backup.folder} and its list differ by {', '.join(different[:3])}: take another backup"
-        )
+    compare_names(backup, backup.data)
     to.mkdir(mode=0o700)
     for folder in sorted(path for path in backup.data.rglob("*") if path.is_dir()):
         (to / folder.relative_to(backup.data)).mkdir(mode=0o700)
@@ -145,6 +149,27 @@ def copy(backup: Backup, to: Path) -> None:
         if _copy_file(backup.data / name, to / name) != (size, digest):
             raise BackupInvalidError(f"{backup.data / name} has changed since it was made: take another backup")
     sync_folders(to)
+
+
+def verify(backup: Backup, data: Path) -> None:
+    """Compare a datadir with the list of a backup, and make it durable.  Raises BackupInvalidError, OSError."""
+    compare_names(backup, data)
+    for name, listed in backup.files.items():
+        with (data / name).open("rb") as file:
+            if (os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()) != listed:
+                raise BackupInvalidError(f"{name} of {backup.name} has changed since it was made: take another backup")
+            os.fsync(file.fileno())
+    sync_folders(data)
+
+
+def compare_names(backup: Backup, data: Path) -> None:
+    """Compare the files of a datadir with the list of a backup by their names.  Raises BackupInvalidError."""
+    found = {str(path.relative_to(data)) for path in walk(data)}
+    if found != backup.files.keys():
+        different = sorted(found ^ backup.files.keys())
+        raise BackupInvalidError(
+            f"{data.parent} and its list differ by {', '.join(different[:3])}: take another backup"
+        )
 
 
 def walk(folder: Path) -> Iterator[Path]:

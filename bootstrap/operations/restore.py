@@ -10,6 +10,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from bootstrap.control import channel
 from bootstrap.control.status_messages import MemberStatus, Status
@@ -38,12 +39,39 @@ POLL_S = 1.0
 """Seconds between two queries about the other pods."""
 
 
+class Source(Protocol):
+    """Where the backups are."""
+
+    def read(self, name: str) -> Backup:
+        """Read the backup of that name, or the newest one for `latest`; raises BackupInvalidError."""
+
+    def copy(self, backup: Backup, to: Path) -> Path:
+        """Copy its data durably into a new folder, and compare them with its list; returns the folder of the data.
+
+        Raises BackupInvalidError, OSError.
+        """
+
+
+class Folder(NamedTuple):
+    """A folder with backups."""
+
+    root: Path
+
+    def read(self, name: str) -> Backup:
+        """As Source."""
+        return backup_store.read(self.root, name)
+
+    def copy(self, backup: Backup, to: Path) -> Path:
+        """As Source."""
+        backup_store.copy(backup, to)
+        return to
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to restore, and where."""
 
-    root: Path
-    """The folder of the backups."""
+    source: "Source"
     name: str
     """The backup's name, or `latest`."""
     ordinal: int
@@ -76,7 +104,7 @@ def _under_lock(settings: Settings, order: Order, log: Log) -> None:
     if found := _names(layout.data):
         _explain(layout, order, found, log)
         return
-    backup = backup_store.read(order.root, order.name)
+    backup = order.source.read(order.name)
     check_readable(backup, Recover((settings.mariadbd,)))
     if alive := wait_for_empty(settings, log):
         log(f"nothing is restored: {alive} is Primary, and this pod gets its data from there")
@@ -84,14 +112,16 @@ def _under_lock(settings: Settings, order: Order, log: Log) -> None:
     log(f"restoring {backup.name}: {backup.position}, {backup.size} bytes")
     if layout.data_tmp.exists():
         shutil.rmtree(layout.data_tmp)
-    backup_store.copy(backup, layout.data_tmp)
+    data = order.source.copy(backup, layout.data_tmp)
     # Before the rename: the data must never be mistaken for those of a member.
     restore_marker.write(layout.meta, Restored(backup.name, backup.position))
     provenance.note_version(layout.meta, backup.server)
     if layout.data.exists():
         layout.data.rmdir()
-    layout.data_tmp.rename(layout.data)
+    data.rename(layout.data)
     atomic.sync_folder(layout.data_root)
+    if layout.data_tmp.exists():
+        shutil.rmtree(layout.data_tmp)
     log(f"{backup.name} is restored completely; it will start a new history")
 
 

@@ -26,7 +26,7 @@ ORDER = {
         "settings",
         "secret_files",
         "setting_checks",
-        "core.status core.participant",
+        "core.status core.participant core.repository",
         "core.upgrade",
         "core.decision core.galera",
         "core.model",

@@ -4,20 +4,43 @@ from pathlib import Path
 
 import click
 
-from bootstrap.operations.restore import Order, restore
-from bootstrap.process.log import die_by_signal, logger
-from bootstrap.settings import current
+from bootstrap.errors import SettingInvalidError
+from bootstrap.operations.restore import Folder, Order, Source, restore
+from bootstrap.process.log import Log, die_by_signal, logger
+from bootstrap.settings import Settings, current
 
 
 @click.command()
-@click.option("--from", "root", type=click.Path(path_type=Path), required=True, help="The folder of the backups.")
+@click.option("--from", "root", type=click.Path(path_type=Path), help="The folder of the backups.")
+@click.option(
+    "--repository",
+    type=click.Path(path_type=Path),
+    help="In place of --from: the Secret of a repository.",
+)
+@click.option("--cluster", metavar="NAME", help="Whose backups in the repository. Default: those of this one.")
 @click.option("--name", default="latest", show_default=True, help="The backup.")
 @click.option("--ordinal", type=click.IntRange(0), help="The pod that gets it. Default: the lowest ordinal.")
-def command(*, root: Path, name: str, ordinal: int | None) -> None:
+def command(*, root: Path | None, repository: Path | None, cluster: str | None, name: str, ordinal: int | None) -> None:
     """Put a backup on the empty volume of one pod, as the start of a new history.
 
     Nothing is restored over data, or while another pod has any; then one line says so.
     """
     die_by_signal()
-    settings = current()
-    restore(settings, Order(root, name, settings.ordinals_start if ordinal is None else ordinal), logger("restore"))
+    settings, log = current(), logger("restore")
+    source = find_source(settings, root, repository, cluster, log)
+    restore(settings, Order(source, name, settings.ordinals_start if ordinal is None else ordinal), log)
+
+
+def find_source(
+    settings: Settings, root: Path | None, repository: Path | None, cluster: str | None, log: Log
+) -> Source:
+    """Return where the backups are; raises SettingInvalidError."""
+    if (root is None) == (repository is None):
+        raise SettingInvalidError("restore needs --from=FOLDER or --repository=FOLDER, and not both")
+    if root is not None:
+        return Folder(root)
+    from bootstrap.operations.fetch import Remote  # noqa: PLC0415  # most restores need none
+    from bootstrap.operations.repository import Repository  # noqa: PLC0415
+
+    assert repository is not None  # noqa: S101  # for mypy
+    return Remote(Repository(repository, log), cluster or settings.backup_owner)

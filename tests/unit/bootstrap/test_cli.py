@@ -101,7 +101,7 @@ def test_no_text_for_users_has_the_number_of_a_race() -> None:
 def test_every_file_of_a_command_is_a_command() -> None:
     files = {path.stem.replace("_", "-") for path in (ROOT / "bootstrap" / "commands").rglob("*.py")}
     assert COMMANDS.keys() <= files
-    assert files - COMMANDS.keys() <= {"--init--", "table", "terminal"}
+    assert files - COMMANDS.keys() <= {"--init--", "options", "table", "terminal"}
 
 
 @pytest.mark.parametrize("words", [("bootstrap-now",), ("--force",), ("start",), ("status", "-o", "xml")])

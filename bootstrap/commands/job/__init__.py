@@ -1,0 +1,1 @@
+"""Commands that jobs beside the members run."""

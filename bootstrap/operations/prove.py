@@ -1,0 +1,121 @@
+"""Proves a backup: it is restored from the repository, a server starts on it, and every table is read.
+
+No client reaches that server: it has no network, no Galera, no binary log and no events, and it asks for no password.
+"""
+
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bootstrap.core.model.text import one_line
+from bootstrap.core.repository import plan, snapshots
+from bootstrap.errors import BackupFailedError, BackupNotProvenError, InitialisationFailedError, RecoverFailedError
+from bootstrap.mariadb import config, first_server
+from bootstrap.mariadb.recover import Recover
+from bootstrap.operations.backup_store import Backup
+from bootstrap.operations.fetch import Remote
+from bootstrap.operations.restore import check_readable
+from bootstrap.process import child
+from bootstrap.process.log import Log
+from bootstrap.settings import Settings
+
+TIME = "%Y%m%dT%H%M%SZ"
+"""The form of a backup's name, and of the time of a proof."""
+
+BAD = re.compile(r"^(error|warning)\s*:|^Corrupt|^mariadb-check: Got error|is marked as crashed", re.MULTILINE)
+"""What mariadb-check prints of a table that is not well; a note is only that an engine has no check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to prove, and where."""
+
+    scratch: Path
+    """A folder with room for one copy."""
+    name: str
+    max_age_hours: int
+    """How old the newest backup may be: an old one that is well shows nothing of what has happened since."""
+
+
+def prove(settings: Settings, remote: Remote, order: Order, log: Log) -> None:
+    """Prove a backup, and mark it in the repository; raises BackupNotProvenError, and those of Repository."""
+    place = order.scratch / "proof"
+    try:
+        if place.exists():
+            shutil.rmtree(place)
+        backup = remote.read(order.name)
+        log_last_proof(remote, log)
+        try:
+            log(f"restoring {backup.name}: {backup.position}, {backup.size} bytes")
+            check_readable(backup, Recover((settings.mariadbd,)))
+            tables = read_all(settings, backup, remote.copy(backup, place))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+    except OSError as exc:
+        raise BackupFailedError(f"nothing was proven: {exc.strerror} ({exc.filename})") from exc
+    now = datetime.now(UTC)
+    remote.repository.run(plan.mark(remote.find(backup.name).id, snapshots.make_proof(f"{now:{TIME}}")))
+    age = now - parse_time(backup.name)
+    log(f"backup {backup.name} is proven: {backup.position}, {tables} tables read, {format_hours(age)} old")
+    if order.name == "latest" and age > timedelta(hours=order.max_age_hours):
+        raise BackupNotProvenError(
+            f"the newest backup, {backup.name}, is {format_hours(age)} old, and at most {order.max_age_hours} h are "
+            "allowed: it is well, but none was sent since; look at the jobs that send them"
+        )
+
+
+def log_last_proof(remote: Remote, log: Log) -> None:
+    """Log which backup was proven last, in case that this one is not."""
+    last = snapshots.find_last_proof(remote.repository.read_snapshots(), remote.cluster)
+    if last is None:
+        log("no backup was proven yet")
+    else:
+        age = datetime.now(UTC) - parse_time(last.name)
+        log(f"the last proven backup is {last.name}, {format_hours(age)} old, proven {last.proven}")
+
+
+def parse_time(name: str) -> datetime:
+    """Return the time in a backup's name."""
+    return datetime.strptime(name, TIME).replace(tzinfo=UTC)
+
+
+def format_hours(age: timedelta) -> str:
+    """Show an age in hours."""
+    return f"{age.total_seconds() / 3600:.1f} h"
+
+
+def read_all(settings: Settings, backup: Backup, data: Path) -> int:
+    """Start a server on the data and let it read every table; returns how many.  Raises BackupNotProvenError."""
+    at = settings.run_dir / "proof.sock"
+    at.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The members' own options come first, as in their my-galera.cnf: without some of them their data cannot be opened.
+    lines = ["[mysqld]", f"socket={at}", f"pid-file={settings.run_dir}/proof.pid"]
+    # Only for the recovery, which shows the position: the server that reads the tables is started without.
+    lines += ["wsrep_on=ON", f"wsrep_provider={settings.provider}", "binlog_format=ROW"]
+    lines += ["wsrep_cluster_address=gcomm://127.0.0.1"]
+    config.write(settings.cnf, "\n".join((f"!includedir {settings.config_dir}/conf.d", *lines, "")))
+    command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
+    try:
+        found = Recover(command).run(data)
+        if found != backup.position:
+            raise BackupNotProvenError(f"{backup.name} should be at {backup.position}, and its server finds {found}")
+        with first_server.serve((*command, "--skip-grant-tables"), data, at, (), "for the proof"):
+            return check_tables(backup, at)
+    except (InitialisationFailedError, RecoverFailedError) as exc:
+        raise BackupNotProvenError(f"{backup.name} does not start: {exc}") from exc
+
+
+def check_tables(backup: Backup, at: Path) -> int:
+    """Read every table of a server by its own check; returns how many.  Raises BackupNotProvenError."""
+    options = (f"--socket={at}", "--user=root", "--all-databases", "--check", "--extended")
+    done = child.run(("mariadb-check", "--no-defaults", *options))
+    bad = BAD.search(done.output) or BAD.search(done.errors)
+    tables = len(re.findall(r"^\S+\.\S.*\s(OK|Table is already up to date)$", done.output, re.MULTILINE))
+    if done.status != 0 or bad or not tables:
+        shown = f"{done.output}\n{done.errors}"
+        place = BAD.search(shown)
+        text = shown[max(0, place.start() - 100) : place.start() + 200] if place else shown[-300:]
+        raise BackupNotProvenError(f"{backup.name} has tables that cannot be read: {one_line(text.strip(), 300)}")
+    return tables

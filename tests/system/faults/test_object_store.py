@@ -1,0 +1,151 @@
+"""Backups in an object storage outlive the cluster and its volumes, and one that was not read back is not proven."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.faults.halves import full
+from tests.lab.companion import Companion, start_backup
+from tests.lab.lab import Lab
+from tests.lab.oracle import judge
+from tests.lab.plain import Plain
+from tests.lab.writer import read_record
+from tests.support.object_store import ObjectStore, object_store
+from tests.support.restic import list_snapshots, make_backup, require_restic
+
+pytestmark = [pytest.mark.galera, pytest.mark.timeout(500)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ObjectStore]:
+    require_restic()
+    with object_store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def secret(store: ObjectStore, tmp_path: Path) -> Path:
+    return store.write_secret(tmp_path / "secret")
+
+
+def run(lab: Lab, number: int, *argv: str) -> tuple[int, str]:
+    """Run a command beside the members; returns its exit code and its log."""
+    with Companion(lab, number, "galera-bootstrap", *argv) as job:
+        return job.process.wait(180), job.read_log()
+
+
+def back_up(lab: Lab, folder: Path, secret: Path) -> str:
+    """Make a backup and send it; returns the log of both."""
+    with start_backup(lab, folder, "--keep=1") as guest:
+        assert guest.process.wait(120) == 0, guest.read_log()[-3000:]
+        copied = guest.read_log()
+    code, log = run(lab, 1, "send", f"--from={folder}", f"--repository={secret}")
+    assert code == 0, log
+    return copied + log
+
+
+def lose_everything(lab: Lab, *folders: Path) -> None:
+    """Delete all pods, all their claims, and the copies beside them."""
+    for ordinal in sorted(lab.pods):
+        pod = lab.pod(ordinal)
+        lab.delete(ordinal, force=True)
+        pod.wipe_volume()
+    for folder in folders:
+        folder.rename(folder.with_name("lost"))
+
+
+def prove(lab: Lab, folder: Path, secret: Path, *options: str) -> tuple[int, str]:
+    folder.mkdir(exist_ok=True)
+    return run(lab, 2, "prove", f"--in={folder}", f"--repository={secret}", *options)
+
+
+def test_everything_is_deleted_and_comes_back_from_the_object_storage_with_every_row(
+    cluster: Cluster, secret: Path, tmp_path: Path
+) -> None:
+    lab, folder = cluster.lab, tmp_path / "backups"
+    before = read_record(cluster.record)
+    with cluster.make_writer() as writer:
+        writer.wait_for(50)
+        log = back_up(lab, folder, secret)
+    for name in ("sst-password", "agent-password", "cluster-id", "root-password"):
+        assert lab.layout.read_secret(name) not in log
+    old = lab.read_server(0)
+    assert old is not None
+    code, log = prove(lab, tmp_path / "scratch", secret)
+    assert (code, "is proven: " in log) == (0, True), log
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert any(tag.startswith("proven=") for tag in list_snapshots(secret)[0]["tags"])
+
+    lose_everything(lab, folder)
+    lab.use(Plain(restore=("galera-bootstrap", "restore", f"--repository={secret}")))
+    lab.up(3)
+    lab.wait_synced(3)
+
+    assert judge(lab, before).complaints == []
+    new = lab.read_server(0)
+    assert new is not None
+    assert new.uuid != old.uuid
+    assert not (lab.pod(0).folders.volume / "data.tmp").exists()
+    # From here on it is a normal cluster, although the storage is no longer there.
+    cluster.record = tmp_path / "later"
+    cluster.write(50)
+    (secret / "repository").write_text("s3:http://127.0.0.1:9/backups/galera")
+    cluster.cut_power()
+    lab.start_all()
+    cluster.assert_recovers()
+
+
+@full
+def test_a_restore_from_the_storage_that_is_killed_again_and_again_leaves_no_data_or_all_of_them(
+    cluster: Cluster, secret: Path, tmp_path: Path
+) -> None:
+    lab, folder = cluster.lab, tmp_path / "backups"
+    before = read_record(cluster.record)
+    back_up(lab, folder, secret)
+    lose_everything(lab, folder)
+    lab.use(Plain(restore=("galera-bootstrap", "restore", f"--repository={secret}")))
+    lab.up(3)
+    for pause in (0.4, 0.9, 1.3, 1.8, 2.2, 2.7, 3.3):
+        time.sleep(pause)
+        lab.kill_everything()
+        data = lab.pod(0).folders.volume / "data"
+        assert not data.exists() or (lab.pod(0).folders.volume / "meta" / "restored.json").exists()
+        lab.start_all()
+    lab.wait_synced(3)
+
+    assert judge(lab, before).complaints == []
+
+
+def test_a_backup_that_no_server_can_use_is_not_proven(lab: Lab, secret: Path, tmp_path: Path) -> None:
+    """Its files are as they were listed, so only a server shows that they are no database."""
+    make_backup(tmp_path / "backups", "20261126T031700Z")
+    code, log = run(lab, 1, "send", f"--from={tmp_path / 'backups'}", f"--repository={secret}")
+    assert code == 0, log
+    code, log = prove(lab, tmp_path / "scratch", secret)
+
+    assert (code, "20261126T031700Z does not start: mariadbd --wsrep-recover ended" in log) == (31, True), log
+    assert re.search("InnoDB|ibdata1|tablespace", log.splitlines()[-1]), log
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not any(tag.startswith("proven=") for tag in list_snapshots(secret)[0]["tags"])
+
+
+@full
+def test_an_old_backup_is_proven_and_the_job_fails_because_it_is_old(
+    cluster: Cluster, secret: Path, tmp_path: Path
+) -> None:
+    lab, folder = cluster.lab, tmp_path / "backups"
+    with start_backup(lab, folder) as guest:
+        assert guest.process.wait(120) == 0
+    (made,) = [path for path in folder.iterdir() if path.is_dir()]
+    made.rename(folder / "20251126T031700Z")
+    code, log = run(lab, 1, "send", f"--from={folder}", f"--repository={secret}")
+    assert code == 0, log
+    code, log = prove(lab, tmp_path / "scratch", secret)
+
+    assert (code, "is proven: " in log, "h old, and at most 48 h are allowed" in log) == (31, True, True), log
+    code, log = prove(lab, tmp_path / "scratch", secret, "--name=20251126T031700Z")
+    assert code == 0, log
