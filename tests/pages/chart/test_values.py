@@ -20,7 +20,7 @@ SECRETS = {f"auth.{name}": "" for name in ("clusterId", "exchangeKey", "rootPass
 ENABLED = (
     *("writer.haproxy", "tls", "tls.certManager", "metrics", "metrics.serviceMonitor", "metrics.prometheusRule"),
     "metrics.dashboard",
-    *("backup", "restore"),
+    *("backup", "backup.s3", "restore"),
 )
 
 CHOSEN: dict[str, Any] = {
@@ -37,6 +37,7 @@ CHOSEN: dict[str, Any] = {
     **{f"{at}.sessionAffinity": "ClientIP" for at in ("service", "writer.service")},
     "backup.schedule": "1 2 3 4 5",
     "backup.timeZone": "Europe/Vaduz",
+    "backup.s3.proof.schedule": "5 4 3 2 1",
     "fullnameOverride": "mark-name",
     "image.digest": "sha256:" + "1" * 64,
     "tools.image.digest": "sha256:" + "2" * 64,
@@ -54,11 +55,15 @@ OTHERS = {
         "fullnameOverride",
     ),
     *("serviceAccount.name", "backup.persistence.existingClaim", "restore.existingClaim", "restore.name"),
+    "backup.s3.existingSecret",
     *("image.digest", "tools.image.digest", "writer.haproxy.image.digest", "global.imageRegistry", "affinity"),
 }
 """Values that leave no room for others; they are tried in a second rendering."""
 
-WITH_ARBITRATOR = {path for path in ROWS if path.startswith("arbitrator.")} | {"replicaCount"}
+WITH_ARBITRATOR = {path for path in ROWS if path.startswith("arbitrator.")} | {"replicaCount", "restore.s3.cluster"}
+"""Those of a third one: two members and an arbitrator, restored from an object storage."""
+
+THIRD = {"arbitrator.enabled": True, "restore.s3.enabled": True}
 
 SWITCHES = {path for path, row in ROWS.items() if isinstance(row.default, bool)}
 """Values of which test_equal has most: each is turned into its opposite."""
@@ -118,7 +123,7 @@ def test_every_value_reaches_an_object(group: str) -> None:
         "arbitrator": WITH_ARBITRATOR - SWITCHES,
     }[group]
     given = {path: sample(path, numbered[path]) for path in wanted}
-    given |= {f"{path}.enabled": True for path in ENABLED} if group != "arbitrator" else {"arbitrator.enabled": True}
+    given |= {f"{path}.enabled": True for path in ENABLED} if group != "arbitrator" else THIRD
     if group == "arbitrator":
         given |= dict.fromkeys(SECRETS, "s" * 32)
     if group == "others":
@@ -143,6 +148,8 @@ def test_every_switch_changes_something(path: str) -> None:
         common |= {"tls.enabled": True, "tls.existingSecret": "", "tls.certManager.issuerRef": {"name": "ca"}}
     if path.startswith("metrics.") and path != "metrics.enabled":
         common["metrics.enabled"] = True
+    if path.startswith("backup.s3"):
+        common["backup.enabled"] = True
     before = "" if path == "tls.certManager.enabled" else rendered(common)
 
     assert rendered({**common, path: not ROWS[path].default}) != before
@@ -158,6 +165,8 @@ def test_every_switch_changes_something(path: str) -> None:
         ({"auth": {"secretKeys": {"rootpassword": "x"}}}, "additional properties 'rootpassword' not allowed"),
         ({"fullnameOverride": "Has.Dots"}, "set fullnameOverride"),
         ({"arbitrator": {"enabled": True}}, "arbitrator.enabled needs replicaCount 2"),
+        ({"backup": {"s3": {"enabled": True}}}, "backup.s3.enabled needs backup.enabled"),
+        ({"restore": {"enabled": True, "s3": {"enabled": True}}}, "a cluster is restored from one place"),
         ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.enabled"),
         ({"tls": {"enabled": True, "certManager": {"enabled": True}}}, "issuerRef.name is empty"),
         ({"tls": {"enabled": True}}, "makes no certificate that would be another one next time"),

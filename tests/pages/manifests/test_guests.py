@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.mariadb import config
-from bootstrap.operations import arbitrator, backup, backup_store
+from bootstrap.operations import arbitrator, backup, backup_store, repository
 from bootstrap.settings import DEFAULTS
 from tests.pages.manifests.conftest import Built
 from tests.support.manifests import kustomize
@@ -14,6 +14,7 @@ from tests.support.manifests.built import MANIFESTS, Document, Documents, contai
 ARBITRATOR = "components/arbitrator"
 BACKUP = "components/backup"
 RESTORE = "components/restore"
+SENT, FETCHED = "components/backup-s3", "components/restore-s3"
 DUAL_STACK = "components/dual-stack"
 
 
@@ -140,6 +141,62 @@ def test_a_restore_reads_the_volume_that_backups_are_written_to(documents_of: Bu
     assert restore["image"] == containers(pod)["mysql"]["image"]
     assert {DEFAULTS["RUN_DIR"][0], DEFAULTS["DATA_ROOT"][0], "/backups"} < set(mounted(pod, "restore"))
     assert backup_store.NAME.fullmatch("20261126T031700Z")
+
+
+def test_a_copy_is_sent_when_it_is_whole_and_no_container_has_the_secrets_of_both(documents_of: Built) -> None:
+    pod = pod_of(documents_of(SENT), "mysql-backup")
+    before = containers(pod_of(documents_of(BACKUP), "mysql-backup"))["backup"]
+    found = {kind: [one["name"] for one in pod[kind]] for kind in ("initContainers", "containers")}
+
+    # An init container must end well before the next one starts.
+    assert found == {"initContainers": ["backup"], "containers": ["send"]}
+    assert containers(pod)["backup"] == before
+    assert {DEFAULTS["SECRETS_DIR"][0], str(repository.FOLDER)} & set(mounted(pod, "backup")) == {
+        DEFAULTS["SECRETS_DIR"][0]
+    }
+    assert {DEFAULTS["SECRETS_DIR"][0], str(repository.FOLDER)} & set(mounted(pod, "send")) == {str(repository.FOLDER)}
+    assert mounted(pod, "send")["/backups"] == mounted(pod, "backup")["/backups"]
+
+
+def test_the_proof_has_the_options_of_a_member_and_no_secret_of_the_cluster(documents_of: Built) -> None:
+    documents = documents_of(SENT)
+    pod, member = pod_of(documents, "mysql-backup-proof"), template(documents)
+    folders = mounted(pod, "prove")
+
+    assert folders[f"{DEFAULTS['CONFIG_DIR'][0]}/conf.d"] == "options"
+    assert containers(pod)["prove"]["resources"] == containers(member)["mysql"]["resources"]
+    assert {one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one} == {"galera-repository"}
+    assert folders[str(repository.FOLDER)] == "repository"
+    assert "--in=/scratch" in containers(pod)["prove"]["command"]
+    assert folders["/scratch"] == "scratch"
+
+
+def test_only_jobs_with_the_repository_reach_the_storage_and_nobody_reaches_the_proof(documents_of: Built) -> None:
+    def outside(name: str) -> set[str]:
+        policies = of_kind(documents_of(name), "NetworkPolicy").items()
+        return {
+            owner
+            for owner, policy in policies
+            for rule in policy["spec"]["egress"]
+            if "to" not in rule and 443 in {port["port"] for port in rule["ports"]}
+        }
+
+    assert outside(BACKUP) == outside(RESTORE) == set()
+    assert outside(SENT) == {"mysql-backup", "mysql-backup-proof"}
+    assert outside(FETCHED) == {"mysql"}
+    assert of_kind(documents_of(SENT), "NetworkPolicy")["mysql-backup-proof"]["spec"]["ingress"] == []
+
+
+def test_a_restore_from_the_storage_needs_no_claim_beside_the_datadir(documents_of: Built) -> None:
+    pod = template(documents_of(FETCHED))
+    restore, local = containers(pod)["restore"], containers(template(documents_of(RESTORE)))["restore"]
+
+    assert not [one for one in pod["volumes"] if "persistentVolumeClaim" in one]
+    assert f"--repository={repository.FOLDER}" in restore["command"]
+    assert mounted(pod, "restore")[str(repository.FOLDER)] == "repository"
+    assert {key: one for key, one in restore.items() if key not in {"command", "volumeMounts"}} == {
+        key: one for key, one in local.items() if key not in {"command", "volumeMounts"}
+    }
 
 
 @pytest.mark.parametrize("order", [("tls", "restore"), ("restore", "tls")])

@@ -32,7 +32,7 @@ def test_the_probes_are_those_of_the_page(documents_of: Built, name: str) -> Non
     found = {name: probes(container) for name, container in containers(template(documents_of(name))).items()}
 
     assert found == {
-        **({"restore": {}} if name == "components/restore" else {}),
+        **({"restore": {}} if name in {"components/restore", "components/restore-s3"} else {}),
         "install": {},
         "agent": {"startupProbe": page["startupProbe"], "livenessProbe": page["livenessProbe"]},
         "bootstrap": {},

@@ -16,6 +16,7 @@ COMMON: Values = {
     "auth": {"existingSecret": "galera", "accountsSecret": "galera-accounts"},
     # Also without TLS: guests refer to it in both cases.
     "tls": {"existingSecret": "galera-tls"},
+    "backup": {"s3": {"existingSecret": "galera-repository"}},
 }
 
 PRODUCTION, LAB = CHART / "values-production.yaml", CHART / "values-lab.yaml"
@@ -44,6 +45,7 @@ CASES: Mapping[str, Values] = {
     "components/anti-affinity-hard": {"podAntiAffinityPreset": "hard"},
     "components/arbitrator": {"arbitrator": {"enabled": True}, "replicaCount": 2},
     "components/backup": {"backup": {"enabled": True}},
+    "components/backup-s3": {"backup": {"enabled": True, "s3": {"enabled": True}}},
     "components/clients-elsewhere": {
         "networkPolicy": {
             "clients": [{"namespaceSelector": {"matchLabels": {"galera-clients": "true"}}, "podSelector": CLIENTS}]
@@ -90,6 +92,7 @@ CASES: Mapping[str, Values] = {
     },
     "components/openshift": {"openshift": {"enabled": True}},
     "components/restore": {"restore": {"enabled": True}},
+    "components/restore-s3": {"restore": {"s3": {"enabled": True}}},
     "components/sst-mariabackup": {"sst": {"method": "mariabackup"}},
     "components/storage-dynamic/fast": {
         "persistence": {"storageClass": "galera-fast", "accessModes": ["ReadWriteOncePod"]}

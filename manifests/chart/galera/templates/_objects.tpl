@@ -31,6 +31,18 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- $object := index . 1 -}}
 {{- range fromYamlArray (include "galera.text" (list (index . 0) (index . 2))) -}}
 {{- $op := . -}}
+{{- if eq .op "move" -}}
+{{- $list := $object -}}{{- $holder := $object -}}{{- $held := "" -}}
+{{- $place := splitList "/" (trimPrefix "/" .from) -}}
+{{- range initial $place -}}
+{{- $holder = $list -}}{{- $held = . -}}
+{{- if kindIs "slice" $list -}}{{- $list = index $list (int .) -}}{{- else -}}{{- $list = get $list . -}}{{- end -}}
+{{- end -}}
+{{- $number := int (last $place) -}}
+{{- $op = dict "op" "add" "path" .path "value" (index $list $number) -}}
+{{- $_ := set $holder $held (concat (slice $list 0 $number) (slice $list (add1 $number))) -}}
+{{- end -}}
+{{- with $op -}}
 {{- $keys := splitList "/" (trimPrefix "/" .path) -}}
 {{- $key := last $keys -}}
 {{- $above := $object -}}{{- $at := $object -}}{{- $name := "" -}}
@@ -51,6 +63,7 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
 
 {{/* The components of manifests/ that the values ask for, as a JSON list: patches are applied in this order. */}}
 {{- define "galera.components" -}}
@@ -62,8 +75,13 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- if $v.metrics.enabled }}{{ $found = append $found "metrics/plain" }}{{ end -}}
 {{- if eq $v.podAntiAffinityPreset "hard" }}{{ $found = append $found "anti-affinity-hard" }}{{ end -}}
 {{- if not $v.persistence.enabled }}{{ $found = append $found "storage-emptydir" }}{{ end -}}
+{{- if and $v.restore.enabled $v.restore.s3.enabled }}{{ fail "restore.enabled and restore.s3.enabled: a cluster is restored from one place" }}{{ end -}}
 {{- if $v.restore.enabled }}{{ $found = append $found "restore" }}{{ end -}}
+{{- if $v.restore.s3.enabled }}{{ $found = append $found "restore-s3" }}{{ end -}}
 {{- if $v.backup.enabled }}{{ $found = append $found "backup" }}{{ end -}}
+{{- if $v.backup.s3.enabled }}
+{{- if not $v.backup.enabled }}{{ fail "backup.s3.enabled needs backup.enabled: a copy is made first, and then sent" }}{{ end -}}
+{{ $found = append $found "backup-s3" }}{{ end -}}
 {{- if $v.arbitrator.enabled }}{{ $found = append $found "arbitrator" }}{{ end -}}
 {{- if $v.writer.haproxy.enabled }}{{ $found = append $found "writer-haproxy" }}{{ end -}}
 {{- toJson $found -}}
