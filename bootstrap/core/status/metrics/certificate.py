@@ -7,7 +7,7 @@ judged by OpenSSL, in the server.
 import re
 from base64 import b64decode
 from binascii import Error
-from datetime import UTC, datetime
+from datetime import datetime
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----")
 """The first one in a file is the server's own; those behind it are its authorities'."""
@@ -42,10 +42,10 @@ def _find_end(der: bytes) -> float | None:
     text = _open(times, times[0])[0].decode("ascii")
     if times[0] == UTC_TIME:
         # Two digits of a year: from 50 on of the last century.
-        text = ("19" if text[:2] >= "50" else "20") + text
+        text = ("19" if text[0] >= "5" else "20") + text
     elif times[0] != GENERALIZED_TIME:
         return None
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    return datetime.strptime(text, "%Y%m%d%H%M%S%z").timestamp()
 
 
 def _open(der: bytes, tag: int) -> tuple[bytes, bytes]:

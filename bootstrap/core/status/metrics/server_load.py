@@ -42,8 +42,8 @@ def parse(values: Mapping[str, str]) -> Load:
     known = {name.lower(): value for name, value in values.items()}
 
     def count(name: str) -> int | None:
-        text = known.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else None
+        text = known.get(name)
+        return int(text) if text and text.isascii() and text.isdigit() and len(text) <= DIGITS else None
 
     paused = count("wsrep_flow_control_paused_ns")
     return Load(
