@@ -41,7 +41,7 @@ def test_tls_is_switched_on_while_all_members_are_down_and_certificates_are_repl
         database.wait_acknowledged(30)
         with times.measure("components/tls on an existing cluster: all down, applied, 3 members Synced"):
             database.scale(0)
-            overlay.apply(SST_PASSWORD, components=("tls",))
+            overlay.apply(SST_PASSWORD, components=("tls", "metrics/plain"))
             database.wait_synced(3)
         database.wait_acknowledged(10)
     times.note("components/tls on an existing cluster: a client had no row acknowledged", database.longest_gap())
@@ -74,8 +74,10 @@ def test_tls_is_switched_on_while_all_members_are_down_and_certificates_are_repl
 
 
 def end_of_certificate(database: Database) -> str:
-    """The end of the certificate that mysql-0 shows to clients."""
-    return database.status("mysql-0", "Ssl_server_not_after")
+    """The end of the certificate that the server of mysql-0 was given last, as its agent's metrics have it."""
+    metrics = database.kubectl("exec", "mysql-0", "--container=mysql", "--", "sh", "-c", ASK, "localhost")
+    (line,) = (one for one in metrics.splitlines() if one.startswith("galera_bootstrap_certificate_expiry"))
+    return line
 
 
 def test_only_the_monitoring_namespace_can_read_metrics(own_cluster: Cluster, overlay: Overlay) -> None:
