@@ -11,7 +11,7 @@ LOOK = {
     "status": "how the cluster is, one line for each member, why this pod waits, and what to do",
     "explain": "the rule that decides, what would change the decision, and what is known of every peer",
     "events": "what has happened: decisions, promises, joins, bootstraps, overrides; --all: a picture of all pods",
-    "inspect": "class and position of the datadir",
+    "inspect": "class and position of the datadir; of a volume from elsewhere what is missing",
     "render": "show my-galera.cnf as it would be written",
 }
 """These change nothing."""
@@ -22,6 +22,11 @@ DECIDE = {
     "adopt": "start a cluster from data that ran without this toolkit",
 }
 """The overrides."""
+
+MOVE = {
+    "relocate": "bring the datadir of another image or manifest to its place on the volume, or back",
+}
+"""These move data on a volume, and change nothing in them."""
 
 POD = {
     "install": "copy the tools into a volume of the pod",
@@ -48,6 +53,7 @@ JOB = {
 GROUPS = {
     "Look (changes nothing)": LOOK,
     "Decide (an override: a human gives data up, or accepts them)": DECIDE,
+    "Take over (volumes of another cluster)": MOVE,
     "Called by manifests": POD,
     "Backups (called by manifests)": JOB,
 }
@@ -57,7 +63,11 @@ COMMANDS = {name: about for group in GROUPS.values() for name, about in group.it
 """Command -> what it is for; each is a file below bootstrap/commands."""
 
 
-FOLDERS = {**dict.fromkeys({**LOOK, **DECIDE}, "admin"), **dict.fromkeys(POD, "pod"), **dict.fromkeys(JOB, "job")}
+FOLDERS = {
+    **dict.fromkeys({**LOOK, **DECIDE, **MOVE}, "admin"),
+    **dict.fromkeys(POD, "pod"),
+    **dict.fromkeys(JOB, "job"),
+}
 """Command -> its folder below bootstrap/commands."""
 
 

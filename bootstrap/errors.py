@@ -37,7 +37,7 @@ class ServerMissingError(BootstrapError):
 
 
 class InitialisationFailedError(BootstrapError):
-    """The first database, or the accounts in adopted data, could not be created; no server was started."""
+    """The first database, or the accounts in data from elsewhere, could not be created; no server was started."""
 
     exit_code = 13
 
@@ -154,3 +154,15 @@ class BackupNotProvenError(BootstrapError):
     """The newest backup in the repository is too old, or it was restored and is not what it should be."""
 
     exit_code = 31
+
+
+class RelocationRefusedError(BootstrapError):
+    """The datadir is not brought into place, or back; what was moved so far is still there, and nothing is lost."""
+
+    exit_code = 32
+
+
+class VolumeNotReadyError(BootstrapError):
+    """`inspect` found what is missing before a volume from elsewhere can be taken over; nothing was changed."""
+
+    exit_code = 33

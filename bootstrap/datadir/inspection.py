@@ -15,7 +15,7 @@ from bootstrap.core.galera import binlog, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints
 from bootstrap.core.model.text import one_line
-from bootstrap.datadir import provenance
+from bootstrap.datadir import places, provenance
 from bootstrap.datadir.last_view import read_last_view
 from bootstrap.datadir.names import list_names
 from bootstrap.errors import GraStateInvalidError, OptionsRefusedError, RecoverFailedError
@@ -52,6 +52,8 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
     try:
         is_suspect = hints.joining and _is_suspect(layout, same_boot=hints.same_boot)
         disk = _classify_by_signs(layout, is_suspect=is_suspect, is_fresh=hints.initialised and not hints.joining)
+        if why := _why_not_this(layout, disk, hints):
+            return Disk(DataClass.UNKNOWN, detail=why)
         if disk is None and is_suspect:
             return _inspect_suspect(layout, recover, hints)
         if disk and disk.data_class is DataClass.SST_INTERRUPTED and hints.was_synced and not hints.joining:
@@ -65,6 +67,14 @@ def _inspect(layout: Layout, recover: Recover, hints: JournalHints) -> Disk:
         return _report_failed_read(error, layout)
 
 
+def _why_not_this(layout: Layout, disk: Disk | None, hints: JournalHints) -> str:
+    """Why another datadir on this volume may be the one that is meant; empty = there is none."""
+    if disk is not None and disk.data_class is DataClass.UNKNOWN:
+        return ""
+    has_data = disk is None or disk.data_class is not DataClass.EMPTY
+    return places.why_not_used(layout, has_data=has_data, is_new=hints.is_from_elsewhere)
+
+
 def why_unreadable(layout: Layout, recover: Recover, *, is_new: bool = False) -> str:
     """Why this server must not open this datadir, not even to recover its position (R32); empty = it may.
 
@@ -72,7 +82,7 @@ def why_unreadable(layout: Layout, recover: Recover, *, is_new: bool = False) ->
     `is_new`: by the journal, the database was made here and was in no cluster yet.
     Raises ServerMissingError, RecoverFailedError, OSError.
     """
-    stopped = _is_stopped_cleanly(layout)
+    stopped = is_stopped_cleanly(layout.data)
     wrote = provenance.find_writer(layout.data, layout.meta)
     if wrote is not None:
         opens = server_version.parse_series(recover.read_version())
@@ -84,6 +94,8 @@ def why_unreadable(layout: Layout, recover: Recover, *, is_new: bool = False) ->
 def _why_undecided(layout: Layout, recover: Recover, *, is_new: bool) -> str:
     """Why a recovery would roll back transactions that are committed only by a binary log; empty = it would not."""
     before = provenance.read_binlog_options(layout.meta)
+    if before is None:
+        return why_left_undecided(layout.data, recover)
     if not before:
         return ""
     index = binlog.find_index(before, list_names(layout.data))
@@ -99,16 +111,26 @@ def _why_undecided(layout: Layout, recover: Recover, *, is_new: bool) -> str:
     )
 
 
-def _is_stopped_cleanly(layout: Layout) -> bool:
-    """Whether the last server stopped cleanly.
+def why_left_undecided(data: Path, recover: Recover) -> str:
+    """The same for a killed server that was not ours, by the binary log that it has left; raises OSError."""
+    left = binlog.find_left(list_names(data))
+    if not left:
+        return ""
+    now = binlog.find_options(recover.read_arguments())
+    found = binlog.find_index(now, left)
+    return binlog.why_left_not_recovered(left, now, found and os.path.relpath(data / found, data))
+
+
+def is_stopped_cleanly(data: Path) -> bool:
+    """Whether the last server of this datadir stopped cleanly.
 
     grastate.dat has a seqno during a backup, too (FLUSH TABLES WITH READ LOCK, galera `pause`).  gvwstate.dat is
     removed only at a clean stop.
     """
     with suppress(GraStateInvalidError, FileNotFoundError):
-        state = grastate.parse(layout.grastate.read_bytes())
+        state = grastate.parse((data / "grastate.dat").read_bytes())
         has_position = state.uuid != NIL_UUID and state.seqno != UNKNOWN_SEQNO
-        return has_position and not layout.gvwstate.exists()
+        return has_position and not (data / "gvwstate.dat").exists()
     return False
 
 
@@ -191,7 +213,7 @@ def _classify_by_signs(layout: Layout, *, is_suspect: bool, is_fresh: bool) -> D
         # The server would create a new ibdata1 beside the old tables.
         return Disk(DataClass.UNKNOWN, detail=f"half a database: {missing[0]} is missing: restore it")
     if not os.access(layout.data, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
-        return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {_owner_cure()}")
+        return Disk(DataClass.UNKNOWN, detail=f"{layout.data} cannot be written; {owner_cure()}")
     return None
 
 
@@ -260,18 +282,19 @@ def _stamp(path: Path) -> str:
 
 def _cure_of(error: OSError) -> str:
     """What to do if the kernel refuses to read."""
-    return BAD_DISK if error.errno == errno.EIO else f"; {_owner_cure()}"
+    return BAD_DISK if error.errno == errno.EIO else f"; {owner_cure()}"
 
 
-def _owner_cure() -> str:
+def owner_cure() -> str:
+    """What to do about files that this process may not write."""
     return f"make the volume writable for uid {os.geteuid()} (fsGroup, or the volume is read-only)"
 
 
 def _cure(text: str) -> str:
     """What to do about a failed recovery, if the log shows it."""
     cures = {
-        "Read-only file system": f"; {_owner_cure()}",
-        "Permission denied": f"; {_owner_cure()}",
+        "Read-only file system": f"; {owner_cure()}",
+        "Permission denied": f"; {owner_cure()}",
         "Input/output error": BAD_DISK,
         "I/O error": BAD_DISK,
         "out of disk space": FULL_DISK,

@@ -71,9 +71,10 @@ def note_tables(data: Path, text: str) -> None:
     atomic.give_to_owner(note, note.parent)
 
 
-def read_binlog_options(meta: Path) -> tuple[str, ...]:
-    """Read the options of the last server's binary log; empty if it had none, or without a note.  Raises OSError."""
-    return tuple((_read(meta / BINLOG) or "").splitlines())
+def read_binlog_options(meta: Path) -> tuple[str, ...] | None:
+    """Read the options of the last server's binary log; empty if it had none, None without a note.  Raises OSError."""
+    text = _read(meta / BINLOG)
+    return None if text is None else tuple(text.splitlines())
 
 
 def note_binlog_options(meta: Path, options: tuple[str, ...]) -> None:

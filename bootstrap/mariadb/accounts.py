@@ -22,6 +22,16 @@ TRANSFER_RIGHTS = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR
 _RESERVED = ("root", "mariadb.sys", AGENT, TRANSFER)
 
 
+_BEGIN = (
+    "SET SESSION sql_mode=''",
+    # Under --bootstrap the grant tables are not loaded, and no account can be created before they are.
+    "FLUSH PRIVILEGES",
+)
+
+
+GRANT_ROOT = "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION"
+
+
 _DATABASE = re.compile(r"[0-9A-Za-z_$-]{1,64}", re.ASCII)
 
 
@@ -80,18 +90,26 @@ class Accounts:
 
 def build_adoption_sql(accounts: Accounts) -> str:
     """Return the statements for a database that has its own accounts; run twice, they do the same as once."""
-    root, agent = f"'root'@'localhost'{_by(accounts.root_password)}", f"'{AGENT}'@'localhost'"
+    root = f"'root'@'localhost'{_by(accounts.root_password)}"
     lines = [
-        "SET SESSION sql_mode=''",
-        "FLUSH PRIVILEGES",
+        *_BEGIN,
         f"CREATE USER IF NOT EXISTS {root}",
         f"ALTER USER {root}",
-        "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION",
-        f"CREATE OR REPLACE USER {agent}{_by(accounts.agent_password)}",
-        *_agent_rights(),
-        *_transfer(accounts),
+        GRANT_ROOT,
+        *_own(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_applications(accounts, missing="IF NOT EXISTS ")])
+
+
+def build_take_over_sql(accounts: Accounts) -> str:
+    """Return the statements for another Galera cluster's database, which goes on with its own accounts.
+
+    A root@localhost that is there stays as it is.  Bitnami's image has only root@'%'.
+    """
+    root = f"'root'@'localhost'{_by(accounts.root_password)}"
+    is_missing = "NOT EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = 'root' AND Host = 'localhost')"
+    make_root = f"BEGIN NOT ATOMIC IF {is_missing} THEN CREATE USER {root}; {GRANT_ROOT}; END IF; END"
+    return "".join(f"{line};\n" for line in [*_BEGIN, make_root, *_own(accounts)])
 
 
 def build_sql(accounts: Accounts) -> str:
@@ -101,9 +119,7 @@ def build_sql(accounts: Accounts) -> str:
     """
     root, agent = f"'root'@'localhost'{_by(accounts.root_password)}", _by(accounts.agent_password)
     lines = [
-        "SET SESSION sql_mode=''",
-        # Under --bootstrap the grant tables are not loaded, and no account can be created before they are.
-        "FLUSH PRIVILEGES",
+        *_BEGIN,
         "DELETE FROM mysql.global_priv WHERE User NOT IN ('root', 'mariadb.sys') OR Host <> 'localhost'",
         "DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost' OR User <> 'root'",
         "DELETE FROM mysql.db WHERE User = ''",
@@ -114,6 +130,12 @@ def build_sql(accounts: Accounts) -> str:
         *_transfer(accounts),
     ]
     return "".join(f"{line};\n" for line in [*lines, *_applications(accounts)])
+
+
+def _own(accounts: Accounts) -> list[str]:
+    """The statements for the agent's account and that of mariadb-backup, whatever they were before."""
+    agent = f"'{AGENT}'@'localhost'"
+    return [f"CREATE OR REPLACE USER {agent}{_by(accounts.agent_password)}", *_agent_rights(), *_transfer(accounts)]
 
 
 def _agent_rights() -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import InitialisationFailedError
 from bootstrap.mariadb import first_server
-from bootstrap.mariadb.accounts import Accounts, build_adoption_sql, build_sql
+from bootstrap.mariadb.accounts import Accounts, build_adoption_sql, build_sql, build_take_over_sql
 from bootstrap.mariadb.first_scripts import Runner
 from bootstrap.process import child
 from bootstrap.storage import atomic
@@ -95,9 +95,30 @@ def adopt(
     files.  Its folder for files may not be there yet, as in `Recover.run`.
     Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
     """
-    command = _bootstrap_with_options(server, layout.data, user)
+    _run_in_data(layout, build_adoption_sql(accounts), _bootstrap_with_options(server, layout.data, user), keep_fds)
+
+
+def take_over(
+    layout: "Layout",
+    accounts: Accounts,
+    *,
+    server: tuple[str, ...],
+    user: str | None = None,
+    keep_fds: tuple[int, ...] = (),
+) -> None:
+    """Create this toolkit's own accounts in the data of another Galera cluster; all others stay as they are (R44).
+
+    Nothing of it is replicated or written to a binary log, so the position stays the same: each member makes them in
+    its own tables.  A kill in the middle leaves data from which this can be repeated.
+    Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
+    """
+    _run_in_data(layout, build_take_over_sql(accounts), _bootstrap_with_options(server, layout.data, user), keep_fds)
+
+
+def _run_in_data(layout: "Layout", sql: str, command: tuple[str, ...], keep_fds: tuple[int, ...]) -> None:
+    """Run statements on an existing database, by a server without network, Galera and binary log."""
     try:
-        _run(command, build_adoption_sql(accounts), layout.data_root, keep_fds)
+        _run(command, sql, layout.data_root, keep_fds)
     except OSError as error:
         raise InitialisationFailedError(
             f"the accounts cannot be made in {layout.data}: {error.strerror} ({error.filename})"

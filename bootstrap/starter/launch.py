@@ -5,12 +5,13 @@ import os
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
 from bootstrap.core.galera import binlog, option_files, server_options, server_version
 from bootstrap.core.model.action import Action
-from bootstrap.core.model.disk import STARTABLE, DataClass, Disk
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, JournalHints
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
 from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMissingError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process import child
 from bootstrap.process.program import own_command
+from bootstrap.starter.inspection import Inspection
 from bootstrap.starter.pod import Pod
 from bootstrap.storage import permission as permission_file
 
@@ -45,8 +46,9 @@ def server_arguments(command: tuple[str, ...], cnf: str) -> tuple[str, ...]:
     return command[command.index(f"--defaults-file={cnf}") + 1 :]
 
 
-def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], permission: PermissionAnswer) -> None:
+def execute(pod: Pod, found: Inspection, command: tuple[str, ...], permission: PermissionAnswer) -> None:
     """Consume the permission, make the datadir ready for what was permitted and become the server."""
+    recover, disk = found.recover, found.disk or Disk(DataClass.UNKNOWN)
     options, decision = [], permission.decision
     if decision.action is Action.BOOTSTRAP:
         permission_file.consume(pod.settings.permission, decision.term)
@@ -57,6 +59,8 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         # Without it a crashed joiner takes a full state transfer, and a crashed candidate a new uuid.
         options.append(f"--wsrep_start_position={disk.position}")
     try:
+        if lacks_accounts(disk, found.hints, decision):
+            take_over(pod, recover)
         make_ready(pod, recover, disk, decision)
         prepare.make_files_dir(pod.layout)
         provenance.note_version(pod.layout.meta, recover.read_version())
@@ -78,6 +82,30 @@ def execute(pod: Pod, recover: Recover, disk: Disk, command: tuple[str, ...], pe
         os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
     except OSError as exc:
         raise ServerMissingError(f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it") from exc
+
+
+def lacks_accounts(disk: Disk, hints: JournalHints, decision: AgentDecision) -> bool:
+    """Whether usable data may be without this toolkit's accounts (R44): their volume was no member here so far.
+
+    Where this volume's agent has seen its server Synced, it could log in.  `adopt` makes them itself.
+    """
+    return disk.data_class in STARTABLE and not (hints.was_synced or hints.initialised or decision.adopt)
+
+
+def take_over(pod: Pod, recover: Recover) -> None:
+    """Create this toolkit's accounts in another cluster's data, before their server starts.
+
+    Each member does so itself: one that gets the others' commits only cannot be asked by its agent before that.
+    The version is noted first, because a server opens the data here.  Raises OSError, InitialisationFailedError.
+    """
+    from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
+    from bootstrap.starter.first_start import read_accounts  # noqa: PLC0415  # see above
+
+    pod.log("these data were not a member of this cluster before: creating the accounts of the agent and of transfers")
+    provenance.note_version(pod.layout.meta, recover.read_version())
+    server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
+    user = pod.settings.server_user or None
+    initialise.take_over(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
 
 
 def may_need_upgrade(pod: Pod, permission: PermissionAnswer) -> bool:

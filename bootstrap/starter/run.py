@@ -7,7 +7,6 @@ the agent's decision; `start` then acts on it.
 import os
 import time
 
-from bootstrap.core.model.disk import DataClass, Disk
 from bootstrap.errors import VolumeBusyError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process.announcer import Announcer
@@ -51,8 +50,7 @@ def start(pod: Pod, command: tuple[str, ...]) -> None:
     session = open_session(pod, lock_fd, more)
     # The connection stays open until exec ends it: it is the starter's sign of life for the agent.
     _connection, permission = session.ask(session.take)
-    disk = session.inspection.disk or Disk(DataClass.UNKNOWN)
-    launch.execute(pod, session.inspection.recover, disk, command, permission)
+    launch.execute(pod, session.inspection, command, permission)
 
 
 def open_session(pod: Pod, lock_fd: int, more: tuple[str, ...] = ()) -> Session:

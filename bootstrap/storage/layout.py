@@ -24,6 +24,11 @@ class Layout(NamedTuple):
         return self.data_root / "data.tmp"
 
     @property
+    def moving(self) -> Path:
+        """A datadir on its way to `data/` or back; with it, neither of the two places has a whole one."""
+        return self.data_root / "data.moving"
+
+    @property
     def files(self) -> Path:
         """What accounts with FILE may read and write; beside the datadir, like `meta`."""
         return self.data_root / "files"

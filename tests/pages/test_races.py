@@ -19,7 +19,7 @@ from tests.support import mutants
 from tests.support.mutants import Mutant
 
 PAGE = (ROOT / "docs/races.md").read_text()
-ALL = range(1, 44)
+ALL = range(1, 45)
 
 UNIT = "tests/unit/bootstrap"
 AGENT_TESTS = f"{UNIT}/agent"
@@ -42,6 +42,8 @@ DENIED = (
     "[sst_in_progress-another member]"
 )
 SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
+LAUNCH = f"{UNIT}/starter/test_launch.py"
+PLACES = f"{UNIT}/datadir/test_places.py"
 TABLES = f"{UNIT}/core/upgrade/test_tables.py"
 NEIGHBOURS = f"{NETWORK}/test_fanout.py"
 
@@ -237,6 +239,18 @@ MUTANTS = [
     Mutant(43, "datadir.provenance:note_tables", 'data / "mysql" / TABLES', "data / TABLES",
            f"{UNIT}/datadir/test_provenance.py::"
            "test_the_note_of_the_tables_is_in_their_folder_which_a_full_copy_replaces"),
+    Mutant(44, "starter.launch:lacks_accounts", "hints.was_synced or ", "",
+           f"{LAUNCH}::test_accounts_are_there_where_an_agent_was_logged_in_or_that_were_made_here[hints0-decision0]"),
+    Mutant(44, "starter.launch:lacks_accounts", "disk.data_class in STARTABLE and ", "",
+           f"{LAUNCH}::test_data_that_no_server_is_started_on_get_none[UNKNOWN]"),
+    Mutant(44, "places:why_not_used", "not is_new or ", "",
+           f"{PLACES}::test_a_copy_that_a_human_left_on_a_member_s_volume_changes_nothing[hints0]"),
+    Mutant(44, "places:why_not_used", "has_data or ", "", f"{PLACES}::test_two_datadirs_hold"),
+    Mutant(44, "places:find", "has_signs(path)", "False", f"{PLACES}::test_a_datadir_beside_an_empty_data_holds[.]"),
+    Mutant(44, "binlog:why_left_not_recovered", "is_on(now) and ", "",
+           f"{GALERA}/test_binlog.py::"
+           "test_killed_data_from_elsewhere_are_recovered_with_the_log_that_they_left"
+           "[left5-now5-mysql-bin.index-this one has off: without it]"),
 ]  # fmt: skip
 
 WITHOUT_A_MUTANT = {

@@ -60,6 +60,26 @@ def why_not_recovered(before: tuple[str, ...], now: tuple[str, ...], *, is_there
     )
 
 
+def find_left(names: Iterable[str]) -> tuple[str, ...]:
+    """The lists of parts of binary logs among the files of a datadir; those of a replica's relay log are none."""
+    return tuple(sorted(name for name in names if name.endswith(".index") and "relay" not in name))
+
+
+def why_left_not_recovered(left: tuple[str, ...], now: tuple[str, ...], index: str | None) -> str:
+    """Why data of a killed server without our note must not be recovered, and what to do; empty = they may be (R44).
+
+    `left`: the lists that its datadir has.  `index`: the list that this server would read.
+    """
+    if not left or (is_on(now) and index in left):
+        return ""
+    name = left[0].removesuffix(".index")
+    return (
+        f"the server that was killed here left a binary log ({left[0]}), and this one has {format_options(now)}: "
+        f"without it acknowledged commits would be rolled back; set log_bin={name} in conf.d, or, if that log was off "
+        f"for long, put {left[0]} elsewhere"
+    )
+
+
 def format_options(arguments: tuple[str, ...]) -> str:
     """The options for messages."""
     return " ".join(arguments) or "off"

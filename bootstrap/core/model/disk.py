@@ -163,6 +163,11 @@ class JournalHints(NamedTuple):
         """Whether the database was certainly made here and was in no cluster yet; a new journal shows nothing."""
         return self.initialised and not (self.was_synced or self.joining)
 
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether no server of this toolkit has run on this volume, as far as the journal goes."""
+        return not (self.initialised or self.was_synced or self.joining)
+
 
 STARTABLE = {
     DataClass.CLEAN: 0,

@@ -165,3 +165,8 @@ def test_checkov_finds_only_what_was_decided(everything: Documents, tmp_path: Pa
     of_test = {one["check_id"] for one in results["failed_checks"] if one["resource"].endswith("-test")}
     assert of_test <= {"CKV_K8S_8", "CKV_K8S_9", "CKV_K8S_15", "CKV_K8S_43", "CKV2_K8S_6"}
     assert everything
+
+
+def test_data_come_from_a_backup_or_are_on_the_volumes_already() -> None:
+    with pytest.raises(HelmError, match=r"restore.enabled and takeOver.enabled exclude each other"):
+        helm.template(merge(COMMON, {"restore": {"enabled": True}, "takeOver": {"enabled": True}}))

@@ -107,7 +107,8 @@ def test_the_agent_starts_after_the_tools_are_installed_and_before_bootstrap_ask
     """Kustomize puts the containers first that a patch names."""
     pod = template(documents_of(name))
 
-    added = ["restore"] if name in {"components/restore", "components/restore-s3"} else []
+    more = {"components/restore": "restore", "components/restore-s3": "restore", "components/take-over": "relocate"}
+    added = [more[name]] if name in more else []
     assert list(containers(pod)) == ["install", "agent", *added, "bootstrap", "mysql"]
     assert [c["name"] for c in pod["initContainers"] if c.get("restartPolicy") == "Always"] == ["agent"]
 

@@ -26,6 +26,7 @@ SERVER = """\
 case " $* " in
 *" --wsrep-recover "*) echo "[Note] WSREP: Recovered position: {position}" >&2; exit 0 ;;
 *" --print-defaults "*|*" --verbose --help "*) {check} ;;
+*" --bootstrap "*) cat >{accounts}; exit 0 ;;
 *" --version "*) echo "mariadbd  Ver {version}-MariaDB for Linux on x86_64"; exit 0 ;;
 esac
 printf '%s\\n' "$@" > {arguments}
@@ -74,7 +75,8 @@ class Machine:
 
         `check` is what it does to check its options; CHECK is that of a real server.
         """
-        values = {"position": position, "arguments": self.arguments, "seconds": seconds, "version": version}
+        files = {"arguments": self.arguments, "accounts": self.accounts}
+        values = {"position": position, "seconds": seconds, "version": version, **files}
         text = SERVER.format(**values, check=check)
         self.program.write_text(text)
         self.program.chmod(0o755)
@@ -86,6 +88,11 @@ class Machine:
     @property
     def arguments(self) -> Path:
         return self.root / "arguments"
+
+    @property
+    def accounts(self) -> Path:
+        """What the server was ordered to do before its start, in data from elsewhere."""
+        return self.root / "accounts.sql"
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -103,6 +103,7 @@ CASES: Mapping[str, Values] = {
     "components/storage-emptydir": {"persistence": {"enabled": False}},
     "components/storage-static-hostpath": {"persistence": {"storageClass": "galera-hostpath"}},
     "components/storage-static-nfs": {"persistence": {"storageClass": "galera-nfs"}},
+    "components/take-over": {"takeOver": {"enabled": True}},
     "components/tls": {"tls": {"enabled": True, "existingSecret": "galera-tls"}},
     "components/writer-haproxy": {"writer": {"haproxy": {"enabled": True}}},
 }

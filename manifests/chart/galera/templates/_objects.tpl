@@ -78,6 +78,7 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- if and $v.restore.enabled $v.restore.s3.enabled }}{{ fail "restore.enabled and restore.s3.enabled: a cluster is restored from one place" }}{{ end -}}
 {{- if $v.restore.enabled }}{{ $found = append $found "restore" }}{{ end -}}
 {{- if $v.restore.s3.enabled }}{{ $found = append $found "restore-s3" }}{{ end -}}
+{{- if $v.takeOver.enabled }}{{ $found = append $found "take-over" }}{{ end -}}
 {{- if $v.backup.enabled }}{{ $found = append $found "backup" }}{{ end -}}
 {{- if $v.backup.s3.enabled }}
 {{- if not $v.backup.enabled }}{{ fail "backup.s3.enabled needs backup.enabled: a copy is made first, and then sent" }}{{ end -}}

@@ -5,11 +5,14 @@ from typing import cast
 
 import pytest
 
+from bootstrap.control.starter_messages import AgentDecision, DecisionKind
+from bootstrap.core.model.action import Action
+from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, JournalHints
 from bootstrap.errors import DatadirNotReadyError, SettingInvalidError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.network.directory import Directory
 from bootstrap.secret_files import ServerSecrets
-from bootstrap.starter.launch import adopt, check_command
+from bootstrap.starter.launch import adopt, check_command, lacks_accounts, take_over
 from bootstrap.starter.pod import Pod
 from tests.support.bootstrap.fleet import settings_of
 
@@ -97,6 +100,46 @@ def test_data_from_elsewhere_get_their_accounts(tmp_path: Path) -> None:
     pod, recover = adopted(tmp_path, "10.11.19")
     adopt(pod, recover)
     assert "galera_agent" in (tmp_path / "opened").read_text()
+
+
+NEVER_HERE = JournalHints()
+
+START = AgentDecision(DecisionKind.BOOTSTRAP, Action.BOOTSTRAP, "all-heard", "", False, False, False, "", 1)
+
+
+@pytest.mark.parametrize("data", STARTABLE)
+@pytest.mark.parametrize("action", [Action.BOOTSTRAP, Action.JOIN])
+def test_usable_data_that_were_no_member_here_may_lack_our_accounts(data: DataClass, action: Action) -> None:
+    decision = START._replace(action=action)
+    assert lacks_accounts(Disk(data), NEVER_HERE, decision)
+    assert lacks_accounts(Disk(data), NEVER_HERE._replace(joining=True), decision)
+
+
+@pytest.mark.parametrize("data", sorted(set(DataClass) - set(STARTABLE)))
+def test_data_that_no_server_is_started_on_get_none(data: DataClass) -> None:
+    assert not lacks_accounts(Disk(data), NEVER_HERE, START._replace(action=Action.JOIN))
+
+
+@pytest.mark.parametrize(
+    ("hints", "decision"),
+    [
+        (NEVER_HERE._replace(was_synced=True), START),
+        (NEVER_HERE._replace(initialised=True), START),
+        (NEVER_HERE, START._replace(forced=True, adopt=True)),
+    ],
+)
+def test_accounts_are_there_where_an_agent_was_logged_in_or_that_were_made_here(
+    hints: JournalHints, decision: AgentDecision
+) -> None:
+    assert not lacks_accounts(Disk(DataClass.CLEAN), hints, decision)
+
+
+def test_our_accounts_are_made_under_a_note_of_the_version(tmp_path: Path) -> None:
+    """The server that makes them opens the data: an image of another series must not recover them after a kill."""
+    pod, recover = adopted(tmp_path, "10.11.19")
+    take_over(pod, recover)
+    assert "galera_agent" in (tmp_path / "opened").read_text()
+    assert "Ver 10.11.19" in (pod.layout.meta / "server-version").read_text()
 
 
 @pytest.mark.parametrize(

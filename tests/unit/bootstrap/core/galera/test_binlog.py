@@ -86,3 +86,32 @@ def test_killed_data_are_recovered_with_the_log_that_they_had(
     obstacle = binlog.why_not_recovered(before, now, is_there=is_there, note="/volume/meta/server-binlog")
     assert (why in obstacle) if why else not obstacle
     assert obstacle.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)
+
+
+LEFT = ("mysql-bin.index",)
+
+
+def test_the_lists_of_a_binary_log_in_a_datadir() -> None:
+    names = ("ibdata1", "mysql-bin.000001", "mysql-bin.index", "db-0-relay-bin.index", "a-bin.index")
+    assert binlog.find_left(names) == ("a-bin.index", "mysql-bin.index")
+
+
+@pytest.mark.parametrize(
+    ("left", "now", "index", "why"),
+    [
+        ((), (), None, ""),
+        ((), ON, "binlog.index", ""),
+        (LEFT, ("--log_bin=mysql-bin",), "mysql-bin.index", ""),
+        (("a.index", *LEFT), ("--log_bin=mysql-bin",), "mysql-bin.index", ""),
+        (LEFT, (), None, "this one has off: without it"),
+        (LEFT, (), "mysql-bin.index", "this one has off: without it"),
+        (LEFT, ON, "binlog.index", "this one has --log-bin=binlog: without it"),
+        (LEFT, ("--log-bin=mysql-bin", "--skip-log-bin"), "mysql-bin.index", "--skip-log-bin"),
+    ],
+)
+def test_killed_data_from_elsewhere_are_recovered_with_the_log_that_they_left(
+    left: tuple[str, ...], now: tuple[str, ...], index: str | None, why: str
+) -> None:
+    obstacle = binlog.why_left_not_recovered(left, now, index)
+    assert (why in obstacle) if why else not obstacle
+    assert ("set log_bin=mysql-bin in conf.d" in obstacle) == bool(why)
