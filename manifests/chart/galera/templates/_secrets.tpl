@@ -49,6 +49,7 @@ it refuses: a new cluster-id would start no volume, and a new password would ope
 {{- range list "mysql" "mysql-writer" -}}
 {{- $name := include "galera.name" (list $ "Service" .) -}}
 {{- $names = concat $names (list $name (printf "%s.%s" $name $.Release.Namespace) (printf "%s.%s.svc" $name $.Release.Namespace)) -}}
+{{- $names = append $names (printf "%s.%s.svc.%s" $name $.Release.Namespace (default "cluster.local" $.Values.clusterDomain)) -}}
 {{- end -}}
 {{- $peers := include "galera.name" (list . "Service" "galera") -}}
 {{- $names = concat $names (list (printf "*.%s" $peers) (printf "*.%s.%s.svc.%s" $peers .Release.Namespace (default "cluster.local" .Values.clusterDomain))) -}}
