@@ -96,7 +96,8 @@ def _run_command() -> "NoReturn":
         group.params += import_module("peerfinder.commands.completion").make_options()
         group.main(prog_name="peer-finder")
     command = group.commands[sys.argv[1]]
-    names = {name for option in command.params for name in option.opts} | {"--help"}
+    several = command.commands.values() if isinstance(command, click.Group) else [command]
+    names = {name for one in several for option in one.params for name in option.opts} | {"--help"}
     group.main([sys.argv[1], *double_dashes(sys.argv[2:], names)], prog_name="peer-finder")
 
 

@@ -4,13 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import click
 
-from peerfinder.core.first_start import Member, Volume, read_member
-from peerfinder.core.names import build_names
+from peerfinder.core.first_start import Member, Reply, read_member
+from peerfinder.core.names import Names, build_names
+from peerfinder.dns import lookup
 from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
 from peerfinder.errors import PeerFinderError, UsageError
 from peerfinder.hooks.signals import Signals, StoppedBySignal
@@ -29,31 +31,38 @@ NAMESPACE = ["PEERFINDER_NS", "POD_NAMESPACE"]
 
 PATH = click.Path(path_type=Path)
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
 port_option = click.option(
     "--port", type=click.IntRange(1, 65535), default=exchange.PORT, show_default=True, help="The same in all pods."
 )
 
 
-def volume_options(command: Command) -> Command:
-    """Add the options of the two paths to a command."""
-    sign = click.option("--sign", type=PATH, required=True, help="What the database has written when it has data.")
-    mark = click.option("--mark", type=PATH, required=True, help="A file of ours on the same volume, beside the data.")
-    return mark(sign(command))
+def volume_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of the volume's paths to a command, which gets them as `signs`."""
+
+    @wraps(command)
+    def run(mark: Path, sign: Path, ignore: tuple[str, ...], **rest: object) -> None:
+        command(signs=Signs(mark, sign, frozenset(ignore)), **rest)
+
+    for option in (
+        click.option("--ignore", multiple=True, help="A name beside the mark that is no data; may be given again."),
+        click.option("--sign", type=PATH, required=True, help="What the database has written when it has data."),
+        click.option("--mark", type=PATH, required=True, help="A file of ours on the same volume, beside the data."),
+    ):
+        run = option(run)
+    return run
 
 
 @click.group()
 def witness() -> None:
-    r"""Find out from the volumes of all pods whether this is the first start of a set.
+    """Find out from the volumes of all pods whether this is the first start of a set.
 
     One word is the answer:
 
     \b
     data    there are data on this volume
     first   all members have empty volumes, and all of them know it
-    later   this volume is empty, and another member has data
-    """
+    later   this volume has no data, and another member has
+    """  # noqa: D301  # \b is click's
 
 
 @witness.command()
@@ -61,7 +70,7 @@ def witness() -> None:
 @port_option
 @click.option("--address", default="", help="Listen only there; default: all addresses of the pod.")
 @click.option("--ns", envvar=NAMESPACE, default="", help="Our namespace; default POD_NAMESPACE.")
-def serve(mark: Path, sign: Path, port: int, address: str, ns: str) -> None:
+def serve(signs: Signs, port: int, address: str, ns: str) -> None:
     """Tell every pod that connects what is on this volume, until a signal comes: a sidecar.
 
     It removes the mark as soon as there are data. The pod's name is POD_NAME, or the host name.
@@ -70,21 +79,23 @@ def serve(mark: Path, sign: Path, port: int, address: str, ns: str) -> None:
     with ending():
         if not ns:
             raise UsageError("the namespace is unknown: set POD_NAMESPACE by the downward API, or give --ns")
+        signs.check()
         signals = Signals()
         signals.install()
         with signals.interruptible(), exchange.listen(address, port) as server:
-            exchange.serve(server, f"{ns}/{pod_name()}", Signs(mark, sign).read, log)
+            exchange.serve(server, f"{ns}/{pod_name()}", signs.read, log)
 
 
 @witness.command()
 @volume_options
-def look(mark: Path, sign: Path) -> None:
-    """Print what is on this volume: data, first (the mark is there) or empty.
+def look(signs: Signs) -> None:
+    """Print what is on this volume: data, first (the mark is there), remains (something else) or empty.
 
     Exit codes: 0 it is known, 2 usage, 10 it is not known.
     """
     with ending():
-        click.echo(Signs(mark, sign).read())
+        signs.check()
+        click.echo(signs.read())
 
 
 @witness.command()
@@ -96,46 +107,66 @@ def ask(host: str, port: int) -> None:
     Exit codes: 0 it is known, 1 it is not known, 2 usage.
     """
     with ending():
-        volume, why = exchange.ask(read_member(host), find_nameservers(), port)
-        if volume is None:
-            log(why)
+        reply = exchange.ask(read_member(host), find_nameservers(), port)
+        if reply.volume is None:
+            log(reply.why)
             sys.exit(1)
-        click.echo(volume)
+        click.echo(reply.volume)
 
 
 @witness.command("first-start")
 @volume_options
 @port_option
 @click.option(
-    "--members",
-    envvar="REPLICAS",
-    type=click.IntRange(1, MEMBERS_MAX),
-    required=True,
-    help="How many pods a first start waits for; default REPLICAS.",
+    "--members", envvar="REPLICAS", default="", help="How many pods a first start waits for; default REPLICAS."
 )
-@click.option("--first-ordinal", type=click.IntRange(0), default=0, show_default=True, help="As ordinals.start.")
+@click.option("--first-ordinal", default="0", show_default=True, help="As ordinals.start.")
 @click.option("--service", envvar="PEERFINDER_SERVICE", default="", help="Governing Service; a hook knows it.")
 @click.option("--ns", envvar=NAMESPACE, default="", help="Our namespace; default POD_NAMESPACE, then resolv.conf.")
 @click.option("--domain", envvar="PEERFINDER_DOMAIN", default="", help="Cluster domain.")
-def first_start(mark: Path, sign: Path, port: int, members: int, first_ordinal: int, **names: str) -> None:
+def first_start(signs: Signs, port: int, members: str, first_ordinal: str, **names: str) -> None:
     """Print data, first or later as soon as it is known; wait without limit until then.
 
     A member that does not answer may have data, so a pod with an empty volume waits for all members, by name.
     Exit codes: 0 it is known, 2 usage, 3 domain unknown, 10 this volume is not known, 128+n ended by signal n.
     """
     with ending():
+        signs.check()
+        count = read_number("--members (or REPLICAS)", members, 1)
+        begin = read_number("--first-ordinal", first_ordinal, 0)
         own = find_own(**names)
         nameservers, signals = find_nameservers(), Signals()
 
-        def ask_one(member: Member) -> Volume | None:
-            return exchange.ask(member, nameservers, port)[0]
+        def find_more() -> list[Member]:
+            return find_shown(own, nameservers)
+
+        def ask_one(member: Member) -> Reply:
+            return exchange.ask(member, nameservers, port)
 
         signals.install()
         with signals.interruptible():
-            expected = [own.sibling(ordinal) for ordinal in range(first_ordinal, first_ordinal + members)]
-            outside = Outside(ask_one, log, lambda: signals.sleep(PAUSE_SECONDS))
-            found = find_out(Signs(mark, sign), own, expected, outside)
+            expected = [own.sibling(ordinal) for ordinal in range(begin, begin + count)]
+            outside = Outside(ask_one, find_more, log, lambda: signals.sleep(PAUSE_SECONDS))
+            found = find_out(signs, own, expected, outside)
         click.echo(found)
+
+
+def read_number(name: str, text: str, least: int) -> int:
+    """Read a whole number; raises UsageError."""
+    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= MEMBERS_MAX):
+        raise UsageError(f"{name} is {text!a}, and should be a whole number from {least} to {MEMBERS_MAX}")
+    return int(text)
+
+
+def find_shown(own: Member, nameservers: Nameservers) -> list[Member]:
+    """Find the pods of our set that DNS shows now; where it gives no answer, none."""
+    service, namespace, _, domain = own.suffix.split(".", 3)
+    names = Names(service, namespace, domain)
+    try:
+        shown = [read_member(name) for name in lookup.find_peers(names, nameservers, exchange.ASK_SECONDS)]
+    except (PeerFinderError, UsageError):
+        return []
+    return [one for one in shown if one.set_name == own.set_name]
 
 
 def find_own(service: str, ns: str, domain: str) -> Member:

@@ -4,6 +4,9 @@ DNS shows that there is a pod; only its volume shows whether it has ever had dat
 have data, so a pod with an empty volume waits for all, by name.  Two steps are needed, because a member that has
 started is not empty any more, and the last one must not take it for an older cluster: each pod leaves a mark on its
 volume when it has seen all others empty or marked, and starts when all others are marked or have started.
+
+A mark is a promise of all others, so nothing takes it back but data.  Where the sign of data is wrong, every volume
+would look empty: so a volume with anything unknown on it takes part in no first start.
 """
 
 import re
@@ -23,8 +26,19 @@ class Volume(StrEnum):
     """The sign of data is there."""
     FIRST = "first"
     """The mark is there: this pod has seen all others empty or marked."""
+    REMAINS = "remains"
+    """Neither, but there is something else: the rest of lost data, or the sign is wrong."""
     EMPTY = "empty"
-    """Neither."""
+    """Nothing."""
+
+
+class Reply(NamedTuple):
+    """What is known of another pod's volume."""
+
+    volume: Volume | None
+    """None = not known."""
+    why: str = ""
+    """Why it is not known."""
 
 
 class Member(NamedTuple):
@@ -63,7 +77,8 @@ def read_member(fqdn: str) -> Member:
     found, labels = re.fullmatch(POD_NAME, pod), suffix.split(".")
     if not found or labels[2:3] != ["svc"] or not all(labels):
         raise UsageError(
-            f"{quote(fqdn)} is not the full name of a StatefulSet's pod: SET-0.SERVICE.NAMESPACE.svc.DOMAIN"
+            f"{quote(fqdn)} is not the full name of a StatefulSet's pod, SET-0.SERVICE.NAMESPACE.svc.DOMAIN: "
+            "set POD_NAME by the downward API"
         )
     return Member(found["set"], int(found["ordinal"]), suffix)
 
@@ -88,11 +103,11 @@ class Next(NamedTuple):
 
     action: Action
     waits_for: tuple[str, ...] = ()
-    """The pods whose answer is missing, in the order of the members."""
+    """The pods whose volume must be another, or be known, in the order of the members."""
 
 
-def decide(own: Volume, others: Mapping[str, Volume | None], *, is_expected: bool) -> Next:
-    """Decide by this pod's volume and the answers of all other members; None = no answer, which proves nothing.
+def decide(own: Volume, others: Mapping[str, Reply], *, is_expected: bool) -> Next:
+    """Decide by this pod's volume and the answers of all other members; no answer proves nothing.
 
     `is_expected`: whether this pod is one of the members that the others wait for.  One that is not never leaves a
     mark, because nobody asks for it: it waits for a cluster.
@@ -100,9 +115,10 @@ def decide(own: Volume, others: Mapping[str, Volume | None], *, is_expected: boo
     if own is Volume.DATA:
         return Next(Action.DATA)
     if own is Volume.FIRST:
-        missing = tuple(pod for pod, volume in others.items() if volume in (None, Volume.EMPTY))
+        missing = tuple(pod for pod, reply in others.items() if reply.volume not in (Volume.FIRST, Volume.DATA))
         return Next(Action.WAIT, missing) if missing else Next(Action.FIRST)
-    if Volume.DATA in others.values():
+    if any(reply.volume is Volume.DATA for reply in others.values()):
         return Next(Action.LATER)
-    missing = tuple(pod for pod, volume in others.items() if volume is None)
-    return Next(Action.MARK) if is_expected and not missing else Next(Action.WAIT, missing)
+    missing = tuple(pod for pod, reply in others.items() if reply.volume in (None, Volume.REMAINS))
+    is_ready = is_expected and own is Volume.EMPTY and not missing
+    return Next(Action.MARK) if is_ready else Next(Action.WAIT, missing)

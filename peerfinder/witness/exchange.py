@@ -4,11 +4,12 @@ The port tells nothing but one of three words, and reads nothing.  An address in
 so only an answer with the expected name counts.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from time import monotonic
 
-from peerfinder.core.first_start import Member, Volume
+from peerfinder.core.first_start import Member, Reply, Volume
 from peerfinder.core.peers import quote
 from peerfinder.dns import lookup
 from peerfinder.dns.nameservers import Nameservers
@@ -40,27 +41,30 @@ def listen(address: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family, backlog=64, dualstack_ipv6=has_both)
     except OSError as exc:
         where = f"port {port} of {address}" if address else f"port {port}"
+        why = os.strerror(exc.errno) if exc.errno else str(exc)
         raise CannotListenError(
-            f"cannot listen on {where}: {exc.strerror}; --address and --port name another one"
+            f"cannot listen on {where}: {why}; is there a second witness, or the host's network? Another --port "
+            "must be the same in all pods"
         ) from exc
 
 
 def serve(server: socket.socket, name: str, look: Callable[[], Volume], log: Callable[[str], None]) -> None:
     """Answer each connection with our name and what is on the volume now, without end.
 
-    `look` may raise VolumeUnknownError: the answer is `unknown` then, and the error is logged when it is new.
+    `look` may raise VolumeUnknownError: the answer is `unknown` then.  Each change is logged.
     """
     server.settimeout(LOOK_SECONDS)
-    last_error = ""
+    last_said = ""
     while True:
         client = _accept(server)
         try:
             word, error = look().value, ""
         except VolumeUnknownError as exc:
             word, error = UNKNOWN, str(exc)
-        if error and error != last_error:
-            log(error)
-        last_error = error
+        said = error or f"{name} has {word} on its volume, and answers on port {server.getsockname()[1]}"
+        if said != last_said:
+            log(said)
+        last_said = said
         if client:
             with client:
                 _send(client, f"{name} {word}\n")
@@ -82,25 +86,39 @@ def _send(client: socket.socket, line: str) -> None:
         return  # the client may have gone; it asks again
 
 
-def ask(member: Member, nameservers: Nameservers, port: int) -> tuple[Volume | None, str]:
-    """Ask another pod; returns what is on its volume and "", or None and why that is not known."""
+def ask(member: Member, nameservers: Nameservers, port: int) -> Reply:
+    """Ask another pod what is on its volume, at all of its addresses: where two answers differ, nothing is known.
+
+    But data count wherever they are: an old address may still be that of an older pod of this name.
+    """
     end = monotonic() + ASK_SECONDS
     try:
         addresses = lookup.find_addresses(member.fqdn, nameservers, ASK_SECONDS)
     except (NoRecordsError, LookupFailedError) as exc:
-        return None, str(exc)
-    name, host, why = f"{member.namespace}/{member.name}", member.fqdn, ""
-    for address in addresses:
-        try:
-            answer = _read_line(address, port, end)
-        except OSError as exc:
-            why = f"{host} ({address}) does not answer on port {port}: {exc.strerror or exc}"
-            continue
-        claimed, _, word = answer.partition(" ")
-        if claimed == name and word in [*Volume]:
-            return Volume(word), ""
-        why = f"{host} ({address}) answers {quote(answer)}, which is not what {name} has on its volume"
-    return None, why
+        return Reply(None, str(exc))
+    replies = [_ask_address(member, address, port, end) for address in addresses]
+    volumes = {reply.volume for reply in replies if reply.volume}
+    if Volume.DATA in volumes:
+        return Reply(Volume.DATA)
+    if len(volumes) == 1:
+        return Reply(volumes.pop())
+    if volumes:
+        return Reply(None, f"{member.name} has several addresses, {', '.join(addresses)}, with different answers")
+    return replies[-1]
+
+
+def _ask_address(member: Member, address: str, port: int, end: float) -> Reply:
+    name, where = f"{member.namespace}/{member.name}", f"{member.name} ({address})"
+    try:
+        answer = _read_line(address, port, end)
+    except OSError as exc:
+        return Reply(None, f"{where} does not answer on port {port}: {exc.strerror or exc}: does its witness run?")
+    claimed, _, word = answer.partition(" ")
+    if claimed == name and word in [*Volume]:
+        return Reply(Volume(word))
+    if claimed == name and word == UNKNOWN:
+        return Reply(None, f"{where} cannot read its volume: see the log of its witness")
+    return Reply(None, f"{where} answers {quote(answer)} instead of {name} and what is on its volume")
 
 
 def _read_line(address: str, port: int, end: float) -> str:

@@ -1,5 +1,6 @@
 """The page on a chart of your own: its blocks make a chart that helm takes, with the library's containers."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -65,12 +66,49 @@ def test_a_hook_in_another_image_gets_the_program_from_a_volume(chart: Path) -> 
     assert shared | {"readOnly": True} in discover["volumeMounts"]
 
 
-@pytest.mark.parametrize("key", ["service", "members", "sign", "onStart"])
+@pytest.mark.parametrize("key", ["service", "members", "sign", "onStart", "image"])
 def test_a_key_that_is_missing_is_named(chart: Path, key: str) -> None:
     page = chart / "templates/stateful-set.yaml"
-    page.write_text(page.read_text().replace(f'"{key}"', f'"x{key}"', 1))
+    page.write_text(re.sub(rf'"{key}" ("[^"]*"|\(.*?\)|\S+)', "", page.read_text(), count=1))
     with pytest.raises(helm.HelmError, match=f"peerfinder: {key}: "):
         render(chart)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"etcd/member/wal"', '"/data/etcd/member/wal"', "sign: /data/etcd/member/wal must be a path below mountPath"),
+        ('"etcd/member/wal"', '"../wal"', "sign: ../wal must be a path below mountPath"),
+        ('"sign"', '"mountpath" "/x" "sign"', "there is no key mountpath"),
+        ("$members := 3", "$members := 0", "peerfinder: members"),
+    ],
+)
+def test_a_mistake_is_refused_by_its_key(chart: Path, old: str, new: str, says: str) -> None:
+    page = chart / "templates/stateful-set.yaml"
+    page.write_text(page.read_text().replace(old, new, 1))
+    with pytest.raises(helm.HelmError, match=re.escape(says)):
+        render(chart)
+
+
+def test_a_hook_that_was_not_saved_is_missed(chart: Path) -> None:
+    (chart / "files/on-start.sh").unlink()
+    with pytest.raises(helm.HelmError, match=r"files/on-start\.sh"):
+        render(chart)
+
+
+def test_the_hook_ends_where_the_program_fails(tmp_path: Path) -> None:
+    """A shell goes on after a failure within `case`, and the database would start."""
+    (text,) = (found["text"] for found in BLOCK.finditer(PAGE.read_text()) if found["name"].endswith(".sh"))
+    environment = {"PEERFINDER_SELF": "db-0.db.db.svc.x", "POD_NAME": "db-0", "REPLICAS": "3", "PATH": "/usr/bin:/bin"}
+    for shell in ("dash", "bash"):
+        for program in ("false", str(tmp_path / "missing")):
+            done = subprocess.run(
+                (shell, "-c", text),
+                env=environment | {"PEER_FINDER": program, "MARK": "/m", "SIGN": "/s", "state": "new"},
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode != 0
 
 
 def test_a_posix_shell_reads_the_hook() -> None:

@@ -25,7 +25,10 @@ def cluster(tmp_path: Path) -> Iterator[Lab]:
     if helm.find() is None:
         pytest.skip(helm.MISSING)
     require("docs/peer-finder-witness.md", ("etcd", "etcdctl"))
-    documents = render(make_chart(tmp_path))
+    chart = make_chart(tmp_path)
+    page = chart / "templates/stateful-set.yaml"
+    page.write_text(page.read_text().replace("registry.example/", "localhost/"))
+    documents = render(chart)
     for document in documents:
         document["metadata"]["namespace"] = "db"
     with Lab(documents, tmp_path) as lab:

@@ -62,15 +62,22 @@ that all of them take.
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
 # The number of members that a first start waits for, not the number that DNS shows.
 - name: REPLICAS
-  value: {{ required "peerfinder: members: the number of pods that a first start waits for" .members | quote }}
+  value: {{ required "peerfinder: members: the number of pods that a first start waits for" (int .members | default nil) | quote }}
 - name: MARK
   value: {{ include "peerfinder.mount" . }}/first-start
 - name: SIGN
   value: {{ include "peerfinder.sign" . }}
+- name: PEER_FINDER
+  value: {{ ternary "/work-dir/peer-finder" "peer-finder" (hasKey . "hookImage") }}
 {{- end }}
 
+{{/* Also looks for keys that nothing reads: a typing error would be a default. */}}
 {{- define "peerfinder.image" -}}
-{{ .image | default "localhost/galera-install:0.1.0" }}
+{{- $known := list "service" "members" "sign" "onStart" "image" "hookImage" "volume" "mountPath" "workDir" "mounts" "resources" -}}
+{{- range $key, $_ := . -}}
+{{- if not (has $key $known) -}}{{- fail (printf "peerfinder: there is no key %s" $key) -}}{{- end -}}
+{{- end -}}
+{{ required "peerfinder: image: the image with peer-finder, in your registry" .image }}
 {{- end }}
 
 {{- define "peerfinder.mount" -}}
@@ -79,6 +86,9 @@ that all of them take.
 
 {{- define "peerfinder.sign" -}}
 {{- $sign := required "peerfinder: sign: a path below mountPath that the database writes as soon as it has data" .sign }}
+{{- if or (hasPrefix "/" $sign) (contains ".." $sign) -}}
+{{- fail (printf "peerfinder: sign: %s must be a path below mountPath" $sign) -}}
+{{- end -}}
 {{- include "peerfinder.mount" . }}/{{ $sign }}
 {{- end }}
 

@@ -35,8 +35,10 @@ def paths(volume: Path) -> tuple[str, str]:
 
 
 def add_data(volume: Path) -> None:
-    (volume / "datadir").mkdir(exist_ok=True)
-    (volume / "datadir/log").touch()
+    new = volume.with_name(f"{volume.name}.new")
+    new.mkdir()
+    (new / "log").touch()
+    new.rename(volume / "datadir")
 
 
 class Set:
@@ -95,6 +97,9 @@ def test_a_mark_means_a_first_start_until_there_are_data_and_is_then_removed(tmp
     assert run("look", *paths(tmp_path)) == Ended(0, "data\n", "")
     assert not (tmp_path / "mark").exists()
     (tmp_path / "datadir/log").unlink()
+    assert run("look", *paths(tmp_path)) == Ended(0, "remains\n", "")
+    (tmp_path / "datadir").rmdir()
+    (tmp_path / "lost+found").mkdir()
     assert run("look", *paths(tmp_path)) == Ended(0, "empty\n", "")
 
 
@@ -117,7 +122,8 @@ def test_the_sidecar_removes_the_mark_although_nobody_asks_and_the_volume_was_un
     (tmp_path / "datadir").touch()
     server = begin("serve", *paths(tmp_path), "--address=127.0.7.9", POD_NAME="mysql-0")
     assert server.stderr is not None
-    assert "not known whether" in server.stderr.readline()
+    lines = iter(server.stderr.readline, "")
+    assert any("not known whether" in line for line in lines)
     assert (tmp_path / "mark").exists()
     (tmp_path / "datadir").unlink()
     add_data(tmp_path)
@@ -156,13 +162,17 @@ def test_a_member_that_is_silent_is_waited_for_by_name_and_so_is_one_with_anothe
     three.serve("mysql-0")
     waiting = three.begin_first_start("mysql-0")
     assert waiting.stderr is not None
-    assert waiting.stderr.readline().endswith("this volume is empty: waiting for mysql-1 mysql-2\n")
+    line = waiting.stderr.readline()
+    assert (
+        "this volume is empty: waiting for mysql-1 mysql-2; mysql-1 (127.0.7.2) answers 'default/mysql-9 empty'" in line
+    )
+    assert "mysql-2 (127.0.7.3) does not answer on port" in line
     waiting.terminate()
     assert end(waiting).status == 128 + 15
     assert not (three.volumes["mysql-0"] / "mark").exists()
     another = three.ask("mysql-1")
     assert another.status == 1
-    assert "answers 'default/mysql-9 empty', which is not what default/mysql-1 has on its volume" in another.err
+    assert "answers 'default/mysql-9 empty' instead of default/mysql-1 and what is on its volume" in another.err
     assert "mysql-2" in three.ask("mysql-2").err
 
 
@@ -172,20 +182,72 @@ def test_a_pod_that_is_not_expected_waits_for_a_cluster(three: Set) -> None:
         three.serve(pod)
     waiting = three.begin_first_start("mysql-2", members="2")
     assert waiting.stderr is not None
-    assert "2 expected members are without mysql-2: waiting for a cluster" in waiting.stderr.readline()
+    assert "mysql-2 is not one of the 2 expected members, and waits for a cluster" in waiting.stderr.readline()
     add_data(three.volumes["mysql-0"])
     assert end(waiting).out == "later\n"
 
 
 @pytest.mark.knot
 def test_a_mark_that_cannot_be_written_starts_nothing(three: Set) -> None:
-    """The mark's folder is a link to nowhere: an empty volume, on which nothing can be remembered."""
+    """A read-only volume: empty, and nothing can be remembered on it."""
     for pod in MEMBERS[1:]:
         three.serve(pod)
-    three.volumes["mysql-0"] = three.volumes["mysql-0"] / "nowhere"
-    refused = end(three.begin_first_start("mysql-0"))
+    volume = three.volumes["mysql-0"]
+    subprocess.run(("mount", "-t", "tmpfs", "-o", "ro", "none", volume), check=True)
+    try:
+        refused = end(three.begin_first_start("mysql-0"))
+    finally:
+        subprocess.run(("umount", volume), check=True)
     assert (refused.status, refused.out) == (10, "")
-    assert "cannot be written: No such file or directory" in refused.err
+    assert "cannot be written: Read-only file system" in refused.err
+
+
+@pytest.mark.knot
+def test_a_wrong_sign_is_no_first_start(three: Set) -> None:
+    """Without this, every volume with data would look empty for ever."""
+    for volume in three.volumes.values():
+        add_data(volume)
+        (volume / "datadir/log").rename(volume / "datadir/LOG")
+    for pod in MEMBERS:
+        three.serve(pod)
+    waiting = three.begin_first_start("mysql-0")
+    assert waiting.stderr is not None
+    line = waiting.stderr.readline()
+    assert "is not empty (datadir): no first start with that; is --sign right?" in line
+    assert "mysql-1 has no sign of data, and its volume is not empty" in line
+    assert not (three.volumes["mysql-0"] / "mark").exists()
+    waiting.terminate()
+    assert end(waiting).status == 128 + 15
+    ignoring = [three.begin_first_start(pod, "--ignore=datadir") for pod in MEMBERS[:1]]
+    assert ignoring[0].stderr is not None
+    assert "waiting for mysql-1 mysql-2" in ignoring[0].stderr.readline()
+    (three.volumes["mysql-1"] / "datadir/LOG").rename(three.volumes["mysql-1"] / "datadir/log")
+    assert end(ignoring[0]).out == "later\n"
+
+
+@pytest.mark.knot
+def test_data_of_a_pod_beyond_the_expected_members_count(three: Set) -> None:
+    """A set that was scaled up while REPLICAS stayed as it was, and two volumes of which are lost."""
+    add_data(three.volumes["mysql-2"])
+    for pod in MEMBERS:
+        three.serve(pod)
+    assert end(three.begin_first_start("mysql-0", members="2")).out == "later\n"
+
+
+@pytest.mark.knot
+def test_all_addresses_of_a_name_are_asked_and_data_count_wherever_they_are(three: Set) -> None:
+    three.serve("mysql-1")
+    three.knot.publish(
+        [*pods("galera", three.addresses), f"mysql-1.galera.default.svc 5 A {three.addresses['mysql-2']}"]
+    )
+    old = three.serve("mysql-2", name="mysql-1")
+    assert three.ask("mysql-1").out == "empty\n"
+    add_data(three.volumes["mysql-2"])
+    wait_until(lambda: three.ask("mysql-1").out == "data\n")
+    (three.volumes["mysql-2"] / "datadir/log").unlink()
+    wait_until(lambda: "with different answers" in three.ask("mysql-1").err)
+    stop(old)
+    wait_until(lambda: three.ask("mysql-1").out == "empty\n")
 
 
 @pytest.mark.parametrize(
@@ -226,8 +288,10 @@ def test_an_answer_that_never_ends_costs_three_seconds(three: Set) -> None:
     [
         (("serve",), {"POD_NAMESPACE": ""}, 2, "set POD_NAMESPACE"),
         (("first-start", "--members=3"), {}, 2, "give --service"),
-        (("first-start", "--members=0"), {}, 2, "--members"),
-        (("first-start",), {"REPLICAS": "three"}, 2, "'three' is not a valid"),
+        (("first-start", "--members=0"), {}, 2, "should be a whole number from 1"),
+        (("first-start",), {}, 2, "--members (or REPLICAS) is ''"),
+        (("first-start", "--members=3", "--first-ordinal=x"), {}, 2, "--first-ordinal is 'x'"),
+        (("first-start",), {"REPLICAS": "three"}, 2, "--members (or REPLICAS) is 'three'"),
         (("first-start", "--members=3"), {"PEERFINDER_SELF": "mysql-0"}, 2, "is not the full name"),
         (("first-start", "--members=3", "--service=x", "--domain=x"), {"POD_NAME": "My_0"}, 2, "is not the full name"),
     ],
@@ -241,12 +305,36 @@ def test_a_mistake_is_one_line(
     assert "Traceback" not in seen.err
 
 
+@pytest.mark.parametrize(
+    ("mark", "sign", "says"),
+    [
+        ("mark", "/v/data", "--mark=mark must be a whole path"),
+        ("/v/mark", "data", "--sign=data must be a whole path"),
+        ("/v/../mark", "/v/data", "must be a whole path"),
+        ("/v/mark", "/v/mark", "must be beside the data"),
+        ("/v/data/mark", "/v/data", "must be beside the data"),
+        ("/v/mark", "/v/mark/data", "must be beside the data"),
+        ("/v/mark", "", "--sign=. must be a whole path"),
+    ],
+)
+@pytest.mark.parametrize("command", ["look", "serve"])
+def test_paths_that_cannot_be_meant_are_refused(command: str, mark: str, sign: str, says: str) -> None:
+    seen = run(command, "-mark", mark, f"-sign={sign}")
+    assert seen.status == 2
+    assert says in seen.err
+
+
+def test_a_folder_that_is_not_there_is_no_empty_volume(tmp_path: Path) -> None:
+    seen = run("look", *paths(tmp_path / "nowhere"))
+    assert (seen.status, seen.out) == (10, "")
+
+
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.7.8", 0)) as taken:
         port = taken.getsockname()[1]
         seen = run("serve", *paths(tmp_path), "--address=127.0.7.8", f"--port={port}")
     assert seen.status == 9
-    assert f"cannot listen on port {port} of 127.0.7.8" in seen.err
+    assert f"cannot listen on port {port} of 127.0.7.8: Address already in use; is there a second witness" in seen.err
 
 
 def test_it_listens_on_both_families(tmp_path: Path) -> None:

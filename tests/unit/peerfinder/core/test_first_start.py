@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.core.first_start import Action, Member, Next, Volume, decide, read_member
+from peerfinder.core.first_start import Action, Member, Next, Reply, Volume, decide, read_member
 from peerfinder.errors import UsageError
 
-DATA, FIRST, EMPTY = Volume.DATA, Volume.FIRST, Volume.EMPTY
+DATA, FIRST, REMAINS, EMPTY = Volume.DATA, Volume.FIRST, Volume.REMAINS, Volume.EMPTY
 
 PODS = ("a-0", "a-1", "a-2")
 
@@ -24,15 +24,23 @@ PODS = ("a-0", "a-1", "a-2")
         (FIRST, (None, EMPTY), Next(Action.WAIT, ("a-1", "a-2"))),
         (FIRST, (DATA, FIRST), Next(Action.FIRST)),
         (FIRST, (FIRST, FIRST), Next(Action.FIRST)),
+        (FIRST, (REMAINS, FIRST), Next(Action.WAIT, ("a-1",))),
+        (EMPTY, (REMAINS, EMPTY), Next(Action.WAIT, ("a-1",))),
+        (EMPTY, (REMAINS, DATA), Next(Action.LATER)),
+        (REMAINS, (EMPTY, FIRST), Next(Action.WAIT)),
+        (REMAINS, (REMAINS, None), Next(Action.WAIT, ("a-1", "a-2"))),
+        (REMAINS, (DATA, None), Next(Action.LATER)),
     ],
 )
 def test_what_a_pod_does_next(own: Volume, others: tuple[Volume | None, ...], following: Next) -> None:
-    assert decide(own, dict(zip(PODS[1:], others, strict=True)), is_expected=True) == following
+    replies = dict(zip(PODS[1:], map(Reply, others), strict=True))
+    assert decide(own, replies, is_expected=True) == following
 
 
 def test_a_pod_that_nobody_asks_waits_for_a_cluster_and_leaves_no_mark() -> None:
-    assert decide(EMPTY, {"a-0": EMPTY, "a-1": FIRST}, is_expected=False) == Next(Action.WAIT)
-    assert decide(EMPTY, {"a-0": EMPTY, "a-1": DATA}, is_expected=False) == Next(Action.LATER)
+    empty, marked, full = Reply(EMPTY), Reply(FIRST), Reply(DATA)
+    assert decide(EMPTY, {"a-0": empty, "a-1": marked}, is_expected=False) == Next(Action.WAIT)
+    assert decide(EMPTY, {"a-0": empty, "a-1": full}, is_expected=False) == Next(Action.LATER)
 
 
 def test_a_set_of_one_needs_nobody() -> None:
@@ -56,7 +64,7 @@ def test_no_pod_begins_a_cluster_where_there_was_one_and_none_takes_the_new_one_
         elif what == "write" and started[pod] is not Action.WAIT:
             volumes[pod] = DATA
         elif what == "look" and is_up[pod]:
-            others = {str(one): volumes[one] if is_up[one] else None for one in range(3) if one != pod}
+            others = {str(one): Reply(volumes[one] if is_up[one] else None) for one in range(3) if one != pod}
             action = decide(volumes[pod], others, is_expected=True).action
             if action is Action.MARK:
                 volumes[pod] = FIRST
