@@ -21,7 +21,8 @@ from tests.support.manifests.selectors import of_owners, pod_labels
 EVERYTHING: Mapping[str, Any] = {
     "auth": {"existingSecret": "galera"},
     "tls": {"enabled": True, "existingSecret": "galera-tls"},
-    **{name: {"enabled": True} for name in ("backup", "restore", "dualStack", "metrics", "openshift")},
+    **{name: {"enabled": True} for name in ("restore", "dualStack", "metrics", "openshift")},
+    "backup": {"enabled": True, "s3": {"enabled": True}},
     "writer": {"haproxy": {"enabled": True}},
     "service": {"type": "LoadBalancer", "loadBalancerSourceRanges": ["192.0.2.0/24"], "port": 3307},
     "networkPolicy": {"clients": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}]},
@@ -145,6 +146,15 @@ def test_the_notes_name_what_is_there(tmp_path: Path) -> None:
     assert "exec db-galera-0 -c agent -- /work-dir/galera-bootstrap status" in text
     assert "get secret galera -o jsonpath='{.data.root-password}'" in text
     assert "<no value>" not in text
+
+
+def test_without_a_claim_a_copy_is_made_on_the_node_s_disk_and_sent() -> None:
+    values = {"enabled": True, "persistence": {"enabled": False, "size": "7Gi"}, "s3": {"enabled": True}}
+    documents = full("db", {"auth": {"existingSecret": "galera"}, "backup": values})
+    (pod,) = (pod for owner, pod in pods(documents) if owner == "db-galera-backup")
+
+    assert {"name": "backups", "emptyDir": {"sizeLimit": "7Gi"}} in pod["volumes"]
+    assert of_kind(documents, "PersistentVolumeClaim") == {}
 
 
 def test_checkov_finds_only_what_was_decided(everything: Documents, tmp_path: Path) -> None:

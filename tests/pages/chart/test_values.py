@@ -148,8 +148,10 @@ def test_every_switch_changes_something(path: str) -> None:
         common |= {"tls.enabled": True, "tls.existingSecret": "", "tls.certManager.issuerRef": {"name": "ca"}}
     if path.startswith("metrics.") and path != "metrics.enabled":
         common["metrics.enabled"] = True
-    if path.startswith("backup.s3"):
+    if path.startswith(("backup.s3", "backup.persistence")):
         common["backup.enabled"] = True
+    if path == "backup.persistence.enabled":
+        common["backup.s3.enabled"] = True
     before = "" if path == "tls.certManager.enabled" else rendered(common)
 
     assert rendered({**common, path: not ROWS[path].default}) != before
@@ -166,6 +168,7 @@ def test_every_switch_changes_something(path: str) -> None:
         ({"fullnameOverride": "Has.Dots"}, "set fullnameOverride"),
         ({"arbitrator": {"enabled": True}}, "arbitrator.enabled needs replicaCount 2"),
         ({"backup": {"s3": {"enabled": True}}}, "backup.s3.enabled needs backup.enabled"),
+        ({"backup": {"enabled": True, "persistence": {"enabled": False}}}, "each copy would be gone with its pod"),
         ({"restore": {"enabled": True, "s3": {"enabled": True}}}, "a cluster is restored from one place"),
         ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.enabled"),
         ({"tls": {"enabled": True, "certManager": {"enabled": True}}}, "issuerRef.name is empty"),

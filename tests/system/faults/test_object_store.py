@@ -1,5 +1,7 @@
 """Backups in an object storage outlive the cluster and its volumes, and one that was not read back is not proven."""
 
+import hashlib
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.operations import backup_store
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab.companion import Companion, start_backup
@@ -130,6 +133,29 @@ def test_a_backup_that_no_server_can_use_is_not_proven(lab: Lab, secret: Path, t
     assert (code, "20261126T031700Z does not start: mariadbd --wsrep-recover ended" in log) == (31, True), log
     assert re.search("InnoDB|ibdata1|tablespace", log.splitlines()[-1]), log
     assert list((tmp_path / "scratch").iterdir()) == []
+    assert not any(tag.startswith("proven=") for tag in list_snapshots(secret)[0]["tags"])
+
+
+def test_a_backup_with_a_table_that_cannot_be_read_is_not_proven(
+    cluster: Cluster, secret: Path, tmp_path: Path
+) -> None:
+    """The page was wrong on the member's disk before it was copied: all sums are right, and the server starts."""
+    lab, folder = cluster.lab, tmp_path / "backups"
+    with start_backup(lab, folder) as guest:
+        assert guest.process.wait(120) == 0
+    made = backup_store.read(folder, "latest")
+    (name,) = [path for path in made.files if path.endswith(".ibd") and path.split("/")[0] not in {"mysql", "sys"}]
+    with (made.data / name).open("r+b") as file:
+        file.seek(3 * 16384 + 5000)  # the first page with rows
+        file.write(b"rotten" * 100)
+    listed = json.loads((made.folder / backup_store.LIST).read_text())
+    listed["files"][name][1] = hashlib.sha256((made.data / name).read_bytes()).hexdigest()
+    (made.folder / backup_store.LIST).write_text(json.dumps(listed))
+    code, log = run(lab, 1, "send", f"--from={folder}", f"--repository={secret}")
+    assert code == 0, log
+    code, log = prove(lab, tmp_path / "scratch", secret)
+
+    assert (code, "has tables that cannot be read: " in log.splitlines()[-1]) == (31, True), log
     assert not any(tag.startswith("proven=") for tag in list_snapshots(secret)[0]["tags"])
 
 

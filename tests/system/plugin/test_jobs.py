@@ -57,6 +57,27 @@ def test_a_backup_that_fails_ends_with_the_code_of_its_program(api: Api, galera:
     assert "the earlier ones are as they were" in done.stderr
 
 
+def test_with_an_object_storage_the_logs_and_codes_are_those_of_both_containers(api: Api, galera: Galera) -> None:
+    api.objects["cronjobs"] = [cron_job()]
+    end_with(api, "Failed", 29, "the storage is full: quota")
+    last = api.on_create
+    assert last is not None
+
+    def create(job: Object) -> None:
+        last(job)
+        pod = api.objects["pods"][-1]
+        pod["spec"]["initContainers"] = [{"name": "copy"}]
+        pod["status"]["initContainerStatuses"] = [{"name": "copy", "state": {"terminated": {"exitCode": 0}}}]
+        api.logs[pod["metadata"]["name"], "copy"] = "backup 20261130T031700Z is complete: 5 MB"
+
+    api.on_create = create
+    done = galera("backup")
+    assert done.returncode == 29
+    assert "is complete: 5 MB" in done.stdout
+    assert "the storage is full: quota" in done.stdout
+    assert "it was not sent" in done.stderr
+
+
 def test_without_a_cron_job_or_with_several_nothing_is_created(api: Api, galera: Galera) -> None:
     done = galera("backup")
     assert done.returncode == 69
