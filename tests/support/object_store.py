@@ -1,6 +1,7 @@
 """A real S3 server on loopback (gofakes3, built from the Go module proxy), behind a gate that makes faults."""
 
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ class ObjectStore(NamedTuple):
 
 
 @contextmanager
-def object_store(folder: Path, address: str = "127.0.0.1") -> Iterator[ObjectStore]:
+def object_store(folder: Path, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[ObjectStore]:
     """Run it with its data in the folder; skips the test, loudly, where it cannot be built."""
     try:
         program = GOFAKES3.ensure()
@@ -55,7 +56,7 @@ def object_store(folder: Path, address: str = "127.0.0.1") -> Iterator[ObjectSto
         stack.callback(server.wait)
         stack.callback(server.terminate)
         await_port(address, port, server)
-        yield ObjectStore(stack.enter_context(Gate(address, 0, (address, port), KEY)))
+        yield ObjectStore(stack.enter_context(Gate(address, (address, port), KEY, tls)))
 
 
 def find_free_port(address: str) -> int:

@@ -1,6 +1,7 @@
 """A gate before an S3 server: it passes requests on, and answers or cuts them as a network or a provider may."""
 
 import http.client
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,8 +15,11 @@ class Gate(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: str, port: int, server: tuple[str, int], key: str) -> None:
-        super().__init__((address, port), _Passer)
+    def __init__(self, address: str, server: tuple[str, int], key: str, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__((address, 0), _Passer)
+        self.scheme = "https" if tls else "http"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.behind = server
         self.key = key
         """The only access key that is known."""
@@ -34,7 +38,7 @@ class Gate(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
+        return f"{self.scheme}://{self.server_address[0]!s}:{self.server_address[1]}"
 
     def handle_error(self, *_: object) -> None:
         """A cut connection is no fault of the gate."""

@@ -1,6 +1,7 @@
 """A backup in an object storage is whole, or is none; whatever is in the way has its message and its exit code."""
 
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from bootstrap.operations import backup_store
 from bootstrap.operations.repository import read_environment
+from tests.support.authority import Authority
 from tests.support.object_store import ObjectStore, object_store
 from tests.support.restic import Job, ask, list_snapshots, make_backup, require_restic, run
 
@@ -204,6 +206,21 @@ def test_the_second_job_of_one_folder_ends_at_once(
 
     assert (code, "another backup is being made here" in log) == (23, True), log
     assert first.wait()[0] == 0
+
+
+def test_a_storage_with_a_certificate_of_its_own_needs_the_authority_in_the_secret(root: Path, tmp_path: Path) -> None:
+    require_restic()
+    authority = Authority(tmp_path / "tls")
+    authority.sign("storage", "storage", hosts=("IP:127.0.0.1",))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.certificate("storage"), authority.key("storage"))
+    with object_store(tmp_path, tls=context) as store:
+        secret = store.write_secret(tmp_path / "secret")
+        code, log = run(tmp_path, secret, "send", f"--from={root}", "--wait-for-answer=10")
+        assert (code, "certificate signed by unknown authority" in log) == (28, True), log
+        (secret / "ca.crt").write_bytes(authority.certificate("ca").read_bytes())
+        code, log = run(tmp_path, secret, "send", f"--from={root}")
+        assert (code, "is sent as" in log) == (0, True), log
 
 
 def test_a_lock_of_a_living_job_elsewhere_is_waited_for_and_named(
