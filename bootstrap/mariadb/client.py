@@ -141,10 +141,24 @@ class LocalServer:
         Existing connections keep the old ones (MariaDB, "FLUSH SSL"; Galera, `socket.ssl_reload`, since 26.4.8).
         """
         try:
-            self._run("FLUSH NO_WRITE_TO_BINLOG SSL", "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
+            self._run("FLUSH NO_WRITE_TO_BINLOG SSL")
+            self._reload_replication()
         except (pymysql.Error, OSError) as exc:
             return _explain(exc)
         return ""
+
+    def _reload_replication(self) -> None:
+        """Have the provider read its certificates.  Raises pymysql.Error, OSError.
+
+        From 11.4 on the provider's options are variables of their own, and then cannot be set as one text (MariaDB,
+        "WSREP Provider Plugin").
+        """
+        try:
+            self._run("SET GLOBAL wsrep_provider_socket_ssl_reload=ON")
+        except pymysql.Error as exc:
+            if _code_of(exc) != ER.UNKNOWN_SYSTEM_VARIABLE:
+                raise
+            self._run("SET GLOBAL wsrep_provider_options='socket.ssl_reload=1'")
 
     def close(self) -> None:
         """Close the connection."""

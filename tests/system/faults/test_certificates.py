@@ -15,11 +15,15 @@ from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab.companion import start_arbitrator, start_backup
 from tests.lab.lab import Lab
+from tests.lab.pod import Pod
 from tests.support.authority import Authority
 from tests.support.bootstrap.metrics import read_metrics
 from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
+
+LOADED = "the server has loaded the new certificates"
+"""In an agent's log."""
 
 
 class Certificates:
@@ -112,6 +116,11 @@ def is_used_by_all(cluster: Cluster, ca: Path, certificate: bytes) -> bool:
         return False
 
 
+def has_logged(pod: Pod, text: str) -> bool:
+    """Whether the pod's agent has logged this."""
+    return text in pod.containers["agent"].log.read_text()
+
+
 def read_option(cluster: Cluster, ordinal: int, name: str) -> str:
     """Read an option of the provider."""
     ((text,),) = cluster.lab.query(ordinal, "SELECT @@wsrep_provider_options")
@@ -154,6 +163,9 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
             is_replaced = partial(is_used_by_all, cluster, ca, now)
             cluster.lab.wait(f"all servers show the certificate by {authority}", is_replaced, seconds=60)
             writer.wait_for(writer.count + 50)
+        for pod in cluster.lab.pods.values():
+            cluster.lab.wait("the agent knows that it is done", partial(has_logged, pod, LOADED), 60)
+            assert not has_logged(pod, "does not load")
         # A member that starts with only the new certificates can join, so the group also accepts new connections.
         cluster.lose_volume(2)
         cluster.lab.wait_synced(3)

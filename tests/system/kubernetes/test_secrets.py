@@ -126,9 +126,12 @@ def has_files(database: Database, pod: str, values: dict[str, str | None]) -> bo
 
 
 def read_file(database: Database, pod: str, key: str) -> str:
-    """The content of a file of the Secret; empty when there is no such file."""
-    read = f"cat {FOLDER}/{key} 2>/dev/null || :"
-    return database.kubectl("exec", pod, "--container=mysql", "--", "sh", "-c", read).strip()
+    """The content of a file of the Secret; empty when there is no such file.
+
+    Each container has only the keys that it needs.
+    """
+    read, container = f"cat {FOLDER}/{key} 2>/dev/null || :", "mysql" if key == "root-password" else "agent"
+    return database.kubectl("exec", pod, f"--container={container}", "--", "sh", "-c", read).strip()
 
 
 def secret(database: Database, key: str) -> str:

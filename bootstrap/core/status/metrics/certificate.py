@@ -7,13 +7,15 @@ judged by OpenSSL, in the server.
 import re
 from base64 import b64decode
 from binascii import Error
-from datetime import datetime
+from calendar import timegm
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----")
 """The first one in a file is the server's own; those behind it are its authorities'."""
 
 SEQUENCE, VERSION, UTC_TIME, GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
 """Tags of DER."""
+
+TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 
 BEFORE_VALIDITY = 3
 """Serial number, algorithm and issuer stand before it."""
@@ -45,7 +47,8 @@ def _find_end(der: bytes) -> float | None:
         text = ("19" if text[0] >= "5" else "20") + text
     elif times[0] != GENERALIZED_TIME:
         return None
-    return datetime.strptime(text, "%Y%m%d%H%M%S%z").timestamp()
+    found = TIME.fullmatch(text)
+    return float(timegm(tuple(map(int, found.groups())))) if found else None
 
 
 def _open(der: bytes, tag: int) -> tuple[bytes, bytes]:
