@@ -11,7 +11,13 @@ from pathlib import Path
 
 from bootstrap.core.model.text import one_line
 from bootstrap.core.repository import plan, snapshots
-from bootstrap.errors import BackupFailedError, BackupNotProvenError, InitialisationFailedError, RecoverFailedError
+from bootstrap.errors import (
+    BackupFailedError,
+    BackupNotProvenError,
+    InitialisationFailedError,
+    OptionsRefusedError,
+    RecoverFailedError,
+)
 from bootstrap.mariadb import config, first_server
 from bootstrap.mariadb.recover import Recover
 from bootstrap.operations.backup_store import Backup
@@ -95,7 +101,8 @@ def read_all(settings: Settings, backup: Backup, data: Path) -> int:
     # Only for the recovery, which shows the position: the server that reads the tables is started without.
     lines += ["wsrep_on=ON", f"wsrep_provider={settings.provider}", "binlog_format=ROW"]
     lines += ["wsrep_cluster_address=gcomm://127.0.0.1"]
-    config.write(settings.cnf, "\n".join((f"!includedir {settings.config_dir}/conf.d", *lines, "")))
+    theirs = settings.config_dir / "conf.d"
+    config.write(settings.cnf, "\n".join((*([f"!includedir {theirs}"] if theirs.is_dir() else []), *lines, "")))
     command = (settings.mariadbd, f"--defaults-file={settings.cnf}")
     try:
         found = Recover(command).run(data)
@@ -103,6 +110,8 @@ def read_all(settings: Settings, backup: Backup, data: Path) -> int:
             raise BackupNotProvenError(f"{backup.name} should be at {backup.position}, and its server finds {found}")
         with first_server.serve((*command, "--skip-grant-tables"), data, at, (), "for the proof"):
             return check_tables(backup, at)
+    except OptionsRefusedError:
+        raise  # that is no fault of the backup
     except (InitialisationFailedError, RecoverFailedError) as exc:
         raise BackupNotProvenError(f"{backup.name} does not start: {exc}") from exc
 
