@@ -13,7 +13,7 @@ from tests.system.examples.conftest import Start
 
 pytestmark = pytest.mark.examples
 
-SECONDS = 180.0
+SECONDS = 300.0
 """The limit for a cluster to form; it takes twenty seconds without other load."""
 
 PROGRAMS = "/usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/sbin"

@@ -67,9 +67,16 @@ def test_peers_are_shown_and_watched(tool_image: str, galera: Knot) -> None:
 PROBED = f"""
 peer-finder healthz --health=/tmp/socket; echo before=$?
 peer-finder -service={SERVICE} -on-change='echo hook' -hook-output=lines -health=/tmp/socket & pid=$!
-until peer-finder healthz --health=/tmp/socket; do sleep 0.1; done
+tries=0
+until peer-finder healthz --health=/tmp/socket; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || {{ echo "never ready"; kill -0 $pid && echo "it runs"; exit 1; }}
+    sleep 0.1
+done
 peer-finder healthz --health=/tmp/socket --live
+(sleep 60; echo "it does not end" >&2; kill -9 $pid) & watch=$!
 kill $pid; wait $pid; echo after=$?
+kill $watch
 """
 
 
@@ -79,6 +86,7 @@ def test_a_probe_asks_through_the_socket_and_output_lines_begin_with_the_event(t
     done = run_confined(tool_image, "-c", PROBED, options=sh, network="host")
 
     lines = done.stdout.splitlines()
+    assert "never ready" not in lines, done.stdout + done.stderr
     assert lines[:2] == ["unknown: /tmp/socket gives no answer (No such file or directory)", "before=1"]
     assert "on-change: hook" in lines
     assert lines[-3:] == ["ready", "live", "after=143"]
