@@ -89,8 +89,8 @@ def _run_command() -> "NoReturn":
     def group() -> None:
         """Find the peers of a pod by the SRV records of its headless Service."""
 
-    # A probe runs every few seconds and needs neither the other commands nor their imports.
-    for name in sys.argv[1:2] if sys.argv[1:2] == ["healthz"] else COMMANDS:
+    # A command needs no imports of the others: a probe runs every few seconds.  Completion offers all.
+    for name in COMMANDS if "_PEER_FINDER_COMPLETE" in os.environ else sys.argv[1:2]:
         group.add_command(getattr(import_module(f"peerfinder.commands.{name}"), name))
     if "_PEER_FINDER_COMPLETE" in os.environ:
         group.params += import_module("peerfinder.commands.completion").make_options()

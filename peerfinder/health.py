@@ -85,16 +85,20 @@ def _listen(where: str) -> socket.socket:
     try:
         if isinstance(address, str):
             return _listen_at_path(address)
-        host, port = address
-        if host:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            return socket.create_server(address, family=family)
-        # The kubelet probes the pod's first address, which may be of either family.
-        if socket.has_dualstack_ipv6():
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-        return socket.create_server(("", port))
+        return listen_at_port(*address)
     except OSError as exc:
         raise CannotListenError(f"cannot listen at {where}: {exc.strerror or exc}; change -health") from exc
+
+
+def listen_at_port(host: str, port: int) -> socket.socket:
+    """Listen at an address, or at all of both families if it is empty; raises OSError."""
+    if host:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    # A pod's first address, at which it is reached, may be of either family.
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 def _listen_at_path(path: str) -> socket.socket:

@@ -95,7 +95,7 @@ def adopt(
     files.  Its folder for files may not be there yet, as in `Recover.run`.
     Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
     """
-    _run_in_data(layout, build_adoption_sql(accounts), _bootstrap_with_options(server, layout.data, user), keep_fds)
+    _run_in_data(layout, build_adoption_sql(accounts), server, user, keep_fds)
 
 
 def take_over(
@@ -112,13 +112,15 @@ def take_over(
     its own tables.  A kill in the middle leaves data from which this can be repeated.
     Raises InitialisationFailedError (the data are as before, except for accounts) and ServerMissingError.
     """
-    _run_in_data(layout, build_take_over_sql(accounts), _bootstrap_with_options(server, layout.data, user), keep_fds)
+    _run_in_data(layout, build_take_over_sql(accounts), server, user, keep_fds)
 
 
-def _run_in_data(layout: "Layout", sql: str, command: tuple[str, ...], keep_fds: tuple[int, ...]) -> None:
+def _run_in_data(
+    layout: "Layout", sql: str, server: tuple[str, ...], user: str | None, keep_fds: tuple[int, ...]
+) -> None:
     """Run statements on an existing database, by a server without network, Galera and binary log."""
     try:
-        _run(command, sql, layout.data_root, keep_fds)
+        _run(_bootstrap_with_options(server, layout.data, user), sql, layout.data_root, keep_fds)
     except OSError as error:
         raise InitialisationFailedError(
             f"the accounts cannot be made in {layout.data}: {error.strerror} ({error.filename})"

@@ -1,6 +1,6 @@
 """Sends a complete backup to a repository, and removes the old ones there.
 
-A snapshot is the whole folder of a backup, with the list of its files: whoever restores it compares them.
+A snapshot is the whole folder of a backup, with the list of its files: a restore compares them.
 restic writes the snapshot after all its data, so what a cut or killed job leaves is no backup; the next job uses the
 data again, and removes what no backup needs.
 """

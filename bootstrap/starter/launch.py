@@ -1,6 +1,7 @@
 """Act on a permission: make the datadir ready and become the server."""
 
 import os
+from collections.abc import Callable
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
 from bootstrap.core.galera import binlog, option_files, server_options, server_version
@@ -99,13 +100,22 @@ def take_over(pod: Pod, recover: Recover) -> None:
     The version is noted first, because a server opens the data here.  Raises OSError, InitialisationFailedError.
     """
     from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
-    from bootstrap.starter.first_start import read_accounts  # noqa: PLC0415  # see above
 
     pod.log("these data were not a member of this cluster before: creating the accounts of the agent and of transfers")
     provenance.note_version(pod.layout.meta, recover.read_version())
+    make_accounts(pod, recover, initialise.take_over)
+
+
+def make_accounts(pod: Pod, recover: Recover, make: Callable[..., None]) -> None:
+    """Create accounts in data that are there, by `initialise.adopt` or `take_over`, with the pod's own configuration.
+
+    Raises as these do.
+    """
+    from bootstrap.starter.first_start import read_accounts  # noqa: PLC0415  # once in the life of a volume
+
     server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
     user = pod.settings.server_user or None
-    initialise.take_over(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
+    make(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
 
 
 def may_need_upgrade(pod: Pod, permission: PermissionAnswer) -> bool:
@@ -161,7 +171,6 @@ def adopt(pod: Pod, recover: Recover) -> None:
     What guards every recovery guards this start, too: it recovers the data, and no override changes that (R32).
     """
     from bootstrap.mariadb import initialise  # noqa: PLC0415  # once in the life of a volume
-    from bootstrap.starter.first_start import read_accounts  # noqa: PLC0415  # see above
 
     try:
         why = inspection.why_unfit(pod.layout) or inspection.why_unreadable(pod.layout, recover)
@@ -170,6 +179,4 @@ def adopt(pod: Pod, recover: Recover) -> None:
     if why:
         raise DatadirNotReadyError(f"the datadir cannot be adopted ({why}): nothing is started")
     pod.log("creating the accounts in the adopted data")
-    server = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
-    user = pod.settings.server_user or None
-    initialise.adopt(pod.layout, read_accounts(pod.secrets), server=server, user=user, keep_fds=recover.keep_fds)
+    make_accounts(pod, recover, initialise.adopt)

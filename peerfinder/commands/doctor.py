@@ -85,7 +85,7 @@ def observe(service: str, options: Mapping[str, str]) -> Observations:
     own_names = _list_own_names(names, options["pod"])
     if outside:  # Whatever servers answer here, they are not those of a pod.
         return Observations(names, own_names[0], own_names, parse_search_list(text), outside=outside)
-    nameservers = Nameservers.from_text(given) if given else Nameservers.from_resolv_conf(text)
+    nameservers = Nameservers.choose(given, text)
     asker = _Asker(names, own_names, names.srv_name(options["port_name"]), _list_domains(names, text), seconds)
     servers = tuple(asker.ask(server, use_tcp=nameservers.use_tcp) for server in nameservers.servers)
     present = {target for server in servers for target in server.targets}

@@ -139,12 +139,12 @@ def make_plan(values: Mapping[str, str], environment: Mapping[str, str], hostnam
     pod_namespace = environment.get("POD_NAMESPACE", "")
     names = build_names(values["service"], values.get("ns", ""), values.get("domain", ""), text, pod_namespace)
     own = tuple(dict.fromkeys(names.pod_fqdn(name) for name in (hostname, environment.get("POD_NAME")) if name))
-    server = values.get("nameserver")
+    server = values.get("nameserver", "")
     flags.read_choice(values, "log-format", ("text", "json"))
     flags.read_choice(values, "exit-status", ("ours", "hook"))
     return Plan(
         names=names,
-        nameservers=Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text),
+        nameservers=Nameservers.choose(server, text),
         servers_are_given=bool(server),
         rules=make_rules(values, own),
         own=own,

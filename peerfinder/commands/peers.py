@@ -87,8 +87,7 @@ def _read_options(service: str, options: dict[str, str]) -> tuple[Names, Nameser
     """Return the Service, the servers to ask, and the longest time for one lookup in seconds."""
     text, seconds = read_resolv_conf(), parse_duration("timeout", options["timeout"])
     names = build_names(service, options["ns"], options["domain"], text, os.environ.get("POD_NAMESPACE", ""))
-    server = options["nameserver"]
-    return names, Nameservers.from_text(server) if server else Nameservers.from_resolv_conf(text), seconds
+    return names, Nameservers.choose(options["nameserver"], text), seconds
 
 
 def _look_up_peer(name: str, servers: Nameservers, seconds: float) -> Peer:

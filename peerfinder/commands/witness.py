@@ -164,7 +164,7 @@ def find_shown(own: Member, nameservers: Nameservers) -> list[Member]:
     names = Names(service, namespace, domain)
     try:
         shown = [read_member(name) for name in lookup.find_peers(names, nameservers, exchange.ASK_SECONDS)]
-    except (PeerFinderError, UsageError):
+    except PeerFinderError:
         return []
     return [one for one in shown if one.set_name == own.set_name]
 
@@ -181,8 +181,7 @@ def find_own(service: str, ns: str, domain: str) -> Member:
 
 def find_nameservers() -> Nameservers:
     """Return the servers to ask: those of resolv.conf, or of PEERFINDER_NAMESERVER."""
-    given = os.environ.get("PEERFINDER_NAMESERVER", "")
-    return Nameservers.from_text(given) if given else Nameservers.from_resolv_conf(read_resolv_conf())
+    return Nameservers.choose(os.environ.get("PEERFINDER_NAMESERVER", ""), read_resolv_conf())
 
 
 def pod_name() -> str:

@@ -46,6 +46,11 @@ class Nameservers(NamedTuple):
     """Whether to ask over TCP only (`options use-vc`)."""
 
     @classmethod
+    def choose(cls, given: str, resolv_conf: str) -> Self:
+        """Take those that were given, as `from_text`, or those of the text of resolv.conf; raises UsageError."""
+        return cls.from_text(given) if given else cls.from_resolv_conf(resolv_conf)
+
+    @classmethod
     def from_resolv_conf(cls, text: str) -> Self:
         """Read the `nameserver` lines and ignore what is not an address; without any server it is 127.0.0.1."""
         servers, _ = parse_nameservers(text)

@@ -1,4 +1,4 @@
-"""One line over TCP: `NAMESPACE/POD STATE`, from the pod that was connected to, to whoever connects.
+"""One line over TCP: `NAMESPACE/POD STATE`, from the pod that was connected to, to its client.
 
 The port tells nothing but one of three words, and reads nothing.  An address in DNS may belong to another pod by now,
 so only an answer with the expected name counts.
@@ -14,6 +14,7 @@ from peerfinder.core.peers import quote
 from peerfinder.dns import lookup
 from peerfinder.dns.nameservers import Nameservers
 from peerfinder.errors import CannotListenError, LookupFailedError, NoRecordsError, VolumeUnknownError
+from peerfinder.health import listen_at_port
 
 PORT = 4570
 
@@ -35,10 +36,8 @@ UNKNOWN = "unknown"
 
 def listen(address: str, port: int) -> socket.socket:
     """Listen on an address, or on all of both families if it is empty; raises CannotListenError."""
-    has_both = not address and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if has_both or ":" in address else socket.AF_INET
     try:
-        return socket.create_server((address, port), family=family, backlog=64, dualstack_ipv6=has_both)
+        return listen_at_port(address, port)
     except OSError as exc:
         where = f"port {port} of {address}" if address else f"port {port}"
         why = os.strerror(exc.errno) if exc.errno else str(exc)

@@ -204,7 +204,7 @@ def test_a_mark_that_cannot_be_written_starts_nothing(three: Set) -> None:
 
 @pytest.mark.knot
 def test_a_wrong_sign_is_no_first_start(three: Set) -> None:
-    """Without this, every volume with data would look empty for ever."""
+    """Without this, every volume with data would always look empty."""
     for volume in three.volumes.values():
         add_data(volume)
         (volume / "datadir/log").rename(volume / "datadir/LOG")
