@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import NoReturn
@@ -162,11 +162,12 @@ def find_shown(own: Member, nameservers: Nameservers) -> list[Member]:
     """Find the pods of our set that DNS shows now; where it gives no answer, none."""
     service, namespace, _, domain = own.suffix.split(".", 3)
     names = Names(service, namespace, domain)
-    try:
-        shown = [read_member(name) for name in lookup.find_peers(names, nameservers, exchange.ASK_SECONDS)]
-    except PeerFinderError:
-        return []
-    return [one for one in shown if one.set_name == own.set_name]
+    found: list[Member] = []
+    with suppress(PeerFinderError):
+        for name in lookup.find_peers(names, nameservers, exchange.ASK_SECONDS):
+            with suppress(UsageError):  # a pod of no StatefulSet
+                found.append(read_member(name))
+    return [one for one in found if one.set_name == own.set_name]
 
 
 def find_own(service: str, ns: str, domain: str) -> Member:

@@ -227,7 +227,8 @@ def test_a_wrong_sign_is_no_first_start(three: Set) -> None:
 
 @pytest.mark.knot
 def test_data_of_a_pod_beyond_the_expected_members_count(three: Set) -> None:
-    """A set that was scaled up while REPLICAS stayed as it was, and two volumes of which are lost."""
+    """A set that was scaled up while REPLICAS stayed as it was; a pod of no set is behind the same Service."""
+    three.knot.publish(pods("galera", three.addresses | {"tools": "127.0.7.4"}))
     add_data(three.volumes["mysql-2"])
     for pod in MEMBERS:
         three.serve(pod)
