@@ -11,6 +11,7 @@ import json
 import re
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,6 +33,10 @@ STDIN, STDOUT, STDERR, ERROR, CLOSE = 0, 1, 2, 3, 255
 
 PROTOBUF = b"k8s\x00"
 """With this begins an object that is not JSON."""
+
+PREPARATION = 0.2
+"""Seconds before a command answers.  A kubectl before 1.34 loses what arrives before it has made its streams
+(kubernetes/kubernetes#131203), and no real container is that quick."""
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """Of RFC 6455, section 1.3."""
@@ -195,6 +200,7 @@ class Handler(BaseHTTPRequestHandler):
         call = Call(pod, query["container"][0], tuple(query["command"]), stdin)
         self.server.calls.append(call)
         ended = self.server.run(call)
+        time.sleep(PREPARATION)
         self._frame(STDOUT, ended.stdout.encode())
         self._frame(STDERR, ended.stderr.encode())
         self._frame(ERROR, json.dumps(_status(ended.code)).encode())
