@@ -9,9 +9,11 @@ import click
 
 from images.debian import image_id
 from images.running import BuildError
+from tests.kubernetes import bench
 from tests.kubernetes.cluster import Cluster, Extras, NotHereError, find_extras, our_images
 from tests.kubernetes.database import Database
 from tests.kubernetes.machines import binaries
+from tests.kubernetes.overlay import OVERLAY
 from tests.kubernetes.soak import Soak
 from tests.kubernetes.waiting import ClusterError
 
@@ -26,7 +28,9 @@ def cli(context: click.Context, folder: Path, nodes: int | None) -> None:
     """Run a real Kubernetes in namespaces of this machine, without registry and container engine; needs root."""
     existing = len(list(folder.glob("node[1-9]")))
     wanted = (
-        find_extras() if context.invoked_subcommand in ("up", "soak") else Extras(policies=False, provisioner=False)
+        find_extras()
+        if context.invoked_subcommand in ("up", "soak", "bench")
+        else Extras(policies=False, provisioner=False)
     )
     context.obj = Cluster(folder, nodes=nodes or existing or 1, **wanted)
 
@@ -76,7 +80,7 @@ def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
     with cluster:
         cluster.load(our_images(*OURS))
         database = Database(cluster.kubectl.in_namespace("galera-lab"))
-        database.apply(Path("manifests/overlays/lab"))
+        database.apply(OVERLAY)
         database.wait_synced(3)
         soak = Soak(cluster, database, random.Random(seed))
         try:
@@ -84,6 +88,24 @@ def soak_(cluster: Cluster, minutes: float, seed: int | None) -> None:
         finally:
             click.echo(soak.times.table())
         click.echo(f"seed {seed}: {faults} faults; all {database.count_acknowledged()} acknowledged rows are there")
+
+
+@cli.command("bench")
+@click.option("--times", "rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds.")
+@click.option(
+    "--overlay",
+    "overlays",
+    type=(str, click.Path(exists=True, file_okay=False, path_type=Path)),
+    multiple=True,
+    default=[("lab", OVERLAY)],
+    help="NAME FOLDER; several ones are measured in turn, as that of an older checkout.",
+)
+@click.pass_obj
+def bench_(cluster: Cluster, rounds: int, overlays: tuple[tuple[str, Path], ...]) -> None:
+    """Start a cluster, and measure how long members and a client wait: start, loss of all pods, rolling restart."""
+    with cluster:
+        cluster.load(our_images(*OURS))
+        click.echo(bench.run(cluster.kubectl, dict(overlays), rounds).table())
 
 
 @cli.command()

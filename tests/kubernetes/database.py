@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.kubernetes.client import writer_pod
 from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.pods.client import writer_pod
 from tests.kubernetes.waiting import ClusterError, wait
 from tests.lab.oracle import Verdict
 from tests.lab.writer import CREATE, TABLE

@@ -22,14 +22,25 @@ class Overlay:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self._folder = database, folder
 
-    def apply(self, *patches: Mapping[str, Any], components: tuple[str, ...] = ()) -> None:
-        """Apply the lab with these patches and components."""
+    def apply(
+        self,
+        *patches: Mapping[str, Any],
+        components: tuple[str, ...] = (),
+        scripts: Mapping[str, str] | None = None,
+        objects: tuple[Mapping[str, Any], ...] = (),
+    ) -> None:
+        """Apply the lab with these patches and components; with scripts of the first start, and more objects."""
+        (self._folder / "objects.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        for name, text in (scripts or {}).items():
+            (self._folder / name).write_text(text)
+        initdb = {"name": "mysql-initdb", "behavior": "merge", "files": list(scripts or ())}
         rules = {
             # Else a component's objects have no namespace, and do not find objects whose names have a suffix hash.
             "namespace": NAMESPACE,
-            "resources": [os.path.relpath(OVERLAY, self._folder)],
+            "resources": [os.path.relpath(OVERLAY, self._folder), *(["objects.json"] if objects else [])],
             "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
             "patches": [{"patch": json.dumps(patch)} for patch in patches],
+            "configMapGenerator": [initdb] if scripts else [],
         }
         (self._folder / "kustomization.yaml").write_text(json.dumps(rules))
         self.database.apply(self._folder)

@@ -14,7 +14,7 @@ from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.database import SET, Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.machines.network import API_SERVICE, CONTROL, node_address
-from tests.kubernetes.policy_attempts import PORT, address_of, find_reachable, listener, open_ports, strip_metadata
+from tests.kubernetes.pods.policy_attempts import PORT, address_of, find_reachable, listener, open_ports, strip_metadata
 from tests.kubernetes.waiting import wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]

@@ -16,7 +16,7 @@ from tests.kubernetes.database import Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.machines import provisioner
 from tests.kubernetes.overlay import OVERLAY
-from tests.kubernetes.policy_attempts import listener
+from tests.kubernetes.pods.policy_attempts import listener
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait

@@ -10,7 +10,7 @@ import pytest
 from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.database import UNNOTICED, Database
 from tests.kubernetes.overlay import Overlay
-from tests.kubernetes.policy_attempts import address_of, find_reachable, listener
+from tests.kubernetes.pods.policy_attempts import address_of, find_reachable, listener
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait

@@ -13,7 +13,7 @@ from tests.kubernetes.cluster import Cluster, our_images, why_unavailable
 from tests.kubernetes.database import UNNOTICED, Database, is_ready
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import NAMESPACE, OVERLAY
-from tests.kubernetes.policy_attempts import address_of, find_reachable, listener, strip_metadata
+from tests.kubernetes.pods.policy_attempts import address_of, find_reachable, listener, strip_metadata
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 from tests.support.manifests.built import relative

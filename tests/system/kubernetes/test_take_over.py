@@ -1,0 +1,116 @@
+"""Another Galera cluster's claims are taken over in place by the chart, with the values of the page of their origin."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes import helm as helms
+from tests.kubernetes.database import Database
+from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.pods.foreign import ROOT_PASSWORD, Foreign
+from tests.kubernetes.shared import full
+from tests.kubernetes.times import Times
+from tests.kubernetes.waiting import wait
+from tests.paths import ROOT
+from tests.support.manifests import helm
+from tests.support.manifests.helm import CHART
+
+pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500), full]
+
+PAGES = ROOT / "docs/operations/take-over"
+
+SECRET = {
+    "root-password": ROOT_PASSWORD,
+    **{key: f"random-{key}-random" for key in ("exchange-key", "cluster-id", "agent-password", "sst-password")},
+}
+
+CREATE = "CREATE DATABASE shop; CREATE TABLE shop.items (id INT PRIMARY KEY, name TEXT)"
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """An empty namespace with the Secret that the pages make."""
+    if helm.find() is None:
+        pytest.skip(helm.MISSING)
+    here = kubectl.in_namespace("taken-over")
+    Database(here).remove()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "galera"}, "stringData": SECRET}
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": here.namespace}})
+    here.apply(secret)
+    yield here
+    Database(here).remove()
+
+
+def values_of(page: str, folder: Path) -> Path:
+    """The values that a page tells its reader to save."""
+    found = re.search(r"```yaml\n(# values.yaml\n.*?)```", (PAGES / page).read_text(), re.DOTALL)
+    assert found, page
+    path = folder / "values.yaml"
+    path.write_text(found[1])
+    return path
+
+
+def write_rows(foreign: Foreign, count: int) -> None:
+    """Write rows through one member, each acknowledged."""
+    foreign.sql(0, CREATE)
+    foreign.sql(0, f"INSERT INTO shop.items SELECT seq, CONCAT('item ', seq) FROM shop.seq_1_to_{count}")
+
+
+def assert_taken_over(database: Database, history: str, rows: int, claims: set[str]) -> None:
+    """Check that all rows are on every member, in the old history, on the old volumes."""
+    database.wait_synced(3)
+    for ordinal in range(3):
+        pod = f"{database.name}-{ordinal}"
+        ask = "SET SESSION wsrep_sync_wait=1; SELECT COUNT(*) FROM shop.items"
+        assert database.sql(pod, ask) == [[str(rows)]]
+        assert database.status(pod, "wsrep_cluster_state_uuid") == history
+    assert {one["metadata"]["uid"] for one in database.kubectl.get("pvc")["items"]} == claims
+
+
+def members(namespace: Kubectl, release: str, name: str) -> Database:
+    """Those of the release that takes over."""
+    selector = f"app.kubernetes.io/name=mysql,app.kubernetes.io/instance={release}"
+    return Database(namespace, selector, name=name)
+
+
+def uids_of_claims(namespace: Kubectl) -> set[str]:
+    return {one["metadata"]["uid"] for one in namespace.get("pvc")["items"]}
+
+
+def test_claims_of_the_bitnami_layout_are_taken_over_after_a_stop_in_order(
+    namespace: Kubectl, tmp_path: Path, times: Times
+) -> None:
+    name = "shop-mariadb-galera"
+    foreign = Foreign(namespace, name, claim="data", mount="/bitnami/mariadb", place="data", uid=1001)
+    foreign.up()
+    write_rows(foreign, 1000)
+    history = foreign.history()
+    claims = uids_of_claims(namespace)
+    foreign.stop()
+
+    database = members(namespace, "shop", name)
+    with times.measure("take over of a Bitnami layout: helm install to 3 members Synced"):
+        helms.run(namespace, "install", "shop", str(CHART), f"--values={values_of('from-bitnami.md', tmp_path)}")
+        assert_taken_over(database, history, 1000, claims)
+    database.delete_all_pods()
+    assert_taken_over(database, history, 1000, claims)
+
+
+def test_claims_with_the_datadir_at_their_root_are_taken_over_after_a_kill(
+    namespace: Kubectl, tmp_path: Path, times: Times
+) -> None:
+    foreign = Foreign(namespace, "db", claim="mysql", mount="/var/lib/mysql", place=".", uid=999)
+    foreign.up()
+    write_rows(foreign, 500)
+    history = foreign.history()
+    claims = uids_of_claims(namespace)
+    foreign.kill()
+    wait("the end of the old pods", lambda: not namespace.get("pods", "--selector=app=db")["items"], seconds=60)
+
+    database = members(namespace, "db", "db")
+    more = "--set=configuration=[mysqld]\nlog_bin=mysql-bin\n"
+    with times.measure("take over of a datadir at the root of killed volumes: helm install to 3 members Synced"):
+        helms.run(namespace, "install", "db", str(CHART), f"--values={values_of('from-hand-made.md', tmp_path)}", more)
+        assert_taken_over(database, history, 500, claims)
