@@ -8,6 +8,7 @@ from bootstrap.control.starter_messages import DecisionKind
 from bootstrap.control.status_messages import MemberStatus, StatusAnswer
 from bootstrap.core.model.facts import SYNCED, Phase
 from bootstrap.core.status.health import Health
+from bootstrap.core.status.help_pages import find_help
 from bootstrap.core.upgrade.tables import Stage
 from bootstrap.process.log import escape
 
@@ -32,7 +33,7 @@ COLOURS = {
 VERBS = {"wait": "waits", "hold": "holds", "join": "joins", "bootstrap": "bootstraps", "stop": "is stopped"}
 """A decision in one word -> what the pod does."""
 
-PAGE, RULES = "docs/operations/README.md", "docs/operations/messages.md"
+PAGE = "docs/operations/README.md"
 
 TABLES_PAGE = "docs/operations/upgrade.md#the-system-tables"
 
@@ -186,7 +187,7 @@ def _page(status: StatusAnswer) -> str:
     rule = status.decision.rule
     if rule == "own-server" and _why(status) == "":
         return TABLES_PAGE if status.tables.stage in (Stage.FAILED, Stage.OFF) else PAGE
-    return f"{RULES}#{rule}{'-hold' if status.decision.kind is DecisionKind.HOLD and rule == 'own-disk' else ''}"
+    return find_help(rule, is_hold=status.decision.kind is DecisionKind.HOLD)
 
 
 def _wrap(label: str, text: str) -> list[str]:

@@ -1,34 +1,16 @@
 """The links of all pages have a target: in the guide, in the other documents, in the files at the top."""
 
-import re
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.paths import ROOT
+from tests.support.guide.links import LINK, anchors, prose
 from tests.support.guide.pages import GUIDE
 
 CHART = ROOT / "manifests/chart/galera/README.md"
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md")), CHART]
-
-LINK = re.compile(r"\]\((?P<file>[^)#:]*)(#(?P<anchor>[^)]+))?\)")
-
-
-def prose(page: Path) -> str:
-    """Return the page without its blocks."""
-    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-
-def anchors(page: Path) -> Iterator[str]:
-    """Yield the anchors of a page's headings, as a renderer makes them: the second one with the same name has `-1`."""
-    seen: Counter[str] = Counter()
-    for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
-        name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        yield f"{name}-{seen[name]}" if seen[name] else name
-        seen[name] += 1
 
 
 def test_all_pages_are_read() -> None:

@@ -1,4 +1,4 @@
-"""The page of messages has every message of an agent; the messages are read from the code."""
+"""The pages of messages have every message of an agent; the messages are read from the code."""
 
 import ast
 import re
@@ -19,13 +19,17 @@ from bootstrap.core.model.unknown import (
     UNREACHED,
     WRONG_ADDRESS,
 )
+from bootstrap.core.status import help_pages
 from bootstrap.core.status.changes import CHANGES, HOLD
 from bootstrap.network import fanout
 from bootstrap.settings import DEFAULTS
 from tests.paths import ROOT
+from tests.support.guide.links import anchors
 from tests.support.guide.pages import GUIDE
 
-PAGE = (GUIDE / "messages.md").read_text()
+SECTIONS = sorted((GUIDE / "messages").glob("*.md"))
+
+PAGE = "".join(path.read_text() for path in SECTIONS)
 
 KINDS = ("Bootstrap", "Join", "Wait", "Hold", "Stop")
 
@@ -68,7 +72,7 @@ def quoted() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     rule = ""
     for line in PAGE.splitlines():
-        if heading := re.match(r"###? (?P<rule>[\w-]+)", line):
+        if heading := re.match(r"## (?P<rule>[\w-]+)", line):
             rule = heading["rule"]
         elif message := re.match(r"> (?P<kind>\w+): (?P<text>.*)", line):
             found.setdefault(f"{message['kind']} {rule}", []).append(message["text"])
@@ -90,7 +94,28 @@ def test_the_code_was_read() -> None:
 
 @pytest.mark.parametrize("rule", sorted({rule.name.split()[0] for rule in RULES} | {m.rule for m in messages()}))
 def test_every_rule_has_its_section(rule: str) -> None:
-    assert re.search(rf"^### {rule}( \(\w+\))?$", PAGE, re.MULTILINE)
+    assert re.search(rf"^## {rule}( \(\w+\))?$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("kind", "rule"), sorted({(m.kind, m.rule) for m in messages()}))
+def test_status_leads_to_the_section_of_each_decision(kind: str, rule: str) -> None:
+    page, _, anchor = help_pages.find_help(rule, is_hold=kind == "Hold").partition("#")
+
+    assert anchor in anchors(ROOT / page)
+    assert anchor.removesuffix("-hold") == rule
+
+
+def test_status_leads_to_the_index_for_a_rule_that_it_does_not_know() -> None:
+    assert (ROOT / help_pages.find_help("later", is_hold=True)).samefile(GUIDE / "messages.md")
+
+
+def test_the_index_has_every_section() -> None:
+    """By the name in brackets; or, where there is no message of an agent, by what a reader sees."""
+    index = (GUIDE / "messages.md").read_text()
+    sections = [f"](messages/{path.name}#{name})" for path in SECTIONS for name in list(anchors(path))[1:]]
+
+    assert len(sections) > 30
+    assert [link for link in sections if link not in index] == []
 
 
 @pytest.mark.parametrize(("kind", "rule"), sorted({(m.kind, m.rule) for m in messages()}))

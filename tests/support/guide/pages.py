@@ -23,10 +23,25 @@ from tests.paths import ROOT
 
 GUIDE = ROOT / "docs/operations"
 
-PAGES = [*sorted(GUIDE.glob("*.md")), ROOT / "docs/manifests.md", ROOT / "docs/cluster.md"]
+PAGES = [
+    *sorted(GUIDE.glob("*.md")),
+    *sorted((GUIDE / "messages").glob("*.md")),
+    ROOT / "docs/manifests.md",
+    ROOT / "docs/cluster.md",
+]
 """The pages to which these rules apply."""
 
-SHORT = ("install.md", "README.md", "messages.md", "back-up.md", "restore.md")
+MESSAGES = (
+    "messages.md",
+    "waiting.md",
+    "starting.md",
+    "holds-volume.md",
+    "holds-cluster.md",
+    "holds-outage.md",
+    "pods.md",
+)
+
+SHORT = ("install.md", "README.md", *MESSAGES, "back-up.md", "restore.md")
 """Each page begins where the page before has ended: with a complete cluster in the namespace `db`."""
 
 LONG = ("scale.md", "upgrade.md", "rotate-secrets.md", "move-here.md", "recover-by-force.md", "manifests.md")

@@ -162,7 +162,7 @@ def test_people_can_start_break_and_end_a_lab(tmp_path_factory: pytest.TempPathF
         assert "does not answer" in run("dns", "off")
         assert "DNS answers" in run("dns", "on")
         run("start")
-        wait_for("messages.md#replaced-volume", 1)
+        wait_for("messages/holds-outage.md#replaced-volume", 1)
         assert "mysql-1 is on" in call("lose", "mysql-1").stderr
         assert "If that is what you want" in run("exec", "mysql-0", "--", "galera-bootstrap", "force")
         assert "nothing was changed" in call("discard", "mysql-0").stderr

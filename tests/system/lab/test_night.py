@@ -106,7 +106,7 @@ def test_a_full_outage_in_which_one_stays_away(lab: Lab) -> None:
     wait_for_words(
         lab, 1,
         "UNCERTAIN for", "mysql-1 waits for mysql-2", "[all-heard]", "kubectl -n lab describe pod mysql-2",
-        "messages.md#all-heard",
+        "messages/waiting.md#all-heard",
         never=("goes on by itself", *OVERRIDES),
     )  # fmt: skip
 
@@ -201,7 +201,13 @@ def test_two_volumes_are_swapped(lab: Lab) -> None:
     swap(lab, 1, 2)
     lab.start_all()
     wait_for_words(
-        lab, 1, "mysql-1 holds", "is of mysql-2", "kubectl -n lab get pvc", "messages.md#own-disk-hold", never=OVERRIDES
+        lab,
+        1,
+        "mysql-1 holds",
+        "is of mysql-2",
+        "kubectl -n lab get pvc",
+        "messages/holds-volume.md#own-disk-hold",
+        never=OVERRIDES,
     )
     wait_for_words(
         lab, 0, "mysql-1 holds, and needs a human", "mysql-2 holds, and needs a human", "exec mysql-1 -c agent",
@@ -226,7 +232,7 @@ def test_a_member_has_lost_its_volume_in_a_full_outage(lab: Lab) -> None:
     lab.start_all()
     wait_for_words(
         lab, 0, "DOWN for", "mysql-0 holds", "[replaced-volume]", "kubectl -n lab get pvc",
-        "only if what is missing is given up", "galera-bootstrap force", "messages.md#replaced-volume",
+        "only if what is missing is given up", "galera-bootstrap force", "messages/holds-outage.md#replaced-volume",
     )  # fmt: skip
     lab.kill_everything()
     shutil.rmtree(lab.pod(1).folders.volume)

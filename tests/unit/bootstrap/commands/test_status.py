@@ -77,7 +77,7 @@ def test_status_shows_the_pods_that_are_waited_for_and_what_a_human_may_do(machi
     assert "kubectl -n test describe pod galera-1" in steps
     assert "-m bootstrap force" in steps
     assert "not    delete claims" in steps
-    assert "docs/operations/messages.md#all-heard" in steps
+    assert "docs/operations/messages/waiting.md#all-heard" in steps
 
 
 def test_events_outlive_the_agent_and_its_socket(machine: Machine) -> None:

@@ -85,7 +85,7 @@ def test_a_pod_that_waits_is_shown_on_one_screen() -> None:
         "          x",
         "          y",
         "not    delete claims",
-        "help   docs/operations/messages.md#all-heard",
+        "help   docs/operations/messages/waiting.md#all-heard",
     ]
 
 
@@ -179,7 +179,9 @@ def test_a_container_that_fails_is_shown_below_the_decision() -> None:
 
 def test_the_page_of_a_hold_by_the_own_disk_is_that_of_the_hold() -> None:
     held = DECISION._replace(kind=DecisionKind.HOLD, action="hold", rule="own-disk")
-    assert format_status(replace(WAITING, decision=held)).endswith("docs/operations/messages.md#own-disk-hold")
+    assert format_status(replace(WAITING, decision=held)).endswith(
+        "docs/operations/messages/holds-volume.md#own-disk-hold"
+    )
     degraded = replace(HEALTHY, steps=WAITING.steps, cluster=WAITING.cluster)
     assert format_status(degraded).endswith("docs/operations/README.md")
 
