@@ -28,8 +28,12 @@ class Overlay:
         components: tuple[str, ...] = (),
         scripts: Mapping[str, str] | None = None,
         objects: tuple[Mapping[str, Any], ...] = (),
+        images: Mapping[str, str] | None = None,
     ) -> None:
-        """Apply the lab with these patches and components; with scripts of the first start, and more objects."""
+        """Apply the lab with these patches and components; with scripts of the first start, and more objects.
+
+        `images` maps names of images to others, without tags.
+        """
         (self._folder / "objects.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         for name, text in (scripts or {}).items():
             (self._folder / name).write_text(text)
@@ -41,6 +45,7 @@ class Overlay:
             "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
             "patches": [{"patch": json.dumps(patch)} for patch in patches],
             "configMapGenerator": [initdb] if scripts else [],
+            "images": [{"name": name, "newName": other} for name, other in (images or {}).items()],
         }
         (self._folder / "kustomization.yaml").write_text(json.dumps(rules))
         self.database.apply(self._folder)
