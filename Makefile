@@ -43,11 +43,12 @@ chart-docs: setup ## make the schema and the table of values of the chart from i
 	$(VENV)/bin/python -m tests.support.manifests.chart_pages
 
 .PHONY: lint
-lint: setup ## run ruff, mypy --strict, shellcheck, hadolint, yamllint
+lint: setup ## run ruff, mypy --strict, codespell, shellcheck, hadolint, yamllint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy scripts/release.py
+	$(VENV)/bin/mypy scripts/release.py docs/conf.py
+	$(VENV)/bin/codespell
 	$(VENV)/bin/shellcheck scripts/*.sh bootstrap/operations/shipped/*.sh images/*/*.sh tests/support/images/official/*.sh tests/support/guide/*.sh manifests/examples/*/*.sh manifests/components/*/*.sh scripts/plugin/*.sh scripts/plugin/kubectl* .ci/run
 	$(VENV)/bin/hadolint --failure-threshold style images/*/Dockerfile tests/support/images/official/Dockerfile
 	$(VENV)/bin/yamllint -c manifests/.yamllint manifests
@@ -73,6 +74,11 @@ unit-newest: ## run the same tests with another Python (NEWEST=python3.13)
 .PHONY: fuzz
 fuzz: setup ## give peer-finder broken DNS answers and resolv.conf files for half an hour (FUZZ_SECONDS for each of eight tests)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-225} $(VENV)/bin/pytest tests/unit/peerfinder/dns/test_fuzz.py tests/unit/peerfinder/dns/test_same_answer.py -o timeout=0 $(PYTEST_ARGS)
+
+.PHONY: docs
+docs: ## build the site of these documents in dist/docs, with each link checked (npm, where it is there, brings what draws diagrams)
+	@scripts/setup.sh docs
+	$(VENV)/bin/python -m tests.support.site.build
 
 .PHONY: man
 man: setup ## write the manual pages from the programs' own help

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Prepares a fresh Debian machine for the demo and the tests: Debian packages, then a virtual environment.
-# usage: scripts/setup.sh demo|images|test|cluster|examples
+# usage: scripts/setup.sh demo|images|docs|test|cluster|examples
 #   demo      everything that the demo needs
 #   images    everything that building the images needs
+#   docs      everything that building the site of the documents needs
 #   test      everything that the tests need (default)
 #   cluster   the same, and everything for a Kubernetes on this machine
 #   examples  the same as test, and the large servers of manifests/examples
@@ -39,12 +40,13 @@ demo)
     [ -z "${SERIES:-}" ] || packages="$packages mmdebstrap"
     ;;
 images) packages=$images ;;
+docs) packages="" ;;
 test) packages="$lab $images $tests" ;;
 cluster) packages="$lab $images $tests containerd containernetworking-plugins iptables ipset" ;;
 # 190 MB more to fetch: Java with its window libraries, and Erlang.
 examples) packages="$lab $images $tests zookeeper default-jre-headless rabbitmq-server" ;;
 *)
-    printf 'unknown: %s; use demo, images, test, cluster or examples\n' "$what" >&2
+    printf 'unknown: %s; use demo, images, docs, test, cluster or examples\n' "$what" >&2
     exit 2
     ;;
 esac
@@ -77,6 +79,7 @@ fi
 case $what in
 demo) groups="" ;;
 images) groups="--group images" ;;
+docs) groups="--group docs" ;;
 *) groups="--group dev" ;;
 esac
 stamp="$venv/.set-up-for-$what"

@@ -61,6 +61,14 @@ def test_each_block_has_its_own_mark(page: Path) -> None:
     assert found[3].reason == "nobody would survive it"
 
 
+def test_a_page_may_say_once_that_no_block_of_it_is_run(page: Path) -> None:
+    page.write_text(f"_No block of this page is run by a test: it needs a moon._\n\n{PAGE}")
+    found = [step for step in steps(page) if not isinstance(step, ByHand)]
+
+    assert [b.how for b in found] == [How.CLUSTER, How.CLUSTER, How.NOT_RUN, How.NOT_RUN, How.TEXT]
+    assert [b.reason for b in found[2:4]] == ["it needs a moon", "nobody would survive it"]
+
+
 @pytest.mark.parametrize(
     ("shown", "printed"),
     [

@@ -9,10 +9,11 @@ A comment right before a block of commands marks it:
 - `<!-- by hand: NAME -->` is where the reader of a page must do something that is not a command: see `by_hand`.
 
 A block that no test runs has a sentence that the reader sees, too: `_Not run by a test: REASON._`
+On a page of which no block is run, `_No block of this page is run by a test: REASON._` stands once.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,8 +27,7 @@ GUIDE = ROOT / "docs/operations"
 PAGES = [
     *sorted(GUIDE.glob("*.md")),
     *sorted((GUIDE / "messages").glob("*.md")),
-    ROOT / "docs/manifests.md",
-    ROOT / "docs/cluster.md",
+    *(ROOT / "docs" / name for name in ("manifests.md", "cluster.md", "tutorial.md")),
 ]
 """The pages to which these rules apply."""
 
@@ -55,6 +55,7 @@ NOT_COMMANDS = ("text", "yaml", "python", "ini", "sql")
 RUN = re.compile(r"<!-- run: (?P<where>cluster|first)(?P<full>, full)?(, exit (?P<code>\d+))? -->")
 BY_HAND = re.compile(r"<!-- by hand: (?P<name>[a-z0-9 -]+) -->")
 NOT_RUN = re.compile(r"_Not run by a test: (?P<reason>[^_]{12,})\._")
+NO_BLOCK = re.compile(r"^_No block of this page is run by a test: (?P<reason>[^_]{12,})\._$", re.MULTILINE)
 FILE = re.compile(r"# (?P<name>[a-z-]+\.yaml)\n")
 
 
@@ -125,11 +126,16 @@ Step = Block | ByHand
 def steps(page: Path) -> list[Step]:
     """The steps of a reader of the page, in their order."""
     found: list[Step] = []
+    text = page.read_text()
+    whole = NO_BLOCK.search(text)
     before = ""
-    for token in MarkdownIt().parse(page.read_text()):
+    for token in MarkdownIt().parse(text):
         where = f"{page.relative_to(ROOT)}:{token.map[0] + 1 if token.map else 0}"
         if token.type in ("fence", "code_block"):
-            found.append(block(where, token, before))
+            one = block(where, token, before)
+            if whole and one.how is How.UNMARKED:
+                one = replace(one, how=How.NOT_RUN, reason=whole["reason"])
+            found.append(one)
             before = ""
         elif token.type == "html_block" and (hand := BY_HAND.search(token.content)):
             found.append(ByHand(where, hand["name"]))
