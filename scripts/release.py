@@ -1,7 +1,8 @@
 # ruff: noqa: INP001 - a program, no package
-"""Writes another version into every place that names this project's.
+"""Writes another version, and the registry of its images, into every place that names them.
 
     make release VERSION=0.2.0
+    make release VERSION=0.2.0 REGISTRY=ghcr.io/someone     where the images of this and all later releases are
 
 The places are found, not listed: every text file of the repository that has the version, but the history in
 CHANGELOG.md and the versions of other projects. So no image's name, chart, manual page or page is ever forgotten.
@@ -20,6 +21,15 @@ VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)
 
 OTHERS = re.compile(r"CHANGELOG\.md|.*requirements.*\.txt|.*\.lock|LICENSE|.*\.svg")
 """Files whose numbers are history or are other projects' versions."""
+
+
+REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+"""A host, maybe with a port, and a path: distribution's reference.go."""
+
+NAMING = re.compile(r"(manifests|docs/operations)/.*")
+"""Files that name the images of a release.  All others name what a build makes here."""
+
+IMAGES = "(?:galera-install|mysql-galera|haproxy)"
 
 
 class ReleaseError(Exception):
@@ -73,6 +83,32 @@ def write_version(root: Path, version: str) -> list[Path]:
     return changed
 
 
+def read_registry(root: Path) -> str:
+    """The registry in the manifests; `localhost` before the first release."""
+    found = re.search(r"image: (\S+)/mysql-galera:", (root / "manifests/base/stateful-set.yaml").read_text())
+    if found is None:
+        raise ReleaseError("manifests/base/stateful-set.yaml names no image mysql-galera")
+    return found[1]
+
+
+def write_registry(root: Path, registry: str) -> list[Path]:
+    """Write the registry into the manifests and the pages for their users; returns the files that changed.
+
+    An overlay's `newName` stays: the lab takes the images that were built here.  Raises ReleaseError if it is none.
+    """
+    if not REGISTRY.fullmatch(registry):
+        raise ReleaseError(f"{registry!r} is no registry such as ghcr.io/someone")
+    names = re.compile(rf"(?<!newName: )(?<![\w./-]){re.escape(read_registry(root))}/(?={IMAGES}(?![\w-]))")
+    changed = []
+    for path in list_files(root):
+        if NAMING.fullmatch(str(path.relative_to(root))):
+            text = path.read_text()
+            if (new := names.sub(f"{registry}/", text)) != text:
+                path.write_text(new)
+                changed.append(path)
+    return changed
+
+
 def date_changelog(root: Path, version: str, today: dt.date) -> None:
     """Give the section of unreleased changes the version and the day.  Raises ReleaseError if there is none."""
     path = root / "CHANGELOG.md"
@@ -86,17 +122,22 @@ def date_changelog(root: Path, version: str, today: dt.date) -> None:
 
 def main() -> int:
     """Run the command line."""
-    if len(sys.argv) != 2:
-        print("usage: make release VERSION=1.2.3", file=sys.stderr)
+    if len(sys.argv) not in (2, 3):
+        print("usage: make release VERSION=1.2.3 [REGISTRY=ghcr.io/someone]", file=sys.stderr)
         return 2
-    version = sys.argv[1]
+    version, *registries = sys.argv[1:]
     try:
         check_repository(ROOT, version)
-        changed = write_version(ROOT, version)
+        changed = {path for registry in registries for path in write_registry(ROOT, registry)}
+        changed |= set(write_version(ROOT, version))
         date_changelog(ROOT, version, dt.datetime.now(dt.UTC).date())
     except ReleaseError as exc:
         print(f"error: {exc}; nothing was released", file=sys.stderr)
         return 1
+    if (registry := read_registry(ROOT)) == "localhost":
+        print("The manifests name no registry: give one by REGISTRY=, unless everybody builds the images.")
+    else:
+        print(f"The manifests take the images from {registry}.")
     print(f"{version} is in {len(changed)} files and in CHANGELOG.md. Look at `git diff`, then:")
     print(f"  make test && git commit -am 'Release {version}' && git tag -s v{version} && git push --follow-tags")
     return 0

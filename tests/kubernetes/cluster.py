@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TypedDict
 
 from images.build import ensure_image
-from images.inputs import DEFAULT_SERIES, RECIPES, name_server_image, version
+from images.inputs import DEFAULT_SERIES, name_server_image, version
 from images.running import BuildError, read_output, say
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.machines import binaries, provisioner, storage
@@ -20,6 +20,7 @@ from tests.kubernetes.machines.node import CNI_PLUGINS, PAUSE, Node
 from tests.kubernetes.machines.spaces import HIDDEN
 from tests.kubernetes.waiting import ClusterError
 from tests.lab import series
+from tests.support.manifests.registry import LOCAL, REGISTRY
 
 PACKAGES = {
     "etcd": "etcd-server",
@@ -64,10 +65,11 @@ def check(*, policies: bool = False, provisioner: bool = False) -> None:
 def our_images(*names: str) -> dict[str, str]:
     """Build this project's images if needed; returns them for `Cluster.load`.  Raises BuildError.
 
-    The server image is that of the chosen series, under the name that the manifests have.
+    Each has its local name first, and that of its release.  The server image is that of the chosen series.
     """
     chosen = {"mysql-galera": name_server_image(series.read_chosen() or DEFAULT_SERIES)}
-    return {RECIPES[name].tag(version()): ensure_image(chosen.get(name, name)).id for name in names}
+    found = {name: ensure_image(chosen.get(name, name)).id for name in names}
+    return {f"{registry}/{name}:{version()}": image for registry in (LOCAL, REGISTRY) for name, image in found.items()}
 
 
 class Extras(TypedDict):

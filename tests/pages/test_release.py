@@ -72,6 +72,32 @@ def test_the_same_digits_in_another_number_stay(release: ModuleType) -> None:
     assert mentions.sub("X", "v3.1.4, a:3.1.4-amd64, a-3.1.4.tar, 3.1.4.") == "vX, a:X-amd64, a-X.tar, X."
 
 
+def test_the_registry_is_in_all_manifests_but_the_lab_which_takes_what_was_built(
+    release: ModuleType, clone: Path
+) -> None:
+    before = release.read_registry(clone)
+    for registry in ("ghcr.io/someone", "registry.example:5000/a/b"):
+        changed = {str(path.relative_to(clone)) for path in release.write_registry(clone, registry)}
+
+        assert release.read_registry(clone) == registry
+        assert {name.split("/")[0] for name in changed} == {"manifests", "docs"}
+        images = re.compile(r"(image|name): (\S+)/(?:galera-install|mysql-galera|haproxy)(?![\w-])")
+        manifests = [path.read_text() for path in (clone / "manifests").rglob("*.yaml") if not path.is_symlink()]
+        assert {found[2] for text in manifests for found in images.finditer(text)} == {registry}
+        lab = yaml.safe_load((clone / "manifests/overlays/lab/kustomization.yaml").read_text())
+        assert {one["newName"].split("/")[0] for one in lab["images"]} == {"localhost"}
+        values = yaml.safe_load((clone / "manifests/chart/galera/values-lab.yaml").read_text())
+        assert values["global"]["imageRegistry"] == "localhost"
+    release.write_registry(clone, before)
+    assert subprocess.run(("git", "diff", "--quiet"), cwd=clone, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("registry", ["", "Ghcr.io/x", "https://ghcr.io/x", "ghcr.io/x/", "a b", "$(id)"])
+def test_what_is_no_registry_changes_nothing(release: ModuleType, clone: Path, registry: str) -> None:
+    with pytest.raises(release.ReleaseError, match="is no registry"):
+        release.write_registry(clone, registry)
+
+
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3+build", "01.2.3", "1.2.3\n", ""])
 def test_what_is_no_version_changes_nothing(release: ModuleType, clone: Path, version: str) -> None:
     with pytest.raises(release.ReleaseError, match="is no version"):

@@ -33,17 +33,18 @@ from tests.support.manifests.built import (
     stateful_set,
     template,
 )
+from tests.support.manifests.registry import LOCAL, REGISTRY
 from tests.support.manifests.selectors import of_owners, pod_labels
 
 POD = {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "POD_IP": "status.podIP"}
 """Variable -> the pod's field that it contains."""
 
 OURS = {
-    name: f"localhost/{name}:{__version__}"
+    name: f"{REGISTRY}/{name}:{__version__}"
     for name in ("galera-install", "mysql-galera", "haproxy")
     if (ROOT / "images" / name).is_dir()
 }
-"""Folder of images/ -> the reference that a build gives it."""
+"""Folder of images/ -> the reference of its release."""
 
 SERVER_PORTS = {"mysql": 3306, "sst": config.SST_PORT, "galera": config.GROUP_PORT, "ist": config.IST_PORT}
 
@@ -251,7 +252,8 @@ def test_a_claim_contains_nothing_that_changes_with_a_version(documents_of: Buil
 def test_the_images_are_those_of_this_version(documents_of: Built, name: str) -> None:
     found = {c["image"] for _, pod in pods(documents_of(name)) for c in containers(pod).values()}
     elsewhere = {
-        "overlays/production": {reference.replace("localhost", "registry.example") for reference in OURS.values()},
+        "overlays/lab": {reference.replace(REGISTRY, LOCAL) for reference in OURS.values()},
+        "overlays/production": {reference.replace(REGISTRY, "registry.example") for reference in OURS.values()},
         "components/official-image": {OURS["galera-install"], "docker.io/library/mariadb:11.8.8"},
         "examples/etcd": {OURS["galera-install"], "quay.io/coreos/etcd:v3.4.23"},
         "examples/rabbitmq": {OURS["galera-install"], "docker.io/library/rabbitmq:3.10.8"},

@@ -15,8 +15,9 @@ from typing import IO
 
 from tests.paths import ROOT
 from tests.support.manifests.built import Document
+from tests.support.manifests.registry import REGISTRY
 
-TOOL_IMAGE = "localhost/galera-install:"
+TOOL_IMAGE = f"{REGISTRY}/galera-install:"
 
 OURS = str(Path(sys.executable).parent)
 """The folder of this project's commands."""

@@ -12,6 +12,7 @@ from tests.paths import ROOT
 from tests.support.guide import by_hand
 from tests.support.guide.pages import GUIDE, How, blocks
 from tests.support.guide.runner import Shell
+from tests.support.manifests.registry import REGISTRY as RELEASED
 
 NAMESPACES = ("db", "try", "old")
 """The namespaces of the pages, without the lab's, because that may belong to other tests in the same cluster."""
@@ -37,10 +38,10 @@ resources:
 components:
   - ../../components/tls
 images:
-  - name: localhost/galera-install
+  - name: {RELEASED}/galera-install
     newName: {REGISTRY}/galera-install
     newTag: {version()}
-  - name: localhost/mysql-galera
+  - name: {RELEASED}/mysql-galera
     newName: {REGISTRY}/mysql-galera
     newTag: {version()}
 patches:

@@ -36,7 +36,7 @@ def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     try:
         check()
         tool, server = our_images("galera-install"), our_images("mysql-galera")
-        (renamed,) = tool.values()
+        renamed = next(iter(tool.values()))
     except (NotHereError, BuildError) as exc:
         pytest.skip(f"NOT TESTED: {exc}")
     with run_cluster(Cluster(**find_extras()), request.config) as cluster:

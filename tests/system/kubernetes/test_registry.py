@@ -17,6 +17,7 @@ from tests.kubernetes.shared import full
 from tests.kubernetes.waiting import ClusterError
 from tests.paths import ROOT
 from tests.support.images.registry import PROGRAM
+from tests.support.manifests.registry import LOCAL
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
 
@@ -66,7 +67,7 @@ def test_the_lab_takes_the_images_of_a_release_from_a_registry(node: Node, overl
     lines = node.machine.run(*publish, env={"PYTHONPATH": str(ROOT)}, seconds=300).splitlines()
     pushed = dict(line.split("@") for line in lines if "@" in line)
 
-    overlay.apply(images={f"localhost/{name}": f"{PUSHED}/{name}" for name in OURS})
+    overlay.apply(images={f"{LOCAL}/{name}": f"{PUSHED}/{name}" for name in OURS})
     overlay.database.wait_synced(3)
 
     # What a pod's status names may be another name of the same image, which earlier tests have loaded.
