@@ -76,7 +76,7 @@ def test_the_registry_is_in_all_manifests_but_the_lab_which_takes_what_was_built
     release: ModuleType, clone: Path
 ) -> None:
     before = release.read_registry(clone)
-    for registry in ("ghcr.io/someone", "registry.example:5000/a/b"):
+    for registry in ("ghcr.io/a-first-one", "registry.example:5000/a/b"):
         changed = {str(path.relative_to(clone)) for path in release.write_registry(clone, registry)}
 
         assert release.read_registry(clone) == registry
@@ -106,6 +106,9 @@ def test_what_is_no_version_changes_nothing(release: ModuleType, clone: Path, ve
 
 def test_the_unreleased_section_gets_version_and_day_once(release: ModuleType, clone: Path) -> None:
     today = dt.date(2031, 2, 3)
+    log = clone / "CHANGELOG.md"
+    if "(unreleased)" not in log.read_text():  # right after a release
+        log.write_text(f"## Next (unreleased)\n\n{log.read_text()}")
     release.date_changelog(clone, NEW, today)
 
     assert f"\n## {NEW} (2031-02-03)\n" in (clone / "CHANGELOG.md").read_text()
