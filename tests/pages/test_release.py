@@ -108,7 +108,7 @@ def test_the_unreleased_section_gets_version_and_day_once(release: ModuleType, c
     today = dt.date(2031, 2, 3)
     log = clone / "CHANGELOG.md"
     if "(unreleased)" not in log.read_text():  # right after a release
-        log.write_text(f"## Next (unreleased)\n\n{log.read_text()}")
+        log.write_text(f"\n## Next (unreleased)\n\n{log.read_text()}")
     release.date_changelog(clone, NEW, today)
 
     assert f"\n## {NEW} (2031-02-03)\n" in (clone / "CHANGELOG.md").read_text()
