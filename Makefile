@@ -85,6 +85,10 @@ man: setup ## write the manual pages from the programs' own help
 	$(VENV)/bin/python -m tests.support.manuals.peer_finder
 	$(VENV)/bin/python -m tests.support.manuals.galera_bootstrap
 
+.PHONY: reference
+reference: man chart-docs ## write all pages that are made from the code: manual pages, the chart's values, docs/reference
+	$(VENV)/bin/python -m tests.support.reference.write
+
 .PHONY: examples
 examples: manifest-tools ## run the tests of manifests/examples with all their servers (installs Java and Erlang)
 	@scripts/setup.sh examples

@@ -12,6 +12,9 @@ from tests.support.site.build import build
 GOOD = "# All pages\n\n## How-to\n\n- [One](one.md)\n"
 
 
+pytest.importorskip("sphinx", reason="NOT TESTED: the site of the documents; run scripts/setup.sh test")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("site")

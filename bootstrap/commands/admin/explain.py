@@ -18,7 +18,7 @@ from bootstrap.settings import current
 def command(output: str, *, everything: bool) -> None:
     """Show which rule decides for this pod, what would change that, and what is known of every member.
 
-    Words and columns: docs/glossary.md.  Rules: docs/override.md.
+    Words and columns: docs/glossary.md.  Rules: docs/reference/rules.md.
     """
     answer = channel.Client(current().agent_socket).ask(Explain())
     if output == "json":

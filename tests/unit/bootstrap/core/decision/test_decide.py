@@ -1,6 +1,5 @@
 """The rules: each in both directions, the incidents that they come from, and that each of them is needed."""
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,6 @@ from bootstrap.core.decision.decisions import Bootstrap, Decision, Hold, Join, R
 from bootstrap.core.model.disk import NIL_UUID, STARTABLE, UNDECIDABLE, DataClass, Disk, Position
 from bootstrap.core.model.facts import BootstrapPoint, Facts, Fork, Phase, Promise
 from bootstrap.core.model.unknown import Unknown
-from tests.paths import ROOT
 from tests.support.bootstrap.records import (
     A_TO_B,
     B_TO_C,
@@ -446,14 +444,6 @@ def test_rule(case: tuple[Facts, Kind, str]) -> None:
 @pytest.mark.parametrize("case", INCIDENTS.values(), ids=INCIDENTS.keys())
 def test_incident(case: tuple[Facts, Kind, str]) -> None:
     check(*case)
-
-
-def test_every_rule_has_its_line_on_the_page_of_overrides() -> None:
-    page = (ROOT / "docs" / "override.md").read_text().partition("## All rules")[2]
-    source = "".join(path.read_text() for path in (ROOT / "bootstrap").rglob("*.py"))
-    named = set(re.findall(r"\b(?:Bootstrap|Join|Wait|Hold|Stop)\(\s*\"([\w-]+)\"", source))
-    assert len(named) > 15
-    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == named
 
 
 @pytest.mark.parametrize("data_class", DataClass)
