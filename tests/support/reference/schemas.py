@@ -47,13 +47,12 @@ def list_keys(schema: Schema, path: str = "", *, is_optional: bool = False) -> I
     if path and not path.endswith("[]") and (about or not any(word in schema for word in ("properties", "anyOf"))):
         kind = write_type(schema)
         yield f"`{path}`", f"{kind}; may be missing" if is_optional else kind, escape(about)
-    for part in schema.get("anyOf", ()):
-        yield from list_keys({key: value for key, value in part.items() if key != "description"}, path)
     if "items" in schema:
         yield from list_keys(schema["items"], f"{path}[]")
-    for key, value in schema.get("properties", {}).items():
-        optional = "required" in schema and key not in schema["required"]
-        yield from list_keys(value, f"{path}.{key}" if path else key, is_optional=optional)
+    for part in (schema, *schema.get("anyOf", ())):
+        for key, value in part.get("properties", {}).items():
+            optional = "required" in part and key not in part["required"]
+            yield from list_keys(value, f"{path}.{key}" if path else key, is_optional=optional)
 
 
 def write_schema(name: str) -> str:
