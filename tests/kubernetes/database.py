@@ -27,7 +27,7 @@ LINES, EVENTS = 8, 40
 """How many lines a report has of each log, and how many events of the namespace."""
 
 UNNOTICED = 60.0
-"""Seconds without an acknowledged row, a generous limit: a planned change takes two (docs/cluster.md)."""
+"""Seconds without an acknowledged row, a generous limit: a planned change takes two (docs/cluster-figures.md)."""
 
 
 class Database:

@@ -21,7 +21,7 @@ def test_each_figure_stands_in_the_page_of_its_line(row: str) -> None:
     assert found
     text = (ROOT / "docs" / found["page"]).read_text()
     for figure in FIGURE.findall(how_much + outcome):
-        if figure == "21":
+        if f" {figure} files " in how_much:
             assert int(figure) == len([*(ROOT / "tests/system/kubernetes").glob("test_*.py")])
         else:
             assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d])", text), f"{figure} is not in {found['page']}"

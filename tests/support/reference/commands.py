@@ -47,7 +47,8 @@ def write_galera_bootstrap() -> str:
         "[plugin](../kubectl-galera.md). All read the same [settings](../settings.md), and end with these "
         "[exit codes](../exit-codes.md#galera-bootstrap). `--help` of each shows what stands here."
     )
-    return join_blocks((*begin("galera-bootstrap: commands", "its help", about), *parts))
+    length = "_Long: a list, to look up one command._"
+    return join_blocks((*begin("galera-bootstrap: commands", "its help", length, about), *parts))
 
 
 def write_peer_finder() -> str:
