@@ -30,18 +30,20 @@ class Overlay:
         objects: tuple[Mapping[str, Any], ...] = (),
         images: Mapping[str, str] | None = None,
     ) -> None:
-        """Apply the lab with these patches and components; with scripts of the first start, and more objects.
+        """Apply the lab with these patches and components, and with scripts of the first start.
 
-        `images` maps names of images to others, without tags.
+        `objects` are there before, and no part of the overlay.  `images` maps names to others, without tags.
         """
-        (self._folder / "objects.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        if objects:
+            self.database.kubectl("apply", f"--filename={OVERLAY / 'namespace.yaml'}")
+            self.database.kubectl.apply(*objects)
         for name, text in (scripts or {}).items():
             (self._folder / name).write_text(text)
         initdb = {"name": "mysql-initdb", "behavior": "merge", "files": list(scripts or ())}
         rules = {
             # Else a component's objects have no namespace, and do not find objects whose names have a suffix hash.
             "namespace": NAMESPACE,
-            "resources": [os.path.relpath(OVERLAY, self._folder), *(["objects.json"] if objects else [])],
+            "resources": [os.path.relpath(OVERLAY, self._folder)],
             "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
             "patches": [{"patch": json.dumps(patch)} for patch in patches],
             "configMapGenerator": [initdb] if scripts else [],
