@@ -12,7 +12,19 @@ import pytest
 from bootstrap.cli import group as galera_bootstrap
 from images.inputs import version
 from tests.kubernetes.machines.binaries import list_missing, program
-from tests.support.guide.pages import BY_HAND, COMMANDS, NOT_COMMANDS, PAGES, RUN, Block, How, blocks
+from tests.paths import ROOT
+from tests.support.guide.pages import (
+    BY_HAND,
+    COMMANDS,
+    DONE_BY,
+    NOT_COMMANDS,
+    PAGES,
+    RUN,
+    WITNESS,
+    Block,
+    How,
+    blocks,
+)
 from tests.support.guide.shell_words import calls
 from tests.support.guide.stage import NEXT, REGISTRY
 from tests.support.manifests import kustomize
@@ -106,11 +118,25 @@ def test_a_block_says_whether_it_is_run(block: Block) -> None:
         assert block.file, "the first line must contain the name of the file"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+OTHERS = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if page not in PAGES]
+"""Pages whose commands are read by no other test here."""
+
+MARKS = (RUN, BY_HAND, DONE_BY, WITNESS, re.compile(re.escape("<!-- file -->")))
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_of_all_other_pages_are_marked_too(page: Path) -> None:
+    for block in blocks(page):
+        assert block.language not in COMMANDS or block.how in (How.DONE, How.NOT_RUN), block.where
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_mark_has_a_known_form(page: Path) -> None:
     """A mark with a typing error would be only a comment, and would have no effect."""
     for comment in re.findall(r"<!--.*?-->", page.read_text(), re.DOTALL):
-        assert comment == "<!-- file -->" or RUN.fullmatch(comment) or BY_HAND.fullmatch(comment), comment
+        assert any(mark.fullmatch(comment) for mark in MARKS), comment
+        found = DONE_BY.fullmatch(comment)
+        assert not found or (ROOT / found["test"]).is_file(), comment
 
 
 def test_images_have_the_tags_that_are_on_the_nodes() -> None:

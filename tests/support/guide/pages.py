@@ -6,6 +6,8 @@ A comment right before a block of commands marks it:
   only if E2E_FULL=1, because it takes long; `exit 1` after a comma is its exit status if that is not 0;
 - `<!-- run: first -->`: functions that every block of the guide may use;
 - `<!-- file -->`: the reader saves it under the name in its first line;
+- `<!-- done by: tests/FILE.py -->`: that test does what the block does, in words of its own;
+- `<!-- witness: NAME -->`: tests/pages/peerfinder/test_chart_of_your_own.py runs it;
 - `<!-- by hand: NAME -->` is where the reader of a page must do something that is not a command: see `by_hand`.
 
 A block that no test runs has a sentence that the reader sees, too: `_Not run by a test: REASON._`
@@ -56,6 +58,8 @@ RUN = re.compile(r"<!-- run: (?P<where>cluster|first)(?P<full>, full)?(, exit (?
 BY_HAND = re.compile(r"<!-- by hand: (?P<name>[a-z0-9 -]+) -->")
 NOT_RUN = re.compile(r"_Not run by a test: (?P<reason>[^_]{12,})\._")
 NO_BLOCK = re.compile(r"^_No block of this page is run by a test: (?P<reason>[^_]{12,})\._$", re.MULTILINE)
+DONE_BY = re.compile(r"<!-- done by: (?P<test>tests/[\w/]+\.py) -->")
+WITNESS = re.compile(r"<!-- witness: [\w./-]+ -->")
 FILE = re.compile(r"# (?P<name>[a-z-]+\.yaml)\n")
 
 
@@ -65,6 +69,7 @@ class How(StrEnum):
     CLUSTER = "cluster"
     FIRST = "first"
     FILE = "file"
+    DONE = "done by a test in its own words"
     NOT_RUN = "not run"
     TEXT = "text"
     UNMARKED = "unmarked"
@@ -153,6 +158,8 @@ def block(where: str, token: Token, before: str) -> Block:
         )
     if before == "<!-- file -->":
         return Block(where, language, token.content, How.FILE)
+    if DONE_BY.fullmatch(before) or WITNESS.fullmatch(before):
+        return Block(where, language, token.content, How.DONE)
     if found := NOT_RUN.search(before):
         return Block(where, language, token.content, How.NOT_RUN, reason=found["reason"])
     return Block(where, language, token.content, How.TEXT if language in NOT_COMMANDS else How.UNMARKED)
