@@ -69,6 +69,7 @@ def test_a_cluster_that_is_lost_with_all_its_claims_comes_back_from_the_storage(
     database.wait_synced(3)
 
     database.scale(0)
+    kubectl("delete", "job", "--all")  # a claim stays as long as a pod that used it
     kubectl("delete", "pvc", "--all", "--timeout=100s", seconds=110)
     with times.measure("components/restore-s3: from empty volumes to 3 members Synced"):
         overlay.apply(CLAIM, PROOF, components=("backup-s3", "restore-s3"), objects=(object_store.secret(),))
