@@ -45,6 +45,7 @@ POD = {
 JOB = {
     "backup": "copy all data, by a guest of the cluster; the copy is whole, or there is none",
     "send": "send the newest copy, encrypted, to an object storage",
+    "send-log": "send the binary log there, continuously",
     "prove": "restore the newest copy from there into a throw-away server, and read all tables",
     "fetch": "put a copy from there into a folder",
 }

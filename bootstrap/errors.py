@@ -166,3 +166,21 @@ class VolumeNotReadyError(BootstrapError):
     """`inspect` found what is missing before a volume from elsewhere can be taken over; nothing was changed."""
 
     exit_code = 33
+
+
+class LogInvalidError(BootstrapError):
+    """A file or a piece of the binary log cannot be read, or is not what it should be."""
+
+    exit_code = 34
+
+
+class MomentUnreachableError(BootstrapError):
+    """The backups and the pieces of the log in the repository do not lead to the moment that was asked for."""
+
+    exit_code = 34
+
+
+class LogNotSentError(BootstrapError):
+    """The members' binary log cannot be sent before a human has acted; what was sent before is as it was."""
+
+    exit_code = 35

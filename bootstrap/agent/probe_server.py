@@ -5,27 +5,16 @@ disk may hold: it waits for nothing, so a probe costs little and cannot be used 
 name, uuid, address or position in it, unless the settings ask for it.
 """
 
-import contextlib
 import time
 from collections.abc import Callable
-from http import HTTPStatus
+from functools import partial
 
 from bootstrap.agent.agent import Agent
 from bootstrap.core.status import probes
 from bootstrap.core.status.metrics.families import metrics
 from bootstrap.core.status.probes import Details, ProbeView, Readiness
-from bootstrap.network.http_server import BoundedServer, OneRequestHandler
-
-MAX_CONNECTIONS = 32
-"""At a time; a probe needs milliseconds."""
-
-PLAIN = "text/plain; charset=utf-8"
-
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-"""The text exposition format of Prometheus."""
-
-Answer = tuple[int, str, str]
-"""Status, type and text."""
+from bootstrap.network import text_server
+from bootstrap.network.text_server import PLAIN, PROMETHEUS, Answer, TextServer
 
 
 def take_view(agent: Agent) -> ProbeView:
@@ -89,51 +78,12 @@ PATHS: dict[str, Callable[[ProbeView], Answer]] = {
 }
 
 
-class Server(BoundedServer):
-    """Answers every client that can reach the port."""
-
-    def __init__(self, address: tuple[str, int], view: Callable[[], ProbeView]) -> None:
-        """Listen at once; `view` is called from other threads and must not block.  Raises OSError."""
-        self.view = view
-        super().__init__(address, Handler, MAX_CONNECTIONS)
+def answer(view: Callable[[], ProbeView], path: str) -> Answer | None:
+    """Answer a request; `view` is called from other threads and must not block."""
+    found = PATHS.get(path)
+    return found(view()) if found else None
 
 
-def listen(address: str, port: int, view: Callable[[], ProbeView]) -> Server:
-    """Listen at this address; 0.0.0.0 includes the addresses of IPv6 where there are any.  Raises OSError.
-
-    The kubelet probes the pod's first address, which may be of either family.
-    """
-    if address == "0.0.0.0":  # noqa: S104  # the setting's default: a pod's own network
-        with contextlib.suppress(OSError):
-            return Server(("::", port), view)
-    return Server((address, port), view)
-
-
-class Handler(OneRequestHandler):
-    """Answers GET and HEAD."""
-
-    server: Server
-
-    def do_GET(self) -> None:  # noqa: N802  # http.server's name
-        """Answer with a text."""
-        self._answer(body=True)
-
-    def do_HEAD(self) -> None:  # noqa: N802  # http.server's name
-        """Answer with the same status and headers, without the text."""
-        self._answer(body=False)
-
-    def _answer(self, *, body: bool) -> None:
-        answer = PATHS.get(self.path.partition("?")[0])
-        self._send(answer(self.server.view()) if answer else (HTTPStatus.NOT_FOUND, PLAIN, ""), body=body)
-
-    def _send(self, answer: Answer, *, body: bool) -> None:
-        status, kind, text = answer
-        raw = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(raw)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if body:
-            self.wfile.write(raw)
+def listen(address: str, port: int, view: Callable[[], ProbeView]) -> TextServer:
+    """Listen at this address.  Raises OSError."""
+    return text_server.listen(address, port, partial(answer, view))

@@ -48,6 +48,8 @@ class Recover:
         """The arguments of the later start that stand in no file."""
         self.log = log
         """Where the log of a recovery that has failed is shown."""
+        self.gtids = ""
+        """The GTIDs at the position of the last `run`; empty = its server keeps none."""
         self._version = ""
         self._accepted: OptionFiles | None = None
 
@@ -112,6 +114,7 @@ class Recover:
             f"--datadir={data}",
         )
         status, log = self._log_of((*self.command, *options))
+        self.gtids = recovery_log.parse_gtids(log)
         try:
             return recovery_log.parse_position(log, status)
         except RecoverFailedError:

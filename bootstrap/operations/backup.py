@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bootstrap.core.binlog.events import find_domain
 from bootstrap.core.galera import grastate
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Server
+from bootstrap.core.repository.snapshots import TIME
 from bootstrap.errors import BackupFailedError, GraStateInvalidError, SettingInvalidError
 from bootstrap.mariadb import client, config, pod_config
 from bootstrap.mariadb.recover import Recover
@@ -103,19 +105,40 @@ def take_backup(settings: Settings, order: Order, log: Log) -> Backup:
     """Copy all data and check that the copy is complete."""
     directory = Directory.open(settings)
     ordinals = directory.possible_ordinals()
-    data = backup_store.begin(order.root, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    data = backup_store.begin(order.root, f"{datetime.now(UTC):{TIME}}")
     cnf = write_config(settings, data, directory.addresses(ordinals))
-    command = (settings.mariadbd, f"--defaults-file={settings.cnf}", "--skip-networking")
+    server = (settings.mariadbd, f"--defaults-file={settings.cnf}", *format_gtid_options(settings))
     log(f"joining {', '.join(cnf.members)} as a guest, for a copy of all data")
     reached = run_guest(
-        (*command, f"--wsrep_sst_donor={format_donors(settings, ordinals, order.sparing)}"), settings, log
+        (*server, "--skip-networking", f"--wsrep_sst_donor={format_donors(settings, ordinals, order.sparing)}"),
+        *(settings, log),
     )
-    found = read_position(settings, data)
+    # After its end: nothing that it has was committed later.
+    taken = f"{datetime.now(UTC):{TIME}}"
+    recover = Recover(server)
+    found = read_position(recover, data)
     if found.uuid != reached.uuid or found.seqno < reached.last_committed:
         raise BackupFailedError(
             f"the copy holds {found}, and its server was at {reached.uuid}:{reached.last_committed}"
         )
-    return backup_store.finish(data, found, Recover((settings.mariadbd,)).read_version())
+    gtid = None if settings.gtid_domain is None else find_domain(recover.gtids, settings.gtid_domain)
+    if settings.gtid_domain is not None and gtid is None:
+        log("the copy has no GTID of the cluster: it can be restored as it is, and not to a later moment")
+    return backup_store.finish(data, backup_store.End(found, gtid, taken), recover.read_version())
+
+
+def format_gtid_options(settings: Settings) -> tuple[str, ...]:
+    """Let the guest count the cluster's GTIDs as all members do, so that its copy has the one that belongs to it.
+
+    It has no binary log for that, which would be of no use in a copy.
+    """
+    if settings.gtid_domain is None:
+        return ()
+    return (
+        "--wsrep-gtid-mode=ON",
+        f"--wsrep-gtid-domain-id={settings.gtid_domain}",
+        f"--server-id={settings.server_id}",
+    )
 
 
 def format_donors(settings: Settings, ordinals: tuple[int, ...], sparing: str) -> str:
@@ -161,9 +184,9 @@ def stop(guest: child.Process) -> None:
         raise BackupFailedError(f"the guest's server did not end within {GRACE_S:g} s")
 
 
-def read_position(settings: Settings, data: Path) -> Position:
+def read_position(recover: Recover, data: Path) -> Position:
     """Read the position of a copy from grastate.dat and from InnoDB; raises BackupFailedError if they differ."""
-    found = Recover((settings.mariadbd, f"--defaults-file={settings.cnf}")).run(data)
+    found = recover.run(data)
     try:
         state = grastate.parse((data / "grastate.dat").read_bytes())
     except GraStateInvalidError as exc:

@@ -12,7 +12,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from bootstrap.core.binlog.events import Gtid, parse_gtid
 from bootstrap.core.model.disk import NIL_UUID, Position
 from bootstrap.datadir.names import is_database
 from bootstrap.errors import BackupInvalidError
@@ -43,6 +45,10 @@ class Backup:
     """What `mariadbd --version` prints, of the server that wrote the data."""
     files: dict[str, tuple[int, str]]
     """Path in `data/` -> size and SHA-256."""
+    gtid: Gtid | None = None
+    """The last transaction in it, after which the binary log goes on; None = its cluster had no GTIDs."""
+    taken: str = ""
+    """Nothing in it was committed after this time."""
 
     @property
     def name(self) -> str:
@@ -58,6 +64,14 @@ class Backup:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(size for size, _ in self.files.values())
+
+
+class End(NamedTuple):
+    """Where a backup ends."""
+
+    position: Position
+    gtid: Gtid | None = None
+    taken: str = ""
 
 
 def list_names(root: Path) -> list[str]:
@@ -91,7 +105,8 @@ def parse(folder: Path, text: bytes | str) -> Backup:
             raise ValueError("another schema")  # noqa: TRY301  # one message for every fault
         listed = {str(file): (int(size), str(digest)) for file, (size, digest) in content["files"].items()}
         position = Position(str(content["uuid"]), int(content["seqno"]))
-        return Backup(folder, position, str(content["server"]), listed)
+        gtid, taken = parse_gtid(str(content.get("gtid") or "")), str(content.get("taken") or "")
+        return Backup(folder, position, str(content["server"]), listed, gtid, taken)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise BackupInvalidError(f"{folder / LIST} cannot be understood ({exc}): take another backup") from exc
 
@@ -105,8 +120,9 @@ def begin(root: Path, name: str) -> Path:
     return data
 
 
-def finish(data: Path, position: Position, server: str) -> Backup:
+def finish(data: Path, end: End, server: str) -> Backup:
     """Turn the data into a backup: durable, with its list, under its name.  Raises OSError, BackupInvalidError."""
+    position = end.position
     if position.uuid == NIL_UUID or position.seqno < 0:
         raise BackupInvalidError(f"{position} is not a known position")
     part = data.parent
@@ -119,12 +135,14 @@ def finish(data: Path, position: Position, server: str) -> Backup:
             listed[str(path.relative_to(data))] = (path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
             os.fsync(file.fileno())
     sync_folders(data)
-    content = {"schema": SCHEMA, "uuid": position.uuid, "seqno": position.seqno, "server": server, "files": listed}
+    log = {"gtid": str(end.gtid), "taken": end.taken} if end.gtid else {}
+    at = {"uuid": position.uuid, "seqno": position.seqno, **log}
+    content = {"schema": SCHEMA, **at, "server": server, "files": listed}
     atomic.replace(part / LIST, json.dumps(content, indent=1).encode())
     done = part.with_suffix("")
     part.rename(done)
     atomic.sync_folder(done.parent)
-    return Backup(done, position, server, listed)
+    return Backup(done, position, server, listed, end.gtid, end.taken)
 
 
 def prune(root: Path, keep: int) -> list[str]:

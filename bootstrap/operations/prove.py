@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bootstrap.core.model.text import one_line
 from bootstrap.core.repository import plan, snapshots
+from bootstrap.core.repository.snapshots import TIME
 from bootstrap.errors import (
     BackupFailedError,
     BackupNotProvenError,
@@ -26,9 +27,6 @@ from bootstrap.operations.restore import check_readable
 from bootstrap.process import child
 from bootstrap.process.log import Log
 from bootstrap.settings import Settings
-
-TIME = "%Y%m%dT%H%M%SZ"
-"""The form of a backup's name, and of the time of a proof."""
 
 BAD = re.compile(r"^(error|warning)\s*:|^Corrupt|^mariadb-check: Got error|is marked as crashed", re.MULTILINE)
 """What mariadb-check prints of a table that is not well; a note is only that an engine has no check."""

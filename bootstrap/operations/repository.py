@@ -97,9 +97,12 @@ class Repository:
         """List our backups of all clusters, the oldest first."""
         return snapshots.parse(self.run(plan.LIST).output)
 
-    def run(self, words: plan.Words, cwd: Path | None = None) -> Result:
-        """Run restic and wait for other jobs; raises the error of what is in the way."""
-        end = time.monotonic() + self.patience.lock
+    def run(self, words: plan.Words, cwd: Path | None = None, *, lock: float | None = None) -> Result:
+        """Run restic and wait for other jobs, `lock` seconds or as the patience says.
+
+        Raises the error of what is in the way.
+        """
+        end = time.monotonic() + (self.patience.lock if lock is None else lock)
         is_waiting = False
         while (found := self._run(words, cwd)).status != 0:
             fault = faults.classify(found.status, "\n".join(found.errors))

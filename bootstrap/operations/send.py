@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.core.binlog import chain
 from bootstrap.core.galera import server_version
 from bootstrap.core.repository import plan, snapshots
 from bootstrap.core.repository.plan import Retention
@@ -17,6 +18,7 @@ from bootstrap.errors import BackupFailedError, RepositoryLockedError
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup import hold_lock
 from bootstrap.operations.backup_store import Backup
+from bootstrap.operations.binlog.remote import Remote
 from bootstrap.operations.repository import Repository
 from bootstrap.process.log import Log
 
@@ -68,7 +70,7 @@ def upload(repository: Repository, order: Order, backup: Backup, log: Log) -> No
     """Send a backup and look for all its files in the repository."""
     series = server_version.parse_series(backup.server)
     shown = server_version.format_series(series) if series else "unknown"
-    tags = snapshots.make_tags(backup.name, backup.position, shown)
+    tags = snapshots.make_tags(backup.name, backup.position, shown, backup.gtid, backup.taken)
     log(f"sending {backup.name}: {backup.position}, {backup.size} bytes")
     try:
         result = repository.run(plan.send(order.cluster, backup.name, tags), cwd=backup.folder)
@@ -88,11 +90,25 @@ def retain(repository: Repository, order: Order, log: Log) -> None:
     """Remove old backups; where another job uses the repository, leave that to the next run: nothing is lost."""
     try:
         output = repository.run(plan.retain(order.cluster, order.kept)).output
+        for name in snapshots.parse_removed(output):
+            log(f"backup {name} is removed from the repository")
+        retain_log(Remote(repository, order.cluster), log)
     except RepositoryLockedError as exc:
         log(f"nothing old is removed now, and the next run does it: {exc}")
+
+
+def retain_log(remote: Remote, log: Log) -> None:
+    """Remove the pieces of the binary log that no backup needs; their data are removed with those of the next run."""
+    found = remote.read()
+    if not found.backups or not found.pieces:
         return
-    for name in snapshots.parse_removed(output):
-        log(f"backup {name} is removed from the repository")
+    starts = [(one.history, one.gtid) for one in found.backups if one.gtid]
+    newest = max(found.pieces, key=lambda one: (one.until, one.name)).history
+    old = chain.find_old(found.pieces, starts, newest)
+    contained = chain.find_contained(one for one in found.pieces if one not in old)
+    if unneeded := (*old, *contained):
+        remote.repository.run(plan.forget(*(one.id for one in unneeded)))
+        log(f"pieces of the log are removed: {len(old)} before the oldest backup, {len(contained)} that others contain")
 
 
 def read_added(output: str) -> str:

@@ -28,7 +28,7 @@ ORDER = {
         "setting_checks",
         "core.status core.participant core.repository",
         "core.upgrade",
-        "core.decision core.galera",
+        "core.decision core.galera core.binlog",
         "core.model",
         "process",
         "errors",
@@ -51,7 +51,7 @@ SHARED = ("core", "dns", "imports", "environment", "errors")
 
 PLACE_OF = {
     "dns": ("peerfinder.dns",),
-    "pymysql": ("bootstrap.mariadb.client",),
+    "pymysql": ("bootstrap.mariadb.client", "bootstrap.operations.binlog.log_source"),
     "jinja2": ("bootstrap.mariadb.config",),
     "click": ("peerfinder.cli", "peerfinder.commands", "bootstrap.cli", "bootstrap.commands"),
     "tenacity": ("bootstrap.control", "bootstrap.storage", "bootstrap.mariadb"),

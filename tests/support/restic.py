@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.model.disk import Position
 from bootstrap.operations import backup_store
 from bootstrap.operations.backup_store import Backup
@@ -26,14 +27,14 @@ def require_restic() -> None:
         pytest.skip("NOT TESTED: restic is not installed: apt-get install restic")
 
 
-def make_backup(root: Path, name: str, seqno: int = 512, megabytes: int = 1) -> Backup:
+def make_backup(root: Path, name: str, seqno: int = 512, megabytes: int = 1, gtid: Gtid | None = None) -> Backup:
     """Make a complete backup of random files."""
     root.mkdir(exist_ok=True)
     data = backup_store.begin(root, name)
     (data / "mysql").mkdir()
     (data / "ibdata1").write_bytes(os.urandom(megabytes << 20))
     (data / "mysql" / "user.frm").write_bytes(b"")
-    return backup_store.finish(data, Position(HISTORY, seqno), SERVER)
+    return backup_store.finish(data, backup_store.End(Position(HISTORY, seqno), gtid, name), SERVER)
 
 
 class Job:

@@ -39,6 +39,13 @@ def parse_position(log: str, status: int = 0) -> Position | None:
     return Position(uuid, seqno)
 
 
+def parse_gtids(log: str) -> str:
+    """Return the GTIDs behind the position in the last line that has one; empty = without wsrep_gtid_mode."""
+    lines = _LINE.findall(log)
+    match = _POSITION.fullmatch(lines[-1]) if lines else None
+    return match[0].partition(",")[2].strip() if match else ""
+
+
 _FOLLOWS = (
     "Aborting",
     "DDL_LOG: Failed",

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from bootstrap.core.repository.pieces import MARK as LOG_MARK
 from bootstrap.core.repository.snapshots import MARK, format_time
 
 Words = tuple[str, ...]
@@ -24,6 +25,9 @@ UNLOCK: Words = ("unlock",)
 LIST: Words = ("snapshots", "--no-lock", f"--tag={MARK}")
 """It fails unless the repository is there and the password is right."""
 
+LIST_PIECES: Words = ("snapshots", "--no-lock", f"--tag={LOG_MARK}")
+"""The pieces of the binary log."""
+
 
 def send(cluster: str, name: str, tags: Words) -> Words:
     """Send the folder in which it is called; the time of the snapshot is that of the backup."""
@@ -38,9 +42,14 @@ def send(cluster: str, name: str, tags: Words) -> Words:
     )
 
 
-def forget(snapshot: str) -> Words:
-    """Remove one snapshot; its data stay until the next `retain`."""
-    return ("forget", snapshot)
+def send_piece(cluster: str, tags: Words) -> Words:
+    """Send the folder of a piece of the binary log, in which it is called; files that are there already are not."""
+    return ("backup", f"--host={cluster}", *(f"--tag={tag}" for tag in tags), ".")
+
+
+def forget(*snapshots: str) -> Words:
+    """Remove snapshots; their data stay until the next `retain`."""
+    return ("forget", *snapshots)
 
 
 def retain(cluster: str, kept: Retention) -> Words:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from bootstrap.core.binlog.events import Gtid, parse_gtid
 from bootstrap.core.model.disk import Position
 from bootstrap.errors import BackupInvalidError
 
@@ -15,6 +16,9 @@ MARK = "galera-bootstrap"
 """The tag of every snapshot of ours; a repository may have others."""
 
 NAME = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+
+TIME = "%Y%m%dT%H%M%SZ"
+"""The form of names, and of all times in tags; it sorts like time."""
 
 
 class Snapshot(NamedTuple):
@@ -29,11 +33,21 @@ class Snapshot(NamedTuple):
     series: str
     proven: str
     """When it was last restored and read completely; empty = never."""
+    gtid: Gtid | None = None
+    """Where the log goes on after it; None = its cluster had no GTIDs."""
+    taken: str = ""
+    """Nothing in it was committed after this time; it has the form of a name."""
+
+    @property
+    def history(self) -> str:
+        """The cluster state uuid."""
+        return self.position.partition(":")[0]
 
 
-def make_tags(name: str, position: Position, series: str) -> tuple[str, ...]:
+def make_tags(name: str, position: Position, series: str, gtid: Gtid | None = None, taken: str = "") -> tuple[str, ...]:
     """Return the tags of a backup."""
-    return (MARK, f"backup={name}", f"position={position}", f"series={series}")
+    log = (f"gtid={gtid}", f"taken={taken}") if gtid else ()
+    return (MARK, f"backup={name}", f"position={position}", f"series={series}", *log)
 
 
 def make_proof(when: str) -> str:
@@ -76,16 +90,26 @@ def _parse_one(content: dict[str, object]) -> Snapshot | None:
     if values is None:
         return None
     position, series, proven = (values.get(key) or "" for key in ("position", "series", "proven"))
-    return Snapshot(str(content["id"]), str(content["hostname"]), values["backup"], position, series, proven)
+    gtid, taken = parse_gtid(values.get("gtid") or ""), values.get("taken") or ""
+    return Snapshot(
+        *(str(content["id"]), str(content["hostname"]), values["backup"], position, series, proven),
+        *((gtid, taken) if gtid and NAME.fullmatch(taken) else (None, "")),
+    )
 
 
 def _read_tags(content: dict[str, object]) -> dict[str, str] | None:
-    """Return the values in the tags of a snapshot; None = it is none of ours."""
+    """Return the values in the tags of a backup's snapshot; None = it is none."""
+    values = read_values(content, MARK)
+    return values if "backup" in values and NAME.fullmatch(values["backup"]) else None
+
+
+def read_values(content: dict[str, object], mark: str) -> dict[str, str]:
+    """Return the values in the tags of a snapshot with this mark; of any other one none."""
     listed = content.get("tags")
     # Sorted, so that the last one of several proofs counts.
     tags = sorted(str(tag) for tag in listed) if isinstance(listed, list) else []
     values = {key: value for key, _, value in (tag.partition("=") for tag in tags)}
-    return values if MARK in tags and "backup" in values and NAME.fullmatch(values["backup"]) else None
+    return values if mark in tags else {}
 
 
 def choose(found: Iterable[Snapshot], cluster: str, name: str) -> Snapshot:

@@ -22,7 +22,7 @@ EVERYTHING: Mapping[str, Any] = {
     "auth": {"existingSecret": "galera"},
     "tls": {"enabled": True, "existingSecret": "galera-tls"},
     **{name: {"enabled": True} for name in ("restore", "dualStack", "metrics", "openshift")},
-    "backup": {"enabled": True, "s3": {"enabled": True}},
+    "backup": {"enabled": True, "s3": {"enabled": True}, "pointInTime": {"enabled": True}},
     "writer": {"haproxy": {"enabled": True}},
     "service": {"type": "LoadBalancer", "loadBalancerSourceRanges": ["192.0.2.0/24"], "port": 3307},
     "networkPolicy": {"clients": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}]},

@@ -20,7 +20,7 @@ SECRETS = {f"auth.{name}": "" for name in ("clusterId", "exchangeKey", "rootPass
 ENABLED = (
     *("writer.haproxy", "tls", "tls.certManager", "metrics", "metrics.serviceMonitor", "metrics.prometheusRule"),
     "metrics.dashboard",
-    *("backup", "backup.s3", "restore"),
+    *("backup", "backup.s3", "backup.pointInTime", "restore"),
 )
 
 CHOSEN: dict[str, Any] = {
@@ -55,12 +55,14 @@ OTHERS = {
         "fullnameOverride",
     ),
     *("serviceAccount.name", "backup.persistence.existingClaim", "restore.existingClaim", "restore.name"),
-    "backup.s3.existingSecret",
+    *("backup.s3.existingSecret", "backup.pointInTime.existingSecret"),
     *("image.digest", "tools.image.digest", "writer.haproxy.image.digest", "global.imageRegistry", "affinity"),
 }
 """Values that leave no room for others; they are tried in a second rendering."""
 
-WITH_ARBITRATOR = {path for path in ROWS if path.startswith("arbitrator.")} | {"replicaCount", "restore.s3.cluster"}
+WITH_ARBITRATOR = {path for path in ROWS if path.startswith("arbitrator.")} | {
+    *("replicaCount", "restore.s3.cluster", "restore.s3.until")
+}
 """Those of a third one: two members and an arbitrator, restored from an object storage."""
 
 THIRD = {"arbitrator.enabled": True, "restore.s3.enabled": True}
@@ -148,9 +150,9 @@ def test_every_switch_changes_something(path: str) -> None:
         common |= {"tls.enabled": True, "tls.existingSecret": "", "tls.certManager.issuerRef": {"name": "ca"}}
     if path.startswith("metrics.") and path != "metrics.enabled":
         common["metrics.enabled"] = True
-    if path.startswith(("backup.s3", "backup.persistence")):
+    if path.startswith(("backup.s3", "backup.persistence", "backup.pointInTime")):
         common["backup.enabled"] = True
-    if path == "backup.persistence.enabled":
+    if path in {"backup.persistence.enabled", "backup.pointInTime.enabled"}:
         common["backup.s3.enabled"] = True
     before = "" if path == "tls.certManager.enabled" else rendered(common)
 
@@ -168,6 +170,11 @@ def test_every_switch_changes_something(path: str) -> None:
         ({"fullnameOverride": "Has.Dots"}, "set fullnameOverride"),
         ({"arbitrator": {"enabled": True}}, "arbitrator.enabled needs replicaCount 2"),
         ({"backup": {"s3": {"enabled": True}}}, "backup.s3.enabled needs backup.enabled"),
+        (
+            {"backup": {"enabled": True, "pointInTime": {"enabled": True}}},
+            "backup.pointInTime.enabled needs backup.s3.enabled",
+        ),
+        ({"restore": {"s3": {"until": "latest"}}}, "restore.s3.until needs restore.s3.enabled"),
         ({"backup": {"enabled": True, "persistence": {"enabled": False}}}, "each copy would be gone with its pod"),
         ({"restore": {"enabled": True, "s3": {"enabled": True}}}, "a cluster is restored from one place"),
         ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.enabled"),

@@ -15,6 +15,7 @@ ARBITRATOR = "components/arbitrator"
 BACKUP = "components/backup"
 RESTORE = "components/restore"
 SENT, FETCHED = "components/backup-s3", "components/restore-s3"
+LOG = "components/backup-log"
 DUAL_STACK = "components/dual-stack"
 
 
@@ -185,6 +186,33 @@ def test_only_jobs_with_the_repository_reach_the_storage_and_nobody_reaches_the_
     assert outside(SENT) == {"mysql-backup", "mysql-backup-proof"}
     assert outside(FETCHED) == {"mysql"}
     assert of_kind(documents_of(SENT), "NetworkPolicy")["mysql-backup-proof"]["spec"]["ingress"] == []
+
+
+def test_the_log_is_read_like_by_a_replica_and_sent_without_any_secret_of_the_cluster(documents_of: Built) -> None:
+    documents = documents_of(LOG)
+    pod, policies = pod_of(documents, "mysql-backup-log"), of_kind(documents, "NetworkPolicy")
+    folders = mounted(pod, "log")
+
+    assert {one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one} == {
+        *("galera-log", "galera-repository", "galera-tls")
+    }
+    assert keys(pod, "galera-tls") == {"ca.crt"}
+    assert (folders["/etc/galera-log"], folders[str(repository.FOLDER)]) == ("login", "repository")
+    assert "--spool=/spool" in containers(pod)["log"]["command"]
+    assert (
+        opened(policies["mysql"], "ingress", "mysql-backup-log")
+        == opened(policies["mysql-backup-log"], "egress", "mysql")
+        == {3306}
+    )
+    settings = of_kind(documents, "ConfigMap")["galera-settings"]["data"]
+    assert {"GALERA_BOOTSTRAP_SERVER_ID", "GALERA_BOOTSTRAP_GTID_DOMAIN"} < settings.keys()
+    assert of_kind(documents, "Deployment")["mysql-backup-log"]["spec"]["replicas"] == 1
+
+
+def test_a_replay_has_the_options_of_a_member(documents_of: Built) -> None:
+    folders = mounted(template(documents_of(FETCHED)), "restore")
+
+    assert folders[f"{DEFAULTS['CONFIG_DIR'][0]}/conf.d"] == "options"
 
 
 def test_a_restore_from_the_storage_needs_no_claim_beside_the_datadir(documents_of: Built) -> None:

@@ -22,8 +22,8 @@ PORT = int(DEFAULTS["HEALTH_PORT"][0])
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
 
-OF_KUBE_STATE_METRICS = {"GaleraBackupNotProven"}
-"""Alerts about jobs, which have no agent."""
+OF_KUBE_STATE_METRICS = {"GaleraBackupNotProven", "GaleraLogNotSent"}
+"""Alerts about jobs and deployments, which have no agent."""
 
 BOTH = pytest.mark.parametrize("name", [PLAIN, OPERATOR])
 

@@ -34,11 +34,11 @@ RECIPE, TAKEN_OVER = re.findall(r"```yaml\n(.*?)```", PAGE.split("\n## Names\n")
 
 PREFIX, SUFFIX = "shop-", "-eu"
 
-GUESTS = ("arbitrator", "backup-s3", "restore", "writer-haproxy", "metrics/operator", "dual-stack")
+GUESTS = ("arbitrator", "backup-log", "restore", "writer-haproxy", "metrics/operator", "dual-stack")
 
 ALL = "overlays/production with every guest"
 
-SECRETS = {"galera", "galera-tls", "galera-accounts", "galera-repository"}
+SECRETS = {"galera", "galera-tls", "galera-accounts", "galera-repository", "galera-log"}
 """Those that people make themselves, so that no object of that name is built."""
 
 FOREIGN = {

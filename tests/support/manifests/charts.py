@@ -16,7 +16,7 @@ COMMON: Values = {
     "auth": {"existingSecret": "galera", "accountsSecret": "galera-accounts"},
     # Also without TLS: guests refer to it in both cases.
     "tls": {"existingSecret": "galera-tls"},
-    "backup": {"s3": {"existingSecret": "galera-repository"}},
+    "backup": {"s3": {"existingSecret": "galera-repository"}, "pointInTime": {"existingSecret": "galera-log"}},
 }
 
 PRODUCTION, LAB = CHART / "values-production.yaml", CHART / "values-lab.yaml"
@@ -45,6 +45,9 @@ CASES: Mapping[str, Values] = {
     "components/anti-affinity-hard": {"podAntiAffinityPreset": "hard"},
     "components/arbitrator": {"arbitrator": {"enabled": True}, "replicaCount": 2},
     "components/backup": {"backup": {"enabled": True}},
+    "components/backup-log": {
+        "backup": {"enabled": True, "s3": {"enabled": True}, "pointInTime": {"enabled": True}},
+    },
     "components/backup-s3": {"backup": {"enabled": True, "s3": {"enabled": True}}},
     "components/clients-elsewhere": {
         "networkPolicy": {

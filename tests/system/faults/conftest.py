@@ -8,6 +8,8 @@ import pytest
 from tests.faults.cluster import Cluster
 from tests.lab.lab import Lab
 from tests.support.installed import require
+from tests.support.object_store import ObjectStore, object_store
+from tests.support.restic import require_restic
 
 
 @pytest.fixture
@@ -26,3 +28,17 @@ def cluster(lab: Lab, tmp_path: Path) -> Cluster:
     cluster = Cluster(lab, tmp_path / "acknowledged")
     cluster.write(200)
     return cluster
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ObjectStore]:
+    """An S3 server."""
+    require_restic()
+    with object_store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def secret(store: ObjectStore, tmp_path: Path) -> Path:
+    """The Secret of a repository in it."""
+    return store.write_secret(tmp_path / "secret")

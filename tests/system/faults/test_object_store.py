@@ -4,66 +4,22 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bootstrap.operations import backup_store
+from tests.faults.backups import back_up, lose_everything, prove, run
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
-from tests.lab.companion import Companion, start_backup
+from tests.lab.companion import start_backup
 from tests.lab.lab import Lab
 from tests.lab.oracle import judge
 from tests.lab.plain import Plain
 from tests.lab.writer import read_record
-from tests.support.object_store import ObjectStore, object_store
-from tests.support.restic import list_snapshots, make_backup, require_restic
+from tests.support.restic import list_snapshots, make_backup
 
 pytestmark = [pytest.mark.galera, pytest.mark.timeout(500)]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ObjectStore]:
-    require_restic()
-    with object_store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def secret(store: ObjectStore, tmp_path: Path) -> Path:
-    return store.write_secret(tmp_path / "secret")
-
-
-def run(lab: Lab, number: int, *argv: str) -> tuple[int, str]:
-    """Run a command beside the members; returns its exit code and its log."""
-    with Companion(lab, number, "galera-bootstrap", *argv) as job:
-        return job.process.wait(180), job.read_log()
-
-
-def back_up(lab: Lab, folder: Path, secret: Path) -> str:
-    """Make a backup and send it; returns the log of both."""
-    with start_backup(lab, folder, "--keep=1") as guest:
-        assert guest.process.wait(120) == 0, guest.read_log()[-3000:]
-        copied = guest.read_log()
-    code, log = run(lab, 1, "send", f"--from={folder}", f"--repository={secret}")
-    assert code == 0, log
-    return copied + log
-
-
-def lose_everything(lab: Lab, *folders: Path) -> None:
-    """Delete all pods, all their claims, and the copies beside them."""
-    for ordinal in sorted(lab.pods):
-        pod = lab.pod(ordinal)
-        lab.delete(ordinal, force=True)
-        pod.wipe_volume()
-    for folder in folders:
-        folder.rename(folder.with_name("lost"))
-
-
-def prove(lab: Lab, folder: Path, secret: Path, *options: str) -> tuple[int, str]:
-    folder.mkdir(exist_ok=True)
-    return run(lab, 2, "prove", f"--in={folder}", f"--repository={secret}", *options)
 
 
 def test_everything_is_deleted_and_comes_back_from_the_object_storage_with_every_row(

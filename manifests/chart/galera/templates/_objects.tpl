@@ -83,6 +83,9 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- if $v.backup.s3.enabled }}
 {{- if not $v.backup.enabled }}{{ fail "backup.s3.enabled needs backup.enabled: a copy is made first, and then sent" }}{{ end -}}
 {{ $found = append $found "backup-s3" }}{{ end -}}
+{{- if $v.backup.pointInTime.enabled }}
+{{- if not $v.backup.s3.enabled }}{{ fail "backup.pointInTime.enabled needs backup.s3.enabled: the log is of no use without the backups in the same repository" }}{{ end -}}
+{{ $found = append $found "backup-log" }}{{ end -}}
 {{- if $v.arbitrator.enabled }}{{ $found = append $found "arbitrator" }}{{ end -}}
 {{- if $v.writer.haproxy.enabled }}{{ $found = append $found "writer-haproxy" }}{{ end -}}
 {{- toJson $found -}}

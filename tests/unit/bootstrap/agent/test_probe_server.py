@@ -8,19 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bootstrap.agent import probe_server
-from bootstrap.agent.probe_server import MAX_CONNECTIONS, Server, listen, take_view
+from bootstrap.agent.probe_server import answer, listen, take_view
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status import probes
 from bootstrap.core.status.probes import STALE_S, STUCK_S, ProbeView
+from bootstrap.network import text_server
 from bootstrap.network.http_server import OneRequestHandler
+from bootstrap.network.text_server import MAX_CONNECTIONS, TextServer
 from tests.support.bootstrap.agents import remember
 from tests.unit.bootstrap.agent.test_control_handler import Office
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
@@ -153,13 +155,13 @@ def test_all_addresses_are_those_of_both_families(address: str, host: str) -> No
 
 
 def test_a_machine_without_ipv6_is_served_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    class OldFashioned(Server):
+    class OldFashioned(TextServer):
         def server_bind(self) -> None:
             if self.address_family == socket.AF_INET6:
                 raise OSError(97, "Address family not supported by protocol")
             super().server_bind()
 
-    monkeypatch.setattr(probe_server, "Server", OldFashioned)
+    monkeypatch.setattr(text_server, "TextServer", OldFashioned)
     port = Port("0.0.0.0")
     try:
         assert port.ask("/livez")[0] == 200
@@ -305,7 +307,7 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
     """Let the port speak for this agent, which counts as stuck after two seconds; returns how to ask."""
     monkeypatch.setattr(probes, "STUCK_S", 2.0)
     monkeypatch.setattr(probes, "STALE_S", 2.0)
-    monkeypatch.setattr(port.server, "view", lambda: take_view(office.agent))
+    monkeypatch.setattr(port.server, "answer", partial(answer, lambda: take_view(office.agent)))
     return lambda path: port.ask(path)[:2]
 
 

@@ -53,6 +53,6 @@ def test_a_join_and_a_backup_keep_them(volume: Path, tmp_path: Path) -> None:
             (data / name).mkdir(parents=True)
             (data / name / "t.ibd").write_text("a row")
     prepare.clean_for_join(layout, Disk(DataClass.SST_INTERRUPTED))
-    made = backup_store.finish(part, Position(A, 7), "mariadbd")
+    made = backup_store.finish(part, backup_store.End(Position(A, 7)), "mariadbd")
     assert {path.name for path in layout.data.iterdir()} == {*NAMES, "grastate.dat"}
     assert sorted(made.files) == [f"{name}/t.ibd" for name in NAMES]

@@ -23,7 +23,7 @@ def make(root: Path, name: str, position: Position = THERE) -> backup_store.Back
     (data / "ibdata1").write_bytes(b"pages")
     (data / "mysql" / "user.frm").write_bytes(b"")
     (data / "galera.cache").write_bytes(b"x" * 100)
-    return backup_store.finish(data, position, SERVER)
+    return backup_store.finish(data, backup_store.End(position), SERVER)
 
 
 def test_what_was_finished_is_read_again(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_link_is_no_part_of_a_backup(tmp_path: Path) -> None:
     (data / "ibdata1").symlink_to("/etc/passwd")
 
     with pytest.raises(BackupInvalidError, match="neither a file nor a folder"):
-        backup_store.finish(data, THERE, SERVER)
+        backup_store.finish(data, backup_store.End(THERE), SERVER)
 
 
 def test_the_list_says_what_it_is(tmp_path: Path) -> None:

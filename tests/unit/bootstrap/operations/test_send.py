@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.core.binlog.chain import Piece
+from bootstrap.core.binlog.events import Gtid
+from bootstrap.core.repository import pieces, plan
 from bootstrap.operations import backup_store
 from bootstrap.operations.repository import read_environment
 from tests.support.authority import Authority
 from tests.support.object_store import ObjectStore, object_store
-from tests.support.restic import Job, ask, list_snapshots, make_backup, require_restic, run
+from tests.support.restic import HISTORY, Job, ask, list_snapshots, make_backup, require_restic, run
 
 NAMES = ("20261126T031700Z", "20261127T031700Z")
 
@@ -319,3 +322,31 @@ def lock_elsewhere(secret: Path, store: ObjectStore) -> None:
     held.kill()
     held.wait()
     store.gate.falls_silent_at_lock = store.gate.is_silent = False
+
+
+def test_pieces_of_the_log_go_with_the_backups_that_they_follow(secret: Path, tmp_path: Path) -> None:
+    root, history = tmp_path / "backups", HISTORY
+    made = make_backup(root, NAMES[1], gtid=Gtid(7, 100, 100))
+    code, log = run(tmp_path, secret, "send", f"--from={root}")
+    assert code == 0, log
+    assert {f"gtid={made.gtid}", f"taken={made.taken}"} < set(list_snapshots(secret)[0]["tags"])
+    (tmp_path / "piece").mkdir()
+    for name, after, last, of in (
+        *(("old", 50, 90, history), ("needed", 90, 150, history), ("inside", 95, 120, history)),
+        *(("given up", 10, 990, "another"), ("newest", 150, 160, history)),
+    ):
+        (tmp_path / "piece" / "content").write_text(name)
+        one = Piece(
+            "", "db/mysql", NAMES[1], of, Gtid(7, 100, after), Gtid(7, 100, last), f"20261128T0000{last % 60:02}Z"
+        )
+        words = plan.send_piece("db/mysql", pieces.make_tags(one, "10.11"))
+        subprocess.run(
+            ("restic", "--no-cache", *words), env=read_environment(secret), cwd=tmp_path / "piece", check=True
+        )
+    code, log = run(tmp_path, secret, "send", f"--from={root}")
+
+    assert code == 0, log
+    assert "pieces of the log are removed: 2 before the oldest backup, 1 that others contain" in log
+    left = pieces.parse(ask(secret, "snapshots"))
+    assert {(one.after.seqno, one.last.seqno) for one in left} == {(90, 150), (150, 160)}
+    assert list_names(secret) == [NAMES[1]]

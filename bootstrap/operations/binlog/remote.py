@@ -1,0 +1,32 @@
+"""What a repository has of a cluster: backups, and pieces of the log."""
+
+from typing import NamedTuple
+
+from bootstrap.core.binlog.chain import Piece
+from bootstrap.core.repository import pieces, plan
+from bootstrap.core.repository.snapshots import Snapshot
+from bootstrap.operations.repository import Repository
+
+
+class Found(NamedTuple):
+    """Of one cluster."""
+
+    backups: tuple[Snapshot, ...]
+    pieces: tuple[Piece, ...]
+
+
+class Remote(NamedTuple):
+    """One cluster's part of a repository."""
+
+    repository: Repository
+    cluster: str
+
+    def read(self, *, create: bool = False) -> Found:
+        """List backups and pieces; raises the errors of Repository."""
+        backups = tuple(one for one in self.repository.open(create=create) if one.cluster == self.cluster)
+        return Found(backups, self.read_pieces())
+
+    def read_pieces(self) -> tuple[Piece, ...]:
+        """List the pieces; raises the errors of Repository."""
+        found = pieces.parse(self.repository.run(plan.LIST_PIECES).output)
+        return tuple(one for one in found if one.cluster == self.cluster)
