@@ -77,8 +77,8 @@ def make_plan(backups: Iterable[Snapshot], pieces: Iterable[Piece], moment: Mome
     usable = [one for one in sorted(backups, key=lambda one: (one.taken, one.name)) if name in (LATEST, one.name)]
     with_log = [(one, one.gtid) for one in usable if one.gtid]
     if not with_log:
-        what = "no backup" if name == LATEST else f"the backup {name} is not there or"
-        raise MomentUnreachableError(f"NOT RESTORED: {what} has a GTID, with which the log could go on")
+        what = "no backup has a GTID" if name == LATEST else f"the backup {name} is not there, or has no GTID"
+        raise MomentUnreachableError(f"NOT RESTORED: {what}, with which the log could go on")
     earlier = [(one, gtid) for one, gtid in with_log if _is_before(one, gtid, moment)]
     if not earlier:
         first = with_log[0][0]

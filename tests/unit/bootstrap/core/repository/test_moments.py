@@ -163,5 +163,5 @@ def test_what_keeps_a_restore_from_the_present_is_named() -> None:
 def test_without_a_backup_with_a_gtid_nothing_is_restored() -> None:
     with pytest.raises(MomentUnreachableError, match="no backup has a GTID"):
         plan("latest", (backup(3, None),))
-    with pytest.raises(MomentUnreachableError, match=f"the backup {at(4)} is not there or has a GTID"):
+    with pytest.raises(MomentUnreachableError, match=f"the backup {at(4)} is not there, or has no GTID"):
         plan("latest", name=at(4))
