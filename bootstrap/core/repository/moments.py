@@ -1,20 +1,27 @@
 """Which backup and which pieces of the log lead to a moment, or why none do.  Pure."""
 
 import re
+from calendar import monthrange, timegm
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bootstrap.core.binlog import chain
 from bootstrap.core.binlog.chain import Chain, Piece
 from bootstrap.core.binlog.events import Gtid, parse_gtid
 from bootstrap.core.binlog.selection import Limits
-from bootstrap.core.repository.snapshots import TIME, Snapshot
+from bootstrap.core.repository.snapshots import Snapshot
 from bootstrap.errors import MomentUnreachableError, SettingInvalidError
 
-SHOWN = "%Y-%m-%dT%H:%M:%SZ"
-
 LATEST = "latest"
+
+FORM = re.compile(
+    r"(?P<time>\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(:?\d\d)?)(?P<part>\.\d+)?"
+    r"(?P<zone>Z|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?",
+    re.ASCII,
+)
+"""A time as in RFC 3339; the zone may be missing, which is refused."""
+
+PLACES = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 
 DATE = r"\d{4}-\d\d-\d\d"
 """A date has the form of a GTID; no moment is only a date."""
@@ -25,11 +32,13 @@ class Moment(NamedTuple):
 
     gtid: Gtid | None = None
     """The last transaction that is wanted."""
-    time: datetime | None = None
-    """All before the first transaction of this second or later."""
+    time: int | None = None
+    """All before the first transaction of this second since 1970, or of a later one."""
+    text: str = LATEST
+    """As it was given."""
 
     def __str__(self) -> str:
-        return f"{self.time:{SHOWN}}" if self.time else str(self.gtid or LATEST)
+        return self.text
 
 
 class Plan(NamedTuple):
@@ -47,25 +56,34 @@ def parse_moment(text: str) -> Moment:
     if text == LATEST:
         return Moment()
     if (gtid := parse_gtid(text)) and not re.fullmatch(DATE, text):
-        return Moment(gtid=gtid)
-    try:
-        found = datetime.strptime(text, TIME).replace(tzinfo=UTC) if "-" not in text else datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or not re.match(r"\d{4}-?\d\d-?\d\d[T ]\d\d", text):
+        return Moment(gtid=gtid, text=text)
+    match = FORM.fullmatch(text)
+    seconds = _count_seconds(match["time"]) if match else None
+    if match is None or seconds is None:
         raise SettingInvalidError(
             f"--until {text[:60]!a} is no moment: give a time as 2026-11-30T14:05:00Z, a GTID as 7-100-4711, or latest"
         )
-    if found.tzinfo is None:
-        raise SettingInvalidError(f"--until {text!a} names no zone: write {text}Z for UTC, or {text}+01:00")
-    if found.microsecond:
+    if match["part"]:
         raise SettingInvalidError(f"--until {text!a}: the binary log knows whole seconds only")
-    return Moment(time=found.astimezone(UTC))
+    if not match["zone"]:
+        raise SettingInvalidError(f"--until {text!a} names no zone: write {text}Z for UTC, or {text}+01:00")
+    sign, hours, minutes = match["sign"] or "+", int(match["hours"] or 0), int(match["minutes"] or 0)
+    east = (hours * 60 + minutes) * 60 * (-1 if sign == "-" else 1)
+    return Moment(time=seconds - east, text=text)
+
+
+def _count_seconds(text: str) -> int | None:
+    """Count the seconds since 1970; None = there is no such time."""
+    digits = re.sub(r"\D", "", text).ljust(14, "0")
+    year, month, day, hour, minute, second = (int(digits[a:b]) for a, b in PLACES)
+    is_date = year >= 1970 and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
+    is_there = is_date and hour < 24 and minute < 60 and second < 60
+    return timegm((year, month, day, hour, minute, second)) if is_there else None
 
 
 def format_name(name: str) -> str:
     """Show the time in a name as people read it; empty if there is none."""
-    return f"{datetime.strptime(name, TIME).replace(tzinfo=UTC):{SHOWN}}" if name else ""
+    return re.sub(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", r"\1-\2-\3T\4:\5:\6Z", name)
 
 
 def make_plan(backups: Iterable[Snapshot], pieces: Iterable[Piece], moment: Moment, name: str) -> Plan:
@@ -98,8 +116,7 @@ def make_plan(backups: Iterable[Snapshot], pieces: Iterable[Piece], moment: Mome
     backup, start, links = found[-1]
     check_reach(backup, links, moment)
     last = moment.gtid.seqno if moment.gtid else None
-    before = int(moment.time.timestamp()) if moment.time else None
-    return Plan(backup, start, links, Limits(start.domain, start.seqno, last, before))
+    return Plan(backup, start, links, Limits(start.domain, start.seqno, last, moment.time))
 
 
 def find_obstacle(backups: Iterable[Snapshot], pieces: Iterable[Piece], last: Gtid) -> str:
@@ -119,15 +136,17 @@ def find_obstacle(backups: Iterable[Snapshot], pieces: Iterable[Piece], last: Gt
 def _is_before(backup: Snapshot, gtid: Gtid, moment: Moment) -> bool:
     if moment.gtid:
         return gtid.domain == moment.gtid.domain and gtid.seqno <= moment.gtid.seqno
-    return moment.time is None or backup.taken <= f"{moment.time:{TIME}}"
+    taken = _count_seconds(backup.taken)
+    return moment.time is None or (taken is not None and taken <= moment.time)
 
 
 def check_reach(backup: Snapshot, links: Chain, moment: Moment) -> None:
     """Check that the log after the backup reaches the moment; raises MomentUnreachableError."""
     if moment.gtid:
         is_there = links.last.seqno >= moment.gtid.seqno
-    elif moment.time:
-        is_there = f"{moment.time:{TIME}}" <= links.until
+    elif moment.time is not None:
+        until = _count_seconds(links.until) if links.until else None
+        is_there = until is not None and moment.time <= until
     else:
         is_there = links.gap is None
     if is_there:

@@ -9,7 +9,7 @@ from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.binlog.selection import Limits
 from bootstrap.core.galera import server_version
 from bootstrap.core.repository import moments, pieces, plan
-from bootstrap.core.repository.moments import SHOWN, Moment, Plan
+from bootstrap.core.repository.moments import Moment, Plan
 from bootstrap.core.repository.pieces import Segment
 from bootstrap.errors import LogInvalidError, RestoreRefusedError
 from bootstrap.mariadb.recover import Recover
@@ -20,6 +20,8 @@ from bootstrap.operations.binlog.replay import replay
 from bootstrap.operations.binlog.spool import Selected, copy_selected
 from bootstrap.process.log import Log
 from bootstrap.settings import Settings
+
+SHOWN = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class PointInTime:

@@ -1,6 +1,7 @@
 """The log is sent whole, whichever member or program dies: no gap, and nothing that counts twice."""
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -159,12 +160,16 @@ def test_a_new_history_is_not_mixed_with_the_given_up_one(cluster: Cluster, secr
         back_up(lab, tmp_path / "later", secret)
         sender.wait("a way up to the present", lambda: sender.read_port("/readyz")[0] == 200)
         lab.query(0, "INSERT INTO app.instead VALUES (2)")
+        time.sleep(1.1)
+        moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        time.sleep(1.1)
+        lab.query(0, "INSERT INTO app.instead VALUES (3)")
         sender.wait_sent(read_position(lab, 0), new.uuid)
     found = build_chain(secret, lab, 0)
     assert {one.history for one in found.pieces} == {new.uuid}
     lose_everything(lab)
 
-    lab.use(Plain(restore=("galera-bootstrap", "restore", f"--repository={secret}", "--until=latest")))
+    lab.use(Plain(restore=("galera-bootstrap", "restore", f"--repository={secret}", f"--until={moment}")))
     lab.up(3)
     lab.wait_synced(3)
     assert lab.query(2, "SELECT id FROM app.instead ORDER BY id", sync_wait=1) == [(1,), (2,)]

@@ -44,17 +44,19 @@ def plan(moment: str, backups: tuple[Snapshot, ...] = BACKUPS, pieces: tuple[Pie
         ("2026-11-30 14:05:00+00:00", datetime(2026, 11, 30, 14, 5, tzinfo=UTC)),
         ("2026-11-30T14:05+02:00", datetime(2026, 11, 30, 12, 5, tzinfo=UTC)),
         ("20261130T140500Z", datetime(2026, 11, 30, 14, 5, tzinfo=UTC)),
+        ("2026-03-01T00:30:15+0100", datetime(2026, 2, 28, 23, 30, 15, tzinfo=UTC)),
+        ("2028-02-29T23:59:59-09:30", datetime(2028, 3, 1, 9, 29, 59, tzinfo=UTC)),
     ],
 )
 def test_a_time_needs_a_zone(text: str, time: datetime) -> None:
-    assert parse_moment(text) == Moment(time=time)
+    assert parse_moment(text) == Moment(time=int(time.timestamp()), text=text)
 
 
 def test_a_gtid_and_the_latest_are_moments() -> None:
-    assert parse_moment("7-100-4711") == Moment(gtid=Gtid(7, 100, 4711))
+    assert parse_moment("7-100-4711") == Moment(gtid=Gtid(7, 100, 4711), text="7-100-4711")
     assert parse_moment("latest") == Moment()
     assert [str(parse_moment(text)) for text in ("7-100-1", "latest", "20261130T140500Z")] == [
-        *("7-100-1", "latest", "2026-11-30T14:05:00Z")
+        *("7-100-1", "latest", "20261130T140500Z")
     ]
 
 
@@ -66,6 +68,13 @@ def test_a_gtid_and_the_latest_are_moments() -> None:
         ("yesterday", "is no moment"),
         ("", "is no moment"),
         ("2026-13-30T14:05:00Z", "is no moment"),
+        ("2026-00-30T14:05:00Z", "is no moment"),
+        ("2026-02-29T14:05:00Z", "is no moment"),
+        ("2026-02-00T14:05:00Z", "is no moment"),
+        ("2026-02-01T24:05:00Z", "is no moment"),
+        ("2026-02-01T14:60:00Z", "is no moment"),
+        ("2026-02-01T14:05:60Z", "is no moment"),
+        ("1969-12-31T14:05:00Z", "is no moment"),
         ("7-100", "is no moment"),
         ("2026-11-30T14:05:00.5Z", "whole seconds only"),
     ],
