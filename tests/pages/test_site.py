@@ -1,5 +1,6 @@
 """The site of the documents is built without a warning, asks nobody else for anything, and refuses what is wrong."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
+from tests.support.site import build as site_build
 from tests.support.site.build import build
 
 GOOD = "# All pages\n\n## How-to\n\n- [One](one.md)\n"
@@ -64,6 +66,26 @@ def test_a_diagram_is_text_where_no_script_draws_it(site: Path) -> None:
 
     assert "flowchart TD" in block
     assert "a peer is in a" in block
+
+
+@pytest.mark.parametrize(
+    ("npm", "reason"),
+    [
+        ("echo 'no network' >&2; exit 7", "ended with 7: no network"),
+        ("echo package >mermaid.tgz; echo mermaid.tgz", "is another package than the one that was looked at"),
+    ],
+    ids=["no network", "another package"],
+)
+def test_a_script_that_is_not_the_pinned_one_does_not_become_part_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, npm: str, reason: str
+) -> None:
+    (tmp_path / "npm").write_text(f"#!/bin/sh\n{npm}\n")
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(site_build, "DIAGRAMS", tmp_path / "mermaid.min.js")
+
+    assert reason in site_build.fetch_diagrams(tmp_path)
+    assert not (tmp_path / "mermaid.min.js").exists()
 
 
 def make_clone(folder: Path, page: str, index: str = GOOD) -> Path:

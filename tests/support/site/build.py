@@ -40,9 +40,11 @@ def fetch_diagrams(folder: Path) -> str:
         return ""
     if shutil.which("npm") is None:
         return "npm is not installed"
-    done = subprocess.run(
-        ("npm", "pack", "--silent", PACKAGE), cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
+    words = ("npm", "pack", "--silent", "--fetch-retries=1", PACKAGE)
+    try:
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired:
+        return f"npm pack {PACKAGE} has not ended after two minutes"
     packed = folder / (done.stdout.split() or [""])[-1]
     if done.returncode or not packed.is_file():
         return f"npm pack {PACKAGE} ended with {done.returncode}: {done.stderr.strip()[-200:]}"
@@ -54,7 +56,9 @@ def fetch_diagrams(folder: Path) -> str:
         if script is None:
             return f"{PACKAGE} has no dist/mermaid.min.js"
         DIAGRAMS.parent.mkdir(exist_ok=True)
-        DIAGRAMS.write_bytes(script.read())
+        part = DIAGRAMS.with_suffix(".part")
+        part.write_bytes(script.read())
+        part.replace(DIAGRAMS)
     return ""
 
 
