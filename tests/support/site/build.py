@@ -30,7 +30,7 @@ def build(root: Path, output: Path) -> subprocess.CompletedProcess[str]:
     """Build the site of a clone; the exit status is not 0 if a page has a mistake, and the output names each one."""
     words = ("--quiet", "--nitpicky", "--fail-on-warning", "--fresh-env", "--conf-dir", root / "docs", root, output)
     return subprocess.run(
-        (sys.executable, "-m", "sphinx", *words), capture_output=True, text=True, check=False, timeout=300
+        (sys.executable, "-m", "sphinx", *words), capture_output=True, text=True, check=False, timeout=540
     )
 
 
