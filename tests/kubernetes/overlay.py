@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -14,6 +14,7 @@ from tests.support.authority import Authority
 OVERLAY = ROOT / "manifests/overlays/lab"
 NAMESPACE = "galera-lab"
 COMPONENTS = OVERLAY.parents[1] / "components"
+SET = {"kind": "StatefulSet", "name": "mysql"}
 
 
 class Overlay:
@@ -29,10 +30,12 @@ class Overlay:
         scripts: Mapping[str, str] | None = None,
         objects: tuple[Mapping[str, Any], ...] = (),
         images: Mapping[str, str] | None = None,
+        operations: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Apply the lab with these patches and components, and with scripts of the first start.
 
         `objects` are there before, and no part of the overlay.  `images` maps names to others, without tags.
+        `operations` are a JSON patch (RFC 6902) of the StatefulSet, after the components.
         """
         if objects:
             self.database.kubectl("apply", f"--filename={OVERLAY / 'namespace.yaml'}")
@@ -45,7 +48,10 @@ class Overlay:
             "namespace": NAMESPACE,
             "resources": [os.path.relpath(OVERLAY, self._folder)],
             "components": [os.path.relpath(COMPONENTS / name, self._folder) for name in components],
-            "patches": [{"patch": json.dumps(patch)} for patch in patches],
+            "patches": [
+                *({"patch": json.dumps(patch)} for patch in patches),
+                *([{"patch": json.dumps(operations), "target": SET}] if operations else ()),
+            ],
             "configMapGenerator": [initdb] if scripts else [],
             "images": [{"name": name, "newName": other} for name, other in (images or {}).items()],
         }

@@ -1,5 +1,9 @@
-"""Backups in an object storage on a real Kubernetes: sent, proven, and everything in the cluster is lost."""
+"""Backups in an object storage on a real Kubernetes: sent, proven, and everything in the cluster is lost.
 
+With the log in it, a new cluster has everything up to the moment before a mistake.
+"""
+
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,8 @@ from tests.kubernetes.overlay import Overlay
 from tests.kubernetes.pods import object_store
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
-from tests.kubernetes.waiting import ClusterError
+from tests.kubernetes.waiting import ClusterError, wait
+from tests.lab.writer import TABLE
 from tests.support.go_program import NoGoError
 from tests.support.object_store import GOFAKES3
 
@@ -40,6 +45,45 @@ PROOF = {
     },
 }
 """Patches, because the volumes of these clusters are small."""
+
+
+LOGIN = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "galera-log"},
+    "stringData": {"client.cnf": "[client]\nuser=galera_log\npassword=a-password-for-the-log\n"},
+}
+
+ACCOUNT = """
+CREATE USER 'galera_log'@'%' IDENTIFIED BY 'a-password-for-the-log';
+GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO 'galera_log'@'%';
+"""
+
+EVERY = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "mysql-backup-log"},
+    "spec": {
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "log",
+                        "command": [
+                            *("galera-bootstrap", "send-log", "--spool=/spool", "--every=5", "--cache=/tmp/restic")
+                        ],
+                    }
+                ]
+            }
+        }
+    },
+}
+
+ASK = r"""
+exec 3<>/dev/tcp/127.0.0.1/8080
+printf 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
+cat <&3
+"""
 
 
 @pytest.fixture
@@ -82,6 +126,51 @@ def test_a_cluster_that_is_lost_with_all_its_claims_comes_back_from_the_storage(
     database.delete_all_pods()
     database.wait_synced(3)
     assert database.judge().complaints == []
+
+
+@pytest.mark.usefixtures("_storage")
+def test_a_dropped_table_comes_back_with_everything_up_to_the_moment_before(overlay: Overlay, times: Times) -> None:
+    database, kubectl = overlay.database, overlay.database.kubectl
+    objects = (object_store.secret(), LOGIN)
+    overlay.apply(CLAIM, PROOF, EVERY, components=("backup-log",), objects=objects)
+    database.wait_synced(3)
+    database.sql("mysql-0", ACCOUNT)
+    with database.writer():
+        database.wait_acknowledged(20)
+        run_job(database, "mysql-backup")
+        database.wait_acknowledged(20)
+    kubectl.wait("deployment/mysql-backup-log", "condition=Available", seconds=240)
+    before = database.sql("mysql-0", "SET SESSION wsrep_sync_wait=1; SELECT @@gtid_binlog_pos")[0][0]
+    database.sql("mysql-0", f"DROP TABLE app.{TABLE}; CREATE TABLE app.later (id INT PRIMARY KEY)")
+    after = int(before.rpartition("-")[2]) + 2
+    with times.measure("components/backup-log: from a commit to the repository, with --every=5"):
+        wait("the log in the storage", lambda: read_sent(database) >= after, seconds=120)
+
+    database.scale(0)
+    kubectl("delete", "job", "--all")
+    kubectl("delete", "pvc", "--all", "--timeout=100s", seconds=110)
+    until = {"op": "add", "path": "/spec/template/spec/initContainers/2/command/-", "value": f"--until={before}"}
+    with times.measure("components/restore-s3 --until: from empty volumes to 3 members Synced"):
+        overlay.apply(
+            CLAIM, PROOF, EVERY, components=("backup-log", "restore-s3"), objects=objects, operations=(until,)
+        )
+        database.wait_synced(3)
+
+    verdict = database.judge()
+    assert verdict.complaints == []
+    assert verdict.expected >= 40
+    assert [database.sql(f"mysql-{n}", "SHOW TABLES FROM app LIKE 'later'") for n in range(3)] == [[], [], []]
+    assert f"reached {before} of " in kubectl("logs", "mysql-0", "--container=restore", "--tail=-1")
+
+
+def read_sent(database: Database) -> int:
+    """The number of the last transaction in the repository; 0 while it is not known."""
+    try:
+        answer = database.kubectl("exec", "deployment/mysql-backup-log", "--", "bash", "-c", ASK)
+    except ClusterError:
+        return 0
+    found = re.search(r"^galera_bootstrap_log_sent_seqno (\d+)", answer, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def run_job(database: Database, cron: str) -> str:
