@@ -125,8 +125,6 @@ def find_obstacle(backups: Iterable[Snapshot], pieces: Iterable[Piece], last: Gt
     if not starts:
         return "no backup of this history has a GTID yet: make one"
     backup, gtid = max(starts, key=lambda one: one[1].seqno)
-    if gtid.seqno >= last.seqno:
-        return ""
     found = chain.build(pieces, backup.history, gtid)
     if found.last.seqno >= last.seqno:
         return ""

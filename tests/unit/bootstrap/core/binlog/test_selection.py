@@ -6,7 +6,7 @@ from bootstrap.core.binlog import events
 from bootstrap.core.binlog.events import MAGIC, Gtid, split
 from bootstrap.core.binlog.selection import Limits, Part, Stop, select
 from bootstrap.errors import LogInvalidError
-from tests.support.binlog import description, event, file, transaction
+from tests.support.binlog import ROWS, description, event, file, transaction
 
 
 def take(limits: Limits, *parts: bytes) -> tuple[bytes, Stop | None]:
@@ -22,6 +22,16 @@ def test_what_a_member_wrote_for_itself_and_what_belongs_to_its_file_is_left_out
 
     assert taken == description() + transaction(5)
     assert stop is None
+
+
+def test_what_is_before_the_first_transaction_is_of_none() -> None:
+    assert take(Limits(7, 0), event(ROWS, b"stray"), transaction(5))[0] == description() + transaction(5)
+
+
+def test_numbers_of_another_domain_are_not_compared() -> None:
+    parts = (transaction(5), transaction(1, domain=8), transaction(99, domain=9), transaction(6))
+
+    assert take(Limits(7, 0), *parts)[0] == description() + transaction(5) + transaction(6)
 
 
 def test_what_is_there_already_is_not_taken_again() -> None:

@@ -45,6 +45,8 @@ def plan(moment: str, backups: tuple[Snapshot, ...] = BACKUPS, pieces: tuple[Pie
         ("2026-11-30T14:05+02:00", datetime(2026, 11, 30, 12, 5, tzinfo=UTC)),
         ("20261130T140500Z", datetime(2026, 11, 30, 14, 5, tzinfo=UTC)),
         ("2026-03-01T00:30:15+0100", datetime(2026, 2, 28, 23, 30, 15, tzinfo=UTC)),
+        ("2026-12-31T14:05:00Z", datetime(2026, 12, 31, 14, 5, tzinfo=UTC)),
+        ("2026-01-01T00:00:00Z", datetime(2026, 1, 1, tzinfo=UTC)),
         ("2028-02-29T23:59:59-09:30", datetime(2028, 3, 1, 9, 29, 59, tzinfo=UTC)),
     ],
 )
@@ -92,6 +94,8 @@ def test_the_newest_backup_before_a_time_is_taken_and_the_log_from_its_gtid() ->
     assert found.limits == Limits(7, 200, None, int(datetime(2026, 11, 30, 10, tzinfo=UTC).timestamp()))
     assert plan("2026-11-30T09:05:00Z").backup == BACKUPS[1]
     assert plan("2026-11-30T09:04:59Z").backup == BACKUPS[0]
+    # All that was acknowledged before this second is there.
+    assert plan("2026-11-30T15:00:00Z").backup == BACKUPS[1]
     assert plan("2026-11-30T10:00:00Z", name=at(3)).backup == BACKUPS[0]
 
 
@@ -154,6 +158,14 @@ def test_a_gtid_that_two_histories_have_needs_a_backup_by_name() -> None:
         plan("7-100-270", backups, pieces)
     assert plan("7-100-270", backups, pieces, name=at(20)).backup.history == B
     assert plan("7-100-290", backups, pieces).backup == BACKUPS[1]
+    assert plan("7-100-300", backups, pieces).backup == BACKUPS[1]
+    with pytest.raises(MomentUnreachableError, match="7-100-301 is not reached"):
+        plan("7-100-301", backups, pieces)
+
+
+def test_a_log_of_which_no_time_is_known_reaches_no_time() -> None:
+    with pytest.raises(MomentUnreachableError, match="leads to 7-100-200; --until=latest"):
+        plan("2026-11-30T10:00:00Z", pieces=())
 
 
 def test_what_keeps_a_restore_from_the_present_is_named() -> None:

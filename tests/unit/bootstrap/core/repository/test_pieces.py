@@ -26,6 +26,9 @@ def printed(*tags: str) -> str:
 def test_what_was_tagged_is_read_again() -> None:
     assert pieces.parse(printed(*pieces.make_tags(PIECE, "11.8"))) == (PIECE,)
     assert pieces.parse("null") == ()
+    idle = PIECE._replace(last=PIECE.after)
+    assert pieces.parse(printed(*pieces.make_tags(idle, "11.8"))) == (idle,)
+    assert "series=11.8" in pieces.make_tags(PIECE, "11.8")
 
 
 def test_no_tag_has_a_comma_at_which_restic_would_cut_it() -> None:
@@ -37,7 +40,9 @@ def test_a_piece_is_no_backup_and_a_backup_is_no_piece() -> None:
     assert pieces.parse(printed(snapshots.MARK, f"backup={NAME}")) == ()
 
 
-@pytest.mark.parametrize("wrong", ["log=x", "history=", "after=7-100", "last=8-100-90", "last=7-100-4", "until=soon"])
+@pytest.mark.parametrize(
+    "wrong", ["log=x", "history=", "after=7-100", "last=8-100-90", "last=7-100-4", "last=", "until=soon"]
+)
 def test_tags_that_cannot_be_read_make_no_piece(wrong: str) -> None:
     key = wrong.partition("=")[0]
     tags = [wrong if tag.startswith(f"{key}=") else tag for tag in pieces.make_tags(PIECE, "11.8")]
@@ -72,6 +77,8 @@ def test_a_list_that_cannot_be_understood_is_refused(text: bytes) -> None:
 def test_the_list_of_another_history_or_with_a_wrong_gtid_is_refused() -> None:
     with pytest.raises(LogInvalidError, match="another kind or history"):
         pieces.parse_list(pieces.format_list(PIECE._replace(history="b"), SEGMENTS, ""), PIECE)
+    with pytest.raises(LogInvalidError, match="another kind or history"):
+        pieces.parse_list(pieces.format_list(PIECE, SEGMENTS, "").replace(b"log/v1", b"log/v2"), PIECE)
     with pytest.raises(LogInvalidError, match="'x' is no GTID"):
         pieces.parse_list(pieces.format_list(PIECE, SEGMENTS, "").replace(b'"7-100-40"', b'"x"'), PIECE)
 
@@ -82,3 +89,6 @@ def test_the_new_snapshot_is_read_from_the_summary() -> None:
     assert pieces.parse_sent("\n".join(lines)) == "abc"
     with pytest.raises(BackupInvalidError, match="does not print which snapshot"):
         pieces.parse_sent("\n".join(lines[:2]))
+    for other in ('{"message_type":"summary"}', '["summary"]', '{"message_type":"status","snapshot_id":"abc"}'):
+        with pytest.raises(BackupInvalidError, match="does not print which snapshot"):
+            pieces.parse_sent(other)
