@@ -111,8 +111,8 @@ class Shipper:
             seen = log_source.look(host, self.order.login)
             if isinstance(seen, Look):
                 trouble = self._read_from(seen, f"{now:{TIME}}")
-                if not trouble:
-                    return ""
+                if trouble in {"", MORE}:
+                    return trouble
                 reasons.append(f"{host}: {trouble}")
             else:
                 reasons.append(f"{host}: {seen.reason}")

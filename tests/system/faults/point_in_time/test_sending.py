@@ -70,6 +70,22 @@ def test_members_and_programs_die_while_two_programs_send_and_nothing_is_missing
     assert_whole(secret, lab, 0, tmp_path / "fetched")
 
 
+def test_a_backlog_of_several_files_is_sent_piece_by_piece(cluster: Cluster, secret: Path, tmp_path: Path) -> None:
+    lab = cluster.lab
+    with Sender(lab, secret, tmp_path / "one") as sender:
+        sender.wait_sent(read_position(lab, 0))
+    lab.query(0, "CREATE TABLE app.large (id INT AUTO_INCREMENT PRIMARY KEY, content LONGTEXT)")
+    for _ in range(3):
+        for _ in range(2):
+            lab.query(0, "INSERT INTO app.large (content) VALUES (REPEAT('x', 700000))")
+        for ordinal in range(3):
+            lab.query(ordinal, "FLUSH BINARY LOGS")
+    with Sender(lab, secret, tmp_path / "two", "--piece-size=1", "--every=60") as sender:
+        sender.wait_sent(read_position(lab, 0))
+        assert sender.log.count(": piece ") >= 3
+    assert_whole(secret, lab, 0, tmp_path / "fetched")
+
+
 @full
 def test_a_member_whose_log_begins_after_a_full_copy_is_not_read_if_another_one_has_all(
     secret: Path, tmp_path: Path
