@@ -4,6 +4,7 @@ Each imports its own part only when it is started, without OpenSSL and with the 
 (`peerfinder.imports`).  It can be stopped before that: without a handler a signal to PID 1 is lost.
 """
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from peerfinder.imports import imports_stay, without_openssl
 if TYPE_CHECKING:
     from bootstrap.control.starter_messages import Container
     from bootstrap.settings import Settings
+    from bootstrap.starter.keeping import Past
 
 
 def run_agent() -> None:
@@ -45,18 +47,43 @@ def run_on_start() -> None:
         on_start(read_pod(settings, logger("on-start"), read_peers()))
 
 
-def run_start(server: tuple[str, ...]) -> None:
-    """Become the server once that is permitted; raises BootstrapError."""
+def run_start(server: tuple[str, ...], past: "Past | None" = None) -> None:
+    """Start the server once that is permitted, and become its keeper; raises BootstrapError.
+
+    `past` is what has happened in this container before.
+    """
     die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.control.starter_messages import Container  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
+        from bootstrap.starter.keeping import Past  # noqa: PLC0415
         from bootstrap.starter.pod import read_pod  # noqa: PLC0415
         from bootstrap.starter.run import start  # noqa: PLC0415
 
     settings = current()
     with failures_sent(settings, Container.MYSQL):
-        start(read_pod(settings, logger("start")), server)
+        start(read_pod(settings, logger("start")), server, past or Past())
+
+
+def run_start_again(words: tuple[str, ...]) -> None:
+    """Start another server in a container whose server has died; raises BootstrapError.
+
+    The process is the one that was its keeper, with its signals still blocked: one that has come meanwhile ends it now.
+    """
+    from bootstrap.starter import keeping  # noqa: PLC0415
+
+    server, past = keeping.read_start_words(words)
+    die_by_signal()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    run_start(server, past)
+
+
+def run_keeper(words: tuple[str, ...]) -> None:
+    """Wait for the end of the server that `start` has started in this process; raises SettingInvalidError."""
+    from bootstrap.starter import keeping  # noqa: PLC0415
+
+    kept, server = keeping.read_keeper_words(words)
+    keeping.run(kept, server)
 
 
 def run_upgrade_tables(server: int | None) -> None:

@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def find_entrypoint(words: tuple[str, ...]) -> Callable[[], None] | None:
-    """Return what these words start if they are exactly those of the manifests; None = they need the command line."""
+    """Return what these words start: those of the manifests, and our own; None = they need the command line."""
     match words:
         case ("agent",):
             return entrypoints.run_agent
@@ -38,6 +38,10 @@ def find_entrypoint(words: tuple[str, ...]) -> Callable[[], None] | None:
             return partial(entrypoints.run_upgrade_tables, int(server))
         case ("start", "--", server, *options) if server != "--":
             return partial(entrypoints.run_start, (server, *options))
+        case ("start", "--again", *_):
+            return partial(entrypoints.run_start_again, words)
+        case ("keep", *_):
+            return partial(entrypoints.run_keeper, words)
     return None
 
 

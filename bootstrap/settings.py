@@ -20,6 +20,9 @@ from peerfinder.core.names import POD_NAME
 
 SST_METHODS = ("rsync", "mariabackup")
 
+MOST_RESTARTS = 100
+"""In ten minutes; more are no bound."""
+
 DEFAULTS = {
     "SERVICE": ("galera", "the headless Service"),
     "SET": ("mysql", "the StatefulSet; a member knows it by its own name, a backup and an arbitrator do not"),
@@ -50,6 +53,7 @@ DEFAULTS = {
     "UPGRADE_FROM": ("", "MAJOR.MINOR of data that a much newer server may open, after a stop of all members"),
     "SERVER_ID": ("", "the server_id of the first member, for replication to and from other clusters"),
     "GTID_DOMAIN": ("", "the domain of the cluster's GTIDs: one sequence for all members; needs SERVER_ID"),
+    "SERVER_RESTARTS": ("3", "how often in 10 minutes a server that a signal has ended is started again at once"),
     "UPGRADE_TABLES": ("yes", "no: a human upgrades the system tables of each member, after a change of the series"),
     "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut"),
 }
@@ -89,6 +93,7 @@ class Settings(NamedTuple):
     upgrade_from: Series | None
     server_id_base: int | None
     gtid_domain: int | None
+    server_restarts: int
     upgrade_tables: bool
     flush_log_at_trx_commit: str
 
@@ -197,6 +202,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *checks.check_choice(values, "SST_METHOD", *SST_METHODS),
         *checks.check_encryption(values),
         *checks.check_series(values, "UPGRADE_FROM"),
+        *checks.check_number(values, "SERVER_RESTARTS", 0, MOST_RESTARTS),
         *checks.check_choice(values, "UPGRADE_TABLES", "yes", "no"),
         *checks.check_absolute(values, "DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR", "INITDB_DIR"),
         *checks.check_choice(values, "INITDB_SHELL", "no", "yes"),
@@ -241,6 +247,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         upgrade_from=parse_series(f"{values['UPGRADE_FROM']}.0"),
         server_id_base=int(values["SERVER_ID"]) if values["SERVER_ID"] else None,
         gtid_domain=int(values["GTID_DOMAIN"]) if values["GTID_DOMAIN"] else None,
+        server_restarts=int(values["SERVER_RESTARTS"]),
         upgrade_tables=values["UPGRADE_TABLES"] == "yes",
         flush_log_at_trx_commit=values["FLUSH_LOG_AT_TRX_COMMIT"],
     )

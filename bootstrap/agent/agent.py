@@ -244,7 +244,9 @@ class Agent:
         result, failure, ends = self.result, self.recorder.failure, self.recorder.ends
         failing = f"its container {failure.container} fails: {failure.error}" if failure else ""
         if ends.is_loop and not failing:
-            failing = f"its server has ended {ends.times} times before it was Synced; its log has the reason"
+            last = self.recorder.last_end
+            why = last.line if last else "its log has the reason"
+            failing = f"its server has ended {ends.times} times before it was Synced; {why}"
         reason = f"{result.decision.reason} [{result.decision.rule}]"
         return PodNote(result.metric_kind, one_line(reason, MAX_TEXT), one_line(failing, MAX_TEXT))
 

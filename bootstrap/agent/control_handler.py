@@ -18,6 +18,8 @@ from bootstrap.control.starter_messages import (
     AwaitDecision,
     Container,
     DecisionKind,
+    Ended,
+    EndedAnswer,
     Failed,
     FailedAnswer,
     Hello,
@@ -45,7 +47,7 @@ TAKE_S = 10.0
 REQUESTS: dict[str, type[Request[Any]]] = {
     request.op: request
     for request in (
-        *(Hello, Report, AwaitDecision, TakePermission, Failed, AwaitUpgrade, Upgraded),
+        *(Hello, Report, AwaitDecision, TakePermission, Failed, Ended, AwaitUpgrade, Upgraded),
         *(Members, Health, Leave),
     )
 }
@@ -105,6 +107,9 @@ class ControlHandler:
             case Failed():
                 self.agent.recorder.note_failure(request.container, request.error)
                 return FailedAnswer()
+            case Ended():
+                self.agent.recorder.note_end(request.how, request.error, again=request.again)
+                return EndedAnswer()
             case Members():
                 return MembersAnswer(self.agent.expected())
             case Health():

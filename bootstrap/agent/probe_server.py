@@ -45,6 +45,7 @@ def take_details(agent: Agent, now: float) -> Details:
         term=durable.highest_term,
         is_promised=durable.promise is not None,
         bytes_received=recorder.bytes_received,
+        ended=agent.recorder.ended,
         failed_starts=agent.recorder.ends.times,
         has_journal_error=bool(agent.state.fault),
         tables=agent.upgrade.finding.stage,

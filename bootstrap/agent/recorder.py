@@ -41,6 +41,8 @@ from bootstrap.core.status.events import (
 )
 from bootstrap.core.status.health import describe_health
 from bootstrap.core.status.probes import Room
+from bootstrap.core.status.server_end import KIND as SERVER_ENDED
+from bootstrap.core.status.server_end import LastEnd, describe_end, find_last_end
 from bootstrap.core.status.transfer import Sample, add_sample
 from bootstrap.process.log import Log
 
@@ -55,6 +57,8 @@ class Recorder:
     """The counts of this run of the agent, replaced whole."""
     ends: ServerEnds = field(default_factory=ServerEnds)
     """The server's starts that have failed in a row, in this run of the agent."""
+    ended: int = 0
+    """How often the server has ended and not in order, as its own container saw it, in this run of the agent."""
     changed: Callable[[], None] = lambda: None
     """Called after each event; must not wait."""
     samples: tuple[Sample, ...] = ()
@@ -114,6 +118,16 @@ class Recorder:
         if before is None or (before.container, before.error) != (container, error):
             self.note("failure", f"{container}: {error}")
 
+    def note_end(self, how: str, error: str, *, again: bool) -> None:
+        """Count a server that has ended and not in order, and add an event."""
+        self.ended += 1
+        self.note(SERVER_ENDED, describe_end(how, error, again=again), how)
+
+    @property
+    def last_end(self) -> LastEnd | None:
+        """The last of these ends in this or an earlier run of the agent, if it is recent."""
+        return find_last_end(self.log, datetime.now(UTC))
+
     def clear_failure(self, container: str) -> None:
         """A starter of this container has come as far as it had to."""
         if self.failure is not None and self.failure.container == container:
@@ -155,7 +169,7 @@ class Recorder:
         self.ends = after_observation(before, time.monotonic(), is_gone=facts.own.phase in ABSENT, is_synced=is_synced)
         if self.ends.is_loop and self.ends.times > before.times:
             since, _ = describe_moment(self.ends.since)
-            self.note("server-ended", f"the server has ended {self.ends.times} times since {since} and was not Synced")
+            self.note(SERVER_ENDED, f"the server has ended {self.ends.times} times since {since} and was not Synced")
 
 
 def _describe(server: Server | None) -> str:

@@ -28,6 +28,7 @@ from bootstrap.control.status_messages import (
     MissingPod,
     NewestData,
     RuleAnswer,
+    ServerEnd,
     Status,
     StatusAnswer,
     StatusDecision,
@@ -161,6 +162,7 @@ def describe_status(agent: Agent) -> StatusAnswer:
         avoid=what_not_to_do(facts) if found else "",
         failures=describe_failures(agent),
         failed_starts=describe_failed_starts(agent),
+        server_end=describe_server_end(agent),
         tables=TablesStatus(tables.stage, tables.reason, agent.upgrade.attempts.failures),
     )
 
@@ -206,8 +208,17 @@ def describe_failed_starts(agent: Agent) -> FailedStarts | None:
     ends, settings = agent.recorder.ends, agent.settings
     if not ends.is_loop:
         return None
-    look = find_place(settings).kubectl(f"logs {settings.pod} -c mysql --previous | grep -E 'ERROR|FATAL'")
+    # After a signal its container may go on, with the same log.
+    last = agent.recorder.last_end
+    of_before = "" if last and last.is_again else " --previous"
+    look = find_place(settings).kubectl(f"logs {settings.pod} -c mysql{of_before} | grep -E 'ERROR|FATAL'")
     return FailedStarts(ends.times, *recorder.describe_moment(ends.since), look)
+
+
+def describe_server_end(agent: Agent) -> ServerEnd | None:
+    """How the server has ended, if that was not in order."""
+    last = agent.recorder.last_end
+    return ServerEnd(last.how, last.line, last.times, last.time, last.seconds) if last else None
 
 
 def describe_decision(agent: Agent) -> StatusDecision:

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from bootstrap.control.request import Request
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import Disk, JournalHints
-from bootstrap.core.model.shapes import Ordinal, Prose, UuidOrNone
+from bootstrap.core.model.shapes import Ordinal, Prose, Token, UuidOrNone
 from bootstrap.core.participant.orders import Order
 
 
@@ -91,6 +91,27 @@ class Failed(Request[FailedAnswer], FailedFields):
     """A starter ends with an error; for humans, who ask the agent first."""
 
     op: ClassVar[str] = "failed"
+
+
+class EndedAnswer(NamedTuple):
+    """The end was received; there is nothing more to answer."""
+
+
+class EndedFields(NamedTuple):
+    """The fields of a server's end."""
+
+    how: Token
+    """The signal that ended it, as SIGKILL, or its exit code, as status-1."""
+    error: Prose
+    """The error that it logged just before; empty = none."""
+    again: bool
+    """Its container goes on, and starts it again."""
+
+
+class Ended(Request[EndedAnswer], EndedFields):
+    """A server has ended, and not in order: only its own container can see how."""
+
+    op: ClassVar[str] = "ended"
 
 
 class AgentDecision(NamedTuple):

@@ -164,6 +164,21 @@ class FailedStarts(NamedTuple):
     """The command that shows why the server ends: only its own log knows."""
 
 
+class ServerEnd(NamedTuple):
+    """The last end of this pod's server that was not in order, in the last hour."""
+
+    how: str
+    """In one word: the signal that has ended it, as SIGKILL, or status-1."""
+    line: Prose
+    """The same for people, with the error that it logged just before."""
+    times: int
+    """How many there were in the last hour."""
+    since: str
+    """When: UTC, RFC 3339, by the machine's clock."""
+    seconds: float
+    """How long ago that was."""
+
+
 class TablesStatus(NamedTuple):
     """The system tables of this member."""
 
@@ -209,6 +224,8 @@ class StatusAnswer:
     """The containers of this pod that end with an error before a server runs; None = none does."""
     failed_starts: FailedStarts | None
     """The server ends again and again; None if it does not, in this run of the agent."""
+    server_end: ServerEnd | None
+    """How the server has ended, if that was not in order; None if it was, or more than an hour ago."""
     tables: TablesStatus
     """The system tables of this member."""
 

@@ -2,20 +2,16 @@
 
 The container lives exactly as long as the server: neither a signal nor an agent that hangs may keep it up when the
 server has ended, and no fault of the agent may end the server.
-Signals are blocked and taken one by one, so that none interrupts a step; as PID 1 it reaps the children of others.
 Knows nothing of Galera.
 """
 
-import os
 import signal
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
+from bootstrap.process import reaping
 from bootstrap.process.log import Log
-
-STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
-SIGNALS = STOP_SIGNALS | {signal.SIGCHLD}
+from bootstrap.process.reaping import MAX_WAIT, SIGNALS, STOP_SIGNALS, send_signal, spawn
 
 PAUSE = (1.0, 10.0)
 """Seconds before the first and before every later start of an agent that keeps ending."""
@@ -25,9 +21,6 @@ SETTLED = 60.0
 
 GRACE = 5.0
 """Seconds that the agent has for its end after the server's; it has nothing left to do."""
-
-MAX_WAIT = 3600.0
-"""Longest wait in seconds when nothing is due; SIGCHLD reports the end of a child."""
 
 
 def run(agent: tuple[str, ...], server: tuple[str, ...], log: Log) -> int:
@@ -42,7 +35,7 @@ def run(agent: tuple[str, ...], server: tuple[str, ...], log: Log) -> int:
         sidecar.start_if_due()
         wait_for_signal(sidecar.next_at() - monotonic(), main)
     sidecar.stop()
-    return 128 - status if status < 0 else status
+    return reaping.exit_status(status)
 
 
 @dataclass
@@ -95,17 +88,9 @@ class Sidecar:
         send_signal(self.pid, signal.SIGKILL)
 
 
-def spawn(command: tuple[str, ...]) -> int:
-    """Start a program found on PATH with no signal blocked; returns its pid.  Raises OSError."""
-    return os.posix_spawnp(command[0], command, os.environ, setsigmask=())
-
-
 def reap(sidecar: Sidecar) -> dict[int, int]:
-    """Reap every child that has ended, those of others too; returns exit codes by pid, negative for a signal."""
-    codes: dict[int, int] = {}
-    with suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            codes[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+    """Reap every child that has ended; returns exit codes by pid, negative for a signal."""
+    codes = reaping.reap()
     if sidecar.pid in codes:
         sidecar.note_end()
     return codes
@@ -113,13 +98,6 @@ def reap(sidecar: Sidecar) -> dict[int, int]:
 
 def wait_for_signal(seconds: float, main: int) -> None:
     """Wait so many seconds at most for a signal, and pass a stop signal on to the server (pid 0: to no process)."""
-    received = signal.sigtimedwait(SIGNALS, max(0.0, seconds))
-    if received is not None and received.si_signo in STOP_SIGNALS:
-        send_signal(main, received.si_signo)
-
-
-def send_signal(pid: int, number: int) -> None:
-    """Send a signal to a child; it may be dead, but its pid is its own until it is reaped.  0 = no process."""
-    if pid:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+    number = reaping.wait_for_signal(seconds)
+    if number in STOP_SIGNALS:
+        send_signal(main, number)

@@ -1,7 +1,8 @@
-"""Act on a permission: make the datadir ready and become the server."""
+"""Act on a permission: make the datadir ready and start the server."""
 
 import os
 from collections.abc import Callable
+from typing import NoReturn
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
 from bootstrap.core.galera import binlog, option_files, server_options, server_version
@@ -12,12 +13,14 @@ from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMis
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process import child
 from bootstrap.process.program import own_command
+from bootstrap.starter import keeping
 from bootstrap.starter.inspection import Inspection
+from bootstrap.starter.keeping import Call
 from bootstrap.starter.pod import Pod
 from bootstrap.storage import permission as permission_file
 
 UPGRADER = ("upgrade", "--server")
-"""The command that upgrades the system tables; then follows the process that becomes the server."""
+"""The command that upgrades the system tables; then follows the process that becomes the server's parent."""
 
 
 def check_command(command: tuple[str, ...], cnf: str) -> None:
@@ -47,8 +50,8 @@ def server_arguments(command: tuple[str, ...], cnf: str) -> tuple[str, ...]:
     return command[command.index(f"--defaults-file={cnf}") + 1 :]
 
 
-def execute(pod: Pod, found: Inspection, command: tuple[str, ...], permission: PermissionAnswer) -> None:
-    """Consume the permission, make the datadir ready for what was permitted and become the server."""
+def execute(pod: Pod, found: Inspection, call: Call, permission: PermissionAnswer) -> NoReturn:
+    """Consume the permission, make the datadir ready for what was permitted, start the server and become its keeper."""
     recover, disk = found.recover, found.disk or Disk(DataClass.UNKNOWN)
     options, decision = [], permission.decision
     if decision.action is Action.BOOTSTRAP:
@@ -78,11 +81,12 @@ def execute(pod: Pod, found: Inspection, command: tuple[str, ...], permission: P
         pod.log(line)
     if may_need_upgrade(pod, permission):
         leave_upgrader(pod)
-    pod.log(f"starting: {' '.join([*command, *options])}")
+    pod.log(f"starting: {' '.join([*call.command, *options])}")
     try:
-        os.execvp(command[0], [*command, *options])  # noqa: S606  # replacing this process is the point
+        keeping.hand_over((*call.command, *options), call, pod.settings.server_restarts)
     except OSError as exc:
-        raise ServerMissingError(f"{command[0]} cannot be executed ({exc.strerror}): use an image that has it") from exc
+        program = call.command[0]
+        raise ServerMissingError(f"{program} cannot be executed ({exc.strerror}): use an image that has it") from exc
 
 
 def lacks_accounts(disk: Disk, hints: JournalHints, decision: AgentDecision) -> bool:

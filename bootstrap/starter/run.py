@@ -6,11 +6,13 @@ the agent's decision; `start` then acts on it.
 
 import os
 import time
+from typing import NoReturn
 
 from bootstrap.errors import VolumeBusyError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process.announcer import Announcer
 from bootstrap.starter.inspection import Inspection
+from bootstrap.starter.keeping import Call, Past
 from bootstrap.starter.pod import Pod
 from bootstrap.starter.session import Session
 from bootstrap.storage import lock
@@ -38,8 +40,8 @@ def on_start(pod: Pod) -> None:
     connection.close()
 
 
-def start(pod: Pod, command: tuple[str, ...]) -> None:
-    """Wait for the permission to start and become the server; the lock stays held across exec (R2, R19)."""
+def start(pod: Pod, command: tuple[str, ...], past: Past) -> NoReturn:
+    """Wait for the permission to start, and start the server, which inherits the lock (R2, R19, R45)."""
     from bootstrap.starter import launch  # noqa: PLC0415  # `on-start`, which begins each pod, launches nothing
 
     launch.check_command(command, str(pod.settings.cnf))
@@ -47,17 +49,17 @@ def start(pod: Pod, command: tuple[str, ...]) -> None:
         pod.layout.lock, None, lambda: pod.log("waiting for what is alive on this volume to end")
     )
     more = launch.server_arguments(command, str(pod.settings.cnf))
-    session = open_session(pod, lock_fd, more)
+    session = open_session(pod, lock_fd, more, past)
     # The connection stays open until exec ends it: it is the starter's sign of life for the agent.
-    _connection, permission = session.ask(session.take)
-    launch.execute(pod, session.inspection, command, permission)
+    client, permission = session.ask(session.take)
+    launch.execute(pod, session.inspection, Call(command, past, lock_fd, client.close), permission)
 
 
-def open_session(pod: Pod, lock_fd: int, more: tuple[str, ...] = ()) -> Session:
+def open_session(pod: Pod, lock_fd: int, more: tuple[str, ...] = (), past: Past = Past()) -> Session:  # noqa: B008 - a value
     """Begin a conversation; the programs that write to the datadir inherit the lock.
 
-    `more` are the server's arguments behind its option file.
+    `more` are the server's arguments behind its option file; `past` is what the agent does not know yet.
     """
     command = (pod.settings.mariadbd, f"--defaults-file={pod.settings.cnf}")
     recover = Recover(command, keep_fds=(lock_fd,), direct=pod.settings.upgrade_from, more=more, log=pod.log)
-    return Session(pod, Inspection(pod.layout, recover, pod.log), Announcer(pod.log))
+    return Session(pod, Inspection(pod.layout, recover, pod.log), Announcer(pod.log), past)

@@ -12,6 +12,7 @@ from bootstrap.control.starter_messages import (
     AgentDecision,
     AwaitAnswer,
     AwaitDecision,
+    Ended,
     Hello,
     PermissionAnswer,
     Report,
@@ -24,6 +25,7 @@ from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer
 from bootstrap.settings import Settings
 from bootstrap.starter.inspection import Inspection, ReportOutdatedError
+from bootstrap.starter.keeping import Past
 from bootstrap.starter.obstacles import Needs
 from bootstrap.starter.pod import Pod
 
@@ -54,10 +56,12 @@ Answer = TypeVar("Answer")
 class Session:
     """One starter's conversation, with any number of runs of the agent."""
 
-    def __init__(self, pod: Pod, inspection: Inspection, announcer: Announcer) -> None:
+    def __init__(self, pod: Pod, inspection: Inspection, announcer: Announcer, past: Past = Past()) -> None:  # noqa: B008 - a value
         self.pod = pod
         self.inspection = inspection
         self.announcer = announcer
+        self.untold = Ended(past.how, past.error, again=True) if past.how else None
+        """How the server before this start has ended, until the agent knows it."""
 
     def ask(self, question: Callable[[channel.Client], Answer]) -> tuple[channel.Client, Answer]:
         """Report the datadir, then ask the question, until there is an answer, over any number of runs of the agent.
@@ -76,6 +80,9 @@ class Session:
 
     def report(self, client: channel.Client) -> None:
         """Write my-galera.cnf, and report the datadir to the agent as frozen; the lock must be held."""
+        if self.untold:
+            client.ask(self.untold)
+            self.untold = None
         hello = client.ask(Hello(self.pod.ordinals or None))
         pod, ordinals = self.pod, hello.ordinals | self.pod.ordinals
         pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals, hello.addresses)

@@ -26,6 +26,15 @@ def kill_servers(site: Site) -> None:
         site.lab.pod(ordinal).kill_server()
 
 
+def crash_server(site: Site) -> None:
+    site.draw_pod().crash_server()
+
+
+def crash_servers(site: Site) -> None:
+    for ordinal in site.ordinals:
+        site.lab.pod(ordinal).crash_server()
+
+
 def kill_agents(site: Site) -> None:
     for ordinal in site.ordinals:
         site.lab.pod(ordinal).containers["agent"].kill()
@@ -192,6 +201,8 @@ Shock = Callable[[Site], None]
 SHOCKS: Mapping[str, Shock] = {
     "one server killed": kill_server,
     "all servers killed": kill_servers,
+    "one server crashes": crash_server,
+    "all servers crash": crash_servers,
     "all agents killed": kill_agents,
     "one node rebooted": reboot_node,
     "power cut": cut_power,

@@ -9,10 +9,13 @@ The back-off is shorter than a kubelet's: it begins at 0.2 s and ends at 2 s.
 This module knows nothing of the other pods.
 """
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.lab import processes
@@ -122,6 +125,15 @@ class Pod:
     def kill_server(self) -> None:
         """Send SIGKILL to the main container; the kubelet restarts only this one."""
         self.containers[MAIN].kill()
+
+    def crash_server(self, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send a signal to mariadbd alone, as a fault of the server does; whether one ran.  Its container goes on."""
+        container = self.containers[MAIN]
+        pids = processes.find_named("mariadbd", container.mark, container.sessions)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return bool(pids)
 
     def kill_all(self) -> None:
         """Send SIGKILL to agent and main container; the kubelet restarts both, without init containers."""

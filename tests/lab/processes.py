@@ -9,6 +9,7 @@ This module knows nothing of pods, restarts or databases.
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 MARK = "LAB_MARK"
@@ -50,6 +51,16 @@ def find_members(prefix: str, sessions: frozenset[int] = NO_SESSIONS) -> list[in
                 found.append(int(proc.name))
         except OSError:
             continue  # it has ended meanwhile, or belongs to another user
+    return found
+
+
+def find_named(name: str, prefix: str, sessions: frozenset[int] = NO_SESSIONS) -> list[int]:
+    """Find those of the members whose program has this name."""
+    found = []
+    for pid in find_members(prefix, sessions):
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(pid)
     return found
 
 

@@ -19,7 +19,7 @@ from tests.support import mutants
 from tests.support.mutants import Mutant
 
 PAGE = (ROOT / "docs/races.md").read_text()
-ALL = range(1, 45)
+ALL = range(1, 46)
 
 UNIT = "tests/unit/bootstrap"
 AGENT_TESTS = f"{UNIT}/agent"
@@ -42,6 +42,7 @@ DENIED = (
     "[sst_in_progress-another member]"
 )
 SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
+KEEPING = f"{UNIT}/starter/test_keeping.py"
 LAUNCH = f"{UNIT}/starter/test_launch.py"
 PLACES = f"{UNIT}/datadir/test_places.py"
 TABLES = f"{UNIT}/core/upgrade/test_tables.py"
@@ -247,6 +248,10 @@ MUTANTS = [
            f"{PLACES}::test_a_copy_that_a_human_left_on_a_member_s_volume_changes_nothing[hints0]"),
     Mutant(44, "places:why_not_used", "has_data or ", "", f"{PLACES}::test_two_datadirs_hold"),
     Mutant(44, "places:find", "has_signs(path)", "False", f"{PLACES}::test_a_datadir_beside_an_empty_data_holds[.]"),
+    Mutant(45, "starter.keeping:run", "may_start and keeper.end_children()", "may_start",
+           f"{KEEPING}::test_where_something_lives_on_no_other_server_is_started"),
+    Mutant(45, "process.keeper:End.is_crash", " and not self.is_ordered", "",
+           f"{UNIT}/process/test_keeper.py::test_a_crash_is_an_end_by_a_signal_that_nobody_has_ordered[-9-True-False]"),
     Mutant(44, "binlog:why_left_not_recovered", "is_on(now) and ", "",
            f"{GALERA}/test_binlog.py::"
            "test_killed_data_from_elsewhere_are_recovered_with_the_log_that_they_left"

@@ -139,6 +139,9 @@ def _reasons(status: StatusAnswer) -> Iterable[str]:
         text = f"the server has ended {ends.times} times in {format_span(ends.seconds)} before it was Synced"
         yield from _wrap("" if _why(status) else "why", f"{text}; its log says why:")
         yield f"{' ' * LABEL}{ends.look}"
+    if end := status.server_end:
+        more = f" ({end.times} times in the last hour)" if end.times > 1 else ""
+        yield from _wrap("ended", f"{format_span(end.seconds)} ago{more}: {end.line}")
 
 
 def _why(status: StatusAnswer) -> str:

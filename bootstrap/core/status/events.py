@@ -38,7 +38,7 @@ KINDS = {
     "bootstrap": "the permission to bootstrap was taken",
     "failure": "the container bootstrap or mysql has ended with an error before a server ran",
     "server": "the state that the server reports has changed",
-    "server-ended": "the server has ended again without having been Synced",
+    "server-ended": "the server has ended and not in order, or has ended again without having been Synced",
     "stop": "the agent has ordered a server to stop that could not commit any more",
     "override": "an override was given, or was carried out",
     "upgrade": "an upgrade of the system tables has begun, has ended, or has failed",
@@ -65,6 +65,7 @@ WORDS = {
     "join": "join",
     "bootstrap": "bootstrap",
     "server": f"the server's own state in a Primary Component or on its way there; {NON_PRIMARY}; {GONE}: none answers",
+    "server-ended": "the signal that has ended it, as SIGKILL, or status-1; empty = it has ended before it was Synced",
     "peer": f"{SILENT} or {ANSWERS}",
 }
 """Kind -> what its events have as their word."""

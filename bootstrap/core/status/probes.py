@@ -82,6 +82,8 @@ class Details(NamedTuple):
     """Whether a promise binds it now."""
     bytes_received: int | None
     """Bytes written to the datadir since a join was permitted; None if no join is open."""
+    ended: int
+    """How often the server has ended and not in order, as its own container saw it."""
     failed_starts: int
     """How often in a row the server was started and has ended without having been Synced."""
     has_journal_error: bool

@@ -1,10 +1,12 @@
 """One pod on this machine for tests of its starters: a real agent, real starters, DNS, and a script as the server."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         self.processes.append(process)
         return process
@@ -162,8 +165,9 @@ class Machine:
     def close(self) -> None:
         self.dns.__exit__(None, None, None)
         for process in self.processes:
-            if process.poll() is None:
-                process.kill()
+            # With the server, whose parent a starter is, and which would have ended with its container.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
 

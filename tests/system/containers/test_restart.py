@@ -56,6 +56,22 @@ def test_a_killed_server_comes_back_alone(cluster: Cluster) -> None:
     cluster.lab.wait("the server is started again", lambda: count_starts(pod) == add_one(before, "mysql"))
 
 
+def test_a_server_that_dies_by_a_signal_is_started_again_by_the_first_process_of_its_container(
+    cluster: Cluster,
+) -> None:
+    """There the parent of the server is PID 1: it gets no signal by default, and every orphan."""
+    pod = cluster.lab.pod(1)
+    first, before, starts = find_first_process(pod, "mysql"), count_starts(pod), cluster.count_starts(1)
+    assert pod.crash_server()
+    cluster.lab.wait("the server is started again", lambda: cluster.count_starts(1) == starts + 1)
+    cluster.assert_recovers()
+    assert count_starts(pod) == before
+    assert find_first_process(pod, "mysql") == first
+    pod.restart_container("mysql")
+    cluster.lab.wait("the container is started again", lambda: count_starts(pod) == add_one(before, "mysql"))
+    assert pod.containers["mysql"].last_exit == 0
+
+
 def test_a_server_ended_in_order_comes_back_alone(cluster: Cluster) -> None:
     pod = cluster.lab.pod(0)
     before = count_starts(pod)

@@ -58,6 +58,7 @@ def pod_metrics(view: ProbeView, details: Details) -> list[Family]:
         gauge("term", "The highest term that this pod has promised.", details.term),
         gauge("promised", "A promise binds this pod now.", details.is_promised),
         gauge("failed_starts", "Starts of the server in a row that ended before it was Synced.", details.failed_starts),
+        counter("server_ends_total", "Ends of the server that were not in order.", details.ended),
         state_set("system_tables", "What is to be done with the system tables.", "stage", Stage, details.tables),
         gauge("failed_upgrades", "Upgrades of the system tables in a row that have failed.", details.failed_upgrades),
         gauge("journal_usable", "The volume's journal can be read and written.", not details.has_journal_error),

@@ -50,6 +50,7 @@ WAITING = StatusAnswer(
     avoid="delete claims",
     failures=None,
     failed_starts=None,
+    server_end=None,
     tables=TablesStatus(Stage.UNKNOWN, "this pod's server is not a Synced member", 0),
 )
 

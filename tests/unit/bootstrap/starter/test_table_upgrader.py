@@ -10,7 +10,7 @@ import pytest
 from bootstrap.control.starter_messages import AgentDecision, DecisionKind, PermissionAnswer
 from bootstrap.core.model.action import Action
 from bootstrap.datadir.provenance import TABLES, note_tables, note_version
-from bootstrap.process import child
+from bootstrap.process import child, keeper
 from bootstrap.starter.launch import may_need_upgrade
 from bootstrap.starter.pod import Pod
 from tests.support.bootstrap.fleet import settings_of
@@ -82,7 +82,7 @@ def test_it_lives_beside_the_server_holds_no_lock_and_ends_with_it(machine: Mach
     until(machine.arguments.exists, "the server's start")
     until(lambda: find_upgraders(server.pid), "the program beside it")
     (upgrader,) = find_upgraders(server.pid)
-    assert holds_lock(server.pid)
+    assert [holds_lock(pid) for pid in keeper.find_children(server.pid) if pid != upgrader] == [True]
     assert not holds_lock(upgrader)
     server.kill()
     server.wait()

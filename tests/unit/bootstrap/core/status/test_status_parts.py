@@ -87,6 +87,7 @@ DETAILS = Details(
     7,
     is_promised=True,
     bytes_received=None,
+    ended=0,
     failed_starts=0,
     has_journal_error=False,
     tables=Stage.CURRENT,
