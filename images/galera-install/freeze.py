@@ -18,7 +18,6 @@ from types import CodeType
 from zipfile import ZipFile, ZipInfo
 
 import cx_Freeze
-import freeze_core
 from cx_Freeze import Module
 from cx_Freeze.cli import main
 from cx_Freeze.command import build_exe
@@ -30,19 +29,9 @@ EPOCH = 946684800
 """The date of the files that the build makes, 2000-01-01: a zip file cannot hold one before 1980."""
 
 STARTER = "initscripts/__startup__.py"
-"""The first code that a program runs; it is not in the library, but in the program itself."""
+"""cx_Freeze's file with the first code that a program runs; it is not in the library, but in the program itself."""
 
-LIBRARY_MISSING = """
-    if not os.path.exists(sys.prefix + "/lib/library.zip"):
-        os.write(2, (
-            os.path.basename(sys.argv[0]) + ": the folder lib is not beside " + sys.executable + ": it was copied as "
-            "one file. Run `galera-bootstrap install --work-dir=/work-dir` in an init container with the image "
-            "galera-install: it puts peer-finder, peer-list and galera-bootstrap into that volume. Or copy the whole "
-            "folder: cp -a /opt/galera-tools /work-dir/, and call /work-dir/galera-tools/peer-finder\\n"
-        ).encode())
-        os._exit(127)
-"""
-"""Begins the starter's `run`: installers of other projects copy one file. Status 127 as ld.so for a missing library."""
+OUR_STARTER = Path(__file__).with_name("starter.py")
 
 NOT_REPEATABLE = ("BUILD_HOST", "BUILD_TIMESTAMP", "SOURCE_TIMESTAMP")
 
@@ -75,21 +64,12 @@ def write_in_order(library: Path) -> None:
             written.writestr(ZipInfo(name), data)
 
 
-def explain_missing_library(program: Path) -> None:
-    """Let a program without its library say what it needs, instead of a traceback.
-
-    The starter is compiled code in the program's data. Ours takes its place, and must not be longer.
-    """
-    source = (Path(freeze_core.__file__).parent / STARTER).read_text()
-    head = "def run() -> None:\n"
-    before, found, after = source.partition(head)
-    # What is for Windows makes room.
-    fix, windows = "def _fix_init() -> None:\n", before.partition("def _fix_init")[2]
-    ours = before.replace(f"def _fix_init{windows}", f"{fix}    return\n\n\n") + head + LIBRARY_MISSING + after
-    code = marshal.dumps(compile(ours, STARTER, "exec", optimize=2, dont_inherit=True))
+def replace_starter(program: Path) -> None:
+    """Replace the compiled code in the program's data by ours, which must not be longer."""
+    code = marshal.dumps(compile(OUR_STARTER.read_text(), STARTER, "exec", optimize=2, dont_inherit=True))
     data = bytearray(program.read_bytes())
     at, size = find_starter(bytes(data))
-    if not found or not windows or len(code) > size:
+    if len(code) > size:
         sys.exit(f"the starter of this cx_Freeze is another one: our code has {len(code)} octets for {size}")
     data[at : at + len(code)] = code
     program.write_bytes(data)
@@ -129,5 +109,5 @@ if __name__ == "__main__":
     main()
     write_in_order(folder / "lib" / "library.zip")
     for program in (path for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK)):
-        explain_missing_library(program)
+        replace_starter(program)
     copy_licenses(folder / "licenses", folder / "lib" / "library.zip")

@@ -43,9 +43,9 @@ def find_agent(pod: Pod) -> int:
 
 
 def read_cpu_ms(pid: int) -> float:
-    """Read the CPU time of all threads so far from the scheduler, which counts in smaller units than clock ticks."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+    """Read the CPU time of a process so far, with that of its threads that have ended."""
+    # clock_getcpuclockid(3): the clock of a process is made of its pid.
+    return time.clock_gettime(~pid << 3 | 2) * 1000
 
 
 def read_kib(pid: int, file: str, name: str) -> float:

@@ -19,21 +19,21 @@ SYNCHRONOUS = "innodb_use_native_aio=OFF"
 """The option that a server needs if its disk will fail."""
 
 
-def build_library() -> Path:
-    """Compile the library, once for each version of its source; raises NotInstalledError without a compiler."""
+def build_library(source: Path = SOURCE) -> Path:
+    """Compile a library, once for each version of its source; raises NotInstalledError without a compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise NotInstalledError("a compiler is missing (wrong clocks, bad disks): apt-get install gcc libc6-dev")
-    key = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
+    key = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "peerfinder-lab"
-    made = folder / f"faulty-{key}.so"
+    made = folder / f"{source.stem}-{key}.so"
     if not made.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = made.with_suffix(f".{os.getpid()}")
-        command = (compiler, "-std=gnu11", "-Wall", "-Werror", "-O2", "-shared", "-fPIC", "-o", part, SOURCE, "-ldl")
+        command = (compiler, "-std=gnu11", "-Wall", "-Werror", "-O2", "-shared", "-fPIC", "-o", part, source, "-ldl")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise NotInstalledError(f"faulty.c cannot be compiled: {done.stderr.strip()[-300:]}")
+            raise NotInstalledError(f"{source.name} cannot be compiled: {done.stderr.strip()[-300:]}")
         part.rename(made)
     return made
 
