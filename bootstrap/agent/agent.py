@@ -9,7 +9,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bootstrap.agent.ports import Ports
@@ -50,50 +49,47 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass
 class Pulse:
     """When the agent last did what probes ask about, by the monotonic clock; no decision looks at it."""
 
-    observed_at: float
-    """When the server was last observed."""
-    looped_at: float
-    """When the loop last came round."""
-    is_syncing: bool = False
-    """The loop waits for the disk, which may take as long as writing a whole database."""
+    def __init__(self) -> None:
+        self.observed_at = time.monotonic()
+        """When the server was last observed."""
+        self.looped_at = self.observed_at
+        """When the loop last came round."""
+        self.is_syncing = False
+        """The loop waits for the disk, which may take as long as writing a whole database."""
 
 
-@dataclass
 class Counts:
     """How often the loop has come round: for a new result, wait for a round that begins after now."""
 
-    begun: int = 0
-    ended: int = 0
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
 
 
-@dataclass
 class TableUpgrade:
     """The upgrade of this member's system tables, in this run of the agent."""
 
-    finding: Finding = NOTHING_KNOWN
-    """What is to be done with them, by the last round."""
-    attempts: Attempts = Attempts()  # noqa: RUF009  # a value
-    due_at: float = 0.0
-    """When the next attempt may begin, by the monotonic clock; no decision looks at it."""
+    def __init__(self) -> None:
+        self.finding: Finding = NOTHING_KNOWN
+        """What is to be done with them, by the last round."""
+        self.attempts = Attempts()
+        self.due_at = 0.0
+        """When the next attempt may begin, by the monotonic clock; no decision looks at it."""
 
 
-@dataclass
 class Agent:
     """One run of one pod's agent."""
 
-    settings: Settings
-    cluster_id: str
-    ports: Ports
-    boot_id: str = field(default_factory=lambda: secrets.token_hex(8))
-    recorder: Recorder = field(default_factory=Recorder)
-    version: str = ""
+    version = ""
 
-    def __post_init__(self) -> None:
+    def __init__(self, settings: Settings, cluster_id: str, ports: Ports, boot_id: str = "") -> None:
         """Void what an earlier run permitted, and open the journal: with an unusable one the agent holds."""
+        self.settings, self.cluster_id, self.ports = settings, cluster_id, ports
+        self.boot_id = boot_id or secrets.token_hex(8)
+        self.recorder = Recorder()
         self.changed = threading.Condition(threading.RLock())
         self.wake = threading.Event()
         self.announcer = Announcer(lambda line: self.ports.log(line))  # noqa: PLW0108  # tests exchange the ports
@@ -102,7 +98,7 @@ class Agent:
         self.starter = 0
         self.counts = Counts()
         self.peer_news: dict[str, tuple[str, str]] = {}
-        self.pulse = Pulse(time.monotonic(), time.monotonic())
+        self.pulse = Pulse()
         self.upgrade = TableUpgrade()
         self.step(rounds.start)
         self.open_journal()

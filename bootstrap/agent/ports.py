@@ -4,7 +4,7 @@ So tests can run several agents against each other in one process, over a networ
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.core.model.disk import NO_VERSIONS, Position, Versions, View
 from bootstrap.core.model.facts import PodState, Server
@@ -25,8 +25,7 @@ from bootstrap.storage.layout import Layout
 Answer = PrepareReply | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(NamedTuple):
     """The functions; each may take time, none may raise."""
 
     lock_is_free: Callable[[], bool]

@@ -7,7 +7,6 @@ events in the background.  The counts are those of this run of the agent; the ev
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bootstrap.core.decision.decisions import Hold, RoundResult
@@ -47,33 +46,30 @@ from bootstrap.core.status.transfer import Sample, add_sample
 from bootstrap.process.log import Log
 
 
-@dataclass
 class Recorder:
     """The records of one agent; any thread may add events."""
 
-    log: tuple[Event, ...] = ()
-    """The events of this volume, the oldest first."""
-    counters: Counters = field(default_factory=lambda: Counters(since=time.monotonic()))
-    """The counts of this run of the agent, replaced whole."""
-    ends: ServerEnds = field(default_factory=ServerEnds)
-    """The server's starts that have failed in a row, in this run of the agent."""
-    ended: int = 0
-    """How often the server has ended and not in order, as its own container saw it, in this run of the agent."""
-    changed: Callable[[], None] = lambda: None
-    """Called after each event; must not wait."""
-    samples: tuple[Sample, ...] = ()
-    """Bytes that came to the datadir since a join was permitted, measured now and then in the last minute."""
-    failure: Failure | None = None
-    """The starters that have ended with an error, since one has reported or a server has answered."""
-    room: Room | None = None
-    """The room on the volume, measured now and then; None = not known."""
-    certificate_until: float | None = None
-    """When the certificate ends that the server was asked to load last, seconds since 1970."""
-    joined: float = field(default_factory=time.time)
-    """When the last join was permitted, by the machine's clock, like files' times; at first the start of this run."""
-
-    def __post_init__(self) -> None:
-        """Make the lock, and begin without a server."""
+    def __init__(self, log: tuple[Event, ...] = ()) -> None:
+        self.log = log
+        """The events of this volume, the oldest first."""
+        self.counters = Counters(since=time.monotonic())
+        """The counts of this run of the agent, replaced whole."""
+        self.ends = ServerEnds()
+        """The server's starts that have failed in a row, in this run of the agent."""
+        self.ended = 0
+        """How often the server has ended and not in order, as its own container saw it, in this run of the agent."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each event; must not wait."""
+        self.samples: tuple[Sample, ...] = ()
+        """Bytes that came to the datadir since a join was permitted, measured now and then in the last minute."""
+        self.failure: Failure | None = None
+        """The starters that have ended with an error, since one has reported or a server has answered."""
+        self.room: Room | None = None
+        """The room on the volume, measured now and then; None = not known."""
+        self.certificate_until: float | None = None
+        """When the certificate ends that the server was asked to load last, seconds since 1970."""
+        self.joined = time.time()
+        """When the last join was permitted, by the clock of files' times; at first the start of this run."""
         self._lock = threading.Lock()
         self._server = "no server answers"
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -52,7 +51,7 @@ def serve(settings: Settings, log: Log) -> None:
     agent_lock.wait(log)
     local = client.LocalServer(settings.server_socket, secrets.agent_password)
     ports = open_ports(settings, local, peers, log)
-    agent = Agent(settings, secrets.cluster_id, replace(ports, take_volume=agent_lock.take))
+    agent = Agent(settings, secrets.cluster_id, ports._replace(take_volume=agent_lock.take))
     agent.recorder, agent.version = open_recorder(settings, log), __version__
     # Before any other event of this run: what the pod saw before it was of another run.
     note_start(agent, written)

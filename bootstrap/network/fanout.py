@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,18 +45,15 @@ SELF_UNREACHED = "this pod does not reach itself at POD_IP either"
 Reply = TypeVar("Reply")
 
 
-@dataclass
 class Peers:
     """Asks the agents of the other pods."""
 
-    directory: Directory
-    client: "Client"
-    addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
-    dns_ordinals: frozenset[int] | None = None
-    """The ordinals that DNS last showed; None = it has not answered yet."""
-
-    def __post_init__(self) -> None:
+    def __init__(self, directory: Directory, client: "Client") -> None:
         """Have threads for the peers."""
+        self.directory, self.client = directory, client
+        self.addresses: dict[str, tuple[str, float]] = {}
+        self.dns_ordinals: frozenset[int] | None = None
+        """The ordinals that DNS last showed; None = it has not answered yet."""
         self.workers = Workers(THREADS, "peer")
         # Apart, so that a human who asks delays no decision.
         self.note_workers = Workers(THREADS, "note")

@@ -9,13 +9,19 @@ from bootstrap.core.model.facts import Facts, Promise
 
 
 @dataclass(frozen=True, slots=True)
-class Bootstrap:
-    """This pod is the candidate: it starts the cluster once all expected pods have promised."""
+class Reasoned:
+    """What all decisions have; those of two kinds are never equal."""
 
     rule: str
     """The rule that decided."""
     reason: str
-    """Why, in one line."""
+    """Why, in one line: for a `Wait` what this pod waits for, for a `Hold` what is wrong and what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap(Reasoned):
+    """This pod is the candidate: it starts the cluster once all expected pods have promised."""
+
     first: bool = False
     """Whether this is the first start of a new cluster, with no data anywhere."""
     forced: bool = False
@@ -26,44 +32,28 @@ class Bootstrap:
     """The uuid of the new history of an override."""
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(Reasoned):
     """A Primary Component lives and its history contains this pod's."""
 
-    rule: str
-    """The rule that decided."""
-    reason: str
-    """Why, in one line."""
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Reasoned):
     """Not decidable yet; what is missing may still come by itself."""
 
-    rule: str
-    """The rule that decided."""
-    reason: str
-    """What this pod waits for, in one line."""
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Reasoned):
     """The situation will not resolve by itself: a human must look."""
 
-    rule: str
-    """The rule that decided."""
-    reason: str
-    """What is wrong, and what can be done."""
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Reasoned):
     """My live server is non-Primary and will stay so: it must stop, so that its disk counts."""
 
-    rule: str
-    """The rule that decided."""
-    reason: str
-    """Why, in one line."""
     alone: bool = False
     """There is no other server that could bring it back."""
     all_live: bool = False

@@ -10,24 +10,25 @@ OPTION = re.compile(r"(?P<key>[a-z][a-z0-9_.]*)\s*=\s*(?P<value>[A-Za-z0-9_.:/,+
 class Refused(NamedTuple):
     """Options that a setting must not give, and why."""
 
-    keys: "re.Pattern[str]"
+    keys: str
+    """A regular expression; compiled when a setting gives options, as nearly none does."""
     why: str
 
 
 REFUSED = (
     Refused(
-        re.compile(r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|wait_prim|checksum|version)"),
+        r"pc\.(bootstrap|ignore_sb|ignore_quorum|npvo|recovery|wait_prim|checksum|version)",
         "it would start or keep a second cluster, or a server that waits for nothing",
     ),
     # With weights, a count of members proves no quorum (R37).
-    Refused(re.compile(r"pc\.weight"), "every member must have the same vote"),
+    Refused(r"pc\.weight", "every member must have the same vote"),
     Refused(
-        re.compile(r"gmcast\.(listen_addr|peer_addr|group|isolate|mcast_.*|version|port)|base_.*|ist\.recv_.*"),
+        r"gmcast\.(listen_addr|peer_addr|group|isolate|mcast_.*|version|port)|base_.*|ist\.recv_.*",
         "this toolkit gives the addresses and the group",
     ),
-    Refused(re.compile(r"socket\.(?!(recv|send)_buf_size$).*"), "the setting TLS_DIR is there for encryption"),
-    Refused(re.compile(r"repl\.commit_order"), "positions mean something only where commits are in order"),
-    Refused(re.compile(r"protonet\..*|evs\.version|dbug|signal"), "members with other values do not find each other"),
+    Refused(r"socket\.(?!(recv|send)_buf_size$).*", "the setting TLS_DIR is there for encryption"),
+    Refused(r"repl\.commit_order", "positions mean something only where commits are in order"),
+    Refused(r"protonet\..*|evs\.version|dbug|signal", "members with other values do not find each other"),
 )
 """Options that found a second cluster, switch quorum off, weight members, or are this toolkit's to give."""
 
@@ -37,7 +38,7 @@ def why_refused(part: str) -> str:
     match = OPTION.fullmatch(part)
     if match is None:
         return "it is no key=value of letters, digits and _.:/,+-"
-    if why := next((refused.why for refused in REFUSED if refused.keys.fullmatch(match["key"])), ""):
+    if why := next((refused.why for refused in REFUSED if re.fullmatch(refused.keys, match["key"])), ""):
         return why
     is_period = re.fullmatch(r"(evs|pc|gmcast)\.(\w*(timeout|period|time_wait)|linger|delay_margin)", match["key"])
     return "it is no period such as PT30S" if is_period and parse_period(match["value"]) is None else ""

@@ -1,7 +1,10 @@
 """What an agent does not import, and that it works without: a real process for each question."""
 
+import socket
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +37,8 @@ def test_an_agent_has_not_imported_what_it_does_not_need() -> None:
 
     assert "bootstrap.agent.wiring" in loaded
     for_people = {"bootstrap.agent.reports", "bootstrap.control.status_messages", "bootstrap.control.override_messages"}
-    assert {*UNWANTED, *for_people, "click", "subprocess", "bootstrap.mariadb.recover"} & loaded == set()
+    later = {"pymysql", "click", "subprocess", "jinja2", "bootstrap.mariadb.recover"}
+    assert {*UNWANTED, *for_people, *later} & loaded == set()
 
 
 @pytest.mark.parametrize("words", [("start", "--", "mariadbd"), ("on-start",)])
@@ -52,7 +56,6 @@ def test_a_starter_has_not_imported_what_only_an_agent_needs(words: tuple[str, .
         "http.server",
         "concurrent.futures.thread",
         "pymysql",
-        "jinja2",
     }
     dear = {"click", "ctypes", "tempfile", "shutil", "dns.name", "tenacity", "dataclasses", "inspect"}
     assert {*UNWANTED, *more, *dear} & loaded == set()
@@ -61,6 +64,29 @@ def test_a_starter_has_not_imported_what_only_an_agent_needs(words: tuple[str, .
 def test_the_commands_that_live_shortly_are_not_concerned() -> None:
     """They may have what the system has: a digest of OpenSSL is quicker."""
     assert told("import sys, bootstrap.cli, bootstrap.commands.pod.install; print('_hashlib' in sys.modules)") == "True"
+
+
+def test_the_first_server_that_answers_loads_pymysql_without_openssl(tmp_path: Path) -> None:
+    """Its answer is no handshake; a socket without a server loads nothing."""
+    path = tmp_path / "sock"
+    look = (
+        f"import sys, pathlib; {LEAN}local = bootstrap.mariadb.client.LocalServer(pathlib.Path({str(path)!r}), 'x')\n"
+    )
+    names = "print(*sorted({'pymysql', 'ssl', '_hashlib'} & sys.modules.keys()))"
+    ask = "print(local.read_status())\n"
+
+    assert told(f"{look}{ask}{names}").splitlines() == ["No such file or directory"]
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        server = threading.Thread(target=hang_up)
+        server.start()
+        assert told(f"{look}{ask}{names}").splitlines()[-1] == "pymysql"
+        server.join()
 
 
 def test_an_agent_can_still_have_tls() -> None:

@@ -108,7 +108,7 @@ def test_an_override_is_durable_before_any_pod_is_asked_and_void_when_a_pod_refu
         asked.extend(requests.values())
         return {name: PrepareReply(frozen(1, 3), Refusal("no")) for name in requests}
 
-    office.agent.ports = replace(office.agent.ports, ask_promises=refuse)
+    office.agent.ports = office.agent.ports._replace(ask_promises=refuse)
     assert force(office, FIRST, TWO).refusal == ""
     outcome = wait_for_outcome(office)
     assert (outcome.state, outcome.epoch) == (OverrideState.VOID, FIRST)

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -313,7 +312,7 @@ def behind(office: Office, port: Port, monkeypatch: pytest.MonkeyPatch) -> Calla
 
 def serving(office: Office) -> None:
     """From now on a server lives there, Synced."""
-    office.agent.ports = replace(office.agent.ports, server_status=lambda: SYNCED)
+    office.agent.ports = office.agent.ports._replace(server_status=lambda: SYNCED)
     state = office.agent.state
     office.agent.state = state._replace(lifecycle=state.lifecycle._replace(taken=Action.JOIN))
     office.free = False
@@ -332,7 +331,7 @@ def test_a_loop_that_stands_still_is_told_and_holds_nothing_up(
         go.wait(120)
         return {}
 
-    office.agent.ports = replace(office.agent.ports, ask_states=records)
+    office.agent.ports = office.agent.ports._replace(ask_states=records)
     try:
         until(lambda: ask("/livez") == (503, "stuck\n"), 60)
         until(lambda: ask("/readyz") == (503, "stale\n"), 60)
@@ -361,7 +360,7 @@ def test_a_disk_that_takes_its_time_with_a_transfer_is_no_stuck_agent(
 
     monkeypatch.setattr(office.agent.journal, "write", slowly)
     remember(office.agent, joining_boot_id="boot")
-    office.agent.ports = replace(office.agent.ports, sync_volume=sync)
+    office.agent.ports = office.agent.ports._replace(sync_volume=sync)
     serving(office)
     try:
         assert waiting.wait(60)

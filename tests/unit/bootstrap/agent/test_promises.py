@@ -1,7 +1,6 @@
 """Promises and permissions of one agent among others; the rules alone are in core/decision/test_election.py."""
 
 import shutil
-from dataclasses import replace
 
 from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.model.action import Action
@@ -126,8 +125,8 @@ def test_a_request_for_a_promise_that_fails_at_once_makes_no_haste(fleet: Fleet)
     """A peer may answer for its state and fail at this request: the next round would fail at once, too."""
     waiting(fleet, 3, 9, 5)
     candidate = agent_of(fleet.pods[1])
-    candidate.ports = replace(
-        candidate.ports, ask_promises=lambda requests: {pod: Unknown("it answers 400") for pod in requests}
+    candidate.ports = candidate.ports._replace(
+        ask_promises=lambda requests: {pod: Unknown("it answers 400") for pod in requests}
     )
     candidate.wake.clear()
     fleet.round(fleet.pods[1])

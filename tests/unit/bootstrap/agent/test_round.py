@@ -73,7 +73,7 @@ def test_a_server_that_has_left_its_group_for_good_is_stopped_sooner(fleet: Flee
         stopped.append(True)
         return ""
 
-    agent.ports = replace(agent.ports, server_status=lambda: lost, stop_server=stop)
+    agent.ports = agent.ports._replace(server_status=lambda: lost, stop_server=stop)
     rounds_of(fleet, pod, STUCK_ALONE_ROUNDS - 1)
     assert stopped == []
     fleet.round(pod)
@@ -114,7 +114,7 @@ def test_a_primary_that_does_not_lose_its_quorum_is_joined_in_the_end(fleet: Fle
     primary = replace(kept.pod_state(), server=replace(servers_of(kept), size=3))
     assert primary.primary_server is not None
     told = {"galera-2": primary, "galera-1": agent_of(pods[1]).pod_state()}
-    asked.ports = replace(asked.ports, ask_states=lambda names: {name: told[name] for name in names})
+    asked.ports = asked.ports._replace(ask_states=lambda names: {name: told[name] for name in names})
     rounds_of(fleet, pods[0], DEAD_MEMBER_ROUNDS)
     assert asked.result.decision.rule == "quorum"
     rounds_of(fleet, pods[0], 3)

@@ -109,7 +109,7 @@ def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:
     """It has a vote and no ordinal: so the component's size does not say that all of its members are known by name."""
     for pod in fleet.pods:
         agent = agent_of(pod)
-        agent.ports = replace(agent.ports, server_status=with_arbitrator(fleet, pod))
+        agent.ports = agent.ports._replace(server_status=with_arbitrator(fleet, pod))
     scaled_to(fleet, 2, last=2)
     outage(fleet, 0, 1)
     for pod in fleet.pods[:2]:
@@ -120,7 +120,7 @@ def test_beside_an_arbitrator_nobody_is_forgotten(fleet: Fleet) -> None:
 
 def test_an_arbitrator_is_remembered_once_it_cannot_be_a_member_that_has_just_died(fleet: Fleet) -> None:
     first = fleet.pods[0]
-    agent_of(first).ports = replace(agent_of(first).ports, server_status=with_arbitrator(fleet, first))
+    agent_of(first).ports = agent_of(first).ports._replace(server_status=with_arbitrator(fleet, first))
     rounds(fleet, DEAD_MEMBER_ROUNDS - 1)
     assert not agent_of(first).durable.has_foreign_members
 

@@ -1,7 +1,6 @@
 """What a starter gets from its agent: a permission, once; and what a join leaves in the journal."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -70,7 +69,7 @@ def between_starters(fleet: Fleet) -> Agent:
     rounds(fleet)
     agent = agent_of(fleet.pods[1])
     fleet.leave(fleet.pods[1])
-    agent.ports = replace(agent.ports, lock_is_free=lambda: False)
+    agent.ports = agent.ports._replace(lock_is_free=lambda: False)
     agent.changed = threading.Condition(threading.RLock())  # one that waits
     return agent
 
@@ -86,7 +85,7 @@ def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet, m
             arrival.start()
         return False
 
-    agent.ports = replace(agent.ports, lock_is_free=probe)
+    agent.ports = agent.ports._replace(lock_is_free=probe)
     run_round(agent)
     arrival.join()
     assert agent.lifecycle.phase is Phase.FROZEN
@@ -97,7 +96,7 @@ def test_a_starter_that_is_about_to_say_hello_costs_no_candidacy(fleet: Fleet, m
 def test_the_next_starter_may_have_the_lock_before_the_end_of_the_last_one_is_noticed(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     agent = agent_of(fleet.pods[1])
-    agent.ports = replace(agent.ports, lock_is_free=lambda: False)
+    agent.ports = agent.ports._replace(lock_is_free=lambda: False)
     leave(agent, agent.starter)
     assert agent.lifecycle.phase is Phase.FROZEN
     assert agent.lifecycle.disk is not None
@@ -178,7 +177,7 @@ def test_the_mark_is_removed_at_synced(fleet: Fleet) -> None:
 def test_the_mark_stays_while_the_transfer_is_not_durable(fleet: Fleet) -> None:
     pod = join(fleet)
     agent = agent_of(pod)
-    agent.ports = replace(agent.ports, sync_volume=lambda: "no space left")
+    agent.ports = agent.ports._replace(sync_volume=lambda: "no space left")
     fleet.execute(pod)
     fleet.up(pod)
     rounds(fleet)
@@ -197,10 +196,10 @@ def test_a_disk_that_stays_full_is_told_once_and_once_that_it_is_not_any_more(fl
     rounds(fleet, 10)
     assert agent.pod_state().joining
     assert sum("cannot be written" in line for line in pod.said) == 1
-    agent.ports = replace(agent.ports, sync_volume=lambda: "no space left")
+    agent.ports = agent.ports._replace(sync_volume=lambda: "no space left")
     rounds(fleet, 10)
     assert sum("no space left" in line for line in pod.said) == 1
-    agent.ports = replace(agent.ports, sync_volume=str)
+    agent.ports = agent.ports._replace(sync_volume=str)
     meta.unlink()
     kept.rename(meta)
     rounds(fleet, 3)

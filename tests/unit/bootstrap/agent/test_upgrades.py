@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ BEHIND, DONE = Versions((11, 8), (10, 11)), Versions((11, 8), (11, 8))
 
 def runs(pod: Pod, versions: Versions) -> Agent:
     agent = agent_of(pod)
-    agent.ports = replace(agent.ports, versions=lambda: versions)
+    agent.ports = agent.ports._replace(versions=lambda: versions)
     return agent
 
 
