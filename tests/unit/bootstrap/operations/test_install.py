@@ -70,12 +70,16 @@ def test_the_same_release_is_not_copied_again(tools: Path, work_dir: Path) -> No
     assert (release / "galera-tools").stat().st_ino == before.st_ino
 
 
-@pytest.mark.parametrize("harm", ["truncated", "gone", "not executable", "a file more"])
+@pytest.mark.parametrize("harm", ["truncated", "hollow", "gone", "not executable", "a file more"])
 def test_a_damaged_release_is_replaced(tools: Path, work_dir: Path, harm: str) -> None:
     release = install(tools, work_dir, "1.0", print)
     match harm:
         case "truncated":
             (release / "lib" / "library.zip").write_bytes(b"")
+        case "hollow":
+            # What a power cut leaves of a file that was not synced.
+            whole = release / "lib" / "library.zip"
+            whole.write_bytes(bytes(whole.stat().st_size))
         case "gone":
             (release / "lib" / "library.zip").unlink()
         case "not executable":
