@@ -1,10 +1,11 @@
 """How `my-galera.cnf` is made from its values: safe defaults, no value can add an option, the file is replaced whole.
 
-Knows the names of the options and their order.  `pod_config` knows where a value comes from.
+Knows the names of the options and the template.  `pod_config` knows where a value comes from.
 """
 
+import pkgutil
 import re
-from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,11 @@ from bootstrap.storage import atomic
 
 if TYPE_CHECKING:
     from bootstrap.mariadb.tls import Tls
+
+TEMPLATE = "my-galera.cnf.j2"
+
+FINGERPRINT = "# galera-bootstrap fingerprint "
+"""The beginning of the file's last line."""
 
 GROUP_PORT = 4567
 IST_PORT = 4568
@@ -86,135 +92,53 @@ def add_brackets(address: str) -> str:
 
 def render(cnf: Cnf) -> str:
     """Return the text of my-galera.cnf; raises SettingInvalidError for a value that could mean more than itself."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # expensive, and rarely needed
+
     _check_members(cnf.members)
-    for text in _texts((*cnf, *cnf.gcomm_options)):
-        _require_plain(text)
-    return f"{_defaults(cnf)}\n{_own_options(cnf)}\n{_server(cnf)}\n{_replication(cnf)}{_transfers(cnf)}"
-
-
-def _defaults(cnf: Cnf) -> str:
-    text = f"""\
-# Written by galera-bootstrap; changes are lost at the next start.
-
-[mysqld]
-# Defaults that your own options may change. An account with FILE reads and writes files in this folder only: else it
-# could read the Secret.
-secure_file_priv = "{cnf.files_dir}"
-# Else an account with a database of its own could put tables anywhere (DATA DIRECTORY).
-symbolic-links = OFF
-"""
-    if cnf.gtid_domain is not None:
-        text += """\
-# The same name on all members: a state transfer brings files of the donor's binary log.
-log_bin = mysql-bin
-# A recovery rolls back what is not in the binary log, so an acknowledged commit must be on the disk there, too.
-sync_binlog = 1
-# 7 days.
-binlog_expire_logs_seconds = 604800
-
-[sst]
-# The donor begins a new file for each transfer. A replica that has not read the one before could not go on here.
-sst-max-binlogs = 4
-"""
-    return text
-
-
-def _own_options(cnf: Cnf) -> str:
-    if not cnf.include_dir:
-        return "# Your own options belong in conf.d/*.cnf beside this file.\n"
-    return f"# Your own options, in files *.cnf; the options below override them.\n!includedir {cnf.include_dir}\n"
-
-
-def _server(cnf: Cnf) -> str:
-    user = f"user = {cnf.user}\n" if cnf.user else ""
-    text = f"""\
-[mysqld]
-{user}datadir = "{cnf.datadir}"
-socket = "{cnf.socket}"
-bind-address = {cnf.bind_address}
-# A slow or absent name server must not delay connections; accounts are by address or '%'.
-skip-name-resolve = ON
-"""
-    if cnf.tls:
-        text += f"""\
-# Clients may use TLS; with require_secure_transport in your own options they must.
-ssl_cert = "{cnf.tls.certificate}"
-ssl_key = "{cnf.tls.key}"
-ssl_ca = "{cnf.tls.ca}"
-"""
-    return text
-
-
-def _replication(cnf: Cnf) -> str:
-    text = f"""\
-# Galera replicates rows of InnoDB, and requires interleaved auto-increment locks.
-binlog_format = ROW
-default_storage_engine = InnoDB
-innodb_autoinc_lock_mode = 2
-# 1: an acknowledged commit is on this node's disk. With 0, a power cut of all nodes loses some commits.
-innodb_flush_log_at_trx_commit = {cnf.flush_log_at_trx_commit}
-"""
-    if cnf.server_id is not None:
-        text += f"# For replication to and from other clusters.\nserver_id = {cnf.server_id}\n"
-    if cnf.gtid_domain is not None:
-        text += f"""\
-# A commit has the same GTID on every member, so a replica can change from one to another.
-wsrep_gtid_mode = ON
-wsrep_gtid_domain_id = {cnf.gtid_domain}
-gtid_domain_id = {cnf.own_gtid_domain}
-log_slave_updates = ON
-"""
-    text += f"""
-wsrep_on = ON
-wsrep_provider = "{cnf.provider}"
-# The folder of grastate.dat: the position is read there, and signs of a state transfer are found beside the data.
-wsrep_data_home_dir = "{cnf.datadir}"
-wsrep_cluster_name = "{cnf.cluster_name}"
-# Always the whole list: an empty one would found a second cluster. No file ever permits a bootstrap.
-wsrep_cluster_address = "gcomm://{",".join(map(add_brackets, cnf.members))}"
-# Never by a file: only the command line of one single start may found a cluster.
-wsrep_new_cluster = OFF
-wsrep_node_name = "{cnf.node_name}"
-"""
-    if cnf.node_address:
-        host = add_brackets(cnf.node_address)
-        text += f"""\
-wsrep_node_address = "{host}:{GROUP_PORT}"
-wsrep_sst_receive_address = "{host}:{SST_PORT}"
-"""
-    text += f"wsrep_sst_method = {cnf.sst_method}\n"
-    if cnf.sst_auth:
-        text += f"""\
-# The script of a state transfer reads it and passes it on in its environment; the server shows asterisks.
-wsrep_sst_auth = "{cnf.sst_auth}"
-"""
-    options = ";".join(f"{key}={value}" for key, value in cnf.gcomm_options)
-    return f'{text}wsrep_provider_options = "{options}"\n'
-
-
-def _transfers(cnf: Cnf) -> str:
-    text = ""
-    if cnf.sst_auth:
-        text += "# Otherwise each transfer leaves one more file in /tmp.\nsst-log-archive = 0\n"
-    if cnf.tls:
-        text += """\
-# Both ends of a full state transfer show a certificate of the CA; the name in it is not checked.
-ssl-mode = VERIFY_CA
-"""
-    if cnf.sole_address:
-        text += f"""\
-# Otherwise the socat of mariabackup listens on all addresses.
-sockopt = ",bind={add_brackets(cnf.sole_address)}"
-"""
-    return f"\n[sst]\n{text}" if text else ""
+    environment = Environment(
+        loader=PackageLoader("bootstrap.mariadb"),
+        undefined=StrictUndefined,
+        finalize=_require_plain,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  # an option file is not HTML; _require_plain refuses what could escape
+    )
+    environment.filters["add_brackets"] = add_brackets
+    ports = {"group_port": GROUP_PORT, "sst_port": SST_PORT}
+    return environment.get_template(TEMPLATE).render(cnf=cnf, **ports)
 
 
 def update(path: Path, cnf: Cnf) -> bool:
     """Write the file if it differs from what these values make; return whether it was written.
 
+    Its last line is the fingerprint of the values, the template and the text above it.  So it can be compared without
+    being rendered: to import the renderer is expensive, and each start of a container and each change of peers asks.
     Raises as `render` and `write` do.
     """
-    return write(path, render(cnf))
+    if _is_current(path, cnf):
+        return False
+    text = render(cnf)
+    return write(path, f"{text}{FINGERPRINT}{_fingerprint(cnf, text)}\n")
+
+
+def without_fingerprint(text: str) -> str:
+    """The text of a written file as `render` made it; lines that were added by hand stay."""
+    return re.sub(rf"(?m)^{FINGERPRINT}[0-9a-f]*\n?", "", text)
+
+
+def _is_current(path: Path, cnf: Cnf) -> bool:
+    try:
+        text, _, fingerprint = path.read_text().rpartition(FINGERPRINT)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return fingerprint == f"{_fingerprint(cnf, text)}\n"
+
+
+def _fingerprint(cnf: Cnf, text: str) -> str:
+    """The hash that differs for other values, another template or another text."""
+    template = pkgutil.get_data("bootstrap.mariadb", f"templates/{TEMPLATE}") or b""
+    return sha256(b"\0".join((template, repr(cnf).encode(), text.encode()))).hexdigest()
 
 
 def write(path: Path, text: str) -> bool:
@@ -238,16 +162,8 @@ def _check_members(members: tuple[str, ...]) -> None:
             raise SettingInvalidError(f"{member[:60]!r} is not a member's name or address: correct the settings")
 
 
-def _texts(values: tuple[object, ...]) -> Iterator[str]:
-    """All texts in these values."""
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, tuple):
-            yield from _texts(value)
-
-
-def _require_plain(text: str) -> None:
-    """Refuse a text that would end its line, its quotes or its option."""
+def _require_plain(value: object) -> object:
+    text = str(value)
     if not text.isprintable() or text != text.strip() or FORBIDDEN & set(text):
         raise SettingInvalidError(f"{text[:60]!r} cannot stand in my-galera.cnf: it could mean more than itself")
+    return value

@@ -52,6 +52,7 @@ SHARED = ("core", "dns", "imports", "environment", "errors")
 PLACE_OF = {
     "dns": ("peerfinder.dns",),
     "pymysql": ("bootstrap.mariadb.client", "bootstrap.operations.binlog.log_source"),
+    "jinja2": ("bootstrap.mariadb.config",),
     "click": ("peerfinder.cli", "peerfinder.commands", "bootstrap.cli", "bootstrap.commands"),
     "tenacity": ("bootstrap.control", "bootstrap.storage", "bootstrap.mariadb"),
 }

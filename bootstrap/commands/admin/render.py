@@ -7,7 +7,7 @@ import sys
 import click
 
 from bootstrap.mariadb import pod_config
-from bootstrap.mariadb.config import render
+from bootstrap.mariadb.config import render, without_fingerprint
 from bootstrap.network.directory import Directory
 from bootstrap.secret_files import read_secret
 from bootstrap.settings import current
@@ -25,7 +25,7 @@ def command(*, diff: bool) -> None:
     if not diff:
         click.echo(hide_password(text), nl=False)
         return
-    old = settings.cnf.read_text() if settings.cnf.exists() else ""
+    old = without_fingerprint(settings.cnf.read_text()) if settings.cnf.exists() else ""
     lines = list(difflib.unified_diff(old.splitlines(), text.splitlines(), "now", "new", lineterm=""))
     click.echo(hide_password("\n".join(lines)))
     sys.exit(1 if lines else 0)

@@ -56,6 +56,7 @@ def test_a_starter_has_not_imported_what_only_an_agent_needs(words: tuple[str, .
         "http.server",
         "concurrent.futures.thread",
         "pymysql",
+        "jinja2",
     }
     dear = {"click", "ctypes", "tempfile", "shutil", "dns.name", "tenacity", "dataclasses", "inspect"}
     assert {*UNWANTED, *more, *dear} & loaded == set()

@@ -289,13 +289,13 @@ def test_a_folder_in_its_place_is_an_error_of_one_line(tmp_path: Path) -> None:
         write(tmp_path / "my-galera.cnf", "x")
 
 
-def test_a_file_that_these_values_made_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_these_values_made_is_not_rendered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "my-galera.cnf"
     assert config.update(path, CNF)
-    assert path.read_text() == render(CNF)
-    before = path.stat()
+    assert re.fullmatch(re.escape(render(CNF)) + "# galera-bootstrap fingerprint [0-9a-f]{64}\n", path.read_text())
+    assert options(path.read_text()) == PLAIN
+    monkeypatch.setattr(config, "render", None)
     assert not config.update(path, CNF)
-    assert path.stat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize(
@@ -304,6 +304,7 @@ def test_a_file_that_these_values_made_is_left_alone(tmp_path: Path) -> None:
         lambda text: text.replace("4567", "4568", 1),
         lambda text: text + "wsrep_on = OFF\n",
         lambda text: text[: len(text) // 2],
+        config.without_fingerprint,
         lambda _: "",
     ],
 )
@@ -315,6 +316,13 @@ def test_a_file_that_was_changed_by_hand_or_torn_is_written_again(tmp_path: Path
     assert path.read_text() != whole
     assert config.update(path, CNF)
     assert path.read_text() == whole
+
+
+def test_without_its_fingerprint_a_file_is_as_it_was_rendered(tmp_path: Path) -> None:
+    path = tmp_path / "my-galera.cnf"
+    config.update(path, CNF)
+    assert config.without_fingerprint(path.read_text()) == render(CNF)
+    assert config.without_fingerprint(path.read_text() + "by_hand = 1\n") == render(CNF) + "by_hand = 1\n"
 
 
 def test_other_values_make_another_file(tmp_path: Path) -> None:

@@ -502,6 +502,7 @@ def test_the_drop_in_form_does_not_import_what_it_does_not_need(galera: Knot) ->
 
     heavy = {
         "click",
+        "jinja2",
         "pymysql",
         "tenacity",
         "logging",
