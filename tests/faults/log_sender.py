@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -56,7 +57,7 @@ class Sender:
         lines = [line for line in self.log.splitlines() if ": reading " in line]
         return lines[-1].partition(": reading ")[2].partition(",")[0] if lines else ""
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 180) -> None:
         """Wait until it is so; the program must live."""
         end = time.monotonic() + seconds
         while not condition():
@@ -69,7 +70,10 @@ class Sender:
         seqno = int(gtid.rpartition("-")[2])
 
         def is_there() -> bool:
-            every = [one for one in list_pieces(self.secret) if history in ("", one.history)]
+            try:
+                every = [one for one in list_pieces(self.secret) if history in ("", one.history)]
+            except subprocess.CalledProcessError:
+                return False  # the program replaces a snapshot, or has the lock
             return any(one.last.seqno >= seqno for one in every)
 
         self.wait("the first piece", lambda: ": piece " in self.log)
