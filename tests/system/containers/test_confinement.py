@@ -109,14 +109,15 @@ def check_confinement(pid: int, container: str) -> None:
 def test_the_server_inherits_nothing_from_the_tools(standing: Cluster) -> None:
     """Its libraries come from the database image; with those of the tools, the server would be an untested one."""
     pod = standing.lab.pod(0)
-    pid = wait_for_first_process(pod, "mysql")
+    keeper = wait_for_first_process(pod, "mysql")
+    (pid,) = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
     assert Path(f"/proc/{pid}/comm").read_text() == "mariadbd\n"
 
     mapped = {line.split(maxsplit=5)[5] for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "/" in line}
     assert any(path.endswith("libgalera_smm.so") for path in mapped)
     assert not [path for path in mapped if path.startswith(("/work-dir", "/opt/galera-tools"))]
     # mariadbd passes its environment on to the scripts of a state transfer.
-    assert read_environment(pid) == read_configured_environment(pod, "mysql")
+    assert read_environment(int(pid)) == read_configured_environment(pod, "mysql")
 
 
 def read_configured_environment(pod: Pod, container: str) -> dict[str, str]:
