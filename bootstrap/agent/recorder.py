@@ -122,7 +122,7 @@ class Recorder:
     @property
     def last_end(self) -> LastEnd | None:
         """The last of these ends in this or an earlier run of the agent, if it is recent."""
-        return find_last_end(self.log, datetime.now(UTC))
+        return find_last_end(self.log, read_age)
 
     def clear_failure(self, container: str) -> None:
         """A starter of this container has come as far as it had to."""
@@ -206,3 +206,11 @@ def describe_moment(moment: float) -> tuple[str, float]:
     """A moment of the monotonic clock for humans: the time in UTC, and how many seconds ago that was."""
     seconds = max(0.0, time.monotonic() - moment)
     return format_time(datetime.now(UTC) - timedelta(seconds=seconds)), round(seconds, 1)
+
+
+def read_age(text: str) -> float | None:
+    """How many seconds ago a time of RFC 3339 was, by the machine's clock; None = it is no time."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(text)).total_seconds()
+    except (ValueError, TypeError):
+        return None

@@ -219,7 +219,7 @@ MUTANTS = [
            f"{SCALE}::test_beside_an_arbitrator_nobody_is_forgotten"),
     Mutant(36, "operations.arbitrator:watch", "any(map(ALONE.search, lines))", "False",
            f"{OPERATIONS}/test_arbitrator.py::test_one_that_is_left_alone_in_the_primary_component_is_ended_at_once"),
-    Mutant(37, "core.galera.provider_options:why_refused", 'if refused.keys.fullmatch(match["key"])', "if False",
+    Mutant(37, "core.galera.provider_options:why_refused", 'if re.fullmatch(refused.keys, match["key"])', "if False",
            f"{GALERA}/test_provider_options.py::test_an_option_is_refused_with_the_reason[pc.weight=2]"),
     Mutant(38, "rules_live_primary:hold_between_two_primaries", "if is_one_component(alive):", "if True:",
            f"{DECIDE}[two Primaries of one history, each alone -> wait]"),

@@ -3,8 +3,7 @@
 Pure.  What is known of the last ends is read from the events of the volume, so that a new run of the agent knows it.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bootstrap.core.model.text import one_line
@@ -47,18 +46,14 @@ class LastEnd(NamedTuple):
         return AGAIN in self.line
 
 
-def find_last_end(events: Iterable[Event], now: datetime) -> LastEnd | None:
-    """Return the last end if it is recent."""
-    ends = [(event, _seconds_since(event, now)) for event in events if event.kind == KIND and event.word]
-    recent = [(event, seconds) for event, seconds in ends if seconds <= LOOKED_AT_S]
+def find_last_end(events: Iterable[Event], read_age: Callable[[str], float | None]) -> LastEnd | None:
+    """Return the last end if it is recent.
+
+    `read_age` tells how many seconds ago the time of an event was; None = it is no time.
+    """
+    ends = [(event, read_age(event.time)) for event in events if event.kind == KIND and event.word]
+    recent = [(event, max(0.0, age)) for event, age in ends if age is not None and age <= LOOKED_AT_S]
     if not recent:
         return None
     event, seconds = recent[-1]
     return LastEnd(event.word, event.text, event.time, round(seconds, 1), len(recent))
-
-
-def _seconds_since(event: Event, now: datetime) -> float:
-    try:
-        return max(0.0, (now - datetime.fromisoformat(event.time)).total_seconds())
-    except (ValueError, TypeError):
-        return float("inf")

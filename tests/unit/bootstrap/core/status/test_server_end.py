@@ -10,6 +10,13 @@ from bootstrap.core.status.server_end import KIND, describe_end, find_last_end
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 
 
+def read_age(text: str) -> float | None:
+    try:
+        return (NOW - datetime.fromisoformat(text)).total_seconds()
+    except ValueError:
+        return None
+
+
 def ended(time: str, how: str, text: str = "", kind: str = KIND) -> Event:
     return Event(1, f"2026-11-30T{time}.000Z", kind, text, how)
 
@@ -39,7 +46,7 @@ def test_the_last_one_counts_with_those_of_the_last_hour() -> None:
         ended("11:59:50", "SIGKILL", describe_end("SIGKILL", "", again=True)),
         ended("11:59:55", "", "the server has ended 3 times and was not Synced"),
     )
-    last = find_last_end(events, NOW)
+    last = find_last_end(events, read_age)
     assert last is not None
     assert (last.how, last.times, last.seconds, last.time) == ("SIGKILL", 2, 10.0, "2026-11-30T11:59:50.000Z")
     assert last.line == "the server was ended by SIGKILL and is started again"
@@ -50,22 +57,22 @@ def test_the_last_one_counts_with_those_of_the_last_hour() -> None:
     "events", [(), (ended("10:59:59", "SIGKILL"),), (ended("11:59:59", ""),), (ended("no time", "SIGKILL"),)]
 )
 def test_one_of_long_ago_or_without_a_time_is_none(events: tuple[Event, ...]) -> None:
-    assert find_last_end(events, NOW) is None
+    assert find_last_end(events, read_age) is None
 
 
 def test_one_that_has_ended_its_container_is_not_started_again_there() -> None:
-    last = find_last_end([ended("11:59:59", "status-1", describe_end("status-1", "", again=False))], NOW)
+    last = find_last_end([ended("11:59:59", "status-1", describe_end("status-1", "", again=False))], read_age)
     assert last is not None
     assert not last.is_again
 
 
 def test_its_age_is_in_tenths_of_a_second() -> None:
-    last = find_last_end([Event(1, "2026-11-30T11:59:49.740Z", KIND, "", "SIGKILL")], NOW)
+    last = find_last_end([Event(1, "2026-11-30T11:59:49.740Z", KIND, "", "SIGKILL")], read_age)
     assert last is not None
     assert last.seconds == 10.3
 
 
 def test_a_clock_that_was_put_back_makes_no_negative_time() -> None:
-    last = find_last_end([ended("12:10:00", "SIGKILL")], NOW)
+    last = find_last_end([ended("12:10:00", "SIGKILL")], read_age)
     assert last is not None
     assert last.seconds == 0.0
