@@ -59,7 +59,9 @@ def test_a_pod_with_an_agent_keeps_that_one(server_image: str, volumes: Volumes,
     server = begin(server_image, options=options)
     server.wait_synced()
 
-    assert processes(server.run("ps", "-eo", "args=")) == ["mariadbd"]
+    listing = server.run("ps", "-eo", "args=")
+    assert processes(listing) == ["/opt/galera-tools/galera-bootstrap", "mariadbd"]
+    assert listing.split()[1] == "keep", "the server's parent, and no agent"
     assert "bootstrapping" in agent.log
 
 
