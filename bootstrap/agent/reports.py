@@ -37,7 +37,7 @@ from bootstrap.control.status_messages import (
 from bootstrap.control.timeline_messages import TIMELINE_SCHEMA, PodLog, Timeline, TimelineAnswer
 from bootstrap.core.decision.decide import RULES
 from bootstrap.core.decision.decisions import Decision
-from bootstrap.core.galera.server_version import Series, format_series
+from bootstrap.core.galera.server_version import describe_series
 from bootstrap.core.model.facts import Facts, Phase, PodState
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import Unknown
@@ -267,11 +267,6 @@ def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None
         reason=note.reason if note else None,
         failing=note.failing if note else None,
     )
-
-
-def describe_series(series: Series | None) -> str | None:
-    """The series; None = it is not known."""
-    return format_series(series) if series else None
 
 
 def describe_newest_data(agent: Agent, facts: Facts) -> NewestData | None:

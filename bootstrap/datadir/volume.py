@@ -50,7 +50,7 @@ def describe(layout: Layout, recover: Recover) -> Volume:
     here = (*((layout.data,) if has_data else ()), *found.elsewhere)
     why = places.why_not_used(layout, has_data=has_data, is_new=True)
     server = server_version.parse_series(recover.read_version())
-    nothing = Volume(None, None, os.geteuid(), None, _format(server), None)
+    nothing = Volume(None, None, os.geteuid(), None, server_version.describe_series(server), None)
     if len(here) != 1:
         return nothing._replace(missing=(why,) if why else ())
     (datadir,) = here
@@ -59,7 +59,7 @@ def describe(layout: Layout, recover: Recover) -> Volume:
     return nothing._replace(
         datadir=str(datadir),
         owner=f"{owner.st_uid}:{owner.st_gid}",
-        written_by=_format(wrote),
+        written_by=server_version.describe_series(wrote),
         saved=_read_saved(datadir),
         stopped_cleanly=inspection.is_stopped_cleanly(datadir),
         binary_logs=binlog.find_left(list_names(datadir)),
@@ -85,7 +85,3 @@ def _read_saved(datadir: Path) -> str | None:
         state = grastate.parse((datadir / "grastate.dat").read_bytes())
         return f"{state.uuid}:{state.seqno}"
     return None
-
-
-def _format(series: Series | None) -> str | None:
-    return server_version.format_series(series) if series else None

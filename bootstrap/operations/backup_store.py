@@ -11,11 +11,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from bootstrap.core.binlog.events import Gtid, parse_gtid
 from bootstrap.core.model.disk import NIL_UUID, Position
+from bootstrap.core.repository.snapshots import TIME
 from bootstrap.datadir.names import is_database
 from bootstrap.errors import BackupInvalidError
 from bootstrap.storage import atomic
@@ -72,6 +74,11 @@ class End(NamedTuple):
     position: Position
     gtid: Gtid | None = None
     taken: str = ""
+
+
+def parse_time(name: str) -> datetime:
+    """Return the time in a name.  Raises ValueError."""
+    return datetime.strptime(name, TIME).replace(tzinfo=UTC)
 
 
 def list_names(root: Path) -> list[str]:

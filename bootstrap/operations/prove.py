@@ -21,7 +21,7 @@ from bootstrap.errors import (
 )
 from bootstrap.mariadb import config, first_server
 from bootstrap.mariadb.recover import Recover
-from bootstrap.operations.backup_store import Backup
+from bootstrap.operations.backup_store import Backup, parse_time
 from bootstrap.operations.fetch import Remote
 from bootstrap.operations.restore import check_readable
 from bootstrap.process import child
@@ -78,11 +78,6 @@ def log_last_proof(remote: Remote, log: Log) -> None:
     else:
         age = datetime.now(UTC) - parse_time(last.name)
         log(f"the last proven backup is {last.name}, {format_hours(age)} old, proven {last.proven}")
-
-
-def parse_time(name: str) -> datetime:
-    """Return the time in a backup's name."""
-    return datetime.strptime(name, TIME).replace(tzinfo=UTC)
 
 
 def format_hours(age: timedelta) -> str:

@@ -68,8 +68,7 @@ def find_whole(
 
 def upload(repository: Repository, order: Order, backup: Backup, log: Log) -> None:
     """Send a backup and look for all its files in the repository."""
-    series = server_version.parse_series(backup.server)
-    shown = server_version.format_series(series) if series else "unknown"
+    shown = server_version.describe_series(server_version.parse_series(backup.server)) or "unknown"
     tags = snapshots.make_tags(backup.name, backup.position, shown, backup.gtid, backup.taken)
     log(f"sending {backup.name}: {backup.position}, {backup.size} bytes")
     try:

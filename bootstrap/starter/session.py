@@ -60,7 +60,7 @@ class Session:
         self.pod = pod
         self.inspection = inspection
         self.announcer = announcer
-        self.untold = Ended(past.how, past.error, again=True) if past.how else None
+        self.unsent_end = Ended(past.how, past.error, again=True) if past.how else None
         """How the server before this start has ended, until the agent knows it."""
 
     def ask(self, question: Callable[[channel.Client], Answer]) -> tuple[channel.Client, Answer]:
@@ -80,9 +80,9 @@ class Session:
 
     def report(self, client: channel.Client) -> None:
         """Write my-galera.cnf, and report the datadir to the agent as frozen; the lock must be held."""
-        if self.untold:
-            client.ask(self.untold)
-            self.untold = None
+        if self.unsent_end:
+            client.ask(self.unsent_end)
+            self.unsent_end = None
         hello = client.ask(Hello(self.pod.ordinals or None))
         pod, ordinals = self.pod, hello.ordinals | self.pod.ordinals
         pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals, hello.addresses)

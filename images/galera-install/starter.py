@@ -1,7 +1,7 @@
 """The first code that the program runs, instead of cx_Freeze's: `freeze.py` puts it into the program.
 
-cx_Freeze's own imports `string`, `importlib.util` and `typing` to find the name of the module that it runs: 10 ms at
-each start.  It also finds extension modules inside of packages, which our dependencies do not have.
+cx_Freeze's own imports `string`, `importlib.util` and `typing` to find the name of the module that it runs, at each
+start.  It also finds extension modules inside of packages, which our dependencies do not have.
 """
 
 import os

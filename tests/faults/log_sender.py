@@ -1,6 +1,5 @@
 """The program that sends a lab's binary log, as a pod of a Deployment."""
 
-import json
 import re
 import subprocess
 import time
@@ -8,7 +7,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bootstrap.core.binlog.chain import Chain, Piece
 from bootstrap.core.binlog.events import split
@@ -92,8 +90,7 @@ class Sender:
 
 def list_pieces(secret: Path) -> tuple[Piece, ...]:
     """List the pieces in the repository."""
-    found: list[Any] = json.loads(ask(secret, "snapshots"))
-    return pieces.parse(json.dumps(found))
+    return pieces.parse(ask(secret, "snapshots"))
 
 
 def read_position(lab: Lab, ordinal: int) -> str:

@@ -51,6 +51,11 @@ def why_not_opened(wrote: Series, opens: Series | None, *, stopped: bool, direct
     return ""
 
 
+def describe_series(series: Series | None) -> str | None:
+    """The major version for people and tags; None = it is not known."""
+    return format_series(series) if series else None
+
+
 def format_series(number: Series) -> str:
     """The major version for messages."""
     return f"{number[0]}.{number[1]}"

@@ -27,6 +27,9 @@ _VARIABLES = ("log_bin", "log_slave_updates", "wsrep_gtid_mode")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
 
+Rows = tuple[tuple[Any, ...], ...]
+
+
 class Login(NamedTuple):
     """How to log in."""
 
@@ -89,7 +92,7 @@ def look(host: str, login: Login) -> Look | Unusable:
             names = "'wsrep_cluster_state_uuid', 'wsrep_cluster_status', 'wsrep_gcomm_uuid'"
             status = {str(n): str(v) for n, v in _rows(connection, f"SHOW STATUS WHERE Variable_name IN ({names})")}
     except (pymysql.Error, OSError) as exc:
-        return Unusable(str(exc.args[-1]) if exc.args else type(exc).__name__)
+        return _refuse(exc)
     if off := [name for name, value in zip(_VARIABLES, values, strict=True) if not int(str(value))]:
         raise LogNotSentError(
             f"{host} has {' and '.join(off)} switched off: set GALERA_BOOTSTRAP_SERVER_ID and "
@@ -104,11 +107,10 @@ def look(host: str, login: Login) -> Look | Unusable:
 
 def list_files(host: str, login: Login) -> tuple[str, ...] | Unusable:
     """List the files of a member's binary log, the oldest first."""
-    try:
-        with connect(host, login) as connection:
-            names = tuple(str(row[0]) for row in _rows(connection, "SHOW BINARY LOGS"))
-    except (pymysql.Error, OSError) as exc:
-        return Unusable(str(exc.args[-1]) if exc.args else type(exc).__name__)
+    rows = _ask(host, login, "SHOW BINARY LOGS")
+    if isinstance(rows, Unusable):
+        return rows
+    names = tuple(str(row[0]) for row in rows)
     if bad := [name for name in names if not _NAME.fullmatch(name)]:
         raise LogInvalidError(f"{host} names a file of its binary log {bad[0][:80]!a}")
     return names
@@ -120,11 +122,9 @@ def read_start(host: str, login: Login, file: str, domain: int) -> Gtid | Unusab
     A log that begins after a restore has an empty list, and its first number is not 1: then nothing is known of what
     was before that number.
     """
-    try:
-        with connect(host, login) as connection:
-            events = _rows(connection, f"SHOW BINLOG EVENTS IN '{file}' LIMIT {SHOWN_EVENTS}")
-    except (pymysql.Error, OSError) as exc:
-        return Unusable(str(exc.args[-1]) if exc.args else type(exc).__name__)
+    events = _ask(host, login, f"SHOW BINLOG EVENTS IN '{file}' LIMIT {SHOWN_EVENTS}")
+    if isinstance(events, Unusable):
+        return events
     for _, _, kind, _, _, info in events:
         if kind == "Gtid_list" and (found := find_domain(str(info), domain)):
             return found
@@ -153,7 +153,20 @@ def pull(seen: Look, login: Login, file: str, position: int, to: Path) -> Path |
     return target
 
 
-def _rows(connection: "pymysql.Connection[Any]", statement: str) -> tuple[tuple[Any, ...], ...]:
+def _ask(host: str, login: Login, statement: str) -> Rows | Unusable:
+    """Run one statement in a connection of its own."""
+    try:
+        with connect(host, login) as connection:
+            return _rows(connection, statement)
+    except (pymysql.Error, OSError) as exc:
+        return _refuse(exc)
+
+
+def _refuse(exc: Exception) -> Unusable:
+    return Unusable(str(exc.args[-1]) if exc.args else type(exc).__name__)
+
+
+def _rows(connection: "pymysql.Connection[Any]", statement: str) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return tuple(cursor.fetchall())

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from bootstrap.core.binlog.chain import Piece
-from bootstrap.core.repository.snapshots import TIME
 from bootstrap.core.status.metrics.text_format import counter, gauge, render
 from bootstrap.network.text_server import PLAIN, PROMETHEUS, Answer
+from bootstrap.operations.backup_store import parse_time
 
 PREFIX = "galera_bootstrap_log"
 
@@ -43,8 +43,7 @@ class Report:
         """For how many seconds acknowledged commits may not be in the repository; None = nothing was sent yet."""
         if self.sent is None:
             return None
-        until = datetime.strptime(self.sent.until, TIME).replace(tzinfo=UTC)
-        return max(0.0, (self._now() - until).total_seconds())
+        return max(0.0, (self._now() - parse_time(self.sent.until)).total_seconds())
 
     @property
     def is_ready(self) -> bool:

@@ -238,8 +238,7 @@ class Shipper:
         """Send the piece as it is."""
         spool = self._spool
         assert spool is not None  # noqa: S101  # for mypy
-        series = server_version.parse_series(spool.server)
-        shown = server_version.format_series(series) if series else "unknown"
+        shown = server_version.describe_series(server_version.parse_series(spool.server)) or "unknown"
         tags = pieces.make_tags(spool.piece, shown)
         spool.write_list()
         result = self.remote.repository.run(plan.send_piece(self.remote.cluster, tags), cwd=spool.folder)

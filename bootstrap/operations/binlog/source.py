@@ -42,7 +42,7 @@ class PointInTime:
         ours = server_version.parse_series(Recover((self._settings.mariadbd,)).read_version())
         wrote = server_version.parse_series(backup.server)
         if ours != wrote:
-            shown = server_version.format_series(wrote) if wrote else "unknown"
+            shown = server_version.describe_series(wrote) or "unknown"
             raise RestoreRefusedError(
                 f"NOT RESTORED: the log is replayed only by the series that wrote the backup, {shown}: use its image, "
                 "and upgrade afterwards"

@@ -1,6 +1,5 @@
 """The values on the pages of a take-over find the claims, the uid and the datadir of the old set."""
 
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,14 +7,10 @@ import pytest
 
 from bootstrap.core.galera import binlog
 from bootstrap.mariadb.recover import Recover
-from tests.paths import ROOT
 from tests.support.manifests import helm
 from tests.support.manifests.built import of_kind, parse
 from tests.support.manifests.pod_security import complaints
-
-PAGES = ROOT / "docs/operations/take-over"
-
-YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+from tests.support.manifests.take_over import PAGES, read_blocks, read_values
 
 
 class Old(NamedTuple):
@@ -38,13 +33,8 @@ OLD = {
 }
 
 
-def read_blocks(name: str) -> list[str]:
-    return YAML.findall((PAGES / f"{name}.md").read_text())
-
-
 def render(name: str) -> Any:
-    (values,) = [block for block in read_blocks(name) if block.startswith("# values.yaml")]
-    return helm.template(parse(values)[0], release="shop")
+    return helm.template(parse(read_values(name))[0], release="shop")
 
 
 def test_every_page_of_an_origin_is_known_and_linked() -> None:

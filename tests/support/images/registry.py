@@ -13,6 +13,13 @@ from tests.dns.knot import free_port
 
 PROGRAM = "docker-registry"
 
+SETTINGS = """\
+version: 0.1
+log: {{accesslog: {{disabled: true}}, level: error}}
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: {address}}}
+"""
+
 PATIENCE = 60.0
 """Seconds for its start."""
 
@@ -38,10 +45,7 @@ def registry(folder: Path) -> Iterator[Registry]:
     """Run a registry that keeps its images in the folder."""
     port = free_port("127.0.0.1")
     settings = folder / "registry.yml"
-    settings.write_text(
-        "version: 0.1\nlog: {accesslog: {disabled: true}, level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n"
-    )
+    settings.write_text(SETTINGS.format(folder=folder / "registry", address=f"127.0.0.1:{port}"))
     program = shutil.which(PROGRAM)
     assert program is not None
     with (folder / "registry.log").open("w") as log:

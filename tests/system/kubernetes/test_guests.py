@@ -4,19 +4,12 @@ import pytest
 
 from tests.kubernetes.database import Database
 from tests.kubernetes.overlay import Overlay
+from tests.kubernetes.pods.backups import CLAIM, run_job
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import ClusterError, wait
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500), full]
-
-CLAIM = {
-    "apiVersion": "v1",
-    "kind": "PersistentVolumeClaim",
-    "metadata": {"name": "mysql-backups"},
-    "spec": {"resources": {"requests": {"storage": "1Gi"}}},
-}
-"""A patch, because the volumes of these clusters are small."""
 
 ARBITRATOR = "deployment/mysql-arbitrator"
 
@@ -31,13 +24,8 @@ def test_a_backup_of_the_cron_job_becomes_a_new_cluster_with_a_history_of_its_ow
         database.wait_acknowledged(50)
     before = database.status("mysql-0", "wsrep_cluster_state_uuid")
     with times.measure("components/backup: from the job to the whole copy"):
-        kubectl("create", "job", "--from=cronjob/mysql-backup", "backup-now")
-        try:
-            kubectl.wait("job/backup-now", "condition=Complete", seconds=400)
-        except ClusterError as exc:
-            log = kubectl("logs", "--selector=app.kubernetes.io/name=mysql-backup", "--tail=40")
-            raise ClusterError(f"{exc}\n{log}") from exc
-    assert " is complete: " in kubectl("logs", "job/backup-now", "--tail=20")
+        log = run_job(database, "mysql-backup")
+    assert " is complete: " in log
     database.wait_synced(3)
 
     database.scale(0)

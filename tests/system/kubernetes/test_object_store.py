@@ -14,6 +14,7 @@ from tests.kubernetes.database import Database
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.overlay import Overlay
 from tests.kubernetes.pods import object_store
+from tests.kubernetes.pods.backups import CLAIM, run_job
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import ClusterError, wait
@@ -22,13 +23,6 @@ from tests.support.go_program import NoGoError
 from tests.support.object_store import GOFAKES3
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500), full]
-
-CLAIM = {
-    "apiVersion": "v1",
-    "kind": "PersistentVolumeClaim",
-    "metadata": {"name": "mysql-backups"},
-    "spec": {"resources": {"requests": {"storage": "1Gi"}}},
-}
 
 SCRATCH = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
 
@@ -171,14 +165,3 @@ def read_sent(database: Database) -> int:
         return 0
     found = re.search(r"^galera_bootstrap_log_sent_seqno (\d+)", answer, re.MULTILINE)
     return int(found[1]) if found else 0
-
-
-def run_job(database: Database, cron: str) -> str:
-    """Run the job of a CronJob now; returns its log.  Raises ClusterError with it."""
-    kubectl = database.kubectl
-    kubectl("create", "job", f"--from=cronjob/{cron}", f"{cron}-now")
-    try:
-        kubectl.wait(f"job/{cron}-now", "condition=Complete", seconds=400)
-    except ClusterError as exc:
-        raise ClusterError(f"{exc}\n{kubectl('logs', f'job/{cron}-now', '--all-containers', '--tail=40')}") from exc
-    return kubectl("logs", f"job/{cron}-now", "--all-containers", "--tail=40")

@@ -16,7 +16,7 @@ from tests.kubernetes.overlay import Overlay
 from tests.kubernetes.shared import full
 from tests.kubernetes.waiting import ClusterError
 from tests.paths import ROOT
-from tests.support.images.registry import PROGRAM
+from tests.support.images.registry import PROGRAM, SETTINGS
 from tests.support.manifests.registry import LOCAL
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
@@ -27,13 +27,6 @@ ADDRESS = "localhost:5000"
 PUSHED = f"{ADDRESS}/someone"
 
 OURS = ("galera-install", "mysql-galera")
-
-SETTINGS = """\
-version: 0.1
-log: {{accesslog: {{disabled: true}}, level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
-http: {{addr: {address}}}
-"""
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Another Galera cluster's claims are taken over in place by the chart, with the values of the page of their origin."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +12,11 @@ from tests.kubernetes.pods.foreign import ROOT_PASSWORD, Foreign
 from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
-from tests.paths import ROOT
 from tests.support.manifests import helm
 from tests.support.manifests.helm import CHART
+from tests.support.manifests.take_over import read_values
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500), full]
-
-PAGES = ROOT / "docs/operations/take-over"
 
 SECRET = {
     "root-password": ROOT_PASSWORD,
@@ -45,10 +42,8 @@ def namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
 
 def values_of(page: str, folder: Path) -> Path:
     """The values that a page tells its reader to save."""
-    found = re.search(r"```yaml\n(# values.yaml\n.*?)```", (PAGES / page).read_text(), re.DOTALL)
-    assert found, page
     path = folder / "values.yaml"
-    path.write_text(found[1])
+    path.write_text(read_values(page))
     return path
 
 
@@ -92,7 +87,7 @@ def test_claims_of_the_bitnami_layout_are_taken_over_after_a_stop_in_order(
 
     database = members(namespace, "shop", name)
     with times.measure("take over of a Bitnami layout: helm install to 3 members Synced"):
-        helms.run(namespace, "install", "shop", str(CHART), f"--values={values_of('from-bitnami.md', tmp_path)}")
+        helms.run(namespace, "install", "shop", str(CHART), f"--values={values_of('from-bitnami', tmp_path)}")
         assert_taken_over(database, history, 1000, claims)
     database.delete_all_pods()
     assert_taken_over(database, history, 1000, claims)
@@ -112,5 +107,5 @@ def test_claims_with_the_datadir_at_their_root_are_taken_over_after_a_kill(
     database = members(namespace, "db", "db")
     more = "--set=configuration=[mysqld]\nlog_bin=mysql-bin\n"
     with times.measure("take over of a datadir at the root of killed volumes: helm install to 3 members Synced"):
-        helms.run(namespace, "install", "db", str(CHART), f"--values={values_of('from-hand-made.md', tmp_path)}", more)
+        helms.run(namespace, "install", "db", str(CHART), f"--values={values_of('from-hand-made', tmp_path)}", more)
         assert_taken_over(database, history, 500, claims)

@@ -159,7 +159,7 @@ def test_a_new_history_is_not_mixed_with_the_given_up_one(cluster: Cluster, secr
     assert old is not None
     lose_everything(lab, folder)
 
-    # As if it were found out later that the table was a mistake: its number is used again by another transaction.
+    # As if a human found out later that the table was a mistake: its number is used again by another transaction.
     until = Gtid(7, 100, int(lost.rpartition("-")[2]) - 1)
     lab.use(Plain(restore=("galera-bootstrap", "restore", f"--repository={secret}", f"--until={until}")))
     lab.up(3)

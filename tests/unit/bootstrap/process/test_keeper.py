@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from bootstrap.process import keeper
 from bootstrap.process.keeper import End
+from tests.support.bootstrap.children import pids, wait_for
 
 RUN = """
 import json, os, signal, sys
@@ -57,17 +58,6 @@ def read_end(process: subprocess.Popen[str]) -> tuple[End, str]:
     assert (end.is_crash, can_reap) == (is_crash, True)
     assert is_alone or is_ordered
     return end, err
-
-
-def wait_for(seen: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def pids(path: Path) -> list[int]:
-    return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
 def is_alive(pid: int) -> bool:
