@@ -48,6 +48,7 @@ JOB = {
     "send-log": "send the binary log there, continuously",
     "prove": "restore the newest copy from there into a throw-away server, and read all tables",
     "fetch": "put a copy from there into a folder",
+    "backups": "list the copies there, and the moments that restore --until reaches",
 }
 """The commands of jobs that make backups."""
 

@@ -1,11 +1,12 @@
 """A new cluster at a moment of the old one: everything before it is there, and nothing after it."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.faults.backups import back_up, lose_everything
+from tests.faults.backups import back_up, lose_everything, run
 from tests.faults.cluster import Cluster
 from tests.faults.log_sender import Sender, read_position
 from tests.lab.lab import Lab
@@ -54,6 +55,10 @@ def test_a_table_is_dropped_under_a_writing_client_and_everything_up_to_the_tran
     assert "a-binlog-password" not in sender.log + log
 
     old = lab.read_server(0)
+    code, answer = run(lab, 1, "backups", f"--repository={secret}", "-o", "json")
+    assert code == 0, answer
+    (span,) = json.loads(answer.splitlines()[-1])["reachable"]
+    assert int(span["from"]["gtid"].rpartition("-")[2]) < drop < int(span["to"]["gtid"].rpartition("-")[2])
     lose_everything(lab, folder)
     restore(lab, secret, f"7-100-{drop - 1}")
 
