@@ -31,9 +31,6 @@ LONGEST_FIRST = tuple(
 WHOLE = ("system/kubernetes",)
 """Folders whose files share something expensive: one process starts one Kubernetes for all of them."""
 
-FIRST_BUILD_SECONDS = 1200
-"""The limit of a test that may have to build images first, or wait for another process that builds them."""
-
 
 def pytest_configure() -> None:
     """Let SIGTERM end the run in order, like Ctrl-C, so that no server, pod or bridge of a test is left behind.
@@ -61,11 +58,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long tests, and allow for the build of images where a file sets no limit of its own."""
+    """Begin with the long tests."""
     items.sort(key=lambda item: _rank(item.nodeid))
-    for item in items:
-        if item.get_closest_marker("images") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(FIRST_BUILD_SECONDS))
 
 
 def pytest_collection_finish() -> None:

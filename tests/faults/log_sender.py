@@ -55,7 +55,7 @@ class Sender:
         lines = [line for line in self.log.splitlines() if ": reading " in line]
         return lines[-1].partition(": reading ")[2].partition(",")[0] if lines else ""
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 180) -> None:
+    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 300) -> None:
         """Wait until it is so; the program must live."""
         end = time.monotonic() + seconds
         while not condition():

@@ -28,7 +28,7 @@ from tests.lab.plain import Plain
 from tests.lab.pod import GRACE, Pod
 from tests.lab.runtime import Runtime
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds: a generous bound for a join by SST on two busy cores."""
 
 

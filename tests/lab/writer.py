@@ -77,7 +77,7 @@ class Writer:
         """The id that was acknowledged last; ids of another thread may be higher."""
         return self._acknowledged[-1]
 
-    def wait_for(self, count: int, seconds: float = 120.0) -> None:
+    def wait_for(self, count: int, seconds: float = 300.0) -> None:
         """Wait until that many rows are acknowledged; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while self.count < count:

@@ -16,7 +16,7 @@ import yaml
 
 from tests.dns.knot import free_port
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 Labels = Mapping[str, str]
 

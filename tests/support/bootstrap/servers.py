@@ -61,7 +61,7 @@ def address(number: int) -> str:
     return f"127.{200 + pid % 50}.{pid // 50 % 250}.{number}"
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 240) -> None:
     """Poll until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -178,7 +178,7 @@ class Node:
         self.wait_synced()
         return self
 
-    def wait_synced(self, seconds: float = 90) -> None:
+    def wait_synced(self, seconds: float = 240) -> None:
         def synced() -> bool:
             assert not self.ended, f"the server ended:\n{self.log[-3000:]}"
             with contextlib.suppress(pymysql.Error, OSError):

@@ -36,7 +36,7 @@ PORTS = {"clients": 3306, "health": 8404, "proxies": 10000}
 RISE, FALL = 2, 5
 """Checks in a row after which a member is up again, or down."""
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds: a generous limit for steps that take one or two."""
 
 

@@ -174,7 +174,7 @@ class Container:
         done = podman("exec", f"--env=MYSQL_PWD={self.password}", self.name, *words, check=False)
         return done.stdout.strip()
 
-    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
         """Wait until a condition is true; it fails with the container's log when that ends, or after `seconds`."""
         end = time.monotonic() + seconds
         while not condition():

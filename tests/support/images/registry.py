@@ -20,7 +20,7 @@ storage: {{filesystem: {{rootdirectory: {folder}}}}}
 http: {{addr: {address}}}
 """
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds for its start."""
 
 

@@ -13,7 +13,6 @@ pytestmark = [
     pytest.mark.galera,
     pytest.mark.images,
     pytest.mark.D8,
-    pytest.mark.timeout(600),
     pytest.mark.skipif(
         os.environ.get("E2E_FULL") != "1", reason="NOT TESTED: the longer partitions; `make fault D=D8` or E2E_FULL=1"
     ),

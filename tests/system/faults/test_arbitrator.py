@@ -63,7 +63,6 @@ def is_ready(garbd: Companion) -> bool:
     return (garbd.pod.folders.run / "primary").exists()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", [0, pytest.param(1, marks=full)])
 def test_one_of_two_dies_and_the_other_goes_on(cluster: Cluster, garbd: Companion, victim: int) -> None:
     survivor = 1 - victim
@@ -81,7 +80,6 @@ def test_one_of_two_dies_and_the_other_goes_on(cluster: Cluster, garbd: Companio
     assert cluster.all_bootstraps == 1
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("vote", ["lives", pytest.param("dies", marks=full)])
 def test_a_full_outage_is_recovered_by_the_two_without_the_arbitrator(
     cluster: Cluster, garbd: Companion, vote: str
@@ -103,7 +101,6 @@ def test_a_full_outage_is_recovered_by_the_two_without_the_arbitrator(
     assert cluster.all_bootstraps == 2
 
 
-@pytest.mark.timeout(300)
 def test_one_of_two_after_an_outage_waits_for_the_other_although_the_arbitrator_lives(
     cluster: Cluster, garbd: Companion
 ) -> None:
@@ -120,7 +117,6 @@ def test_one_of_two_after_an_outage_waits_for_the_other_although_the_arbitrator_
     assert_all_rows(cluster)
 
 
-@pytest.mark.timeout(300)
 def test_both_leave_in_order_and_find_no_second_primary_component_when_they_return(
     cluster: Cluster, garbd: Companion
 ) -> None:

@@ -17,7 +17,7 @@ from tests.lab.plain import Plain
 from tests.lab.writer import read_record
 from tests.support.installed import require
 
-pytestmark = [pytest.mark.galera, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.galera]
 
 
 @pytest.fixture(params=BOTH_METHODS)

@@ -178,7 +178,6 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
 
 
 @full
-@pytest.mark.timeout(300)
 def test_an_arbitrator_and_a_backup_use_the_same_certificate_as_members(cluster: Cluster, tmp_path: Path) -> None:
     lab = cluster.lab
     if not shutil.which("garbd"):

@@ -18,7 +18,7 @@ from tests.lab.lab import Lab
 from tests.lab.layout import address_six
 from tests.support.installed import require
 
-pytestmark = [pytest.mark.galera, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.galera]
 
 CLONE_NEWNET = 0x40000000
 """The flag of unshare(2)."""

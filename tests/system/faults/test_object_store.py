@@ -19,7 +19,7 @@ from tests.lab.plain import Plain
 from tests.lab.writer import read_record
 from tests.support.restic import list_snapshots, make_backup
 
-pytestmark = [pytest.mark.galera, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.galera]
 
 
 def test_everything_is_deleted_and_comes_back_from_the_object_storage_with_every_row(

@@ -38,7 +38,6 @@ def test_a_pod_that_died_with_the_others_is_waited_for_although_it_is_beyond_the
 
 
 @full
-@pytest.mark.timeout(600)
 def test_scaling_to_five_three_one_three_zero_and_three_keeps_every_row(cluster: Cluster) -> None:
     """Each step is made as by `kubectl scale`, with writes before it and during it."""
     lab = cluster.lab
@@ -58,7 +57,6 @@ def test_scaling_to_five_three_one_three_zero_and_three_keeps_every_row(cluster:
 
 
 @full
-@pytest.mark.timeout(600)
 def test_a_rolling_restart_under_a_client_loses_no_row_and_needs_no_full_copy(cluster: Cluster) -> None:
     lab = cluster.lab
     before = {ordinal: cluster.count_full_copies(ordinal) for ordinal in (0, 1, 2)}

@@ -18,7 +18,7 @@ from tests.lab.database import open_session
 from tests.lab.lab import Lab
 from tests.support.installed import require
 
-pytestmark = [pytest.mark.galera, pytest.mark.D13, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.galera, pytest.mark.D13]
 
 OLDER = "mariadbd  Ver 10.6.1-MariaDB"
 

@@ -22,7 +22,6 @@ from tests.support.installed import require, require_series
 pytestmark = [
     pytest.mark.galera,
     pytest.mark.D13,
-    pytest.mark.timeout(900),
     pytest.mark.skipif(
         os.environ.get("E2E_FULL") != "1", reason="NOT TESTED: a major upgrade; `make fault D=D13` or E2E_FULL=1"
     ),

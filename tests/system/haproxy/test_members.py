@@ -16,7 +16,7 @@ from tests.lab.writer import Writer
 from tests.support.haproxy.proxy import PATIENCE, PROXIES, Proxy
 from tests.support.installed import require
 
-pytestmark = [pytest.mark.galera, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.galera]
 
 
 OUTAGE = 240.0

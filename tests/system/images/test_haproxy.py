@@ -14,7 +14,7 @@ from tests.lab.user import NotInstalledError
 from tests.support.images.box import AS_A_POD, Container, mounted, podman, run, share
 from tests.support.images.root_files import has_privileges, list_files, read_packages
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.images]
 
 COMPONENT = ROOT / "manifests/components/writer-haproxy"
 

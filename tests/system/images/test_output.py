@@ -20,7 +20,6 @@ from images.inputs import BASES, RECIPES, ROOT, version
 
 pytestmark = [
     pytest.mark.images,
-    pytest.mark.timeout(1200),  # the images may have to be built first
 ]
 
 ArchiveOf = Callable[[str], Archive]

@@ -17,7 +17,7 @@ from images.running import BuildError
 from images.tools import write_tools
 from tests.support.images.registry import PROGRAM, Registry, registry
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.images]
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from images.inputs import RECIPES
 pytestmark = [
     pytest.mark.images,
     # Two builds of an image and its parents on two busy cores.
-    pytest.mark.timeout(1200),
 ]
 
 

@@ -16,7 +16,7 @@ from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 MANIFESTS = OVERLAY.parents[1]
 MEMBER_UID = 65532

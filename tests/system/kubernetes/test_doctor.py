@@ -11,7 +11,7 @@ from tests.kubernetes.cluster import Cluster, why_unavailable
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.galera, pytest.mark.images]
 
 PEERS, HALF = {"app": "doctor-peer"}, {"app": "doctor-half"}
 """Labels: of one pod, which is ready; of two pods, of which one is ready."""

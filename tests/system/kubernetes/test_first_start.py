@@ -6,7 +6,7 @@ from tests.kubernetes.overlay import Overlay
 from tests.kubernetes.shared import full
 from tests.kubernetes.waiting import ClusterError
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 SCRIPTS = {
     "10-schema.sql": "CREATE TABLE steps (id INT PRIMARY KEY, step TEXT);\nINSERT INTO steps VALUES (1, 'schema');\n",

@@ -14,7 +14,7 @@ from tests.kubernetes.overlay import OVERLAY
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.galera, pytest.mark.images]
 
 EXAMPLES = OVERLAY.parents[1] / "examples"
 

@@ -14,7 +14,7 @@ from tests.kubernetes.shared import full
 from tests.kubernetes.waiting import wait
 from tests.support.kubectl.tools import PLUGIN
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.galera, pytest.mark.images]
 
 Done = subprocess.CompletedProcess[str]
 

@@ -17,7 +17,7 @@ from tests.kubernetes.machines.network import API_SERVICE, CONTROL, node_address
 from tests.kubernetes.pods.policy_attempts import PORT, address_of, find_reachable, listener, open_ports, strip_metadata
 from tests.kubernetes.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.galera, pytest.mark.images]
 
 CLIENT, OTHER, FOREIGN = "policy-client", "policy-other", "policy-foreign"
 """Pods: with the clients' label, without a label, and with the clients' label in another namespace."""

@@ -21,7 +21,7 @@ from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.galera, pytest.mark.images]
 
 COMPONENT = OVERLAY.parents[1] / "components/storage-dynamic/fast"
 NAMESPACE = "galera-dynamic"

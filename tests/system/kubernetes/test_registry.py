@@ -19,7 +19,7 @@ from tests.paths import ROOT
 from tests.support.images.registry import PROGRAM, SETTINGS
 from tests.support.manifests.registry import LOCAL
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 ADDRESS = "localhost:5000"
 """Of the node itself: containerd speaks plain HTTP with it, as with any registry of this name."""

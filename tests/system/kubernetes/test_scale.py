@@ -10,7 +10,7 @@ from tests.kubernetes.database import Database
 from tests.kubernetes.shared import Shared, full
 from tests.kubernetes.times import Times
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 
 @pytest.fixture(scope="module", autouse=True)

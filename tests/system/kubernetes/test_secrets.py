@@ -18,7 +18,7 @@ from tests.kubernetes.shared import Shared, full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import ClusterError, wait
 
-pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1200), full]
+pytestmark = [pytest.mark.galera, pytest.mark.images, full]
 
 FOLDER = "/etc/galera-secrets"
 KEY = "rotated-rotated-rotated"

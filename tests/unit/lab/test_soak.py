@@ -50,7 +50,6 @@ def test_the_report_covers_all_runs() -> None:
 
 
 @pytest.mark.galera
-@pytest.mark.timeout(900)
 @pytest.mark.skipif("E2E_FULL" not in os.environ, reason="NOT TESTED: the soak itself; `make soak` runs it")
 def test_a_soak_continues_after_the_last_round_of_its_seed(tmp_path: Path) -> None:
     log = tmp_path / "log"

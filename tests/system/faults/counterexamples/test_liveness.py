@@ -77,7 +77,6 @@ def test_the_last_member_does_not_wait_for_a_lost_pod_if_the_other_one_was_stopp
 
 @full
 @pytest.mark.D24
-@pytest.mark.timeout(600)
 def test_servers_that_live_and_never_find_each_other_are_stopped_after_minutes(cluster: Cluster) -> None:
     """All agents hear each other; Galera alone is cut off, on every member."""
     for ordinal in (0, 1, 2):

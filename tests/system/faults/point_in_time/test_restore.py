@@ -13,7 +13,7 @@ from tests.lab.lab import Lab
 from tests.lab.plain import Plain
 from tests.lab.writer import Writer, read_record
 
-pytestmark = [pytest.mark.galera, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.galera]
 
 
 def restore(lab: Lab, secret: Path, until: str) -> None:

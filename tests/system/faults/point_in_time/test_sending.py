@@ -16,7 +16,7 @@ from tests.lab.lab import Lab
 from tests.lab.plain import Plain
 from tests.lab.writer import Writer
 
-pytestmark = [pytest.mark.galera, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.galera]
 
 
 def slow_writer(cluster: Cluster, *through: int) -> Writer:
