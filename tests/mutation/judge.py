@@ -2,11 +2,12 @@
 
 The process that has collected the tests is forked, so a mutant costs no start and no import, and cannot disturb the
 next one.  First all tests run once without a mutant; then a mutant gets only the tests that execute its statement,
-the quickest first.  A test that does not end is ended by the limit of CPU time, whatever else this machine does.
+the quickest first.  A test that does not end is ended by its limit of CPU time, whatever else this machine does.
 """
 
 import builtins
 import json
+import math
 import os
 import resource
 import select
@@ -20,8 +21,8 @@ import pytest
 from tests.mutation.graft import graft, instrument
 from tests.mutation.target import Mutant, Target
 
-CPU_SECONDS = 60
-"""More than all tests of one mutant need, and less than what endless loops would cost."""
+CPU_SECONDS = 5
+"""For each test of a mutant: these take milliseconds, so one that needs so long is in an endless loop."""
 
 MEMORY = 3 << 30
 """An endless loop may also fill the memory."""
@@ -118,8 +119,8 @@ class Judge:
         ]
 
         def run() -> Iterator[str]:
-            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            limit_cpu()
             try:
                 with mutant.mutation.applied():
                     graft(mutant.target.module, mutant.target.tree)
@@ -127,12 +128,19 @@ class Judge:
                 yield f"its import: {error!r}"
                 return
             for _, _, name in sorted(chosen):
+                limit_cpu()
                 if has_failed(items[name]):
                     yield name
                     return
             yield "survives"
 
         return _Child.fork(run, mutant, len(chosen))
+
+
+def limit_cpu() -> None:
+    """Let this process end if it uses so much CPU time from now on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + CPU_SECONDS, hard))
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -50,8 +50,8 @@ def build(pieces: Iterable[Piece], history: str, start: Gtid) -> Chain:
     while following := [one for one in ours if one.after.seqno <= last.seqno < one.last.seqno]:
         chosen.append(max(following, key=lambda one: (one.last.seqno, one.until, one.id)))
         last = chosen[-1].last
-    # A piece that ends at or before the chain's end shows that there was nothing more at that time.
-    known = [one.until for one in ours if one.after.seqno <= last.seqno and one.last.seqno <= last.seqno]
+    # None of those that begin in the chain leads beyond its end: each shows that there was nothing more at its time.
+    known = [one.until for one in ours if one.after.seqno <= last.seqno]
     later = [one.after for one in ours if one.after.seqno > last.seqno]
     gap = (last, min(later, key=lambda one: one.seqno)) if later else None
     return Chain(tuple(chosen), last, max(known, default=""), gap)

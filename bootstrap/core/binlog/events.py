@@ -65,10 +65,10 @@ def parse_gtid(text: str) -> Gtid | None:
 def find_domain(state: str, domain: int) -> Gtid | None:
     """Find the GTID of a domain in a list such as @@gtid_binlog_pos, or of a Gtid_list; raises LogInvalidError."""
     parts = [part for part in re.split(r"[\s,\[\]]+", state) if part]
-    found = [parse_gtid(part) for part in parts]
-    if None in found:
+    found = [gtid for part in parts if (gtid := parse_gtid(part))]
+    if len(found) != len(parts):
         raise LogInvalidError(f"this is no list of GTIDs: {state[:100]!a}")
-    return max((one for one in found if one and one.domain == domain), key=lambda one: one.seqno, default=None)
+    return max((one for one in found if one.domain == domain), key=lambda one: one.seqno, default=None)
 
 
 def split(chunks: Iterable[bytes]) -> Iterator[Event]:

@@ -12,7 +12,7 @@ from bootstrap.errors import RecoverFailedError
 _LINE = re.compile(r"WSREP[:\]]+ Recovered position:?[ \t]*(.*)")
 """`WSREP: Recovered position: ...` of MariaDB, `[WSREP] Recovered position: ...` of MySQL 8."""
 
-_POSITION = re.compile(rf"({UUID}):(-1|\d{{1,19}})(?:,[0-9,-]*)?\s*", re.ASCII | re.IGNORECASE)
+_POSITION = re.compile(rf"({UUID}):(-1|\d{{1,19}})(?:,([0-9,-]*))?\s*", re.ASCII | re.IGNORECASE)
 """uuid:seqno; with wsrep_gtid_mode a comma and GTIDs follow, which are not part of the position."""
 
 
@@ -43,7 +43,7 @@ def parse_gtids(log: str) -> str:
     """Return the GTIDs behind the position in the last line that has one; empty = without wsrep_gtid_mode."""
     lines = _LINE.findall(log)
     match = _POSITION.fullmatch(lines[-1]) if lines else None
-    return match[0].partition(",")[2].strip() if match else ""
+    return (match[3] or "") if match else ""
 
 
 _FOLLOWS = (

@@ -58,8 +58,7 @@ def parse_moment(text: str) -> Moment:
     if (gtid := parse_gtid(text)) and not re.fullmatch(DATE, text):
         return Moment(gtid=gtid, text=text)
     match = FORM.fullmatch(text)
-    seconds = _count_seconds(match["time"]) if match else None
-    if match is None or seconds is None:
+    if match is None or (seconds := _count_seconds(match["time"])) is None:
         raise SettingInvalidError(
             f"--until {text[:60]!a} is no moment: give a time as 2026-11-30T14:05:00Z, a GTID as 7-100-4711, or latest"
         )
@@ -67,8 +66,8 @@ def parse_moment(text: str) -> Moment:
         raise SettingInvalidError(f"--until {text!a}: the binary log knows whole seconds only")
     if not match["zone"]:
         raise SettingInvalidError(f"--until {text!a} names no zone: write {text}Z for UTC, or {text}+01:00")
-    sign, hours, minutes = match["sign"] or "+", int(match["hours"] or 0), int(match["minutes"] or 0)
-    east = (hours * 60 + minutes) * 60 * (-1 if sign == "-" else 1)
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    east = (hours * 60 + minutes) * 60 * (-1 if match["sign"] == "-" else 1)
     return Moment(time=seconds - east, text=text)
 
 
@@ -143,7 +142,7 @@ def check_reach(backup: Snapshot, links: Chain, moment: Moment) -> None:
     if moment.gtid:
         is_there = links.last.seqno >= moment.gtid.seqno
     elif moment.time is not None:
-        until = _count_seconds(links.until) if links.until else None
+        until = _count_seconds(links.until)
         is_there = until is not None and moment.time <= until
     else:
         is_there = links.gap is None

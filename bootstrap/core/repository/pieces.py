@@ -51,8 +51,9 @@ def parse(output: str) -> tuple[Piece, ...]:
 
 def _parse_one(content: dict[str, object]) -> Piece | None:
     values = read_values(content, MARK)
-    name, until, history = (values.get(key, "") for key in ("log", "until", "history"))
-    after, last = parse_gtid(values.get("after", "")), parse_gtid(values.get("last", ""))
+    keys = ("log", "until", "history", "after", "last")
+    name, until, history, *ends = (values.get(key, "") for key in keys)
+    after, last = (parse_gtid(end) for end in ends)
     if not (NAME.fullmatch(name) and NAME.fullmatch(until) and history and after and last):
         return None
     if after.domain != last.domain or last.seqno < after.seqno:
@@ -77,7 +78,7 @@ def format_list(piece: Piece, segments: tuple[Segment, ...], server: str) -> byt
     files = {one.name: [str(one.after), str(one.last), one.transactions, one.size, one.sha256] for one in segments}
     ends = {"after": str(piece.after), "last": str(piece.last), "until": piece.until}
     content = {"schema": SCHEMA, "history": piece.history, "server": server, **ends, "files": files}
-    return json.dumps(content, indent=1).encode()
+    return json.dumps(content).encode()
 
 
 def parse_list(text: bytes, piece: Piece) -> tuple[Segment, ...]:

@@ -44,7 +44,7 @@ class Snapshot(NamedTuple):
         return self.position.partition(":")[0]
 
 
-def make_tags(name: str, position: Position, series: str, gtid: Gtid | None = None, taken: str = "") -> tuple[str, ...]:
+def make_tags(name: str, position: Position, series: str, gtid: Gtid | None, taken: str) -> tuple[str, ...]:
     """Return the tags of a backup."""
     log = (f"gtid={gtid}", f"taken={taken}") if gtid else ()
     return (MARK, f"backup={name}", f"position={position}", f"series={series}", *log)
@@ -89,8 +89,9 @@ def _parse_one(content: dict[str, object]) -> Snapshot | None:
     values = _read_tags(content)
     if values is None:
         return None
-    position, series, proven = (values.get(key) or "" for key in ("position", "series", "proven"))
-    gtid, taken = parse_gtid(values.get("gtid") or ""), values.get("taken") or ""
+    keys = ("position", "series", "proven", "taken", "gtid")
+    position, series, proven, taken, start = (values.get(key, "") for key in keys)
+    gtid = parse_gtid(start)
     return Snapshot(
         *(str(content["id"]), str(content["hostname"]), values["backup"], position, series, proven),
         *((gtid, taken) if gtid and NAME.fullmatch(taken) else (None, "")),

@@ -29,12 +29,19 @@ def test_of_pieces_that_overlap_the_longest_counts() -> None:
     short, long, inside = piece(0, 10), piece(0, 25), piece(8, 20)
 
     assert build([short, long, inside, piece(18, 30)], A, gtid(5)).pieces == (long, piece(18, 30))
+    assert build([piece(0, 25, name="a"), piece(0, 20, name="b")], A, gtid(5)).pieces == (piece(0, 25, name="a"),)
 
 
 def test_a_gap_ends_the_chain_and_is_named() -> None:
     found = build([piece(0, 10), piece(11, 20), piece(30, 40)], A, gtid(0))
 
     assert found == Chain((piece(0, 10),), gtid(10), "t0010", (gtid(10), gtid(11)))
+
+
+def test_a_gap_leads_to_the_next_number_whichever_server_made_it() -> None:
+    next_, later = (piece(at, at + 5)._replace(after=Gtid(7, server, at)) for at, server in ((11, 200), (30, 100)))
+
+    assert build([piece(0, 10), later, next_], A, gtid(0)).gap == (gtid(10), Gtid(7, 200, 11))
 
 
 def test_a_chain_without_any_piece_has_a_gap_only_if_there_are_later_pieces() -> None:
@@ -86,6 +93,7 @@ def test_the_end_of_a_history_is_its_highest() -> None:
     every = [piece(0, 10), piece(20, 30), piece(0, 90, history=B)]
 
     assert find_end(every, A, 7) == gtid(30)
+    assert find_end([*every, piece(0, 25)._replace(last=Gtid(7, 200, 25))], A, 7) == gtid(30)
     assert find_end(every, A, 8) is None
     assert find_end(every, "c", 7) is None
 
@@ -95,10 +103,14 @@ def test_what_another_piece_contains_is_found_and_of_two_equal_ones_one_stays() 
     later = piece(0, 20, until="t0099", name="later")
 
     assert set(find_contained([inside, large])) == {inside}
+    assert find_contained([large, piece(5, 20)]) == (piece(5, 20),)
     assert len(find_contained([large, twin])) == 1
     assert set(find_contained([large, later])) == {large}
     assert find_contained([large, piece(15, 25), piece(0, 20, history=B), piece(0, 20, domain=9)]) == ()
     assert find_contained([piece(0, 30), piece(10, 12, until="t9999")]) == ()
+    # The longer one lacks the first transactions, or the last ones.
+    assert find_contained([piece(10, 30), piece(5, 15)]) == ()
+    assert find_contained([later, piece(15, 25)]) == ()
     assert find_contained([large, piece(0, 4)._replace(cluster="db/other")]) == ()
 
 

@@ -1,5 +1,6 @@
 """Events are found in whatever pieces a file is read, and nothing that was changed or cut is taken for whole."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,7 @@ def test_what_comes_before_a_cut_is_yielded_before_the_complaint() -> None:
         (b"#!/bin/sh\n", "no file of a binary log"),
         (MAGIC + event(ROWS, b"x"), "does not begin with the description"),
         (MAGIC + event(events.FORMAT)[:19] + b"", "cut|description|size"),
+        (MAGIC + event(events.FORMAT, bytes(4), sum_=False), "does not begin with the description"),
         (MAGIC + description() + bytes(19), "at .* has an impossible size"),
         (file(event(GTID, b"1234")), "a GTID is cut"),
     ],
@@ -80,11 +82,32 @@ def test_a_server_without_checksums_is_read_too() -> None:
     assert [one.type for one in split([content])] == [events.FORMAT, ROWS]
 
 
+def test_the_shortest_events_are_read() -> None:
+    """A Stop is only its header; a GTID and the kind of the checksums end where their events end."""
+    kind_and_sum = event(events.FORMAT, bytes(5), sum_=False)
+    stop, gtid = event(events.STOP, sum_=False), event(GTID, struct.pack("<QI", 5, 7), sum_=False)
+
+    found = list(split([MAGIC + kind_and_sum + stop + gtid]))
+    assert [(one.type, one.gtid) for one in found] == [
+        (events.FORMAT, None),
+        (events.STOP, None),
+        (GTID, Gtid(7, 100, 5)),
+    ]
+
+
 def test_the_flag_of_a_file_that_is_being_written_is_not_part_of_its_checksum() -> None:
     content = bytearray(file(begin(Gtid(7, 1, 5))))
     content[4 + 17] |= 0x01
 
     assert [one.gtid for one in split([bytes(content)])] == [None, Gtid(7, 1, 5)]
+
+
+def test_the_flags_of_all_other_events_are_part_of_their_checksums() -> None:
+    content = bytearray(file(begin(Gtid(7, 1, 5))))
+    content[len(file()) + 17] |= 0x01
+
+    with pytest.raises(LogInvalidError, match="does not have its checksum"):
+        list(split([bytes(content)]))
 
 
 @pytest.mark.parametrize("text", ["", "7-100", "7-100-", "-1-2-3", "7-100-5x", "a-b-c", "7-100-12345678901234567890"])

@@ -26,6 +26,8 @@ def test_what_a_member_wrote_for_itself_and_what_belongs_to_its_file_is_left_out
 
 def test_what_is_before_the_first_transaction_is_of_none() -> None:
     assert take(Limits(7, 0), event(ROWS, b"stray"), transaction(5))[0] == description() + transaction(5)
+    _, *without_description = split([file(event(ROWS, b"stray"))])
+    assert list(select(without_description, Limits(7, 0))) == []
 
 
 def test_numbers_of_another_domain_are_not_compared() -> None:

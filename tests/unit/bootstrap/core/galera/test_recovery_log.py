@@ -37,6 +37,22 @@ def test_the_position_is_read(log: str, expected: Position | None) -> None:
     assert recovery_log.parse_position(log) == expected
 
 
+@pytest.mark.parametrize(
+    ("log", "gtids"),
+    [
+        pytest.param(f"{PREFIX}{UUID}:10,7-100-21\r\n", "7-100-21", id="one"),
+        pytest.param(f"{PREFIX}{UUID}:10,7-100-21,8-1-3\n", "7-100-21,8-1-3", id="two domains"),
+        pytest.param(f"{PREFIX}{UUID}:9,7-1-2\n{PREFIX}{UUID}:10,7-1-3\nend\n", "7-1-3", id="the last line counts"),
+        pytest.param(f"{PREFIX}{UUID}:9,7-1-2\n{PREFIX}{UUID}:10\n", "", id="the last line has none"),
+        pytest.param(f"{PREFIX}{UUID}:10\n", "", id="without wsrep_gtid_mode"),
+        pytest.param(f"{PREFIX}?,7-1-2\n", "", id="a garbled line"),
+        pytest.param("end\n", "", id="no line"),
+    ],
+)
+def test_the_gtids_behind_the_position_are_read(log: str, gtids: str) -> None:
+    assert recovery_log.parse_gtids(log) == gtids
+
+
 def test_the_position_is_found_in_the_whole_log_of_11_8() -> None:
     log = (DATA / "recover-good-11.8.log").read_text()
     assert "Recovering after a crash using tc.log" in log

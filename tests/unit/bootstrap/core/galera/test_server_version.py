@@ -27,6 +27,11 @@ def test_the_major_version_in_what_a_server_and_its_files_say(text: str, found: 
     assert server_version.parse_series(text) == found
 
 
+def test_an_unknown_major_version_has_no_name() -> None:
+    assert server_version.describe_series((10, 11)) == "10.11"
+    assert server_version.describe_series(None) is None
+
+
 @pytest.mark.parametrize(
     ("wrote", "opens", "stopped", "why"),
     [

@@ -47,6 +47,7 @@ def plan(moment: str, backups: tuple[Snapshot, ...] = BACKUPS, pieces: tuple[Pie
         ("2026-03-01T00:30:15+0100", datetime(2026, 2, 28, 23, 30, 15, tzinfo=UTC)),
         ("2026-12-31T14:05:00Z", datetime(2026, 12, 31, 14, 5, tzinfo=UTC)),
         ("2026-01-01T00:00:00Z", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("1970-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=UTC)),
         ("2028-02-29T23:59:59-09:30", datetime(2028, 3, 1, 9, 29, 59, tzinfo=UTC)),
     ],
 )
@@ -166,6 +167,13 @@ def test_a_gtid_that_two_histories_have_needs_a_backup_by_name() -> None:
 def test_a_log_of_which_no_time_is_known_reaches_no_time() -> None:
     with pytest.raises(MomentUnreachableError, match="leads to 7-100-200; --until=latest"):
         plan("2026-11-30T10:00:00Z", pieces=())
+
+
+def test_a_backup_of_which_the_time_is_impossible_is_before_no_time() -> None:
+    unknown = BACKUPS[0]._replace(taken="20261399T000000Z")
+
+    with pytest.raises(MomentUnreachableError, match="no backup is old enough"):
+        plan("2026-11-30T10:00:00Z", (unknown,))
 
 
 def test_what_keeps_a_restore_from_the_present_is_named() -> None:

@@ -50,6 +50,13 @@ def test_tags_that_cannot_be_read_make_no_piece(wrong: str) -> None:
     assert pieces.parse(printed(*tags)) == ()
 
 
+@pytest.mark.parametrize("missing", ["log", "history", "after", "last", "until"])
+def test_without_one_of_its_tags_it_is_no_piece(missing: str) -> None:
+    tags = [tag for tag in pieces.make_tags(PIECE, "11.8") if not tag.startswith(f"{missing}=")]
+
+    assert pieces.parse(printed(*tags)) == ()
+
+
 @pytest.mark.parametrize("output", ["", "{}x", "[1]"])
 def test_what_cannot_be_understood_is_no_list(output: str) -> None:
     with pytest.raises(BackupInvalidError, match="cannot be understood"):

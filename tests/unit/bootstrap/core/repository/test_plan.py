@@ -10,6 +10,14 @@ def test_a_backup_has_the_time_of_its_name_and_its_tags() -> None:
     )
 
 
+def test_a_piece_has_its_tags_and_is_sent_without_what_is_there_already() -> None:
+    assert plan.send_piece("db/mysql", ("a", "b")) == ("backup", "--host=db/mysql", "--tag=a", "--tag=b", ".")
+
+
+def test_only_the_named_snapshots_are_removed() -> None:
+    assert plan.forget("id1", "id2") == ("forget", "id1", "id2")
+
+
 def test_the_newest_always_stays_and_a_number_of_0_is_no_rule() -> None:
     assert plan.retain("db/mysql", Retention(7, 0, 12)) == (
         *("forget", "--host=db/mysql", "--tag=galera-bootstrap", "--group-by=host"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.model.disk import Position
 from bootstrap.core.repository import snapshots
 from bootstrap.core.repository.snapshots import Snapshot
@@ -16,7 +17,7 @@ NAMES = ("20261125T031700Z", "20261126T031700Z", "20261127T031700Z")
 
 
 def printed(number: int, *more: str, host: str = "db/mysql") -> dict[str, Any]:
-    tags = [*snapshots.make_tags(NAMES[number], Position(HISTORY, number), "11.8"), *more]
+    tags = [*snapshots.make_tags(NAMES[number], Position(HISTORY, number), "11.8", None, ""), *more]
     return {"id": f"id{9 - number}", "hostname": host, "tags": tags, "time": "2026-11-30T03:17:00Z"}
 
 
@@ -35,6 +36,26 @@ def test_what_other_releases_tag_otherwise_is_a_backup_all_the_same() -> None:
     assert snapshots.parse(json.dumps([{**printed(0), "tags": tags}])) == (
         Snapshot("id9", "db/mysql", NAMES[0], "", "a=b", ""),
     )
+
+
+def test_where_the_log_goes_on_is_read_with_its_time_or_not_at_all() -> None:
+    tags = snapshots.make_tags(NAMES[0], Position(HISTORY, 0), "11.8", Gtid(7, 100, 5), NAMES[1])
+
+    def read(*tags: str) -> tuple[Gtid | None, str]:
+        (found,) = snapshots.parse(json.dumps([{**printed(0), "tags": tags}]))
+        return found.gtid, found.taken
+
+    assert read(*tags) == (Gtid(7, 100, 5), NAMES[1])
+    assert read(*tags[:-2], "gtid=7-100-5") == (None, "")
+    assert read(*tags[:-2], f"taken={NAMES[1]}") == (None, "")
+    assert read(*tags[:-1], "taken=soon") == (None, "")
+    assert read(*tags[:-2], "gtid=7-100", tags[-1]) == (None, "")
+
+
+def test_a_backup_of_a_cluster_without_gtids_has_no_tag_of_the_log() -> None:
+    tags = snapshots.make_tags(NAMES[0], Position(HISTORY, 0), "11.8", None, NAMES[1])
+
+    assert tags == ("galera-bootstrap", f"backup={NAMES[0]}", f"position={HISTORY}:0", "series=11.8")
 
 
 @pytest.mark.parametrize("output", ["null", "[]"])
