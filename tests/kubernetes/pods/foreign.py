@@ -26,6 +26,8 @@ GRANT ALL ON *.* TO root@'%%' WITH GRANT OPTION;
 DELETE FROM mysql.global_priv WHERE User IN ('root', '') AND Host <> '%%';
 END
     first=--wsrep-new-cluster
+elif [ "$ordinal" = 0 ] && grep -q '^safe_to_bootstrap: 1' "$data/grastate.dat"; then
+    first=--wsrep-new-cluster
 fi
 exec mariadbd --no-defaults --datadir="$data" --socket=/tmp/old.sock --pid-file=/tmp/old.pid --bind-address=0.0.0.0 \
     --log-bin=mysql-bin --binlog-format=ROW --innodb-autoinc-lock-mode=2 --innodb-flush-log-at-trx-commit=2 \

@@ -14,7 +14,7 @@ from tests.paths import ROOT
 from tests.support.manifests import helm
 from tests.support.manifests.built import Documents, of_kind, parse, pods
 from tests.support.manifests.charts import CASES, COMMON, LAB, RELEASE, merge, render
-from tests.support.manifests.helm import CHART, HelmError
+from tests.support.manifests.helm import CHART, HelmError, Values
 from tests.support.manifests.pod_security import complaints
 from tests.support.manifests.selectors import of_owners, pod_labels
 
@@ -130,15 +130,36 @@ def test_a_package_has_files_in_place_of_links(tmp_path: Path) -> None:
     assert found == render("components/writer-haproxy")
 
 
-def test_the_notes_name_what_is_there(tmp_path: Path) -> None:
-    """Helm prints them only with a cluster: here a template of a copy renders the same file."""
-    chart = tmp_path / "galera"
+def render_notes(chart: Path, values: Values) -> Documents:
+    """Render all, with the notes as an object: helm prints them only with a cluster."""
     shutil.copytree(CHART, chart)
     (chart / "templates/NOTES.txt").rename(chart / "files/NOTES.txt")
     (chart / "templates/notes.yaml").write_text(
         'kind: Notes\nmetadata: {name: notes}\ntext: {{ tpl (.Files.Get "files/NOTES.txt") . | quote }}\n'
     )
-    documents = helm.template(EVERYTHING, chart=chart)
+    return helm.template(values, chart=chart)
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        ({"replicaCount": 1}, "One member: no other one has the data"),
+        ({"replicaCount": 2}, "TWO MEMBERS ARE WORSE THAN ONE"),
+        ({"replicaCount": 2, "arbitrator": {"enabled": True}}, ""),
+        ({"replicaCount": 3}, ""),
+        ({"replicaCount": 4}, "An even number: 4 members bear no more losses at a time than 3."),
+        ({"replicaCount": 5}, ""),
+    ],
+)
+def test_the_notes_warn_of_numbers_of_members_that_nobody_wants(values: Values, warning: str, tmp_path: Path) -> None:
+    documents = render_notes(tmp_path / "galera", merge(COMMON, values))
+    text = of_kind(documents, "Notes")["notes"]["text"]
+    found = [one for one in ("One member", "TWO MEMBERS", "An even number") if one in text]
+    assert (warning in text, len(found)) == (True, 1 if warning else 0)
+
+
+def test_the_notes_name_what_is_there(tmp_path: Path) -> None:
+    documents = render_notes(tmp_path / "galera", EVERYTHING)
     text = of_kind(documents, "Notes")["notes"]["text"]
     services = of_kind(documents, "Service")
 

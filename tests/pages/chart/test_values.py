@@ -167,7 +167,7 @@ def test_every_switch_changes_something(path: str) -> None:
         ({"replicaCount": "three"}, "got string, want integer"),
         ({"settings": {"SST": "rsync"}}, "additional properties 'SST' not allowed"),
         ({"auth": {"secretKeys": {"rootpassword": "x"}}}, "additional properties 'rootpassword' not allowed"),
-        ({"fullnameOverride": "Has.Dots"}, "set fullnameOverride"),
+        ({"fullnameOverride": "Has.Dots"}, "cannot be that of a Service"),
         ({"arbitrator": {"enabled": True}}, "arbitrator.enabled needs replicaCount 2"),
         ({"backup": {"s3": {"enabled": True}}}, "backup.s3.enabled needs backup.enabled"),
         (
@@ -180,6 +180,12 @@ def test_every_switch_changes_something(path: str) -> None:
         ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.enabled"),
         ({"tls": {"enabled": True, "certManager": {"enabled": True}}}, "issuerRef.name is empty"),
         ({"tls": {"enabled": True}}, "makes no certificate that would be another one next time"),
+        ({"podSecurityContext": {"enabled": True}}, "podSecurityContext.enabled is a switch of other charts"),
+        ({"containerSecurityContext": {"enabled": False}}, "containerSecurityContext.enabled is a switch of other"),
+        ({"global": {"storageClass": "fast"}}, "global.storageClass has no effect here: set persistence.storageClass"),
+        ({"global": {"defaultStorageClass": ""}}, "global.defaultStorageClass has no effect here"),
+        ({"fullnameOverride": "a" * 41}, "has 41 characters, and the names of all objects begin with it"),
+        ({"fullnameOverride": "Shop"}, "cannot be that of a Service: give one of a-z"),
     ],
 )
 def test_a_mistake_is_refused_with_its_name(values: dict[str, Any], complaint: str) -> None:

@@ -13,8 +13,9 @@ from tests.kubernetes.shared import full
 from tests.kubernetes.times import Times
 from tests.kubernetes.waiting import wait
 from tests.support.manifests import helm
+from tests.support.manifests.built import parse
 from tests.support.manifests.helm import CHART
-from tests.support.manifests.take_over import read_values
+from tests.support.manifests.take_over import read_blocks, read_values
 
 pytestmark = [pytest.mark.galera, pytest.mark.images, pytest.mark.timeout(1500), full]
 
@@ -74,7 +75,31 @@ def uids_of_claims(namespace: Kubectl) -> set[str]:
     return {one["metadata"]["uid"] for one in namespace.get("pvc")["items"]}
 
 
-def test_claims_of_the_bitnami_layout_are_taken_over_after_a_stop_in_order(
+def go_back(namespace: Kubectl, name: str) -> None:
+    """Stop the new set as the page says: ordinal 0 is the last one."""
+    left = [f"pod/{name}-{ordinal}" for ordinal in (2, 1)]
+    for replicas, pods in ((1, left), (0, [f"pod/{name}-0"])):
+        namespace("scale", f"statefulset/{name}", f"--replicas={replicas}")
+        namespace("wait", "--for=delete", *pods, "--timeout=10m", seconds=610)
+    helms.run(namespace, "uninstall", "shop")
+
+
+def inspect(namespace: Kubectl) -> str:
+    """Look at the volume of ordinal 0 as the common page says; returns what is printed."""
+    (pod,) = [parse(one)[0] for one in read_blocks("README") if one.startswith("# inspect.yaml")]
+    options = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inspect-options"}}
+    namespace.apply(options | {"data": {"server.cnf": "[mysqld]\nlog_bin = mysql-bin\n"}}, pod)
+
+    def has_ended() -> bool:
+        return namespace("get", "pod/inspect", "-o", "jsonpath={.status.phase}") in ("Succeeded", "Failed")
+
+    wait("the end of `inspect`", has_ended, seconds=240)
+    log = namespace("logs", "inspect")
+    namespace("delete", "pod/inspect", "configmap/inspect-options")
+    return log
+
+
+def test_claims_of_the_bitnami_layout_are_taken_over_after_a_stop_in_order_and_go_back(
     namespace: Kubectl, tmp_path: Path, times: Times
 ) -> None:
     name = "shop-mariadb-galera"
@@ -84,6 +109,7 @@ def test_claims_of_the_bitnami_layout_are_taken_over_after_a_stop_in_order(
     history = foreign.history()
     claims = uids_of_claims(namespace)
     foreign.stop()
+    assert "nothing: a start makes the accounts, and takes it over" in inspect(namespace)
 
     database = members(namespace, "shop", name)
     with times.measure("take over of a Bitnami layout: helm install to 3 members Synced"):
@@ -91,6 +117,11 @@ def test_claims_of_the_bitnami_layout_are_taken_over_after_a_stop_in_order(
         assert_taken_over(database, history, 1000, claims)
     database.delete_all_pods()
     assert_taken_over(database, history, 1000, claims)
+
+    database.sql(f"{name}-1", "INSERT INTO shop.items VALUES (1001, 'written here')")
+    go_back(namespace, name)
+    foreign.up()
+    assert (foreign.history(), foreign.sql(2, "SELECT COUNT(*) FROM shop.items")) == (history, ["1001"])
 
 
 def test_claims_with_the_datadir_at_their_root_are_taken_over_after_a_kill(

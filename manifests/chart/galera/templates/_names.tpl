@@ -8,8 +8,11 @@ Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAM
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- $name = ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
 {{- end -}}
-{{- if not (regexMatch "^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" $name) -}}
-{{- fail (printf "the name %q cannot be that of a Service: 1 to 40 of a-z, 0-9 and -, a letter first; set fullnameOverride" $name) -}}
+{{- if gt (len $name) 40 -}}
+{{- fail (printf "the name %q has %d characters, and the names of all objects begin with it: give one of at most 40 by fullnameOverride" $name (len $name)) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "the name %q cannot be that of a Service: give one of a-z, 0-9 and -, a letter first and no - at the end, by fullnameOverride" $name) -}}
 {{- end -}}
 {{- $name -}}
 {{- end -}}
