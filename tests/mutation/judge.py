@@ -22,7 +22,7 @@ from tests.mutation.graft import graft, instrument
 from tests.mutation.target import Mutant, Target
 
 CPU_SECONDS = 5
-"""For each test of a mutant: these take milliseconds, so one that needs so long is in an endless loop."""
+"""A test that needs so much more than twice its time without a mutant is in an endless loop: most take milliseconds."""
 
 MEMORY = 3 << 30
 """An endless loop may also fill the memory."""
@@ -120,15 +120,15 @@ class Judge:
 
         def run() -> Iterator[str]:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            limit_cpu()
+            limit_cpu(CPU_SECONDS)
             try:
                 with mutant.mutation.applied():
                     graft(mutant.target.module, mutant.target.tree)
             except Exception as error:  # noqa: BLE001 - whatever the import of a mutant raises
                 yield f"its import: {error!r}"
                 return
-            for _, _, name in sorted(chosen):
-                limit_cpu()
+            for _, seconds, name in sorted(chosen):
+                limit_cpu(CPU_SECONDS + 2 * seconds)
                 if has_failed(items[name]):
                     yield name
                     return
@@ -137,10 +137,10 @@ class Judge:
         return _Child.fork(run, mutant, len(chosen))
 
 
-def limit_cpu() -> None:
+def limit_cpu(seconds: float) -> None:
     """Let this process end if it uses so much CPU time from now on."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + CPU_SECONDS, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
 
 
 def _is_slow(item: pytest.Item) -> bool:
