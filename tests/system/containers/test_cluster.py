@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.lab.podman import Podman
 from tests.lab.report import run
 from tests.support.images import pod_images as images
@@ -57,6 +58,7 @@ def test_a_pod_that_is_cut_off_is_neither_primary_nor_given_up_and_comes_back(fo
     assert cluster.all_bootstraps == 1
 
 
+@full
 def test_the_tools_are_upgraded_pod_by_pod_under_load_with_a_power_cut_between_two_versions(
     form: Form, runtime: Podman
 ) -> None:

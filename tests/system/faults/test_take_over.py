@@ -92,7 +92,7 @@ def test_without_the_binary_log_of_the_old_servers_a_killed_cluster_holds_and_th
     assert_taken_over(cluster, history)
 
 
-@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("is_killed", [False, pytest.param(True, marks=full)])
 def test_volumes_with_the_datadir_at_their_root_come_into_place_and_may_go_back(
     tmp_path: Path, *, is_killed: bool
 ) -> None:

@@ -147,6 +147,7 @@ def test_a_gap_is_logged_counted_and_refused(cluster: Cluster, secret: Path, tmp
     assert list((lab.pod(0).folders.volume / "data").glob("*")) == []
 
 
+@full
 def test_a_new_history_is_not_mixed_with_the_given_up_one(cluster: Cluster, secret: Path, tmp_path: Path) -> None:
     lab, folder = cluster.lab, tmp_path / "backups"
     with Sender(lab, secret, tmp_path / "one") as sender:
