@@ -92,7 +92,7 @@ reference: man chart-docs ## write all pages that are made from the code: manual
 .PHONY: examples
 examples: manifest-tools ## run the tests of manifests/examples with all their servers (installs Java and Erlang)
 	@scripts/setup.sh examples
-	$(VENV)/bin/pytest tests/system/examples $(PYTEST_ARGS)
+	E2E_FULL=1 $(VENV)/bin/pytest tests/system/examples $(PYTEST_ARGS)
 
 .PHONY: cluster-tools
 cluster-tools:
@@ -106,7 +106,7 @@ cluster: cluster-tools ## start a real Kubernetes on this machine with our image
 
 .PHONY: fault
 fault: setup images ## run the faults of docs/faults.md in their long form, and all other long tests of the lab (D=D5 for one fault)
-	E2E_FULL=1 $(VENV)/bin/pytest $(if $(D),-m $(D)) $(PYTEST_ARGS) tests/system/faults tests/system/lab tests/unit/lab tests/system/containers
+	E2E_FULL=1 $(VENV)/bin/pytest $(if $(D),-m $(D)) $(PYTEST_ARGS) tests/system/faults tests/system/lab tests/unit/lab tests/system/containers tests/system/images
 
 .PHONY: soak
 soak: setup ## cause random faults in the lab while clients write, with one log (MINUTES=30, SEED=of an earlier run, to continue it)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.faults.halves import full
 from tests.kubernetes.waiting import wait
 from tests.support.examples.lab import Lab
 from tests.system.examples.conftest import Start
@@ -146,6 +147,7 @@ def test_a_disk_that_cannot_be_read_does_not_count_as_empty(cluster: Lab) -> Non
     assert wait_formed(cluster) == before
 
 
+@full
 def test_a_volume_with_keys_but_without_the_table_of_nodes_does_not_start(cluster: Lab) -> None:
     before = wait_formed(cluster)
 
@@ -160,6 +162,7 @@ def test_a_volume_with_keys_but_without_the_table_of_nodes_does_not_start(cluste
     assert wait_formed(cluster) == before
 
 
+@full
 def test_after_the_loss_of_a_master_and_its_replica_no_node_takes_their_slots(doomed: Lab) -> None:
     wait_formed(doomed)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.lab import processes
 from tests.lab.slow import slow_sst, undo_slow_sst
 
@@ -55,6 +56,7 @@ def test_one_server_dies_three_times_in_a_row_and_once_more(cluster: Cluster) ->
     assert f'"times": {RESTARTS + 1}' in end
 
 
+@full
 def test_all_servers_die_three_times_in_a_row(cluster: Cluster) -> None:
     """Each time it is a full outage: a new election, and one bootstrap by the most advanced."""
     for count in range(RESTARTS):

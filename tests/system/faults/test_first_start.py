@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 from tests.lab.lab import Lab
 from tests.support.bootstrap import servers
 
@@ -28,7 +29,7 @@ def test_pods_without_the_first_one_wait_without_a_limit(lab: Lab, tmp_path: Pat
     assert cluster.count_bootstraps(0) == cluster.all_bootstraps == 1
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5])
+@pytest.mark.parametrize("seconds", [pytest.param(0.0, marks=full), 0.5, pytest.param(1.5, marks=full)])
 def test_a_kill_in_the_first_initialisation_leaves_no_incomplete_database(
     lab: Lab, tmp_path: Path, seconds: float
 ) -> None:

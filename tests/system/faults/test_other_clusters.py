@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from tests.faults.halves import BOTH_METHODS
+from tests.faults.halves import BOTH_METHODS, full
 from tests.lab.lab import Lab
 from tests.support.bootstrap import servers
 from tests.support.bootstrap.servers import Node
@@ -119,6 +119,7 @@ def seqno(position: object) -> int:
     return int(str(position).rpartition("-")[2])
 
 
+@full
 def test_the_cluster_follows_a_server_outside_through_a_copy_of_the_replica_and_at_another_member(
     lab: Lab, outside: Node
 ) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faults.cluster import Cluster
+from tests.faults.halves import full
 
 pytestmark = pytest.mark.galera
 
@@ -30,7 +31,7 @@ def test_the_bootstrapper_whose_container_restarts_alone_joins(cluster: Cluster)
     assert cluster.all_bootstraps == 1
 
 
-@pytest.mark.parametrize("survivor", [0, 2])
+@pytest.mark.parametrize("survivor", [0, pytest.param(2, marks=full)])
 def test_two_of_three_servers_killed_come_back_without_a_human(cluster: Cluster, survivor: int) -> None:
     """The survivor loses the quorum and would wait forever; its agent stops it, which makes it a full outage."""
     with cluster.make_writer() as writer:

@@ -12,14 +12,15 @@ from images import output
 from images.archive import Archive, differences
 from images.build import rebuild
 from images.inputs import RECIPES
+from tests.faults.halves import full
 
-pytestmark = [
-    pytest.mark.images,
-    # Two builds of an image and its parents on two busy cores.
-]
+pytestmark = pytest.mark.images
+
+LONG = {"mysql-galera", "mysql-galera-10.11"}
+"""Their packages are downloaded and installed twice."""
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=full if name in LONG else ()) for name in RECIPES])
 def test_a_second_build_gives_the_same_digest(
     name: str,
     archive_of: Callable[[str], Archive],
