@@ -30,10 +30,11 @@ images: ## build the container images, with archives and bills of materials in d
 	$(VENV)/bin/python -m images.build $(if $(BASE),--base $(BASE)) $(if $(SERIES),--series $(SERIES))
 
 .PHONY: manifest-tools
-manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, krew's validator, gofakes3, and checkov in its own virtual environment
+manifest-tools: setup ## install the tools that check the manifests: kustomize or kubectl, helm, krew's validator, gofakes3, mysqld_exporter, and checkov in its own virtual environment
 	$(VENV)/bin/python -m tests.support.manifests.kustomize || echo "NOT TESTED: how the manifests are built"
 	$(VENV)/bin/python -m tests.support.manifests.helm || echo "NOT TESTED: the chart"
 	$(VENV)/bin/python -m tests.support.actionlint || echo "NOT TESTED: the workflows"
+	$(VENV)/bin/python -m tests.support.exporter || echo "NOT TESTED: mysqld_exporter"
 	$(VENV)/bin/python -m tests.support.object_store || echo "NOT TESTED: backups in an object storage"
 	$(VENV)/bin/python -m tests.support.kubectl.tools || echo "NOT TESTED: the manifest of kubectl galera for krew"
 	[ -x .venv-checkov/bin/checkov ] || { $(VENV)/bin/python -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov; }

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ class GoProgram:
     """Variables that its own build sets by the linker."""
     seconds: float = 1800.0
     """How long a first build may take on a busy machine."""
+    module: str = ""
+    """Its module, if it is built from a module of our own: `go install` also asks for the list of all versions, which
+    a proxy may not have."""
 
     @property
     def cached(self) -> Path:
@@ -54,10 +58,19 @@ class GoProgram:
             raise NoGoError(f"install {self.name}, or go to build it with: neither of them is here")
         self.cached.parent.mkdir(parents=True, exist_ok=True)
         flags = " ".join(("-s", "-w", *(f"-X {name}={value}" for name, value in self.stamps.items())))
-        environment = {**os.environ, "GOBIN": str(self.cached.parent), "CGO_ENABLED": "0"}
-        command = ("go", "install", "-trimpath", "-ldflags", flags, f"{self.package}@{self.version}")
-        subprocess.run(command, env=environment, check=True, timeout=self.seconds)
+        options = ("-trimpath", "-ldflags", flags)
+        if not self.module:
+            self._run("install", *options, f"{self.package}@{self.version}")
+            return str(self.cached)
+        with tempfile.TemporaryDirectory() as folder:
+            self._run("mod", "init", "build", folder=folder)
+            self._run("mod", "edit", f"-require={self.module}@{self.version}", folder=folder)
+            self._run("build", "-mod=mod", *options, "-o", str(self.cached), self.package, folder=folder)
         return str(self.cached)
+
+    def _run(self, *words: str, folder: str | None = None) -> None:
+        environment = {**os.environ, "GOBIN": str(self.cached.parent), "CGO_ENABLED": "0"}
+        subprocess.run(("go", *words), cwd=folder, env=environment, check=True, timeout=self.seconds)
 
 
 def print_path(find: Callable[[], str]) -> int:

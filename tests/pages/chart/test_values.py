@@ -20,6 +20,7 @@ SECRETS = {f"auth.{name}": "" for name in ("clusterId", "exchangeKey", "rootPass
 ENABLED = (
     *("writer.haproxy", "tls", "tls.certManager", "metrics", "metrics.serviceMonitor", "metrics.prometheusRule"),
     "metrics.dashboard",
+    "metrics.mysqldExporter",
     *("backup", "backup.s3", "backup.pointInTime", "restore"),
 )
 
@@ -42,6 +43,7 @@ CHOSEN: dict[str, Any] = {
     "image.digest": "sha256:" + "1" * 64,
     "tools.image.digest": "sha256:" + "2" * 64,
     "writer.haproxy.image.digest": "sha256:" + "3" * 64,
+    "metrics.mysqldExporter.image.digest": "sha256:" + "4" * 64,
 }
 """Values that are not simply another text or number."""
 
@@ -55,8 +57,9 @@ OTHERS = {
         "fullnameOverride",
     ),
     *("serviceAccount.name", "backup.persistence.existingClaim", "restore.existingClaim", "restore.name"),
-    *("backup.s3.existingSecret", "backup.pointInTime.existingSecret"),
-    *("image.digest", "tools.image.digest", "writer.haproxy.image.digest", "global.imageRegistry", "affinity"),
+    *("backup.s3.existingSecret", "backup.pointInTime.existingSecret", "metrics.mysqldExporter.existingSecret"),
+    *("image.digest", "tools.image.digest", "writer.haproxy.image.digest", "metrics.mysqldExporter.image.digest"),
+    *("global.imageRegistry", "affinity"),
 }
 """Values that leave no room for others; they are tried in a second rendering."""
 

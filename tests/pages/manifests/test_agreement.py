@@ -19,6 +19,7 @@ from tests.lab.podman import AS_IN_2017, WITH_SIDECAR
 from tests.lab.runtime import Run
 from tests.pages.manifests.conftest import Built
 from tests.paths import ROOT
+from tests.support.exporter import CONTAINER
 from tests.support.installed import require
 from tests.support.manifests.built import (
     CLUSTERS,
@@ -53,6 +54,8 @@ PEER_PORTS = {**SERVER_PORTS, "bootstrap": int(DEFAULTS["EXCHANGE_PORT"][0])}
 EXAMPLES_WITH_POLICIES = sorted(
     str(path.parent.relative_to(MANIFESTS)) for path in MANIFESTS.glob("examples/*/network-policy.yaml")
 )
+
+EXPORTER = "components/metrics/mysqld-exporter"
 
 FOLDERS = {DEFAULTS[name][0] for name in ("DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR")}
 """The folders in which the code expects a pod's volumes."""
@@ -110,7 +113,8 @@ def test_the_agent_starts_after_the_tools_are_installed_and_before_bootstrap_ask
 
     more = {"components/restore": "restore", "components/restore-s3": "restore", "components/take-over": "relocate"}
     added = [more[name]] if name in more else []
-    assert list(containers(pod)) == ["install", "agent", *added, "bootstrap", "mysql"]
+    beside = ["mysqld-exporter"] if name == EXPORTER else []
+    assert list(containers(pod)) == ["install", "agent", *added, "bootstrap", "mysql", *beside]
     assert [c["name"] for c in pod["initContainers"] if c.get("restartPolicy") == "Always"] == ["agent"]
 
 
@@ -254,6 +258,7 @@ def test_the_images_are_those_of_this_version(documents_of: Built, name: str) ->
     elsewhere = {
         "overlays/lab": {reference.replace(REGISTRY, LOCAL) for reference in OURS.values()},
         "overlays/production": {reference.replace(REGISTRY, "registry.example") for reference in OURS.values()},
+        EXPORTER: {*OURS.values(), CONTAINER["image"]},
         "components/official-image": {OURS["galera-install"], "docker.io/library/mariadb:11.8.8"},
         "examples/etcd": {OURS["galera-install"], "quay.io/coreos/etcd:v3.4.23"},
         "examples/rabbitmq": {OURS["galera-install"], "docker.io/library/rabbitmq:3.10.8"},
@@ -389,9 +394,10 @@ def test_the_page_has(name: str) -> None:
     assert f"`{name}`" in (ROOT / "docs" / "manifests.md").read_text()
 
 
-def test_the_page_has_every_port(base: Documents) -> None:
+def test_the_page_has_every_port(documents_of: Built) -> None:
     page = (ROOT / "docs" / "manifests.md").read_text()
-    declared = [one for container in containers(template(base)).values() for one in container.get("ports", ())]
+    pod = containers(template(documents_of(EXPORTER)))
+    declared = [one for container in pod.values() for one in container.get("ports", ())]
 
     assert sorted(re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)) == sorted(
         (str(one["containerPort"]), one["name"]) for one in declared

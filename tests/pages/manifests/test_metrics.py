@@ -12,13 +12,18 @@ from bootstrap.core.status.metrics.families import KINDS, PREFIX
 from bootstrap.settings import DEFAULTS
 from tests.pages.manifests.conftest import Built
 from tests.paths import ROOT
-from tests.support.manifests.built import Document, Documents, of_kind, stateful_set
+from tests.support.exporter import CONTAINER
+from tests.support.manifests.built import Document, Documents, containers, of_kind, stateful_set, template
 
 PLAIN, OPERATOR = "components/metrics/plain", "components/metrics/operator"
+
+EXPORTER = "components/metrics/mysqld-exporter"
 
 DASHBOARD = "components/metrics/dashboard"
 
 PORT = int(DEFAULTS["HEALTH_PORT"][0])
+
+EXPORTER_PORT = CONTAINER["ports"][0]["containerPort"]
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
 
@@ -42,12 +47,14 @@ def added(documents: Documents, base: Documents) -> list[Document]:
     return [rule for rule in after["ingress"] if rule not in before["ingress"]]
 
 
-@BOTH
-def test_the_port_is_open_only_to_the_monitoring_namespace(documents_of: Built, base: Documents, name: str) -> None:
+@pytest.mark.parametrize(("name", "port"), [(PLAIN, PORT), (OPERATOR, PORT), (EXPORTER, EXPORTER_PORT)])
+def test_the_port_is_open_only_to_the_monitoring_namespace(
+    documents_of: Built, base: Documents, name: str, port: int
+) -> None:
     monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 
     assert added(documents_of(name), base) == [
-        {"from": [monitoring], "ports": [{"protocol": "TCP", "port": PORT}]},
+        {"from": [monitoring], "ports": [{"protocol": "TCP", "port": port}]},
     ]
 
 
@@ -60,15 +67,18 @@ def test_only_this_component_turns_all_metrics_on(documents_of: Built, base: Doc
     assert DEFAULTS["METRICS"][0] == "basic"
 
 
-@BOTH
-def test_every_member_is_a_target_ready_or_not(documents_of: Built, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "service_name", "port"),
+    [(PLAIN, "galera-metrics", PORT), (OPERATOR, "galera-metrics", PORT), (EXPORTER, "galera-exporter", EXPORTER_PORT)],
+)
+def test_every_member_is_a_target_ready_or_not(documents_of: Built, name: str, service_name: str, port: int) -> None:
     documents = documents_of(name)
-    service = of_kind(documents, "Service")["galera-metrics"]
+    service = of_kind(documents, "Service")[service_name]
     notes = service["metadata"]["annotations"]
 
     assert service["spec"]["publishNotReadyAddresses"] is True
     assert service["spec"]["selector"] == stateful_set(documents)["spec"]["selector"]["matchLabels"]
-    assert [one["port"] for one in service["spec"]["ports"]] == [PORT] == [int(notes["prometheus.io/port"])]
+    assert [one["port"] for one in service["spec"]["ports"]] == [port] == [int(notes["prometheus.io/port"])]
     assert (notes["prometheus.io/scrape"], notes["prometheus.io/path"]) == ("true", "/metrics")
 
 
@@ -79,8 +89,9 @@ def test_only_the_variant_for_the_prometheus_operator_needs_crds(documents_of: B
     assert not [one for one in documents_of(PLAIN) if "coreos" in one["apiVersion"]]
 
 
-def test_the_service_monitor_selects_only_this_service(documents_of: Built) -> None:
-    documents = documents_of(OPERATOR)
+def test_the_service_monitor_selects_only_the_services_of_metrics(documents_of: Built) -> None:
+    """That of the exporter is there only with its component."""
+    documents = (*documents_of(OPERATOR), of_kind(documents_of(EXPORTER), "Service")["galera-exporter"])
     spec = of_kind(documents, "ServiceMonitor")["galera"]["spec"]
     wanted = spec["selector"]["matchLabels"].items()
     chosen = {
@@ -89,8 +100,22 @@ def test_the_service_monitor_selects_only_this_service(documents_of: Built) -> N
         if wanted <= one["metadata"]["labels"].items()
     }
 
-    assert chosen == {"galera-metrics": {one["port"] for one in spec["endpoints"]}}
-    assert [one["path"] for one in spec["endpoints"]] == ["/metrics"]
+    assert chosen == {"galera-metrics": {"health"}, "galera-exporter": {"exporter"}}
+    assert [(one["port"], one["path"]) for one in spec["endpoints"]] == [
+        ("health", "/metrics"),
+        ("exporter", "/metrics"),
+    ]
+
+
+def test_the_exporter_has_no_file_of_the_others_and_no_probe(documents_of: Built) -> None:
+    """It could read the agents' key, and a slow answer would take the member out of its Services."""
+    pod = template(documents_of(EXPORTER))
+    found = containers(pod)["mysqld-exporter"]
+    (mount,) = found["volumeMounts"]
+    (volume,) = (one for one in pod["volumes"] if one["name"] == mount["name"])
+
+    assert volume["secret"] == {"secretName": "galera-exporter", "defaultMode": 0o440, "optional": True}
+    assert not [key for key in found if key.endswith("Probe") or key in {"env", "envFrom"}]
 
 
 def test_the_rules_use_metrics_and_labels_that_exist(rules: list[Document]) -> None:

@@ -34,11 +34,13 @@ RECIPE, TAKEN_OVER = re.findall(r"```yaml\n(.*?)```", PAGE.split("\n## Names\n")
 
 PREFIX, SUFFIX = "shop-", "-eu"
 
-GUESTS = ("arbitrator", "backup-log", "restore", "writer-haproxy", "metrics/operator", "dual-stack")
+METRICS = ("metrics/operator", "metrics/mysqld-exporter")
+
+GUESTS = ("arbitrator", "backup-log", "restore", "writer-haproxy", *METRICS, "dual-stack")
 
 ALL = "overlays/production with every guest"
 
-SECRETS = {"galera", "galera-tls", "galera-accounts", "galera-repository", "galera-log"}
+SECRETS = {"galera", "galera-tls", "galera-accounts", "galera-repository", "galera-log", "galera-exporter"}
 """Those that people make themselves, so that no object of that name is built."""
 
 FOREIGN = {

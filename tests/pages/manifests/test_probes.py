@@ -34,6 +34,7 @@ def test_the_probes_are_those_of_the_page(documents_of: Built, name: str) -> Non
     assert found == {
         **({"restore": {}} if name in {"components/restore", "components/restore-s3"} else {}),
         **({"relocate": {}} if name == "components/take-over" else {}),
+        **({"mysqld-exporter": {}} if name == "components/metrics/mysqld-exporter" else {}),
         "install": {},
         "agent": {"startupProbe": page["startupProbe"], "livenessProbe": page["livenessProbe"]},
         "bootstrap": {},

@@ -68,7 +68,7 @@ CASES: Mapping[str, Values] = {
     "components/mesh-istio": {
         "podAnnotations": {
             "sidecar.istio.io/nativeSidecar": "true",
-            "traffic.sidecar.istio.io/excludeInboundPorts": f"{MEMBERS_ONLY},8080",
+            "traffic.sidecar.istio.io/excludeInboundPorts": f"{MEMBERS_ONLY},8080,9104",
             "traffic.sidecar.istio.io/excludeOutboundPorts": MEMBERS_ONLY,
         },
         "networkPolicy": {"extraEgress": [to_namespace("istio-system", 15012)]},
@@ -77,7 +77,7 @@ CASES: Mapping[str, Values] = {
         "podAnnotations": {
             "config.beta.linkerd.io/proxy-enable-native-sidecar": "true",
             "config.linkerd.io/opaque-ports": "3306",
-            "config.linkerd.io/skip-inbound-ports": f"{MEMBERS_ONLY},8080",
+            "config.linkerd.io/skip-inbound-ports": f"{MEMBERS_ONLY},8080,9104",
             "config.linkerd.io/skip-outbound-ports": MEMBERS_ONLY,
         },
         "networkPolicy": {
@@ -86,6 +86,7 @@ CASES: Mapping[str, Values] = {
         },
     },
     "components/metrics/dashboard": {"metrics": {"dashboard": {"enabled": True}}},
+    "components/metrics/mysqld-exporter": {"metrics": {"mysqldExporter": {"enabled": True}}},
     "components/metrics/operator": {
         "metrics": {"enabled": True, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
     },
@@ -125,6 +126,7 @@ OWN_NAMES = {
 SAME_EVERYWHERE = {
     "galera-settings": "mysql-settings",
     "galera-metrics": "mysql-metrics",
+    "galera-exporter": "mysql-exporter",
     "galera-dashboard": "mysql-dashboard",
 }
 """Names that nothing else has: by kustomize -> by the chart."""

@@ -37,6 +37,8 @@ Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAM
 {{- default (printf "%s-repository" $full) $root.Values.backup.s3.existingSecret -}}
 {{- else if and (eq $kind "Secret") (eq $name "galera-log") -}}
 {{- default (printf "%s-log" $full) $root.Values.backup.pointInTime.existingSecret -}}
+{{- else if and (eq $kind "Secret") (eq $name "galera-exporter") -}}
+{{- default (printf "%s-exporter" $full) $root.Values.metrics.mysqldExporter.existingSecret -}}
 {{- else if and (eq $kind "PersistentVolumeClaim") (eq $name "mysql-backups") -}}
 {{- default (printf "%s-backups" $full) $root.Values.backup.persistence.existingClaim -}}
 {{- else if and (eq $kind "Service") (eq $name "galera") -}}

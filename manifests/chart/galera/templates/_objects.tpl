@@ -73,6 +73,7 @@ what values change, and writes it.  So whatever is no value here is exactly what
 {{- if $v.tls.enabled }}{{ $found = append $found "tls" }}{{ end -}}
 {{- if $v.dualStack.enabled }}{{ $found = append $found "dual-stack" }}{{ end -}}
 {{- if $v.metrics.enabled }}{{ $found = append $found "metrics/plain" }}{{ end -}}
+{{- if $v.metrics.mysqldExporter.enabled }}{{ $found = append $found "metrics/mysqld-exporter" }}{{ end -}}
 {{- if eq $v.podAntiAffinityPreset "hard" }}{{ $found = append $found "anti-affinity-hard" }}{{ end -}}
 {{- if not $v.persistence.enabled }}{{ $found = append $found "storage-emptydir" }}{{ end -}}
 {{- if and $v.restore.enabled $v.restore.s3.enabled }}{{ fail "restore.enabled and restore.s3.enabled: a cluster is restored from one place" }}{{ end -}}

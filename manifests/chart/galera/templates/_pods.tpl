@@ -35,6 +35,7 @@ What all pods have: names of other objects, images, security contexts, placement
 {{- $image := $root.Values.image -}}
 {{- if contains "/galera-install" $container.image }}{{ $image = $root.Values.tools.image }}{{ end -}}
 {{- if contains "/haproxy" $container.image }}{{ $image = $root.Values.writer.haproxy.image }}{{ end -}}
+{{- if contains "/mysqld-exporter" $container.image }}{{ $image = $root.Values.metrics.mysqldExporter.image }}{{ end -}}
 {{- $_ := set $container "image" (include "galera.image" (list $root $container.image $image)) -}}
 {{- with $root.Values.image.pullPolicy -}}{{- $_ := set $container "imagePullPolicy" . -}}{{- end -}}
 {{- $_ := set $container "securityContext" (mustMergeOverwrite (deepCopy $container.securityContext) (deepCopy $values.containerSecurityContext)) -}}
