@@ -59,6 +59,9 @@ def test_every_panel_shows_an_outage_and_every_alert_can_be_evaluated(watched: t
     cluster, running = watched
     lab, began = cluster.lab, time.monotonic()
     cluster.write(200)
+    lab.pod(1).crash_server()
+    lab.wait("Prometheus sees the end of the server", lambda: bool(running.query(ENDED, 2)))
+    lab.wait_synced(3)
     cluster.cut_power()
     lab.start_all((0, 1))
     lab.wait("Prometheus sees who waits for whom", lambda: bool(running.query(WAITING, 2)))
@@ -77,12 +80,17 @@ def test_every_panel_shows_an_outage_and_every_alert_can_be_evaluated(watched: t
     assert read_values(shown["Each server, A"], "mysql-0") >= {0.0, 3.0}
     assert read_values(shown["Decisions, A"], "mysql-0") >= {1.0, 2.0}
     assert "mysql-2" in {one["metric"]["peer"] for one in shown["Who waits for whom, A"]}
+    assert max(read_values(shown["Ends of each server, A"], "mysql-1")) >= 1
+    assert max(read_values(shown["Ends of each server, A"], "mysql-0")) == 0
     alerts = running.read_alerts()
     assert alerts.keys() == {rule["alert"] for rule in read_rules()}
     assert set(alerts.values()) <= {"inactive", "pending"}
 
 
 WAITING = 'galera_bootstrap_waiting_seconds{pod="mysql-0", peer="mysql-2"} > 0'
+
+
+ENDED = 'galera_bootstrap_server_ends_total{pod="mysql-1"} > 0'
 
 
 def is_complete(running: Prometheus) -> bool:
