@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from bootstrap.network.protocol import Membership
@@ -16,6 +17,7 @@ from tests.faults.halves import BOTH_METHODS
 from tests.lab.companion import FIRST, start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.lab.layout import address_six
+from tests.support.exporter import PASSWORD, USER, read_statements
 from tests.support.installed import require
 
 pytestmark = [pytest.mark.galera]
@@ -79,3 +81,17 @@ def test_an_agent_that_listens_on_all_addresses_can_be_reached_by_both_families(
                 pass
     finally:
         server.server_close()
+
+
+@pytest.mark.usefixtures("_network")
+def test_a_server_that_listens_on_all_addresses_knows_the_account_of_the_metrics_by_both_families() -> None:
+    """`::1` and 127.0.0.1 are two hosts for the server, which looks up no name."""
+    require()
+    with Lab(replicas=1, env={"GALERA_BOOTSTRAP_BIND_ADDRESS": "::"}) as lab:
+        lab.up(1)
+        lab.wait_synced(1)
+        lab.query(0, *read_statements())
+        for host in ("127.0.0.1", "::1"):
+            with pymysql.connect(host=host, user=USER, password=PASSWORD) as session, session.cursor() as cursor:
+                cursor.execute("SHOW GLOBAL STATUS LIKE 'wsrep_local_state'")
+                assert cursor.fetchall() == (("wsrep_local_state", "4"),)

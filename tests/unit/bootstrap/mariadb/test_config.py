@@ -211,7 +211,7 @@ def test_ipv6_addresses_stand_in_brackets_where_a_port_follows() -> None:
 def test_on_all_addresses_of_both_families_the_group_listens_on_both() -> None:
     """Galera's own default is 0.0.0.0."""
     values = options(render(CNF._replace(bind_address="::", node_address="fd00::7")))
-    assert values["bind_address"] == "::"
+    assert values["bind_address"] == "*"
     assert "gmcast.listen_addr=tcp://[::]:4567" in values["wsrep_provider_options"]
     assert "ist.recv_addr" not in values["wsrep_provider_options"]
 
