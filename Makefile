@@ -130,8 +130,8 @@ mutants: setup ## change each condition of bootstrap/core by one step, and see t
 	$(VENV)/bin/python -m tests.mutation $(MUTANTS_ARGS)
 
 .PHONY: release
-release: ## write another version into every place that names it (VERSION=0.2.0, REGISTRY=ghcr.io/someone for the images)
-	@python3 scripts/release.py $(VERSION) $(REGISTRY)
+release: ## write another version into every place that names it (VERSION=0.2.0, REGISTRY=ghcr.io/someone for the images, HOMEPAGE=https://... for package and chart)
+	@python3 scripts/release.py $(VERSION) $(if $(REGISTRY),--registry=$(REGISTRY)) $(if $(HOMEPAGE),--homepage=$(HOMEPAGE))
 
 .PHONY: bench
 bench: setup ## measure the figures of docs/figures.md, side by side in one run

@@ -3,11 +3,13 @@
 
     make release VERSION=0.2.0
     make release VERSION=0.2.0 REGISTRY=ghcr.io/someone     where the images of this and all later releases are
+    make release VERSION=0.2.0 HOMEPAGE=https://...         where the source of this and all later releases is
 
 The places are found, not listed: every text file of the repository that has the version, but the history in
 CHANGELOG.md and the versions of other projects. So no image's name, chart, manual page or page is ever forgotten.
 """
 
+import argparse
 import datetime as dt
 import re
 import subprocess
@@ -25,6 +27,23 @@ OTHERS = re.compile(r"CHANGELOG\.md|.*requirements.*\.txt|.*\.lock|LICENSE|.*\.s
 
 REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 """A host, maybe with a port, and a path: distribution's reference.go."""
+
+HOMEPAGE = re.compile(r"https://[a-z0-9.-]+(/[\w.~-]+)+", re.ASCII)
+"""A repository that people can clone and read."""
+
+HOMES = {
+    "pyproject.toml": (
+        re.compile(r"\[project\.urls\]\n(\w+ = .*\n)+\n"),
+        '[project.urls]\nHomepage = "{url}"\nSource = "{url}"\n\n',
+        "[project.scripts]\n",
+    ),
+    "manifests/chart/galera/Chart.yaml": (
+        re.compile(r"home: .*\nsources: .*\n"),
+        "home: {url}\nsources: [{url}]\n",
+        "keywords: ",
+    ),
+}
+"""File -> how the home page stands there, how it is written, and what comes after it."""
 
 NAMING = re.compile(r"(manifests|docs/operations)/.*")
 """Files that name the images of a release.  All others name what a build makes here."""
@@ -109,6 +128,30 @@ def write_registry(root: Path, registry: str) -> list[Path]:
     return changed
 
 
+def read_homepage(root: Path) -> str:
+    """The home page in the package's metadata; empty before the first release that has one."""
+    found = re.search(r'^Homepage = "(.+)"$', (root / "pyproject.toml").read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def write_homepage(root: Path, url: str) -> list[Path]:
+    """Write the home page into the metadata of package and chart; returns the files that changed.
+
+    Raises ReleaseError if it is none.
+    """
+    if not HOMEPAGE.fullmatch(url):
+        raise ReleaseError(f"{url!r} is no home page such as https://github.com/someone/galera")
+    changed = []
+    for name, (old, new, following) in HOMES.items():
+        path = root / name
+        text = path.read_text()
+        written = old.sub("", text).replace(following, new.format(url=url) + following, 1)
+        if written != text:
+            path.write_text(written)
+            changed.append(path)
+    return changed
+
+
 def date_changelog(root: Path, version: str, today: dt.date) -> None:
     """Give the section of unreleased changes the version and the day.  Raises ReleaseError if there is none."""
     path = root / "CHANGELOG.md"
@@ -122,13 +165,16 @@ def date_changelog(root: Path, version: str, today: dt.date) -> None:
 
 def main() -> int:
     """Run the command line."""
-    if len(sys.argv) not in (2, 3):
-        print("usage: make release VERSION=1.2.3 [REGISTRY=ghcr.io/someone]", file=sys.stderr)
-        return 2
-    version, *registries = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="make release", description="Write another version into every place.")
+    parser.add_argument("version", help="such as 1.2.3 or 1.2.3-rc.1")
+    parser.add_argument("--registry", help="where the images of this and all later releases are")
+    parser.add_argument("--homepage", help="where the source of this and all later releases is")
+    options = parser.parse_args()
+    version = options.version
     try:
         check_repository(ROOT, version)
-        changed = {path for registry in registries for path in write_registry(ROOT, registry)}
+        changed = set(write_registry(ROOT, options.registry)) if options.registry else set()
+        changed |= set(write_homepage(ROOT, options.homepage)) if options.homepage else set()
         changed |= set(write_version(ROOT, version))
         date_changelog(ROOT, version, dt.datetime.now(dt.UTC).date())
     except ReleaseError as exc:
@@ -138,6 +184,8 @@ def main() -> int:
         print("The manifests name no registry: give one by REGISTRY=, unless everybody builds the images.")
     else:
         print(f"The manifests take the images from {registry}.")
+    if not read_homepage(ROOT):
+        print("Package and chart name no home page: give one by HOMEPAGE=.")
     print(f"{version} is in {len(changed)} files and in CHANGELOG.md. Look at `git diff`, then:")
     print(f"  make test && git commit -am 'Release {version}' && git tag -s v{version} && git push --follow-tags")
     return 0

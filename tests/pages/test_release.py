@@ -5,6 +5,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -96,6 +97,26 @@ def test_the_registry_is_in_all_manifests_but_the_lab_which_takes_what_was_built
 def test_what_is_no_registry_changes_nothing(release: ModuleType, clone: Path, registry: str) -> None:
     with pytest.raises(release.ReleaseError, match="is no registry"):
         release.write_registry(clone, registry)
+
+
+def test_the_home_page_is_in_package_and_chart_and_can_be_changed(release: ModuleType, clone: Path) -> None:
+    for url in ("https://github.com/a-first/one", "https://git.example.org/group/sub/galera"):
+        release.write_homepage(clone, url)
+
+        assert release.read_homepage(clone) == url
+        project = tomllib.loads((clone / "pyproject.toml").read_text())["project"]
+        assert (project["urls"], "peer-finder" in project["scripts"]) == ({"Homepage": url, "Source": url}, True)
+        chart = yaml.safe_load((clone / "manifests/chart/galera/Chart.yaml").read_text())
+        assert (chart["home"], chart["sources"], chart["name"]) == (url, [url], "galera")
+    assert release.write_homepage(clone, url) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["", "github.com/x/y", "http://x.org/y", "https://x.org", 'https://x.org/"y', "https://x.org/y\nz"]
+)
+def test_what_is_no_home_page_changes_nothing(release: ModuleType, clone: Path, url: str) -> None:
+    with pytest.raises(release.ReleaseError, match="is no home page"):
+        release.write_homepage(clone, url)
 
 
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3+build", "01.2.3", "1.2.3\n", ""])
