@@ -200,6 +200,7 @@ class Node:
             password=ROOT_PASSWORD.encode(),
             autocommit=True,
             read_timeout=60,
+            ssl_disabled=True,
             defer_connect=True,
         )
         made.connect(plain)
