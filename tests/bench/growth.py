@@ -29,7 +29,6 @@ from tests.support.bootstrap.records import A
 
 SETTLE_S = 10.0
 MEASURED_S = 20.0
-SERVICE = "galera.test.svc.cluster.local"
 
 
 class Simulated:

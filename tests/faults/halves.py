@@ -1,4 +1,4 @@
-"""The marks of the longer tests, which only `make fault` and E2E_FULL=1 run: each takes a minute or more."""
+"""The marks of the longer tests, which only `make fault`, `make examples` and E2E_FULL=1 run."""
 
 import os
 
@@ -6,7 +6,9 @@ import pytest
 
 FULL = os.environ.get("E2E_FULL") == "1"
 
-full = pytest.mark.skipif(not FULL, reason="NOT TESTED: one of the longer faults; `make fault` or E2E_FULL=1 runs it")
+full = pytest.mark.skipif(
+    not FULL, reason="NOT TESTED: one of the longer tests; `make fault`, `make examples` or E2E_FULL=1 runs it"
+)
 
 may_mount = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk; only root can mount one")
 """The mark of tests that need a small disk."""

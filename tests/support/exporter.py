@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.dns.knot import free_port
 from tests.paths import ROOT
-from tests.support.bootstrap.metrics import Metrics
+from tests.support.bootstrap.metrics import Metrics, parse_metrics
 from tests.support.go_program import GoProgram, NoGoError, print_path
-from tests.support.object_store import find_free_port
 
 VERSION = "v0.19.0"
 """The newest version that the Go module proxy was seen to have; the manifest has the image of the same."""
@@ -63,11 +63,7 @@ class Exporter:
 
     def read(self) -> Metrics:
         """Scrape it once."""
-        return {
-            (sample.name, *sample.labels.values()): sample.value
-            for family in text_string_to_metric_families(self.ask("/metrics"))
-            for sample in family.samples
-        }
+        return parse_metrics(self.ask("/metrics"))
 
     def ask(self, path: str) -> str:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)) as connection:
@@ -88,11 +84,10 @@ def make_arguments(my_cnf: Path) -> Sequence[str]:
 def exporter(my_cnf: Path) -> Iterator[Exporter]:
     """Run it on loopback with this file; skips the test, loudly, where it cannot be built."""
     try:
-        # Not that of the PATH: the test is about this version.
-        program = str(PROGRAM.built or PROGRAM.build())
+        program = PROGRAM.ensure_built()
     except (NoGoError, subprocess.CalledProcessError) as exc:
         pytest.skip(f"NOT TESTED: mysqld_exporter: {exc}")
-    port = find_free_port("127.0.0.1")
+    port = free_port("127.0.0.1")
     command = (program, *make_arguments(my_cnf), f"--web.listen-address=127.0.0.1:{port}")
     log = my_cnf.with_name("exporter.log")
     with log.open("wb") as output:
@@ -113,6 +108,4 @@ def exporter(my_cnf: Path) -> Iterator[Exporter]:
 
 
 if __name__ == "__main__":
-    import sys
-
-    sys.exit(print_path(lambda: str(PROGRAM.built or PROGRAM.build())))
+    sys.exit(print_path(PROGRAM.ensure_built))

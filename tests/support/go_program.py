@@ -52,6 +52,10 @@ class GoProgram:
         """
         return self.find() or self.build()
 
+    def ensure_built(self) -> str:
+        """The path of the program of this version, whatever is in the PATH.  Raises as `ensure`."""
+        return str(self.built) if self.built else self.build()
+
     def build(self) -> str:
         """Build it into the cache; returns its path.  Raises as `ensure`."""
         if not shutil.which("go"):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.dns.knot import free_port
 from tests.support.go_program import GoProgram, NoGoError
 from tests.support.s3_gate import Gate
 
@@ -49,7 +50,7 @@ def object_store(folder: Path, address: str = "127.0.0.1", tls: ssl.SSLContext |
     except (NoGoError, subprocess.CalledProcessError) as exc:
         pytest.skip(f"NOT TESTED: backups in an object storage: {exc}")
     with ExitStack() as stack:
-        port = find_free_port(address)
+        port = free_port(address)
         log = stack.enter_context((folder / "gofakes3.log").open("wb"))
         options = ("-backend=bolt", f"-bolt.db={folder / 's3.db'}", f"-initialbucket={BUCKET}")
         server = subprocess.Popen((program, f"-host={address}:{port}", *options), stdout=log, stderr=log)
@@ -57,12 +58,6 @@ def object_store(folder: Path, address: str = "127.0.0.1", tls: ssl.SSLContext |
         stack.callback(server.terminate)
         await_port(address, port, server)
         yield ObjectStore(stack.enter_context(Gate(address, (address, port), KEY, tls)))
-
-
-def find_free_port(address: str) -> int:
-    with socket.socket() as one:
-        one.bind((address, 0))
-        return int(one.getsockname()[1])
 
 
 def await_port(address: str, port: int, server: "subprocess.Popen[bytes]") -> None:

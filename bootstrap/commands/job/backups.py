@@ -1,7 +1,7 @@
 """`galera-bootstrap backups`: what is in a repository, and the moments that a restore reaches."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -30,21 +30,19 @@ def command(*, output: str, repository: Path, wait_for_answer: int, cluster: str
     die_by_signal()
     owner = cluster or settings_for_set().backup_owner
     used = Repository(repository, logger("backups"), patience=Patience(wait_for_answer))
-    every = used.open(create=False)
-    found = Found(tuple(one for one in every if one.cluster == owner), Remote(used, owner).read_pieces())
-    others = sorted({one.cluster for one in every} - {owner})
+    found = Remote(used, owner).read()
     if output == "json":
-        click.echo(json.dumps(to_json(owner, found, others)))
+        click.echo(json.dumps(to_json(owner, found)))
     else:
-        for line in describe(owner, found, others):
+        for line in describe(owner, found):
             echo(line)
 
 
-def describe(owner: str, found: Found, others: Iterable[str]) -> Iterator[str]:
-    """Yield the lines for people: each backup, then each span of moments; `others` are the other clusters' names."""
+def describe(owner: str, found: Found) -> Iterator[str]:
+    """Yield the lines for people: each backup, then each span of moments."""
     yield f"{owner}: {len(found.backups) or 'no'} backup{'' if len(found.backups) == 1 else 's'}"
-    if others:
-        yield f"also there, by --cluster: {', '.join(others)}"
+    if found.others:
+        yield f"also there, by --cluster: {', '.join(found.others)}"
     for one in found.backups:
         proven = f"proven {format_name(one.proven)}" if one.proven else "not proven"
         yield f"  {one.name}  {one.series or '?':<5}  {proven:<27}  {one.position}"
@@ -58,12 +56,12 @@ def describe(owner: str, found: Found, others: Iterable[str]) -> Iterator[str]:
             yield f"  GAP: nothing is there of what came next, up to {span.gap}"
 
 
-def to_json(owner: str, found: Found, others: Iterable[str]) -> dict[str, object]:
+def to_json(owner: str, found: Found) -> dict[str, object]:
     """Return the answer for programs (docs/schemas/backups-v1.json)."""
     return {
         "schema": SCHEMA,
         "cluster": owner,
-        "other_clusters": list(others),
+        "other_clusters": list(found.others),
         "backups": [_dump(one) for one in found.backups],
         "reachable": [_dump_span(one) for one in reach.find_spans(found.backups, found.pieces)],
     }

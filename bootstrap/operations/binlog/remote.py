@@ -13,6 +13,8 @@ class Found(NamedTuple):
 
     backups: tuple[Snapshot, ...]
     pieces: tuple[Piece, ...]
+    others: tuple[str, ...] = ()
+    """The other clusters that have backups there, for people."""
 
 
 class Remote(NamedTuple):
@@ -23,8 +25,9 @@ class Remote(NamedTuple):
 
     def read(self, *, create: bool = False) -> Found:
         """List backups and pieces; raises the errors of Repository."""
-        backups = tuple(one for one in self.repository.open(create=create) if one.cluster == self.cluster)
-        return Found(backups, self.read_pieces())
+        every = self.repository.open(create=create)
+        ours = tuple(one for one in every if one.cluster == self.cluster)
+        return Found(ours, self.read_pieces(), tuple(sorted({one.cluster for one in every} - {self.cluster})))
 
     def read_pieces(self) -> tuple[Piece, ...]:
         """List the pieces; raises the errors of Repository."""

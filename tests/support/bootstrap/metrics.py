@@ -21,8 +21,13 @@ def read_metrics(lab: Lab, ordinal: int) -> Metrics:
             text = connection.getresponse().read().decode()
         except (ConnectionRefusedError, ConnectionResetError):  # an agent may end while it handles the request
             return {}
+    return parse_metrics(text, "galera_bootstrap_")
+
+
+def parse_metrics(text: str, prefix: str = "") -> Metrics:
+    """Parse what was scraped, without the prefix of the names."""
     return {
-        (sample.name.removeprefix("galera_bootstrap_"), *sample.labels.values()): sample.value
+        (sample.name.removeprefix(prefix), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }

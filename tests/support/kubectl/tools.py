@@ -59,7 +59,7 @@ def require_krew(name: str) -> Path:
 
 def build_krew() -> str:
     """Build what is missing; returns the paths.  Raises NoGoError."""
-    return "\n".join(str(program.built or program.build()) for program in KREW_PROGRAMS.values())
+    return "\n".join(program.ensure_built() for program in KREW_PROGRAMS.values())
 
 
 if __name__ == "__main__":

@@ -18,9 +18,7 @@ from images.bill import bill
 from images.build import ensure, ensure_id
 from images.inputs import BASES, RECIPES, ROOT, version
 
-pytestmark = [
-    pytest.mark.images,
-]
+pytestmark = pytest.mark.images
 
 ArchiveOf = Callable[[str], Archive]
 

@@ -11,18 +11,16 @@ from tests.faults.halves import full
 from tests.support.images.box import SETTINGS, UID, Volumes, podman, settings
 from tests.system.images.server.conftest import Begin
 
-pytestmark = [pytest.mark.images, pytest.mark.galera]
+pytestmark = [
+    pytest.mark.images,
+    pytest.mark.galera,
+    # What a start does is the entrypoint's, which is tested with both.
+    pytest.mark.parametrize("series", ["11.8", pytest.param("10.11", marks=full)], indirect=True, scope="session"),
+]
 
 TABLE = "CREATE DATABASE shop; CREATE TABLE shop.sold (id INT PRIMARY KEY); INSERT INTO shop.sold VALUES (1)"
 ROWS = "SELECT COUNT(*) FROM shop.sold"
 WITHOUT_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-
-
-@pytest.fixture(scope="session", params=["11.8", pytest.param("10.11", marks=full)])
-def series(request: pytest.FixtureRequest) -> str:
-    """Both in the long form: what a start does is the entrypoint's, which is tested with both."""
-    name: str = request.param
-    return name
 
 
 def test_a_pod_without_an_agent_lives_and_is_restarted(server_image: str, volumes: Volumes, begin: Begin) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.halves import FULL
+from tests.faults.halves import full
 from tests.support.images.box import HARDENED, MOUNTS, UID, Container, share
 
 pytestmark = [pytest.mark.images, pytest.mark.galera]
@@ -43,14 +43,19 @@ def node(image: str, folder: Path, number: int, method: str, network: str, *comm
     return Container(name, image, options, ("sh", "-c", script), hardening, password="")
 
 
-SHORT = {("10.11", "rsync"), ("11.8", "mariabackup")}
-"""Each series and each method once."""
-
-
-@pytest.mark.parametrize("method", ["rsync", "mariabackup"])
-def test_a_joiner_gets_the_donors_rows(server_image: str, tmp_path: Path, series: str, method: str) -> None:
-    if not FULL and (series, method) not in SHORT:
-        pytest.skip("NOT TESTED: one of the longer tests; `make fault` or E2E_FULL=1 runs it")
+@pytest.mark.parametrize(
+    ("series", "method"),
+    [
+        # Each series and each method once.
+        ("11.8", "mariabackup"),
+        ("10.11", "rsync"),
+        pytest.param("11.8", "rsync", marks=full),
+        pytest.param("10.11", "mariabackup", marks=full),
+    ],
+    indirect=["series"],
+    scope="session",
+)
+def test_a_joiner_gets_the_donors_rows(server_image: str, tmp_path: Path, method: str) -> None:
     install = "mariadb-install-db --no-defaults --force --auth-root-authentication-method=normal"
     server = "exec mariadbd --defaults-file=/etc/mysql/my.cnf"
     first = (f"{install} --datadir=/var/lib/galera/data >/dev/null &&", server, "--wsrep-new-cluster")

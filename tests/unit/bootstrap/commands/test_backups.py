@@ -23,11 +23,13 @@ def piece(after: int, last: int, until: str) -> Piece:
     return Piece(f"p{after}", "db/mysql", until, UUID, Gtid(7, 100, after), Gtid(7, 100, last), until)
 
 
-FOUND = Found((PROVEN, WITH_LOG), (piece(70, 120, "20261130T120000Z"), piece(130, 140, "20261130T130000Z")))
+FOUND = Found(
+    (PROVEN, WITH_LOG), (piece(70, 120, "20261130T120000Z"), piece(130, 140, "20261130T130000Z")), ("old/mysql",)
+)
 
 
 def test_each_backup_and_each_span_has_its_lines_in_80_columns() -> None:
-    lines = list(describe("db/mysql", FOUND, ["old/mysql"]))
+    lines = list(describe("db/mysql", FOUND))
     assert lines == [
         "db/mysql: 2 backups",
         "also there, by --cluster: old/mysql",
@@ -41,16 +43,16 @@ def test_each_backup_and_each_span_has_its_lines_in_80_columns() -> None:
 
 
 def test_what_is_not_known_or_not_there_is_said() -> None:
-    assert list(describe("db/mysql", Found((), ()), [])) == ["db/mysql: no backups"]
-    (*_, last) = describe("db/mysql", Found((WITH_LOG,), ()), [])
+    assert list(describe("db/mysql", Found((), ()))) == ["db/mysql: no backups"]
+    (*_, last) = describe("db/mysql", Found((WITH_LOG,), ()))
     assert last == "  to   an unknown time  7-100-80"
 
 
 def test_the_answer_for_programs_follows_its_schema() -> None:
     schema = json.loads((ROOT / "docs/schemas/backups-v1.json").read_text())
     for found in (FOUND, Found((), ()), Found((WITH_LOG,), ())):
-        jsonschema.validate(json.loads(json.dumps(to_json("db/mysql", found, ["old/mysql"]))), schema)
-    answer = to_json("db/mysql", FOUND, [])
+        jsonschema.validate(json.loads(json.dumps(to_json("db/mysql", found))), schema)
+    answer = to_json("db/mysql", FOUND)
     assert answer["reachable"] == [
         {
             "history": UUID,
