@@ -137,18 +137,19 @@ def read_homepage(root: Path) -> str:
 def write_homepage(root: Path, url: str) -> list[Path]:
     """Write the home page into the metadata of package and chart; returns the files that changed.
 
-    Raises ReleaseError if it is none.
+    Raises ReleaseError, before it writes, if it is none or has no place in a file.
     """
     if not HOMEPAGE.fullmatch(url):
         raise ReleaseError(f"{url!r} is no home page such as https://github.com/someone/galera")
-    changed = []
+    texts = {}
     for name, (old, new, following) in HOMES.items():
-        path = root / name
-        text = path.read_text()
-        written = old.sub("", text).replace(following, new.format(url=url) + following, 1)
-        if written != text:
-            path.write_text(written)
-            changed.append(path)
+        before, found, after = old.sub("", (root / name).read_text()).partition(following)
+        if not found:
+            raise ReleaseError(f"{name} has no place for the home page: it stands before {following.strip()!r}")
+        texts[root / name] = before + new.format(url=url) + found + after
+    changed = [path for path, text in texts.items() if text != path.read_text()]
+    for path in changed:
+        path.write_text(texts[path])
     return changed
 
 

@@ -119,6 +119,20 @@ def test_what_is_no_home_page_changes_nothing(release: ModuleType, clone: Path, 
         release.write_homepage(clone, url)
 
 
+@pytest.mark.parametrize(
+    ("name", "line"), [("pyproject.toml", "[project.scripts]\n"), ("manifests/chart/galera/Chart.yaml", "keywords: ")]
+)
+def test_without_its_place_in_one_file_the_home_page_is_written_to_none(
+    release: ModuleType, clone: Path, name: str, line: str
+) -> None:
+    path = clone / name
+    path.write_text(path.read_text().replace(line, "", 1))
+
+    with pytest.raises(release.ReleaseError, match=f"{name} has no place for the home page"):
+        release.write_homepage(clone, "https://github.com/a-third/one")
+    assert not any("a-third" in (clone / file).read_text() for file in release.HOMES)
+
+
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3+build", "01.2.3", "1.2.3\n", ""])
 def test_what_is_no_version_changes_nothing(release: ModuleType, clone: Path, version: str) -> None:
     with pytest.raises(release.ReleaseError, match="is no version"):
