@@ -17,7 +17,7 @@ from peerfinder.imports import imports_stay, without_openssl
 if TYPE_CHECKING:
     from bootstrap.control.starter_messages import Container
     from bootstrap.settings import Settings
-    from bootstrap.starter.keeping import Past
+    from bootstrap.starter.restarts import Past
 
 
 def run_agent() -> None:
@@ -56,8 +56,8 @@ def run_start(server: tuple[str, ...], past: "Past | None" = None) -> None:
     with imports_stay(), without_openssl():
         from bootstrap.control.starter_messages import Container  # noqa: PLC0415
         from bootstrap.settings import current  # noqa: PLC0415
-        from bootstrap.starter.keeping import Past  # noqa: PLC0415
         from bootstrap.starter.pod import read_pod  # noqa: PLC0415
+        from bootstrap.starter.restarts import Past  # noqa: PLC0415
         from bootstrap.starter.run import start  # noqa: PLC0415
 
     settings = current()
@@ -70,9 +70,9 @@ def run_start_again(words: tuple[str, ...]) -> None:
 
     The process is the one that was its keeper, with its signals still blocked: one that has come meanwhile ends it now.
     """
-    from bootstrap.starter import keeping  # noqa: PLC0415
+    from bootstrap.starter import restarts  # noqa: PLC0415
 
-    server, past = keeping.read_start_words(words)
+    server, past = restarts.read_start_words(words)
     die_by_signal()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     run_start(server, past)
@@ -80,10 +80,10 @@ def run_start_again(words: tuple[str, ...]) -> None:
 
 def run_keeper(words: tuple[str, ...]) -> None:
     """Wait for the end of the server that `start` has started in this process; raises SettingInvalidError."""
-    from bootstrap.starter import keeping  # noqa: PLC0415
+    from bootstrap.starter import restarts  # noqa: PLC0415
 
-    kept, server = keeping.read_keeper_words(words)
-    keeping.run(kept, server)
+    kept, server = restarts.read_keeper_words(words)
+    restarts.run(kept, server)
 
 
 def run_upgrade_tables(server: int | None) -> None:

@@ -168,7 +168,7 @@ class VolumeNotReadyError(BootstrapError):
     exit_code = 33
 
 
-class LogInvalidError(BootstrapError):
+class BinlogInvalidError(BootstrapError):
     """A file or a piece of the binary log cannot be read, or is not what it should be."""
 
     exit_code = 34

@@ -85,10 +85,10 @@ class Agent:
 
     version = ""
 
-    def __init__(self, settings: Settings, cluster_id: str, ports: Ports, boot_id: str = "") -> None:
+    def __init__(self, settings: Settings, cluster_id: str, ports: Ports, run_id: str = "") -> None:
         """Void what an earlier run permitted, and open the journal: with an unusable one the agent holds."""
         self.settings, self.cluster_id, self.ports = settings, cluster_id, ports
-        self.boot_id = boot_id or secrets.token_hex(8)
+        self.run_id = run_id or secrets.token_hex(8)
         self.recorder = Recorder()
         self.changed = threading.Condition(threading.RLock())
         self.wake = threading.Event()
@@ -108,7 +108,7 @@ class Agent:
         return Identity(
             pod=settings.pod,
             ordinal=settings.ordinal,
-            boot_id=self.boot_id,
+            run_id=self.run_id,
             kernel_boot_id=kernel_boot_id(),
             configured=settings.configured_ordinals,
             min_epoch=settings.min_epoch,

@@ -1,6 +1,6 @@
 """The agent's side of a conversation on its socket, with a starter, a probe or a human's command.
 
-Reads requests, calls the agent, and writes the answers; decides nothing.  `reports` answers people.
+Reads requests, calls the agent, and writes the answers; decides nothing.  `status_answers` answers people.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ from bootstrap.agent import starters, upgrades
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.probe_server import take_view
 from bootstrap.control.channel import Connection
-from bootstrap.control.pod_messages import Health, HealthAnswer, Leave, LeaveAnswer, Members, MembersAnswer
+from bootstrap.control.pod_messages import ExpectedPods, ExpectedPodsAnswer, Health, HealthAnswer, Leave, LeaveAnswer
 from bootstrap.control.request import ErrorAnswer, Request
 from bootstrap.control.starter_messages import (
     AgentDecision,
@@ -48,10 +48,10 @@ REQUESTS: dict[str, type[Request[Any]]] = {
     request.op: request
     for request in (
         *(Hello, Report, AwaitDecision, TakePermission, Failed, Ended, AwaitUpgrade, Upgraded),
-        *(Members, Health, Leave),
+        *(ExpectedPods, Health, Leave),
     )
 }
-"""What the containers of the pod ask, by the request's name on the wire; `reports` has what people ask."""
+"""What the containers of the pod ask, by the request's name on the wire; `status_answers` has what people ask."""
 
 
 def read_request(message: Json) -> Request[Any] | None:
@@ -59,9 +59,9 @@ def read_request(message: Json) -> Request[Any] | None:
     op = str(message.get("op"))
     known = REQUESTS.get(op)
     if known is None:
-        from bootstrap.agent import reports  # noqa: PLC0415  # most agents are never asked, and each start is shorter
+        from bootstrap.agent import status_answers  # noqa: PLC0415  # most agents are never asked, and each start is shorter
 
-        known = reports.REQUESTS.get(op)
+        known = status_answers.REQUESTS.get(op)
     return known.read(message) if known else None
 
 
@@ -110,15 +110,15 @@ class ControlHandler:
             case Ended():
                 self.agent.recorder.note_end(request.how, request.error, again=request.again)
                 return EndedAnswer()
-            case Members():
-                return MembersAnswer(self.agent.expected())
+            case ExpectedPods():
+                return ExpectedPodsAnswer(self.agent.expected())
             case Health():
                 return self._health()
             case Leave():
                 return self._leave()
-        from bootstrap.agent import reports  # noqa: PLC0415  # see above
+        from bootstrap.agent import status_answers  # noqa: PLC0415  # see above
 
-        return reports.answer(self.agent, request)
+        return status_answers.answer(self.agent, request)
 
     # For starters.
 

@@ -45,7 +45,7 @@ def serve(settings: Settings, log: Log) -> None:
     secrets = read_agent_secrets(settings.secrets)
     channel.prepare_folder(settings.run_dir)
     directory = Directory.open(settings)
-    nobody_yet = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, boot_id="")
+    nobody_yet = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, run_id="")
     peers = Peers(directory, Client(nobody_yet, settings.exchange_port))
     agent_lock = AgentLock(Layout(settings.data_root))
     agent_lock.wait(log)
@@ -55,7 +55,7 @@ def serve(settings: Settings, log: Log) -> None:
     agent.recorder, agent.version = open_recorder(settings, log), __version__
     # Before any other event of this run: what the pod saw before it was of another run.
     note_start(agent, written)
-    membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.boot_id)
+    membership = protocol.Membership(secrets.cluster_id, secrets.keys, settings.pod, agent.run_id)
     peers.client.membership, peers.client.state = membership, agent.news
     answer_peers(settings, membership, agent)
     channel.Server(settings.agent_socket, ControlHandler(agent).serve)
@@ -63,7 +63,7 @@ def serve(settings: Settings, log: Log) -> None:
     answer_probes(settings, agent)
     join_progress.watch(agent)
     keep_certificates_loaded(agent, local, log)
-    log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.boot_id}")
+    log(f"agent of {settings.pod} in {settings.service}.{settings.namespace}, run {agent.run_id}")
     while True:
         agent.wake.clear()
         run_round(agent)
@@ -87,7 +87,7 @@ def open_recorder(settings: Settings, log: Log) -> Recorder:
 def note_start(agent: Agent, written: float | None) -> None:
     """Add the event of this start, with when the data were last written: so long the server before it has lived."""
     word = "" if written is None else format_time(datetime.fromtimestamp(written, UTC))
-    agent.recorder.note("agent", f"agent of {agent.settings.pod}, version {agent.version}, run {agent.boot_id}", word)
+    agent.recorder.note("agent", f"agent of {agent.settings.pod}, version {agent.version}, run {agent.run_id}", word)
 
 
 def follow_dns(agent: Agent, directory: Directory, secrets: AgentSecrets) -> None:

@@ -38,14 +38,14 @@ class Leave(Request[LeaveAnswer]):
     op: ClassVar[str] = "leave"
 
 
-class MembersAnswer(NamedTuple):
+class ExpectedPodsAnswer(NamedTuple):
     """The pods that may be members."""
 
     ordinals: frozenset[int]
     """The ordinals that the agent expects."""
 
 
-class Members(Request[MembersAnswer]):
+class ExpectedPods(Request[ExpectedPodsAnswer]):
     """Ask for the expected members, for my-galera.cnf."""
 
-    op: ClassVar[str] = "members"
+    op: ClassVar[str] = "expected-pods"

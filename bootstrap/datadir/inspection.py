@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from bootstrap.core.galera import binlog, classify, grastate, server_version
+from bootstrap.core.galera import binlog_options, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
 from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints
 from bootstrap.core.model.text import one_line
@@ -98,27 +98,27 @@ def _why_undecided(layout: Layout, recover: Recover, *, is_new: bool) -> str:
         return why_left_undecided(layout.data, recover)
     if not before:
         return ""
-    index = binlog.find_index(before, list_names(layout.data))
+    index = binlog_options.find_index(before, list_names(layout.data))
     is_there = index is not None and (layout.data / index).exists()
     if is_new and not is_there:
         # No server came as far as its log, which it opens before it commits: there is nothing that it could decide on.
         return ""
     # A server that was killed at its first start may not have created its log yet.
     is_first = not layout.grastate.exists()
-    now = binlog.find_options(recover.read_arguments())
-    return binlog.why_not_recovered(
+    now = binlog_options.find_options(recover.read_arguments())
+    return binlog_options.why_not_recovered(
         before, now, is_there=is_there or is_first, note=str(layout.meta / provenance.BINLOG)
     )
 
 
 def why_left_undecided(data: Path, recover: Recover) -> str:
     """The same for a killed server that was not ours, by the binary log that it has left; raises OSError."""
-    left = binlog.find_left(list_names(data))
+    left = binlog_options.find_left(list_names(data))
     if not left:
         return ""
-    now = binlog.find_options(recover.read_arguments())
-    found = binlog.find_index(now, left)
-    return binlog.why_left_not_recovered(left, now, found and os.path.relpath(data / found, data))
+    now = binlog_options.find_options(recover.read_arguments())
+    found = binlog_options.find_index(now, left)
+    return binlog_options.why_left_not_recovered(left, now, found and os.path.relpath(data / found, data))
 
 
 def is_stopped_cleanly(data: Path) -> bool:

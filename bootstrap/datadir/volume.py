@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.core.galera import binlog, grastate, server_version
+from bootstrap.core.galera import binlog_options, grastate, server_version
 from bootstrap.core.galera.server_version import Series
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import inspection, places, provenance
@@ -62,7 +62,7 @@ def describe(layout: Layout, recover: Recover) -> Volume:
         written_by=server_version.describe_series(wrote),
         saved=_read_saved(datadir),
         stopped_cleanly=inspection.is_stopped_cleanly(datadir),
-        binary_logs=binlog.find_left(list_names(datadir)),
+        binary_logs=binlog_options.find_left(list_names(datadir)),
         missing=tuple(one_line(one) for one in (why, *_find_missing(datadir, recover, wrote, server)) if one),
     )
 

@@ -6,10 +6,11 @@ Knows how to ask the server.  Does not know what the answer means for the datadi
 import subprocess
 from pathlib import Path
 
-from bootstrap.core.galera import held_options, option_files, recovery_log, server_options
+from bootstrap.core.galera import option_files, recovery_log, server_options
 from bootstrap.core.galera.server_version import Series
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.text import one_line
+from bootstrap.core.obstacles import held_options
 from bootstrap.errors import OptionsRefusedError, RecoverFailedError
 from bootstrap.mariadb.option_files import OptionFiles, read
 from bootstrap.process import child

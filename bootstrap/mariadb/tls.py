@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.core.status.metrics import certificate
+from bootstrap.core.galera import certificate
 from bootstrap.errors import SettingInvalidError
 from bootstrap.mariadb.client import STARTING
 from bootstrap.process.announcer import Announcer

@@ -24,9 +24,9 @@ class Message(NamedTuple):
     cluster_id: str
     """The cluster that both belong to."""
     sender: str
-    """The sending pod and the life of its agent: `pod/boot_id`."""
+    """The sending pod and the run of its agent: `pod/run_id`."""
     receiver: str
-    """The receiving pod and the life of its agent, empty if not known yet; in an answer the sender of the request."""
+    """The receiving pod and the run of its agent, empty if not known yet; in an answer the sender of the request."""
     nonce: str
     """Random, chosen by the sender of the request for this one exchange."""
     body: bytes

@@ -41,10 +41,10 @@ class Membership(NamedTuple):
     """The key to seal with, then keys that are also accepted while one is being rotated."""
     pod: str
     """The agent's own pod."""
-    boot_id: str
-    """The life of the agent."""
+    run_id: str
+    """This run of the agent."""
 
     @property
     def sender(self) -> str:
         """How this agent names itself in a message."""
-        return f"{self.pod}/{self.boot_id}"
+        return f"{self.pod}/{self.run_id}"

@@ -54,7 +54,7 @@ class Server(BoundedServer):
             prepare = decode(Prepare, request.body)
             candidate, promise = prepare.candidate, prepare.promise
             is_own = candidate.ordinal == promise.candidate and candidate.pod.endswith(f"-{candidate.ordinal}")
-            if request.sender != f"{candidate.pod}/{promise.boot_id}" or not is_own:
+            if request.sender != f"{candidate.pod}/{promise.run_id}" or not is_own:
                 raise MessageInvalidError("a pod can ask for a promise for itself only")
             refusal = self.answers.promise(prepare)
             return PrepareReply(self.answers.own_state(), refusal and Refusal(one_line(refusal.reason)))

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.core.repository import plan, snapshots
+from bootstrap.core.repository import restic, snapshots
 from bootstrap.core.repository.snapshots import Snapshot
 from bootstrap.errors import BackupFailedError, RestoreRefusedError
 from bootstrap.operations import backup_store
@@ -30,14 +30,14 @@ class Remote(NamedTuple):
     def read(self, name: str) -> Backup:
         """As restore.Source."""
         one = self.find(name)
-        text = self.repository.run(plan.read_file(one.id, f"/{backup_store.LIST}")).output
+        text = self.repository.run(restic.read_file(one.id, f"/{backup_store.LIST}")).output
         return backup_store.parse(Path(one.name), text)
 
     def copy(self, backup: Backup, to: Path) -> Path:
         """As restore.Source."""
         check_room(to.parent, backup.size)
         to.mkdir(mode=0o700)
-        self.repository.run(plan.fetch(self.find(backup.name).id, str(to)))
+        self.repository.run(restic.fetch(self.find(backup.name).id, str(to)))
         backup_store.verify(backup, to / "data")
         return to / "data"
 

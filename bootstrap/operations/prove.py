@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bootstrap.core.model.text import one_line
-from bootstrap.core.repository import plan, snapshots
+from bootstrap.core.repository import restic, snapshots
 from bootstrap.core.repository.snapshots import TIME
 from bootstrap.errors import (
     BackupFailedError,
@@ -60,7 +60,7 @@ def prove(settings: Settings, remote: Remote, order: Order, log: Log) -> None:
     except OSError as exc:
         raise BackupFailedError(f"nothing was proven: {exc.strerror} ({exc.filename})") from exc
     now = datetime.now(UTC)
-    remote.repository.run(plan.mark(remote.find(backup.name).id, snapshots.make_proof(f"{now:{TIME}}")))
+    remote.repository.run(restic.mark(remote.find(backup.name).id, snapshots.make_proof(f"{now:{TIME}}")))
     age = now - parse_time(backup.name)
     log(f"backup {backup.name} is proven: {backup.position}, {tables} tables read, {format_hours(age)} old")
     if order.name == "latest" and age > timedelta(hours=order.max_age_hours):

@@ -16,7 +16,7 @@ from subprocess import PIPE
 from typing import IO, NamedTuple, NoReturn
 
 from bootstrap.core.model.text import one_line
-from bootstrap.core.repository import faults, plan, snapshots
+from bootstrap.core.repository import faults, restic, snapshots
 from bootstrap.core.repository.faults import Fault
 from bootstrap.core.repository.snapshots import Snapshot
 from bootstrap.errors import (
@@ -74,7 +74,7 @@ class Repository:
         self.log = log
         self.patience = patience
         self._environment = read_environment(folder)
-        self._options: plan.Words = ("--json", f"--cache-dir={cache}" if cache else "--no-cache")
+        self._options: restic.Words = ("--json", f"--cache-dir={cache}" if cache else "--no-cache")
         if (folder / CA).exists():
             self._options = (*self._options, f"--cacert={folder / CA}")
 
@@ -83,21 +83,21 @@ class Repository:
 
         Where there is certainly none, make it if `create`.  Raises RepositoryRefusedError, RepositoryUnreachableError.
         """
-        found = self._run(plan.LIST, timeout=self.patience.answer)
+        found = self._run(restic.LIST, timeout=self.patience.answer)
         if found.status == 0:
             return snapshots.parse(found.output)
         fault = faults.classify(found.status, "\n".join(found.errors))
         if fault is not Fault.ABSENT or not create:
             _fail(fault, found)
         self.log("there is no repository yet: a new one is made; keep its password, nothing can be restored without it")
-        self.run(plan.CREATE)
+        self.run(restic.CREATE)
         return ()
 
     def read_snapshots(self) -> tuple[Snapshot, ...]:
         """List our backups of all clusters, the oldest first."""
-        return snapshots.parse(self.run(plan.LIST).output)
+        return snapshots.parse(self.run(restic.LIST).output)
 
-    def run(self, words: plan.Words, cwd: Path | None = None, *, lock: float | None = None) -> Result:
+    def run(self, words: restic.Words, cwd: Path | None = None, *, lock: float | None = None) -> Result:
         """Run restic and wait for other jobs, `lock` seconds or as the patience says.
 
         Raises the error of what is in the way.
@@ -114,10 +114,10 @@ class Repository:
                 self.log(f"waiting for another job: {faults.format_cause(found.errors)}")
                 is_waiting = True
             # That of a job which was killed long ago does not count.
-            self._run(plan.UNLOCK)
+            self._run(restic.UNLOCK)
         return found
 
-    def _run(self, words: plan.Words, cwd: Path | None = None, timeout: float | None = None) -> Result:
+    def _run(self, words: restic.Words, cwd: Path | None = None, timeout: float | None = None) -> Result:
         with tempfile.TemporaryFile() as output:
             process = child.start(
                 ("restic", *self._options, *words), stdout=output.fileno(), stderr=PIPE, env=self._environment, cwd=cwd

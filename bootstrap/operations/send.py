@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bootstrap.core.binlog import chain
 from bootstrap.core.galera import server_version
-from bootstrap.core.repository import plan, snapshots
-from bootstrap.core.repository.plan import Retention
+from bootstrap.core.repository import restic, snapshots
+from bootstrap.core.repository.restic import Retention
 from bootstrap.core.repository.snapshots import Snapshot
 from bootstrap.errors import BackupFailedError, RepositoryLockedError
 from bootstrap.operations import backup_store
@@ -57,12 +57,12 @@ def find_whole(
     for one in found:
         if (one.cluster, one.name) != (order.cluster, backup.name):
             continue
-        listed = snapshots.parse_listing(repository.run(plan.list_files(one.id)).output)
+        listed = snapshots.parse_listing(repository.run(restic.list_files(one.id)).output)
         missing = snapshots.find_missing(listed, wanted)
         if not missing:
             return one
         log(f"{one.id[:8]} lacks {', '.join(missing[:3])} and is no backup: it is removed from the repository")
-        repository.run(plan.forget(one.id))
+        repository.run(restic.forget(one.id))
     return None
 
 
@@ -72,7 +72,7 @@ def upload(repository: Repository, order: Order, backup: Backup, log: Log) -> No
     tags = snapshots.make_tags(backup.name, backup.position, shown, backup.gtid, backup.taken)
     log(f"sending {backup.name}: {backup.position}, {backup.size} bytes")
     try:
-        result = repository.run(plan.send(order.cluster, backup.name, tags), cwd=backup.folder)
+        result = repository.run(restic.send(order.cluster, backup.name, tags), cwd=backup.folder)
     except BackupFailedError:
         # restic goes on without a file that it cannot read, and writes a snapshot without it.
         find_whole(repository, repository.read_snapshots(), order, backup, log)
@@ -88,7 +88,7 @@ def upload(repository: Repository, order: Order, backup: Backup, log: Log) -> No
 def retain(repository: Repository, order: Order, log: Log) -> None:
     """Remove old backups; where another job uses the repository, leave that to the next run: nothing is lost."""
     try:
-        output = repository.run(plan.retain(order.cluster, order.kept)).output
+        output = repository.run(restic.retain(order.cluster, order.kept)).output
         for name in snapshots.parse_removed(output):
             log(f"backup {name} is removed from the repository")
         retain_log(Remote(repository, order.cluster), log)
@@ -106,7 +106,7 @@ def retain_log(remote: Remote, log: Log) -> None:
     old = chain.find_old(found.pieces, starts, newest)
     contained = chain.find_contained(one for one in found.pieces if one not in old)
     if unneeded := (*old, *contained):
-        remote.repository.run(plan.forget(*(one.id for one in unneeded)))
+        remote.repository.run(restic.forget(*(one.id for one in unneeded)))
         log(f"pieces of the log are removed: {len(old)} before the oldest backup, {len(contained)} that others contain")
 
 

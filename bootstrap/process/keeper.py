@@ -22,20 +22,14 @@ PASSED = ORDERS | {signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 
 SIGNALS = PASSED | {signal.SIGCHLD}
 
-WINDOW_S = 600
-"""For so long a restart counts; the kubelet, too, forgets those of a container after ten minutes."""
-
 LEFT_S = 10.0
 """How long what a child has left behind may take to end after SIGKILL; a disk that hangs may hold it longer."""
 
 DRAIN_S = 1.0
 """How long the last lines of an ended child may take; a program that it has left behind may keep its log open."""
 
-MARK = b"[ERROR]"
-"""With this in it a line of the log is an error."""
-
 KEPT = 8
-"""So many errors are kept."""
+"""So many errors of its log are kept."""
 
 LONGEST = 1000
 """So many octets of each."""
@@ -71,9 +65,12 @@ class End(NamedTuple):
         return self.code < 0 and -self.code not in {*ORDERS, signal.SIGHUP} and not self.is_ordered
 
 
-def keep(child: int, log: int) -> End:
-    """Wait for the end of a child that writes its log into the other end of this pipe; SIGNALS are blocked."""
-    relay, is_ordered = Relay(log), False
+def keep(child: int, log: int, mark: bytes) -> End:
+    """Wait for the end of a child that writes its log into the other end of this pipe; SIGNALS are blocked.
+
+    A line of the log with `mark` in it is an error.
+    """
+    relay, is_ordered = Relay(log, mark), False
     while (code := reaping.reap().get(child)) is None:
         number = reaping.wait_for_signal(MAX_WAIT, SIGNALS)
         if number in PASSED:
@@ -81,11 +78,6 @@ def keep(child: int, log: int) -> End:
             send_signal(child, number)
     errors = relay.finish()
     return End(code, is_ordered or bool(signal.sigpending() & ORDERS), errors)
-
-
-def count_recent(starts: tuple[int, ...], now: float) -> tuple[int, ...]:
-    """Return the moments that still count of those at which a child was started again."""
-    return tuple(moment for moment in starts if now - moment < WINDOW_S)
 
 
 def become_reaper() -> bool:
@@ -146,8 +138,8 @@ def find_children(parent: int) -> Iterator[int]:
 class Relay:
     """Copies a child's log to our own stderr, in a thread of its own: a log that hangs must not stop a signal."""
 
-    def __init__(self, source: int) -> None:
-        self.source = source
+    def __init__(self, source: int, mark: bytes) -> None:
+        self.source, self.mark = source, mark
         self._errors: list[tuple[float, bytes]] = []
         self._rest = b""
         self._running = _thread.allocate_lock()
@@ -173,7 +165,7 @@ class Relay:
         *lines, rest = (self._rest + chunk).split(b"\n")
         self._rest = rest[:LONGEST]
         for line in lines:
-            if MARK in line:
+            if self.mark in line:
                 self._errors = [*self._errors[-KEPT + 1 :], (time.monotonic(), line[:LONGEST])]
 
 

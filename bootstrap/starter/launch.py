@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from bootstrap.control.starter_messages import AgentDecision, PermissionAnswer
-from bootstrap.core.galera import binlog, option_files, server_options, server_version
+from bootstrap.core.galera import binlog_options, option_files, server_options, server_version
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, JournalHints
 from bootstrap.datadir import inspection, prepare, provenance, restore_marker
@@ -13,10 +13,10 @@ from bootstrap.errors import DatadirNotReadyError, RecoverFailedError, ServerMis
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process import child
 from bootstrap.process.program import own_command
-from bootstrap.starter import keeping
+from bootstrap.starter import restarts
 from bootstrap.starter.inspection import Inspection
-from bootstrap.starter.keeping import Call
 from bootstrap.starter.pod import Pod
+from bootstrap.starter.restarts import Call
 from bootstrap.storage import permission as permission_file
 
 UPGRADER = ("upgrade", "--server")
@@ -33,7 +33,7 @@ def check_command(command: tuple[str, ...], cnf: str) -> None:
             f"only this toolkit may give {reserved[0]}: remove it from the command; "
             "your own options of wsrep belong in a file in conf.d"
         )
-    if of_binlog := [argument for argument in command if binlog.is_option(argument)]:
+    if of_binlog := [argument for argument in command if binlog_options.is_option(argument)]:
         raise SettingInvalidError(f"{of_binlog[0]}: the recovery needs it, too: write it into a file in conf.d")
     ours = f"--defaults-file={cnf}"
     others = [argument for argument in command if server_options.chooses_files(argument) and argument != ours]
@@ -69,7 +69,7 @@ def execute(pod: Pod, found: Inspection, call: Call, permission: PermissionAnswe
         prepare.make_files_dir(pod.layout)
         provenance.note_version(pod.layout.meta, recover.read_version())
         arguments = recover.read_arguments()
-        provenance.note_binlog_options(pod.layout.meta, binlog.find_options(arguments))
+        provenance.note_binlog_options(pod.layout.meta, binlog_options.find_options(arguments))
     except OSError as exc:
         raise DatadirNotReadyError(
             f"the datadir cannot be made ready ({exc.strerror}: {exc.filename}): nothing is started"
@@ -83,7 +83,7 @@ def execute(pod: Pod, found: Inspection, call: Call, permission: PermissionAnswe
         leave_upgrader(pod)
     pod.log(f"starting: {' '.join([*call.command, *options])}")
     try:
-        keeping.hand_over((*call.command, *options), call, pod.settings.server_restarts)
+        restarts.hand_over((*call.command, *options), call, pod.settings.server_restarts)
     except OSError as exc:
         program = call.command[0]
         raise ServerMissingError(f"{program} cannot be executed ({exc.strerror}): use an image that has it") from exc

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.core.galera import file_options, room
+from bootstrap.core.galera import file_options
 from bootstrap.core.model.disk import Obstacle, ObstacleKind
+from bootstrap.core.obstacles import room
 from bootstrap.datadir.usage import allocated_bytes
 from bootstrap.mariadb.recover import Recover
 from bootstrap.settings import Settings

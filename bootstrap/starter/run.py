@@ -12,8 +12,8 @@ from bootstrap.errors import VolumeBusyError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.process.announcer import Announcer
 from bootstrap.starter.inspection import Inspection
-from bootstrap.starter.keeping import Call, Past
 from bootstrap.starter.pod import Pod
+from bootstrap.starter.restarts import Call, Past
 from bootstrap.starter.session import Session
 from bootstrap.storage import lock
 

@@ -25,9 +25,9 @@ from bootstrap.mariadb import pod_config
 from bootstrap.process.announcer import Announcer
 from bootstrap.settings import Settings
 from bootstrap.starter.inspection import Inspection, ReportOutdatedError
-from bootstrap.starter.keeping import Past
 from bootstrap.starter.obstacles import Needs
 from bootstrap.starter.pod import Pod
+from bootstrap.starter.restarts import Past
 
 AGENT_PATIENCE_S = 60.0
 """How long an agent may be away before the starter ends and leaves the rest to the kubelet."""

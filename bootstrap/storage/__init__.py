@@ -1,1 +1,1 @@
-"""I/O: our own files on the volume and in the run folder; knows nothing of a datadir's content."""
+"""I/O: our own files on the volume and in the run folder, and where all files of a pod lie."""

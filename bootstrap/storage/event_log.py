@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap.core.status.events import Event, LogInvalidError, dump, load
+from bootstrap.core.status.events import Event, EventLogInvalidError, dump, load
 from bootstrap.process.log import Log
 from bootstrap.storage import atomic
 
@@ -37,7 +37,7 @@ def read(meta: Path) -> tuple[tuple[Event, ...], str]:
         return (), ""
     except OSError as exc:
         return (), exc.strerror or str(exc)
-    except LogInvalidError as exc:
+    except EventLogInvalidError as exc:
         return (), f"it is damaged ({exc})"
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from peerfinder.core.first_start import Member, Reply, read_member
+from peerfinder.core.first_start import Replica, Reply, read_replica
 from peerfinder.core.names import Names, build_names
 from peerfinder.dns import lookup
 from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
@@ -107,7 +107,7 @@ def ask(host: str, port: int) -> None:
     Exit codes: 0 it is known, 1 it is not known, 2 usage.
     """
     with ending():
-        reply = exchange.ask(read_member(host), find_nameservers(), port)
+        reply = exchange.ask(read_replica(host), find_nameservers(), port)
         if reply.volume is None:
             log(reply.why)
             sys.exit(1)
@@ -137,10 +137,10 @@ def first_start(signs: Signs, port: int, members: str, first_ordinal: str, **nam
         own = find_own(**names)
         nameservers, signals = find_nameservers(), Signals()
 
-        def find_more() -> list[Member]:
+        def find_more() -> list[Replica]:
             return find_shown(own, nameservers)
 
-        def ask_one(member: Member) -> Reply:
+        def ask_one(member: Replica) -> Reply:
             return exchange.ask(member, nameservers, port)
 
         signals.install()
@@ -158,26 +158,26 @@ def read_number(name: str, text: str, least: int) -> int:
     return int(text)
 
 
-def find_shown(own: Member, nameservers: Nameservers) -> list[Member]:
+def find_shown(own: Replica, nameservers: Nameservers) -> list[Replica]:
     """Find the pods of our set that DNS shows now; where it gives no answer, none."""
     service, namespace, _, domain = own.suffix.split(".", 3)
     names = Names(service, namespace, domain)
-    found: list[Member] = []
+    found: list[Replica] = []
     with suppress(PeerFinderError):
         for name in lookup.find_peers(names, nameservers, exchange.ASK_SECONDS):
             with suppress(UsageError):  # a pod of no StatefulSet
-                found.append(read_member(name))
+                found.append(read_replica(name))
     return [one for one in found if one.set_name == own.set_name]
 
 
-def find_own(service: str, ns: str, domain: str) -> Member:
+def find_own(service: str, ns: str, domain: str) -> Replica:
     """Return our own pod: a hook of peer-finder has its full name; raises UsageError, DomainUnknownError."""
     if fqdn := os.environ.get("PEERFINDER_SELF", ""):
-        return read_member(fqdn)
+        return read_replica(fqdn)
     if not service:
         raise UsageError("give --service: only in a hook of peer-finder our full name is known (PEERFINDER_SELF)")
     names = build_names(service, ns, domain, read_resolv_conf(), os.environ.get("POD_NAMESPACE", ""))
-    return read_member(names.pod_fqdn(pod_name()))
+    return read_replica(names.pod_fqdn(pod_name()))
 
 
 def find_nameservers() -> Nameservers:

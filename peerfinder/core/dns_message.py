@@ -37,19 +37,19 @@ LAYOUT = {A: (4, 0, 0), AAAA: (16, 0, 0), CNAME: (0, 1, 0), SOA: (0, 2, 20), SRV
 """By type, how many octets the data have, how many names follow, and how many octets after them."""
 
 
-class MessageInvalidError(ValueError):
+class DnsMessageInvalidError(ValueError):
     """These octets are not a DNS message, or not one that a name server of ours would send."""
 
 
 def reduce_message(wire: bytes, kind: int) -> tuple[bytes, frozenset[bytes]]:
     """Return what a question for this type can be answered with, as a message, and the owners of its records.
 
-    Raises MessageInvalidError. A message that is cut off, as its flag says, may be so anywhere.
+    Raises DnsMessageInvalidError. A message that is cut off, as its flag says, may be so anywhere.
     """
     try:
         return _Reader(wire, kind).reduce()
     except (IndexError, struct.error) as exc:
-        raise MessageInvalidError("it ends too early") from exc
+        raise DnsMessageInvalidError("it ends too early") from exc
 
 
 class _Reader:
@@ -65,23 +65,23 @@ class _Reader:
         self.parts: list[bytes] = []
 
     def reduce(self) -> tuple[bytes, frozenset[bytes]]:
-        """Read the message; raises MessageInvalidError, IndexError, struct.error."""
+        """Read the message; raises DnsMessageInvalidError, IndexError, struct.error."""
         number, flags, questions, *counts = HEADER.unpack_from(self.wire)
         at, kept = HEADER.size, [0, 0, 0]
         if questions > 1:
-            raise MessageInvalidError(f"it has {questions} questions")
+            raise DnsMessageInvalidError(f"it has {questions} questions")
         if questions:
             self.question, at = self._read_name(at)
             self.parts.append(self.question + self.wire[at : at + 4])
             at += 4
         try:
             at = self._read_sections(at, counts, kept)
-        except (MessageInvalidError, IndexError, struct.error):
+        except (DnsMessageInvalidError, IndexError, struct.error):
             if not flags & TRUNCATED:
                 raise
             at = len(self.wire)
         if at != len(self.wire):
-            raise MessageInvalidError("octets follow its end")
+            raise DnsMessageInvalidError("octets follow its end")
         return HEADER.pack(number, flags, questions, *kept) + b"".join(self.parts), frozenset(self.owners)
 
     def _read_sections(self, at: int, counts: list[int], kept: list[int]) -> int:
@@ -94,9 +94,9 @@ class _Reader:
                 kind, its_class, ttl, size = RECORD.unpack_from(self.wire, at)
                 at += RECORD.size + size
                 if at > len(self.wire):
-                    raise MessageInvalidError("a record ends beyond it")
+                    raise DnsMessageInvalidError("a record ends beyond it")
                 if its_class in NO_CLASSES and kind != OPT:
-                    raise MessageInvalidError(f"a record is of class {its_class}")
+                    raise DnsMessageInvalidError(f"a record is of class {its_class}")
                 if kind in kinds and (its_class == IN or kind == OPT):
                     self._keep(begin, (kind, its_class, ttl), at - size, at)
                     kept[section] += 1
@@ -118,7 +118,7 @@ class _Reader:
             name, at = self._read_name(at)
             parts.append(name)
         if end - at != after:
-            raise MessageInvalidError("the data of a record have a wrong length")
+            raise DnsMessageInvalidError("the data of a record have a wrong length")
         parts.append(self.wire[at:end])
         return b"".join(parts)
 
@@ -128,7 +128,7 @@ class _Reader:
         while 0 < (size := self.wire[at]) < POINTER:
             at += size + 1
             if size > LABEL_MAX or at - begin >= NAME_MAX:
-                raise MessageInvalidError("a name is too long")
+                raise DnsMessageInvalidError("a name is too long")
         return at + 2 if size else at + 1
 
     def _read_name(self, at: int) -> tuple[bytes, int]:
@@ -147,16 +147,16 @@ class _Reader:
                 at += size + 1
                 labels += 1
                 if size > LABEL_MAX or labels > LABELS_MAX or len(parts) >= NAME_MAX:
-                    raise MessageInvalidError(f"a name is too long, or has more than {LABELS_MAX} labels")
+                    raise DnsMessageInvalidError(f"a name is too long, or has more than {LABELS_MAX} labels")
             if not size:
                 name = self.names[begin] = bytes(parts) + b"\0"
                 return name, end or at + 1
             end, at = end or at + 2, self._read_pointer(at)
-        raise MessageInvalidError(f"a name follows more than {HOPS_MAX} pointers")
+        raise DnsMessageInvalidError(f"a name follows more than {HOPS_MAX} pointers")
 
     def _read_pointer(self, at: int) -> int:
         """Return where a pointer leads: to what stands before it (RFC 1035 section 4.1.4)."""
         to = (self.wire[at] - POINTER) << 8 | self.wire[at + 1]
         if to >= at:
-            raise MessageInvalidError("a name points forward")
+            raise DnsMessageInvalidError("a name points forward")
         return to

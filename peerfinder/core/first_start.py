@@ -41,7 +41,7 @@ class Reply(NamedTuple):
     """Why it is not known."""
 
 
-class Member(NamedTuple):
+class Replica(NamedTuple):
     """A pod of a StatefulSet."""
 
     set_name: str
@@ -66,12 +66,12 @@ class Member(NamedTuple):
         """The namespace of the pod."""
         return self.suffix.split(".")[1]
 
-    def sibling(self, ordinal: int) -> "Member":
+    def sibling(self, ordinal: int) -> "Replica":
         """Another pod of the set."""
         return self._replace(ordinal=ordinal)
 
 
-def read_member(fqdn: str) -> Member:
+def read_replica(fqdn: str) -> Replica:
     """Read the full name of a pod, POD.SERVICE.NAMESPACE.svc.DOMAIN; raises UsageError."""
     pod, _, suffix = normalize(fqdn).partition(".")
     found, labels = re.fullmatch(POD_NAME, pod), suffix.split(".")
@@ -80,7 +80,7 @@ def read_member(fqdn: str) -> Member:
             f"{quote(fqdn)} is not the full name of a StatefulSet's pod, SET-0.SERVICE.NAMESPACE.svc.DOMAIN: "
             "set POD_NAME by the downward API"
         )
-    return Member(found["set"], int(found["ordinal"]), suffix)
+    return Replica(found["set"], int(found["ordinal"]), suffix)
 
 
 class Action(StrEnum):

@@ -15,7 +15,7 @@ import dns.flags
 import dns.message
 import dns.name
 
-from peerfinder.core.dns_message import MessageInvalidError, reduce_message
+from peerfinder.core.dns_message import DnsMessageInvalidError, reduce_message
 from peerfinder.dns.nameservers import Server
 from peerfinder.dns.same_answer import Content, extract_content
 from peerfinder.errors import AnswerWithheldError, LookupFailedError
@@ -236,7 +236,7 @@ def _parse_or_reuse(
 
 
 def refuse_equal_hashes(owners: frozenset[bytes]) -> None:
-    """Raise MessageInvalidError for names that were chosen to be slow in dnspython's tables.
+    """Raise DnsMessageInvalidError for names that were chosen to be slow in dnspython's tables.
 
     Its hash of a name is a sum that a sender can make equal for thousands of them, which is then quadratic.
     """
@@ -244,7 +244,7 @@ def refuse_equal_hashes(owners: frozenset[bytes]) -> None:
         return
     hashes = Counter(hash(dns.name.from_wire(owner, 0)[0]) for owner in owners)
     if max(hashes.values()) > SAME_HASH_MAX:
-        raise MessageInvalidError("its names were chosen to have one hash")
+        raise DnsMessageInvalidError("its names were chosen to have one hash")
 
 
 def _parse(query: dns.message.Message, wire: bytes) -> dns.message.QueryMessage | None:

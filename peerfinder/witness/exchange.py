@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from time import monotonic
 
-from peerfinder.core.first_start import Member, Reply, Volume
+from peerfinder.core.first_start import Replica, Reply, Volume
 from peerfinder.core.peers import quote
 from peerfinder.dns import lookup
 from peerfinder.dns.nameservers import Nameservers
@@ -85,7 +85,7 @@ def _send(client: socket.socket, line: str) -> None:
         return  # the client may have gone; it asks again
 
 
-def ask(member: Member, nameservers: Nameservers, port: int) -> Reply:
+def ask(member: Replica, nameservers: Nameservers, port: int) -> Reply:
     """Ask another pod what is on its volume, at all of its addresses: where two answers differ, nothing is known.
 
     But data count wherever they are: an old address may still be that of an older pod of this name.
@@ -106,7 +106,7 @@ def ask(member: Member, nameservers: Nameservers, port: int) -> Reply:
     return replies[-1]
 
 
-def _ask_address(member: Member, address: str, port: int, end: float) -> Reply:
+def _ask_address(member: Replica, address: str, port: int, end: float) -> Reply:
     name, where = f"{member.namespace}/{member.name}", f"{member.name} ({address})"
     try:
         answer = _read_line(address, port, end)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from peerfinder.core.first_start import Action, Member, Next, Reply, Volume, decide
+from peerfinder.core.first_start import Action, Next, Replica, Reply, Volume, decide
 from peerfinder.witness.volume import Signs
 
 THREADS = 16
@@ -17,9 +17,9 @@ REPEAT = 60
 class Outside(NamedTuple):
     """What a pod needs besides its volume."""
 
-    ask: Callable[[Member], Reply]
+    ask: Callable[[Replica], Reply]
     """Asks one member."""
-    find_more: Callable[[], Sequence[Member]]
+    find_more: Callable[[], Sequence[Replica]]
     """Finds pods that DNS shows; it need not find any."""
     log: Callable[[str], None]
     """Tells a human why this pod waits."""
@@ -27,7 +27,7 @@ class Outside(NamedTuple):
     """Pauses between two looks."""
 
 
-def find_out(signs: Signs, own: Member, members: Sequence[Member], outside: Outside) -> Action:
+def find_out(signs: Signs, own: Replica, members: Sequence[Replica], outside: Outside) -> Action:
     """Return DATA, FIRST or LATER as soon as it is known; `members` are those that a first start waits for.
 
     Pods beyond these are asked, too, as far as DNS shows them: they are not waited for, but their data count.

@@ -39,13 +39,13 @@ class Simulated:
         volumes = tuple((one, f"volume-{one}") for one in range(members))
         expected = frozenset(range(members))
         self.state = PodState(
-            *(f"galera-{ordinal}", ordinal, f"boot-{ordinal}", f"volume-{ordinal}", Phase.FROZEN, disk),
+            *(f"galera-{ordinal}", ordinal, f"run-{ordinal}", f"volume-{ordinal}", Phase.FROZEN, disk),
             was_synced=True,
             epoch=1,
             expected=expected,
             volumes=volumes,
         )
-        self.membership = Membership("c", (b"k" * 20,), self.state.pod, self.state.boot_id)
+        self.membership = Membership("c", (b"k" * 20,), self.state.pod, self.state.run_id)
 
     def promise(self, prepare: Prepare) -> Refusal | None:
         """Promise whatever is asked for."""

@@ -150,9 +150,7 @@ def can_ask(state: State, node: Node, target: int) -> bool:
 def restart(node: Node, mishap: Mishap | None = None) -> Node:
     """The agent starts again: what the earlier run has permitted is void, and so is what it knew."""
     # The starter still holds the lock, and has to say hello again.
-    node = node._replace(
-        life=node.life + 1, asking=None, asked=(), outbox=(), starter=min(node.starter, Starter.LOCKED)
-    )
+    node = node._replace(run=node.run + 1, asking=None, asked=(), outbox=(), starter=min(node.starter, Starter.LOCKED))
     node = node._replace(agent=new_participant(node))
     try:
         return drive(node, begin_run, open_journal(node), mishap=mishap)[0]

@@ -109,7 +109,7 @@ def kill_agent(state: State, ordinal: int, mishap: Mishap | None = None) -> Stat
 
 def lose_volume(state: State, ordinal: int) -> State:
     """The pod is killed, and its volume replaced by an empty one."""
-    return exchange_volume(state, ordinal, lambda node: volumes.replace_volume(node, node.life))
+    return exchange_volume(state, ordinal, lambda node: volumes.replace_volume(node, node.run))
 
 
 def exchange_volume(state: State, ordinal: int, exchange: Callable[[Node], Node]) -> State:
@@ -134,7 +134,7 @@ def put_data(state: State, ordinal: int) -> State:
     """The copy's datadir is put on a new volume."""
     copy = state.copy
     assert copy is not None
-    return exchange_volume(state, ordinal, lambda node: volumes.put_data(node, copy, node.life))
+    return exchange_volume(state, ordinal, lambda node: volumes.put_data(node, copy, node.run))
 
 
 def swap_volumes(state: State, ordinal: int) -> State:

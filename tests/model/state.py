@@ -126,7 +126,8 @@ class Node(NamedTuple):
     lives: int = 0
     """How many servers have lived here; each has a gcomm uuid of its own."""
     # The agent's work.
-    life: int = 0
+    run: int = 0
+    """How often its agent was started again."""
     asked: tuple[int, ...] = ()
     """The pods that are asked in the round under way, in their order."""
     asking: tuple[Answer, ...] | None = None
@@ -149,8 +150,8 @@ class Node(NamedTuple):
         return f"{self.ordinal}.{self.lives}"
 
     @property
-    def boot_id(self) -> str:
-        return f"{self.ordinal}.{self.life}"
+    def run_id(self) -> str:
+        return f"{self.ordinal}.{self.run}"
 
 
 class State(NamedTuple):
@@ -232,7 +233,7 @@ def descends_from(state: State, new: str, old: str) -> bool:
 
 def new_participant(node: Node) -> Participant:
     """The agent of a pod that has just started."""
-    identity = node.agent.identity._replace(boot_id=node.boot_id)
+    identity = node.agent.identity._replace(run_id=node.run_id)
     return Participant(identity, PersistentState("cluster", node.name, volume_id=""))
 
 

@@ -27,7 +27,7 @@ ORDER = {
         "secret_files",
         "setting_checks",
         "core.status core.participant core.repository",
-        "core.upgrade",
+        "core.upgrade core.obstacles",
         "core.decision core.galera core.binlog",
         "core.model",
         "process",
@@ -54,7 +54,7 @@ PLACE_OF = {
     "pymysql": ("bootstrap.mariadb.client", "bootstrap.operations.binlog.log_source"),
     "jinja2": ("bootstrap.mariadb.config",),
     "click": ("peerfinder.cli", "peerfinder.commands", "bootstrap.cli", "bootstrap.commands"),
-    "tenacity": ("bootstrap.control", "bootstrap.storage", "bootstrap.mariadb"),
+    "tenacity": ("bootstrap.control",),
 }
 """Where each dependency may be imported."""
 

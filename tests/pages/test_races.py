@@ -42,7 +42,7 @@ DENIED = (
     "[sst_in_progress-another member]"
 )
 SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
-KEEPING = f"{UNIT}/starter/test_keeping.py"
+RESTARTS = f"{UNIT}/starter/test_restarts.py"
 LAUNCH = f"{UNIT}/starter/test_launch.py"
 PLACES = f"{UNIT}/datadir/test_places.py"
 TABLES = f"{UNIT}/core/upgrade/test_tables.py"
@@ -53,7 +53,7 @@ IN_A_DDL = f"{INCIDENT}[saved_state.cpp: killed in a DDL with the newest commit,
 BACKUP = f"{INCIDENT}[PXC-4845: the seqno of a backup in grastate.dat, a kill, and the flag: InnoDB is right]"
 
 MUTANTS = [
-    Mutant(1, "election:consider", "own.boot_id != prepare.boot_id or not", "not",
+    Mutant(1, "election:consider", "own.run_id != prepare.run_id or not", "not",
            f"{REFUSED}[my agent has restarted since]"),
     Mutant(1, "participant.rounds:open_journal", "p.abandon_term(state.highest_term)", "p",
            f"{AGENT_TESTS}/test_promises.py::test_a_late_request_of_an_earlier_life_frees_nobody"),
@@ -128,7 +128,7 @@ MUTANTS = [
            f"{DECIDE}[the Primary was bootstrapped where I end -> join]"),
     Mutant(10, "election:is_ahead", "branches.find_parting(", "None and branches.find_parting(",
            f"{REFUSED}[my datadir is of another branch, with a lower number]"),
-    Mutant(10, "persistent_state:before_bootstrap", "state.promise.boot_id", '""',
+    Mutant(10, "persistent_state:before_bootstrap", "state.promise.run_id", '""',
            f"{AGENT_TESTS}/test_older_copies.py::test_a_snapshot_that_went_on_twice_is_of_two_branches"),
     Mutant(10, "persistent_state:before_join", "if member else state", "if False else state",
            f"{AGENT_TESTS}/test_older_copies.py::test_a_joiner_knows_the_bootstraps_of_its_cluster_before_its_server_starts"),
@@ -248,8 +248,8 @@ MUTANTS = [
            f"{PLACES}::test_a_copy_that_a_human_left_on_a_member_s_volume_changes_nothing[hints0]"),
     Mutant(44, "places:why_not_used", "has_data or ", "", f"{PLACES}::test_two_datadirs_hold"),
     Mutant(44, "places:find", "has_signs(path)", "False", f"{PLACES}::test_a_datadir_beside_an_empty_data_holds[.]"),
-    Mutant(45, "starter.keeping:run", "may_start and keeper.end_children()", "may_start",
-           f"{KEEPING}::test_where_something_lives_on_no_other_server_is_started"),
+    Mutant(45, "starter.restarts:run", "may_start and keeper.end_children()", "may_start",
+           f"{RESTARTS}::test_where_something_lives_on_no_other_server_is_started"),
     Mutant(45, "process.keeper:End.is_crash", " and not self.is_ordered", "",
            f"{UNIT}/process/test_keeper.py::test_a_crash_is_an_end_by_a_signal_that_nobody_has_ordered[-9-True-False]"),
     Mutant(44, "binlog:why_left_not_recovered", "is_on(now) and ", "",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bootstrap.commands.job import options
-from bootstrap.core.repository.plan import Retention
+from bootstrap.core.repository.restic import Retention
 from bootstrap.operations.repository import Patience, Repository
 from bootstrap.operations.send import Order, send
 from bootstrap.process.log import die_by_signal, logger

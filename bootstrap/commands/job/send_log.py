@@ -73,6 +73,6 @@ def command(  # noqa: PLR0913  # each is an option
     )
     shipper = Shipper(settings, Remote(used, cluster or settings.backup_owner), order, log)
     if settings.health_port:
-        server = text_server.listen(settings.bind_address, settings.health_port, shipper.report.answer)
+        server = text_server.listen(settings.bind_address, settings.health_port, shipper.health.answer)
         threading.Thread(target=server.serve_forever, daemon=True).start()
     shipper.run()

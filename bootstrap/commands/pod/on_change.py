@@ -3,7 +3,7 @@
 import click
 
 from bootstrap.control import channel
-from bootstrap.control.pod_messages import Members
+from bootstrap.control.pod_messages import ExpectedPods
 from bootstrap.errors import AgentUnreachableError
 from bootstrap.mariadb import pod_config
 from bootstrap.process.log import logger
@@ -18,7 +18,7 @@ def command() -> None:
     pod = read_pod(current(), logger("on-change"), read_peers())
     ordinals = pod.ordinals | pod.settings.configured_ordinals
     try:
-        ordinals |= channel.Client(pod.settings.agent_socket).ask(Members()).ordinals
+        ordinals |= channel.Client(pod.settings.agent_socket).ask(ExpectedPods()).ordinals
     except AgentUnreachableError as exc:
         pod.log(f"{exc}; using REPLICAS and stdin")
     changed = pod_config.write(pod.settings, pod.secrets.cluster_id, pod.directory, ordinals)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bootstrap.errors import LogInvalidError
+from bootstrap.errors import BinlogInvalidError
 
 MAGIC = b"\xfebin"
 
@@ -63,27 +63,30 @@ def parse_gtid(text: str) -> Gtid | None:
 
 
 def find_domain(state: str, domain: int) -> Gtid | None:
-    """Find the GTID of a domain in a list such as @@gtid_binlog_pos, or of a Gtid_list; raises LogInvalidError."""
+    """Find the GTID of a domain in a list such as @@gtid_binlog_pos, or of a Gtid_list; raises BinlogInvalidError."""
     parts = [part for part in re.split(r"[\s,\[\]]+", state) if part]
     found = [gtid for part in parts if (gtid := parse_gtid(part))]
     if len(found) != len(parts):
-        raise LogInvalidError(f"this is no list of GTIDs: {state[:100]!a}")
+        raise BinlogInvalidError(f"this is no list of GTIDs: {state[:100]!a}")
     return max((one for one in found if one.domain == domain), key=lambda one: one.seqno, default=None)
 
 
 def split(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """Yield the events of a file; raises LogInvalidError, also for a last event that was cut, after those before it."""
+    """Yield the events of a file.
+
+    Raises BinlogInvalidError, also for a last event that was cut, after those before it.
+    """
     has_sums: bool | None = None
     for start, raw in _cut(chunks):
         time, kind, server, _, following, flags = _HEADER.unpack_from(raw)
         if has_sums is None:
             if kind != FORMAT or len(raw) < _HEADER.size + 5:
-                raise LogInvalidError("the file does not begin with the description of its format")
+                raise BinlogInvalidError("the file does not begin with the description of its format")
             if raw[-5] not in (_NO_SUMS, _CRC32):
-                raise LogInvalidError(f"the file has checksums of an unknown kind: {raw[-5]}")
+                raise BinlogInvalidError(f"the file has checksums of an unknown kind: {raw[-5]}")
             has_sums = raw[-5] == _CRC32
         if has_sums and not _is_sound(raw, kind, flags):
-            raise LogInvalidError(f"an event at {start} does not have its checksum")
+            raise BinlogInvalidError(f"an event at {start} does not have its checksum")
         yield Event(kind, time, following, raw, _read_gtid(raw, server) if kind == GTID else None)
 
 
@@ -96,13 +99,13 @@ def _cut(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             if start:
                 yield start, bytes(rest[:size])
             elif not rest.startswith(MAGIC):
-                raise LogInvalidError("this is no file of a binary log")
+                raise BinlogInvalidError("this is no file of a binary log")
             del rest[:size]
             start += size
     if rest:
-        raise LogInvalidError("the file is cut in the middle of an event")
+        raise BinlogInvalidError("the file is cut in the middle of an event")
     if start <= len(MAGIC):
-        raise LogInvalidError("the file is empty")
+        raise BinlogInvalidError("the file is empty")
 
 
 def _read_size(rest: bytearray, start: int) -> int:
@@ -113,7 +116,7 @@ def _read_size(rest: bytearray, start: int) -> int:
         return 0
     size = int(_HEADER.unpack_from(rest)[3])
     if size < _HEADER.size:
-        raise LogInvalidError(f"an event at {start} has an impossible size")
+        raise BinlogInvalidError(f"an event at {start} has an impossible size")
     return size
 
 
@@ -126,6 +129,6 @@ def _is_sound(raw: bytes, kind: int, flags: int) -> bool:
 
 def _read_gtid(raw: bytes, server: int) -> Gtid:
     if len(raw) < _HEADER.size + _GTID.size:
-        raise LogInvalidError("a GTID is cut")
+        raise BinlogInvalidError("a GTID is cut")
     seqno, domain = _GTID.unpack_from(raw, _HEADER.size)
     return Gtid(domain, server, seqno)

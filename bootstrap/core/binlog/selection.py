@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bootstrap.core.binlog.events import BETWEEN, FORMAT, INCIDENT, Event, Gtid
-from bootstrap.errors import LogInvalidError
+from bootstrap.errors import BinlogInvalidError
 
 
 class Limits(NamedTuple):
@@ -40,11 +40,11 @@ class Stop(NamedTuple):
 
 
 def select(events: Iterable[Event], limits: Limits) -> Iterator[Part | Stop]:
-    """Yield the description of the format, and the wanted transactions; `Stop` is the last.  Raises LogInvalidError."""
+    """Yield the description of the format and the wanted transactions, `Stop` last; raises BinlogInvalidError."""
     wanted, highest = False, -1
     for event in events:
         if event.type == INCIDENT:
-            raise LogInvalidError("the member's binary log has an incident: events before it are lost")
+            raise BinlogInvalidError("the member's binary log has an incident: events before it are lost")
         if event.type == FORMAT:
             yield Part(event.raw, None, event.time)
         if event.type in BETWEEN:
@@ -52,7 +52,7 @@ def select(events: Iterable[Event], limits: Limits) -> Iterator[Part | Stop]:
         if gtid := event.gtid:
             is_ours = gtid.domain == limits.domain
             if is_ours and gtid.seqno <= highest:
-                raise LogInvalidError(f"{gtid} comes after number {highest}: the numbers do not rise")
+                raise BinlogInvalidError(f"{gtid} comes after number {highest}: the numbers do not rise")
             highest = gtid.seqno if is_ours else highest
             wanted = is_ours and gtid.seqno > limits.after
             if wanted and is_beyond(gtid, event.time, limits):

@@ -47,7 +47,7 @@ def consider(prepare: Prepare, facts: Facts) -> Promise | Refusal:
     own, asked = facts.own, prepare.promise
     if own.promise == asked:
         return asked
-    if own.boot_id != prepare.boot_id or not is_same(own.disk, prepare.disk):
+    if own.run_id != prepare.run_id or not is_same(own.disk, prepare.disk):
         return Refusal("my agent or my datadir has changed since you decided")
     if own.phase is not Phase.FROZEN:
         return Refusal(f"I am {own.phase}, not frozen")
@@ -135,7 +135,7 @@ def _ends(promise: Promise, pod: PodState) -> bool:
         return True
     if pod.ordinal != promise.candidate:
         return False
-    if pod.boot_id == promise.boot_id:
+    if pod.run_id == promise.run_id:
         return pod.abandoned_term >= promise.term
     return pod.has_no_server
 

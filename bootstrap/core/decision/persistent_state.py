@@ -167,16 +167,18 @@ def after_inspection(state: PersistentState, disk: Disk) -> PersistentState:
 
 
 def before_join(
-    state: PersistentState, disk: Disk | None, answers: Sequence[PodState], *, life: str, epoch: int
+    state: PersistentState, disk: Disk | None, answers: Sequence[PodState], *, kernel_boot_id: str, epoch: int
 ) -> PersistentState:
     """What must be durable before a starter may join: until Synced is seen, the disk may be in a state transfer.
 
-    `life` is the boot of the machine, `epoch` that of the Primary Component.
+    `kernel_boot_id` is the boot of this machine, `epoch` that of the Primary Component.
     """
     # The disk may be of the joined history, and only the disk, before the journal is written again at Synced.
     forks = tuple(dict.fromkeys((*state.lineage, *forks_of_primaries(answers))))
     lost = quorum.lost_by_join(disk)
-    state = replace(state, joining_boot_id=life, joined_epoch=epoch, lineage=forks, override=None, lost_view=lost)
+    state = replace(
+        state, joining_boot_id=kernel_boot_id, joined_epoch=epoch, lineage=forks, override=None, lost_view=lost
+    )
     # All that is here is a part of that cluster, so its bootstraps led to what is here, and to what will be (R10).
     member = best_informed_member(answers)
     return replace(state, bootstraps=member.bootstraps) if member else state
@@ -189,7 +191,7 @@ def before_bootstrap(state: PersistentState, disk: Disk | None, *, first: bool, 
     if not (first or forced) and disk and disk.position and state.promise:
         # Else the server begins a history of its own.  What it commits now no older copy has (R10).
         uuid, seqno = disk.position.uuid, disk.position.seqno
-        point = BootstrapPoint(uuid, seqno, state.promise.term, state.promise.boot_id)
+        point = BootstrapPoint(uuid, seqno, state.promise.term, state.promise.run_id)
         state = replace(state, bootstraps=branches.add_bootstrap(state.bootstraps, point))
     return replace(_with_fork(state, state.override) if forced and state.override else state, override=None)
 

@@ -1,1 +1,1 @@
-"""Pure: the formats of Galera and MariaDB: state files, recovery log, options, versions."""
+"""Pure: the formats of Galera and MariaDB: state files, recovery log, options, versions, certificates."""

@@ -6,7 +6,7 @@ server gets; folders of InnoDB's files are not in the list, because they are hel
 
 from collections.abc import Iterable
 
-from bootstrap.core.galera.binlog import LOG_BIN, LOG_BIN_INDEX
+from bootstrap.core.galera.binlog_options import LOG_BIN, LOG_BIN_INDEX
 from bootstrap.core.galera.server_options import Option
 
 FILES = (

@@ -89,7 +89,7 @@ class Promise(NamedTuple):
     """Rises with every attempt; a Primary Component carries the term of its bootstrap as its epoch."""
     candidate: Ordinal
     """The ordinal that may bootstrap."""
-    boot_id: Token
+    run_id: Token
     """The run of the candidate's agent that asked."""
 
 
@@ -115,7 +115,7 @@ class BootstrapPoint(NamedTuple):
     """What the candidate's disk held: this Primary Component ordered what follows."""
     epoch: int
     """The term in which it was bootstrapped; two copies of a volume may use the same one."""
-    boot_id: Token
+    run_id: Token
     """The run of the candidate's agent, which makes it unique."""
 
 
@@ -153,7 +153,7 @@ class PodState:
     """The pod's name."""
     ordinal: Ordinal
     """Its ordinal in the StatefulSet."""
-    boot_id: Token
+    run_id: Token
     """Random for each run of the agent."""
     volume_id: Token
     """Random for each volume; a replaced volume has another one."""

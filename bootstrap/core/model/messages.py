@@ -14,7 +14,7 @@ class Prepare(NamedTuple):
     """What is asked for."""
     candidate: PodState
     """The candidate's own state."""
-    boot_id: Token
+    run_id: Token
     """The run of the asked agent on which the candidate has based its decision."""
     disk: Disk
     """The asked pod's disk on which the candidate has based its decision."""

@@ -23,7 +23,7 @@ def accept_override(p: Participant, override: Override, line: str, note: str) ->
     p, _ = yield from abandon(p, "a human has given an override")
     if override.epoch <= highest_term([p.pod_state]):
         return p, f"epoch {override.epoch} has been used meanwhile: look again"
-    promise = Promise(override.epoch, p.identity.ordinal, p.identity.boot_id)
+    promise = Promise(override.epoch, p.identity.ordinal, p.identity.run_id)
     p, failure = yield from bind(p, promise, replace(add_note(p.durable, note), override=override))
     if failure:
         return p, failure

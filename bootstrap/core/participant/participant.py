@@ -30,7 +30,7 @@ class Identity(NamedTuple):
     """The pod's name."""
     ordinal: int
     """Its ordinal."""
-    boot_id: str
+    run_id: str
     """Random for each run of the agent."""
     kernel_boot_id: str
     """The boot of the machine."""
@@ -96,7 +96,7 @@ class Participant(NamedTuple):
         return PodState(
             pod=self.identity.pod,
             ordinal=self.identity.ordinal,
-            boot_id=self.identity.boot_id,
+            run_id=self.identity.run_id,
             volume_id=durable.volume_id,
             phase=lifecycle.phase,
             disk=Disk(DataClass.UNKNOWN, detail=self.fault, view=view) if self.fault else lifecycle.disk,
@@ -176,7 +176,7 @@ class Participant(NamedTuple):
 
     def is_mine(self, promise: Promise) -> bool:
         """Whether this run of the agent is the promise's candidate."""
-        return (promise.candidate, promise.boot_id) == (self.identity.ordinal, self.identity.boot_id)
+        return (promise.candidate, promise.run_id) == (self.identity.ordinal, self.identity.run_id)
 
     def with_result(self, result: RoundResult) -> "Participant":
         """The same with another result than that of a round: no starter may act on an earlier one."""

@@ -71,7 +71,7 @@ def campaign(p: Participant, facts: Facts, decision: Bootstrap) -> Step[Mapping[
     wait = Wait(decision.rule, f"{decision.reason}; asking {names} for a promise")
     p, _ = yield from publish(p, RoundResult(wait, promise=mine, is_of_round=True))
     asked = [(pod, pod.disk) for pod in facts.answers if pod.ordinal in missing]
-    return p, {pod.pod: Prepare(mine, p.pod_state, pod.boot_id, disk) for pod, disk in asked if disk}
+    return p, {pod.pod: Prepare(mine, p.pod_state, pod.run_id, disk) for pod, disk in asked if disk}
 
 
 def open_candidacy(p: Participant, facts: Facts) -> Step[str]:
@@ -83,7 +83,7 @@ def open_candidacy(p: Participant, facts: Facts) -> Step[str]:
     if own is not None and (not p.is_mine(own) or own.term > p.lifecycle.abandoned_term):
         return p, ""
     term = election.highest_term([p.pod_state, *facts.answers]) + 1
-    mine = Promise(term, p.identity.ordinal, p.identity.boot_id)
+    mine = Promise(term, p.identity.ordinal, p.identity.run_id)
     return (yield from bind(p, mine, replace(p.durable, override=None)))
 
 

@@ -79,8 +79,13 @@ def state_before(p: Participant, result: RoundResult) -> PersistentState:
         return persistent_state.before_bootstrap(
             p.durable, p.lifecycle.disk, first=decision.first, forced=decision.forced
         )
-    life, epoch = p.identity.kernel_boot_id, primary_epoch(p.facts)
-    return persistent_state.before_join(p.durable, p.lifecycle.disk, p.answered, life=life, epoch=epoch)
+    return persistent_state.before_join(
+        p.durable,
+        p.lifecycle.disk,
+        p.answered,
+        kernel_boot_id=p.identity.kernel_boot_id,
+        epoch=primary_epoch(p.facts),
+    )
 
 
 def leave(p: Participant, *, held: bool) -> Participant:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bootstrap.core.binlog.chain import Piece
 from bootstrap.core.binlog.events import Gtid, parse_gtid
 from bootstrap.core.repository.snapshots import NAME, read_values
-from bootstrap.errors import BackupInvalidError, LogInvalidError
+from bootstrap.errors import BackupInvalidError, BinlogInvalidError
 
 MARK = "galera-bootstrap-log"
 """The tag of every piece; those of backups have another one."""
@@ -82,7 +82,7 @@ def format_list(piece: Piece, segments: tuple[Segment, ...], server: str) -> byt
 
 
 def parse_list(text: bytes, piece: Piece) -> tuple[Segment, ...]:
-    """Read the list of a piece's files: they lead from its beginning to its end; raises LogInvalidError."""
+    """Read the list of a piece's files: they lead from its beginning to its end; raises BinlogInvalidError."""
     try:
         content = json.loads(text)
         if content["schema"] != SCHEMA or content["history"] != piece.history:
@@ -92,10 +92,10 @@ def parse_list(text: bytes, piece: Piece) -> tuple[Segment, ...]:
             for name, (after, last, number, size, digest) in content["files"].items()
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise LogInvalidError(f"the list of the piece {piece.name} cannot be understood ({exc})") from exc
+        raise BinlogInvalidError(f"the list of the piece {piece.name} cannot be understood ({exc})") from exc
     ends = [piece.after, *(one.last for one in found)]
     if [one.after for one in found] != ends[:-1] or ends[-1] != piece.last:
-        raise LogInvalidError(f"the files of the piece {piece.name} do not lead from {piece.after} to {piece.last}")
+        raise BinlogInvalidError(f"the files of the piece {piece.name} do not lead from {piece.after} to {piece.last}")
     return found
 
 

@@ -71,7 +71,7 @@ WORDS = {
 """Kind -> what its events have as their word."""
 
 
-class LogInvalidError(ValueError):
+class EventLogInvalidError(ValueError):
     """The text is not an event log."""
 
 
@@ -134,20 +134,20 @@ def _short(event: Event) -> dict[str, object]:
 
 
 def load(raw: bytes) -> tuple[Event, ...]:
-    """Read a log; raises LogInvalidError if the text is not one."""
+    """Read a log; raises EventLogInvalidError if the text is not one."""
     try:
         document = json.loads(raw)
         if document["version"] != VERSION:
-            raise LogInvalidError(f"version {document['version']!r}")
+            raise EventLogInvalidError(f"version {document['version']!r}")
         return keep_newest(_event(one) for one in document["events"])
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise LogInvalidError(str(exc)) from exc
+        raise EventLogInvalidError(str(exc)) from exc
 
 
 def _event(value: dict[str, object]) -> Event:
     n, pods = value["n"], value.get("pods", [])
     if type(n) is not int or not isinstance(pods, list):
-        raise LogInvalidError("an event of the wrong shape")
+        raise EventLogInvalidError("an event of the wrong shape")
     time, kind, text, word, *names = map(
         _text, (value["time"], value["kind"], value["text"], value.get("word", ""), *pods)
     )
@@ -156,7 +156,7 @@ def _event(value: dict[str, object]) -> Event:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise LogInvalidError("an event of the wrong shape")
+        raise EventLogInvalidError("an event of the wrong shape")
     return one_line(value)
 
 

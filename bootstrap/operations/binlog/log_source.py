@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pymysql
 
 from bootstrap.core.binlog.events import Gtid, find_domain, parse_gtid
-from bootstrap.errors import LogInvalidError, LogNotSentError
+from bootstrap.errors import BinlogInvalidError, LogNotSentError
 from bootstrap.process import child
 
 TIMEOUT_S = 10
@@ -112,7 +112,7 @@ def list_files(host: str, login: Login) -> tuple[str, ...] | Unusable:
         return rows
     names = tuple(str(row[0]) for row in rows)
     if bad := [name for name in names if not _NAME.fullmatch(name)]:
-        raise LogInvalidError(f"{host} names a file of its binary log {bad[0][:80]!a}")
+        raise BinlogInvalidError(f"{host} names a file of its binary log {bad[0][:80]!a}")
     return names
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bootstrap.core.binlog.events import Gtid
-from bootstrap.errors import LogInvalidError
+from bootstrap.errors import BinlogInvalidError
 from bootstrap.operations.binlog import log_source
 from bootstrap.operations.binlog.log_source import Login, Look, Unusable
 from bootstrap.operations.binlog.spool import Spool
@@ -28,7 +28,7 @@ class Start(NamedTuple):
 
 
 def find_start(seen: Look, login: Login, after: Gtid) -> Start | Unusable:
-    """Find the newest file that begins at or before this transaction.  Raises LogInvalidError."""
+    """Find the newest file that begins at or before this transaction.  Raises BinlogInvalidError."""
     files = log_source.list_files(seen.host, login)
     if isinstance(files, Unusable):
         return files
@@ -57,7 +57,7 @@ def read_on(seen: Look, login: Login, place: Place, spool: Spool, enough: int) -
     """Add to the spool what this member's log has after this place, or the first files of it that are `enough` bytes.
 
     The member must be the same run of the same history after it as before, else what was added is dropped again: a file
-    of another history must not get this one's name.  Raises LogInvalidError, LogNotSentError, OSError.
+    of another history must not get this one's name.  Raises BinlogInvalidError, LogNotSentError, OSError.
     """
     before = len(spool.segments)
     found = _read_files(seen, login, place, spool, enough)
@@ -86,7 +86,7 @@ def _read_files(seen: Look, login: Login, place: Place, spool: Spool, enough: in
             return raw
         try:
             taken = spool.add(raw)
-        except LogInvalidError as exc:
+        except BinlogInvalidError as exc:
             return Unusable(f"{file}: {exc}")
         finally:
             raw.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bootstrap.core.binlog.chain import Piece
-from bootstrap.core.repository import pieces, plan
+from bootstrap.core.repository import pieces, restic
 from bootstrap.core.repository.snapshots import Snapshot
 from bootstrap.operations.repository import Repository
 
@@ -31,5 +31,5 @@ class Remote(NamedTuple):
 
     def read_pieces(self) -> tuple[Piece, ...]:
         """List the pieces; raises the errors of Repository."""
-        found = pieces.parse(self.repository.run(plan.LIST_PIECES).output)
+        found = pieces.parse(self.repository.run(restic.LIST_PIECES).output)
         return tuple(one for one in found if one.cluster == self.cluster)

@@ -11,8 +11,8 @@ from bootstrap.core.galera import recovery_log
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.text import one_line
 from bootstrap.errors import (
+    BinlogInvalidError,
     InitialisationFailedError,
-    LogInvalidError,
     OptionsRefusedError,
     RecoverFailedError,
 )
@@ -35,7 +35,7 @@ OPEN = "--skip-grant-tables"
 def replay(settings: Settings, data: Path, files: tuple[Path, ...], position: Position) -> None:
     """Apply the files to the data, and check that they are still where Galera had them.
 
-    Raises LogInvalidError, ServerMissingError.
+    Raises BinlogInvalidError, ServerMissingError.
     """
     at, cnf = settings.run_dir / "replay.sock", settings.run_dir / "replay.cnf"
     at.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,11 +52,11 @@ def replay(settings: Settings, data: Path, files: tuple[Path, ...], position: Po
     except OptionsRefusedError:
         raise  # that is no fault of the log
     except (InitialisationFailedError, RecoverFailedError) as exc:
-        raise LogInvalidError(f"NOT RESTORED: the log could not be replayed: {exc}") from exc
+        raise BinlogInvalidError(f"NOT RESTORED: the log could not be replayed: {exc}") from exc
     finally:
         cnf.unlink(missing_ok=True)
     if found != position:
-        raise LogInvalidError(f"NOT RESTORED: after the replay the server is at {found} instead of {position}")
+        raise BinlogInvalidError(f"NOT RESTORED: after the replay the server is at {found} instead of {position}")
 
 
 def apply(at: Path, files: tuple[Path, ...]) -> None:

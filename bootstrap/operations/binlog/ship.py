@@ -14,10 +14,10 @@ from bootstrap.core.binlog import chain
 from bootstrap.core.binlog.chain import Piece
 from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.galera import server_version
-from bootstrap.core.repository import moments, pieces, plan
+from bootstrap.core.repository import moments, pieces, restic
 from bootstrap.core.repository.snapshots import TIME
 from bootstrap.errors import (
-    LogInvalidError,
+    BinlogInvalidError,
     LogNotSentError,
     RepositoryFullError,
     RepositoryLockedError,
@@ -28,7 +28,7 @@ from bootstrap.operations.binlog import log_source, member
 from bootstrap.operations.binlog.log_source import Login, Look, Unusable
 from bootstrap.operations.binlog.member import Place
 from bootstrap.operations.binlog.remote import Remote
-from bootstrap.operations.binlog.report import Report
+from bootstrap.operations.binlog.sender_health import SenderHealth
 from bootstrap.operations.binlog.spool import Spool
 from bootstrap.process.announcer import Announcer
 from bootstrap.process.log import Log
@@ -68,7 +68,7 @@ class Shipper:
 
     def __init__(self, settings: Settings, remote: Remote, order: Order, log: Log) -> None:
         self.remote, self.order, self.log = remote, order, log
-        self.report = Report(order.interval)
+        self.health = SenderHealth(order.interval)
         self._settings, self._directory = settings, Directory.open(settings)
         self._announcer = Announcer(log)
         self._spool: Spool | None = None
@@ -95,9 +95,9 @@ class Shipper:
             if not trouble or self._is_unsent():
                 self._send()
             self._looks += 1
-            if self.report.obstacle or self._looks % CHECKED == 0:
+            if self.health.obstacle or self._looks % CHECKED == 0:
                 self._check()
-        except (RepositoryUnreachableError, RepositoryLockedError, RepositoryFullError, LogInvalidError) as exc:
+        except (RepositoryUnreachableError, RepositoryLockedError, RepositoryFullError, BinlogInvalidError) as exc:
             return str(exc)
         except OSError as exc:
             raise LogNotSentError(f"the folder of the pieces fails: {exc.strerror} ({exc.filename})") from exc
@@ -165,7 +165,7 @@ class Shipper:
     def _is_full(self) -> bool:
         """Whether the open piece, which was sent as it is, is large or old enough."""
         spool = self._spool
-        if spool is None or self.report.sent != spool.piece:
+        if spool is None or self.health.sent != spool.piece:
             return False
         return spool.size >= self.order.piece_bytes or time.monotonic() - self._began >= self.order.piece_seconds
 
@@ -215,24 +215,24 @@ class Shipper:
             f"GAP: no member has what came after {after} any more, and the log goes on after {oldest}: nothing between "
             "them can be restored, and no moment after them before the next backup"
         )
-        self.report.note_gap()
+        self.health.note_gap()
         self._place = None
         self._open(spool.piece.history, oldest, f"{datetime.now(UTC):{TIME}}")
         return f"a gap from {after} to {oldest}"
 
     def _check(self) -> None:
         """Find out whether a restore could come up to the present, and say so when that changes."""
-        if (piece := self.report.sent) is None:
+        if (piece := self.health.sent) is None:
             return
         found = self.remote.read()
         ours = [one for one in found.backups if one.history == piece.history]
         obstacle = moments.find_obstacle(ours, found.pieces, piece.last)
-        self.report.note_obstacle(obstacle)
+        self.health.note_obstacle(obstacle)
         self._announcer.report_trouble("restoring up to the present", obstacle)
 
     def _is_unsent(self) -> bool:
         spool = self._spool
-        return spool is not None and bool(spool.segments) and self.report.sent != spool.piece
+        return spool is not None and bool(spool.segments) and self.health.sent != spool.piece
 
     def _send(self) -> None:
         """Send the piece as it is."""
@@ -241,11 +241,11 @@ class Shipper:
         shown = server_version.describe_series(server_version.parse_series(spool.server)) or "unknown"
         tags = pieces.make_tags(spool.piece, shown)
         spool.write_list()
-        result = self.remote.repository.run(plan.send_piece(self.remote.cluster, tags), cwd=spool.folder)
+        result = self.remote.repository.run(restic.send_piece(self.remote.cluster, tags), cwd=spool.folder)
         self._sent.append(pieces.parse_sent(result.output))
         if len(self._sent) == 1:
             self.log(f"piece {spool.piece.name} is in the repository: from {spool.piece.after} to {spool.piece.last}")
-        self.report.note_sent(spool.piece)
+        self.health.note_sent(spool.piece)
         self._remove_replaced(REPLACED)
 
     def _remove_replaced(self, allowed: int) -> None:
@@ -254,7 +254,7 @@ class Shipper:
         if len(old) <= allowed:
             return
         try:
-            self.remote.repository.run(plan.forget(*old), lock=0.0)
+            self.remote.repository.run(restic.forget(*old), lock=0.0)
         except (RepositoryLockedError, RepositoryUnreachableError):
             return
         self._sent = self._sent[-1:]

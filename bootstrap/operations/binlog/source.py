@@ -8,10 +8,10 @@ from bootstrap.core.binlog.chain import Piece
 from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.binlog.selection import Limits
 from bootstrap.core.galera import server_version
-from bootstrap.core.repository import moments, pieces, plan
+from bootstrap.core.repository import moments, pieces, restic
 from bootstrap.core.repository.moments import Moment, Plan
 from bootstrap.core.repository.pieces import Segment
-from bootstrap.errors import LogInvalidError, RestoreRefusedError
+from bootstrap.errors import BinlogInvalidError, RestoreRefusedError
 from bootstrap.mariadb.recover import Recover
 from bootstrap.operations import fetch
 from bootstrap.operations.backup_store import Backup
@@ -38,7 +38,9 @@ class PointInTime:
         self._plan = chosen = moments.make_plan(found.backups, found.pieces, self._moment, name)
         backup = self._backups.read(chosen.backup.name)
         if (backup.position.uuid, backup.gtid) != (chosen.backup.history, chosen.start):
-            raise LogInvalidError(f"NOT RESTORED: the tags of {backup.name} and its list differ: restore another one")
+            raise BinlogInvalidError(
+                f"NOT RESTORED: the tags of {backup.name} and its list differ: restore another one"
+            )
         ours = server_version.parse_series(Recover((self._settings.mariadbd,)).read_version())
         wrote = server_version.parse_series(backup.server)
         if ours != wrote:
@@ -50,7 +52,7 @@ class PointInTime:
         return backup
 
     def copy(self, backup: Backup, to: Path) -> Path:
-        """Copy the backup and replay the log on it; raises LogInvalidError too."""
+        """Copy the backup and replay the log on it; raises BinlogInvalidError too."""
         chosen = self._plan
         assert chosen is not None  # noqa: S101  # a fault of ours: `read` comes first
         data = self._backups.copy(backup, to)
@@ -69,7 +71,7 @@ class PointInTime:
                 last, last_time, stop = taken.last or last, taken.last_time or last_time, taken.stop
             (place / pieces.LIST).unlink()
         if not stop and last != chosen.chain.last:
-            raise LogInvalidError(f"NOT RESTORED: the pieces end at {last} instead of {chosen.chain.last}")
+            raise BinlogInvalidError(f"NOT RESTORED: the pieces end at {last} instead of {chosen.chain.last}")
         self._log(f"replaying the log from {chosen.start} to {format_end(last, last_time)}")
         if files:
             replay(self._settings, data, tuple(files), backup.position)
@@ -80,7 +82,7 @@ class PointInTime:
 
     def _fetch(self, piece: Piece, place: Path) -> tuple[Segment, ...]:
         self._log(f"fetching the piece {piece.name}: from {piece.after} to {piece.last}")
-        self._backups.repository.run(plan.fetch(piece.id, str(place)))
+        self._backups.repository.run(restic.fetch(piece.id, str(place)))
         return pieces.parse_list((place / pieces.LIST).read_bytes(), piece)
 
     @staticmethod
@@ -90,7 +92,7 @@ class PointInTime:
         whole = copy_selected(path, target, Limits(limits.domain, segment.after.seqno))
         found = (whole.last, whole.transactions, whole.size, whole.sha256)
         if found != (segment.last, segment.transactions, segment.size, segment.sha256):
-            raise LogInvalidError(f"NOT RESTORED: {path.name} of the log has changed since it was sent")
+            raise BinlogInvalidError(f"NOT RESTORED: {path.name} of the log has changed since it was sent")
         taken = copy_selected(path, target, limits._replace(after=last.seqno))
         path.unlink()
         return taken

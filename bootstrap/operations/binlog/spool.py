@@ -49,7 +49,7 @@ class Reader:
 
 
 def copy_selected(source: Path, target: Path, limits: Limits) -> Selected:
-    """Write the wanted transactions of a file into a new one, durably.  Raises LogInvalidError, OSError."""
+    """Write the wanted transactions of a file into a new one, durably.  Raises BinlogInvalidError, OSError."""
     digest = hashlib.sha256()
     last: Gtid | None = None
     last_time = transactions = size = 0
@@ -97,7 +97,7 @@ class Spool:
         return sum(one.size for one in self.segments)
 
     def add(self, raw: Path) -> Selected:
-        """Take over what is new in a copy of a member's file.  Raises LogInvalidError, OSError."""
+        """Take over what is new in a copy of a member's file.  Raises BinlogInvalidError, OSError."""
         after = self.piece.last
         target = self.folder / f"{len(self.segments) + 1:06}.binlog"
         try:

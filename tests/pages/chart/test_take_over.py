@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bootstrap.core.galera import binlog
+from bootstrap.core.galera import binlog_options
 from bootstrap.mariadb.recover import Recover
 from tests.support.manifests import helm
 from tests.support.manifests.built import of_kind, parse
@@ -74,8 +74,8 @@ def test_bitnami_s_binary_log_stays_on() -> None:
     """Without it the data of a killed server hold."""
     lines = [line.replace(" ", "") for line in options_of("from-bitnami").splitlines()]
     given = tuple(f"--{line}" for line in lines if "=" in line)
-    assert binlog.find_index(binlog.find_options(given), ()) == "mysql-bin.index"
-    assert binlog.is_on(given)
+    assert binlog_options.find_index(binlog_options.find_options(given), ()) == "mysql-bin.index"
+    assert binlog_options.is_on(given)
 
 
 @pytest.mark.galera

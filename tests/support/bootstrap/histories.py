@@ -71,7 +71,7 @@ class Histories:
         return PodState(
             pod=f"galera-{ordinal}",
             ordinal=ordinal,
-            boot_id=f"boot-{ordinal}",
+            run_id=f"run-{ordinal}",
             volume_id=state.volume_id,
             phase=Phase.RUNNING if lives else Phase.FROZEN,
             disk=None if lives else volume.disk,
@@ -156,7 +156,9 @@ class Histories:
         self.joins += 1
         facts = self.facts(ordinal)
         epoch = max(pod.epoch for pod in facts.answers if pod.primary_server)
-        state = persistent_state.before_join(volume.state, volume.disk, facts.answers, life="open", epoch=epoch)
+        state = persistent_state.before_join(
+            volume.state, volume.disk, facts.answers, kernel_boot_id="open", epoch=epoch
+        )
         self.put(ordinal, state=state)
         if fate == 0:
             return

@@ -15,7 +15,7 @@ from tests.support.bootstrap.records import A
 
 T = TypeVar("T")
 
-IDENTITY = Identity("galera-0", 0, "boot-0", "kernel-0", frozenset({0, 1, 2}))
+IDENTITY = Identity("galera-0", 0, "run-0", "kernel-0", frozenset({0, 1, 2}))
 STATE = PersistentState("cluster", "galera-0", "volume-0")
 DISK = Disk(DataClass.CLEAN, Position(A, 10), detail="as found")
 VIEW = View("gcomm-0", "gcomm-0", 5, bootstrap=False, members=("gcomm-0", "gcomm-1", "gcomm-2"))
@@ -28,10 +28,10 @@ FULL = "the disk is full"
 KEEPING = "what was seen is not remembered"
 """What `keep` logs then."""
 
-MINE = Promise(4, 0, "boot-0")
+MINE = Promise(4, 0, "run-0")
 """A promise of this pod to itself."""
 
-THEIRS = Promise(4, 1, "boot-1")
+THEIRS = Promise(4, 1, "run-1")
 """Another pod's candidacy."""
 
 ALL_FRESH = Freshness(round_after_promise=True, round_after_report=True, result_after_report=True)

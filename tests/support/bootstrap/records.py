@@ -76,7 +76,7 @@ def _pod(ordinal: int, phase: Phase, **changes: Any) -> PodState:
     base = PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
-        boot_id=f"boot-{ordinal}",
+        run_id=f"run-{ordinal}",
         volume_id=f"volume-{ordinal}",
         phase=phase,
         expected=frozenset({0, 1, 2}),
@@ -100,7 +100,7 @@ def with_override(
     base = pod.disk.position if pod.disk else None
     changes.setdefault("history", B)
     override = Override(epoch, base, frozenset(unreachable), frozenset(accepted_ahead), **changes)
-    return replace(pod, override=override, promise=Promise(epoch, pod.ordinal, pod.boot_id))
+    return replace(pod, override=override, promise=Promise(epoch, pod.ordinal, pod.run_id))
 
 
 def after(pod: PodState, *seqnos: int, since: int = 2, run: str = "") -> PodState:
@@ -157,7 +157,7 @@ def views(pods: list[PodState]) -> list[Facts]:
 uuids = st.sampled_from([A, A, A, B])
 seqnos = st.integers(0, 4)
 terms = st.integers(0, 3)
-boot_ids = st.sampled_from(["boot-0", "boot-1", "boot-2", "other"])
+run_ids = st.sampled_from(["run-0", "run-1", "run-2", "other"])
 
 
 gcomm = st.sampled_from(["gcomm-0", "gcomm-1", "gcomm-2"])
@@ -191,11 +191,11 @@ servers = st.builds(
     last_committed=st.integers(-1, 5),
     size=st.integers(0, 5),
 )
-promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4), boot_id=boot_ids)
+promises = st.builds(Promise, term=st.integers(1, 3), candidate=st.integers(0, 4), run_id=run_ids)
 
 forks = st.sampled_from([A_TO_B, Fork(B, 2, 5, A), Fork(A, 0, 7, B), Fork(A, 3, 8, C), Fork("", -1, 2, A)])
 points = st.sampled_from(
-    [BootstrapPoint(A, 1, 2, "boot-0"), BootstrapPoint(A, 2, 2, "boot-1"), BootstrapPoint(B, 1, 3, "boot-1")]
+    [BootstrapPoint(A, 1, 2, "run-0"), BootstrapPoint(A, 2, 2, "run-1"), BootstrapPoint(B, 1, 3, "run-1")]
 )
 ordinals = st.frozensets(st.integers(0, 4), max_size=3)
 overrides = st.builds(
@@ -219,7 +219,7 @@ def pod_states(draw: st.DrawFn, ordinal: int, count: int, *, calm: bool) -> PodS
     return PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
-        boot_id=draw(boot_ids),
+        run_id=draw(run_ids),
         volume_id=f"volume-{ordinal}" if calm else draw(own_volume),
         phase=phase,
         disk=draw(disks(likely)) if calm else draw(st.none() | disks()),

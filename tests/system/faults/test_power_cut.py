@@ -70,7 +70,7 @@ def test_a_permission_left_over_from_before_starts_nothing(cluster: Cluster) -> 
     """After a reboot of the nodes, every run folder has an old permission (incident: mariadb-operator #1626)."""
     cluster.cut_power()
     for pod in cluster.lab.pods.values():
-        permission = {"term": 1, "boot_id": "0", "kernel_boot_id": "0"}
+        permission = {"term": 1, "run_id": "0", "kernel_boot_id": "0"}
         (pod.folders.run / "permission.json").write_text(json.dumps(permission))
     cluster.lab.start_all()
 

@@ -36,7 +36,11 @@ def test_an_agent_has_not_imported_what_it_does_not_need() -> None:
     loaded = loaded_by("agent")
 
     assert "bootstrap.agent.wiring" in loaded
-    for_people = {"bootstrap.agent.reports", "bootstrap.control.status_messages", "bootstrap.control.override_messages"}
+    for_people = {
+        "bootstrap.agent.status_answers",
+        "bootstrap.control.status_messages",
+        "bootstrap.control.override_messages",
+    }
     later = {"pymysql", "click", "subprocess", "jinja2", "bootstrap.mariadb.recover"}
     assert {*UNWANTED, *for_people, *later} & loaded == set()
 

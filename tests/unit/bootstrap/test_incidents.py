@@ -44,7 +44,7 @@ def pod_of(row: Row, ordinal: int, everybody: frozenset[int], root: Path) -> Pod
     state = PodState(
         pod=f"galera-{ordinal}",
         ordinal=ordinal,
-        boot_id=f"boot-{ordinal}",
+        run_id=f"run-{ordinal}",
         volume_id=f"volume-{ordinal}",
         phase=Phase.RUNNING if server else Phase.FROZEN,
         disk=None if server else inspect_disk(row, root / str(ordinal)),

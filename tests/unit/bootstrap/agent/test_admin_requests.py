@@ -217,7 +217,7 @@ def test_what_holds_beside_a_cluster_that_certainly_lives_may_be_discarded(facts
 
 
 def test_a_discard_ends_only_a_promise_to_another_pod_that_is_silent() -> None:
-    bound = frozen(0, promise=Promise(4, 2, "boot-2"))
+    bound = frozen(0, promise=Promise(4, 2, "run-2"))
     assert admin_requests.is_promised_to_silent_pod(seen_by(bound, frozen(1), 2))
     assert admin_requests.is_promised_to_silent_pod(seen_by(bound, frozen(1), unknown={2: REFUSING}))
     for answering in (seen_by(bound, frozen(1), frozen(2)), seen_by(bound, frozen(1), busy(2, Phase.BOOTSTRAPPING))):
@@ -225,17 +225,17 @@ def test_a_discard_ends_only_a_promise_to_another_pod_that_is_silent() -> None:
     for unclear in (STRANGE, NOT_ASKED):
         assert not admin_requests.is_promised_to_silent_pod(seen_by(bound, frozen(1), unknown={2: unclear}))
     assert not admin_requests.is_promised_to_silent_pod(seen_by(frozen(0), 1, 2))
-    assert not admin_requests.is_promised_to_silent_pod(seen_by(frozen(0, promise=Promise(4, 0, "boot-0")), 1, 2))
+    assert not admin_requests.is_promised_to_silent_pod(seen_by(frozen(0, promise=Promise(4, 0, "run-0")), 1, 2))
 
 
 def test_a_discard_leaves_a_promise_to_a_pod_that_answers(office: Office) -> None:
     """What holds this pod is its own datadir, and the candidate may be about to start."""
     starter = office.client()
     report(starter, DataClass.UNKNOWN)
-    promise = Promise(7, 2, "boot-2")
+    promise = Promise(7, 2, "run-2")
     with office.agent.changed:
         assert office.agent.step(bind, promise, office.agent.durable) == ""
-    office.peers |= {"galera-1": running(1, 50, size=1), "galera-2": busy(2, Phase.BOOTSTRAPPING, boot_id="boot-2")}
+    office.peers |= {"galera-1": running(1, 50, size=1), "galera-2": busy(2, Phase.BOOTSTRAPPING, run_id="run-2")}
     assert office.client().ask(Discard(delete=False)).refusal == ""
     with office.agent.changed:
         assert office.agent.durable.promise == promise
@@ -248,10 +248,10 @@ def test_an_epoch_that_another_candidate_has_used_meanwhile_is_not_used_again(of
     with office.agent.changed:
         facts = office.agent.facts()
         found = survey_pods(facts)
-        office.agent.step(bind, Promise(epoch, 1, "boot-1"), office.agent.durable)
+        office.agent.step(bind, Promise(epoch, 1, "run-1"), office.agent.durable)
         refusal = admin_requests.accept_override(office.agent, facts, found, adopt=False)
         assert refusal == f"epoch {epoch} has been used meanwhile: look again"
-        assert office.agent.durable.promise == Promise(epoch, 1, "boot-1")
+        assert office.agent.durable.promise == Promise(epoch, 1, "run-1")
         assert office.agent.durable.override is None
 
 

@@ -57,8 +57,8 @@ def fleet() -> Iterator[Fleet]:
 
 def ask(asked: Facts, candidate: Facts, term: int = 9) -> Promise | Refusal:
     """A request of this candidate, as it knows itself, to a pod that knows these facts."""
-    promise = Promise(term, candidate.own.ordinal, candidate.own.boot_id)
-    return consider(Prepare(promise, candidate.own, asked.own.boot_id, asked.own.disk or Disk(CRASHED)), asked)
+    promise = Promise(term, candidate.own.ordinal, candidate.own.run_id)
+    return consider(Prepare(promise, candidate.own, asked.own.run_id, asked.own.disk or Disk(CRASHED)), asked)
 
 
 # A joiner whose journal does not know the history on its disk yet.
@@ -71,7 +71,7 @@ BEHIND = replace(MEMBER, disk=Disk(CRASHED, Position(B, 6)))
 def test_a_pod_that_does_not_know_the_origin_of_its_history_may_still_start_it() -> None:
     candidate, old = seen_by(JOINER, BEHIND, OLD), seen_by(OLD, JOINER, BEHIND)
     assert isinstance(decide(candidate), Bootstrap)
-    assert ask(old, candidate) == Promise(9, 0, "boot-0")
+    assert ask(old, candidate) == Promise(9, 0, "run-0")
 
 
 def test_no_pod_promises_against_its_data_when_no_pod_knows_of_a_fork() -> None:
@@ -84,7 +84,7 @@ def test_no_pod_promises_against_its_data_when_no_pod_knows_of_a_fork() -> None:
 def test_a_joiner_has_the_epoch_of_the_members_that_it_joined() -> None:
     candidate = replace(seen_by(JOINER, BEHIND, OLD), min_epoch=4)
     assert isinstance(decide(candidate), Bootstrap)
-    assert ask(replace(seen_by(OLD, JOINER, BEHIND), min_epoch=4), candidate) == Promise(9, 0, "boot-0")
+    assert ask(replace(seen_by(OLD, JOINER, BEHIND), min_epoch=4), candidate) == Promise(9, 0, "run-0")
 
 
 @pytest.mark.parametrize("best", [replace(JOINER, joining=False), replace(JOINER, epoch=3)])
@@ -129,7 +129,7 @@ def force(fleet: Fleet, pod: Pod) -> None:
 # A promise to a pod that is gone, beside a cluster that a human has started without both.
 
 
-BOUND = frozen(2, 5, promise=Promise(5, 0, "boot-0"))
+BOUND = frozen(2, 5, promise=Promise(5, 0, "run-0"))
 
 
 def test_a_pod_that_is_bound_to_a_lost_pod_holds_beside_an_older_primary() -> None:
@@ -176,7 +176,7 @@ def test_a_discard_frees_it_of_its_promise(fleet: Fleet) -> None:
 
 def test_no_pod_promises_for_an_override_before_it_has_itself_asked_the_pods_that_are_given_up() -> None:
     candidate = seen_by(with_override(frozen(1, 9), 2), frozen(0, 5), 2)
-    assert ask(seen_by(frozen(0, 5), candidate.own, 2), candidate) == Promise(9, 1, "boot-1")
+    assert ask(seen_by(frozen(0, 5), candidate.own, 2), candidate) == Promise(9, 1, "run-1")
     answer = ask(seen_by(frozen(0, 5), candidate.own), candidate)
     assert isinstance(answer, Refusal)
     assert "galera-2" in answer.reason

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.agent import control_handler, reports
+from bootstrap.agent import control_handler, status_answers
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import REQUESTS, ControlHandler
 from bootstrap.agent.ports import Answer, Ports
@@ -27,7 +27,7 @@ from bootstrap.control.override_messages import (
     Progress,
     RequestOverride,
 )
-from bootstrap.control.pod_messages import Health, HealthAnswer, Leave, Members, MembersAnswer
+from bootstrap.control.pod_messages import ExpectedPods, ExpectedPodsAnswer, Health, HealthAnswer, Leave
 from bootstrap.control.request import Request
 from bootstrap.control.starter_messages import (
     AgentDecision,
@@ -147,7 +147,7 @@ def test_each_request_is_known_by_its_name() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Request) and kind is not Request
     }
-    known = REQUESTS | reports.REQUESTS
+    known = REQUESTS | status_answers.REQUESTS
     assert set(known.values()) == kinds
     assert all(known[kind.op] is kind for kind in kinds)
 
@@ -155,7 +155,8 @@ def test_each_request_is_known_by_its_name() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        Hello(), Report(Disk(DataClass.CLEAN, Position(A, 5)), "print"), AwaitDecision(), TakePermission(), Members(),
+        Hello(), Report(Disk(DataClass.CLEAN, Position(A, 5)), "print"), AwaitDecision(), TakePermission(),
+        ExpectedPods(),
         AwaitUpgrade(), Upgraded("as it failed"),
         Status(), Explain(), Events(), Timeline(), Health(), Leave(), Progress(), Discard(delete=True),
         RequestOverride(), RequestOverride(3, frozenset({"galera-1"}), frozenset({"galera-2"}), adopt=True),
@@ -265,7 +266,7 @@ def test_a_human_who_looks_is_no_starter(office: Office) -> None:
     human = office.client()
     human.ask(Status())
     human.ask(Explain())
-    assert human.ask(Members()) == MembersAnswer(frozenset({0, 1, 2}))
+    assert human.ask(ExpectedPods()) == ExpectedPodsAnswer(frozenset({0, 1, 2}))
     human.close()
     assert office.agent.starter == 0
 
@@ -274,7 +275,7 @@ def test_an_unknown_request_is_answered_by_an_error(office: Office) -> None:
     client = office.client()
     assert send(client, {"op": "bootstrap now"}) == {"error": "unknown request 'bootstrap now'"}
     assert send(client, {}) == {"error": "unknown request 'None'"}
-    assert client.ask(Members())
+    assert client.ask(ExpectedPods())
 
 
 @pytest.mark.parametrize("disk", [None, {}, {"class": "CLEAN"}, [], "CLEAN"])
@@ -283,7 +284,7 @@ def test_an_invalid_report_ends_the_conversation_and_counts_for_nothing(disk: ob
     client.ask(Hello())
     assert send(client, {"op": "report", "disk": disk, "fingerprint": ""}) is None
     office.until(Phase.STARTING)
-    assert office.client().ask(Members())
+    assert office.client().ask(ExpectedPods())
 
 
 def test_status_has_the_same_keys_for_known_and_unknown_members(office: Office) -> None:

@@ -46,7 +46,7 @@ def peer(machine: Machine, state: PodState) -> Iterator[Client]:
 
 def evil(seqno: int = 9, **changes: Any) -> PodState:
     both = frozenset({0, 1})
-    return replace(frozen(1, seqno), **{"boot_id": "evil", "volume_id": "volume-1", "expected": both, **changes})
+    return replace(frozen(1, seqno), **{"run_id": "evil", "volume_id": "volume-1", "expected": both, **changes})
 
 
 POISONS = {
@@ -54,7 +54,7 @@ POISONS = {
     "a term that is over": evil(abandoned_term=INT64_MAX),
     "a promise": evil(promise=Promise(INT64_MAX, 1, "evil")),
     "a fork": evil(lineage=(Fork(A, 1, INT64_MAX, B),)),
-    "a live epoch": replace(running(1), boot_id="evil", epoch=INT64_MAX, expected=frozenset({0, 1})),
+    "a live epoch": replace(running(1), run_id="evil", epoch=INT64_MAX, expected=frozenset({0, 1})),
     "an epoch that is too far ahead": evil(epoch=TERMS_AHEAD + 1),
 }
 
@@ -100,7 +100,7 @@ def promise_of(asks: Client, term: int) -> PrepareReply:
         state = asks.ask_state("galera-0", "127.0.0.1")
         assert isinstance(state, PodState)
         assert state.disk is not None
-        prepare = Prepare(Promise(term, 1, "evil"), evil(), state.boot_id, state.disk)
+        prepare = Prepare(Promise(term, 1, "evil"), evil(), state.run_id, state.disk)
         reply = asks.ask_promise("galera-0", "127.0.0.1", prepare)
         assert isinstance(reply, PrepareReply)
         if reply.refusal is None or "promised to ordinal 0" not in reply.refusal.reason or time.monotonic() > end:
@@ -111,8 +111,8 @@ def promise_of(asks: Client, term: int) -> PrepareReply:
 def recovers(machine: Machine) -> None:
     """The true galera-1 comes back, with less data: galera-0 starts the cluster in a new term."""
     asked: list[Prepare] = []
-    state = replace(evil(seqno=3), boot_id="true")
-    membership = MEMBERSHIP._replace(boot_id="true")
+    state = replace(evil(seqno=3), run_id="true")
+    membership = MEMBERSHIP._replace(run_id="true")
 
     def promise(prepare: Prepare) -> Refusal | None:
         asked.append(prepare)

@@ -165,7 +165,7 @@ def test_a_bootstrap_is_in_the_journal_before_its_server_starts(fleet: Fleet) ->
     seqno, term = len(first.log), agent_of(first).durable.highest_term
     fleet.take(first)
     assert isinstance(agent_of(first).result.decision, Bootstrap)
-    expected = BootstrapPoint(first.uuid, seqno, term, agent_of(first).boot_id)
+    expected = BootstrapPoint(first.uuid, seqno, term, agent_of(first).run_id)
     assert agent_of(first).durable.bootstraps == (expected,)
     assert agent_of(first).pod_state().bootstraps == (expected,)
 

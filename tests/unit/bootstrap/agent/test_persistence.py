@@ -68,7 +68,7 @@ def test_a_damaged_journal_holds_and_promises_nothing_until_it_is_repaired(fleet
     assert isinstance(agent.result.decision, Hold)
     assert "damaged" in agent.result.decision.reason
     disk = Disk(DataClass.EMPTY)
-    assert isinstance(agent.answer_prepare(Prepare(Promise(9, 0, "b"), frozen(0), agent.boot_id, disk)), Refusal)
+    assert isinstance(agent.answer_prepare(Prepare(Promise(9, 0, "b"), frozen(0), agent.run_id, disk)), Refusal)
     assert path.read_bytes() == good[:20]
     path.write_bytes(good)
     fleet.recover()

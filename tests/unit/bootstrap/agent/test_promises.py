@@ -81,7 +81,7 @@ def test_a_candidate_that_loses_sight_of_a_pod_gives_its_term_up_and_the_others_
     assert winner.lifecycle.abandoned_term == term > 0
     assert not winner.settings.permission.exists()
     assert agent_of(fleet.pods[0]).durable.promise is None
-    assert agent_of(fleet.pods[2]).durable.promise == Promise(term, 1, winner.boot_id)
+    assert agent_of(fleet.pods[2]).durable.promise == Promise(term, 1, winner.run_id)
 
 
 def test_no_term_is_used_twice_whatever_is_forgotten(fleet: Fleet) -> None:
@@ -105,9 +105,9 @@ def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
     waiting(fleet, 3, 9, 5)
     asked, winner = fleet.pods[0], fleet.pods[1]
     old = agent_of(winner).pod_state()
-    boot_id, disk = agent_of(asked).boot_id, agent_of(asked).lifecycle.disk
+    run_id, disk = agent_of(asked).run_id, agent_of(asked).lifecycle.disk
     assert disk is not None
-    agent_of(winner).step(bind, Promise(6, 1, old.boot_id), agent_of(winner).durable)
+    agent_of(winner).step(bind, Promise(6, 1, old.run_id), agent_of(winner).durable)
     agent_of(winner).step(abandon, "refused")
     fleet.kill_pod(winner)
     fleet.proceed(winner)
@@ -116,7 +116,7 @@ def test_a_late_request_of_an_earlier_life_frees_nobody(fleet: Fleet) -> None:
     rounds(fleet)
     bound = agent_of(asked).durable.promise
     assert bound is not None
-    late = Prepare(Promise(6, 1, old.boot_id), old, boot_id, disk)
+    late = Prepare(Promise(6, 1, old.run_id), old, run_id, disk)
     assert isinstance(agent_of(asked).answer_prepare(late), Refusal)
     assert agent_of(asked).durable.promise == bound
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from bootstrap.core.galera.held_options import find_held
+from bootstrap.core.obstacles.held_options import find_held
 from tests.options.sweep import Sweep, killed_datadir
 from tests.support.bootstrap import servers
 

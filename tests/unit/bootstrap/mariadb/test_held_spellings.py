@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from bootstrap.core.galera.held_options import find_held
+from bootstrap.core.obstacles.held_options import find_held
 
 pytestmark = pytest.mark.galera
 

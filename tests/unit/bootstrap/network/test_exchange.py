@@ -31,7 +31,7 @@ BOUND_S = 20.0
 
 
 def member(pod: str = "galera-0", *, keys: tuple[bytes, ...] = (NEW,), cluster_id: str = "cluster") -> Membership:
-    return Membership(cluster_id, keys, pod, f"boot-{pod[-1]}")
+    return Membership(cluster_id, keys, pod, f"run-{pod[-1]}")
 
 
 class Peer:
@@ -86,7 +86,7 @@ def reason(reply: object) -> str:
 
 def asks_for(promise: Promise | None = None, winner: PodState | None = None) -> Prepare:
     winner = winner or frozen(0, 9)
-    return Prepare(promise or Promise(3, 0, "boot-0"), winner, "boot-1", RECORD.disk or blank(1).disk)  # type: ignore[arg-type]
+    return Prepare(promise or Promise(3, 0, "run-0"), winner, "run-1", RECORD.disk or blank(1).disk)  # type: ignore[arg-type]
 
 
 def test_each_number_of_a_caller_counts_once_in_whatever_order_they_come() -> None:
@@ -138,7 +138,7 @@ def test_a_request_carries_the_state_of_its_sender(peer: Peer) -> None:
     client.state = lambda: "frozen"
     client.ask_state("galera-1", HOST)
     client.ask_promise("galera-1", HOST, asks_for())
-    assert peer.noticed == [("galera-0/boot-0", ""), ("galera-0/boot-0", "frozen"), ("galera-0/boot-0", "frozen")]
+    assert peer.noticed == [("galera-0/run-0", ""), ("galera-0/run-0", "frozen"), ("galera-0/run-0", "frozen")]
 
 
 def test_a_refusal_comes_back_with_its_reason(peer: Peer) -> None:
@@ -242,11 +242,11 @@ def test_a_pod_cannot_speak_for_another_ordinal() -> None:
 def test_a_pod_can_ask_for_a_promise_for_itself_only(peer: Peer) -> None:
     client = Client(member("galera-2"), peer.port)
     assert "400" in reason(client.ask_promise("galera-1", HOST, asks_for()))
-    other_life = asks_for(Promise(3, 2, "boot-0"), frozen(2, 9))
+    other_life = asks_for(Promise(3, 2, "run-0"), frozen(2, 9))
     assert "400" in reason(client.ask_promise("galera-1", HOST, other_life))
-    other_winner = asks_for(Promise(3, 0, "boot-1"), frozen(2, 9))
+    other_winner = asks_for(Promise(3, 0, "run-1"), frozen(2, 9))
     assert "400" in reason(client.ask_promise("galera-1", HOST, other_winner))
-    other_ordinal = asks_for(Promise(3, 0, "boot-1"), replace(frozen(0, 9), pod="galera-2"))
+    other_ordinal = asks_for(Promise(3, 0, "run-1"), replace(frozen(0, 9), pod="galera-2"))
     assert "400" in reason(client.ask_promise("galera-1", HOST, other_ordinal))
     assert peer.asked == []
 
@@ -296,7 +296,7 @@ def drips(start: bytes) -> Behave:
 
 
 def floods(sock: socket.socket, _: bytes) -> None:
-    sock.sendall(b"HTTP/1.0 200 OK\r\nSender: galera-1/boot-1\r\nSeal: 00\r\n\r\n" + b"x" * 10_000_000)
+    sock.sendall(b"HTTP/1.0 200 OK\r\nSender: galera-1/run-1\r\nSeal: 00\r\n\r\n" + b"x" * 10_000_000)
 
 
 def resets(sock: socket.socket, _: bytes) -> None:
@@ -345,9 +345,9 @@ def header(request: bytes, name: bytes) -> str:
 def sealed_answer(request: bytes, *, pod: str = "galera-1", nonce: str = "") -> bytes:
     """A well sealed answer, to another nonce if one is given."""
     asked_with = header(request, b"Nonce")
-    body, sender = encode(RECORD), f"{pod}/boot-1"
+    body, sender = encode(RECORD), f"{pod}/run-1"
     receiver = header(request, b"Receiver")
-    request_of = Message("request", "GET /v1/state", "cluster", "galera-0/boot-0", receiver, nonce or asked_with, b"")
+    request_of = Message("request", "GET /v1/state", "cluster", "galera-0/run-0", receiver, nonce or asked_with, b"")
     seal = request_of.answer(sender, body).seal(NEW)
     return f"HTTP/1.0 200 OK\r\nSender: {sender}\r\nSeal: {seal}\r\n\r\n".encode() + body
 
@@ -371,7 +371,7 @@ def test_a_redirected_answer_of_another_pod_does_not_count() -> None:
 def test_a_reflected_request_is_no_answer() -> None:
     def reflect(sock: socket.socket, request: bytes) -> None:
         seal = request.partition(b"Seal: ")[2].partition(b"\r\n")[0]
-        sock.sendall(b"HTTP/1.0 200 OK\r\nSender: galera-0/boot-0\r\nSeal: " + seal + b"\r\n\r\n")
+        sock.sendall(b"HTTP/1.0 200 OK\r\nSender: galera-0/run-0\r\nSeal: " + seal + b"\r\n\r\n")
 
     with bad_peer(reflect) as port:
         assert "not sealed" in reason(ask(port))
@@ -425,8 +425,8 @@ def sealed(
     body: bytes = b"",
     *,
     number: int = 1,
-    run: str = "boot-1",
-    sender: str = "galera-0/boot-0",
+    run: str = "run-1",
+    sender: str = "galera-0/run-0",
     state: str = "",
 ) -> bytes:
     """A request as a member makes it."""
@@ -455,21 +455,21 @@ def test_a_captured_request_is_answered_once(peer: Peer) -> None:
 
 
 def test_a_request_to_another_run_of_the_agent_gets_nothing_but_the_run_under_the_seal(peer: Peer) -> None:
-    for run in ("", "boot-0"):
+    for run in ("", "run-0"):
         answer = raw(peer.port, sealed("GET /v1/state", run=run))
         assert b" 409 " in answer
         assert answer.endswith(b"\r\n\r\n")
-        assert b"Sender: galera-1/boot-1" in answer
+        assert b"Sender: galera-1/run-1" in answer
     assert peer.noticed == []
 
 
 def test_a_run_of_the_caller_is_over_when_the_next_has_asked(peer: Peer) -> None:
-    early, late = (sealed("GET /v1/state", number=n, sender="galera-0/boot-0") for n in (1, 9))
+    early, late = (sealed("GET /v1/state", number=n, sender="galera-0/run-0") for n in (1, 9))
 
     assert status_of(peer.port, early) == "200"
     assert status_of(peer.port, sealed("GET /v1/state", sender="galera-0/next")) == "200"
     assert status_of(peer.port, late) == "410"
-    assert status_of(peer.port, sealed("GET /v1/state", sender="galera-2/boot-2")) == "200"
+    assert status_of(peer.port, sealed("GET /v1/state", sender="galera-2/run-2")) == "200"
 
 
 def test_the_state_of_the_caller_is_sealed(peer: Peer) -> None:
@@ -482,16 +482,16 @@ def test_the_state_of_the_caller_is_sealed(peer: Peer) -> None:
 
 @pytest.mark.parametrize("nonce", ["", "n", "-1.r", "g.r", "1" * 17, "+1.r", "1_0.r"])
 def test_a_request_without_a_number_is_none(nonce: str, peer: Peer) -> None:
-    seal = Message("request", "GET /v1/state", "cluster", "galera-0/b", "galera-1/boot-1", nonce, b"").seal(NEW)
-    head = f"GET /v1/state HTTP/1.0\r\nSender: galera-0/b\r\nReceiver: galera-1/boot-1\r\nNonce: {nonce}\r\n"
+    seal = Message("request", "GET /v1/state", "cluster", "galera-0/b", "galera-1/run-1", nonce, b"").seal(NEW)
+    head = f"GET /v1/state HTTP/1.0\r\nSender: galera-0/b\r\nReceiver: galera-1/run-1\r\nNonce: {nonce}\r\n"
 
     assert status_of(peer.port, f"{head}Seal: {seal}\r\n\r\n".encode()) == "410"
 
 
 def test_an_agent_that_has_restarted_is_asked_again_at_once() -> None:
     asks: Client | None = None
-    for run in ("boot-1", "boot-2"):
-        with Peer(member("galera-1")._replace(boot_id=run)) as peer:
+    for run in ("run-1", "run-2"):
+        with Peer(member("galera-1")._replace(run_id=run)) as peer:
             asks = asks or Client(member(), peer.port)
             asks.port = peer.port
             assert asks.ask_state("galera-1", HOST) == RECORD

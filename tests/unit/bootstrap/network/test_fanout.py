@@ -41,14 +41,14 @@ class Net:
     def run(self, ordinal: int, address: str = "") -> None:
         """Start the agent of a pod."""
         pod = f"galera-{ordinal}"
-        member = Membership("cluster", (KEY,), pod, f"boot-{ordinal}")
+        member = Membership("cluster", (KEY,), pod, f"run-{ordinal}")
         address = address or ADDRESSES[pod]
         server = Server((address, self.port), member, Answers(lambda: frozen(ordinal, ordinal), lambda _: None))
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         self.servers.append(server)
 
     def peers(self) -> Peers:
-        member = Membership("cluster", (KEY,), "galera-0", "boot-0")
+        member = Membership("cluster", (KEY,), "galera-0", "run-0")
         return Peers(Directory.open(self.settings), Client(member, self.port))
 
     def publish(self, *names: str, **moved: str) -> None:
@@ -85,7 +85,7 @@ def test_a_promise_is_asked_for_at_the_right_pod(net: Net) -> None:
     net.run(1)
     disk = frozen(1, 1).disk
     assert disk is not None
-    prepare = Prepare(Promise(1, 0, "boot-0"), frozen(0, 9), "boot-1", disk)
+    prepare = Prepare(Promise(1, 0, "run-0"), frozen(0, 9), "run-1", disk)
     assert net.peers().ask_promises({"galera-1": prepare}) == {"galera-1": PrepareReply(frozen(1, 1), None)}
 
 

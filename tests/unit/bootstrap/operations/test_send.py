@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.core.binlog.chain import Piece
 from bootstrap.core.binlog.events import Gtid
-from bootstrap.core.repository import pieces, plan
+from bootstrap.core.repository import pieces, restic
 from bootstrap.operations import backup_store
 from bootstrap.operations.repository import read_environment
 from tests.support.authority import Authority
@@ -339,7 +339,7 @@ def test_pieces_of_the_log_go_with_the_backups_that_they_follow(secret: Path, tm
         one = Piece(
             "", "db/mysql", NAMES[1], of, Gtid(7, 100, after), Gtid(7, 100, last), f"20261128T0000{last % 60:02}Z"
         )
-        words = plan.send_piece("db/mysql", pieces.make_tags(one, "10.11"))
+        words = restic.send_piece("db/mysql", pieces.make_tags(one, "10.11"))
         subprocess.run(
             ("restic", "--no-cache", *words), env=read_environment(secret), cwd=tmp_path / "piece", check=True
         )

@@ -24,7 +24,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, keeper.SIGNALS)
 can_reap = keeper.become_reaper()
 child = reaping.spawn(("sh", "-c", sys.argv[1]), ((os.POSIX_SPAWN_DUP2, target, 2),))
 os.close(target)
-end = keeper.keep(child, source)
+end = keeper.keep(child, source, b"[ERROR]")
 is_alone = keeper.end_children()
 print(json.dumps([end.code, end.is_ordered, end.errors, end.is_crash, can_reap, is_alone]), flush=True)
 """
@@ -222,9 +222,3 @@ def test_a_crash_is_an_end_by_a_signal_that_nobody_has_ordered(code: int, *, is_
 )
 def test_an_end_has_a_word(code: int, word: str) -> None:
     assert End(code, is_ordered=False, errors=()).how == word
-
-
-def test_restarts_count_for_ten_minutes() -> None:
-    assert keeper.count_recent((0, 400, 1000), 1000.0) == (1000,)
-    assert keeper.count_recent((0, 401, 1000), 1000.0) == (401, 1000)
-    assert keeper.count_recent((), 5.0) == ()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.core.dns_message import HOPS_MAX, LABELS_MAX, SRV, MessageInvalidError, reduce_message
+from peerfinder.core.dns_message import HOPS_MAX, LABELS_MAX, SRV, DnsMessageInvalidError, reduce_message
 from tests.dns.bombs import NS, OPT, PTR, QUESTION, RP, TXT, A, first_data, make_answer, make_name, point
 from tests.support.peerfinder.program import SUFFIX, fqdn
 from tests.unit.peerfinder.dns.test_fuzz import SEEDS, corrupt, note_seed, seeds
@@ -80,7 +80,7 @@ def test_a_name_has_bounded_labels(name: bytes, is_read: bool) -> None:
     if is_read:
         assert peers(wire) == [dns.name.from_wire(name, 0)[0].to_text(omit_final_dot=True)]
     else:
-        with pytest.raises(MessageInvalidError):
+        with pytest.raises(DnsMessageInvalidError):
             reduce_message(wire, SRV)
 
 
@@ -94,7 +94,7 @@ def test_a_name_follows_few_pointers(links: int, is_read: bool) -> None:
     if is_read:
         assert peers(wire) == fqdn("mysql-0")
     else:
-        with pytest.raises(MessageInvalidError):
+        with pytest.raises(DnsMessageInvalidError):
             reduce_message(wire, SRV)
 
 
@@ -102,7 +102,7 @@ def test_a_name_follows_few_pointers(links: int, is_read: bool) -> None:
 def test_any_octets_are_a_message_or_none(octets: bytes) -> None:
     try:
         reduce_message(octets, SRV)
-    except MessageInvalidError:
+    except DnsMessageInvalidError:
         return
 
 
@@ -138,7 +138,7 @@ def test_what_is_left_means_what_the_whole_has_meant(kind: str) -> None:
             whole = opinion(wire, kind)
             try:
                 reduced = reduce_message(wire, KINDS[kind])[0]
-            except MessageInvalidError:
+            except DnsMessageInvalidError:
                 continue
             if whole is not None:
                 assert opinion(reduced, kind) == whole
@@ -152,7 +152,7 @@ def test_a_record_of_no_class_is_no_answer(its_class: int) -> None:
     changed = wire.replace(b"\0\1\0\1\0\0\0\5", b"\0\1" + its_class.to_bytes(2, "big") + b"\0\0\0\5")
 
     assert wire != changed
-    with pytest.raises(MessageInvalidError):
+    with pytest.raises(DnsMessageInvalidError):
         reduce_message(changed, SRV)
 
 

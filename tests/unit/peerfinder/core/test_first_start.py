@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerfinder.core.first_start import Action, Member, Next, Reply, Volume, decide, read_member
+from peerfinder.core.first_start import Action, Next, Replica, Reply, Volume, decide, read_replica
 from peerfinder.errors import UsageError
 
 DATA, FIRST, REMAINS, EMPTY = Volume.DATA, Volume.FIRST, Volume.REMAINS, Volume.EMPTY
@@ -74,8 +74,8 @@ def test_no_pod_begins_a_cluster_where_there_was_one_and_none_takes_the_new_one_
 
 
 def test_a_full_name_is_a_member() -> None:
-    member = read_member("My-Db-12.db.Ns.svc.cluster.local.")
-    assert member == Member("my-db", 12, "db.ns.svc.cluster.local")
+    member = read_replica("My-Db-12.db.Ns.svc.cluster.local.")
+    assert member == Replica("my-db", 12, "db.ns.svc.cluster.local")
     assert (member.name, member.namespace) == ("my-db-12", "ns")
     assert member.sibling(0).fqdn == "my-db-0.db.ns.svc.cluster.local"
 
@@ -83,4 +83,4 @@ def test_a_full_name_is_a_member() -> None:
 @pytest.mark.parametrize("name", ["", "a-0", "a.db.ns.svc.x", "a-0.db.ns.pod.x", "a-0.db..svc.x", "a-01.db.ns.svc.x"])
 def test_what_is_not_the_name_of_a_pod_of_a_set_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is not the full name"):
-        read_member(name)
+        read_replica(name)

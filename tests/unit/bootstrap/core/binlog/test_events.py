@@ -7,7 +7,7 @@ import pytest
 
 from bootstrap.core.binlog import events
 from bootstrap.core.binlog.events import GTID, MAGIC, Gtid, find_domain, parse_gtid, split
-from bootstrap.errors import LogInvalidError
+from bootstrap.errors import BinlogInvalidError
 from tests.support.binlog import ROWS, begin, chunks, description, event, file, transaction
 
 REAL = Path(__file__).parents[2] / "data" / "mysql-bin-10.11.000007"
@@ -30,7 +30,7 @@ def test_every_changed_byte_of_a_real_file_is_seen() -> None:
     for place in range(len(content)):
         changed = bytearray(content)
         changed[place] ^= 0x40
-        with pytest.raises(LogInvalidError):
+        with pytest.raises(BinlogInvalidError):
             list(split([bytes(changed)]))
 
 
@@ -44,7 +44,7 @@ def test_a_file_that_is_cut_anywhere_is_not_whole_except_between_two_events() ->
         if size in ends:
             assert list(split([content[:size]]))
         else:
-            with pytest.raises(LogInvalidError, match=r"cut|empty"):
+            with pytest.raises(BinlogInvalidError, match=r"cut|empty"):
                 list(split([content[:size]]))
 
 
@@ -54,7 +54,7 @@ def test_what_comes_before_a_cut_is_yielded_before_the_complaint() -> None:
 
     assert [next(found).gtid for _ in range(5)][4] == Gtid(7, 100, 2)
     next(found)
-    with pytest.raises(LogInvalidError, match="cut in the middle of an event"):
+    with pytest.raises(BinlogInvalidError, match="cut in the middle of an event"):
         next(found)
 
 
@@ -72,7 +72,7 @@ def test_what_comes_before_a_cut_is_yielded_before_the_complaint() -> None:
     ],
 )
 def test_what_is_no_binary_log_is_refused(content: bytes, why: str) -> None:
-    with pytest.raises(LogInvalidError, match=why):
+    with pytest.raises(BinlogInvalidError, match=why):
         list(split([content]))
 
 
@@ -106,7 +106,7 @@ def test_the_flags_of_all_other_events_are_part_of_their_checksums() -> None:
     content = bytearray(file(begin(Gtid(7, 1, 5))))
     content[len(file()) + 17] |= 0x01
 
-    with pytest.raises(LogInvalidError, match="does not have its checksum"):
+    with pytest.raises(BinlogInvalidError, match="does not have its checksum"):
         list(split([bytes(content)]))
 
 
@@ -125,5 +125,5 @@ def test_the_gtid_of_a_domain_is_found_in_a_list() -> None:
     assert find_domain("[7-100-195, 8-100-1, 7-9-200]", 7) == Gtid(7, 9, 200)
     assert find_domain("[]", 7) is None
     assert find_domain("8-100-1", 7) is None
-    with pytest.raises(LogInvalidError, match="no list of GTIDs"):
+    with pytest.raises(BinlogInvalidError, match="no list of GTIDs"):
         find_domain("7-100-1,nonsense", 7)

@@ -5,7 +5,7 @@ import pytest
 from bootstrap.core.binlog import events
 from bootstrap.core.binlog.events import MAGIC, Gtid, split
 from bootstrap.core.binlog.selection import Limits, Part, Stop, select
-from bootstrap.errors import LogInvalidError
+from bootstrap.errors import BinlogInvalidError
 from tests.support.binlog import ROWS, description, event, file, transaction
 
 
@@ -69,12 +69,12 @@ def test_what_is_there_already_does_not_end_it() -> None:
 
 @pytest.mark.parametrize("second", [1, 2])
 def test_numbers_that_do_not_rise_are_refused(second: int) -> None:
-    with pytest.raises(LogInvalidError, match=f"7-100-{second} comes after number 2"):
+    with pytest.raises(BinlogInvalidError, match=f"7-100-{second} comes after number 2"):
         take(Limits(7, 9), transaction(2), transaction(second))
 
 
 def test_a_log_with_an_incident_is_refused() -> None:
-    with pytest.raises(LogInvalidError, match="incident"):
+    with pytest.raises(BinlogInvalidError, match="incident"):
         take(Limits(7, 0), transaction(1), event(events.INCIDENT, b"\x01\x00"))
 
 

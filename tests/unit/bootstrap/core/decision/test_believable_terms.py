@@ -18,7 +18,7 @@ from tests.support.bootstrap.records import SILENT, A, B, frozen, seen_by
 REPORTS: dict[str, PodState] = {
     "its epoch": frozen(1, epoch=70),
     "a term that it has given up": frozen(1, epoch=1, abandoned_term=70),
-    "its promise": frozen(1, promise=Promise(70, 1, "boot-1")),
+    "its promise": frozen(1, promise=Promise(70, 1, "run-1")),
     "a fork": frozen(1, lineage=(Fork(A, 5, 70, B), Fork(A, 5, 3, B))),
     "a bootstrap": frozen(1, bootstraps=(BootstrapPoint(A, 5, 70, "b"), BootstrapPoint(A, 6, 2, "b"))),
     "an override": frozen(1, override=Override(70, None)),
@@ -54,10 +54,10 @@ def test_a_request_for_such_a_promise_is_refused() -> None:
     assert asked.disk is not None
 
     def answer(term: int) -> Promise | Refusal:
-        promise = Promise(term, 0, candidate.boot_id)
-        return consider(Prepare(promise, candidate, asked.boot_id, asked.disk), seen_by(asked, candidate))  # type: ignore[arg-type]
+        promise = Promise(term, 0, candidate.run_id)
+        return consider(Prepare(promise, candidate, asked.run_id, asked.disk), seen_by(asked, candidate))  # type: ignore[arg-type]
 
-    assert answer(limit) == Promise(limit, 0, candidate.boot_id)
+    assert answer(limit) == Promise(limit, 0, candidate.run_id)
     refusal = answer(limit + 1)
     assert isinstance(refusal, Refusal)
     assert f"term {limit + 1} is above {limit}" in refusal.reason

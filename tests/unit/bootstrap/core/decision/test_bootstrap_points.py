@@ -12,7 +12,7 @@ from tests.support.bootstrap.records import A, after, blank, frozen, running
 
 OLDER = BootstrapPoint(A, 5, 2, "run-2")
 """As `after(..., 5)` has it."""
-BOUND = Promise(7, 0, "boot-0")
+BOUND = Promise(7, 0, "run-0")
 DISK = Disk(DataClass.CRASHED, Position(A, 10))
 
 
@@ -29,7 +29,7 @@ def learn(state: PersistentState, own: PodState, *peers: PodState) -> Persistent
 
 def test_a_bootstrap_is_added_with_what_the_disk_holds_and_the_term_and_the_run() -> None:
     state = before_bootstrap(journal(OLDER, promise=BOUND), DISK, first=False, forced=False)
-    assert state.bootstraps == (OLDER, BootstrapPoint(A, 10, 7, "boot-0"))
+    assert state.bootstraps == (OLDER, BootstrapPoint(A, 10, 7, "run-0"))
 
 
 @pytest.mark.parametrize(("first", "forced"), [(True, False), (False, True)])
@@ -45,14 +45,14 @@ def test_the_beginning_of_a_history_is_none(*, first: bool, forced: bool) -> Non
 def test_a_join_replaces_them_by_those_of_the_cluster() -> None:
     mine = BootstrapPoint(A, 10, 4, "never-came-up")
     answers = [blank(1), after(running(2, epoch=3), 5, 10)]
-    state = before_join(journal(OLDER, mine), DISK, answers, life="life", epoch=3)
+    state = before_join(journal(OLDER, mine), DISK, answers, kernel_boot_id="life", epoch=3)
     assert state.bootstraps == answers[1].bootstraps
     assert mine not in state.bootstraps
 
 
 @pytest.mark.parametrize("answers", [[], [frozen(1)], [after(running(1, volume_id=""), 8)]])
 def test_where_no_member_tells_them_they_stay(answers: list[PodState]) -> None:
-    assert before_join(journal(OLDER), DISK, answers, life="life", epoch=3).bootstraps == (OLDER,)
+    assert before_join(journal(OLDER), DISK, answers, kernel_boot_id="life", epoch=3).bootstraps == (OLDER,)
 
 
 # A round as a member.
@@ -72,7 +72,7 @@ def test_a_server_that_has_joined_the_next_component_by_itself_takes_them_over_a
 
 
 def test_the_founder_of_a_component_keeps_its_own_although_its_epoch_is_still_the_old_one() -> None:
-    own = journal(OLDER, BootstrapPoint(A, 10, 7, "boot-0"), promise=BOUND)
+    own = journal(OLDER, BootstrapPoint(A, 10, 7, "run-0"), promise=BOUND)
     learnt = learn(own, CUT_OFF, NEXT)
     assert learnt.bootstraps == own.bootstraps
     assert learnt.epoch == 7

@@ -30,7 +30,7 @@ D = DataClass
 Kind = type[Decision]
 
 OLD_VOLUMES = ((0, "volume-0"), (1, "volume-1"), (2, "volume-2"))
-PROMISE = Promise(3, 1, "boot-1")
+PROMISE = Promise(3, 1, "run-1")
 
 ELSEWHERE = (BootstrapPoint(A, 3, 2, "elsewhere"),)
 """Another bootstrap of history A than those of `after`."""
@@ -65,7 +65,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary has not lost its quorum for long -> join": (
         replace(seen_by(frozen(0), frozen(1), running(2)), has_primary_kept_quorum=True), Join, "join"),
     "two of three died and I have promised -> wait for the candidate": (
-        seen_by(frozen(0, promise=PROMISE), frozen(1, boot_id="boot-1"), running(2)), Wait, "promised"),
+        seen_by(frozen(0, promise=PROMISE), frozen(1, run_id="run-1"), running(2)), Wait, "promised"),
     # own-server
     "my own server runs -> wait": (seen_by(running(0), frozen(1), frozen(2)), Wait, "own-server"),
     "my own server bootstraps -> wait": (
@@ -98,7 +98,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "promised, and an older Primary lives -> wait for the promise to end": (
         seen_by(frozen(0, promise=PROMISE), busy(1, Phase.BOOTSTRAPPING), running(2, epoch=2)), Wait, "promised"),
     "promised to myself -> go on": (
-        seen_by(frozen(0, promise=Promise(3, 0, "boot-0")), frozen(1), frozen(2)), Bootstrap, "all-heard"),
+        seen_by(frozen(0, promise=Promise(3, 0, "run-0")), frozen(1), frozen(2)), Bootstrap, "all-heard"),
     # join
     "a Primary is ahead of me -> join": (seen_by(frozen(0, 10), running(1, 11), 2), Join, "join"),
     "a Primary is where I am -> join": (seen_by(frozen(0, 10), running(1, 10), 2), Join, "join"),
@@ -134,7 +134,7 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "the Primary was begun from an older copy of my history, and is past me -> hold": (
         seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2), running(2, 20, epoch=1)), Hold, "other-history"),
     "the Primary has only just been begun in a new term -> join": (
-        seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2, promise=Promise(4, 1, "boot-1")), 2), Join, "join"),
+        seen_by(frozen(0, 10, epoch=3), running(1, 20, epoch=2, promise=Promise(4, 1, "run-1")), 2), Join, "join"),
     "the Primary has another history -> hold": (
         seen_by(frozen(0, 5), running(1, 10, uuid=B, size=1), 2), Hold, "other-history"),
     "a Primary whose history has no uuid does not count -> wait": (

@@ -7,7 +7,7 @@ from bootstrap.core.model.action import Action
 from bootstrap.core.model.facts import Promise
 
 START = Bootstrap("most-advanced", "it has everything")
-PROMISE = Promise(4, 0, "boot-0")
+PROMISE = Promise(4, 0, "run-0")
 
 
 def test_nothing_is_special_where_nothing_is_said() -> None:

@@ -46,17 +46,17 @@ from tests.support.bootstrap.records import (
     with_override,
 )
 
-ASKED_FOR = Promise(3, 1, "boot-1")
+ASKED_FOR = Promise(3, 1, "run-1")
 
 
 def prepare(asked: PodState, candidate: PodState, term: int = 3, **changes: Any) -> Prepare:
     disk = asked.disk or Disk(DataClass.EMPTY)
-    asks = Prepare(Promise(term, candidate.ordinal, candidate.boot_id), candidate, asked.boot_id, disk)
+    asks = Prepare(Promise(term, candidate.ordinal, candidate.run_id), candidate, asked.run_id, disk)
     return asks._replace(**changes)
 
 
 ME, CANDIDATE = frozen(0, 5), frozen(1, 9)
-OTHER = Promise(2, 2, "boot-2")
+OTHER = Promise(2, 2, "run-2")
 NEW = frozen(1, 1, uuid=B, lineage=(A_TO_B,))
 NEW_ME = frozen(0, 1, uuid=B, lineage=(A_TO_B,))
 OVERRIDING = with_override(CANDIDATE, 2, epoch=3)
@@ -74,8 +74,8 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
         seen_by(replace(ME, promise=Promise(2, 1, "before")), CANDIDATE, 2),
         prepare(replace(ME, promise=Promise(2, 1, "before")), CANDIDATE)),
     "bound to a term that the candidate has given up": (
-        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), CANDIDATE, 2),
-        prepare(replace(ME, promise=Promise(2, 1, "boot-1")), replace(CANDIDATE, abandoned_term=2))),
+        seen_by(replace(ME, promise=Promise(2, 1, "run-1")), CANDIDATE, 2),
+        prepare(replace(ME, promise=Promise(2, 1, "run-1")), replace(CANDIDATE, abandoned_term=2))),
     "my torn datadir is not ahead": (
         seen_by(doubtful(0, 9), CANDIDATE, 2), prepare(doubtful(0, 9), CANDIDATE)),
     "beyond the fork of the candidate's history": (
@@ -95,7 +95,7 @@ GIVEN: dict[str, tuple[Facts, Prepare]] = {
 
 REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "my agent has restarted since": (
-        seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE, boot_id="before"), "since you decided"),
+        seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE, run_id="before"), "since you decided"),
     "my datadir was read again since": (
         seen_by(ME, CANDIDATE, 2), prepare(ME, CANDIDATE, disk=Disk(DataClass.EMPTY)), "since you decided"),
     "my last view is another one since": (
@@ -107,9 +107,9 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "bound to another pod": (
         seen_by(replace(ME, promise=OTHER), CANDIDATE, 2), prepare(ME, CANDIDATE), "term 2 is promised to ordinal 2"),
     "bound to myself": (
-        seen_by(replace(ME, promise=Promise(2, 0, "boot-0")), CANDIDATE, 2), prepare(ME, CANDIDATE), "to ordinal 0"),
+        seen_by(replace(ME, promise=Promise(2, 0, "run-0")), CANDIDATE, 2), prepare(ME, CANDIDATE), "to ordinal 0"),
     "bound to the candidate's earlier term, which is still open": (
-        seen_by(replace(ME, promise=Promise(2, 1, "boot-1")), CANDIDATE, 2), prepare(ME, CANDIDATE), "to ordinal 1"),
+        seen_by(replace(ME, promise=Promise(2, 1, "run-1")), CANDIDATE, 2), prepare(ME, CANDIDATE), "to ordinal 1"),
     "an old term": (seen_by(replace(ME, epoch=3), CANDIDATE, 2), prepare(ME, CANDIDATE), "not above 3"),
     "a term that I have given up": (
         seen_by(replace(ME, abandoned_term=4), CANDIDATE, 2), prepare(ME, CANDIDATE), "not above 4"),
@@ -141,8 +141,8 @@ REFUSED: dict[str, tuple[Facts, Prepare, str]] = {
     "an override of another term": (
         seen_by(frozen(0, 10), OVERRIDING, 2), prepare(frozen(0, 10), OVERRIDING, term=4), "ahead of yours"),
     "an override does not end my promise to a pod that it does not name": (
-        seen_by(replace(ME, promise=Promise(2, 3, "boot-3")), OVERRIDING, 2),
-        prepare(replace(ME, promise=Promise(2, 3, "boot-3")), OVERRIDING), "to ordinal 3"),
+        seen_by(replace(ME, promise=Promise(2, 3, "run-3")), OVERRIDING, 2),
+        prepare(replace(ME, promise=Promise(2, 3, "run-3")), OVERRIDING), "to ordinal 3"),
     "data are to be adopted, and I have some": (
         seen_by(blank(0, DataClass.SST_INTERRUPTED), ADOPTING, 2),
         prepare(blank(0, DataClass.SST_INTERRUPTED), ADOPTING), "all other pods must be empty"),
@@ -174,13 +174,13 @@ SIGNS: dict[str, tuple[PodState | None, bool]] = {
     "the candidate is Primary in an older term": (running(1, epoch=2), False),
     "another pod is Primary in a later term": (running(2, epoch=4), True),
     "another pod is Primary in an older term": (running(2, epoch=2), False),
-    "another pod has given up as many terms": (replace(frozen(2), abandoned_term=9, boot_id="boot-1"), False),
+    "another pod has given up as many terms": (replace(frozen(2), abandoned_term=9, run_id="run-1"), False),
     "the candidate has given this term up": (replace(CANDIDATE, abandoned_term=3), True),
     "the candidate has given an older term up": (replace(CANDIDATE, abandoned_term=2), False),
-    "a new run of the candidate, without a server": (replace(CANDIDATE, boot_id="later"), True),
-    "a new run of the candidate that has not read its datadir": (busy(1, Phase.STARTING, boot_id="later"), True),
-    "a new run of the candidate, with something alive": (busy(1, Phase.UNKNOWN, boot_id="later"), False),
-    "a new run of the candidate with its server running": (running(1, status="non-Primary", boot_id="later"), False),
+    "a new run of the candidate, without a server": (replace(CANDIDATE, run_id="later"), True),
+    "a new run of the candidate that has not read its datadir": (busy(1, Phase.STARTING, run_id="later"), True),
+    "a new run of the candidate, with something alive": (busy(1, Phase.UNKNOWN, run_id="later"), False),
+    "a new run of the candidate with its server running": (running(1, status="non-Primary", run_id="later"), False),
 }
 
 
@@ -194,7 +194,7 @@ def test_the_highest_term_is_looked_for_everywhere() -> None:
     assert highest_term([]) == 0
     assert highest_term([replace(ME, epoch=4), replace(CANDIDATE, abandoned_term=3)]) == 4
     assert highest_term([replace(ME, epoch=1, abandoned_term=5), CANDIDATE]) == 5
-    assert highest_term([ME, replace(CANDIDATE, promise=Promise(6, 2, "boot-2"), epoch=2)]) == 6
+    assert highest_term([ME, replace(CANDIDATE, promise=Promise(6, 2, "run-2"), epoch=2)]) == 6
 
 
 def test_permission_takes_every_expected_pod_bound_and_frozen() -> None:

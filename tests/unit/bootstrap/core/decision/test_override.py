@@ -34,7 +34,7 @@ ACCEPTED: dict[str, Facts] = {
     "all others are silent": seen_by(frozen(0), 1, 2),
     "another history beside mine": seen_by(frozen(0), frozen(1, 3, uuid=B), 2),
     "an empty pod that was a member": seen_by(frozen(0), blank(1, was_synced=True), blank(2)),
-    "promised to a silent pod": seen_by(frozen(0, promise=Promise(4, 2, "boot-2")), frozen(1), 2),
+    "promised to a silent pod": seen_by(frozen(0, promise=Promise(4, 2, "run-2")), frozen(1), 2),
     "a disk that cannot be read": seen_by(frozen(0), blank(1, D.UNKNOWN), 2),
     "a pod's network answers, and its agent does not": seen_by(frozen(0), frozen(1), unknown={2: REFUSING}),
 }
@@ -50,9 +50,9 @@ REFUSED: dict[str, tuple[Facts, str]] = {
     "my datadir is torn": (seen_by(blank(0, D.SST_INTERRUPTED), frozen(1), 2), "SST_INTERRUPTED"),
     "my datadir cannot be read": (seen_by(blank(0, D.UNKNOWN), frozen(1), 2), "UNKNOWN"),
     "promised to a pod that answers": (
-        seen_by(frozen(0, promise=Promise(4, 1, "boot-1")), frozen(1), 2), "galera-0 has promised term 4 to galera-1"),
+        seen_by(frozen(0, promise=Promise(4, 1, "run-1")), frozen(1), 2), "galera-0 has promised term 4 to galera-1"),
     "another pod is a candidate": (
-        seen_by(frozen(0), frozen(1, promise=Promise(4, 1, "boot-1")), 2), "galera-1 has promised term 4"),
+        seen_by(frozen(0), frozen(1, promise=Promise(4, 1, "run-1")), 2), "galera-1 has promised term 4"),
     "all others refuse our key": (
         seen_by(frozen(0), unknown={1: STRANGE, 2: STRANGE}),
         "galera-1 answers, but it does not accept our key or our cluster id: its server may live; compare the keys"),
@@ -250,7 +250,7 @@ HOLDS = {
     "two-histories": seen_by(frozen(0), frozen(1, uuid=B), frozen(2)),
     "doubtful-transfer": seen_by(frozen(0), TORN, frozen(2)),
     "replaced-volume": seen_by(frozen(0), blank(1, was_synced=True), frozen(2)),
-    "promised": seen_by(frozen(0, promise=Promise(4, 1, "boot-1")), 1, running(2, size=1)),
+    "promised": seen_by(frozen(0, promise=Promise(4, 1, "run-1")), 1, running(2, size=1)),
     "other-history": seen_by(frozen(0), running(1, uuid=B, size=1), frozen(2)),
     "ahead-of-primary": seen_by(frozen(0, 11), running(1, size=1), frozen(2)),
     "beyond-fork": seen_by(frozen(0, 6), running(1, uuid=B, size=1, lineage=(A_TO_B,)), frozen(2)),

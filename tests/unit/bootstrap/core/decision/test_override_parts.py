@@ -49,7 +49,7 @@ def test_there_is_no_epoch_when_none_is_left() -> None:
 
 
 def test_a_promise_to_itself_does_not_stand_in_a_pods_way() -> None:
-    assert survey_pods(seen_by(frozen(0, promise=Promise(4, 0, "boot-0")), frozen(1), 2)).refusal == ""
+    assert survey_pods(seen_by(frozen(0, promise=Promise(4, 0, "run-0")), frozen(1), 2)).refusal == ""
 
 
 def test_a_database_that_no_cluster_has_written_to_is_not_adopted() -> None:

@@ -61,10 +61,12 @@ def test_a_disk_that_may_start_a_cluster_has_lost_no_view() -> None:
 
 def test_a_join_keeps_the_view_that_it_removes_and_no_earlier_one() -> None:
     disk = Disk(DataClass.CRASHED, Position(A, 7), view=VIEW._replace(view_seq=4))
-    joined = persistent_state.before_join(replace(MEMBER, lost_view=LOST), disk, [], life="boot", epoch=1)
+    joined = persistent_state.before_join(replace(MEMBER, lost_view=LOST), disk, [], kernel_boot_id="boot", epoch=1)
     assert joined.lost_view == LostView(VIEW._replace(view_seq=4), Position(A, 7), join_attempted=True)
 
-    blank = persistent_state.before_join(replace(MEMBER, lost_view=LOST), Disk(DataClass.EMPTY), [], life="b", epoch=1)
+    blank = persistent_state.before_join(
+        replace(MEMBER, lost_view=LOST), Disk(DataClass.EMPTY), [], kernel_boot_id="b", epoch=1
+    )
     assert blank.lost_view is None
 
 
@@ -128,7 +130,9 @@ def test_a_start_or_a_join_that_is_killed_at_once_leaves_the_datadir_as_the_fork
         persistent_state.pending_fork(persistent_state.before_bootstrap(PERMITTED, None, first=False, forced=False))
         == A_TO_B
     )
-    joining = persistent_state.before_join(PERMITTED, crashed(A, 5), [running(1, uuid=C)], life="boot", epoch=9)
+    joining = persistent_state.before_join(
+        PERMITTED, crashed(A, 5), [running(1, uuid=C)], kernel_boot_id="boot", epoch=9
+    )
     assert persistent_state.pending_fork(joining) == A_TO_B
 
 
@@ -230,7 +234,7 @@ def test_a_pod_that_is_awaited_is_not_forgotten() -> None:
     assert remembered(after_) == {1, 2}
 
 
-BOUND = Promise(7, 0, "boot-9")
+BOUND = Promise(7, 0, "run-9")
 
 
 @pytest.mark.parametrize(
@@ -265,13 +269,13 @@ def test_a_disk_of_no_new_history_shows_nothing(disk: Disk, pending: str) -> Non
 
 
 NINTH = Override(9, Position(A, 5), history=B)
-POINTS = (BootstrapPoint(A, 3, 2, "boot-9"),)
+POINTS = (BootstrapPoint(A, 3, 2, "run-9"),)
 
 
 def test_a_join_marks_the_disk_and_knows_the_cluster() -> None:
     state = replace(MEMBER, override=NINTH, lineage=(B_TO_C,))
     answers = [running(1, uuid=B, lineage=(A_TO_B,), bootstraps=POINTS), frozen(2)]
-    joined = persistent_state.before_join(state, None, answers, life="kernel-0", epoch=4)
+    joined = persistent_state.before_join(state, None, answers, kernel_boot_id="kernel-0", epoch=4)
     assert joined == replace(
         MEMBER, joining_boot_id="kernel-0", joined_epoch=4, lineage=(B_TO_C, A_TO_B), bootstraps=POINTS
     )
@@ -280,7 +284,7 @@ def test_a_join_marks_the_disk_and_knows_the_cluster() -> None:
 DISK = Disk(DataClass.CLEAN, Position(A, 5))
 CANDIDATE = replace(JOINED, promise=BOUND, lost_view=LOST)
 STANDING = replace(CANDIDATE, joining_boot_id="", joined_epoch=0, lost_view=None)
-POINT = BootstrapPoint(A, 5, 7, "boot-9")
+POINT = BootstrapPoint(A, 5, 7, "run-9")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_other_member_waits_for_the_candidate() -> None:
 
 def test_only_the_excused_pods_need_not_promise() -> None:
     facts = two_of_three()
-    assert find_unbound(facts, Promise(1, facts.own.ordinal, facts.own.boot_id)) == [0, 1]
+    assert find_unbound(facts, Promise(1, facts.own.ordinal, facts.own.run_id)) == [0, 1]
 
 
 def rejoined(pod: PodState) -> PodState:
@@ -186,7 +186,7 @@ def test_a_pod_whose_container_never_starts_need_not_promise() -> None:
     facts = seen_by(crashed(1, 0, 1), crashed(0, 0, 1, seqno=9), busy(2, Phase.STARTING, was_synced=True))
     decision = decide(facts)
     assert decision == Bootstrap("last-view", decision.reason)
-    assert find_unbound(facts, Promise(1, 1, "boot-1")) == [0, 1]
+    assert find_unbound(facts, Promise(1, 1, "run-1")) == [0, 1]
 
 
 def last_one_out(**changes: Any) -> Facts:
@@ -260,7 +260,7 @@ def test_what_a_snapshot_of_a_sole_member_has_proven_is_not_joined_by_the_newer_
     assert isinstance(decision, Bootstrap)
     assert decision.rule == "last-view"
 
-    journal = PersistentState("c", "galera-0", "volume-0", epoch=1, promise=Promise(2, 0, "boot-0"))
+    journal = PersistentState("c", "galera-0", "volume-0", epoch=1, promise=Promise(2, 0, "run-0"))
     learnt = before_bootstrap(journal, put_back.disk, first=False, forced=False)
     alive = running(0, 950, size=1, expected=both, epoch=2, bootstraps=learnt.bootstraps)
     holds = decide(seen_by(frozen(1, 900, CRASHED, expected=both, epoch=1), alive))

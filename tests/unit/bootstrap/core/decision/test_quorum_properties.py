@@ -81,7 +81,7 @@ def test_the_pod_that_starts_by_the_last_view_is_its_most_advanced_member_and_ha
         assert all(position is None or position <= own for position in positions.values())
         assert [pod for pod in facts.states if pod.view_checkpoint and pod.view_checkpoint.position <= own]
         # Every pod that answers with a position must promise; only those that can start nothing are excused.
-        promise = Promise(1, facts.own.ordinal, facts.own.boot_id)
+        promise = Promise(1, facts.own.ordinal, facts.own.run_id)
         assert set(positions) - {p.ordinal for p in facts.states if not is_frozen(p)} <= set(
             find_unbound(facts, promise)
         )

@@ -109,7 +109,7 @@ def test_the_own_disk_is_read(own: PodState, decision: Decision | None) -> None:
 # While a Primary Component lives.
 
 
-BOUND = frozen(0, promise=Promise(9, 1, "boot-1"))
+BOUND = frozen(0, promise=Promise(9, 1, "run-1"))
 
 
 def test_a_promise_is_kept_while_its_candidate_answers_also_beside_a_primary() -> None:

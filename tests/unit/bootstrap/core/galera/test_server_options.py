@@ -4,28 +4,28 @@ import subprocess
 
 import pytest
 
-from bootstrap.core.galera import binlog, server_options
+from bootstrap.core.galera import binlog_options, server_options
 from bootstrap.core.galera.server_options import DATADIR, SST_DONOR, Option
 
 NONE = Option("none of the options below", "none")
 
 SPELLINGS: list[tuple[str, Option]] = [
-    ("--log-bin", binlog.LOG_BIN),
-    ("--log_bin=/logs/binlog", binlog.LOG_BIN),
-    ("--Log-BIN=x", binlog.LOG_BIN),
-    ("--log-bi=x", binlog.LOG_BIN),
-    ("--skip-log-bin", binlog.LOG_BIN),
-    ("--disable_log_bin", binlog.LOG_BIN),
-    ("--maximum-log-bin=x", binlog.LOG_BIN),
-    ("--autoset-log-bin", binlog.LOG_BIN),
-    ("--loose-loose_log-bin=x", binlog.LOG_BIN),
-    ("--skip-loose-enable-log_bin", binlog.LOG_BIN),
-    ("--log-bin-index=x", binlog.LOG_BIN_INDEX),
-    ("--loose-skip-log_bin_index=x", binlog.LOG_BIN_INDEX),
-    ("--log-bin-i=x", binlog.LOG_BIN_INDEX),
-    ("--log-basename=x", binlog.LOG_BASENAME),
-    ("--log-basenam=x", binlog.LOG_BASENAME),
-    ("--enable-LOG_BASE=x", binlog.LOG_BASENAME),
+    ("--log-bin", binlog_options.LOG_BIN),
+    ("--log_bin=/logs/binlog", binlog_options.LOG_BIN),
+    ("--Log-BIN=x", binlog_options.LOG_BIN),
+    ("--log-bi=x", binlog_options.LOG_BIN),
+    ("--skip-log-bin", binlog_options.LOG_BIN),
+    ("--disable_log_bin", binlog_options.LOG_BIN),
+    ("--maximum-log-bin=x", binlog_options.LOG_BIN),
+    ("--autoset-log-bin", binlog_options.LOG_BIN),
+    ("--loose-loose_log-bin=x", binlog_options.LOG_BIN),
+    ("--skip-loose-enable-log_bin", binlog_options.LOG_BIN),
+    ("--log-bin-index=x", binlog_options.LOG_BIN_INDEX),
+    ("--loose-skip-log_bin_index=x", binlog_options.LOG_BIN_INDEX),
+    ("--log-bin-i=x", binlog_options.LOG_BIN_INDEX),
+    ("--log-basename=x", binlog_options.LOG_BASENAME),
+    ("--log-basenam=x", binlog_options.LOG_BASENAME),
+    ("--enable-LOG_BASE=x", binlog_options.LOG_BASENAME),
     ("--datadir=/x", DATADIR),
     ("--dat=/x", DATADIR),
     ("--da", DATADIR),
@@ -56,13 +56,13 @@ SPELLINGS: list[tuple[str, Option]] = [
 ]
 """An argument of the server and the option that it sets."""
 
-ALL = (binlog.LOG_BIN, binlog.LOG_BIN_INDEX, binlog.LOG_BASENAME, DATADIR, SST_DONOR)
+ALL = (binlog_options.LOG_BIN, binlog_options.LOG_BIN_INDEX, binlog_options.LOG_BASENAME, DATADIR, SST_DONOR)
 
 
 @pytest.mark.parametrize(("argument", "option"), SPELLINGS)
 def test_one_rule_finds_an_option_in_every_spelling(argument: str, option: Option) -> None:
     assert [found for found in ALL if found.is_spelled_by(argument)] == ([] if option is NONE else [option])
-    assert binlog.is_option(argument) == (option in ALL[:3])
+    assert binlog_options.is_option(argument) == (option in ALL[:3])
     assert server_options.is_reserved(argument) == (option in ALL[3:] or "wsrep" in argument)
     assert (server_options.donor_option(("mysql-0",), ("--port=3306", argument, "--socket=/x")) == "") == (
         option is SST_DONOR
@@ -70,8 +70,8 @@ def test_one_rule_finds_an_option_in_every_spelling(argument: str, option: Optio
 
 
 def test_an_ambiguous_beginning_counts_as_each_of_its_options() -> None:
-    assert binlog.LOG_BIN.is_spelled_by("--log-b=x")
-    assert binlog.LOG_BASENAME.is_spelled_by("--log-b=x")
+    assert binlog_options.LOG_BIN.is_spelled_by("--log-b=x")
+    assert binlog_options.LOG_BASENAME.is_spelled_by("--log-b=x")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_options_that_choose_the_files(argument: str, *, chooses: bool) -> None:
     ],
 )
 def test_only_the_last_word_before_its_name_switches_an_option_off(argument: str, *, is_off: bool) -> None:
-    assert binlog.LOG_BIN.is_switched_off_by(argument) is is_off
+    assert binlog_options.LOG_BIN.is_switched_off_by(argument) is is_off
 
 
 def test_what_is_no_long_option_has_no_name() -> None:

@@ -21,7 +21,7 @@ from tests.support.bootstrap.records import blank, disks, examples, frozen, pod_
 
 whole_states = st.integers(0, 4).flatmap(lambda ordinal: pod_states(ordinal, 5, calm=False))
 prepares = st.builds(
-    Prepare, promise=promises, candidate=whole_states, boot_id=st.sampled_from(["", "boot-1"]), disk=disks()
+    Prepare, promise=promises, candidate=whole_states, run_id=st.sampled_from(["", "run-1"]), disk=disks()
 )  # fmt: skip
 
 json_values = st.recursive(
@@ -167,7 +167,7 @@ OUT_OF_BOUNDS: dict[str, tuple[tuple[str, ...], object]] = {
     "a uuid in capitals": ((*POSITION, "uuid"), "AAAAAAAA-0000-11EE-8000-000000000001"),
     "a uuid with a tail": ((*POSITION, "uuid"), "aaaaaaaa-0000-11ee-8000-000000000001\n"),
     "an empty uuid": ((*POSITION, "uuid"), ""),
-    "a boot id with a space": (("boot_id",), "boot 0"),
+    "a run id with a space": (("run_id",), "run 0"),
     "a pod's name with a control character": (("pod",), "galera-0\x1b[2J"),
     "a pod without a name": (("pod",), ""),
     "a detail that writes to a terminal": (("disk", "detail"), "\x1b]0;owned\x07"),
@@ -235,7 +235,7 @@ def test_every_form_comes_back_as_it_went() -> None:
     assert type(dump(Order.DISCARD)) is type(dump([Order.DISCARD])[0]) is str  # an enum's member equals its text
     assert dump({1: [Order.DISCARD]}) == {"1": ["discard"]}
     assert load(Nested, AS_JSON) == NESTED
-    assert encode(Promise(1, 2, "b")) == b'{"term":1,"candidate":2,"boot_id":"b"}'
+    assert encode(Promise(1, 2, "b")) == b'{"term":1,"candidate":2,"run_id":"b"}'
 
 
 @pytest.mark.parametrize(

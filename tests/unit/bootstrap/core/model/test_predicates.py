@@ -83,7 +83,7 @@ def test_a_pod_does_not_count(peer: PodState | Unknown, why: str | None) -> None
 
 
 def test_a_member_is_of_its_own_candidacys_term_if_that_is_later() -> None:
-    mine, theirs = Promise(5, 1, "boot-1"), Promise(5, 2, "boot-2")
+    mine, theirs = Promise(5, 1, "run-1"), Promise(5, 2, "run-2")
     assert term_of_member(running(1)) == 0
     assert term_of_member(running(1, epoch=3, promise=mine)) == 5
     assert term_of_member(running(1, epoch=7, promise=mine)) == 7

@@ -29,10 +29,10 @@ def test_nothing_is_known_where_nothing_is_said() -> None:
 
 
 def test_a_pod_of_which_nothing_is_said_has_no_record() -> None:
-    assert PodState("galera-0", 0, "boot-0", "volume-0", Phase.STARTING) == PodState(
+    assert PodState("galera-0", 0, "run-0", "volume-0", Phase.STARTING) == PodState(
         pod="galera-0",
         ordinal=0,
-        boot_id="boot-0",
+        run_id="run-0",
         volume_id="volume-0",
         phase=Phase.STARTING,
         disk=None,

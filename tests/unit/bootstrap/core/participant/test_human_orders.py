@@ -13,7 +13,7 @@ from tests.support.bootstrap.participants import ALL_FRESH, DISK, FULL, MINE, ST
 from tests.support.bootstrap.records import B
 
 OVERRIDE = Override(9, DISK.position, frozenset({2}), history=B)
-PROMISE = Promise(9, 0, "boot-0")
+PROMISE = Promise(9, 0, "run-0")
 
 
 def test_an_override_is_written_with_this_pods_promise_to_itself() -> None:
@@ -53,7 +53,7 @@ def test_an_override_ends_the_candidacy_before_it() -> None:
 
 @pytest.mark.parametrize("used", [9, 10])
 def test_an_override_of_a_term_that_was_used_meanwhile_is_refused(used: int) -> None:
-    p = waiting(promise=Promise(used, 1, "boot-1"))
+    p = waiting(promise=Promise(used, 1, "run-1"))
     assert play(accept_override(p, OVERRIDE, "do it", "at noon")) == (
         p,
         "epoch 9 has been used meanwhile: look again",

@@ -41,7 +41,7 @@ REMEMBERING = replace(
     promise=MINE,
     volumes=((1, "volume-1"), (5, "")),
     lineage=(Fork(A, 1, 2, B),),
-    bootstraps=(BootstrapPoint(A, 1, 2, "boot-7"),),
+    bootstraps=(BootstrapPoint(A, 1, 2, "run-7"),),
     override=OVERRIDE,
     view_checkpoint=ViewCheckpoint("gcomm-0:5", Position(A, 8)),
     has_foreign_members=True,
@@ -57,7 +57,7 @@ def pod_of(**changes: Any) -> Participant:
 REPORTED = PodState(
     pod="galera-0",
     ordinal=0,
-    boot_id="boot-0",
+    run_id="run-0",
     volume_id="volume-0",
     phase=Phase.FROZEN,
     disk=DISK,
@@ -135,7 +135,7 @@ def test_the_facts_are_this_pods_state_and_the_answers() -> None:
 
 def test_nothing_is_confirmed_at_first() -> None:
     assert waiting().facts == Facts(waiting().pod_state, {}, has_directory=False)
-    identity = Identity("galera-0", 0, "boot-0", "kernel-0", frozenset())
+    identity = Identity("galera-0", 0, "run-0", "kernel-0", frozenset())
     assert (identity.min_epoch, identity.last_one_out, identity.patience) == (0, False, Patience())
 
 
@@ -223,8 +223,8 @@ def test_a_promise_is_of_this_run_of_this_pod() -> None:
     p = waiting()
     assert p.is_mine(MINE)
     assert not p.is_mine(MINE._replace(candidate=1))
-    assert not p.is_mine(MINE._replace(boot_id="boot-9"))
-    assert not p.is_mine(Promise(4, 1, "boot-9"))
+    assert not p.is_mine(MINE._replace(run_id="run-9"))
+    assert not p.is_mine(Promise(4, 1, "run-9"))
 
 
 def test_another_result_is_not_of_a_round_after_the_report() -> None:

@@ -17,13 +17,13 @@ from bootstrap.core.participant.participant import Freshness, Participant
 from tests.support.bootstrap.participants import ALL_FRESH, DISK, FULL, KEEPING, MINE, THEIRS, member, play, waiting
 from tests.support.bootstrap.records import SILENT, B, frozen, running, seen_by
 
-ASKED = Promise(5, 1, "boot-1")
+ASKED = Promise(5, 1, "run-1")
 DECISION = Bootstrap("most-advanced", "it has everything")
 OVERRIDE = Override(4, DISK.position, frozenset({2}), history=B)
 
 
 def prepare(**changes: Any) -> Prepare:
-    return Prepare(ASKED, frozen(1), "boot-0", DISK)._replace(**changes)
+    return Prepare(ASKED, frozen(1), "run-0", DISK)._replace(**changes)
 
 
 def bound(p: Participant, promise: Promise) -> Participant:
@@ -61,7 +61,7 @@ def test_a_promise_that_cannot_be_written_is_refused() -> None:
     ("p", "request_", "reason"),
     [
         (waiting()._replace(fault=FULL), prepare(), FULL),
-        (waiting(), prepare(boot_id="earlier"), "my agent or my datadir has changed since you decided"),
+        (waiting(), prepare(run_id="earlier"), "my agent or my datadir has changed since you decided"),
         (waiting(promise=ASKED), prepare(), None),
     ],
     ids=["the journal cannot be written", "the rules refuse it", "it is promised already"],
@@ -85,7 +85,7 @@ def test_the_own_promise_is_written_before_any_other_pod_is_asked() -> None:
     assert asking.effects[1] == Persist(state)
     own = asking.p.pod_state
     assert own.promise == state.promise
-    assert asking.answer == {f"galera-{o}": Prepare(MINE._replace(term=1), own, f"boot-{o}", DISK) for o in (1, 2)}
+    assert asking.answer == {f"galera-{o}": Prepare(MINE._replace(term=1), own, f"run-{o}", DISK) for o in (1, 2)}
     wait = Wait("most-advanced", "it has everything; asking galera-1, galera-2 for a promise")
     assert asking.p.result == RoundResult(wait, promise=state.promise, is_of_round=True)
 
@@ -148,7 +148,7 @@ def test_a_candidacy_that_cannot_be_written_asks_nobody() -> None:
 def test_a_candidacy_is_in_a_new_term_above(p: Participant, peer: PodState, term: int) -> None:
     opened = play(promises.open_candidacy(p, facts_of(p, peer)))
     assert opened.answer == ""
-    assert opened.p.durable.promise == Promise(term, 0, "boot-0")
+    assert opened.p.durable.promise == Promise(term, 0, "run-0")
 
 
 @pytest.mark.parametrize(

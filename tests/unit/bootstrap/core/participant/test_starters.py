@@ -187,7 +187,7 @@ def test_a_join_is_marked_before_it_is_permitted() -> None:
 
 def test_a_bootstrap_is_taken_under_its_term() -> None:
     p = waiting(promise=MINE, joining_boot_id="kernel-0")._replace(result=START)
-    state = replace(p.durable, joining_boot_id="", bootstraps=(BootstrapPoint(A, 10, 4, "boot-0"),))
+    state = replace(p.durable, joining_boot_id="", bootstraps=(BootstrapPoint(A, 10, 4, "run-0"),))
     taken = play(take(p))
     assert taken == (
         p._replace(durable=state, lifecycle=p.lifecycle.took(Action.BOOTSTRAP, 4)),
@@ -227,7 +227,7 @@ def test_a_first_start_is_remembered_as_such() -> None:
 
 
 def test_a_join_takes_over_what_the_cluster_knows_and_keeps_the_disks_view() -> None:
-    points = (BootstrapPoint(A, 3, 2, "boot-9"),)
+    points = (BootstrapPoint(A, 3, 2, "run-9"),)
     p = waiting()._replace(peers=((1, running(1, epoch=3, bootstraps=points)),))
     p = p._replace(lifecycle=p.lifecycle.reported(DISK._replace(view=VIEW), "print"))
     lost = LostView(VIEW, Position(A, 10), join_attempted=True)

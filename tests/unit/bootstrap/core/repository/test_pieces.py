@@ -8,7 +8,7 @@ from bootstrap.core.binlog.chain import Piece
 from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.repository import pieces, snapshots
 from bootstrap.core.repository.pieces import Segment
-from bootstrap.errors import BackupInvalidError, LogInvalidError
+from bootstrap.errors import BackupInvalidError, BinlogInvalidError
 
 HISTORY = "6fe0d4fa-0000-11f1-b412-43c8a739f785"
 NAME, UNTIL = "20261130T140000Z", "20261130T140501Z"
@@ -71,22 +71,22 @@ def test_the_list_of_a_piece_is_read_again() -> None:
 
 @pytest.mark.parametrize("segments", [(), SEGMENTS[:1], SEGMENTS[1:], SEGMENTS[::-1]])
 def test_files_that_do_not_lead_from_end_to_end_are_refused(segments: tuple[Segment, ...]) -> None:
-    with pytest.raises(LogInvalidError, match="do not lead from 7-100-5 to 7-101-90"):
+    with pytest.raises(BinlogInvalidError, match="do not lead from 7-100-5 to 7-101-90"):
         pieces.parse_list(pieces.format_list(PIECE, segments, "11.8.9"), PIECE)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"schema": "another", "history": ""}'])
 def test_a_list_that_cannot_be_understood_is_refused(text: bytes) -> None:
-    with pytest.raises(LogInvalidError, match=f"the list of the piece {NAME} cannot be understood"):
+    with pytest.raises(BinlogInvalidError, match=f"the list of the piece {NAME} cannot be understood"):
         pieces.parse_list(text, PIECE)
 
 
 def test_the_list_of_another_history_or_with_a_wrong_gtid_is_refused() -> None:
-    with pytest.raises(LogInvalidError, match="another kind or history"):
+    with pytest.raises(BinlogInvalidError, match="another kind or history"):
         pieces.parse_list(pieces.format_list(PIECE._replace(history="b"), SEGMENTS, ""), PIECE)
-    with pytest.raises(LogInvalidError, match="another kind or history"):
+    with pytest.raises(BinlogInvalidError, match="another kind or history"):
         pieces.parse_list(pieces.format_list(PIECE, SEGMENTS, "").replace(b"log/v1", b"log/v2"), PIECE)
-    with pytest.raises(LogInvalidError, match="'x' is no GTID"):
+    with pytest.raises(BinlogInvalidError, match="'x' is no GTID"):
         pieces.parse_list(pieces.format_list(PIECE, SEGMENTS, "").replace(b'"7-100-40"', b'"x"'), PIECE)
 
 

@@ -20,7 +20,7 @@ from tests.support.bootstrap.records import REFUSING, frozen, seen_by
     ],
 )
 def test_the_change_is_that_of_the_rule_and_names_the_pods(decision: Decision, text: str) -> None:
-    own = frozen(0, promise=Promise(4, 2, "boot-2"))
+    own = frozen(0, promise=Promise(4, 2, "run-2"))
     found = seen_by(own, frozen(2), unknown={1: REFUSING})
     assert find_change(found, decision).startswith(text)
 

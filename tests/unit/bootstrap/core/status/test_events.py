@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.agent.recorder import Recorder
-from bootstrap.agent.reports import ANSWER_BYTES
+from bootstrap.agent.status_answers import ANSWER_BYTES
 from bootstrap.control.channel import MAX_LINE
 from bootstrap.core.model import text
 from bootstrap.core.model.codec import encode
@@ -27,7 +27,7 @@ from bootstrap.core.status.events import (
     MOST_PODS,
     WORDS,
     Event,
-    LogInvalidError,
+    EventLogInvalidError,
     dump,
     fit,
     keep_newest,
@@ -131,7 +131,7 @@ def test_frequent_kinds_are_kinds() -> None:
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_log_is_refused(raw: bytes) -> None:
-    with pytest.raises(LogInvalidError):
+    with pytest.raises(EventLogInvalidError):
         load(raw)
 
 

@@ -119,7 +119,7 @@ def test_the_metrics_without_names_have_none(cluster: list[PodState]) -> None:
     own, *others = cluster
     of = view(own.server or SYNCED, *others)
     found = f"{find_readiness(of)} {metrics(of)}"
-    for secret in (A, B, "galera-", "boot-", "volume-"):
+    for secret in (A, B, "galera-", "run-", "volume-"):
         assert secret not in found
     assert not re.search(r"[0-9a-f]{8}-", found)
 

@@ -9,7 +9,7 @@ from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.status.counters import Counters, Failure, Round, add_failure, add_round, restrict_to
-from bootstrap.core.status.events import Event, LogInvalidError, dump, load
+from bootstrap.core.status.events import Event, EventLogInvalidError, dump, load
 from bootstrap.core.status.metrics.families import pod_metrics
 from bootstrap.core.status.metrics.text_format import Family, render
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
@@ -63,7 +63,7 @@ def test_the_log_is_utf_8_with_an_event_a_line() -> None:
 @pytest.mark.parametrize("key", EVENT)
 def test_an_event_of_the_wrong_shape_is_refused(key: str) -> None:
     assert load(json.dumps({"version": 1, "events": [EVENT]}).encode()) == (Event(1, "t", "agent", "x"),)
-    with pytest.raises(LogInvalidError):
+    with pytest.raises(EventLogInvalidError):
         load(json.dumps({"version": 1, "events": [EVENT | {key: ["x"]}]}).encode())
 
 
@@ -164,7 +164,7 @@ def test_a_pod_waits_for_those_that_do_not_count_or_for_the_one_that_acts() -> N
 
 def test_a_pod_waits_for_the_candidate_only_where_it_waits_for_its_promise() -> None:
     promised = Wait("promised", "x")
-    theirs, mine = Promise(3, 1, "boot-1"), Promise(3, 0, "boot-0")
+    theirs, mine = Promise(3, 1, "run-1"), Promise(3, 0, "run-0")
     silent = {2: "unknown: silent"}
     assert find_awaited(seen_by(frozen(0, promise=theirs), frozen(1), 2), promised) == {
         1: "it is the candidate of term 3"

@@ -37,7 +37,7 @@ VOLUMES = ["kubectl -n db get pvc", "kubectl get pv", "kubectl -n db get events 
 HASH = "sha256sum /etc/galera-secrets/exchange-key /etc/galera-secrets/cluster-id"
 LOST = replace(blank(1), was_synced=True)
 MEMBERS = ((0, "volume-0"), (1, "volume-1"))
-PROMISED = replace(frozen(0), promise=Promise(7, 2, "boot-2"))
+PROMISED = replace(frozen(0), promise=Promise(7, 2, "run-2"))
 TORN = replace(frozen(1), disk=Disk(DataClass.SST_INTERRUPTED, transfer_may_be_complete=True))
 
 

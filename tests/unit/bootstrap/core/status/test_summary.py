@@ -73,7 +73,7 @@ def test_a_pod_waits_for_the_candidate() -> None:
 
 
 def test_a_bound_pod_waits_for_the_candidate_of_its_promise() -> None:
-    bound = replace(frozen(0), promise=Promise(3, 2, "boot-2"))
+    bound = replace(frozen(0), promise=Promise(3, 2, "run-2"))
     assert waits(seen_by(bound, frozen(1), 2)) == {2: "it is the candidate of term 3"}
 
 

@@ -9,7 +9,7 @@ from bootstrap.core.binlog.chain import Piece
 from bootstrap.core.binlog.events import Gtid
 from bootstrap.core.binlog.selection import Limits
 from bootstrap.core.repository import pieces
-from bootstrap.errors import LogInvalidError
+from bootstrap.errors import BinlogInvalidError
 from bootstrap.operations.binlog.spool import Spool, copy_selected
 from tests.support.binlog import file, transaction
 
@@ -49,7 +49,7 @@ def test_a_file_that_is_cut_leaves_nothing(spool: Spool) -> None:
     path = raw(spool, transaction(4), transaction(5))
     path.write_bytes(path.read_bytes()[:-3])
 
-    with pytest.raises(LogInvalidError, match="cut"):
+    with pytest.raises(BinlogInvalidError, match="cut"):
         spool.add(path)
     assert (spool.segments, spool.piece.last, list(spool.folder.iterdir())) == ((), EMPTY.last, [])
 

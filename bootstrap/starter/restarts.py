@@ -1,4 +1,4 @@
-"""The process that `start` becomes: the parent of the server, which starts it again when it dies by a signal.
+"""How often and when a server is started again: `start` becomes its parent, and `start` again when a signal ends it.
 
 `start` starts the server as its child, with the volume's lock, and becomes this program by an exec of itself: so a
 small one waits (figures in docs/figures.md), and the server's start is not delayed.  When the server has died, this
@@ -25,6 +25,12 @@ FOR_START = "`keep` and `start --again` are for `start` alone: use `galera-boots
 NONE = "-"
 """Stands for no moments."""
 
+WINDOW_S = 600
+"""For so long a restart counts; the kubelet, too, forgets those of a container after ten minutes."""
+
+ERROR = b"[ERROR]"
+"""With this in it a line of MariaDB's log is an error."""
+
 
 class Past(NamedTuple):
     """What has happened in this container before this start."""
@@ -45,7 +51,7 @@ class Kept(NamedTuple):
     log: int
     """The reading end of the pipe into which it logs."""
     limit: int
-    """How often a server may be started again within keeper.WINDOW_S."""
+    """How often a server may be started again within WINDOW_S."""
     starts: tuple[int, ...]
     """As in `Past`."""
 
@@ -94,14 +100,14 @@ def hand_over(server: tuple[str, ...], call: Call, limit: int) -> NoReturn:
 def run(kept: Kept, command: tuple[str, ...]) -> NoReturn:
     """Wait for the server; start another one, or end as it did."""
     os.set_inheritable(kept.log, False)  # noqa: FBT003 - positional only
-    end, log = keeper.keep(kept.pid, kept.log), logger(START)
-    starts = keeper.count_recent(kept.starts, time.monotonic())
+    end, log = keeper.keep(kept.pid, kept.log, ERROR), logger(START)
+    starts = count_recent(kept.starts, time.monotonic())
     may_start = end.is_crash and len(starts) < kept.limit
     # Nothing that this server has started may live on beside the next one (R45).
     if may_start and keeper.end_children():
         log(
             f"the server was ended by {end.how}: it is started again, "
-            f"{len(starts) + 1} of {kept.limit} times in {keeper.WINDOW_S // 60} minutes"
+            f"{len(starts) + 1} of {kept.limit} times in {WINDOW_S // 60} minutes"
         )
         past = Past((*starts, int(time.monotonic())), end.how, find_error(end))
         me = own_command()
@@ -111,6 +117,11 @@ def run(kept: Kept, command: tuple[str, ...]) -> NoReturn:
             log(f"{me[0]} cannot be executed ({exc.strerror}): the container ends")
     send_end(end)
     sys.exit(reaping.exit_status(end.code))
+
+
+def count_recent(starts: tuple[int, ...], now: float) -> tuple[int, ...]:
+    """Return the moments that still count of those at which the server was started again."""
+    return tuple(moment for moment in starts if now - moment < WINDOW_S)
 
 
 def find_error(end: keeper.End) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.galera.held_options import HELD, find_held
+from bootstrap.core.obstacles.held_options import HELD, find_held
 
 DATADIR = "--datadir=/var/lib/galera/data"
 

@@ -13,8 +13,8 @@ import pytest
 
 from bootstrap.errors import SettingInvalidError
 from bootstrap.process import keeper
-from bootstrap.starter import keeping
-from bootstrap.starter.keeping import Kept, Past
+from bootstrap.starter import restarts
+from bootstrap.starter.restarts import Kept, Past
 from bootstrap.storage import lock
 from tests.support.bootstrap.machine import Machine, until, wait_for_end
 from tests.support.bootstrap.records import A
@@ -258,18 +258,18 @@ def test_where_something_lives_on_no_other_server_is_started(monkeypatch: pytest
     """A process that hangs in the kernel, as on a disk that does not answer, outlives SIGKILL."""
     monkeypatch.setattr(keeper, "keep", lambda *_: keeper.End(-9, False, ()))
     monkeypatch.setattr(keeper, "end_children", lambda: False)
-    monkeypatch.setattr(keeping, "send_end", lambda _: None)
+    monkeypatch.setattr(restarts, "send_end", lambda _: None)
     started: list[object] = []
     monkeypatch.setattr(os, "execv", lambda *call: started.append(call))
     with pytest.raises(SystemExit) as ended:
-        keeping.run(Kept(12, 5, 3, ()), ("mariadbd",))
+        restarts.run(Kept(12, 5, 3, ()), ("mariadbd",))
     assert (started, ended.value.code) == ([], 137)
 
 
 def test_without_its_program_the_process_waits_for_the_server_itself(alive: Machine) -> None:
     """As on a volume of tools that is gone: the server must not be left without a parent."""
     code = (
-        "from bootstrap.starter import keeping; keeping.own_command = lambda: ('/nowhere/galera-bootstrap',); "
+        "from bootstrap.starter import restarts; restarts.own_command = lambda: ('/nowhere/galera-bootstrap',); "
         "from bootstrap.main import main; main()"
     )
     process = alive.start(code=code)
@@ -285,11 +285,11 @@ def test_without_its_program_the_process_waits_for_the_server_itself(alive: Mach
 
 def test_the_words_of_its_calls_are_read_back() -> None:
     kept, past = Kept(12, 5, 3, (100, 200)), Past((7,), "SIGKILL", "an error, with: --")
-    assert keeping.read_keeper_words((*keeping.keeper_words(kept), "--", "mariadbd", "--", "x")) == (
+    assert restarts.read_keeper_words((*restarts.keeper_words(kept), "--", "mariadbd", "--", "x")) == (
         kept, ("mariadbd", "--", "x"),
     )  # fmt: skip
-    assert keeping.read_keeper_words((*keeping.keeper_words(kept._replace(starts=())), "--", "m"))[0].starts == ()
-    assert keeping.read_start_words((*keeping.start_words(past), "--", "mariadbd")) == (("mariadbd",), past)
+    assert restarts.read_keeper_words((*restarts.keeper_words(kept._replace(starts=())), "--", "m"))[0].starts == ()
+    assert restarts.read_start_words((*restarts.start_words(past), "--", "mariadbd")) == (("mariadbd",), past)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_the_words_of_its_calls_are_read_back() -> None:
 )  # fmt: skip
 def test_nobody_else_calls_it_so(words: tuple[str, ...], machine: Machine) -> None:
     with pytest.raises(SettingInvalidError, match="for `start` alone"):
-        keeping.read_keeper_words(words)
+        restarts.read_keeper_words(words)
     status, log = wait_for_end(machine.begin(*words))
     assert (status, len(log.splitlines())) == (15, 1)
 
@@ -309,3 +309,9 @@ def test_nobody_else_calls_it_so(words: tuple[str, ...], machine: Machine) -> No
 @pytest.mark.parametrize("words", [("start", "--again"), ("start", "--again", "x", "SIGKILL", "", "--", "m")])
 def test_nor_another_start(words: tuple[str, ...], machine: Machine) -> None:
     assert wait_for_end(machine.begin(*words))[0] == 15
+
+
+def test_restarts_count_for_ten_minutes() -> None:
+    assert restarts.count_recent((0, 400, 1000), 1000.0) == (1000,)
+    assert restarts.count_recent((0, 401, 1000), 1000.0) == (401, 1000)
+    assert restarts.count_recent((), 5.0) == ()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.status.metrics.certificate import read_end
+from bootstrap.core.galera.certificate import read_end
 
 
 @pytest.mark.parametrize("key", ["rsa:2048", "ec", "ed25519"])

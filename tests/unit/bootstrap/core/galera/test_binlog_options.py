@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.galera import binlog
+from bootstrap.core.galera import binlog_options
 
 GIVEN = (
     "--skip-name-resolve", "--log_bin=/logs/bin log", "--loose-LOG-BIN-INDEX=/logs/list.index", "--log-error=x",
@@ -11,8 +11,8 @@ GIVEN = (
 
 
 def test_the_options_are_found_among_all_others() -> None:
-    assert binlog.find_options(GIVEN) == ("--log_bin=/logs/bin log", "--loose-LOG-BIN-INDEX=/logs/list.index")
-    assert binlog.find_options(()) == ()
+    assert binlog_options.find_options(GIVEN) == ("--log_bin=/logs/bin log", "--loose-LOG-BIN-INDEX=/logs/list.index")
+    assert binlog_options.find_options(()) == ()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_the_options_are_found_among_all_others() -> None:
     ],
 )
 def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
-    assert binlog.find_index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
+    assert binlog_options.find_index(arguments, ("ibdata1", "mysql-0-bin.index", "mysql-0-bin.000001")) == path
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_where_its_index_is(arguments: tuple[str, ...], path: str) -> None:
 )
 def test_only_the_last_log_bin_switches_it_on_or_off(arguments: tuple[str, ...], *, on: bool) -> None:
     """As `SELECT @@log_bin` of mariadbd 10.11 shows it."""
-    assert binlog.is_on(arguments) == on
+    assert binlog_options.is_on(arguments) == on
 
 
 def test_an_index_without_a_name_that_is_not_there() -> None:
-    assert binlog.find_index(("--log-bin",), ("ibdata1",)) is None
+    assert binlog_options.find_index(("--log-bin",), ("ibdata1",)) is None
 
 
 ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
@@ -83,7 +83,7 @@ ON, OTHER = ("--log-bin=binlog",), ("--log-bin=/elsewhere/binlog",)
 def test_killed_data_are_recovered_with_the_log_that_they_had(
     before: tuple[str, ...], now: tuple[str, ...], is_there: bool, why: str
 ) -> None:
-    obstacle = binlog.why_not_recovered(before, now, is_there=is_there, note="/volume/meta/server-binlog")
+    obstacle = binlog_options.why_not_recovered(before, now, is_there=is_there, note="/volume/meta/server-binlog")
     assert (why in obstacle) if why else not obstacle
     assert obstacle.endswith("remove /volume/meta/server-binlog and lose them") == bool(why)
 
@@ -93,7 +93,7 @@ LEFT = ("mysql-bin.index",)
 
 def test_the_lists_of_a_binary_log_in_a_datadir() -> None:
     names = ("ibdata1", "mysql-bin.000001", "mysql-bin.index", "db-0-relay-bin.index", "a-bin.index")
-    assert binlog.find_left(names) == ("a-bin.index", "mysql-bin.index")
+    assert binlog_options.find_left(names) == ("a-bin.index", "mysql-bin.index")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,6 @@ def test_the_lists_of_a_binary_log_in_a_datadir() -> None:
 def test_killed_data_from_elsewhere_are_recovered_with_the_log_that_they_left(
     left: tuple[str, ...], now: tuple[str, ...], index: str | None, why: str
 ) -> None:
-    obstacle = binlog.why_left_not_recovered(left, now, index)
+    obstacle = binlog_options.why_left_not_recovered(left, now, index)
     assert (why in obstacle) if why else not obstacle
     assert ("set log_bin=mysql-bin in conf.d" in obstacle) == bool(why)

@@ -15,7 +15,7 @@ LATE = 5
 """A look that is so many intervals late makes the program not ready."""
 
 
-class Report:
+class SenderHealth:
     """Written by the program, read by its server's threads."""
 
     def __init__(self, interval: float, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

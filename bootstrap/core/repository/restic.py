@@ -1,4 +1,4 @@
-"""The words of each call of restic.  Pure: passwords and the repository's place are in files and the environment."""
+"""The words of each call of restic.  Pure: passwords and places are in files and the environment."""
 
 from typing import NamedTuple
 
