@@ -3,7 +3,7 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 # More workers than cores, because most tests wait for servers.
-WORKERS ?= 3
+WORKERS ?= 4
 MODEL_ARGS ?=
 MUTANTS_ARGS ?=
 NEWEST ?= python3.13
@@ -59,7 +59,7 @@ plugin: ## pack kubectl galera, with its manifest for krew, in dist/plugin (URL=
 	@scripts/plugin/package.sh $(or $(URL),https://example.org/kubectl-galera.tar.gz)
 
 .PHONY: test
-test: lint images manifest-tools ## run the linters, build the images, then run all tests with real servers and containers (WORKERS=3 at a time)
+test: lint images manifest-tools ## run the linters, build the images, then run all tests with real servers and containers (WORKERS=4 at a time)
 	$(VENV)/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 $(PYTEST_ARGS)
 
 .PHONY: unit

@@ -1,6 +1,6 @@
 """What all tests share: the same signals in every run, and the order in which tests are given to processes.
 
-`make test` runs `pytest -n 3 --no-loadscope-reorder`, which divides the tests between three processes.
+`make test` runs `pytest -n 4 --no-loadscope-reorder`, which divides the tests between four processes.
 """
 
 import gc

@@ -21,8 +21,9 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
+from tests.lab.processes import freeze
+
 START_SECONDS = 60.0
-FREEZE_SECONDS = 60.0
 
 NOT_FOR_CLIENTS = range(20000, 32000)
 """Ports that well-known servers do not use, and that the kernel does not give to clients (ip_local_port_range)."""
@@ -173,16 +174,8 @@ class Knot:
         self._failing = True
 
     def freeze(self) -> None:
-        """Stop answering until `thaw`; queries still arrive.
-
-        kill(2) does not wait: a thread on another processor may answer one more query. So this waits for all threads.
-        """
-        self._signal(signal.SIGSTOP)
-        end = monotonic() + FREEZE_SECONDS
-        while not self._is_frozen():
-            if monotonic() > end:
-                raise RuntimeError(f"knotd did not stop within {FREEZE_SECONDS:.0f} s after SIGSTOP")
-            sleep(0.002)
+        """Stop answering until `thaw`; queries still arrive."""
+        freeze([self.pid])
 
     def thaw(self) -> None:
         """Undo `freeze`."""
@@ -203,11 +196,6 @@ class Knot:
 
     def _signal(self, number: int) -> None:
         os.kill(self.pid, number)
-
-    def _is_frozen(self) -> bool:
-        # The state follows the name, which is in brackets and may contain any character (proc_pid_stat(5)).
-        tasks = Path(f"/proc/{self.pid}/task").iterdir()
-        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
     def _is_up(self) -> bool:
         try:

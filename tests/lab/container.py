@@ -69,8 +69,8 @@ class Container:
             run.kill()
 
     def pause(self) -> None:
-        """Send SIGSTOP to all of its processes."""
-        processes.send(signal.SIGSTOP, self.mark, self.sessions)
+        """Stop all of its processes, until `resume`."""
+        processes.freeze(processes.find_members(self.mark, self.sessions))
 
     def resume(self) -> None:
         """Send SIGCONT to all of its processes."""

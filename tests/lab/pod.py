@@ -156,7 +156,7 @@ class Pod:
         return container.wait()
 
     def pause(self, *names: str) -> None:
-        """Send SIGSTOP to these containers; without a name, to all."""
+        """Stop all processes of these containers, until `resume`; without a name, of all."""
         for name in names or self.containers:
             self.containers[name].pause()
 

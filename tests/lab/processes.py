@@ -9,6 +9,7 @@ This module knows nothing of pods, restarts or databases.
 import os
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -84,6 +85,32 @@ def send(number: signal.Signals, prefix: str, sessions: frozenset[int] = NO_SESS
         except ProcessLookupError:
             continue
     return len(pids)
+
+
+def freeze(pids: Iterable[int], *, seconds: float = 60.0) -> None:
+    """Send SIGSTOP, and return when every thread of these processes stands still.  Raises TimeoutError.
+
+    kill(2) does not wait: until the signal arrives, on a busy machine for some time, other threads answer and go on.
+    """
+    stopped = list(pids)
+    for pid in stopped:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + seconds
+    for pid in stopped:
+        while not _is_still(pid):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{pid} does not stand still {seconds:.0f} s after SIGSTOP")
+            time.sleep(0.002)
+
+
+def _is_still(pid: int) -> bool:
+    """Whether no thread of the process runs: each is stopped or has ended."""
+    try:
+        return all(_read_state_and_session(task)[0] in "TtZX" for task in Path(f"/proc/{pid}/task").iterdir())
+    except (ProcessLookupError, FileNotFoundError):
+        # If the process is there, one of its threads has ended meanwhile: it must be looked at again.
+        return not Path(f"/proc/{pid}").exists()
 
 
 def kill(prefix: str, sessions: frozenset[int] = NO_SESSIONS, *, seconds: float = 60.0) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO
 
+from tests.lab.processes import freeze
 from tests.support.examples.container import OURS, Container, Surroundings
 from tests.support.manifests.built import Document, containers
 
@@ -40,10 +41,10 @@ class Pod:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def freeze(self) -> None:
-        """Send SIGSTOP to all processes, and start none again: they keep their connections, and notice nothing more."""
+        """Stop all processes, and start none again: they keep their connections, and notice nothing more."""
         with self._changing:
             self._ended.set()
-        send(signal.SIGSTOP, self._pids())
+        freeze(self._pids())
 
     def kill(self) -> None:
         """Send SIGKILL to all processes at once; return when none of them is left.  Raises TimeoutError."""

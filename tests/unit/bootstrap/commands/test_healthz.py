@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.lab.processes import freeze
 from tests.support.bootstrap.machine import PATIENCE_S, Machine, until
 from tests.unit.bootstrap.test_cli import run
 
@@ -32,7 +33,7 @@ def test_healthz_distinguishes_ready_and_alive(machine: Machine) -> None:
 
 def test_healthz_does_not_wait_for_an_agent_that_hangs(machine: Machine) -> None:
     agent = machine.agent()
-    agent.send_signal(signal.SIGSTOP)
+    freeze([agent.pid])
     began = time.monotonic()
     done = run(machine, "healthz", "--live")
     assert done.returncode == 1

@@ -13,6 +13,7 @@ import pytest
 from bootstrap.core.model.facts import Server
 from bootstrap.mariadb import client
 from bootstrap.mariadb.client import Full, LocalServer
+from tests.lab.processes import freeze
 from tests.support.bootstrap.servers import Node, node, seed, wait_for, workspace
 
 pytestmark = pytest.mark.galera
@@ -109,7 +110,7 @@ def test_a_connection_that_was_killed_is_replaced_at_once(running: Node, server:
 
 def test_a_server_that_hangs_is_unknown_within_its_deadline(running: Node, server: LocalServer) -> None:
     assert running.process is not None
-    os.kill(running.process.pid, signal.SIGSTOP)
+    freeze([running.process.pid])
     try:
         for _ in range(2):
             began = time.monotonic()

@@ -14,6 +14,7 @@ import pytest
 
 from bootstrap.process import keeper
 from bootstrap.process.keeper import End
+from tests.lab.processes import freeze
 from tests.support.bootstrap.children import pids, wait_for
 
 RUN = """
@@ -123,7 +124,7 @@ def test_an_order_at_the_moment_of_the_crash_counts(tmp_path: Path) -> None:
         note.unlink(missing_ok=True)
         with kept(LIVES.format(note)) as process:
             wait_for(lambda: bool(pids(note)))
-            os.kill(process.pid, signal.SIGSTOP)
+            freeze([process.pid])
             os.kill(pids(note)[0], signal.SIGKILL)
             process.terminate()
             os.kill(process.pid, signal.SIGCONT)

@@ -16,6 +16,7 @@ from bootstrap.process import keeper
 from bootstrap.starter import restarts
 from bootstrap.starter.restarts import Kept, Past
 from bootstrap.storage import lock
+from tests.lab.processes import freeze
 from tests.support.bootstrap.machine import Machine, until, wait_for_end
 from tests.support.bootstrap.records import A
 
@@ -214,7 +215,7 @@ def test_only_the_server_holds_the_lock(alive: Machine) -> None:
     assert str(path) in open_files(server)
     until(lambda: b"keep" in Path(f"/proc/{process.pid}/cmdline").read_bytes(), "the keeper")
     assert str(path) not in open_files(process.pid)
-    os.kill(process.pid, signal.SIGSTOP)
+    freeze([process.pid])
     os.kill(server, signal.SIGKILL)
     until(lambda: lock.is_free(path), "the end of the lock")
     os.kill(process.pid, signal.SIGCONT)

@@ -10,6 +10,7 @@ from time import sleep
 import pytest
 
 from tests.dns.knot import Knot, numbered_pods, pods
+from tests.lab.processes import freeze
 from tests.support.peerfinder.pod import needs_root
 from tests.support.peerfinder.program import begin, end, fqdn, run, wait_until
 
@@ -123,7 +124,7 @@ def test_a_process_that_stood_still_for_a_while_counts_no_peer_as_gone(galera: K
     galera.publish(pods("galera", numbered_pods(2)))
     asked = galera.questions()
     wait_until(lambda: galera.questions() > asked + 1)
-    process.send_signal(signal.SIGSTOP)
+    freeze([process.pid])
     sleep(13.0)
     asked = galera.questions()
     process.send_signal(signal.SIGCONT)
