@@ -195,14 +195,14 @@ class Cluster:
 
     def load_pause(self) -> None:
         """Build the image of the sandboxes from the pause program, and load it into all nodes."""
-        self._make(PAUSE, PAUSE_RECIPE, binaries.program("pause"))
+        self.make_image(PAUSE, PAUSE_RECIPE, binaries.program("pause"))
 
     def _start_provisioner(self) -> None:
-        self._make(provisioner.IMAGE, provisioner.RECIPE, provisioner.BUSYBOX)
+        self.make_image(provisioner.IMAGE, provisioner.RECIPE, provisioner.BUSYBOX)
         self.kubectl.in_namespace(provisioner.NAMESPACE).apply(*provisioner.objects())
         provisioner.start(self.control, self.nodes)
 
-    def _make(self, image: str, recipe: str, program: Path) -> None:
+    def make_image(self, image: str, recipe: str, program: Path) -> None:
         """Build an image of one static program, and load it into all nodes."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             shutil.copy(program, folder)
