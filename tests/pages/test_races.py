@@ -252,8 +252,8 @@ MUTANTS = [
            f"{RESTARTS}::test_where_something_lives_on_no_other_server_is_started"),
     Mutant(45, "process.keeper:End.is_crash", " and not self.is_ordered", "",
            f"{UNIT}/process/test_keeper.py::test_a_crash_is_an_end_by_a_signal_that_nobody_has_ordered[-9-True-False]"),
-    Mutant(44, "binlog:why_left_not_recovered", "is_on(now) and ", "",
-           f"{GALERA}/test_binlog.py::"
+    Mutant(44, "binlog_options:why_left_not_recovered", "is_on(now) and ", "",
+           f"{GALERA}/test_binlog_options.py::"
            "test_killed_data_from_elsewhere_are_recovered_with_the_log_that_they_left"
            "[left5-now5-mysql-bin.index-this one has off: without it]"),
 ]  # fmt: skip
@@ -385,7 +385,7 @@ def test_the_test_of_a_rule_fails_without_it(mutant: Mutant, outcomes: dict[str,
 
 def test_no_clock_takes_part_in_a_decision() -> None:
     """Wall clocks are read only to show times to humans; a pure module does not even read a monotonic clock."""
-    wall = {"admin_requests", "recorder", "log", "backup", "prove", "ship", "report", "status", "events"}
+    wall = {"admin_requests", "recorder", "log", "backup", "prove", "ship", "sender_health", "status", "events"}
     waiting = re.compile(r"\b(time\.time|datetime\.now|utcnow|localtime|gmtime|strftime)\(")
     readers = {path.stem for path in (ROOT / "bootstrap").rglob("*.py") if waiting.search(path.read_text())}
     assert readers <= wall

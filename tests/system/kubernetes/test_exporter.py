@@ -88,7 +88,10 @@ def test_prometheus_reads_each_member_s_server_and_nobody_else_does(
     members = {pod: address_of(database.kubectl, pod) for pod in ("mysql-0", "mysql-1", "mysql-2")}
     for host in (f"galera-exporter.{NAMESPACE}.svc.cluster.local", *members.values()):
         found = read(scraper, host)
-        assert (found["mysql_up",], found["mysql_global_status_wsrep_cluster_size",]) == (1, 3)
+        assert found["mysql_up",] == 1, [
+            database.kubectl("logs", pod, "--container=mysqld-exporter") for pod in members
+        ]
+        assert found["mysql_global_status_wsrep_cluster_size",] == 3
         assert not [name for name, value in found.items() if name[0].endswith("collector_success") and not value]
     if cluster.policies:
         places = {pod: f"{address}:{PORT}" for pod, address in members.items()}
