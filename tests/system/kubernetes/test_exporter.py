@@ -60,8 +60,9 @@ def scraper(cluster: Cluster) -> Iterator[Kubectl]:
 
 def read(scraper: Kubectl, host: str) -> Metrics:
     """What the exporter of a pod answers to the scraper."""
-    ask = 'printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" | socat -t 20 - "TCP:$0"'
-    answer = scraper("exec", SCRAPER, "--", "sh", "-c", ask, f"{host}:{PORT}", seconds=120)
+    # Its own end must stay open: a server in Go gives a request up whose client has closed.
+    ask = 'exec 3<>"/dev/tcp/$0/$1"; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3'
+    answer = scraper("exec", SCRAPER, "--", "bash", "-c", ask, host, str(PORT), seconds=120)
     head, _, text = answer.replace("\r\n", "\n").partition("\n\n")
     assert head.startswith("HTTP/1.0 200"), head
     return parse_metrics(text)
