@@ -86,7 +86,8 @@ def list_warnings(values: Mapping[str, str], rest: Sequence[str]) -> Iterator[tu
         names = " ".join(f"-{name}" for name in unused)
         yield "ignored", f"without effect here: {names}{_explain_selector(unused)}"
     if rest:
-        yield "ignored", f"{rest[0]!a} is not a flag, so {len(rest)} words from it on are ignored"
+        count = "1 word" if len(rest) == 1 else f"{len(rest)} words"
+        yield "ignored", f"{rest[0]!a} is not a flag: {count} from it on without effect"
     if not values.get("nameserver"):
         for fault in list_unusable(read_resolv_conf()):
             yield "resolv-conf", f"resolv.conf: {fault}"
@@ -119,6 +120,8 @@ def _explain_rest(values: Mapping[str, str], rest: Sequence[str]) -> str:
     near = get_close_matches(rest[0], COMMANDS, 1)
     meant = f"; did you mean {near[0]}?" if near else ""
     if values:
+        if not meant and values.keys() & {"on-start", "on-change"}:
+            meant = ": the text of a hook is one argument, as -on-start='sh /hook.sh'"
         return f"; {rest[0]!a} is not a flag, so everything from it on is ignored{meant}"
     return f"; there is no command {rest[0]!a}, only {', '.join(COMMANDS)}{meant}"
 

@@ -11,6 +11,10 @@ from peerfinder.health import parse_address
 SECONDS = 2.0
 """Longest time for the whole answer. It needs no work, so a later answer is itself a sign of trouble."""
 
+NO_ADDRESS = (
+    "peer-finder: no address: give --health as the running peer-finder has it, or set PEERFINDER_HEALTH for both"
+)
+
 
 @click.command()
 @click.option("--health", envvar="PEERFINDER_HEALTH", default="", help="The -health of the running peer-finder.")
@@ -22,6 +26,9 @@ def healthz(health: str, path: str) -> None:
 
     Exit codes: 0 yes, 1 no or no answer, 2 usage.
     """
+    if not health:
+        click.echo(NO_ADDRESS, err=True)
+        sys.exit(UsageError.exit_code)
     try:
         good, text = ask(parse_address(health), path)
     except UsageError as exc:

@@ -32,7 +32,12 @@ NAMESPACE = ["PEERFINDER_NS", "POD_NAMESPACE"]
 PATH = click.Path(path_type=Path)
 
 port_option = click.option(
-    "--port", type=click.IntRange(1, 65535), default=exchange.PORT, show_default=True, help="The same in all pods."
+    "--port",
+    type=click.IntRange(1, 65535),
+    envvar="PEERFINDER_WITNESS_PORT",
+    default=exchange.PORT,
+    show_default=True,
+    help="The same in all pods.",
 )
 
 
@@ -44,7 +49,12 @@ def volume_options(command: Callable[..., None]) -> Callable[..., None]:
         command(signs=Signs(mark, sign, frozenset(ignore)), **rest)
 
     for option in (
-        click.option("--ignore", multiple=True, help="A name beside the mark that is no data; may be given again."),
+        click.option(
+            "--ignore",
+            multiple=True,
+            envvar="PEERFINDER_IGNORE",
+            help="A name beside the mark that is no data; may be given again.",
+        ),
         click.option("--sign", type=PATH, required=True, help="What the database has written when it has data."),
         click.option("--mark", type=PATH, required=True, help="A file of ours on the same volume, beside the data."),
     ):
@@ -120,7 +130,13 @@ def ask(host: str, port: int) -> None:
 @click.option(
     "--members", envvar="REPLICAS", default="", help="How many pods a first start waits for; default REPLICAS."
 )
-@click.option("--first-ordinal", default="0", show_default=True, help="As ordinals.start.")
+@click.option(
+    "--first-ordinal",
+    envvar="PEERFINDER_FIRST_ORDINAL",
+    default="0",
+    show_default=True,
+    help="As ordinals.start.",
+)
 @click.option("--service", envvar="PEERFINDER_SERVICE", default="", help="Governing Service; a hook knows it.")
 @click.option("--ns", envvar=NAMESPACE, default="", help="Our namespace; default POD_NAMESPACE, then resolv.conf.")
 @click.option("--domain", envvar="PEERFINDER_DOMAIN", default="", help="Cluster domain.")

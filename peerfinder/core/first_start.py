@@ -39,6 +39,8 @@ class Reply(NamedTuple):
     """None = not known."""
     why: str = ""
     """Why it is not known."""
+    has_address: bool = True
+    """False: DNS answers that the pod has no address, so it does not run, or was never created."""
 
 
 class Replica(NamedTuple):

@@ -93,7 +93,9 @@ def ask(member: Replica, nameservers: Nameservers, port: int) -> Reply:
     end = monotonic() + ASK_SECONDS
     try:
         addresses = lookup.find_addresses(member.fqdn, nameservers, ASK_SECONDS)
-    except (NoRecordsError, LookupFailedError) as exc:
+    except NoRecordsError as exc:
+        return Reply(None, str(exc), has_address=False)
+    except LookupFailedError as exc:
         return Reply(None, str(exc))
     replies = [_ask_address(member, address, port, end) for address in addresses]
     volumes = {reply.volume for reply in replies if reply.volume}

@@ -76,7 +76,14 @@ def explain(signs: Signs, volume: Volume, following: Next, replies: "dict[str, R
             f"there is no {signs.sign}, and {signs.mark.parent} is not empty ({found}): no first start with that; is "
             f"--sign right? If these are no data, remove them or name them by --ignore{reasons}"
         )
-    return f"this volume is empty: waiting for {names or 'a cluster'}{reasons}"
+    return f"this volume is empty: waiting for {names or 'a cluster'}{reasons}{hint_at_order(following, replies)}"
+
+
+def hint_at_order(following: Next, replies: "dict[str, Reply]") -> str:
+    """Say what must be set where none of the pods that this one waits for has been created yet, perhaps."""
+    if not following.waits_for or any(replies[pod].has_address for pod in following.waits_for):
+        return ""
+    return "; a pod without an address does not run; when it is not even created, podManagementPolicy must be Parallel"
 
 
 def tell(pod: str, reply: Reply) -> str:

@@ -150,6 +150,16 @@ def test_a_stray_word_is_named_when_a_flag_after_it_is_missing() -> None:
         find.check_complete({"service": "galera"}, ["stray", "-on-start=x"])
 
 
+def test_a_hook_that_was_not_quoted_is_recognised() -> None:
+    with pytest.raises(ArgsIncompleteError, match=r"the text of a hook is one argument, as -on-start='sh /hook\.sh'"):
+        find.check_complete({"on-start": "sh"}, ["/x.sh", "-service=mydb"])
+
+
+@pytest.mark.parametrize(("rest", "count"), [(["a"], "1 word"), (["a", "b"], "2 words")])
+def test_words_without_effect_are_counted(rest: list[str], count: str) -> None:
+    assert ("ignored", f"'a' is not a flag: {count} from it on without effect") in list(find.list_warnings({}, rest))
+
+
 BASE = {"service": "galera", "domain": "cluster.local", "ns": "default", "on-start": "x"}
 
 

@@ -113,6 +113,14 @@ def test_the_exec_probe_asks_by_a_socket(galera: Knot, tmp_path: Path) -> None:
     wait_until(lambda: healthz(PEERFINDER_HEALTH=path).status == 0)
 
 
+def test_a_probe_without_an_address_says_how_it_gets_one() -> None:
+    ended = healthz()
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == (
+        "peer-finder: no address: give --health as the running peer-finder has it, or set PEERFINDER_HEALTH for both\n"
+    )
+
+
 def test_a_place_that_is_taken_ends_us_with_a_reason(galera: Knot, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_UNIX) as living:

@@ -6,7 +6,7 @@ that all of them take.
 {{/* Copies peer-finder into the volume of workDir, for a container in another image. */}}
 {{- define "peerfinder.install" -}}
 - name: install
-  image: {{ include "peerfinder.image" . }}
+  image: {{ include "peerfinder.image" . | quote }}
   imagePullPolicy: IfNotPresent
   args: [--work-dir=/work-dir]
   {{- include "peerfinder.limits" . | nindent 2 }}
@@ -17,14 +17,19 @@ that all of them take.
 {{/* A sidecar that tells the other pods what is on this pod's volume.  It stands before `discover`. */}}
 {{- define "peerfinder.witness" -}}
 - name: witness
-  image: {{ include "peerfinder.image" . }}
+  image: {{ include "peerfinder.image" . | quote }}
   imagePullPolicy: IfNotPresent
   restartPolicy: Always
-  command: [peer-finder, witness, serve, {{ include "peerfinder.paths" . }}]
+  command:
+    - peer-finder
+    - witness
+    - serve
+    - {{ printf "--mark=%s" (include "peerfinder.mark" .) | quote }}
+    - {{ printf "--sign=%s" (include "peerfinder.sign" .) | quote }}
   env:
     {{- include "peerfinder.env" . | nindent 4 }}
   ports:
-    - {name: witness, containerPort: 4570}
+    - {name: witness, containerPort: {{ .port | default 4570 }}}
   {{- include "peerfinder.limits" . | nindent 2 }}
   volumeMounts:
     - {name: {{ .volume | default "data" }}, mountPath: {{ include "peerfinder.mount" . }}}
@@ -33,18 +38,18 @@ that all of them take.
 {{/* Waits until it is known whether this is the first start, then runs the hook with the peers on standard input. */}}
 {{- define "peerfinder.discover" -}}
 - name: discover
-  image: {{ .hookImage | default (include "peerfinder.image" .) }}
+  image: {{ .hookImage | default (include "peerfinder.image" .) | quote }}
   imagePullPolicy: IfNotPresent
   command:
-    - {{ ternary "/work-dir/peer-finder" "peer-finder" (hasKey . "hookImage") }}
-    - -service={{ required "peerfinder: service: the headless Service of the StatefulSet" .service }}
-    - -on-start={{ required "peerfinder: onStart: the text of the hook" .onStart }}
+    - {{ include "peerfinder.program" . }}
+    - {{ printf "-service=%s" (required "peerfinder: service: the headless Service of the StatefulSet" .service) | quote }}
+    - {{ printf "-on-start=%s" (required "peerfinder: onStart: the text of the hook" .onStart) | quote }}
   env:
     {{- include "peerfinder.env" . | nindent 4 }}
   {{- include "peerfinder.limits" . | nindent 2 }}
   volumeMounts:
     - {name: {{ .volume | default "data" }}, mountPath: {{ include "peerfinder.mount" . }}}
-    {{- if hasKey . "hookImage" }}
+    {{- if .hookImage }}
     - {name: {{ .workDir | default "work-dir" }}, mountPath: /work-dir, readOnly: true}
     {{- end }}
     {{- with .mounts }}
@@ -64,16 +69,47 @@ that all of them take.
 - name: REPLICAS
   value: {{ required "peerfinder: members: the number of pods that a first start waits for" (int .members | default nil) | quote }}
 - name: MARK
-  value: {{ include "peerfinder.mount" . }}/first-start
+  value: {{ include "peerfinder.mark" . | quote }}
 - name: SIGN
-  value: {{ include "peerfinder.sign" . }}
+  value: {{ include "peerfinder.sign" . | quote }}
 - name: PEER_FINDER
-  value: {{ ternary "/work-dir/peer-finder" "peer-finder" (hasKey . "hookImage") }}
+  value: {{ include "peerfinder.program" . }}
+{{- with .port }}
+- name: PEERFINDER_WITNESS_PORT
+  value: {{ int . | quote }}
+{{- end }}
+{{- with .firstOrdinal }}
+- name: PEERFINDER_FIRST_ORDINAL
+  value: {{ int . | quote }}
+{{- end }}
+{{- with .ignore }}
+# Names that are no data, with blanks between them.
+- name: PEERFINDER_IGNORE
+  value: {{ include "peerfinder.names" . | quote }}
+{{- end }}
+{{- with .env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "peerfinder.names" -}}
+{{- range . -}}
+{{- if regexMatch "[[:space:]/]" . -}}{{- fail (printf "peerfinder: ignore: %s must be a name without blanks and slashes" .) -}}{{- end -}}
+{{- end -}}
+{{- join " " . -}}
+{{- end }}
+
+{{- define "peerfinder.program" -}}
+{{ if .hookImage }}/work-dir/peer-finder{{ else }}peer-finder{{ end }}
+{{- end }}
+
+{{- define "peerfinder.mark" -}}
+{{ include "peerfinder.mount" . }}/first-start
 {{- end }}
 
 {{/* Also looks for keys that nothing reads: a typing error would be a default. */}}
 {{- define "peerfinder.image" -}}
-{{- $known := list "service" "members" "sign" "onStart" "image" "hookImage" "volume" "mountPath" "workDir" "mounts" "resources" -}}
+{{- $known := list "service" "members" "sign" "onStart" "image" "hookImage" "volume" "mountPath" "workDir" "mounts" "resources" "ignore" "port" "firstOrdinal" "env" -}}
 {{- range $key, $_ := . -}}
 {{- if not (has $key $known) -}}{{- fail (printf "peerfinder: there is no key %s" $key) -}}{{- end -}}
 {{- end -}}
@@ -90,10 +126,6 @@ that all of them take.
 {{- fail (printf "peerfinder: sign: %s must be a path below mountPath" $sign) -}}
 {{- end -}}
 {{- include "peerfinder.mount" . }}/{{ $sign }}
-{{- end }}
-
-{{- define "peerfinder.paths" -}}
---mark={{ include "peerfinder.mount" . }}/first-start, --sign={{ include "peerfinder.sign" . }}
 {{- end }}
 
 {{- define "peerfinder.limits" -}}

@@ -353,3 +353,24 @@ def is_answering(address: str, port: int) -> bool:
             return connection.recv(99) == b"default/mysql-0 empty\n"
     except OSError:
         return False
+
+
+@pytest.mark.knot
+def test_where_no_other_pod_has_an_address_the_order_of_creation_is_named(three: Set) -> None:
+    hint = "when it is not even created, podManagementPolicy must be Parallel"
+    three.knot.publish(pods("galera", {"mysql-0": three.addresses["mysql-0"]}))
+    waiting = three.begin_first_start("mysql-0")
+    assert waiting.stderr is not None
+    assert hint in waiting.stderr.readline()
+    three.knot.publish(pods("galera", {pod: three.addresses[pod] for pod in MEMBERS[:2]}))
+    assert hint not in waiting.stderr.readline()
+    waiting.terminate()
+    assert end(waiting).status == 128 + 15
+
+
+def test_names_that_are_no_data_may_come_from_the_environment(tmp_path: Path) -> None:
+    for name in (".snapshot", "other"):
+        (tmp_path / name).mkdir()
+    assert run("look", *paths(tmp_path)).out == "remains\n"
+    assert run("look", *paths(tmp_path), PEERFINDER_IGNORE=".snapshot").out == "remains\n"
+    assert run("look", *paths(tmp_path), PEERFINDER_IGNORE=".snapshot other").out == "empty\n"
