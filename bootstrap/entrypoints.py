@@ -94,13 +94,13 @@ def run_upgrade_tables(server: int | None) -> None:
     die_by_signal()
     with imports_stay(), without_openssl():
         from bootstrap.settings import current  # noqa: PLC0415
-        from bootstrap.starter import table_upgrader  # noqa: PLC0415
+        from bootstrap.starter import system_tables  # noqa: PLC0415
 
     settings, log = current(), logger("upgrade")
     if server is None:
-        table_upgrader.upgrade_now(settings, log)
+        system_tables.upgrade_now(settings, log)
     else:
-        table_upgrader.run(settings, log, server)
+        system_tables.run(settings, log, server)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from bootstrap.core.participant.effects import (
 )
 from bootstrap.core.participant.participant import NEWS, Identity, Participant, Step, run
 from bootstrap.core.participant.rounds import Opened
-from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Attempts, Finding
+from bootstrap.core.system_tables.rules import NOTHING_KNOWN, Attempts, Finding
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
 from bootstrap.process.boot_id import kernel_boot_id

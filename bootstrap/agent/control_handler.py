@@ -6,7 +6,7 @@ Reads requests, calls the agent, and writes the answers; decides nothing.  `stat
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.agent import starters, upgrades
+from bootstrap.agent import starters, system_tables
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.probe_server import take_view
 from bootstrap.control.channel import Connection
@@ -35,7 +35,7 @@ from bootstrap.core.decision.decisions import Bootstrap, RoundResult
 from bootstrap.core.model.codec import Json, dump
 from bootstrap.core.participant.orders import Order
 from bootstrap.core.status import probes
-from bootstrap.core.upgrade import tables
+from bootstrap.core.system_tables import rules
 from bootstrap.datadir import journal_hints
 
 PATIENCE_S = 5.0
@@ -73,7 +73,7 @@ class ControlHandler:
 
     def serve(self, connection: Connection) -> None:
         """Answer until the other end closes the connection; if that was a starter, tell the agent."""
-        starter, upgrader = 0, upgrades.Upgrader(self.agent)
+        starter, upgrader = 0, system_tables.Upgrader(self.agent)
         last: RoundResult | None = None
         try:
             while (message := connection.receive()) is not None:
@@ -153,7 +153,7 @@ class ControlHandler:
         decision = starter_decision(starters.take(self.agent, starter, TAKE_S))
         with self.agent.changed:
             facts = self.agent.facts()
-        return PermissionAnswer(decision, join_order.donors(facts), tables.list_of_members(facts))
+        return PermissionAnswer(decision, join_order.donors(facts), rules.list_of_members(facts))
 
     # For probes and hooks.
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from bootstrap.agent import upgrades
+from bootstrap.agent import system_tables
 from bootstrap.agent.agent import Agent
 from bootstrap.core.decision.decisions import Decision
 from bootstrap.core.model.disk import NO_VERSIONS
@@ -39,7 +39,7 @@ def run_round(agent: Agent) -> None:
     if outcome.requests:
         agent.step(promises.collect, agent.ports.ask_promises(dict(outcome.requests)))
     announce(agent)
-    upgrades.judge_tables(agent)
+    system_tables.judge_tables(agent)
     agent.recorder.note_round(agent.facts(), agent.result, agent.ports.log)
     if outcome.must_stop:
         stop_server(agent, outcome.decision)

@@ -16,7 +16,7 @@ from bootstrap.core.status.events import Event
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.place import Step
 from bootstrap.core.status.transfer import Transfer
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 
 STATUS_SCHEMA = "galera-bootstrap/status/v1"
 EXPLAIN_SCHEMA = "galera-bootstrap/explain/v1"

@@ -132,7 +132,7 @@ def may_need_upgrade(pod: Pod, permission: PermissionAnswer) -> bool:
 
 
 def leave_upgrader(pod: Pod) -> None:
-    """Leave the program behind that upgrades the system tables when the agent orders it (`table_upgrader`).
+    """Leave the program behind that upgrades the system tables when the agent orders it (`system_tables`).
 
     It inherits no descriptor, and so neither the lock nor the connection by which the agent counts on this starter.
     """

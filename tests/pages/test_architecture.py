@@ -27,7 +27,7 @@ ORDER = {
         "secret_files",
         "setting_checks",
         "core.status core.participant core.repository",
-        "core.upgrade core.obstacles",
+        "core.system_tables core.obstacles",
         "core.decision core.galera core.binlog",
         "core.model",
         "process",

@@ -45,7 +45,7 @@ SCALE = f"{AGENT_TESTS}/test_scale_changes.py"
 RESTARTS = f"{UNIT}/starter/test_restarts.py"
 LAUNCH = f"{UNIT}/starter/test_launch.py"
 PLACES = f"{UNIT}/datadir/test_places.py"
-TABLES = f"{UNIT}/core/upgrade/test_tables.py"
+TABLES = f"{UNIT}/core/system_tables/test_rules.py"
 NEIGHBOURS = f"{NETWORK}/test_fanout.py"
 
 TORN = f"{INCIDENT}[1323: the flag is up beside the nil uuid of a transfer that was killed late: the server would recover the donor's position]"  # noqa: E501
@@ -231,12 +231,12 @@ MUTANTS = [
            f"{NEIGHBOURS}::test_the_port_is_named_only_where_no_peer_can_be_reached_at_it"),
     Mutant(42, "predicates:why_not_counted", "if peer.phase is not Phase.FROZEN or peer.disk is None:", "if False:",
            f"{DECIDE}[a peer still reads its datadir -> wait]"),
-    Mutant(43, "upgrade.tables:why_not_yet", "ordinal < own.ordinal and ", "False and ",
+    Mutant(43, "system_tables.rules:why_not_yet", "ordinal < own.ordinal and ", "False and ",
            f"{TABLES}::test_in_no_state_of_a_cluster_does_a_member_begin_too_early_and_never_two_at_once"),
-    Mutant(43, "upgrade.tables:why_not_yet", "if why := _why_of_another_series(pod, series):", "if why := '':",
+    Mutant(43, "system_tables.rules:why_not_yet", "if why := _why_of_another_series(pod, series):", "if why := '':",
            f"{TABLES}::test_in_no_state_of_a_cluster_does_a_member_begin_too_early_and_never_two_at_once"),
-    Mutant(43, "agent.upgrades:await_order", "not agent.wait_for_round(FRESH_S) or ", "",
-           f"{AGENT_TESTS}/test_upgrades.py::test_an_order_rests_on_a_round_that_began_after_the_question"),
+    Mutant(43, "agent.system_tables:await_order", "not agent.wait_for_round(FRESH_S) or ", "",
+           f"{AGENT_TESTS}/test_system_tables.py::test_an_order_rests_on_a_round_that_began_after_the_question"),
     Mutant(43, "datadir.provenance:note_tables", 'data / "mysql" / TABLES', "data / TABLES",
            f"{UNIT}/datadir/test_provenance.py::"
            "test_the_note_of_the_tables_is_in_their_folder_which_a_full_copy_replaces"),

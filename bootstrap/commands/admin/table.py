@@ -9,7 +9,7 @@ from bootstrap.control.status_messages import MemberStatus, StatusAnswer
 from bootstrap.core.model.facts import SYNCED, Phase
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.help_pages import find_help
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 from bootstrap.process.log import escape
 
 WIDTH = 80

@@ -24,7 +24,7 @@ from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics.server_load import NOTHING_KNOWN, Load
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 
 STUCK_S = 120.0
 """Seconds without a round of the loop after which the agent counts as stuck; a round with silent peers takes 16."""

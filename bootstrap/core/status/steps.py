@@ -25,7 +25,7 @@ from bootstrap.core.model.unknown import (
 from bootstrap.core.status.hold_steps import ALWAYS, HOLDS, look_closer
 from bootstrap.core.status.place import Place, Step
 from bootstrap.core.status.summary import find_ahead
-from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Finding, Stage
+from bootstrap.core.system_tables.rules import NOTHING_KNOWN, Finding, Stage
 
 NEVER = (
     "delete claims or volumes, edit grastate.dat, start mariadbd by hand, or `kubectl delete pod --force` on a node "

@@ -9,7 +9,7 @@ from bootstrap.core.model.facts import SYNCED, Phase
 from bootstrap.core.status.metrics.server_load import Load
 from bootstrap.core.status.metrics.text_format import Family, Labels, counter, gauge, render, state_set
 from bootstrap.core.status.probes import Details, ProbeView, Readiness, Room, find_readiness, is_alive
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 
 PREFIX = "galera_bootstrap"
 """The prefix of every metric's name."""

@@ -23,7 +23,7 @@ from bootstrap.core.model.facts import Phase, Server
 from bootstrap.core.status.health import Health
 from bootstrap.core.status.place import Step
 from bootstrap.core.status.transfer import Transfer
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 from tests.support.bootstrap.records import A
 
 WHEN = "2026-11-30T01:02:03.004Z"

@@ -18,7 +18,7 @@ from bootstrap.core.status.metrics.families import KINDS, metrics
 from bootstrap.core.status.metrics.server_load import Load
 from bootstrap.core.status.metrics.text_format import Family, gauge, render, state_set
 from bootstrap.core.status.probes import STALE_S, Details, ProbeView, Room, find_readiness
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 from tests.paths import ROOT
 from tests.support.bootstrap.records import A, B, clusters, examples
 from tests.unit.bootstrap.core.status.test_probes import OWN, SYNCED, view

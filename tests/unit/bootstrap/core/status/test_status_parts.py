@@ -14,7 +14,7 @@ from bootstrap.core.status.metrics.families import pod_metrics
 from bootstrap.core.status.metrics.text_format import Family, render
 from bootstrap.core.status.probes import Details, Readiness, find_readiness
 from bootstrap.core.status.summary import Ahead, find_ahead, find_awaited
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables.rules import Stage
 from tests.support.bootstrap.records import A, B, blank, busy, crashed, frozen, running, seen_by
 from tests.unit.bootstrap.core.status.test_probes import SYNCED, view
 

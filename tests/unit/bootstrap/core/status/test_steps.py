@@ -12,7 +12,7 @@ from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
 from bootstrap.core.status.place import Place
 from bootstrap.core.status.steps import NEVER, find_steps, what_not_to_do
-from bootstrap.core.upgrade.tables import Finding, Stage
+from bootstrap.core.system_tables.rules import Finding, Stage
 from tests.support.bootstrap.records import REFUSING, B, blank, busy, frozen, running, seen_by
 
 HERE = Place("db", "galera", "galera-headless")

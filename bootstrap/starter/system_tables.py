@@ -12,7 +12,7 @@ from bootstrap.control import channel
 from bootstrap.control.upgrade_messages import AwaitUpgrade, Upgraded, UpgradeOrder
 from bootstrap.datadir import provenance
 from bootstrap.errors import AgentUnreachableError, BootstrapError, UpgradeFailedError
-from bootstrap.mariadb import upgrade
+from bootstrap.mariadb import system_tables
 from bootstrap.process import child
 from bootstrap.process.log import Log
 from bootstrap.secret_files import read_server_secrets
@@ -74,7 +74,7 @@ def upgrade_once(settings: Settings, log: Log) -> str:
     try:
         version = (layout.meta / provenance.NOTE).read_text(encoding="utf-8", errors="replace")
         password = read_server_secrets(settings.secrets).root_password
-        if error := upgrade.upgrade_tables(settings.server_socket, password, log):
+        if error := system_tables.upgrade_tables(settings.server_socket, password, log):
             return error
         atomic.sync_volume(layout.data_root)
         provenance.note_tables(layout.data, version)

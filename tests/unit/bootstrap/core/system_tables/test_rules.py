@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from bootstrap.core.model.disk import Versions
 from bootstrap.core.model.facts import Facts, PodState
-from bootstrap.core.upgrade.tables import NOTHING_KNOWN, Attempts, Stage, describe, judge, list_of_members, why_not_yet
+from bootstrap.core.system_tables.rules import (
+    NOTHING_KNOWN,
+    Attempts,
+    Stage,
+    describe,
+    judge,
+    list_of_members,
+    why_not_yet,
+)
 from tests.support.bootstrap.records import SILENT, B, busy, examples, frozen, running, seen_by
 
 OLD, NEW, NEXT = (10, 11), (11, 8), (12, 3)

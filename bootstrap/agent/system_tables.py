@@ -1,6 +1,6 @@
 """The agent's part in the upgrade of the system tables: it gives the order, and counts what becomes of it.
 
-The program beside the server does it (`starter/table_upgrader`): it has the server's image and the password of root,
+The program beside the server does it (`starter/system_tables`): it has the server's image and the password of root,
 and the agent has neither.
 """
 
@@ -8,8 +8,8 @@ import time
 
 from bootstrap.agent.agent import Agent
 from bootstrap.control.upgrade_messages import AwaitUpgrade, UpgradeAnswer, Upgraded, UpgradedAnswer, UpgradeOrder
-from bootstrap.core.upgrade import tables
-from bootstrap.core.upgrade.tables import Stage
+from bootstrap.core.system_tables import rules
+from bootstrap.core.system_tables.rules import Stage
 
 FRESH_S = 20.0
 """How long a round that begins after the program has asked may take, with peers that do not answer."""
@@ -46,7 +46,7 @@ def judge_tables(agent: Agent) -> None:
     """Find out at the end of a round what is to be done with the tables; log it when that changes."""
     with agent.changed:
         upgrade = agent.upgrade
-        finding = tables.judge(agent.facts(), upgrade.attempts, is_on=agent.settings.upgrade_tables)
+        finding = rules.judge(agent.facts(), upgrade.attempts, is_on=agent.settings.upgrade_tables)
         upgrade.finding = finding
     # Each attempt has a line of its own, and nothing is to be said of tables that were never behind.
     if finding.stage in (Stage.OFF, Stage.WAITING):
@@ -64,7 +64,7 @@ def await_order(agent: Agent, seconds: float) -> UpgradeOrder:
         agent.upgrade.attempts = agent.upgrade.attempts.begun()
         judge_tables(agent)  # so that `status` does not call it due until the next round
         versions = agent.state.versions
-    old, new = tables.describe(versions.tables), tables.describe(versions.server)
+    old, new = rules.describe(versions.tables), rules.describe(versions.server)
     agent.log_event("upgrade", f"upgrading the system tables from {old} to {new}")
     return UpgradeOrder.RUN
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.mariadb import upgrade
-from bootstrap.mariadb.upgrade import SHOWN_LINES, upgrade_tables
+from bootstrap.mariadb import system_tables
+from bootstrap.mariadb.system_tables import SHOWN_LINES, upgrade_tables
 from tests.support.bootstrap.machine import until
 
 
@@ -71,7 +71,7 @@ def test_one_that_does_not_end_is_killed_with_all_that_it_has_started(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(programs, f"sh -c 'echo $$ >{programs}/pid; exec sleep 600' & wait")
-    monkeypatch.setattr(upgrade, "LONGEST_S", 1.0)
+    monkeypatch.setattr(system_tables, "LONGEST_S", 1.0)
     assert run([]) == "mariadb-upgrade has not ended within 1 s: does a client hold a lock on a system table?"
     status = Path("/proc") / (programs / "pid").read_text().strip() / "stat"
     until(lambda: not status.exists() or " Z " in status.read_text(), "the end of its child")

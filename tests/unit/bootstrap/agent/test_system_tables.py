@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent import upgrades
+from bootstrap.agent import system_tables
 from bootstrap.agent.agent import Agent
 from bootstrap.agent.control_handler import ControlHandler
 from bootstrap.agent.round import run_round
 from bootstrap.control.channel import Client, Server
 from bootstrap.control.upgrade_messages import AwaitUpgrade, Upgraded, UpgradeOrder
 from bootstrap.core.model.disk import NO_VERSIONS, Versions
-from bootstrap.core.upgrade.tables import Attempts, Stage
+from bootstrap.core.system_tables.rules import Attempts, Stage
 from tests.support.bootstrap.agents import agent_of, alive, rounds
 from tests.support.bootstrap.fleet import Fleet, Pod, Turns
 from tests.support.bootstrap.machine import until
@@ -48,7 +48,7 @@ def ask(fleet: Fleet, pod: Pod) -> UpgradeOrder:
     """Ask as the program beside the server does, while the agent's loop turns."""
     agent = agent_of(pod)
     agent.changed = Loop(lambda: fleet.round(pod))
-    return upgrades.await_order(agent, 0)
+    return system_tables.await_order(agent, 0)
 
 
 def upgrade_events(agent: Agent) -> list[str]:
@@ -61,7 +61,7 @@ def test_one_member_is_upgraded_after_the_other(fleet: Fleet, pods: list[Pod]) -
         orders = {pod.ordinal: ask(fleet, pod) for pod in pods if pod.ordinal not in done}
         running = [ordinal for ordinal, order in orders.items() if order is UpgradeOrder.RUN]
         assert running == [len(done)]
-        upgrades.end(runs(pods[running[0]], DONE), "")
+        system_tables.end(runs(pods[running[0]], DONE), "")
         rounds(fleet)
         done += running
     assert [ask(fleet, pod) for pod in pods] == [UpgradeOrder.END] * 3
@@ -88,7 +88,7 @@ def test_an_order_rests_on_a_round_that_began_after_the_question(fleet: Fleet, p
     fleet.isolated.clear()
     fleet.round(pods[0])
     agent_of(pods[0]).changed = Loop(lambda: None)  # no round comes
-    assert upgrades.await_order(agent_of(pods[0]), 0) is UpgradeOrder.WAIT
+    assert system_tables.await_order(agent_of(pods[0]), 0) is UpgradeOrder.WAIT
     assert upgrade_events(agent_of(pods[0])) == []
 
 
@@ -103,7 +103,7 @@ def test_two_programs_at_once_get_one_order(fleet: Fleet, pods: list[Pod]) -> No
 def test_a_failed_upgrade_is_tried_again_after_a_pause(fleet: Fleet, pods: list[Pod]) -> None:
     agent = agent_of(pods[0])
     assert ask(fleet, pods[0]) is UpgradeOrder.RUN
-    upgrades.end(agent, "the disk is full")
+    system_tables.end(agent, "the disk is full")
     rounds(fleet)
     assert agent.upgrade.attempts == Attempts(failures=1, error="the disk is full")
     assert agent.upgrade.finding.stage is Stage.FAILED
