@@ -16,6 +16,7 @@ from peerfinder.dns import lookup
 from peerfinder.dns.nameservers import Nameservers, read_resolv_conf
 from peerfinder.errors import PeerFinderError, UsageError
 from peerfinder.hooks.signals import Signals, StoppedBySignal
+from peerfinder.log import write
 from peerfinder.witness import exchange
 from peerfinder.witness.first_start import Outside, find_out
 from peerfinder.witness.volume import Signs
@@ -93,7 +94,7 @@ def serve(signs: Signs, port: int, address: str, ns: str) -> None:
         signals = Signals()
         signals.install()
         with signals.interruptible(), exchange.listen(address, port) as server:
-            exchange.serve(server, f"{ns}/{pod_name()}", signs.read, log)
+            exchange.serve(server, f"{ns}/{pod_name()}", signs.read, log_line)
 
 
 @witness.command()
@@ -119,7 +120,7 @@ def ask(host: str, port: int) -> None:
     with ending():
         reply = exchange.ask(read_replica(host), find_nameservers(), port)
         if reply.volume is None:
-            log(reply.why)
+            click.echo(f"peer-finder witness: {reply.why}", err=True)
             sys.exit(1)
         click.echo(reply.volume)
 
@@ -162,7 +163,7 @@ def first_start(signs: Signs, port: int, members: str, first_ordinal: str, **nam
         signals.install()
         with signals.interruptible():
             expected = [own.sibling(ordinal) for ordinal in range(begin, begin + count)]
-            outside = Outside(ask_one, find_more, log, lambda: signals.sleep(PAUSE_SECONDS))
+            outside = Outside(ask_one, find_more, log_line, lambda: signals.sleep(PAUSE_SECONDS))
             found = find_out(signs, own, expected, outside)
         click.echo(found)
 
@@ -206,9 +207,9 @@ def pod_name() -> str:
     return os.environ.get("POD_NAME", "") or os.uname().nodename.partition(".")[0]
 
 
-def log(line: str) -> None:
-    """Write a line for a human."""
-    click.echo(f"peer-finder witness: {line}", err=True)
+def log_line(line: str) -> None:
+    """Write a line into a container's log, as peer-finder does: with its time, or as JSON."""
+    write(os.environ.get("PEERFINDER_LOG_FORMAT", "text"), "info", "witness", f"witness: {line}")
 
 
 @contextmanager
@@ -219,7 +220,7 @@ def ending() -> Iterator[None]:
     except StoppedBySignal as exc:
         end_at_once(exc.exit_code)
     except PeerFinderError as exc:
-        log(str(exc))
+        click.echo(f"peer-finder witness: {exc}", err=True)
         sys.exit(exc.exit_code)
 
 

@@ -1,6 +1,8 @@
 """`peer-finder witness` as processes: an unknown volume is never an empty one, and a first start ends for good."""
 
+import json
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -73,9 +75,9 @@ class Set:
     def ask(self, pod: str) -> Ended:
         return run("ask", f"{pod}.{SUFFIX}", self.port, PEERFINDER_NAMESERVER=self.knot.nameserver)
 
-    def begin_first_start(self, pod: str, *words: str, members: str = "3") -> "subprocess.Popen[str]":
-        environment = {"PEERFINDER_NAMESERVER": self.knot.nameserver, "PEERFINDER_SELF": f"{pod}.{SUFFIX}"}
-        return begin("first-start", *paths(self.volumes[pod]), self.port, *words, REPLICAS=members, **environment)
+    def begin_first_start(self, pod: str, *words: str, members: str = "3", **variables: str) -> "subprocess.Popen[str]":
+        variables |= {"PEERFINDER_NAMESERVER": self.knot.nameserver, "PEERFINDER_SELF": f"{pod}.{SUFFIX}"}
+        return begin("first-start", *paths(self.volumes[pod]), self.port, *words, REPLICAS=members, **variables)
 
 
 @pytest.fixture
@@ -374,3 +376,19 @@ def test_names_that_are_no_data_may_come_from_the_environment(tmp_path: Path) ->
     assert run("look", *paths(tmp_path)).out == "remains\n"
     assert run("look", *paths(tmp_path), PEERFINDER_IGNORE=".snapshot").out == "remains\n"
     assert run("look", *paths(tmp_path), PEERFINDER_IGNORE=".snapshot other").out == "empty\n"
+
+
+@pytest.mark.knot
+def test_what_it_waits_for_is_logged_in_the_form_of_peer_finder(three: Set) -> None:
+    waiting = three.begin_first_start("mysql-0")
+    assert waiting.stderr is not None
+    start = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ peer-finder info: witness: this volume"
+    assert re.match(start, waiting.stderr.readline())
+    waiting.terminate()
+    assert end(waiting).status == 128 + 15
+    waiting = three.begin_first_start("mysql-0", PEERFINDER_LOG_FORMAT="json")
+    assert waiting.stderr is not None
+    line = json.loads(waiting.stderr.readline())
+    assert (line["level"], line["event"], line["message"][:20]) == ("info", "witness", "witness: this volume")
+    waiting.terminate()
+    assert end(waiting).status == 128 + 15
