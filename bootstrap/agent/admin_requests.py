@@ -101,7 +101,7 @@ def discard(agent: Agent, *, delete: bool) -> DiscardAnswer:
         disk = disk_of(facts.own)
         refusal = (
             agent.state.fault
-            or why_not_discardable(facts)
+            or why_not_discardable(facts, delete=delete)
             or ("" if agent.lifecycle.starter else "no starter holds this volume's lock")
         )
         if refusal:
@@ -112,10 +112,11 @@ def discard(agent: Agent, *, delete: bool) -> DiscardAnswer:
         return DiscardAnswer(refusal, "" if refusal else line)
 
 
-def why_not_discardable(facts: Facts) -> str:
+def why_not_discardable(facts: Facts, *, delete: bool = False) -> str:
     """Why the datadir must not be discarded.
 
-    Without a cluster that certainly lives, what is here may be the newest of all.
+    Without a cluster that certainly lives, what is here may be the newest of all.  What is put aside stays on the
+    volume, beside the full copy: without room that ends as half a copy, where the missing part alone might have fitted.
     """
     alive = primaries(facts)
     uuids = {server.uuid for server in alive.values()}
@@ -132,7 +133,11 @@ def why_not_discardable(facts: Facts) -> str:
     if not facts.is_primary_confirmed:
         return f"the Primary Component of {pod_name(facts, min(alive))} has just changed: try again in a moment"
     decision = decide(facts)
-    return "" if isinstance(decision, Hold) else f"this pod does not hold: {decision.reason} [{decision.rule}]"
+    if not isinstance(decision, Hold):
+        return f"this pod does not hold: {decision.reason} [{decision.rule}]"
+    if not delete and (decision.rule == "room" or disk_of(facts.own).is_out_of_room):
+        return "what is put aside stays on the volume, and there is no room for a full copy beside it: make room first"
+    return ""
 
 
 def is_promised_to_silent_pod(facts: Facts) -> bool:

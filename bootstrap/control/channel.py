@@ -21,6 +21,9 @@ from bootstrap.errors import AgentUnreachableError, SettingInvalidError
 MAX_LINE = 1024 * 1024
 """Bytes of one message; a longer line is not one of ours."""
 
+ANSWER_S = 20.0
+"""For what people look at: the agent asks the other pods first, and a busy machine takes its time."""
+
 
 class Connection:
     """One end of a connection."""
@@ -76,6 +79,11 @@ class Client:
         try:
             self.connection.send(request.message())
             message = self.connection.receive()
+        except TimeoutError as exc:
+            raise AgentUnreachableError(
+                "the agent does not answer: it hangs, or its machine is very busy; ask another pod, and look at the "
+                "log of this pod's container `agent`"
+            ) from exc
         except (OSError, ValueError) as exc:
             raise AgentUnreachableError(f"the agent went away ({exc})") from exc
         if message is None:

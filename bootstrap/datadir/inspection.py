@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bootstrap.core.galera import binlog_options, classify, grastate, server_version
 from bootstrap.core.galera.grastate import GraState
-from bootstrap.core.model.disk import NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints
+from bootstrap.core.model.disk import FULL, NIL_UUID, UNKNOWN_SEQNO, DataClass, Disk, JournalHints
 from bootstrap.core.model.text import one_line
 from bootstrap.datadir import places, provenance
 from bootstrap.datadir.last_view import read_last_view
@@ -29,7 +29,7 @@ writes it, too (wsrep_sst_common, `wait_previous_sst`), and a killed donor has a
 BAD_DISK = "; the disk under the volume fails: replace the disk or the volume"
 """What to do about EIO."""
 
-FULL_DISK = "; the volume is full: make room"
+FULL_DISK = f"; {FULL}: make room"
 """What to do about ENOSPC, which the server logs in three ways."""
 
 

@@ -155,6 +155,19 @@ class Pod:
         container.start(self.runtime, self._make_run(container))
         return container.wait()
 
+    def wait_for_first_process(self, name: str, seconds: float = 60.0) -> int:
+        """Wait for a container's first process; without a pause, because an init container ends soon.
+
+        The container is one with PID namespaces.  Raises TimeoutError.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            for pid in processes.find_members(self.containers[name].mark):
+                if processes.is_first(pid):
+                    return pid
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} of {self.name} has no first process after {seconds:.0f} s")
+
     def pause(self, *names: str) -> None:
         """Stop all processes of these containers, until `resume`; without a name, of all."""
         for name in names or self.containers:

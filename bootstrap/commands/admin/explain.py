@@ -20,7 +20,7 @@ def command(output: str, *, everything: bool) -> None:
 
     Words and columns: docs/glossary.md.  Rules: docs/reference/rules.md.
     """
-    answer = channel.Client(current().agent_socket).ask(Explain())
+    answer = channel.Client(current().agent_socket, channel.ANSWER_S).ask(Explain())
     if output == "json":
         click.echo(json.dumps(dump(answer)))
         return

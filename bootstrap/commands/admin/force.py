@@ -69,7 +69,9 @@ def show(answer: OverrideAnswer) -> None:
             f"still run: first `kubectl delete pod {' '.join(survey.refusing)}`, then run this again."
         )
     if survey.ahead:
-        echo(f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there.")
+        echo(f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there:")
+        for name in survey.ahead:
+            click.echo(f"  {format_call('force', name)}")
     echo(f"The new history would begin at {survey.base} of {survey.pod}. Nothing is overwritten without")
     echo("another override: a pod that comes back with more holds, until `galera-bootstrap discard` there.")
     echo()
@@ -77,7 +79,8 @@ def show(answer: OverrideAnswer) -> None:
     options += [f"--without {name}" for name in survey.unreachable]
     options += [f"--although-ahead {name}" for name in survey.ahead]
     words = " ".join(["force", *options])
-    click.echo(f"If that is what you want:\n  {format_call(words)}")
+    when = "Only when no server runs there any more" if survey.refusing else "If that is what you want"
+    click.echo(f"{when}:\n  {format_call(words)}")
     advise(survey.epoch)
 
 
@@ -105,11 +108,11 @@ def follow(client: channel.Client, epoch: int) -> None:
         time.sleep(POLL_S)
 
 
-def format_call(words: str) -> str:
-    """Return a call of this program in this pod, as a human types it outside of the pod."""
+def format_call(words: str, pod: str = "") -> str:
+    """Return a call of this program in a pod, this one by default, as a human types it outside of the pod."""
     settings = current()
     place = Place(settings.namespace, settings.set_name, settings.service, " ".join(own_command()))
-    return place.ours(settings.pod, words)
+    return place.ours(pod or settings.pod, words)
 
 
 def advise(epoch: int) -> None:

@@ -40,7 +40,7 @@ def command(output: str, *, watch: bool) -> None:
 
 
 def _read(settings: Settings, output: str) -> str:
-    answer = channel.Client(settings.agent_socket).ask(Status())
+    answer = channel.Client(settings.agent_socket, channel.ANSWER_S).ask(Status())
     return json.dumps(dump(answer)) if output == "json" else format_status(answer)
 
 

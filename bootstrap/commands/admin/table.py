@@ -100,7 +100,9 @@ def _row(member: MemberStatus, status: StatusAnswer, since: dict[str, float]) ->
     when = "" if seconds is None else format_span(seconds)
     if not member.is_known:
         return member.name, _cut(member.answer.removeprefix("unknown: ")), "?", "?", when
-    mark = " newest" if status.ahead and member.name in status.ahead.names and not status.ahead.primary else ""
+    ahead = status.ahead if status.ahead and member.name in status.ahead.names and not status.ahead.primary else None
+    # A pod that does not answer may hold more.
+    mark = "" if ahead is None else " newest" if ahead.sure else " newest heard"
     position = f"{member.uuid[:8]}:{member.seqno}{mark}" if member.uuid else "-"
     name = f"{member.name}{'*' if is_own else ''}"
     return (
@@ -153,8 +155,9 @@ def _why(status: StatusAnswer) -> str:
 
 
 def _progress(status: StatusAnswer) -> Iterable[str]:
-    transfer = status.transfer
-    if transfer is None:
+    transfer, own = status.transfer, next((m for m in status.members if m.name == status.pod), None)
+    is_over = own is not None and own.server is not None and own.server.local_state == SYNCED
+    if transfer is None or is_over:
         return
     text = f"{_mebibytes(transfer.written_bytes)} have come to the datadir so far"
     if transfer.whole_bytes is not None:

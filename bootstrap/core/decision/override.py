@@ -127,18 +127,25 @@ def may_be_forced(facts: Facts, rule: str) -> bool:
     Only where `force` would be accepted in some pod, by what is known here, and where nothing at all comes from the
     silent pods: one whose network answers has perhaps just started.
     """
-    unknown = [peer for peer in facts.peers.values() if isinstance(peer, Unknown)]
-    are_gone = all(peer.contact is Contact.NOTHING for peer in unknown) and not why_not_silent(facts)
-    if rule not in ("all-heard", "promised") or not unknown or not are_gone:
+    unknown = any(isinstance(peer, Unknown) for peer in facts.peers.values())
+    if rule not in ("all-heard", "promised") or not unknown or find_refusing(facts) or why_not_silent(facts):
         return False
     return any(map(bootstrap_position, facts.states)) and not any(why_not_frozen(peer) for peer in facts.answers)
+
+
+def find_refusing(facts: Facts) -> list[int]:
+    """The silent pods whose network answers: a server may run there, or the pod has just started."""
+    peers = sorted(facts.peers.items())
+    return [o for o, peer in peers if isinstance(peer, Unknown) and peer.contact is Contact.REFUSAL]
 
 
 def advise_for_own_disk(facts: Facts) -> str:
     """What may end a hold by this pod's own datadir: `discard` beside a cluster that certainly lives, or `adopt`."""
     if primaries(facts):
         is_certain = why_quorum_uncertain(facts) is None and why_not_silent(facts) is None
-        return "; to join without it: `galera-bootstrap discard`" if is_certain else ""
+        # What is put aside stays on the volume, beside the full copy.
+        may_help = is_certain and not disk_of(facts.own).is_out_of_room
+        return "; to join without it: `galera-bootstrap discard`" if may_help else ""
     if disk_of(facts.own).data_class is not DataClass.UNADOPTED:
         return ""
     why = survey_pods(facts, adopt=True).refusal

@@ -9,6 +9,9 @@ NIL_UUID = "00000000-0000-0000-0000-000000000000"
 """Galera's undefined state uuid: never had state, or the state is not to be trusted (galera saved_state.cpp)."""
 
 
+FULL = "the volume is full"
+"""In the detail of a disk: what was found out of it ended with ENOSPC."""
+
 UNKNOWN_SEQNO = -1
 """Galera's undefined seqno (galera `WSREP_SEQNO_UNDEFINED`)."""
 
@@ -140,6 +143,11 @@ class Disk(NamedTuple):
     """Only with a view: a join was begun since, and was abandoned."""
     obstacle: Obstacle | None = None
     """Why the server must not be started on it now, whatever it holds."""
+
+    @property
+    def is_out_of_room(self) -> bool:
+        """Whether its volume was found full: nothing can be put beside this datadir either."""
+        return FULL in self.detail
 
 
 class JournalHints(NamedTuple):

@@ -40,7 +40,10 @@ class Unknown(NamedTuple):
 UNREACHED = "the pods must reach each other's agents: let NetworkPolicy and service mesh pass port"
 """Where no agent has answered at all, followed by the port's number (R41)."""
 
-SAME_KEY = "all pods must have the same cluster-id and exchange-key: compare these files in the agents"
+SAME_KEY = (
+    "all pods must have the same cluster-id and exchange-key: compare these files in the agents; if they are equal, an "
+    "agent has not read the new ones: delete the pod that the others do not accept"
+)
 """Where an agent and this one do not accept each other's seal."""
 
 SAME_RELEASE = "all pods must run the same release of this toolkit, and nothing else may listen at the agents' port"

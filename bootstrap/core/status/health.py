@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bootstrap.core.decision.decisions import Decision, Hold
-from bootstrap.core.model.facts import SYNCED, Facts, PodState
+from bootstrap.core.model.facts import SYNCED, Facts, Phase, PodState
 from bootstrap.core.model.predicates import is_one_component, pod_name
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.summary import find_awaited
@@ -60,7 +60,7 @@ def _describe_other(facts: Facts, ordinal: int) -> str:
     if not isinstance(peer, PodState):
         return f"{pod_name(facts, ordinal)} does not answer"
     server = peer.primary_server
-    return f"{peer.pod} is {server.local_state if server else peer.phase}"
+    return f"{peer.pod} is {server.local_state if server else 'stopped' if peer.phase is Phase.FROZEN else peer.phase}"
 
 
 def _next(facts: Facts, decision: Decision) -> str:

@@ -3,13 +3,14 @@
 Pure.  An override is shown only where it would be accepted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bootstrap.core.decision.override import survey_pods
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Facts
 from bootstrap.core.model.predicates import disk_of, primaries, why_quorum_uncertain
 from bootstrap.core.status.place import Place, Step
+from bootstrap.core.status.summary import find_ahead
 
 
 def look_closer(facts: Facts, place: Place) -> Iterator[Step]:
@@ -35,7 +36,7 @@ def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
     ))  # fmt: skip
     if disk.data_class is DataClass.UNADOPTED and not survey_pods(facts, adopt=True).refusal:
         yield Step("to start a cluster from these data", (place.ours(pod, "adopt"),))
-    elif primaries(facts) and why_quorum_uncertain(facts) is None:
+    elif primaries(facts) and why_quorum_uncertain(facts) is None and not disk.is_out_of_room:
         yield from _discard(facts, place)
 
 
@@ -57,16 +58,22 @@ def _bring_volumes(_: Facts, place: Place) -> Iterator[Step]:
 
 def _bring_volumes_or_force(facts: Facts, place: Place) -> Iterator[Step]:
     yield from _bring_volumes(facts, place)
-    yield from _choose(facts, place)
+    ahead = find_ahead(facts)
+    # From older data `force` would also give up what is on the newest disk.
+    yield from _force_in([pod.pod for pod in facts.states if ahead and pod.ordinal in ahead.ordinals], place)
 
 
 def _choose(facts: Facts, place: Place) -> Iterator[Step]:
-    with_data = [pod for pod in facts.states if disk_of(pod).position]
-    if with_data:
+    """Between data of which none contains the other: a number says nothing then."""
+    yield from _force_in([pod.pod for pod in facts.states if disk_of(pod).position], place)
+
+
+def _force_in(pods: Sequence[str], place: Place) -> Iterator[Step]:
+    if pods:
         yield Step(
             "only if what is missing is given up: run it in the pod whose data stay; this shows what would be lost and "
             "what to type, and changes nothing",
-            tuple(place.ours(pod.pod, "force") for pod in with_data),
+            tuple(place.ours(pod, "force") for pod in pods),
         )
 
 

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from bootstrap.core.decision.decisions import Decision, Hold
-from bootstrap.core.decision.override import describe_answer, may_be_forced, why_not_silent
+from bootstrap.core.decision.override import (
+    describe_answer,
+    find_refusing,
+    may_be_forced,
+    why_not_silent,
+)
 from bootstrap.core.model.disk import UNDECIDABLE
 from bootstrap.core.model.facts import Facts, Phase
 from bootstrap.core.model.messages import PodNote
@@ -137,11 +142,14 @@ def _bring_back(facts: Facts, silent: list[int], place: Place) -> Iterator[Step]
     seen = {ordinal for pod in facts.states for ordinal, _ in pod.volumes}
     has_primary = any(pod.primary_server for pod in facts.states)
     new = [o for o in silent if has_primary and seen and o not in seen]
-    if names := [pod_name(facts, o) for o in silent if o not in new]:
-        yield Step(
-            f"bring {', '.join(names)} back: nothing answers there",
-            (place.kubectl(f"get pods -o wide {' '.join(names)}"), place.kubectl(f"describe pod {' '.join(names)}")),
-        )
+    refusing = find_refusing(facts)
+    for what, ordinals in (
+        ("nothing answers there", [o for o in silent if o not in (*new, *refusing)]),
+        ("its network answers, and its agent does not", [o for o in silent if o in refusing and o not in new]),
+    ):
+        if names := [pod_name(facts, o) for o in ordinals]:
+            look = (f"get pods -o wide {' '.join(names)}", f"describe pod {' '.join(names)}")
+            yield Step(f"bring {', '.join(names)} back: {what}", tuple(map(place.kubectl, look)))
     if new:
         names = [pod_name(facts, o) for o in new]
         yield Step(

@@ -1,14 +1,12 @@
 """The rights of each container, and what the server inherits from the tools: read from /proc of the real processes."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import processes
 from tests.lab.lab import Lab
 from tests.lab.pod import Pod
 from tests.lab.podman import Podman, PodmanRun, run_podman
@@ -31,16 +29,6 @@ WRITABLE = {
     "mysql": VOLUMES | {"/tmp"},
 }
 """The folders on a disk that a container may write to."""
-
-
-def wait_for_first_process(pod: Pod, container: str, seconds: float = 60.0) -> int:
-    """Wait for the container's first process without a pause, because an init container ends soon."""
-    deadline = time.monotonic() + seconds
-    while True:
-        for pid in processes.find_members(pod.containers[container].mark):
-            if processes.is_first(pid):
-                return pid
-        assert time.monotonic() < deadline, f"{container} did not start in time"
 
 
 def read_status(pid: int) -> dict[str, str]:
@@ -73,7 +61,7 @@ def start_and_pause(lab: Lab, container: str) -> tuple[Pod, int]:
     """Start a new pod and pause one container; returns also the pid of the container's first process."""
     pod = lab.replace(0) if lab.pods else lab.create(0)
     pod.start()
-    pid = wait_for_first_process(pod, container)
+    pid = pod.wait_for_first_process(container)
     pod.pause(container)
     return pod, pid
 
@@ -90,7 +78,7 @@ def test_a_container_before_the_server_is_confined(alone: Lab, container: str) -
 def test_the_server_and_its_agent_are_confined(standing: Cluster) -> None:
     pod = standing.lab.pod(0)
     for container in ("agent", "mysql"):
-        check_confinement(wait_for_first_process(pod, container), container)
+        check_confinement(pod.wait_for_first_process(container), container)
 
 
 def check_confinement(pid: int, container: str) -> None:
@@ -109,7 +97,7 @@ def check_confinement(pid: int, container: str) -> None:
 def test_the_server_inherits_nothing_from_the_tools(standing: Cluster) -> None:
     """Its libraries come from the database image; with those of the tools, the server would be an untested one."""
     pod = standing.lab.pod(0)
-    keeper = wait_for_first_process(pod, "mysql")
+    keeper = pod.wait_for_first_process("mysql")
     (pid,) = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
     assert Path(f"/proc/{pid}/comm").read_text() == "mariadbd\n"
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.cluster import Cluster
-from tests.lab import processes
 from tests.lab.pod import Pod
 
 pytestmark = [pytest.mark.galera, pytest.mark.images]
@@ -28,18 +27,14 @@ def add_one(before: dict[str, int], *names: str) -> dict[str, int]:
     return {name: count + (name in names) for name, count in before.items()}
 
 
-def find_first_process(pod: Pod, container: str) -> int:
-    return next(pid for pid in processes.find_members(pod.containers[container].mark) if processes.is_first(pid))
-
-
 def test_install_may_run_again_over_a_running_pod(cluster: Cluster) -> None:
     pod = cluster.lab.pod(1)
-    agent, server = find_first_process(pod, "agent"), find_first_process(pod, "mysql")
+    agent, server = pod.wait_for_first_process("agent"), pod.wait_for_first_process("mysql")
     before = count_starts(pod)
 
     assert pod.run_once("install") == 0
 
-    assert (find_first_process(pod, "agent"), find_first_process(pod, "mysql")) == (agent, server)
+    assert (pod.wait_for_first_process("agent"), pod.wait_for_first_process("mysql")) == (agent, server)
     assert count_starts(pod) == add_one(before, "install")
     assert cluster.lab.read_status(1).action == "running"
     # The next start of a container uses the files that `install` has written.
@@ -61,12 +56,12 @@ def test_a_server_that_dies_by_a_signal_is_started_again_by_the_first_process_of
 ) -> None:
     """There the parent of the server is PID 1: it gets no signal by default, and every orphan."""
     pod = cluster.lab.pod(1)
-    first, before, starts = find_first_process(pod, "mysql"), count_starts(pod), cluster.count_starts(1)
+    first, before, starts = pod.wait_for_first_process("mysql"), count_starts(pod), cluster.count_starts(1)
     assert pod.crash_server()
     cluster.lab.wait("the server is started again", lambda: cluster.count_starts(1) == starts + 1)
     cluster.assert_recovers()
     assert count_starts(pod) == before
-    assert find_first_process(pod, "mysql") == first
+    assert pod.wait_for_first_process("mysql") == first
     pod.restart_container("mysql")
     cluster.lab.wait("the container is started again", lambda: count_starts(pod) == add_one(before, "mysql"))
     assert pod.containers["mysql"].last_exit == 0
@@ -82,12 +77,12 @@ def test_a_server_ended_in_order_comes_back_alone(cluster: Cluster) -> None:
 
 def test_a_killed_agent_comes_back_and_its_server_goes_on(cluster: Cluster) -> None:
     pod = cluster.lab.pod(1)
-    server, before = find_first_process(pod, "mysql"), count_starts(pod)
+    server, before = pod.wait_for_first_process("mysql"), count_starts(pod)
     pod.containers["agent"].kill()
     cluster.lab.wait("the agent is started again", lambda: count_starts(pod) == add_one(before, "agent"))
     assert pod.containers["agent"].last_exit == -9
     cluster.assert_recovers()
-    assert find_first_process(pod, "mysql") == server
+    assert pod.wait_for_first_process("mysql") == server
 
 
 def test_agent_and_server_killed_together_come_back_without_the_init_containers(cluster: Cluster) -> None:

@@ -17,10 +17,12 @@ from bootstrap.control.override_messages import (
 )
 from bootstrap.control.starter_messages import AwaitDecision, Hello, Report, TakePermission
 from bootstrap.control.status_messages import Status
+from bootstrap.core.decision.decide import decide
+from bootstrap.core.decision.decisions import Hold
 from bootstrap.core.decision.override import survey_pods
 from bootstrap.core.model.action import Action
 from bootstrap.core.model.codec import Json
-from bootstrap.core.model.disk import DataClass, Disk, Position
+from bootstrap.core.model.disk import FULL, DataClass, Disk, Obstacle, ObstacleKind, Position
 from bootstrap.core.model.facts import Facts, Fork, Override, Phase, Promise
 from bootstrap.core.model.messages import Prepare, PrepareReply, Refusal
 from bootstrap.core.participant.orders import Order, OverrideOutcome, OverrideState
@@ -214,6 +216,18 @@ DISCARDED: dict[str, Facts] = {
 @pytest.mark.parametrize("facts", DISCARDED.values(), ids=DISCARDED.keys())
 def test_what_holds_beside_a_cluster_that_certainly_lives_may_be_discarded(facts: Facts) -> None:
     assert admin_requests.why_not_discardable(confirmed(facts)) == ""
+
+
+FULL_VOLUME = Disk(DataClass.UNKNOWN, detail=f"recovery ended; {FULL}: make room")
+NO_ROOM = Disk(DataClass.CLEAN, Position(A, 5), obstacle=Obstacle(ObstacleKind.ROOM, "42 MiB are missing"))
+
+
+@pytest.mark.parametrize("disk", [FULL_VOLUME, NO_ROOM])
+def test_without_room_for_two_datadirs_nothing_is_put_aside_but_it_may_be_deleted(disk: Disk) -> None:
+    facts = confirmed(seen_by(replace(blank(0), disk=disk), running(1, 50, size=1), 2))
+    assert isinstance(decide(facts), Hold)
+    assert "there is no room for a full copy beside it: make room first" in admin_requests.why_not_discardable(facts)
+    assert admin_requests.why_not_discardable(facts, delete=True) == ""
 
 
 def test_a_discard_ends_only_a_promise_to_another_pod_that_is_silent() -> None:

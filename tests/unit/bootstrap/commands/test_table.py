@@ -75,10 +75,10 @@ HEALTHY = replace(
 def test_a_pod_that_waits_is_shown_on_one_screen() -> None:
     assert format_status(WAITING).splitlines() == [
         "galera/db  aaaaaaaa  UNCERTAIN for 3 min 20 s: no pod that answers is Primary",
-        "MEMBER    STATE                              DATA     POSITION            SINCE",
-        "mysql-0*  stopped, waits                     CRASHED  aaaaaaaa:24         3 min 12 s",
-        "mysql-1   stopped, holds                     CRASHED  aaaaaaaa:25 newest",
-        "mysql-2   mysql-2.galera.db.svc.cluster....  ?        ?                   1 h 6 min",
+        "MEMBER    STATE                              DATA     POSITION                  SINCE",
+        "mysql-0*  stopped, waits                     CRASHED  aaaaaaaa:24               3 min 12 s",
+        "mysql-1   stopped, holds                     CRASHED  aaaaaaaa:25 newest heard",
+        "mysql-2   mysql-2.galera.db.svc.cluster....  ?        ?                         1 h 6 min",
         "why    mysql-0: wait: waiting for mysql-2 [all-heard]",
         "do     1. bring mysql-2 back",
         "          kubectl -n db describe pod mysql-2",
@@ -147,8 +147,19 @@ def test_what_goes_on_by_itself_is_said_so() -> None:
     ],
 )
 def test_of_a_copy_only_what_is_known_is_shown(transfer: Transfer, text: str) -> None:
-    shown = " ".join(format_status(replace(HEALTHY, transfer=transfer)).split())
-    assert shown.endswith(f"copy {text}")
+    own, *others = HEALTHY.members
+    joins = replace(HEALTHY, transfer=transfer, members=(replace(own, server=None, phase=Phase.JOINING), *others))
+    assert f"copy {text}" in " ".join(format_status(joins).split())
+
+
+def test_a_copy_that_is_over_is_not_shown() -> None:
+    assert "copy" not in format_status(replace(HEALTHY, transfer=Transfer(2**20, None, None, (), None)))
+
+
+def test_the_newest_data_are_called_so_only_when_every_pod_was_heard() -> None:
+    assert WAITING.ahead is not None
+    whole = format_status(replace(WAITING, ahead=WAITING.ahead._replace(sure=True)))
+    assert ("newest" in whole, "newest heard" in whole, "newest heard" in format_status(WAITING)) == (True, False, True)
 
 
 def test_colours_are_for_a_terminal_and_not_for_who_does_not_want_them(monkeypatch: pytest.MonkeyPatch) -> None:

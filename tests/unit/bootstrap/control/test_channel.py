@@ -147,6 +147,21 @@ def test_garbage_ends_its_own_conversation_only(line: bytes, path: Path, echo: E
     good.close()
 
 
+def test_an_agent_that_hangs_is_told_from_one_that_goes_away(path: Path) -> None:
+    release = threading.Event()
+
+    def hang(_: Connection) -> None:
+        release.wait(PATIENCE_S)
+
+    server = Server(path, hang)
+    client = Client(path, 0.05)
+    with pytest.raises(AgentUnreachableError, match="does not answer: it hangs, or its machine is very busy"):
+        client.ask(EchoRequest())
+    release.set()
+    client.close()
+    server.close()
+
+
 def test_an_agent_that_goes_away_is_an_error(path: Path) -> None:
     server = Server(path, lambda connection: connection.close())
     client = Client(path)

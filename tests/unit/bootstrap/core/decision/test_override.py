@@ -6,8 +6,8 @@ import pytest
 
 from bootstrap.core.decision.decide import RULES, decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold
-from bootstrap.core.decision.override import may_be_forced, survey_pods
-from bootstrap.core.model.disk import STARTABLE, DataClass, Disk, Position
+from bootstrap.core.decision.override import advise_for_own_disk, may_be_forced, survey_pods
+from bootstrap.core.model.disk import FULL, STARTABLE, DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.shapes import INT64_MAX
 from bootstrap.core.model.unknown import Contact, Unknown
@@ -245,6 +245,15 @@ def test_force_is_not_offered_where(facts: Facts) -> None:
 
 
 TORN = replace(frozen(1), disk=Disk(D.SST_INTERRUPTED, transfer_may_be_complete=True))
+FULL_DISK = replace(blank(0), disk=Disk(DataClass.UNKNOWN, detail=f"recovery ended; {FULL}: make room"))
+
+
+def test_a_full_volume_has_no_room_for_a_discard() -> None:
+    alive = (running(1), running(2))
+    assert "discard" in advise_for_own_disk(seen_by(blank(0, DataClass.UNKNOWN), *alive))
+    assert advise_for_own_disk(seen_by(FULL_DISK, *alive)) == ""
+
+
 HOLDS = {
     "epoch-floor": replace(seen_by(frozen(0, epoch=3), frozen(1), frozen(2)), min_epoch=4),
     "two-histories": seen_by(frozen(0), frozen(1, uuid=B), frozen(2)),

@@ -31,6 +31,11 @@ CLUSTERS: dict[str, tuple[Facts, Health, str]] = {
         Health.DEGRADED,
         "2 of 3 Synced; galera-0 is joining",
     ),
+    "one holds": (
+        seen_by(running(0), frozen(1, 50), running(2)),
+        Health.DEGRADED,
+        "2 of 3 Synced; galera-1 is stopped",
+    ),
     "another history lives": (
         seen_by(running(0), running(1, uuid=B), 2),
         Health.SPLIT,

@@ -6,14 +6,14 @@ import pytest
 
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
-from bootstrap.core.model.disk import DataClass, Disk
-from bootstrap.core.model.facts import Facts, Phase, Promise
+from bootstrap.core.model.disk import FULL, DataClass, Disk
+from bootstrap.core.model.facts import BootstrapPoint, Facts, Phase, Promise
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
 from bootstrap.core.status.place import Place
 from bootstrap.core.status.steps import NEVER, find_steps, what_not_to_do
 from bootstrap.core.system_tables.rules import Finding, Stage
-from tests.support.bootstrap.records import REFUSING, B, blank, busy, frozen, running, seen_by
+from tests.support.bootstrap.records import REFUSING, A, B, blank, busy, frozen, running, seen_by
 
 HERE = Place("db", "galera", "galera-headless")
 EXEC = "kubectl -n db exec {} -c agent -- /work-dir/galera-bootstrap {}"
@@ -229,6 +229,15 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
         ],
         "force",
     ),
+    "this volume is full, beside a cluster": (
+        seen_by(
+            replace(blank(0), disk=Disk(DataClass.UNKNOWN, detail=f"recovery ended; {FULL}: make room")),
+            running(1),
+            running(2),
+        ),
+        OWN_DISK,
+        "discard",
+    ),
     "data of an older installation": (
         seen_by(blank(0, DataClass.UNADOPTED), blank(1), blank(2)),
         [
@@ -266,15 +275,34 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
         ],
         "discard",
     ),
+    "a member's volume is gone, and the others are not equal": (
+        seen_by(frozen(0, 5), LOST, frozen(2, 9)),
+        [*VOLUMES, EXEC.format("galera-2", "force")],
+        "galera-0",
+    ),
     "all datadirs are empty, and were not": (
         seen_by(blank(0), LOST, blank(2)),
         VOLUMES,
         "galera-bootstrap",
     ),
+    "two branches of one history": (
+        seen_by(
+            frozen(0, 5, bootstraps=(BootstrapPoint(A, 3, 2, "run-0"),)),
+            frozen(1, 9, bootstraps=(BootstrapPoint(A, 3, 3, "run-1"),)),
+            frozen(2, 9, bootstraps=(BootstrapPoint(A, 3, 3, "run-1"),)),
+        ),
+        [EXEC.format(f"galera-{o}", "force") for o in range(3)],
+        "discard",
+    ),
     "two histories": (
         seen_by(frozen(0), frozen(1, uuid=B), frozen(2)),
         [EXEC.format(f"galera-{o}", "force") for o in range(3)],
         "discard",
+    ),
+    "two histories, and a pod without data": (
+        seen_by(frozen(0), frozen(1, uuid=B), blank(2)),
+        [EXEC.format("galera-0", "force"), EXEC.format("galera-1", "force")],
+        "galera-2",
     ),
     "a doubtful transfer": (
         seen_by(frozen(0), TORN, frozen(2)),
@@ -388,3 +416,14 @@ def test_another_place_has_its_own_names() -> None:
         .commands[0]
         .endswith("-- sha256sum /secrets/exchange-key /secrets/cluster-id")
     )
+
+
+def test_a_pod_whose_network_answers_is_told_apart_from_one_that_is_silent() -> None:
+    facts = seen_by(frozen(0), 1, 3, unknown={2: REFUSING})
+    assert [step.text for step in find_steps(facts, decide(facts), HERE)] == [
+        "bring galera-1, galera-3 back: nothing answers there",
+        "bring galera-2 back: its network answers, and its agent does not",
+    ]
+    never = seen_by(running(0, volumes=MEMBERS), running(1, volumes=MEMBERS), unknown={2: REFUSING})
+    (step,) = find_steps(never, decide(never), HERE)
+    assert step.text.startswith("galera-2 was never a member")
