@@ -37,7 +37,7 @@ def test_healthz_does_not_wait_for_an_agent_that_hangs(machine: Machine) -> None
     began = time.monotonic()
     done = run(machine, "healthz", "--live")
     assert done.returncode == 1
-    assert "timed out" in done.stdout
+    assert "the agent does not answer: it hangs" in done.stdout
     assert time.monotonic() - began < 20
     agent.send_signal(signal.SIGCONT)
     until(lambda: run(machine, "healthz", "--live").returncode == 0, "the agent lives again")
