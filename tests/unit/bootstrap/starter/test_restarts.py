@@ -56,7 +56,12 @@ def kill_server(machine: Machine, process: "subprocess.Popen[str]", number: int 
 
 
 def open_files(pid: int) -> list[str]:
-    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    """What a process holds; not the files below /usr, such as those of its locale, that it reads while it starts."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(link.readlink()))
+    return [name for name in found if not name.startswith("/usr/")]
 
 
 def server_ends(machine: Machine) -> Any:
