@@ -161,12 +161,10 @@ class Pod:
         The container is one with PID namespaces.  Raises TimeoutError.
         """
         deadline = time.monotonic() + seconds
-        while True:
-            for pid in processes.find_members(self.containers[name].mark):
-                if processes.is_first(pid):
-                    return pid
+        while (found := processes.find_first(self.containers[name].mark)) is None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{name} of {self.name} has no first process after {seconds:.0f} s")
+        return found
 
     def pause(self, *names: str) -> None:
         """Stop all processes of these containers, until `resume`; without a name, of all."""

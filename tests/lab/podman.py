@@ -106,9 +106,8 @@ class PodmanRun:
         """Wait for the container's first process; None if the run has ended."""
         deadline = time.monotonic() + START_SECONDS
         while self._client.poll() is None:
-            found = [pid for pid in processes.find_members(self._mark) if processes.is_first(pid)]
-            if found:
-                return found[0]
+            if (found := processes.find_first(self._mark)) is not None:
+                return found
             if time.monotonic() > deadline:
                 raise processes.ProcessesRemainError(f"{self.name} has no process after {START_SECONDS:.0f} s")
             time.sleep(0.01)

@@ -76,6 +76,11 @@ def is_first(pid: int) -> bool:
     return len(numbers) > 1 and numbers[-1] == "1"
 
 
+def find_first(prefix: str) -> int | None:
+    """Find the first process of a container with a PID namespace of its own; None if there is none now."""
+    return next((pid for pid in find_members(prefix) if is_first(pid)), None)
+
+
 def send(number: signal.Signals, prefix: str, sessions: frozenset[int] = NO_SESSIONS) -> int:
     """Send a signal to all members; returns their number."""
     pids = find_members(prefix, sessions)

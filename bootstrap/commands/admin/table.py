@@ -146,16 +146,21 @@ def _reasons(status: StatusAnswer) -> Iterable[str]:
         yield from _wrap("ended", f"{format_span(end.seconds)} ago{more}: {end.line}")
 
 
+def _find_own(status: StatusAnswer) -> MemberStatus | None:
+    """The member of the pod that answers."""
+    return next((member for member in status.members if member.name == status.pod), None)
+
+
 def _why(status: StatusAnswer) -> str:
     """The decision; nothing while a server serves, because then nothing is decided."""
-    decision, own = status.decision, next((m for m in status.members if m.name == status.pod), None)
+    decision, own = status.decision, _find_own(status)
     if own and own.server and own.server.is_primary and own.phase is Phase.RUNNING:
         return ""
     return f"{status.pod}: {decision.action}: {decision.reason} [{decision.rule}]"
 
 
 def _progress(status: StatusAnswer) -> Iterable[str]:
-    transfer, own = status.transfer, next((m for m in status.members if m.name == status.pod), None)
+    transfer, own = status.transfer, _find_own(status)
     is_over = own is not None and own.server is not None and own.server.local_state == SYNCED
     if transfer is None or is_over:
         return

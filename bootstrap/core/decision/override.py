@@ -53,8 +53,8 @@ def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     """Find out what an override would give up, and whether it would be accepted."""
     others = {o: facts.peer(o) for o in sorted(facts.expected - {facts.own.ordinal})}
     base = disk_of(facts.own).position if adopt else bootstrap_position(facts.own)
-    silent = {o: peer.contact for o, peer in others.items() if isinstance(peer, Unknown) and peer.is_silent}
-    unreachable, refusing = frozenset(silent), frozenset(o for o, c in silent.items() if c is Contact.REFUSAL)
+    unreachable = frozenset(o for o, peer in others.items() if isinstance(peer, Unknown) and peer.is_silent)
+    refusing = find_refusing(facts)
     ahead = frozenset(o for o, peer in others.items() if isinstance(peer, PodState) and may_be_ahead(facts, base, peer))
     data_lost = frozenset(peer.ordinal for peer in facts.answers if has_lost_data(peer, facts))
     lines = tuple((pod_name(facts, o), describe_pod(facts, o, ahead, data_lost)) for o in sorted(facts.expected))
@@ -127,16 +127,16 @@ def may_be_forced(facts: Facts, rule: str) -> bool:
     Only where `force` would be accepted in some pod, by what is known here, and where nothing at all comes from the
     silent pods: one whose network answers has perhaps just started.
     """
-    unknown = any(isinstance(peer, Unknown) for peer in facts.peers.values())
-    if rule not in ("all-heard", "promised") or not unknown or find_refusing(facts) or why_not_silent(facts):
+    has_unknown = any(isinstance(peer, Unknown) for peer in facts.peers.values())
+    if rule not in ("all-heard", "promised") or not has_unknown or find_refusing(facts) or why_not_silent(facts):
         return False
     return any(map(bootstrap_position, facts.states)) and not any(why_not_frozen(peer) for peer in facts.answers)
 
 
-def find_refusing(facts: Facts) -> list[int]:
+def find_refusing(facts: Facts) -> frozenset[int]:
     """The silent pods whose network answers: a server may run there, or the pod has just started."""
-    peers = sorted(facts.peers.items())
-    return [o for o, peer in peers if isinstance(peer, Unknown) and peer.contact is Contact.REFUSAL]
+    peers = facts.peers.items()
+    return frozenset(o for o, peer in peers if isinstance(peer, Unknown) and peer.contact is Contact.REFUSAL)
 
 
 def advise_for_own_disk(facts: Facts) -> str:

@@ -142,10 +142,10 @@ def _bring_back(facts: Facts, silent: list[int], place: Place) -> Iterator[Step]
     seen = {ordinal for pod in facts.states for ordinal, _ in pod.volumes}
     has_primary = any(pod.primary_server for pod in facts.states)
     new = [o for o in silent if has_primary and seen and o not in seen]
-    refusing = find_refusing(facts)
+    known, refusing = [o for o in silent if o not in new], find_refusing(facts)
     for what, ordinals in (
-        ("nothing answers there", [o for o in silent if o not in (*new, *refusing)]),
-        ("its network answers, and its agent does not", [o for o in silent if o in refusing and o not in new]),
+        ("nothing answers there", [o for o in known if o not in refusing]),
+        ("its network answers, and its agent does not", [o for o in known if o in refusing]),
     ):
         if names := [pod_name(facts, o) for o in ordinals]:
             look = (f"get pods -o wide {' '.join(names)}", f"describe pod {' '.join(names)}")

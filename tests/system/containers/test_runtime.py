@@ -50,8 +50,7 @@ def make_pod(runtime: Podman, tmp_path: Path) -> Iterator[MakePod]:
 
 
 def find_first_process(pod: Pod, container: str) -> int | None:
-    pids = processes.find_members(pod.containers[container].mark)
-    return next((pid for pid in pids if processes.is_first(pid)), None)
+    return processes.find_first(pod.containers[container].mark)
 
 
 def test_the_status_of_a_container_is_that_of_its_first_process(make_pod: MakePod) -> None:
