@@ -36,7 +36,7 @@ def observe(state: State, ordinal: int) -> State:
 def look(state: State, node: Node) -> Node:
     """The agent looks at its own pod."""
     server = None
-    if node.server in ALIVE:
+    if node.server in ALIVE and not node.is_mute:
         view = state.components[node.component].view
         last = node.view if node.server == "non-Primary" else None
         server = Server(node.server, "Synced", node.uuid, len(node.log) - node.base, len(view), last)

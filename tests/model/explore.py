@@ -237,11 +237,11 @@ def recovers(state: State) -> bool:
 
 
 def make_well(node: Node) -> Node:
-    """The pod with a DNS that shows all, a container of the common release, and all the time that it needs."""
+    """The pod with a server that answers, a DNS that shows all, a container of the common release, and enough time."""
     if node.release:
         node = agents.restart(node._replace(release=0))
     identity = node.agent.identity._replace(patience=Patience(dead_member=ROUNDS - 1))
-    return node._replace(dns="all", is_told=True, agent=node.agent._replace(identity=identity))
+    return node._replace(dns="all", is_told=True, is_mute=False, agent=node.agent._replace(identity=identity))
 
 
 def is_well(state: State) -> bool:

@@ -5,7 +5,7 @@ from functools import partial
 
 from tests.model import agents, galera, inputs, starters, volumes
 from tests.model.inputs import Mishap
-from tests.model.state import Node, Starter, State
+from tests.model.state import ALIVE, Node, Starter, State
 
 Happen = Callable[..., State]
 
@@ -14,11 +14,7 @@ def faults(state: State, node: Node) -> Iterator[tuple[str, Happen]]:
     """The faults that may happen to this pod."""
     if node.is_away or not state.may_run(node.ordinal):
         return
-    if node.server:
-        yield "server is killed", galera.kill
-        if node.server == "Primary":
-            yield "server is killed in a DDL", partial(galera.kill, in_ddl=True)
-            yield "server is stopped", galera.stop
+    yield from server_faults(node)
     if node.starter:
         yield "starter ends", galera.end_starter
     yield "agent is killed", kill_agent
@@ -38,6 +34,18 @@ def faults(state: State, node: Node) -> Iterator[tuple[str, Happen]]:
     if not state.lost:
         yield "volume is lost", lose_volume
     yield from rare_faults(state, node)
+
+
+def server_faults(node: Node) -> Iterator[tuple[str, Happen]]:
+    """What may happen to this pod's server alone."""
+    if not node.server:
+        return
+    yield "server is killed", galera.kill
+    if node.server == "Primary":
+        yield "server is killed in a DDL", partial(galera.kill, in_ddl=True)
+        yield "server is stopped", galera.stop
+    if node.server in ALIVE and not node.is_mute:
+        yield "server does not answer its agent", galera.fall_silent
 
 
 def rare_faults(state: State, node: Node) -> Iterator[tuple[str, Happen]]:
@@ -160,8 +168,8 @@ def change_release(state: State, ordinal: int) -> State:
 
 def power_cut(state: State) -> State:
     """All pods and their machines lose power."""
-    dead = (agents.restart(n._replace(starter=Starter.NONE, taken=None, server="", component=-1)) for n in state.nodes)
-    return state.put(*dead)._replace(kernel=state.kernel + 1, faults=state.faults - 1, late=())
+    dead = (galera.without_server(n._replace(starter=Starter.NONE, taken=None)) for n in state.nodes)
+    return state.put(*map(agents.restart, dead))._replace(kernel=state.kernel + 1, faults=state.faults - 1, late=())
 
 
 def isolate(state: State, ordinal: int) -> State:

@@ -70,6 +70,21 @@ def check_bootstrap(state: State, node: Node, term: int, permitted: Permitted) -
         raise InvariantError(f"{node.name} bootstraps without the acknowledged commits {sorted(gone)}")
 
 
+def without_server(node: Node) -> Node:
+    """The pod without its server."""
+    return node._replace(server="", component=-1, is_mute=False)
+
+
+def fall_silent(state: State, ordinal: int) -> State:
+    """The server does not answer its agent any more; for the other members it lives."""
+    return state.put(state.nodes[ordinal]._replace(is_mute=True))
+
+
+def answer_again(state: State, ordinal: int) -> State:
+    """It answers its agent again."""
+    return state.put(state.nodes[ordinal]._replace(is_mute=False))
+
+
 def donors(state: State, ordinal: int) -> list[int]:
     """The components that a joiner can reach."""
     return [] if ordinal in state.isolated else reachable_components(state)
@@ -219,7 +234,7 @@ def end_server(state: State, ordinal: int) -> State:
     """The server is gone: the rest of its component counts its members."""
     node = state.nodes[ordinal]
     number = node.component
-    state = state.put(node._replace(server="", component=-1))
+    state = state.put(without_server(node))
     return apply_quorum(state, number) if number >= 0 else state
 
 

@@ -121,6 +121,8 @@ class Node(NamedTuple):
     server: str = ""
     """bootstrapping, joining, transferring, Primary, non-Primary; empty = none lives."""
     component: int = -1
+    is_mute: bool = False
+    """It lives and does not answer its agent: it hangs, or has no connection left."""
     forking: str = ""
     """The new history that its server begins."""
     lives: int = 0

@@ -86,6 +86,8 @@ def server_steps(state: State, node: Node) -> Iterator[tuple[str, Callable[..., 
     """What the server does next."""
     if is_coming_up(state, node):
         yield "server comes up", galera.come_up
+    if node.is_mute:
+        yield "server answers its agent again", galera.answer_again
     if galera.has_view_to_write(state, node):
         yield "writes its view", galera.write_view
     if node.server == "Primary" and node.log != state.components[node.component].log:

@@ -28,6 +28,8 @@ class Lifecycle(NamedTuple):
     """The term of a taken permission to bootstrap."""
     server: Server | None = None
     """What the live server reports."""
+    answered: bool = False
+    """The server of the taken permission has answered: if it does not any more, it no longer is on its way in."""
     abandoned_term: int = 0
     """The highest term under which this run of the agent will not bootstrap (any more)."""
 
@@ -38,10 +40,10 @@ class Lifecycle(NamedTuple):
             return Phase.FROZEN if self.disk else Phase.RECOVERING
         if self.server is not None:
             return Phase.RUNNING
-        if self.taken is not None:
+        if self.taken is not None and not self.answered:
             return Phase.BOOTSTRAPPING if self.taken is Action.BOOTSTRAP else Phase.JOINING
         if self.held:
-            return Phase.UNKNOWN
+            return Phase.UNKNOWN  # it hangs, is being stopped, or was started before this agent
         return Phase.FROZEN if self.disk else Phase.STARTING
 
     @property
@@ -74,7 +76,7 @@ class Lifecycle(NamedTuple):
         if self.taken is None:
             # Something that never reported lives on the volume: what was read before is no longer valid.
             return self._replace(held=True, server=server, disk=None, fingerprint="")
-        return self._replace(held=True, server=server)
+        return self._replace(held=True, server=server, answered=self.answered or server is not None)
 
     def abandon(self, term: int) -> "Lifecycle":
         """Give a term up: this run of the agent will not bootstrap under it."""
@@ -84,4 +86,5 @@ class Lifecycle(NamedTuple):
         """The lock is free or held by a starter: a taken permission is over, and so is its term."""
         if self.taken is None:
             return self._replace(server=None)
-        return self._replace(server=None, taken=None, term=0, disk=None, fingerprint="").abandon(self.term)
+        over = self._replace(server=None, taken=None, term=0, answered=False, disk=None, fingerprint="")
+        return over.abandon(self.term)

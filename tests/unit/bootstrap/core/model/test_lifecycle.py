@@ -38,8 +38,15 @@ TABLE: dict[str, tuple[Lifecycle, Phase]] = {
     "the joining server has ended -> starting": (JOINING.left(held=False), Phase.STARTING),
     "a starter has taken a bootstrap -> bootstrapping": (BOOTSTRAPPING, Phase.BOOTSTRAPPING),
     "the bootstrapping server answers -> running": (STARTED.observed(held=True, server=SERVER), Phase.RUNNING),
-    "the bootstrapping server stops answering -> bootstrapping": (
-        STARTED.observed(held=True, server=SERVER).observed(held=True, server=None), Phase.BOOTSTRAPPING),
+    "the bootstrapping server stops answering -> unknown": (
+        STARTED.observed(held=True, server=SERVER).observed(held=True, server=None), Phase.UNKNOWN),
+    "the joining server that was a member stops answering -> unknown": (
+        JOINING.left(held=True).observed(held=True, server=SERVER).observed(held=True, server=None), Phase.UNKNOWN),
+    "and answers again -> running": (
+        STARTED.observed(held=True, server=SERVER).observed(held=True, server=None).observed(held=True, server=SERVER),
+        Phase.RUNNING),
+    "the next server of the pod is joining again": (
+        STARTED.observed(held=True, server=SERVER).arrived().reported(DISK, "print").took(Action.JOIN), Phase.JOINING),
     "the bootstrapping server has ended -> starting": (STARTED.observed(held=False, server=None), Phase.STARTING),
     "a new starter after a bootstrap -> recovering": (STARTED.arrived(), Phase.RECOVERING),
     "a live server that never reported answers -> running": (NEW.observed(held=True, server=SERVER), Phase.RUNNING),
@@ -78,8 +85,10 @@ def test_each_transition_changes_exactly_what_it_says() -> None:
     left = taken.left(held=True)
     assert left == Lifecycle(held=True, taken=Action.BOOTSTRAP, term=4)
     running = left.observed(held=True, server=SERVER)
-    assert running == left._replace(server=SERVER)
-    assert running.observed(held=True, server=OTHER) == left._replace(server=OTHER)
+    assert running == left._replace(server=SERVER, answered=True)
+    assert running.observed(held=True, server=OTHER) == left._replace(server=OTHER, answered=True)
+    assert running.observed(held=True, server=None) == left._replace(answered=True)
+    assert left.observed(held=True, server=None) == left
     assert running.observed(held=False, server=None) == Lifecycle(held=False, abandoned_term=4)
     assert running.arrived() == Lifecycle(starter=True, held=True, abandoned_term=4)
 
@@ -97,7 +106,7 @@ def test_what_a_report_said_stays_until_something_lives_there() -> None:
 
 def test_a_taken_permission_ends_with_all_that_was_known_and_not_before() -> None:
     taken = Lifecycle(held=False, taken=Action.JOIN, disk=DISK, fingerprint="print")
-    assert taken.observed(held=True, server=SERVER) == taken._replace(held=True, server=SERVER)
+    assert taken.observed(held=True, server=SERVER) == taken._replace(held=True, server=SERVER, answered=True)
     assert taken.observed(held=False, server=None) == Lifecycle(held=False)
 
 

@@ -23,7 +23,7 @@ def test_nothing_is_known_where_nothing_is_said() -> None:
     assert JournalHints() == (False, False, False, False, None, "")
     assert Override(1, None) == (1, None, frozenset(), frozenset(), False, "")
     assert Unknown("why") == ("why", "", Contact.NOT_ASKED)
-    assert Lifecycle() == (False, True, None, "", None, 0, None, 0)
+    assert Lifecycle() == (False, True, None, "", None, 0, None, False, 0)
     assert Patience() == (40, 8, 480, 80)
     assert Streaks() == (0, 0, frozenset(), 0)
 
