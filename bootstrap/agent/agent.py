@@ -23,6 +23,7 @@ from bootstrap.core.model.messages import PodNote, Prepare, Refusal
 from bootstrap.core.model.shapes import MAX_TEXT
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.obstacles.room import describe_low_room
 from bootstrap.core.participant import promises, rounds
 from bootstrap.core.participant.effects import (
     Effect,
@@ -243,8 +244,9 @@ class Agent:
             last = self.recorder.last_end
             why = last.line if last else "its log has the reason"
             failing = f"its server has ended {ends.times} times before it was Synced; {why}"
-        reason = f"{result.decision.reason} [{result.decision.rule}]"
-        return PodNote(result.metric_kind, one_line(reason, MAX_TEXT), one_line(failing, MAX_TEXT))
+        rule, reason = result.decision.rule, one_line(result.decision.reason, MAX_TEXT)
+        volume = describe_low_room(self.recorder.room)
+        return PodNote(result.metric_kind, rule, reason, one_line(failing, MAX_TEXT), volume)
 
     def news(self) -> str:
         """The state that peers may be waiting for."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bootstrap.agent.agent import Agent
 from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.obstacles.room import Room
 from bootstrap.core.participant.views import settled_server
-from bootstrap.core.status.probes import Room
 from bootstrap.datadir.usage import allocated_bytes, bytes_since
 from bootstrap.storage.layout import Layout
 

@@ -14,6 +14,7 @@ from bootstrap.core.model.facts import ABSENT, Facts, Server
 from bootstrap.core.model.predicates import pod_name
 from bootstrap.core.model.text import one_line
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.obstacles.room import Room
 from bootstrap.core.status import summary
 from bootstrap.core.status.counters import (
     Counters,
@@ -39,7 +40,6 @@ from bootstrap.core.status.events import (
     keep_newest,
 )
 from bootstrap.core.status.health import describe_health
-from bootstrap.core.status.probes import Room
 from bootstrap.core.status.server_end import KIND as SERVER_ENDED
 from bootstrap.core.status.server_end import LastEnd, describe_end, find_last_end
 from bootstrap.core.status.transfer import Sample, add_sample

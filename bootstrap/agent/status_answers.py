@@ -159,7 +159,7 @@ def describe_status(agent: Agent) -> StatusAnswer:
         transfer=describe_transfer(agent.recorder.samples, facts),
         cluster=describe_cluster(agent, facts, decision),
         steps=found,
-        avoid=what_not_to_do(facts) if found else "",
+        avoid=what_not_to_do(facts, decision) if found else "",
         failures=describe_failures(agent),
         failed_starts=describe_failed_starts(agent),
         server_end=describe_server_end(agent),
@@ -264,8 +264,10 @@ def describe_member(agent: Agent, ordinal: int, known: PodState | Unknown | None
         series=describe_series(known.versions.server),
         tables=describe_series(known.versions.tables),
         decision=note.kind if note else None,
+        rule=note.rule if note else None,
         reason=note.reason if note else None,
         failing=note.failing if note else None,
+        volume=note.volume if note else None,
     )
 
 

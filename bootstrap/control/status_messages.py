@@ -76,10 +76,14 @@ class MemberStatus:
 
     decision: str | None = None
     """What its own agent has decided, in one word; none while a server lives; None if it did not say."""
+    rule: str | None = None
+    """The rule that decided there."""
     reason: Prose | None = None
-    """Why, with the rule."""
+    """Why, in one line."""
     failing: Prose | None = None
     """Its container that ends with an error, and the error; empty = none does."""
+    volume: Prose | None = None
+    """How little room its volume has left; empty = enough, or it is not known."""
     series: str | None = None
     """The series of a member's server, such as 11.8; None = not known."""
     tables: str | None = None

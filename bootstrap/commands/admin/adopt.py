@@ -22,11 +22,10 @@ def command(*, epoch: int | None) -> None:
     client = channel.Client(current().agent_socket)
     answer = client.ask(RequestOverride(epoch, adopt=True))
     survey = answer.survey
-    if epoch is None and survey is not None:
-        show_members(survey)
     if answer.refusal or survey is None:
         raise OverrideRefusedError(f"nothing is changed: {answer.refusal}")
     if epoch is None:
+        show_members(survey)
         echo()
         click.echo(f"To start a cluster from {survey.pod}:\n  {format_call(f'adopt --epoch {survey.epoch}')}")
         return

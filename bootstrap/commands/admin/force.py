@@ -1,6 +1,7 @@
 """`galera-bootstrap force`: an override where the rules cannot find an answer."""
 
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -34,7 +35,7 @@ def command(*, epoch: int | None, accept_loss: bool, without: tuple[str, ...], a
     if epoch is None or not accept_loss:
         if epoch is not None or accept_loss:
             raise OverrideRefusedError("--epoch and --accept-loss belong together: run it without options first")
-        show(client.ask(RequestOverride()))
+        show(client.ask(RequestOverride()), without)
         return
     answer = client.ask(RequestOverride(epoch, frozenset(without), frozenset(although_ahead)))
     if answer.refusal:
@@ -50,8 +51,11 @@ def show_members(survey: SurveyAnswer) -> None:
         echo(f"{member.name}  {member.line}")
 
 
-def show(answer: OverrideAnswer) -> None:
-    """Print what a human must know before an override; raises OverrideRefusedError if it would be refused."""
+def show(answer: OverrideAnswer, without: Sequence[str] = ()) -> None:
+    """Print what a human must know before an override; raises OverrideRefusedError if it would be refused.
+
+    What to type is shown beside a pod whose network answers only after the human has named that pod (`without`).
+    """
     survey = answer.survey
     if answer.refusal or survey is None:
         # What would be given up is of no interest then, and reads like an offer.
@@ -63,10 +67,12 @@ def show(answer: OverrideAnswer) -> None:
             f"{', '.join(survey.unreachable)} may hold commits that no other pod has: they would be given up. "
             "Make sure that no server runs there any more: if one does, there will be two clusters."
         )
-    if survey.refusing:
-        echo(
-            f"{', '.join(survey.refusing)}: the network of the pod answers and its agent does not, so its server may "
-            f"still run: first `kubectl delete pod {' '.join(survey.refusing)}`, then run this again."
+    if refusing := [name for name in survey.refusing if name not in without]:
+        call = format_call(" ".join(["force", *(f"--without {name}" for name in refusing)]))
+        raise OverrideRefusedError(
+            f"{', '.join(refusing)}: the network of the pod answers and its agent does not, so its server may still "
+            f"run: first `kubectl -n {current().namespace} delete pod {' '.join(refusing)}`, then run this again; once "
+            f"you have seen that no server runs there: `{call}`"
         )
     if survey.ahead:
         echo(f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there:")

@@ -123,6 +123,8 @@ def _state(member: MemberStatus) -> str:
         return f"{member.phase}, fails"
     if member.phase is Phase.FROZEN:
         return f"stopped, {VERBS.get(member.decision, member.decision)}" if member.decision else "stopped"
+    if member.phase is Phase.UNKNOWN:
+        return "its server does not answer"
     return str(member.phase)
 
 
@@ -194,11 +196,18 @@ def _steps(status: StatusAnswer) -> Iterable[str]:
 
 
 def _page(status: StatusAnswer) -> str:
-    """The section on the rule that decides; where nothing is decided, because a server serves, the page for all."""
+    """The section on the rule that decides."""
     rule = status.decision.rule
     if rule == "own-server" and _why(status) == "":
-        return TABLES_PAGE if status.tables.stage in (Stage.FAILED, Stage.OFF) else PAGE
+        return _page_for_served(status)
     return find_help(rule, is_hold=status.decision.kind is DecisionKind.HOLD)
+
+
+def _page_for_served(status: StatusAnswer) -> str:
+    """Where this pod's server serves: the section on another pod's hold, or on the tables; else the page for all."""
+    if held := next((m.rule for m in status.members if m.decision == DecisionKind.HOLD and m.rule), None):
+        return find_help(held, is_hold=True)
+    return TABLES_PAGE if status.tables.stage in (Stage.FAILED, Stage.OFF) else PAGE
 
 
 def _wrap(label: str, text: str) -> list[str]:

@@ -47,7 +47,11 @@ def require_all_heard(facts: Facts) -> Decision | None:
     blockers = [f"{pod_name(facts, o)} ({why})" for o in others if (why := why_not_counted(facts.peer(o)))]
     if not blockers or quorum.find_proof(facts):
         return None
-    cures = dict.fromkeys(p.cure for o in others if isinstance(p := facts.peer(o), Unknown) and p.cure)
+    unknown = {pod_name(facts, o): p for o in others if isinstance(p := facts.peer(o), Unknown)}
+    cures = list(dict.fromkeys(peer.cure for peer in unknown.values() if peer.cure))
+    if unknown and all(disk_of(pod).data_class is DataClass.EMPTY for pod in facts.states):
+        # Nobody shall look at the empty ones only, and begin with them.
+        cures.append(f"no other pod has data: unless this is a first start, the only copy is at {', '.join(unknown)}")
     return Wait("all-heard", f"waiting for {'; '.join([', '.join(blockers), *cures])}")
 
 
@@ -137,14 +141,20 @@ def hold_for_replaced_volume(facts: Facts) -> Decision | None:
     Where the last Primary view is proven, only its members count: the other pods had nothing newer.  (That proof takes
     a pod whose volume is empty or was replaced for one that may have gone on.)
     """
-    members = quorum.find_last_view(facts) or facts.expected
+    ordinals = quorum.find_last_view(facts) or facts.expected
+    members = [pod for pod in facts.states if pod.ordinal in ordinals]
     best = lineage.most_advanced(facts.states)
-    for pod in facts.states:
-        if pod.ordinal not in members:
-            continue
-        if hold := hold_for_doubtful_member(facts, pod, best) or hold_for_missing_data(facts, pod, best):
+    for pod in members:
+        if hold := hold_for_doubtful_member(facts, pod, best):
             return hold
-    return None
+    missing = [why for pod in members if (why := why_data_missing(facts, pod, best))]
+    if not missing:
+        return None
+    return Hold(
+        "replaced-volume",
+        f"{'; '.join(missing)}: what was there may have been the newest; bring it back; "
+        f"{offer(facts, f'to give it up: {TO_KEEP}')}",
+    )
 
 
 def hold_for_doubtful_member(facts: Facts, pod: PodState, best: PodState) -> Hold | None:
@@ -166,8 +176,8 @@ def is_accounted_for(pod: PodState, best: PodState, forks: lineage.Forks) -> boo
     return lineage.accounts_for(forks, Copy(theirs, best.bootstraps), Copy(mine, pod.bootstraps))
 
 
-def hold_for_missing_data(facts: Facts, pod: PodState, best: PodState) -> Hold | None:
-    """Hold if this pod's volume held a member's data, and does not hold them now.
+def why_data_missing(facts: Facts, pod: PodState, best: PodState) -> str | None:
+    """How it shows that this pod's volume held a member's data, and does not hold them now; None = it does not.
 
     A member's disk may be blank while its join is open, because a state transfer overwrites it: a Primary Component
     that contained its history had let it join.  If that component died at once, its data may have died with it.  If it
@@ -176,12 +186,12 @@ def hold_for_missing_data(facts: Facts, pod: PodState, best: PodState) -> Hold |
     """
     was_emptied = pod.was_synced and not pod.joining and not may_hold_complete_transfer(pod)
     volumes = newest_memory(facts, pod, bootstrap_position(best))
-    if (disk_of(pod).data_class in BLANK and was_emptied) or (volumes and pod.volume_id not in volumes):
-        return Hold(
-            "replaced-volume",
-            f"the data of {pod.pod}, a member, are gone since the outage and may have been the newest: "
-            f"bring its volume back; {offer(facts, f'to give its data up: {TO_KEEP}')}",
-        )
+    data_class = disk_of(pod).data_class
+    if data_class in BLANK and was_emptied:
+        return f"{pod.pod} was a member and its datadir is {data_class} now"
+    if volumes and pod.volume_id not in volumes:
+        cause = "it is another volume" if data_class in BLANK else "it is another volume, or its journal was deleted"
+        return f"{pod.pod} was a member and its volume, {data_class} now, is not known to the others: {cause}"
     return None
 
 

@@ -41,7 +41,11 @@ class PodNote(NamedTuple):
 
     kind: Token
     """Its decision in one word; "none" while a server lives."""
+    rule: Token
+    """The rule that decided."""
     reason: str
-    """Why, in one line, with the rule."""
-    failing: str
+    """Why, in one line."""
+    failing: str = ""
     """The container of this pod that ends with an error, and the error; empty = none does."""
+    volume: str = ""
+    """How little room its volume has left; empty = enough, or it is not known."""

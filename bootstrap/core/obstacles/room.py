@@ -1,10 +1,25 @@
-"""How much room a join needs on its volume.  Pure.
+"""How much room a volume has, and how much a join needs there.  Pure.
 
 A join may become a full copy at any time: the donor's gcache may have gone on.  A copy that finds no room leaves
 neither the old data nor the new ones.
 """
 
+from typing import NamedTuple
+
 from bootstrap.core.model.disk import Obstacle, ObstacleKind
+
+
+class Room(NamedTuple):
+    """The room of a file system, bytes."""
+
+    size: int
+    """All of it."""
+    free: int
+    """What a server, which is not root, may still use."""
+
+
+LOW_SHARE = 10
+"""A volume with less than one part in this many free is nearly full; the alert GaleraVolumeFull has the same limit."""
 
 MARGIN = 32 << 20
 """Beside the data: temporary tables, and what is written while the copy is under way."""
@@ -29,6 +44,13 @@ def find_obstacle(free: int, own: int, donor: int | None) -> Obstacle | None:
         f"{whole}, and the volume has {_mb(free)} free beside {_mb(own)} of this datadir: make room for at least "
         f"{_mb(missing)} more; a join now could end without the data that are here",
     )
+
+
+def describe_low_room(room: Room | None) -> str:
+    """How little room a volume has left; empty = enough, or it is not known."""
+    if room is None or room.free * LOW_SHARE >= room.size:
+        return ""
+    return f"{room.free >> 20} of {room.size >> 20} MiB are free"
 
 
 def _mb(size: int) -> str:

@@ -59,6 +59,8 @@ def _describe_other(facts: Facts, ordinal: int) -> str:
     peer = facts.own if ordinal == facts.own.ordinal else facts.peer(ordinal)
     if not isinstance(peer, PodState):
         return f"{pod_name(facts, ordinal)} does not answer"
+    if peer.phase is Phase.UNKNOWN:
+        return f"the server of {peer.pod} does not answer"
     server = peer.primary_server
     return f"{peer.pod} is {server.local_state if server else 'stopped' if peer.phase is Phase.FROZEN else peer.phase}"
 

@@ -128,3 +128,27 @@ HOLDS: dict[str, Callable[[Facts, Place], Iterator[Step]]] = {
     "permission": _own_files,
 }
 """The rule of a hold -> the way out of it."""
+
+LOOK_FIRST = "discard before you have seen what only this pod has: the cluster has it nowhere"
+OLD_VOLUME = "delete the claim or the volume that is there now, or the journal on it: the old data may come back to it"
+BY_NUMBER = "choose by the higher number: the numbers of two histories or branches say nothing about each other"
+
+AVOID: dict[str, str] = {
+    "options": "delete the claim or change the data: they are well, only the option is wrong",
+    "room": "discard, or remove files of the datadir: what is put aside takes the same room, the binary log is data",
+    "two-primaries": "delete or restart a pod before you know what only its side has",
+    "other-history": LOOK_FIRST,
+    "other-branch": LOOK_FIRST,
+    "ahead-of-primary": LOOK_FIRST,
+    "beyond-fork": LOOK_FIRST,
+    "epoch-floor": "lower GALERA_BOOTSTRAP_MIN_EPOCH: it stands for newer data than all that are here",
+    "all-empty": OLD_VOLUME,
+    "no-candidate": OLD_VOLUME,
+    "replaced-volume": OLD_VOLUME,
+    "two-histories": BY_NUMBER,
+    "two-branches": BY_NUMBER,
+    "doubtful-transfer": "force in another pod before somebody has looked at that datadir",
+    "journal": "delete the journal: it knows what this pod has promised, and which data are the newest",
+    "permission": "delete the journal: it knows what this pod has promised, and which data are the newest",
+}
+"""The rule of a hold -> what people in a hurry do there, and lose data by."""

@@ -22,6 +22,7 @@ from bootstrap.core.decision.decisions import RoundResult
 from bootstrap.core.model.facts import ABSENT, SYNCED, Phase, PodState, Server
 from bootstrap.core.model.lifecycle import Lifecycle
 from bootstrap.core.model.unknown import Unknown
+from bootstrap.core.obstacles.room import Room
 from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics.server_load import NOTHING_KNOWN, Load
 from bootstrap.core.system_tables.rules import Stage
@@ -54,15 +55,6 @@ class Readiness(StrEnum):
     """Behind the others, or its state transfer is not durable yet."""
     DONOR = "donor"
     """Sends its state to a joiner, or was desynced by hand, while another member is Synced."""
-
-
-class Room(NamedTuple):
-    """The room of a file system, bytes."""
-
-    size: int
-    """All of it."""
-    free: int
-    """What a server, which is not root, may still use."""
 
 
 class Details(NamedTuple):

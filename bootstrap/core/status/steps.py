@@ -27,7 +27,7 @@ from bootstrap.core.model.unknown import (
     Contact,
     Unknown,
 )
-from bootstrap.core.status.hold_steps import ALWAYS, HOLDS, look_closer
+from bootstrap.core.status.hold_steps import ALWAYS, AVOID, HOLDS, look_closer
 from bootstrap.core.status.place import Place, Step
 from bootstrap.core.status.summary import find_ahead
 from bootstrap.core.system_tables.rules import NOTHING_KNOWN, Finding, Stage
@@ -37,6 +37,9 @@ NEVER = (
     "that does not answer: each has destroyed data that would have come back"
 )
 """What must not be done while the cause is not known."""
+
+NO_ANSWER = "it starts, receives its state, ends, or hangs; its log shows which"
+"""What a live server may do that answers nobody."""
 
 HOLD = "hold"
 """The word of a pod that holds."""
@@ -53,18 +56,19 @@ def find_steps(
     """What a human does now, the first first; empty = nothing: it goes on by itself, or all is well."""
     if isinstance(decision, Hold):
         return tuple(_steps_of_hold(facts, decision, place, notes))
-    own = tuple(_steps_for_own_pod(facts, place))
+    own = (*_steps_for_own_pod(facts, place), *_steps_for_volumes(facts, notes, place))
     others = tuple(_steps_for_others(facts, decision, place, notes))
     return (*_look_at_dns(facts, decision, place), *own, *others, *_steps_for_tables(facts, tables, place))
 
 
-def what_not_to_do(facts: Facts) -> str:
-    """What must not be done in this situation, in one line."""
+def what_not_to_do(facts: Facts, decision: Decision) -> str:
+    """What must not be done in this situation, in one line: first what its own way out makes people do."""
     peers = sorted(facts.peers.items())
     names = [pod_name(facts, o) for o, peer in peers if isinstance(peer, Unknown) and not peer.is_silent]
-    if not names or facts.own.primary_server:
-        return NEVER
-    return f"force or discard anything: {', '.join(names)} may live; nor {NEVER}"
+    if names and not facts.own.primary_server:
+        return f"force or discard anything: {', '.join(names)} may live; nor {NEVER}"
+    here = AVOID.get(decision.rule) if isinstance(decision, Hold) else None
+    return f"{here}; nor {NEVER}" if here else NEVER
 
 
 # This pod.
@@ -74,7 +78,7 @@ def _steps_for_own_pod(facts: Facts, place: Place) -> Iterator[Step]:
     own, pod = facts.own, facts.own.pod
     if own.phase is Phase.UNKNOWN:
         yield Step(
-            "look at this pod's server: it starts, receives its state, or hangs",
+            f"look at this pod's server: {NO_ANSWER}",
             (place.log(pod, "mysql"), place.kubectl(f"describe pod {pod}")),
         )
     elif own.has_no_server and own.phase is not Phase.FROZEN:
@@ -82,6 +86,21 @@ def _steps_for_own_pod(facts: Facts, place: Place) -> Iterator[Step]:
             "if this stays for more than a minute, look why the datadir of this pod is not read",
             (place.log(pod, "bootstrap"), place.log(pod, "mysql"), place.kubectl(f"describe pod {pod}")),
         )
+
+
+def _steps_for_volumes(facts: Facts, notes: Notes, place: Place) -> Iterator[Step]:
+    """A volume that is nearly full: at COMMIT all members wait for the one that cannot write any more."""
+    for ordinal, note in sorted(notes.items()):
+        if note.volume:
+            pod = pod_name(facts, ordinal)
+            yield Step(
+                f"the volume of {pod} is nearly full, {note.volume}: enlarge its claim, or see what takes the room; a "
+                "member that cannot write stops all of them at COMMIT",
+                (
+                    place.kubectl("get pvc"),
+                    place.agent(pod, f"sh -c 'df -h {place.data_root}; du -sh {place.data_root}/*'"),
+                ),
+            )
 
 
 def _look_at_dns(facts: Facts, decision: Decision, place: Place) -> Iterator[Step]:
@@ -167,9 +186,10 @@ def _look_at_others(facts: Facts, decision: Decision, place: Place, notes: Notes
             logs = (place.log(peer.pod, "bootstrap"), place.log(peer.pod, "mysql"))
             yield Step(f"{peer.pod} cannot start: {note.failing}", logs)
         elif note and note.kind == HOLD:
-            if decision.reason in note.reason:
+            if decision.reason == note.reason:
                 continue  # all of them hold for the same reason
-            yield Step(f"{peer.pod} holds, and needs a human: {note.reason}", (place.ours(peer.pod, "status"),))
+            text = f"{peer.pod} holds, and needs a human: {note.reason} [{note.rule}]"
+            yield Step(text, (place.ours(peer.pod, "status"),))
         elif peer.phase is Phase.FROZEN and disk_of(peer).data_class in UNDECIDABLE:
             yield Step(f"{peer.pod} holds: it needs a human; see what it says", (place.ours(peer.pod, "status"),))
         elif peer.has_no_server and peer.phase is not Phase.FROZEN:
@@ -178,7 +198,8 @@ def _look_at_others(facts: Facts, decision: Decision, place: Place, notes: Notes
                 (place.log(peer.pod, "bootstrap"), place.log(peer.pod, "mysql")),
             )
         elif peer.phase is Phase.UNKNOWN:
-            yield Step(f"look at the server of {peer.pod}: it starts, or hangs", (place.log(peer.pod, "mysql"),))
+            look = (place.log(peer.pod, "mysql"), place.kubectl(f"describe pod {peer.pod}"))
+            yield Step(f"look at the server of {peer.pod}: {NO_ANSWER}", look)
 
 
 def _offer_force(facts: Facts, names: list[str], place: Place) -> Step:

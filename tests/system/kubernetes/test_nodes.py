@@ -148,7 +148,7 @@ def test_a_cluster_of_which_a_disk_was_replaced_in_an_outage_holds_until_the_dis
     lost.up(machines.control, bound=True)
 
     for pod in ("mysql-0", "mysql-1", "mysql-2"):
-        gone = r"hold: the data of mysql-2, a member, are gone since the outage .*bring its volume back"
+        gone = r"hold: mysql-2 was a member and its volume, EMPTY now, is not known .*bring it back"
         database.wait_log(pod, "agent", gone, seconds=120)
     assert database.stays_down()
     assert database.volume("mysql-2") != volume_name

@@ -6,9 +6,10 @@ position.
 
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import SYNCED, Phase
+from bootstrap.core.obstacles.room import Room
 from bootstrap.core.status.metrics.server_load import Load
 from bootstrap.core.status.metrics.text_format import Family, Labels, counter, gauge, render, state_set
-from bootstrap.core.status.probes import Details, ProbeView, Readiness, Room, find_readiness, is_alive
+from bootstrap.core.status.probes import Details, ProbeView, Readiness, find_readiness, is_alive
 from bootstrap.core.system_tables.rules import Stage
 
 PREFIX = "galera_bootstrap"

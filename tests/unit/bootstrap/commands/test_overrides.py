@@ -32,6 +32,25 @@ def test_force_without_options_shows_what_would_be_lost_and_what_to_type(machine
     assert machine.status()["decision"]["rule"] == "all-heard"
 
 
+def test_force_says_what_to_type_beside_a_network_that_answers_only_to_who_has_looked_there(machine: Machine) -> None:
+    """An address at which nothing listens refuses the connection: the pod's machine is up."""
+    machine.dns.publish("galera-1", "127.0.0.9")
+    machine.database()
+    machine.agent()
+    machine.start()
+    until(lambda: "refused" in machine.status()["decision"]["reason"], "the refusal")
+    done = run(machine, "force")
+    assert done.returncode == 21
+    assert "--epoch" not in done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "`kubectl -n test delete pod galera-1`, then run this again" in line
+    assert line.endswith(" force --without galera-1`")
+    done = run(machine, "force", "--without", "galera-1")
+    assert done.returncode == 0, done.stderr
+    assert "Only when no server runs there any more:" in done.stdout
+    assert f"force --epoch {FIRST} --accept-loss --without galera-1" in done.stdout
+
+
 def test_force_follows_an_override_until_it_is_void(machine: Machine) -> None:
     """The server of this machine ends at once, before it is Primary."""
     machine.database()

@@ -316,3 +316,46 @@ def test_options_hold_whatever_else_is_there_and_room_only_where_a_pod_would_joi
     ahead = hindered(frozen(0, 99), ObstacleKind.ROOM)
     assert decide(seen_by(ahead, running(1), running(2))).rule == "ahead-of-primary"
     assert isinstance(decide(seen_by(frozen(0), running(1), running(2))), Join)
+
+
+# The words of a wait and of a hold that a human reads first.
+
+OLD = ((1, "old"), (2, "old"))
+BOTH = (
+    "galera-1 was a member and its volume, EMPTY now, is not known to the others: it is another volume; galera-2 was a "
+    "member and its volume, CLEAN now, is not known to the others: it is another volume, or its journal was deleted"
+)
+KEEP = (
+    "what was there may have been the newest; bring it back; to give it up: `galera-bootstrap force` in the pod whose"
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        (
+            seen_by(frozen(0), blank(1, was_synced=True), frozen(2)),
+            "galera-1 was a member and its datadir is EMPTY now",
+        ),
+        (
+            seen_by(frozen(0, volumes=OLD), blank(1), frozen(2, 5)),
+            BOTH,
+        ),
+    ],
+)
+def test_each_pod_whose_data_are_gone_is_named_with_how_that_shows(facts: Facts, text: str) -> None:
+    found = decide(facts)
+    assert found.rule == "replaced-volume"
+    assert found.reason.startswith(f"{text}: {KEEP}")
+
+
+def test_where_all_that_answer_are_empty_the_silent_one_is_the_only_copy() -> None:
+    only = "no other pod has data: unless this is a first start, the only copy is at galera-2"
+    assert decide(seen_by(blank(0), blank(1), 2)).reason.endswith(f"; {only}")
+    for facts in (
+        seen_by(blank(0), frozen(1), 2),
+        seen_by(frozen(0), blank(1), 2),
+        seen_by(blank(0), blank(1), busy(2, Phase.RECOVERING)),
+        seen_by(blank(0), blank(1), busy(1, Phase.RECOVERING), 2),
+    ):
+        assert "only copy" not in decide(facts).reason

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.core.obstacles.room import LEAST, MARGIN, find_obstacle
+from bootstrap.core.obstacles.room import LEAST, MARGIN, Room, describe_low_room, find_obstacle
 
 GB = 1 << 30
 
@@ -40,3 +40,20 @@ def test_no_join_begins_without_room_and_the_numbers_are_there(
     obstacle = find_obstacle(free, own, donor)
     assert obstacle
     assert words in obstacle.why
+
+
+MB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (None, ""),
+        (Room(1000 * MB, 100 * MB), ""),
+        (Room(1000 * MB, 100 * MB - 1), "99 of 1000 MiB are free"),
+        (Room(100 * MB, 0), "0 of 100 MiB are free"),
+        (Room(0, 0), ""),
+    ],
+)
+def test_a_volume_is_nearly_full_below_the_limit_of_the_alert(room: Room | None, text: str) -> None:
+    assert describe_low_room(room) == text

@@ -31,6 +31,11 @@ CLUSTERS: dict[str, tuple[Facts, Health, str]] = {
         Health.DEGRADED,
         "2 of 3 Synced; galera-0 is joining",
     ),
+    "a server hangs": (
+        seen_by(running(0), busy(1, Phase.UNKNOWN), running(2)),
+        Health.DEGRADED,
+        "2 of 3 Synced; the server of galera-1 does not answer",
+    ),
     "one holds": (
         seen_by(running(0), frozen(1, 50), running(2)),
         Health.DEGRADED,

@@ -13,11 +13,12 @@ from bootstrap.core.model.action import Action
 from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Phase, PodState
 from bootstrap.core.model.lifecycle import Lifecycle
+from bootstrap.core.obstacles.room import Room
 from bootstrap.core.status.counters import Counters
 from bootstrap.core.status.metrics.families import KINDS, metrics
 from bootstrap.core.status.metrics.server_load import Load
 from bootstrap.core.status.metrics.text_format import Family, gauge, render, state_set
-from bootstrap.core.status.probes import STALE_S, Details, ProbeView, Room, find_readiness
+from bootstrap.core.status.probes import STALE_S, Details, ProbeView, find_readiness
 from bootstrap.core.system_tables.rules import Stage
 from tests.paths import ROOT
 from tests.support.bootstrap.records import A, B, clusters, examples

@@ -2,10 +2,10 @@
 
 import pytest
 
+from bootstrap.core.obstacles.room import Room
 from bootstrap.core.status.metrics.families import load_metrics, room_metrics
 from bootstrap.core.status.metrics.server_load import NOTHING_KNOWN, VARIABLES, Load, parse
 from bootstrap.core.status.metrics.text_format import render
-from bootstrap.core.status.probes import Room
 
 REPORTED = {
     "wsrep_flow_control_paused_ns": "1500000000",

@@ -10,6 +10,7 @@ from bootstrap.core.model.disk import FULL, DataClass, Disk
 from bootstrap.core.model.facts import BootstrapPoint, Facts, Phase, Promise
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
+from bootstrap.core.status.hold_steps import AVOID, HOLDS
 from bootstrap.core.status.place import Place
 from bootstrap.core.status.steps import NEVER, find_steps, what_not_to_do
 from bootstrap.core.system_tables.rules import Finding, Stage
@@ -124,7 +125,7 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     ),
     "a peer's server hangs": (
         seen_by(frozen(0), busy(1, Phase.UNKNOWN), frozen(2)),
-        ["kubectl -n db logs galera-1 -c mysql --tail=20"],
+        ["kubectl -n db logs galera-1 -c mysql --tail=20", "kubectl -n db describe pod galera-1"],
         "force",
     ),
     "the Service hides the pods": (
@@ -368,30 +369,63 @@ def test_a_hold_by_own_files_and_one_that_is_not_known_have_their_steps() -> Non
 def test_what_the_others_say_of_themselves_is_shown() -> None:
     facts = seen_by(frozen(0), busy(1, Phase.STARTING), frozen(2))
     notes = {
-        1: PodNote("wait", "the datadir has not been read yet [own-disk]", "its container bootstrap fails: no lock"),
-        2: PodNote("hold", "the journal cannot be written [journal]", ""),
+        1: PodNote("wait", "own-disk", "the datadir has not been read yet", "its container bootstrap fails: no lock"),
+        2: PodNote("hold", "journal", "the journal cannot be written"),
     }
     first, second = find_steps(facts, decide(facts), HERE, notes)
     assert first.text == "galera-1 cannot start: its container bootstrap fails: no lock"
     assert first.commands[0] == "kubectl -n db logs galera-1 -c bootstrap --tail=20"
     assert second.text == "galera-2 holds, and needs a human: the journal cannot be written [journal]"
     assert second.commands == (EXEC.format("galera-2", "status"),)
-    quiet = {1: PodNote("wait", "x", ""), 2: PodNote("wait", "x", "")}
+    quiet = {1: PodNote("wait", "all-heard", "x"), 2: PodNote("wait", "all-heard", "x")}
     assert find_steps(facts, decide(facts), HERE, quiet) == find_steps(facts, decide(facts), HERE)
     both = seen_by(frozen(0), frozen(1, uuid=B), frozen(2))
-    same = {1: PodNote("hold", f"{decide(both).reason} [two-histories]", "")}
+    same = {1: PodNote("hold", "two-histories", decide(both).reason)}
     assert find_steps(both, decide(both), HERE, same) == find_steps(both, decide(both), HERE)
     above = seen_by(frozen(0, 50), running(1), running(2))
-    held = {1: PodNote("hold", "y", "")}
-    assert find_steps(above, decide(above), HERE, held)[0].text == "galera-1 holds, and needs a human: y"
+    held = {1: PodNote("hold", "room", "y")}
+    assert find_steps(above, decide(above), HERE, held)[0].text == "galera-1 holds, and needs a human: y [room]"
+
+
+def test_a_volume_that_is_nearly_full_is_named_wherever_it_is() -> None:
+    facts = seen_by(running(0), running(1), running(2))
+    notes = {
+        0: PodNote("none", "own-server", "x", volume="9 of 100 MiB are free"),
+        1: PodNote("none", "own-server", "x"),
+        2: PodNote("none", "own-server", "x", volume="3 of 100 MiB are free"),
+    }
+    own, other = find_steps(facts, decide(facts), HERE, notes)
+    assert own.text.startswith("the volume of galera-0 is nearly full, 9 of 100 MiB are free: enlarge its claim")
+    assert own.commands == (
+        "kubectl -n db get pvc",
+        "kubectl -n db exec galera-0 -c agent -- sh -c 'df -h /var/lib/galera; du -sh /var/lib/galera/*'",
+    )
+    assert other.text.startswith("the volume of galera-2 is nearly full, 3 of 100 MiB are free")
+    assert "galera-2" in other.commands[1]
+
+
+def avoided(facts: Facts) -> str:
+    return what_not_to_do(facts, decide(facts))
 
 
 def test_what_may_live_is_neither_forced_nor_discarded() -> None:
-    assert what_not_to_do(seen_by(frozen(0), frozen(1), 2)) == NEVER
-    text = what_not_to_do(seen_by(frozen(0), frozen(1), unknown={2: REFUSES}))
+    assert avoided(seen_by(frozen(0), frozen(1), 2)) == NEVER
+    text = avoided(seen_by(frozen(0), frozen(1), unknown={2: REFUSES}))
     assert text.startswith("force or discard anything: galera-2 may live; nor ")
     assert text.endswith(NEVER)
-    assert what_not_to_do(seen_by(running(0), running(1), unknown={2: REFUSES})) == NEVER
+    assert avoided(seen_by(running(0), running(1), unknown={2: REFUSES})) == NEVER
+
+
+def test_each_hold_says_what_people_in_a_hurry_do_there_and_lose_data_by() -> None:
+    above = avoided(seen_by(frozen(0, 50), running(1), running(2)))
+    assert above == f"discard before you have seen what only this pod has: the cluster has it nowhere; nor {NEVER}"
+    assert avoided(seen_by(frozen(0), frozen(1, uuid=B), frozen(2))).startswith("choose by the higher number: ")
+    assert avoided(seen_by(frozen(0), LOST, frozen(2))).startswith("delete the claim or the volume that is there now")
+    waits = seen_by(frozen(0), frozen(1), 2)
+    assert what_not_to_do(waits, Hold("of a newer release", "x")) == NEVER
+    assert set(AVOID) == set(HOLDS) - {"own-disk", "promised"}
+    silent = seen_by(frozen(0), LOST, unknown={2: REFUSES})
+    assert what_not_to_do(silent, Hold("replaced-volume", "x")).startswith("force or discard anything: ")
 
 
 def test_system_tables_that_need_a_human_have_their_commands_and_others_have_none() -> None:
