@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import disk_usage
 from subprocess import run
 
 
@@ -15,6 +16,13 @@ def fill_up(filler: Path) -> None:
                 while stream.write(b"\0" * size):
                     pass
         os.fsync(stream.fileno())
+
+
+def leave_free(filler: Path, octets: int) -> None:
+    """Write until so much of the disk is left, as a volume is that grows full slowly."""
+    free = disk_usage(filler.parent).free
+    with filler.open("wb", buffering=0) as stream:
+        os.posix_fallocate(stream.fileno(), 0, free - octets)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def require_all_heard(facts: Facts) -> Decision | None:
         return None
     unknown = {pod_name(facts, o): p for o in others if isinstance(p := facts.peer(o), Unknown)}
     cures = list(dict.fromkeys(peer.cure for peer in unknown.values() if peer.cure))
-    if unknown and all(disk_of(pod).data_class is DataClass.EMPTY for pod in facts.states):
+    if all(disk_of(pod).data_class is DataClass.EMPTY for pod in facts.states):
         # Nobody shall look at the empty ones only, and begin with them.
         cures.append(f"no other pod has data: unless this is a first start, the only copy is at {', '.join(unknown)}")
     return Wait("all-heard", f"waiting for {'; '.join([', '.join(blockers), *cures])}")

@@ -67,7 +67,7 @@ def what_not_to_do(facts: Facts, decision: Decision) -> str:
     names = [pod_name(facts, o) for o, peer in peers if isinstance(peer, Unknown) and not peer.is_silent]
     if names and not facts.own.primary_server:
         return f"force or discard anything: {', '.join(names)} may live; nor {NEVER}"
-    here = AVOID.get(decision.rule) if isinstance(decision, Hold) else None
+    here = AVOID.get(decision.rule)
     return f"{here}; nor {NEVER}" if here else NEVER
 
 

@@ -12,7 +12,7 @@ from tests.lab import report
 from tests.lab.lab import Lab
 from tests.lab.layout import write_more_options
 from tests.lab.report import ReportFailedError
-from tests.lab.small_disk import fill_up, mount_small_disk
+from tests.lab.small_disk import fill_up, leave_free, mount_small_disk
 from tests.support.installed import require
 
 pytestmark = pytest.mark.galera
@@ -98,6 +98,32 @@ def test_a_member_that_is_off(lab: Lab) -> None:
         "kubectl -n lab describe pod mysql-2", "not delete claims",
         never=OVERRIDES,
     )  # fmt: skip
+
+
+def test_a_server_that_hangs(lab: Lab) -> None:
+    """Nothing of it goes on by itself, and its agent is well."""
+    lab.pod(1).pause("mysql")
+    try:
+        hangs, look = "the server of mysql-1 does not answer", "kubectl -n lab logs mysql-1 -c mysql"
+        wait_for_words(lab, 1, hangs, "1. look at this pod's server", look, never=("by itself", *OVERRIDES))
+        wait_for_words(lab, 0, hangs, "1. look at the server of mysql-1", look, never=("by itself", *OVERRIDES))
+    finally:
+        lab.pod(1).resume("mysql")
+
+
+def test_a_volume_that_fills_while_all_is_well(lab: Lab, tmp_path: Path) -> None:
+    lab.pod(1).power_off()
+    with mount_small_disk(lab.pod(1).folders.volume, tmp_path / "image", 600) as filler:
+        lab.pod(1).start()
+        lab.wait_synced(3)
+        wait_for_words(lab, 1, "HEALTHY for", never=("nearly full",))
+        leave_free(filler, 30 << 20)
+        full = ("HEALTHY for", "1. the volume of mysql-1 is nearly full", "MiB are free", "enlarge its claim", "du -sh")
+        wait_for_words(lab, 1, *full, never=OVERRIDES)
+        wait_for_words(lab, 0, *full, never=OVERRIDES)
+        filler.unlink()
+        lab.wait("there is room again", lambda: "nearly full" not in read_status(lab, 0), SECONDS)
+        lab.pod(1).power_off()
 
 
 def test_a_full_outage_in_which_one_stays_away(lab: Lab) -> None:
