@@ -1,8 +1,6 @@
 """TLS for clients, replication and state transfers, and the replacement of all certificates."""
 
 import shutil
-import ssl
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,13 +8,12 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from bootstrap.mariadb.tls import NAMES
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab.companion import start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.lab.pod import Pod
-from tests.support.authority import Authority
+from tests.support.bootstrap.certificates import Certificates, read_certificate
 from tests.support.bootstrap.metrics import read_metrics
 from tests.support.installed import require
 
@@ -24,48 +21,6 @@ pytestmark = pytest.mark.galera
 
 LOADED = "the server has loaded the new certificates"
 """In an agent's log."""
-
-
-class Certificates:
-    """The folder with certificates that the members have mounted, and the authorities that sign them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self._authorities = folder / "tls", folder / "authorities"
-
-    def issue(self, authority: str, trusted: tuple[str, ...]) -> None:
-        """Give all members a certificate of one authority, and these trusted ones; replace it as a kubelet does."""
-        signer = self._find_authority(authority)
-        signer.sign("member", "galera", hosts=("DNS:*.galera.lab.svc.cluster.local",))
-        content = (
-            signer.certificate("member").read_text(),
-            signer.key("member").read_text(),
-            "".join(self._find_authority(name).certificate("ca").read_text() for name in trusted),
-        )
-        new = self.folder.with_name(f"tls-{len(list(self.folder.parent.glob('tls-*')))}")
-        new.mkdir(mode=0o755)
-        for name, text in zip(NAMES, content, strict=True):
-            (new / name).write_text(text)
-        link = self.folder.with_name("new-link")
-        link.symlink_to(new)
-        link.rename(self.folder)
-
-    @property
-    def current(self) -> bytes:
-        """The certificate that was issued last."""
-        return ssl.PEM_cert_to_DER_cert((self.folder / "tls.crt").read_text())
-
-    @property
-    def end(self) -> float:
-        """When that one ends: seconds since 1970."""
-        words = ("openssl", "x509", "-noout", "-enddate", "-in", str(self.folder / "tls.crt"))
-        shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        return float(ssl.cert_time_to_seconds(shown.strip().removeprefix("notAfter=")))
-
-    def find_ca(self, authority: str) -> Path:
-        return self._find_authority(authority).certificate("ca")
-
-    def _find_authority(self, name: str) -> Authority:
-        return Authority(self._authorities / name)
 
 
 @pytest.fixture
@@ -94,24 +49,10 @@ def cluster(certificates: Certificates, tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def read_certificate(cluster: Cluster, ordinal: int, ca: Path) -> bytes:
-    """Connect as a client that trusts this authority; returns the server's certificate.  Raises pymysql.Error."""
-    layout = cluster.lab.layout
-    connection = pymysql.connect(
-        host=cluster.lab.pod(ordinal).ip,
-        user=layout.read_secret("user"),
-        password=layout.read_secret("password"),
-        ssl={"ca": str(ca), "check_hostname": False, "verify_mode": ssl.CERT_REQUIRED},
-    )
-    with connection:
-        stream = connection._sock  # type: ignore[attr-defined]  # it has no public name
-        return bytes(stream.getpeercert(binary_form=True))
-
-
 def is_used_by_all(cluster: Cluster, ca: Path, certificate: bytes) -> bool:
     """Whether all servers show this certificate to a client."""
     try:
-        return all(read_certificate(cluster, ordinal, ca) == certificate for ordinal in cluster.lab.pods)
+        return all(read_certificate(cluster.lab, ordinal, ca) == certificate for ordinal in cluster.lab.pods)
     except pymysql.Error:
         return False
 
@@ -133,10 +74,10 @@ def test_clients_replication_and_transfers_are_encrypted_and_the_cluster_recover
 ) -> None:
     assert read_option(cluster, 0, "socket.ssl") == "YES"
     assert read_metrics(cluster.lab, 0)["certificate_expiry_timestamp_seconds",] == certificates.end
-    assert read_certificate(cluster, 1, certificates.find_ca("first"))
+    assert read_certificate(cluster.lab, 1, certificates.find_ca("first"))
     certificates.issue("other", trusted=("other",))
     with pytest.raises(pymysql.Error, match="certificate verify failed"):
-        read_certificate(cluster, 1, certificates.find_ca("other"))
+        read_certificate(cluster.lab, 1, certificates.find_ca("other"))
     certificates.issue("first", trusted=("first",))
 
     cluster.lose_volume(2)
@@ -155,7 +96,7 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
 ) -> None:
     """First members trust both authorities, then they get the new certificates, then the old authority goes (R34)."""
     starts = {k: pod.containers["mysql"].starts for k, pod in cluster.lab.pods.items()}
-    before = read_certificate(cluster, 0, certificates.find_ca("first"))
+    before = read_certificate(cluster.lab, 0, certificates.find_ca("first"))
     with cluster.make_writer() as writer:
         for authority, trusted in (("first", ("first", "next")), ("next", ("first", "next")), ("next", ("next",))):
             certificates.issue(authority, trusted)
@@ -170,7 +111,7 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
         cluster.lose_volume(2)
         cluster.lab.wait_synced(3)
 
-    assert read_certificate(cluster, 0, certificates.find_ca("next")) != before
+    assert read_certificate(cluster.lab, 0, certificates.find_ca("next")) != before
     assert {k: pod.containers["mysql"].starts for k, pod in cluster.lab.pods.items() if k != 2} == {
         k: count for k, count in starts.items() if k != 2
     }
