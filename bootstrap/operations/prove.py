@@ -1,5 +1,7 @@
 """Proves a backup: it is restored from the repository, a server starts on it, and every table is read.
 
+With the log, every transaction after the backup is applied before that, as a restore to a moment does it.
+
 No client reaches that server: it has no network, no Galera, no binary log and no events, and it asks for no password.
 """
 
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from bootstrap.core.model.text import one_line
 from bootstrap.core.repository import restic, snapshots
+from bootstrap.core.repository.moments import Moment
 from bootstrap.core.repository.snapshots import TIME
 from bootstrap.errors import (
     BackupFailedError,
@@ -22,6 +25,7 @@ from bootstrap.errors import (
 from bootstrap.mariadb import config, first_server
 from bootstrap.mariadb.recover import Recover
 from bootstrap.operations.backup_store import Backup, parse_time
+from bootstrap.operations.binlog.source import PointInTime
 from bootstrap.operations.fetch import Remote
 from bootstrap.operations.restore import check_readable
 from bootstrap.process import child
@@ -41,20 +45,26 @@ class Order:
     name: str
     max_age_hours: int
     """How old the newest backup may be: an old one that is well shows nothing of what has happened since."""
+    with_log: bool = False
+    """Also replay the binary log after the backup, up to its end."""
 
 
 def prove(settings: Settings, remote: Remote, order: Order, log: Log) -> None:
-    """Prove a backup, and mark it in the repository; raises BackupNotProvenError, and those of Repository."""
+    """Prove a backup, and mark it in the repository.
+
+    Raises BackupNotProvenError, those of Repository, and with the log MomentUnreachableError and BinlogInvalidError.
+    """
     place = order.scratch / "proof"
     try:
         if place.exists():
             shutil.rmtree(place)
-        backup = remote.read(order.name)
+        source = PointInTime(settings, remote, Moment(), log) if order.with_log else remote
+        backup = source.read(order.name)
         log_last_proof(remote, log)
         try:
             log(f"restoring {backup.name}: {backup.position}, {backup.size} bytes")
             check_readable(backup, Recover((settings.mariadbd,)))
-            tables = read_all(settings, backup, remote.copy(backup, place))
+            tables = read_all(settings, backup, source.copy(backup, place))
         finally:
             shutil.rmtree(place, ignore_errors=True)
     except OSError as exc:
@@ -62,7 +72,8 @@ def prove(settings: Settings, remote: Remote, order: Order, log: Log) -> None:
     now = datetime.now(UTC)
     remote.repository.run(restic.mark(remote.find(backup.name).id, snapshots.make_proof(f"{now:{TIME}}")))
     age = now - parse_time(backup.name)
-    log(f"backup {backup.name} is proven: {backup.position}, {tables} tables read, {format_hours(age)} old")
+    what = f"backup {backup.name} and the log after it are" if order.with_log else f"backup {backup.name} is"
+    log(f"{what} proven: {backup.position}, {tables} tables read, {format_hours(age)} old")
     if order.name == "latest" and age > timedelta(hours=order.max_age_hours):
         raise BackupNotProvenError(
             f"the newest backup, {backup.name}, is {format_hours(age)} old, and at most {order.max_age_hours} h are "

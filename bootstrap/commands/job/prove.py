@@ -18,6 +18,7 @@ from bootstrap.settings import settings_for_set
 @click.option(
     "--max-age", type=click.IntRange(1), default=48, show_default=True, metavar="HOURS", help="Of the newest backup."
 )
+@click.option("--with-log", is_flag=True, help="Also replay the binary log after the backup, up to its end.")
 @options.repository
 @options.answer
 @options.cluster
@@ -28,6 +29,7 @@ def command(  # noqa: PLR0913  # each is an option
     scratch: Path,
     name: str,
     max_age: int,
+    with_log: bool,
     repository: Path,
     wait_for_answer: int,
     cluster: str | None,
@@ -41,4 +43,4 @@ def command(  # noqa: PLR0913  # each is an option
     die_by_signal()
     settings, log = settings_for_set(), logger("prove")
     used = Repository(repository, log, cache=cache, patience=Patience(wait_for_answer, wait_for_lock))
-    prove(settings, Remote(used, cluster or settings.backup_owner), Order(scratch, name, max_age), log)
+    prove(settings, Remote(used, cluster or settings.backup_owner), Order(scratch, name, max_age, with_log), log)

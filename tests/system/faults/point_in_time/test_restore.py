@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.backups import back_up, lose_everything, run
+from tests.faults.backups import back_up, lose_everything, prove, run
 from tests.faults.cluster import Cluster
-from tests.faults.log_sender import Sender, read_position
+from tests.faults.log_sender import Sender, list_pieces, read_position
 from tests.lab.lab import Lab
 from tests.lab.plain import Plain
 from tests.lab.writer import Writer, read_record
+from tests.support.restic import ask
 
 pytestmark = [pytest.mark.galera]
 
@@ -74,6 +75,41 @@ def test_a_table_is_dropped_under_a_writing_client_and_everything_up_to_the_tran
     assert old is not None
     assert new is not None
     assert new.uuid != old.uuid
+
+
+def test_a_proof_replays_the_log_and_fails_where_a_piece_of_it_is_missing(
+    cluster: Cluster, secret: Path, tmp_path: Path
+) -> None:
+    lab, scratch = cluster.lab, tmp_path / "scratch"
+    with Sender(lab, secret, tmp_path / "sender", "--piece-size=1") as sender:
+        cluster.write(20)
+        sender.wait_sent(read_position(lab, 0))
+        back_up(lab, tmp_path / "backups", secret)
+        lab.query(0, "CREATE TABLE app.large (id INT AUTO_INCREMENT PRIMARY KEY, content LONGTEXT)")
+        for _ in range(3):
+            lab.query(0, *2 * ["INSERT INTO app.large (content) VALUES (REPEAT('x', 700000))"])
+            sender.wait_sent(read_position(lab, 0))
+        end = read_position(lab, 0)
+    code, log = prove(lab, scratch, secret, "--with-log")
+    assert code == 0, log
+    assert f"reached {end} of " in log
+    assert " and the log after it are proven: " in log
+    with_large = count_tables(log)
+
+    lost = sorted(list_pieces(secret), key=lambda one: one.last.seqno)[-2]
+    ask(secret, "forget", lost.id)
+    code, log = prove(lab, scratch, secret, "--with-log")
+    assert code == 34, log
+    assert "what comes then is missing up to" in log
+    assert log.count(" proven: ") == 1, "only that of before"
+    code, log = prove(lab, scratch, secret)
+    assert code == 0, "the backup itself is well"
+    assert count_tables(log) == with_large - 1
+
+
+def count_tables(log: str) -> int:
+    """How many tables the last proof of this log has read."""
+    return int(re.findall(r"(\d+) tables read", log)[-1])
 
 
 def find_events(lab: Lab, ordinal: int) -> dict[int, str]:
