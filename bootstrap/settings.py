@@ -55,7 +55,7 @@ DEFAULTS = {
     "GTID_DOMAIN": ("", "the domain of the cluster's GTIDs: one sequence for all members; needs SERVER_ID"),
     "SERVER_RESTARTS": ("3", "how often in 10 minutes a server that a signal has ended is started again at once"),
     "UPGRADE_TABLES": ("yes", "no: a human upgrades the system tables of each member, after a change of the series"),
-    "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut"),
+    "FLUSH_LOG_AT_TRX_COMMIT": ("1", "0 or 2 loses acknowledged commits in a power cut; 1: `sync_binlog` is 1, too"),
 }
 """Name without prefix -> default and meaning; docs/settings.md has the whole table."""
 

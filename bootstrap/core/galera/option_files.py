@@ -28,6 +28,7 @@ SETTINGS = {
     "wsrep-sst-method": "SST_METHOD",
     "wsrep-cluster-address": "REPLICAS",
     "innodb-flush-log-at-trx-commit": "FLUSH_LOG_AT_TRX_COMMIT",
+    "sync-binlog": "FLUSH_LOG_AT_TRX_COMMIT",
     "bind-address": "BIND_ADDRESS",
     "datadir": "DATA_ROOT",
     "socket": "RUN_DIR",

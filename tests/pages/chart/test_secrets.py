@@ -127,3 +127,30 @@ def test_the_certificate_is_of_its_ca_for_servers_and_clients_and_for_every_name
     for check in checks:
         done = subprocess.run((*verify[:2], *check, *verify[2:]), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_secret_that_lacks_keys_is_refused_before_all_pods_wait_for_it(store: Store) -> None:
+    path = "/api/v1/namespaces/db/secrets/shop-creds"
+    given = {"mariadb-root-password": "r", "cluster-id": "c", "exchange-key": "k" * 20}
+    store.put(path, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shop-creds"}, "stringData": given})
+    words = ("--set=auth.existingSecret=shop-creds,auth.secretKeys.root-password=mariadb-root-password",)
+    with pytest.raises(HelmError, match="the Secret shop-creds lacks agent-password: add them, or name the keys"):
+        install(store, *words)
+    with pytest.raises(HelmError, match="lacks agent-password, sst-password: "):
+        install(store, *words, "--set=sst.method=mariabackup")
+    given |= {"agent-password": "a"}
+    store.put(path, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shop-creds"}, "stringData": given})
+    install(store, *words)
+
+
+def test_claims_that_must_be_there_are_looked_for_by_the_names_that_the_members_will_have(store: Store) -> None:
+    words = ("--set=persistence.existingClaims=true,persistence.claimName=data,fullnameOverride=shop",)
+    with pytest.raises(HelmError, match="there is no data-shop-0, data-shop-1, data-shop-2 in the namespace db"):
+        install(store, *words)
+    for ordinal in (0, 1, 2):
+        path = f"/api/v1/namespaces/db/persistentvolumeclaims/data-shop-{ordinal}"
+        kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+        store.put(path, {**kind, "metadata": {"name": f"data-shop-{ordinal}"}})
+    with pytest.raises(HelmError, match="there is no data-shop-3, data-shop-4 in"):
+        install(store, *words, "--set=replicaCount=5", "--set=auth.clusterId=old")
+    install(store, *words, "--set=auth.clusterId=old,auth.rootPassword=old")

@@ -40,6 +40,10 @@ CHOSEN: dict[str, Any] = {
     "backup.timeZone": "Europe/Vaduz",
     "backup.s3.proof.schedule": "5 4 3 2 1",
     "fullnameOverride": "mark-name",
+    "persistence.size": "71Gi",
+    "backup.persistence.size": "72Gi",
+    "backup.s3.proof.size": "73Gi",
+    "tmpSize": "74Gi",
     "image.digest": "sha256:" + "1" * 64,
     "tools.image.digest": "sha256:" + "2" * 64,
     "writer.haproxy.image.digest": "sha256:" + "3" * 64,
@@ -147,6 +151,8 @@ def test_the_groups_have_every_value() -> None:
 def test_every_switch_changes_something(path: str) -> None:
     """Below another switch it counts when that one is on."""
     common: dict[str, Any] = {"auth.existingSecret": "galera", "tls.existingSecret": "galera-tls"}
+    if path == "persistence.existingClaims":
+        pytest.skip("of a cluster that the chart can see: test_secrets.py")
     if path.startswith("arbitrator"):
         common["replicaCount"] = 2
     if path.startswith("tls.certManager"):
@@ -187,7 +193,20 @@ def test_every_switch_changes_something(path: str) -> None:
         ({"containerSecurityContext": {"enabled": False}}, "containerSecurityContext.enabled is a switch of other"),
         ({"global": {"storageClass": "fast"}}, "global.storageClass has no effect here: set persistence.storageClass"),
         ({"global": {"defaultStorageClass": ""}}, "global.defaultStorageClass has no effect here"),
-        ({"fullnameOverride": "a" * 41}, "has 41 characters, and the names of all objects begin with it"),
+        ({"fullnameOverride": "a" * 46, "writer": {"haproxy": {"enabled": True}}}, "give one of at most 45"),
+        ({"fullnameOverride": "a" * 53}, "has 53 characters, and the names of all objects begin with it"),
+        ({"image": {"repository": "bitnami/mariadb-galera"}}, "Bitnami's image has its own paths"),
+        ({"configuration": "[mysqld]\nbasedir=/opt/bitnami/mariadb\n"}, "leave out basedir, plugin_dir"),
+        ({"existingConfigMap": "a", "configuration": "[mysqld]"}, "existingConfigMap and configuration exclude"),
+        ({"initdbScriptsConfigMap": "a", "initdbScripts": {"a.sql": ""}}, "initdbScripts exclude each other"),
+        ({"extraEnv": [{"name": "GALERA_BOOTSTRAP_REPLICAS", "value": "5"}]}, "set settings.REPLICAS"),
+        ({"persistence": {"size": "50GB"}}, "'50GB' does not match pattern"),
+        ({"persistence": {"size": ""}}, "'' does not match pattern"),
+        ({"persistence": {"claimName": "Data"}}, "'Data' does not match pattern"),
+        ({"service": {"port": 99999}}, "maximum: got 99,999"),
+        ({"service": {"annotations": {"a": True}}}, "got boolean, want string"),
+        ({"podAnnotations": {"a": 1}}, "got number, want string"),
+        ({"initContainers": ["x"]}, "got string, want object"),
         ({"fullnameOverride": "Shop"}, "cannot be that of a Service: give one of a-z"),
     ],
 )
@@ -241,3 +260,40 @@ def test_the_table_of_another_chart_s_values_names_values_that_exist() -> None:
 
     assert len(named) > 15
     assert [name for name in named if name not in ROWS and name not in {"tls.crt", "tls.key", "ca.crt"}] == []
+
+
+@pytest.mark.parametrize("path", ["global.imagePullSecrets", "image.pullSecrets"])
+@pytest.mark.parametrize("secret", ["corp-pull", {"name": "corp-pull"}])
+def test_secrets_of_registries_are_names_or_objects_and_reach_every_pod(path: str, secret: Any) -> None:
+    documents = helm.template(nested({"auth.existingSecret": "galera", path: [secret]}))
+    pods = [one["spec"]["template"]["spec"] for one in of_kind(documents, "StatefulSet").values()]
+    pods += [one["spec"] for one in of_kind(documents, "Pod").values()]
+    assert [pod["imagePullSecrets"] for pod in pods] == [[{"name": "corp-pull"}]] * 2
+
+
+@pytest.mark.parametrize(("length", "proxies"), [(52, False), (45, True)])
+def test_the_longest_name_fits_wherever_it_goes(length: int, proxies: bool) -> None:
+    values = {f"{path}.enabled": True for path in ENABLED if path not in {"tls", "tls.certManager", "restore"}}
+    values["writer.haproxy.enabled"] = proxies
+    flat = {"auth.existingSecret": "galera", "fullnameOverride": "a" * (length - 1) + "b", **values}
+    documents = helm.template(nested(flat))
+    limits = {"CronJob": 52, "StatefulSet": 52, "Service": 63}
+    for kind, limit in limits.items():
+        names = of_kind(documents, kind)
+        assert names, kind
+        assert max(map(len, names)) <= limit, kind
+    jobs = of_kind(documents, "CronJob")
+    assert {name.lstrip("ab") for name in jobs} == {"-backup", "-backup-proof"}
+    labels = re.findall(r'"app\.kubernetes\.io/[a-z-]+": "([^"]*)"', json.dumps(documents))
+    assert max(map(len, labels)) <= 63
+
+
+def test_affinity_is_added_to_that_of_the_preset() -> None:
+    nodes: dict[str, Any] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}
+    }
+    found = helm.template(nested({"auth.existingSecret": "galera", "podAntiAffinityPreset": "hard", "affinity": nodes}))
+    (members,) = of_kind(found, "StatefulSet").values()
+    affinity = members["spec"]["template"]["spec"]["affinity"]
+    assert affinity["nodeAffinity"] == nodes["nodeAffinity"]
+    assert affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]

@@ -20,6 +20,7 @@ BEGIN, END = "<!-- values: made by `make chart-docs` -->", "<!-- end of values -
 SET_BY_OTHERS = {
     *("SERVICE", "SET", "REPLICAS", "ORDINALS_START", "DOMAIN", "SST_METHOD", "BIND_ADDRESS", "METRICS"),
     *("DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR", "HEALTH_PORT", "EXCHANGE_PORT"),
+    "SECRET_FILES",  # auth.secretKeys
 }
 """Settings that have values of their own, and those that are also in mounts, probes and policies."""
 
@@ -33,6 +34,33 @@ def _only(each: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """A schema of a mapping with these keys and no other."""
     return {"additionalProperties": False, "properties": {name: dict(each) for name in sorted(names)}}
 
+
+QUANTITY = {"pattern": r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$"}
+"""An amount of bytes, as Kubernetes reads it."""
+
+PORT = {"minimum": 1, "maximum": 65535}
+
+OBJECTS = {"items": {"type": "object"}}
+
+NAMED = {"items": {"type": "object", "required": ["name"]}}
+
+PULL_SECRETS = {"items": {"anyOf": [{"type": "string", "minLength": 1}, *[NAMED["items"]]]}}
+"""Names, or objects as in a pod."""
+
+BY_NAME: Mapping[str, Mapping[str, Any]] = {
+    "size": QUANTITY,
+    "tmpSize": QUANTITY,
+    "port": PORT,
+    "claimName": {"pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+    "imagePullSecrets": PULL_SECRETS,
+    "pullSecrets": PULL_SECRETS,
+    **dict.fromkeys(("initContainers", "sidecars", "extraEnv", "extraVolumes", "extraVolumeMounts"), NAMED),
+    "tolerations": OBJECTS,
+}
+"""Last part of a value's path -> what its schema has beside its type."""
+
+TEXTS = re.compile("(labels|annotations|nodeSelector)$", re.IGNORECASE)
+"""Values that Kubernetes takes only as a mapping of texts."""
 
 SPECIAL: Mapping[str, Mapping[str, Any]] = {
     "replicaCount": {"minimum": 1},
@@ -85,7 +113,10 @@ def schema() -> dict[str, Any]:
         *above, name = row.path.split(".")
         for depth, part in enumerate(above, start=1):
             at = at["properties"].setdefault(part, {**_object(), **SPECIAL.get(".".join(above[:depth]), {})})
-        at["properties"][name] = {"description": row.text, **_type(row), **SPECIAL.get(row.path, {})}
+        more = {**BY_NAME.get(name, {}), **SPECIAL.get(row.path, {})}
+        if TEXTS.search(name) and isinstance(row.default, dict):
+            more = {"additionalProperties": {"type": "string"}, **more}
+        at["properties"][name] = {"description": row.text, **_type(row), **more}
     return root
 
 

@@ -8,8 +8,11 @@ Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAM
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- $name = ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
 {{- end -}}
-{{- if gt (len $name) 40 -}}
-{{- fail (printf "the name %q has %d characters, and the names of all objects begin with it: give one of at most 40 by fullnameOverride" $name (len $name)) -}}
+{{- /* The pods of a StatefulSet have its name and a hash in a label of at most 63 characters. */ -}}
+{{- /* The proxies' set has seven more than that of the members. */ -}}
+{{- $most := ternary 45 52 .Values.writer.haproxy.enabled -}}
+{{- if gt (len $name) $most -}}
+{{- fail (printf "the name %q has %d characters, and the names of all objects begin with it: give one of at most %d by fullnameOverride; volumes that are there are found by this name alone, with another one the cluster begins empty" $name (len $name) $most) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) -}}
 {{- fail (printf "the name %q cannot be that of a Service: give one of a-z, 0-9 and -, a letter first and no - at the end, by fullnameOverride" $name) -}}
@@ -43,6 +46,10 @@ Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAM
 {{- default (printf "%s-backups" $full) $root.Values.backup.persistence.existingClaim -}}
 {{- else if and (eq $kind "Service") (eq $name "galera") -}}
 {{- printf "%s-peers" $full -}}
+{{- else if eq $kind "CronJob" -}}
+{{- /* At most 52 characters: its jobs have a time behind that. */ -}}
+{{- $rest := regexReplaceAll "^(mysql|galera)" $name "" -}}
+{{- printf "%s%s" (trunc (int (sub 52 (len $rest))) $full | trimSuffix "-") $rest -}}
 {{- else -}}
 {{- regexReplaceAll "^(mysql|galera)" $name $full -}}
 {{- end -}}

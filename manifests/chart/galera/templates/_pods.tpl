@@ -20,7 +20,10 @@ What all pods have: names of other objects, images, security contexts, placement
 {{- $context := mustMergeOverwrite $pod.securityContext (deepCopy $values.podSecurityContext) -}}
 {{- if $root.Values.openshift.enabled -}}{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" -}}{{- end -}}
 {{- $_ := set $pod "securityContext" $context -}}
-{{- range $key := list "affinity" "nodeSelector" "tolerations" "topologySpreadConstraints" "priorityClassName" "schedulerName" "runtimeClassName" -}}
+{{- with $values.affinity -}}
+{{- $_ := set $pod "affinity" (mustMergeOverwrite (deepCopy (default dict $pod.affinity)) .) -}}
+{{- end -}}
+{{- range $key := list "nodeSelector" "tolerations" "topologySpreadConstraints" "priorityClassName" "schedulerName" "runtimeClassName" -}}
 {{- with get $values $key -}}{{- $_ := set $pod $key . -}}{{- end -}}
 {{- end -}}
 {{- range $pod.volumes -}}{{- include "galera.volume" (list $root .) -}}{{- end -}}

@@ -24,7 +24,7 @@ it refuses: a new cluster-id would start no volume, and a new password would ope
 {{- if .Release.IsUpgrade -}}
 {{- fail (printf "the Secret %s of this release is gone, and a new one would open neither volumes nor database: put it back, or name it by auth.existingSecret" $name) -}}
 {{- else if lookup "v1" "PersistentVolumeClaim" .Release.Namespace $claim -}}
-{{- fail (printf "the claim %s is there already, but not its Secret %s: put it back or name it by auth.existingSecret; for data that ran without this chart give auth.clusterId a new value" $claim $name) -}}
+{{- fail (printf "the claim %s is there already, but not its Secret %s: put it back or name it by auth.existingSecret; for data that ran without this chart give auth.clusterId a new value, and auth.rootPassword the password that root@localhost has in them" $claim $name) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (get $old "cluster-id") $a.clusterId (ne (get $old "cluster-id") $a.clusterId) -}}

@@ -354,3 +354,11 @@ def test_replication_has_one_sequence_of_gtids_and_a_domain_for_what_a_member_wr
     assert "[sst]\n" in made.partition("# Your own options")[0]
     assert "sst-max-binlogs = 4" in made.partition("# Your own options")[0].splitlines()
     assert "server_id = 3" in render(CNF._replace(server_id=3)).splitlines()
+
+
+@pytest.mark.parametrize(("flush", "is_fixed"), [("0", False), ("1", True), ("2", False), ("3", False)])
+def test_a_binary_log_is_as_durable_as_the_data_and_only_the_setting_loosens_both(flush: str, is_fixed: bool) -> None:
+    """A recovery after a power cut rolls back each transaction that the binary log has lost."""
+    text = render(CNF._replace(flush_log_at_trx_commit=flush, include_dir="/etc/mysql/conf.d"))
+    before, _, after = text.partition("!includedir")
+    assert ("sync_binlog = 1" in after, "sync_binlog = 1" in before) == (is_fixed, not is_fixed)
