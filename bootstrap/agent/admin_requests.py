@@ -156,6 +156,7 @@ def survey_answer(facts: Facts, found: OverrideSurvey) -> SurveyAnswer:
         unreachable=names(facts, found.unreachable),
         refusing=names(facts, found.refusing),
         ahead=names(facts, found.ahead),
+        better=names(facts, found.better),
     )
 
 

@@ -245,8 +245,8 @@ class Agent:
             why = last.line if last else "its log has the reason"
             failing = f"its server has ended {ends.times} times before it was Synced; {why}"
         rule, reason = result.decision.rule, one_line(result.decision.reason, MAX_TEXT)
-        volume = describe_low_room(self.recorder.room)
-        return PodNote(result.metric_kind, rule, reason, one_line(failing, MAX_TEXT), volume)
+        volume, unheard = describe_low_room(self.recorder.room), one_line(self.recorder.unheard, MAX_TEXT)
+        return PodNote(result.metric_kind, rule, reason, one_line(failing, MAX_TEXT), volume, unheard)
 
     def news(self) -> str:
         """The state that peers may be waiting for."""

@@ -64,6 +64,8 @@ class Recorder:
         """Bytes that came to the datadir since a join was permitted, measured now and then in the last minute."""
         self.failure: Failure | None = None
         """The starters that have ended with an error, since one has reported or a server has answered."""
+        self.unheard = ""
+        """Why the live server does not answer the agent; empty = it does, or it only starts."""
         self.room: Room | None = None
         """The room on the volume, measured now and then; None = not known."""
         self.certificate_until: float | None = None

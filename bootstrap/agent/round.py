@@ -91,6 +91,7 @@ def look_at_versions(agent: Agent) -> None:
 def report_silence(agent: Agent, reason: str) -> None:
     """Log why a live server cannot be asked; while it starts it does not listen yet, which is no news."""
     if not any(normal in reason for normal in STARTING):
+        agent.recorder.unheard = reason
         agent.announcer.report_trouble("the server does not answer the agent", reason)
 
 

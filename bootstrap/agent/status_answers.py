@@ -156,7 +156,8 @@ def describe_status(agent: Agent) -> StatusAnswer:
         missing=tuple(describe_missing(agent, o, why, counters.silent) for o, why in missing.items()),
         waiting=tuple(describe_missing(agent, o, why, counters.awaited) for o, why in awaited.items()),
         join_written_bytes=agent.recorder.bytes_received,
-        transfer=describe_transfer(agent.recorder.samples, facts),
+        # A copy has ended when its server refuses the agent.
+        transfer=None if agent.recorder.unheard else describe_transfer(agent.recorder.samples, facts),
         cluster=describe_cluster(agent, facts, decision),
         steps=found,
         avoid=what_not_to_do(facts, decision) if found else "",

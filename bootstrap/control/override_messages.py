@@ -34,6 +34,8 @@ class SurveyAnswer(NamedTuple):
     """Those of them whose network refuses the connection: a server may run there without its agent."""
     ahead: tuple[str, ...]
     """The pods that answer and may hold more."""
+    better: tuple[str, ...]
+    """Those of them that certainly hold all that is here, too."""
 
 
 class OverrideAnswer(NamedTuple):

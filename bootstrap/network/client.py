@@ -20,7 +20,16 @@ from bootstrap.core.model.codec import MessageInvalidError, decode, encode
 from bootstrap.core.model.facts import PodState
 from bootstrap.core.model.messages import PodNote, Prepare, PrepareReply
 from bootstrap.core.model.text import one_line
-from bootstrap.core.model.unknown import ITS_VOLUME, SAME_KEY, SAME_RELEASE, UNREACHED, WRONG_ADDRESS, Contact, Unknown
+from bootstrap.core.model.unknown import (
+    HANGS,
+    ITS_VOLUME,
+    SAME_KEY,
+    SAME_RELEASE,
+    UNREACHED,
+    WRONG_ADDRESS,
+    Contact,
+    Unknown,
+)
 from bootstrap.core.status.events import PodEvents
 from bootstrap.network.auth import Message
 from bootstrap.network.callers import make_nonce
@@ -148,7 +157,7 @@ def _fetch(
     return SLOW if late.is_set() else (response, raw)
 
 
-SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s", contact=Contact.ANSWER)
+SLOW = Unknown(f"no whole answer within {DEADLINE_S:g} s", HANGS, Contact.ANSWER)
 
 
 def _decode(raw: bytes, kind: type[Reply]) -> Reply | Unknown:

@@ -74,10 +74,16 @@ def show(answer: OverrideAnswer, without: Sequence[str] = ()) -> None:
             f"run: first `kubectl -n {current().namespace} delete pod {' '.join(refusing)}`, then run this again; once "
             f"you have seen that no server runs there: `{call}`"
         )
-    if survey.ahead:
-        echo(f"{', '.join(survey.ahead)}: what is beyond {survey.base} there would be given up. Better force there:")
-        for name in survey.ahead:
+    if survey.better:
+        echo(f"{', '.join(survey.better)}: what is beyond {survey.base} there would be given up. Better force there:")
+        for name in survey.better:
             click.echo(f"  {format_call('force', name)}")
+    if apart := [name for name in survey.ahead if name not in survey.better]:
+        echo(
+            f"{', '.join(apart)}: may hold what this pod does not, and is not known to hold all that is here. Neither "
+            "pod is the better one by its number: look at the data of both before you choose. What only the other one "
+            "has would be given up."
+        )
     echo(f"The new history would begin at {survey.base} of {survey.pod}. Nothing is overwritten without")
     echo("another override: a pod that comes back with more holds, until `galera-bootstrap discard` there.")
     echo()

@@ -108,7 +108,7 @@ def _row(member: MemberStatus, status: StatusAnswer, since: dict[str, float]) ->
     return (
         name,
         _cut(_state(member)),
-        member.data_class or "-",
+        "not read" if member.rule == "options" and member.decision == "hold" else member.data_class or "-",
         position,
         when,
     )
@@ -205,6 +205,8 @@ def _page(status: StatusAnswer) -> str:
 
 def _page_for_served(status: StatusAnswer) -> str:
     """Where this pod's server serves: the section on another pod's hold, or on the tables; else the page for all."""
+    if any(m.phase is Phase.UNKNOWN for m in status.members):
+        return find_help("own-server", is_hold=False)
     if held := next((m.rule for m in status.members if m.decision == DecisionKind.HOLD and m.rule), None):
         return find_help(held, is_hold=True)
     return TABLES_PAGE if status.tables.stage in (Stage.FAILED, Stage.OFF) else PAGE

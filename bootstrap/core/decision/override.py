@@ -43,6 +43,8 @@ class OverrideSurvey(NamedTuple):
     """Those of them whose network refuses the connection, so that a server may run there without its agent."""
     ahead: frozenset[int]
     """The pods that answer and may hold what this pod does not."""
+    better: frozenset[int]
+    """Those of them that certainly hold all that is here, too."""
     data_lost: frozenset[int]
     """The pods that answer, were members, and have lost what they held."""
     refusal: str
@@ -56,6 +58,7 @@ def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     unreachable = frozenset(o for o, peer in others.items() if isinstance(peer, Unknown) and peer.is_silent)
     refusing = find_refusing(facts)
     ahead = frozenset(o for o, peer in others.items() if isinstance(peer, PodState) and may_be_ahead(facts, base, peer))
+    better = frozenset(o for o in ahead if isinstance(peer := others[o], PodState) and has_all_of(facts, base, peer))
     data_lost = frozenset(peer.ordinal for peer in facts.answers if has_lost_data(peer, facts))
     lines = tuple((pod_name(facts, o), describe_pod(facts, o, ahead, data_lost)) for o in sorted(facts.expected))
     override = Override(0, base, unreachable, ahead, adopt)
@@ -63,7 +66,7 @@ def survey_pods(facts: Facts, *, adopt: bool = False) -> OverrideSurvey:
     epoch = next_override_epoch(highest, facts.own.ordinal)
     used_up = None if epoch else f"no epoch is left above {highest}, which a pod or GALERA_BOOTSTRAP_MIN_EPOCH has"
     refusal = why_void(facts, override) or why_bound(facts, unreachable) or used_up or ""
-    return OverrideSurvey(epoch or 0, base, lines, unreachable, refusing, ahead, data_lost, refusal)
+    return OverrideSurvey(epoch or 0, base, lines, unreachable, refusing, ahead, better, data_lost, refusal)
 
 
 def why_void(facts: Facts, override: Override) -> str | None:
@@ -221,6 +224,15 @@ def may_be_ahead(facts: Facts, base: Position | None, peer: PodState) -> bool:
         return True
     mine, theirs = Copy(base, facts.own.bootstraps), Copy(position, peer.bootstraps)
     return not lineage.contains(lineage.forks_known_to(facts.states), mine, theirs)
+
+
+def has_all_of(facts: Facts, base: Position | None, peer: PodState) -> bool:
+    """Whether what a peer may start with contains all of the base."""
+    position = bootstrap_position(peer)
+    if base is None or position is None:
+        return False
+    mine, theirs = Copy(base, facts.own.bootstraps), Copy(position, peer.bootstraps)
+    return lineage.contains(lineage.forks_known_to(facts.states), theirs, mine)
 
 
 def has_lost_data(peer: PodState, facts: Facts) -> bool:

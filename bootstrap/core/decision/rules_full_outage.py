@@ -131,7 +131,17 @@ def require_one_history(facts: Facts) -> Decision | None:
     return Hold(
         "two-branches",
         f"two branches of one history are here, {listed}: nothing shows that they are the same after {parted}, "
-        f"one may be an older copy; a human must choose; {offer(facts, TO_KEEP)}",
+        f"one may be an older copy{_name_new_volumes(facts)}; a human must choose; {offer(facts, TO_KEEP)}",
+    )
+
+
+def _name_new_volumes(facts: Facts) -> str:
+    """The pods whose volume the others do not know: what shows to which branch it belongs is not there."""
+    names = ", ".join(sorted(pod_name(facts, o) for o in pods_with_replaced_volume(facts)))
+    return (
+        f"; the others do not know the volume of {names}: it is another one, or its journal was deleted"
+        if names
+        else ""
     )
 
 

@@ -43,6 +43,10 @@ def wait_for_own_server(facts: Facts) -> Decision | None:
         return None
     if facts.own.phase is Phase.UNKNOWN:
         return Wait("own-server", "something holds this volume's lock and does not answer as a server")
+    if is_non_primary(facts.own):
+        return Wait(
+            "own-server", "my server is in no Primary Component: it waits for other members, and takes no write"
+        )
     return Wait("own-server", f"my server is {facts.own.phase}")
 
 

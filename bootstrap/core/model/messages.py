@@ -49,3 +49,5 @@ class PodNote(NamedTuple):
     """The container of this pod that ends with an error, and the error; empty = none does."""
     volume: str = ""
     """How little room its volume has left; empty = enough, or it is not known."""
+    unheard: str = ""
+    """Why its live server does not answer it, such as a wrong password; empty = it does, or it only starts."""

@@ -64,6 +64,12 @@ OTHER_START = (
 )
 """Where the lowest pod was never seen, and one above the expected ones is there."""
 
+HANGS = (
+    "its agent hangs, or its node is overloaded: look at that node; an agent that hangs comes back when its pod is "
+    "deleted with its grace period"
+)
+"""Where a connection was taken, and no whole answer came."""
+
 NO_NAMES = (
     "this pod has no address there either: the Service must set publishNotReadyAddresses, and "
     "GALERA_BOOTSTRAP_SERVICE must be the StatefulSet's serviceName"

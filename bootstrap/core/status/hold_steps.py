@@ -22,7 +22,8 @@ def look_closer(facts: Facts, place: Place) -> Iterator[Step]:
 
 def _discard(facts: Facts, place: Place) -> Iterator[Step]:
     yield Step(
-        "this puts the data of this pod aside on its volume, to be read there later, and joins with a full copy",
+        "only if what is here cannot be put right: this puts the data of this pod aside on its volume, to be read "
+        "later, and joins with a full copy",
         (place.ours(facts.own.pod, "discard"),),
     )
 
@@ -30,9 +31,9 @@ def _discard(facts: Facts, place: Place) -> Iterator[Step]:
 def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
     pod, disk = facts.own.pod, disk_of(facts.own)
     yield Step("see why in the container that has read the datadir", (place.log(pod, "bootstrap"),))
-    yield Step("is it the right volume, with room, and writable?", (
+    yield Step("is it the right volume, with room, of the right owner, and writable?", (
         place.kubectl("get pvc"),
-        place.agent(pod, f"df -h {place.data_root}"),
+        place.agent(pod, f"sh -c 'df -h {place.data_root}; ls -ln {place.data_root}'"),
     ))  # fmt: skip
     if disk.data_class is DataClass.UNADOPTED and not survey_pods(facts, adopt=True).refusal:
         yield Step("to start a cluster from these data", (place.ours(pod, "adopt"),))
@@ -129,12 +130,12 @@ HOLDS: dict[str, Callable[[Facts, Place], Iterator[Step]]] = {
 }
 """The rule of a hold -> the way out of it."""
 
-LOOK_FIRST = "discard before you have seen what only this pod has: the cluster has it nowhere"
+LOOK_FIRST = "discard before you have seen what only this pod has: the cluster may have it nowhere"
 OLD_VOLUME = "delete the claim or the volume that is there now, or the journal on it: the old data may come back to it"
 BY_NUMBER = "choose by the higher number: the numbers of two histories or branches say nothing about each other"
 
 AVOID: dict[str, str] = {
-    "options": "delete the claim or change the data: they are well, only the option is wrong",
+    "options": "change the data: they are well, only the option is wrong",
     "room": "discard, or remove files of the datadir: what is put aside takes the same room, the binary log is data",
     "two-primaries": "delete or restart a pod before you know what only its side has",
     "other-history": LOOK_FIRST,

@@ -38,8 +38,14 @@ NEVER = (
 )
 """What must not be done while the cause is not known."""
 
-NO_ANSWER = "it starts, receives its state, ends, or hangs; its log shows which"
+NO_ANSWER = (
+    "it starts, receives its state, ends, or hangs; its log shows which, and one that hangs comes back when its pod is "
+    "deleted with its grace period"
+)
 """What a live server may do that answers nobody."""
+
+ELSE = "edit grastate.dat, start mariadbd by hand, or delete volumes"
+"""The same, short, behind what is special to a hold."""
 
 HOLD = "hold"
 """The word of a pod that holds."""
@@ -56,7 +62,11 @@ def find_steps(
     """What a human does now, the first first; empty = nothing: it goes on by itself, or all is well."""
     if isinstance(decision, Hold):
         return tuple(_steps_of_hold(facts, decision, place, notes))
-    own = (*_steps_for_own_pod(facts, place), *_steps_for_volumes(facts, notes, place))
+    own = (
+        *_steps_for_own_pod(facts, place),
+        *_steps_for_servers(facts, notes, place),
+        *_steps_for_volumes(facts, notes, place),
+    )
     others = tuple(_steps_for_others(facts, decision, place, notes))
     return (*_look_at_dns(facts, decision, place), *own, *others, *_steps_for_tables(facts, tables, place))
 
@@ -68,7 +78,7 @@ def what_not_to_do(facts: Facts, decision: Decision) -> str:
     if names and not facts.own.primary_server:
         return f"force or discard anything: {', '.join(names)} may live; nor {NEVER}"
     here = AVOID.get(decision.rule)
-    return f"{here}; nor {NEVER}" if here else NEVER
+    return f"{here}; nor {ELSE}" if here else NEVER
 
 
 # This pod.
@@ -86,6 +96,17 @@ def _steps_for_own_pod(facts: Facts, place: Place) -> Iterator[Step]:
             "if this stays for more than a minute, look why the datadir of this pod is not read",
             (place.log(pod, "bootstrap"), place.log(pod, "mysql"), place.kubectl(f"describe pod {pod}")),
         )
+
+
+def _steps_for_servers(facts: Facts, notes: Notes, place: Place) -> Iterator[Step]:
+    """A live server that does not answer its own agent is never ready, and nothing changes that by itself."""
+    for ordinal, note in sorted(notes.items()):
+        if note.unheard:
+            pod = pod_name(facts, ordinal)
+            yield Step(
+                f"the server of {pod} lives and does not answer its agent: {note.unheard}",
+                (place.log(pod, "agent"), place.log(pod, "mysql")),
+            )
 
 
 def _steps_for_volumes(facts: Facts, notes: Notes, place: Place) -> Iterator[Step]:
@@ -164,7 +185,7 @@ def _bring_back(facts: Facts, silent: list[int], place: Place) -> Iterator[Step]
     known, refusing = [o for o in silent if o not in new], find_refusing(facts)
     for what, ordinals in (
         ("nothing answers there", [o for o in known if o not in refusing]),
-        ("its network answers, and its agent does not", [o for o in known if o in refusing]),
+        ("the network answers there, and no agent does", [o for o in known if o in refusing]),
     ):
         if names := [pod_name(facts, o) for o in ordinals]:
             look = (f"get pods -o wide {' '.join(names)}", f"describe pod {' '.join(names)}")

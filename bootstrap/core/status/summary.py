@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from bootstrap.core.decision import quorum
 from bootstrap.core.decision.decisions import Decision, Wait
+from bootstrap.core.decision.override import has_lost_data
 from bootstrap.core.model import lineage
-from bootstrap.core.model.disk import DataClass, Position
-from bootstrap.core.model.facts import Facts, Phase
-from bootstrap.core.model.predicates import bootstrap_position, disk_of, why_not_counted
+from bootstrap.core.model.disk import UNDECIDABLE, DataClass, Position
+from bootstrap.core.model.facts import Facts, Phase, PodState
+from bootstrap.core.model.predicates import bootstrap_position, disk_of, pods_with_replaced_volume, why_not_counted
 from bootstrap.core.model.unknown import Unknown
 
 
@@ -24,7 +25,7 @@ class Ahead(NamedTuple):
     primary: bool
     """Whether they are in a Primary Component; else the position was found on their disks."""
     sure: bool
-    """Whether every expected pod has answered: one that is silent may hold more."""
+    """Whether every expected pod has answered, and what it holds or held is known: another one may hold more."""
 
 
 def find_ahead(facts: Facts) -> Ahead | None:
@@ -41,7 +42,15 @@ def find_ahead(facts: Facts) -> Ahead | None:
     if best_disk is None:  # pragma: no cover  # the most advanced one has a position
         return None
     holders = tuple(pod.ordinal for pod in facts.states if bootstrap_position(pod) == best_disk)
+    sure = sure and not any(_may_hold_unknown(facts, pod) for pod in facts.states)
     return Ahead(holders, best_disk, primary=False, sure=sure)
+
+
+def _may_hold_unknown(facts: Facts, pod: PodState) -> bool:
+    """Whether this pod holds data of which nobody knows how new they are, or has lost such data."""
+    disk = disk_of(pod)
+    is_unread = disk.data_class in UNDECIDABLE or disk.transfer_may_be_complete
+    return is_unread or has_lost_data(pod, facts) or pod.ordinal in pods_with_replaced_volume(facts)
 
 
 def find_missing(facts: Facts) -> dict[int, str]:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from bootstrap.core.decision import join_order
 from bootstrap.core.model.facts import DONOR, Facts
 
+SETTLED_S = 20.0
+"""A rate over less time than this says nothing of how long the rest takes."""
+
 WINDOW_S = 60.0
 """The rate is that of the last minute: a slow start must not count for hours."""
 
@@ -35,7 +38,7 @@ class Transfer(NamedTuple):
     donors: tuple[str, ...]
     """The members that give data now; several, if other pods join, too."""
     seconds_left: float | None
-    """How long the rest takes at most at this rate; None = not known, or nothing comes."""
+    """How long the rest takes at most at this rate; None = not known, or not yet, or nothing comes."""
 
 
 def add_sample(samples: Iterable[Sample], now: float, written: int | None) -> tuple[Sample, ...]:
@@ -57,5 +60,6 @@ def describe_transfer(samples: tuple[Sample, ...], facts: Facts) -> Transfer | N
     rate = (last.written - first.written) / (last.at - first.at) if last.at > first.at else None
     whole = join_order.donor_bytes(facts)
     donors = tuple(pod.pod for pod in facts.answers if pod.server and pod.server.local_state == DONOR)
-    left = max(0, whole - last.written) / rate if rate and whole is not None else None
+    is_settled = last.at - first.at >= SETTLED_S
+    left = max(0, whole - last.written) / rate if rate and is_settled and whole is not None else None
     return Transfer(last.written, whole, rate if rate is None else round(rate, 1), donors, left and round(left, 1))

@@ -7,6 +7,7 @@ import pytest
 from bootstrap.core.decision.decide import RULES, decide
 from bootstrap.core.decision.decisions import Bootstrap, Hold
 from bootstrap.core.decision.override import advise_for_own_disk, may_be_forced, survey_pods
+from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import FULL, STARTABLE, DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, Promise
 from bootstrap.core.model.shapes import INT64_MAX
@@ -98,6 +99,20 @@ def test_the_survey_names_the_pods_that_are_silent_or_may_hold_more() -> None:
     assert "MAY HOLD MORE" in lines["galera-1"]
     assert lines["galera-2"].startswith("unknown: ")
     assert "this pod" in lines["galera-0"]
+
+
+def test_force_is_better_only_where_all_that_is_here_is_certainly_contained() -> None:
+    """On two branches each pod holds what the other one does not, whatever the numbers are."""
+    behind = survey_pods(seen_by(frozen(0, 5), frozen(1, 9), blank(2, D.UNKNOWN)))
+    assert behind.ahead == {1, 2}
+    assert behind.better == {1}
+    short, long = after(frozen(0, 58), 57, run="one"), after(frozen(1, 66), 55, run="two")
+    assert lineage.leading_history((short, long)) is None
+    for pods in ((short, long), (long, short)):
+        found = survey_pods(seen_by(*pods))
+        assert found.ahead == {pods[1].ordinal}
+        assert not found.better
+    assert survey_pods(seen_by(blank(0), frozen(1))).better == frozenset()
 
 
 def test_a_superseded_history_is_not_ahead_up_to_its_fork() -> None:

@@ -27,6 +27,7 @@ from tests.support.bootstrap.records import (
     A_TO_B,
     A,
     B,
+    after,
     blank,
     busy,
     doubtful,
@@ -359,3 +360,17 @@ def test_where_all_that_answer_are_empty_the_silent_one_is_the_only_copy() -> No
         seen_by(blank(0), blank(1), busy(1, Phase.RECOVERING), 2),
     ):
         assert "only copy" not in decide(facts).reason
+
+
+def test_two_branches_name_the_volume_that_nobody_knows() -> None:
+    """A deleted journal makes two branches of one history: what shows where the data belong is not there."""
+    here, there = after(frozen(0, volumes=OLD[:1]), 5), after(frozen(2, volumes=OLD[:1]), 5)
+    found = decide(seen_by(here, frozen(1), there))
+    assert found.rule == "two-branches"
+    assert (
+        "; the others do not know the volume of galera-1: it is another one, or its journal was deleted;"
+        in found.reason
+    )
+    alone = decide(seen_by(after(frozen(0), 5), frozen(1), after(frozen(2), 5)))
+    assert alone.rule == "two-branches"
+    assert "do not know" not in alone.reason

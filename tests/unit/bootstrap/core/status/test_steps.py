@@ -12,7 +12,7 @@ from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
 from bootstrap.core.status.hold_steps import AVOID, HOLDS
 from bootstrap.core.status.place import Place
-from bootstrap.core.status.steps import NEVER, find_steps, what_not_to_do
+from bootstrap.core.status.steps import ELSE, NEVER, find_steps, what_not_to_do
 from bootstrap.core.system_tables.rules import Finding, Stage
 from tests.support.bootstrap.records import REFUSING, A, B, blank, busy, frozen, running, seen_by
 
@@ -32,7 +32,7 @@ DNS = [
 OWN_DISK = [
     "kubectl -n db logs galera-0 -c bootstrap --tail=20",
     "kubectl -n db get pvc",
-    "kubectl -n db exec galera-0 -c agent -- df -h /var/lib/galera",
+    "kubectl -n db exec galera-0 -c agent -- sh -c 'df -h /var/lib/galera; ls -ln /var/lib/galera'",
 ]
 VOLUMES = ["kubectl -n db get pvc", "kubectl get pv", "kubectl -n db get events --sort-by=.lastTimestamp"]
 HASH = "sha256sum /etc/galera-secrets/exchange-key /etc/galera-secrets/cluster-id"
@@ -404,6 +404,17 @@ def test_a_volume_that_is_nearly_full_is_named_wherever_it_is() -> None:
     assert "galera-2" in other.commands[1]
 
 
+def test_a_live_server_that_refuses_its_agent_does_not_go_on_by_itself() -> None:
+    facts = seen_by(running(0), busy(1, Phase.JOINING), running(2))
+    why = "the server refuses galera_agent"
+    (step,) = find_steps(facts, decide(facts), HERE, {1: PodNote("none", "own-server", "x", unheard=why)})
+    assert step.text == f"the server of galera-1 lives and does not answer its agent: {why}"
+    assert step.commands == (
+        "kubectl -n db logs galera-1 -c agent --tail=20",
+        "kubectl -n db logs galera-1 -c mysql --tail=20",
+    )
+
+
 def avoided(facts: Facts) -> str:
     return what_not_to_do(facts, decide(facts))
 
@@ -418,7 +429,7 @@ def test_what_may_live_is_neither_forced_nor_discarded() -> None:
 
 def test_each_hold_says_what_people_in_a_hurry_do_there_and_lose_data_by() -> None:
     above = avoided(seen_by(frozen(0, 50), running(1), running(2)))
-    assert above == f"discard before you have seen what only this pod has: the cluster has it nowhere; nor {NEVER}"
+    assert above == f"discard before you have seen what only this pod has: the cluster may have it nowhere; nor {ELSE}"
     assert avoided(seen_by(frozen(0), frozen(1, uuid=B), frozen(2))).startswith("choose by the higher number: ")
     assert avoided(seen_by(frozen(0), LOST, frozen(2))).startswith("delete the claim or the volume that is there now")
     waits = seen_by(frozen(0), frozen(1), 2)
@@ -456,7 +467,7 @@ def test_a_pod_whose_network_answers_is_told_apart_from_one_that_is_silent() -> 
     facts = seen_by(frozen(0), 1, 3, unknown={2: REFUSING})
     assert [step.text for step in find_steps(facts, decide(facts), HERE)] == [
         "bring galera-1, galera-3 back: nothing answers there",
-        "bring galera-2 back: its network answers, and its agent does not",
+        "bring galera-2 back: the network answers there, and no agent does",
     ]
     never = seen_by(running(0, volumes=MEMBERS), running(1, volumes=MEMBERS), unknown={2: REFUSING})
     (step,) = find_steps(never, decide(never), HERE)

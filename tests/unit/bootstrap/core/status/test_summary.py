@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.agent.recorder import Recorder, describe_moment
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold, RoundResult, Wait
-from bootstrap.core.model.disk import Position
+from bootstrap.core.model.disk import DataClass, Disk, Position
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.status.counters import Counters, Round, add_round, restrict_to
@@ -32,7 +33,7 @@ def test_every_cluster_can_be_described(cluster: list[PodState], silent: frozens
     facts = seen_by(own, *(r.ordinal if r.ordinal in silent else r for r in others))
     decision = decide(facts)
     found = find_ahead(facts)
-    assert found is None or found.sure == (find_missing(facts) == {})
+    assert found is None or not (found.sure and find_missing(facts))
     assert isinstance(decision, Wait) or not find_awaited(facts, decision)
     if isinstance(decision, Hold):
         assert find_steps(facts, decision, HERE)
@@ -47,6 +48,26 @@ def test_every_cluster_can_be_described(cluster: list[PodState], silent: frozens
 def test_the_newest_disk_is_ahead_and_not_for_sure_while_a_pod_is_silent() -> None:
     assert find_ahead(seen_by(frozen(0, 5), frozen(1, 9), frozen(2, 9))) == Ahead((1, 2), Position(A, 9), False, True)
     assert find_ahead(seen_by(frozen(0, 5), frozen(1, 4), 2)) == Ahead((0,), Position(A, 5), False, False)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        blank(1, DataClass.UNKNOWN),
+        replace(frozen(1), disk=Disk(DataClass.SST_INTERRUPTED, transfer_may_be_complete=True)),
+        blank(1, was_synced=True),
+        frozen(1, 5, volume_id="new"),
+    ],
+    ids=["unreadable", "a transfer that may have ended", "emptied", "another volume"],
+)
+def test_the_newest_disk_is_not_so_for_sure_beside_one_of_which_that_is_not_known(other: PodState) -> None:
+    remembers = frozen(0, 9, volumes=((1, "volume-1"),))
+    found = find_ahead(seen_by(remembers, other, frozen(2, 5)))
+    assert found == Ahead((0,), Position(A, 9), primary=False, sure=False)
+    assert find_ahead(seen_by(remembers, frozen(1, 5), frozen(2, 5))) == found._replace(sure=True)
+    lives = find_ahead(seen_by(running(0, 9), other, running(2, 9)))
+    assert lives is not None
+    assert lives.sure
 
 
 def test_a_primary_member_is_ahead_of_every_disk() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bootstrap.core.model.facts import Facts
-from bootstrap.core.status.transfer import WINDOW_S, Sample, Transfer, add_sample, describe_transfer
+from bootstrap.core.status.transfer import SETTLED_S, WINDOW_S, Sample, Transfer, add_sample, describe_transfer
 from tests.support.bootstrap.records import frozen, running, seen_by
 
 
@@ -44,8 +44,15 @@ def test_what_is_not_known_is_not_made_up() -> None:
 
 
 def test_more_than_the_whole_leaves_nothing() -> None:
-    samples = add_sample(add_sample((), 1.0, 5), 6.0, 20)
-    assert describe_transfer(samples, seen(10)) == Transfer(20, 10, 3.0, ("galera-1",), 0.0)
+    samples = add_sample(add_sample((), 1.0, 5), 31.0, 95)
+    assert describe_transfer(samples, seen(10)) == Transfer(95, 10, 3.0, ("galera-1",), 0.0)
+
+
+def test_how_long_the_rest_takes_is_said_once_the_rate_means_something() -> None:
+    early = describe_transfer((Sample(0.0, 0), Sample(SETTLED_S - 1, 190)), seen(1000))
+    later = describe_transfer((Sample(0.0, 0), Sample(SETTLED_S, 200)), seen(1000))
+    assert early == Transfer(190, 1000, 10.0, ("galera-1",), None)
+    assert later == Transfer(200, 1000, 10.0, ("galera-1",), 80.0)
 
 
 @pytest.mark.parametrize(("written", "kept"), [(4, 1), (5, 2)])
@@ -59,7 +66,7 @@ def test_a_measurement_at_the_edge_of_the_minute_is_kept_and_one_before_it() -> 
 
 
 def test_figures_are_rounded_to_a_tenth() -> None:
-    assert describe_transfer((Sample(0.0, 0), Sample(3.0, 7)), seen(20)) == Transfer(7, 20, 2.3, ("galera-1",), 5.6)
+    assert describe_transfer((Sample(0.0, 0), Sample(30.0, 70)), seen(83)) == Transfer(70, 83, 2.3, ("galera-1",), 5.6)
 
 
 def test_a_pod_without_a_server_gives_nothing() -> None:
