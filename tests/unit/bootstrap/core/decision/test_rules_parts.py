@@ -373,4 +373,10 @@ def test_two_branches_name_the_volume_that_nobody_knows() -> None:
     )
     alone = decide(seen_by(after(frozen(0), 5), frozen(1), after(frozen(2), 5)))
     assert alone.rule == "two-branches"
-    assert "do not know" not in alone.reason
+    assert ", one may be an older copy; a human must choose; " in alone.reason
+
+
+def test_a_server_without_a_quorum_says_so_and_one_with_it_runs() -> None:
+    outside = "my server is in no Primary Component: it waits for other members, and takes no write"
+    assert wait_for_own_server(seen_by(lost(0), 1, 2)) == Wait("own-server", outside)
+    assert wait_for_own_server(seen_by(running(0), 1, 2)) == Wait("own-server", "my server is running")

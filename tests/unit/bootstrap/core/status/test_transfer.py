@@ -49,10 +49,14 @@ def test_more_than_the_whole_leaves_nothing() -> None:
 
 
 def test_how_long_the_rest_takes_is_said_once_the_rate_means_something() -> None:
-    early = describe_transfer((Sample(0.0, 0), Sample(SETTLED_S - 1, 190)), seen(1000))
-    later = describe_transfer((Sample(0.0, 0), Sample(SETTLED_S, 200)), seen(1000))
+    early = describe_transfer((Sample(100.0, 0), Sample(100 + SETTLED_S - 1, 190)), seen(1000))
+    later = describe_transfer((Sample(100.0, 0), Sample(100 + SETTLED_S, 200)), seen(1000))
+    still = describe_transfer((Sample(100.0, 7), Sample(100 + SETTLED_S, 7)), seen(1000))
     assert early == Transfer(190, 1000, 10.0, ("galera-1",), None)
     assert later == Transfer(200, 1000, 10.0, ("galera-1",), 80.0)
+    assert still == Transfer(7, 1000, 0.0, ("galera-1",), None)
+    unknown = describe_transfer((Sample(0.0, 0), Sample(SETTLED_S, 200)), seen(None))
+    assert unknown == Transfer(200, None, 10.0, ("galera-1",), None)
 
 
 @pytest.mark.parametrize(("written", "kept"), [(4, 1), (5, 2)])
