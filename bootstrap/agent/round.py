@@ -90,8 +90,9 @@ def look_at_versions(agent: Agent) -> None:
 
 def report_silence(agent: Agent, reason: str) -> None:
     """Log why a live server cannot be asked; while it starts it does not listen yet, which is no news."""
-    if not any(normal in reason for normal in STARTING):
-        agent.recorder.unheard = reason
+    is_starting = any(normal in reason for normal in STARTING)
+    agent.recorder.unheard = "" if is_starting else reason
+    if not is_starting:
         agent.announcer.report_trouble("the server does not answer the agent", reason)
 
 

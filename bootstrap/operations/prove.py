@@ -72,8 +72,8 @@ def prove(settings: Settings, remote: Remote, order: Order, log: Log) -> None:
     now = datetime.now(UTC)
     remote.repository.run(restic.mark(remote.find(backup.name).id, snapshots.make_proof(f"{now:{TIME}}")))
     age = now - parse_time(backup.name)
-    what = f"backup {backup.name} and the log after it are" if order.with_log else f"backup {backup.name} is"
-    log(f"{what} proven: {backup.position}, {tables} tables read, {format_hours(age)} old")
+    more = ", with the log after it" if order.with_log else ""
+    log(f"backup {backup.name} is proven: {backup.position}, {tables} tables read, {format_hours(age)} old{more}")
     if order.name == "latest" and age > timedelta(hours=order.max_age_hours):
         raise BackupNotProvenError(
             f"the newest backup, {backup.name}, is {format_hours(age)} old, and at most {order.max_age_hours} h are "

@@ -22,6 +22,12 @@ HEADINGS = ("MEMBER", "STATE", "DATA", "POSITION", "SINCE")
 STATE_WIDTH = 33
 """A reason why a pod does not answer is cut after so many characters; it is whole in `-o json`."""
 
+SHORT = {
+    "it does not accept our key or our cluster id": "another key or cluster id",
+    "its answer is not sealed with our key and cluster id": "another key or cluster id",
+}
+"""Reasons whose beginning alone would say nothing."""
+
 COLOURS = {
     Health.HEALTHY: "green",
     Health.DEGRADED: "yellow",
@@ -129,6 +135,7 @@ def _state(member: MemberStatus) -> str:
 
 
 def _cut(text: str) -> str:
+    text = SHORT.get(text, text)
     return text if len(text) <= STATE_WIDTH else f"{text[: STATE_WIDTH - 3]}..."
 
 

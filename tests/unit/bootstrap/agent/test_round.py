@@ -13,6 +13,7 @@ from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALL_ROUNDS
 from bootstrap.core.model.disk import Position, View, ViewCheckpoint
 from bootstrap.core.model.facts import Server
 from bootstrap.core.participant.views import LiveView, Seen
+from bootstrap.mariadb.client import STARTING
 from tests.support.bootstrap.agents import agent_of, alive, die, remember, restart, rounds, rounds_of, waiting
 from tests.support.bootstrap.fleet import Fleet, Pod
 from tests.support.bootstrap.records import A
@@ -308,3 +309,19 @@ def test_a_server_that_lags_may_know_only_an_earlier_view_than_its_file(fleet: F
     pod.views, pod.live = itertools.repeat(view(3)), LIVE._replace(members=LIVE.members[:2])
     rounds(fleet, 5)
     assert pod.removed == []
+
+
+def test_people_are_told_why_a_live_server_does_not_answer_as_long_as_it_is_so(fleet: Fleet) -> None:
+    """A server that only starts is no news, and a reason of before does not outlive what it says."""
+    pod = alive(fleet)[2]
+    agent = agent_of(pod)
+    answers = agent.ports
+    for answer, shown in (
+        ("the server refuses galera_agent", "the server refuses galera_agent"),
+        (STARTING[0], ""),
+        ("the server refuses galera_agent", "the server refuses galera_agent"),
+        (servers_of(agent), ""),
+    ):
+        agent.ports = answers._replace(server_status=itertools.repeat(answer).__next__)
+        observe(agent)
+        assert agent.note().unheard == shown
