@@ -88,10 +88,13 @@ def test_a_pod_that_never_comes_back_is_given_up_and_holds_when_it_does(lab: Lab
     old = read_uuid(lab, 0)
     only = cause_outage(lab)
     # In a pod that is behind, `force` must name the pod ahead: the pod that left last has one more change of the view.
-    epoch = report.find_arguments(run(lab, 0, "force"))[1]
+    # On loopback the network of a dead pod refuses: nothing to paste is shown before the pod was looked at.
+    with pytest.raises(ReportFailedError, match=r"21.*mysql-2: the network of the pod answers and its agent does not"):
+        run(lab, 1, "force")
+    epoch = report.find_arguments(run(lab, 0, "force", "--without", "mysql-2"))[1]
     with pytest.raises(ReportFailedError, match=r"21.*mysql-1 may hold more"):
         run(lab, 0, "force", "--epoch", epoch, "--accept-loss", "--without", "mysql-2")
-    preview = run(lab, 1, "force")
+    preview = run(lab, 1, "force", "--without", "mysql-2")
     assert "mysql-2  unknown" in preview
     arguments = report.find_arguments(preview)
     with pytest.raises(ReportFailedError, match=r"21.*is not the next one"):
@@ -143,7 +146,7 @@ def test_all_are_killed_under_a_writer_and_one_volume_is_lost(lab: Lab, tmp_path
     best = 0 if seqnos["mysql-0"] >= seqnos["mysql-1"] else 1
     with pytest.raises(ReportFailedError, match=r"21.*no Primary Component is known"):
         run(lab, best, "discard")
-    run(lab, best, "force", *report.find_arguments(run(lab, best, "force")))
+    run(lab, best, "force", *report.find_arguments(run(lab, best, "force", "--without", "mysql-2")))
     lab.wait_synced(2)
     # mysql-2 comes back: it joins by itself if it has no commit beyond the fork, otherwise it holds.
     lab.pod(2).start()
