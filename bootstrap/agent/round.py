@@ -89,7 +89,7 @@ def look_at_versions(agent: Agent) -> None:
 
 
 def report_silence(agent: Agent, reason: str) -> None:
-    """Log why a live server cannot be asked; while it starts it does not listen yet, which is no news."""
+    """Log and keep why a live server cannot be asked; while it starts it does not listen yet, which is no news."""
     is_starting = any(normal in reason for normal in STARTING)
     agent.recorder.unheard = "" if is_starting else reason
     if not is_starting:

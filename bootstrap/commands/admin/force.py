@@ -51,7 +51,7 @@ def show_members(survey: SurveyAnswer) -> None:
         echo(f"{member.name}  {member.line}")
 
 
-def show(answer: OverrideAnswer, without: Sequence[str] = ()) -> None:
+def show(answer: OverrideAnswer, without: Sequence[str]) -> None:
     """Print what a human must know before an override; raises OverrideRefusedError if it would be refused.
 
     What to type is shown beside a pod whose network answers only after the human has named that pod (`without`).

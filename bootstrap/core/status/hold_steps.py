@@ -100,9 +100,8 @@ def _options(facts: Facts, place: Place) -> Iterator[Step]:
 
 
 def _make_room(facts: Facts, place: Place) -> Iterator[Step]:
-    look = place.agent(facts.own.pod, f"sh -c 'df -h {place.data_root}; du -sh {place.data_root}/*'")
     text = "enlarge the claim, or remove what is not needed from the volume; this pod joins by itself then"
-    yield Step(text, (place.kubectl("get pvc"), look))
+    yield Step(text, (place.kubectl("get pvc"), place.volume(facts.own.pod)))
 
 
 ALWAYS = frozenset({"options", "room", "own-disk", "journal", "permission", "two-primaries"})

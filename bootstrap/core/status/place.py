@@ -30,6 +30,10 @@ class Place(NamedTuple):
         """A command of this program in a pod."""
         return self.agent(pod, f"{self.program} {words}")
 
+    def volume(self, pod: str) -> str:
+        """A command that shows how full a pod's volume is, and by what."""
+        return self.agent(pod, f"sh -c 'df -h {self.data_root}; du -sh {self.data_root}/*'")
+
     def log(self, pod: str, container: str) -> str:
         """The last lines of a container; it may have ended and been started again."""
         return self.kubectl(f"logs {pod} -c {container} --tail=20")

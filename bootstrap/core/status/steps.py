@@ -117,10 +117,7 @@ def _steps_for_volumes(facts: Facts, notes: Notes, place: Place) -> Iterator[Ste
             yield Step(
                 f"the volume of {pod} is nearly full, {note.volume}: enlarge its claim, or see what takes the room; a "
                 "member that cannot write stops all of them at COMMIT",
-                (
-                    place.kubectl("get pvc"),
-                    place.agent(pod, f"sh -c 'df -h {place.data_root}; du -sh {place.data_root}/*'"),
-                ),
+                (place.kubectl("get pvc"), place.volume(pod)),
             )
 
 

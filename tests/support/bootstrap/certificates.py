@@ -70,3 +70,11 @@ def read_certificate(lab: Lab, ordinal: int, ca: Path) -> bytes:
     with connection:
         stream = connection._sock  # type: ignore[attr-defined]  # it has no public name
         return bytes(stream.getpeercert(binary_form=True))
+
+
+def is_used_by_all(lab: Lab, ca: Path, certificate: bytes) -> bool:
+    """Whether all servers show this certificate to a client."""
+    try:
+        return all(read_certificate(lab, ordinal, ca) == certificate for ordinal in lab.pods)
+    except pymysql.Error:
+        return False

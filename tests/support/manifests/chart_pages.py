@@ -44,7 +44,7 @@ OBJECTS = {"items": {"type": "object"}}
 
 NAMED = {"items": {"type": "object", "required": ["name"]}}
 
-PULL_SECRETS = {"items": {"anyOf": [{"type": "string", "minLength": 1}, *[NAMED["items"]]]}}
+PULL_SECRETS = {"items": {"anyOf": [{"type": "string", "minLength": 1}, NAMED["items"]]}}
 """Names, or objects as in a pod."""
 
 BY_NAME: Mapping[str, Mapping[str, Any]] = {

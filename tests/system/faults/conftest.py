@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.lab.lab import Lab
+from tests.support.bootstrap.certificates import Certificates
 from tests.support.installed import require
 from tests.support.object_store import ObjectStore, object_store
 from tests.support.restic import require_restic
@@ -28,6 +29,13 @@ def cluster(lab: Lab, tmp_path: Path) -> Cluster:
     cluster = Cluster(lab, tmp_path / "acknowledged")
     cluster.write(200)
     return cluster
+
+
+@pytest.fixture
+def certificates() -> Iterator[Certificates]:
+    """The certificates of members, in a folder of their own."""
+    with Lab() as place:
+        yield Certificates(place.folder)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.faults.halves import full
 from tests.lab.companion import start_arbitrator, start_backup
 from tests.lab.lab import Lab
 from tests.lab.pod import Pod
-from tests.support.bootstrap.certificates import Certificates, read_certificate
+from tests.support.bootstrap.certificates import Certificates, is_used_by_all, read_certificate
 from tests.support.bootstrap.metrics import read_metrics
 from tests.support.installed import require
 
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.galera
 
 LOADED = "the server has loaded the new certificates"
 """In an agent's log."""
-
-
-@pytest.fixture
-def certificates() -> Iterator[Certificates]:
-    with Lab() as place:
-        yield Certificates(place.folder)
 
 
 @pytest.fixture
@@ -47,14 +41,6 @@ def cluster(certificates: Certificates, tmp_path: Path) -> Iterator[Cluster]:
         cluster = Cluster(lab, tmp_path / "acknowledged")
         cluster.write(200)
         yield cluster
-
-
-def is_used_by_all(cluster: Cluster, ca: Path, certificate: bytes) -> bool:
-    """Whether all servers show this certificate to a client."""
-    try:
-        return all(read_certificate(cluster.lab, ordinal, ca) == certificate for ordinal in cluster.lab.pods)
-    except pymysql.Error:
-        return False
 
 
 def has_logged(pod: Pod, text: str) -> bool:
@@ -101,7 +87,7 @@ def test_all_certificates_and_their_authority_are_replaced_under_a_client_withou
         for authority, trusted in (("first", ("first", "next")), ("next", ("first", "next")), ("next", ("next",))):
             certificates.issue(authority, trusted)
             now, ca = certificates.current, certificates.find_ca(authority)
-            is_replaced = partial(is_used_by_all, cluster, ca, now)
+            is_replaced = partial(is_used_by_all, cluster.lab, ca, now)
             cluster.lab.wait(f"all servers show the certificate by {authority}", is_replaced, seconds=60)
             writer.wait_for(writer.count + 50)
         for pod in cluster.lab.pods.values():

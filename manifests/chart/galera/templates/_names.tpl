@@ -20,6 +20,12 @@ Names.  An object of manifests/ is called mysql-X or galera-X there, and FULLNAM
 {{- $name -}}
 {{- end -}}
 
+{{/* (list $ number): the name of a member's claim, by the member's number from 0. */}}
+{{- define "galera.claim" -}}
+{{- $root := index . 0 -}}
+{{- printf "%s-%s-%d" $root.Values.persistence.claimName (include "galera.fullname" $root) (add (index . 1) (int $root.Values.ordinalsStart)) -}}
+{{- end -}}
+
 {{/* (list $ kind name): the name of an object of manifests/ in this release. */}}
 {{- define "galera.name" -}}
 {{- $root := index . 0 -}}{{- $kind := index . 1 -}}{{- $name := index . 2 -}}

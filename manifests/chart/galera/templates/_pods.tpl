@@ -11,12 +11,7 @@ What all pods have: names of other objects, images, security contexts, placement
 {{- $notes := mustMergeOverwrite (deepCopy $root.Values.commonAnnotations) (default dict $template.metadata.annotations) (deepCopy $values.podAnnotations) -}}
 {{- if $notes -}}{{- $_ := set $template.metadata "annotations" $notes -}}{{- end -}}
 {{- $_ := set $pod "serviceAccountName" (include "galera.name" (list $root "ServiceAccount" $pod.serviceAccountName)) -}}
-{{- $secrets := concat $root.Values.global.imagePullSecrets $root.Values.image.pullSecrets -}}
-{{- if $secrets -}}
-{{- $pull := list -}}
-{{- range $secrets -}}{{- $pull = append $pull (ternary (dict "name" .) . (kindIs "string" .)) -}}{{- end -}}
-{{- $_ := set $pod "imagePullSecrets" $pull -}}
-{{- end -}}
+{{- with include "galera.pull-secrets" $root | fromJsonArray -}}{{- $_ := set $pod "imagePullSecrets" . -}}{{- end -}}
 {{- $context := mustMergeOverwrite $pod.securityContext (deepCopy $values.podSecurityContext) -}}
 {{- if $root.Values.openshift.enabled -}}{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" -}}{{- end -}}
 {{- $_ := set $pod "securityContext" $context -}}
@@ -30,6 +25,15 @@ What all pods have: names of other objects, images, security contexts, placement
 {{- range concat (default list $pod.initContainers) $pod.containers -}}
 {{- include "galera.container" (list $root . $values) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The Secrets of registries, given as names or as objects, as a JSON list of objects. */}}
+{{- define "galera.pull-secrets" -}}
+{{- $found := list -}}
+{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets -}}
+{{- $found = append $found (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- toJson $found -}}
 {{- end -}}
 
 {{/* (list $ container values) */}}

@@ -39,14 +39,19 @@ What other charts take and this one cannot do, and what would wait or begin empt
 {{/* A Secret that is there and lacks a key would leave all pods in ContainerCreating. */}}
 {{- define "galera.refuse-keys" -}}
 {{- with .Values.auth.existingSecret }}
-{{- $there := lookup "v1" "Secret" $.Release.Namespace . }}
+{{- $name := . }}
+{{- with lookup "v1" "Secret" $.Release.Namespace $name }}
+{{- $data := default dict .data }}
+{{- $needed := list "cluster-id" "exchange-key" "root-password" "agent-password" }}
+{{- if has "sst-mariabackup" (include "galera.components" $ | fromJsonArray) }}{{ $needed = append $needed "sst-password" }}{{ end }}
 {{- $missing := list }}
-{{- range concat (list "cluster-id" "exchange-key" "root-password" "agent-password") (ternary (list "sst-password") list (or $.Values.tls.enabled (eq $.Values.sst.method "mariabackup"))) }}
+{{- range $needed }}
 {{- $key := default . (get $.Values.auth.secretKeys .) }}
-{{- if and $there (not (hasKey (default dict $there.data) $key)) }}{{ $missing = append $missing $key }}{{ end }}
+{{- if not (hasKey $data $key) }}{{ $missing = append $missing $key }}{{ end }}
 {{- end }}
 {{- if $missing }}
-{{- fail (printf "the Secret %s lacks %s: add them, or name the keys that it has instead by auth.secretKeys" . (join ", " $missing)) }}
+{{- fail (printf "the Secret %s lacks %s: add them, or name the keys that it has instead by auth.secretKeys" $name (join ", " $missing)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -56,7 +61,7 @@ What other charts take and this one cannot do, and what would wait or begin empt
 {{- if .Values.persistence.existingClaims }}
 {{- $missing := list }}
 {{- range until (int .Values.replicaCount) }}
-{{- $claim := printf "%s-%s-%d" $.Values.persistence.claimName (include "galera.fullname" $) (add . (int $.Values.ordinalsStart)) }}
+{{- $claim := include "galera.claim" (list $ .) }}
 {{- if not (lookup "v1" "PersistentVolumeClaim" $.Release.Namespace $claim) }}{{ $missing = append $missing $claim }}{{ end }}
 {{- end }}
 {{- if $missing }}

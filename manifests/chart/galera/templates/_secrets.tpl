@@ -19,7 +19,7 @@ it refuses: a new cluster-id would start no volume, and a new password would ope
 {{- $old := dict -}}
 {{- if include "galera.sees" . -}}
 {{- range $key, $value := (lookup "v1" "Secret" .Release.Namespace $name).data }}{{ $_ := set $old $key (b64dec $value) }}{{ end -}}
-{{- $claim := printf "%s-%s-%d" .Values.persistence.claimName $name (int .Values.ordinalsStart) -}}
+{{- $claim := include "galera.claim" (list . 0) -}}
 {{- if and (not $old) (not $a.clusterId) -}}
 {{- if .Release.IsUpgrade -}}
 {{- fail (printf "the Secret %s of this release is gone, and a new one would open neither volumes nor database: put it back, or name it by auth.existingSecret" $name) -}}

@@ -8,16 +8,10 @@ import pytest
 from tests.faults.cluster import Cluster
 from tests.faults.log_sender import Sender, list_pieces, make_account, read_position
 from tests.lab.lab import Lab
-from tests.support.bootstrap.certificates import Certificates, read_certificate
+from tests.support.bootstrap.certificates import Certificates, is_used_by_all
 from tests.support.installed import require
 
 pytestmark = [pytest.mark.galera]
-
-
-@pytest.fixture
-def certificates() -> Iterator[Certificates]:
-    with Lab() as place:
-        yield Certificates(place.folder)
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ def test_the_log_is_read_by_tls_and_from_no_server_that_its_certificate_does_not
     ca = certificates.find_ca("first")
     lab.wait(
         "the servers show the certificate without their addresses",
-        lambda: all(read_certificate(lab, ordinal, ca) == certificates.current for ordinal in range(3)),
+        lambda: is_used_by_all(lab, ca, certificates.current),
         60,
     )
     secure.write(50)
