@@ -37,8 +37,10 @@ So the server ends with this process even if that is killed: else it would hold 
 
 POLL_S = 0.05
 
-LOST = re.compile(r"ERROR 20(06|13) ")
-"""The client's errors of a server that has gone (errmsg.h, CR_SERVER_GONE_ERROR and CR_SERVER_LOST)."""
+LOST = re.compile(r"ERROR (2006|2013|2055|1053|1927) ")
+"""What the client shows of a server that goes: it lost the connection (errmsg.h, CR_SERVER_GONE_ERROR, CR_SERVER_LOST
+and CR_SERVER_LOST_EXTENDED), or the server could still say so (mysqld_error.h, ER_SERVER_SHUTDOWN, and
+ER_CONNECTION_KILLED for each connection that a shutdown closes)."""
 
 END_S = 10.0
 """A server that has closed its connections may need a moment to end."""

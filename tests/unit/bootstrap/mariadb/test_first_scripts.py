@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -347,6 +348,28 @@ def test_a_server_that_ends_meanwhile_is_named_as_the_cause(
     with pytest.raises(InitialisationFailedError, match=r"1\.sql.*the server ended with status 0"):
         create(layout, folder)
     assert is_empty(layout)
+
+
+@pytest.mark.galera
+@pytest.mark.parametrize("error", ["1053 (08S01)", "1927 (70100)", "2006 (HY000)", "2013 (HY000)", "2055 (HY000)"])
+def test_every_error_of_a_server_that_goes_leads_to_its_end(
+    place: tuple[Layout, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    layout, folder = place
+    (folder / "1.sql").write_text("SELECT 1;\n")
+    # Which of them the client shows is decided by moments, so that a stand-in stops the real server and shows it.
+    client = tmp_path / "bin" / "mariadb"
+    client.parent.mkdir()
+    client.write_text(
+        f'#!/bin/sh\n{shutil.which("mariadb")} "$@" -e SHUTDOWN\necho "ERROR {error} at line 3: why" >&2\nexit 1\n'
+    )
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}:{os.environ['PATH']}")
+    with pytest.raises(
+        InitialisationFailedError,
+        match=rf"1\.sql, line 3: ERROR {re.escape(error)}: why.*the server ended with status 0",
+    ):
+        create(layout, folder)
 
 
 def test_a_backup_of_the_official_image_is_refused_and_not_left_out(place: tuple[Layout, Path]) -> None:
