@@ -69,7 +69,8 @@ class Journal:
         except (ValueError, RecursionError) as exc:
             raise JournalInvalidError(
                 f"the journal {self.path} is damaged ({exc}): what it remembered is unknown: put no older copy there; "
-                "give this pod an empty volume while the other members live"
+                "while the other members are Primary, give this pod an empty volume; in a full outage keep "
+                "this one: `galera-bootstrap status` shows the way out"
             ) from exc
 
 

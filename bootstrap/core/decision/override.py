@@ -127,11 +127,15 @@ def offer(facts: Facts, advice: str) -> str:
 def may_be_forced(facts: Facts, rule: str) -> bool:
     """Whether `force` helps where a rule waits for pods that may never come; a hold names its own command.
 
-    Only where `force` would be accepted in some pod, by what is known here, and where nothing at all comes from the
-    silent pods: one whose network answers has perhaps just started.
+    Nothing at all must come from the silent pods: one whose network answers has perhaps just started.
     """
     has_unknown = any(isinstance(peer, Unknown) for peer in facts.peers.values())
-    if rule not in ("all-heard", "promised") or not has_unknown or find_refusing(facts) or why_not_silent(facts):
+    return rule in ("all-heard", "promised") and has_unknown and is_somewhere_accepted(facts)
+
+
+def is_somewhere_accepted(facts: Facts) -> bool:
+    """Whether `force` would be accepted in some pod, by what is known here, beside pods that are certainly silent."""
+    if find_refusing(facts) or why_not_silent(facts):
         return False
     return any(map(bootstrap_position, facts.states)) and not any(why_not_frozen(peer) for peer in facts.answers)
 

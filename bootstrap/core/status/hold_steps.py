@@ -5,12 +5,15 @@ Pure.  An override is shown only where it would be accepted.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bootstrap.core.decision.override import survey_pods
+from bootstrap.core.decision.override import is_somewhere_accepted, survey_pods
 from bootstrap.core.model.disk import DataClass
 from bootstrap.core.model.facts import Facts
 from bootstrap.core.model.predicates import disk_of, primaries, why_quorum_uncertain
 from bootstrap.core.status.place import Place, Step
 from bootstrap.core.status.summary import find_ahead
+
+UNREADABLE = frozenset({DataClass.UNKNOWN, DataClass.UUID_MISMATCH})
+"""The classes of data that may be this cluster's, and of which nobody knows how new they are."""
 
 
 def look_closer(facts: Facts, place: Place) -> Iterator[Step]:
@@ -37,8 +40,19 @@ def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
     ))  # fmt: skip
     if disk.data_class is DataClass.UNADOPTED and not survey_pods(facts, adopt=True).refusal:
         yield Step("to start a cluster from these data", (place.ours(pod, "adopt"),))
-    elif primaries(facts) and why_quorum_uncertain(facts) is None and not disk.is_out_of_room:
-        yield from _discard(facts, place)
+    elif primaries(facts):
+        if why_quorum_uncertain(facts) is None and not disk.is_out_of_room:
+            yield from _discard(facts, place)
+    elif disk.data_class in UNREADABLE and not disk.is_out_of_room and _do_all_wait_for_it(facts):
+        # Only here it shows whether it can be put right, so only here the others' way without it is named.
+        yield from _force_in_newest(facts, place)
+
+
+def _do_all_wait_for_it(facts: Facts) -> bool:
+    """Whether every other pod answers, is frozen, and could go on by `force`."""
+    return facts.expected - {facts.own.ordinal} <= {pod.ordinal for pod in facts.answers} and is_somewhere_accepted(
+        facts
+    )
 
 
 def _two_clusters(facts: Facts, place: Place) -> Iterator[Step]:
@@ -59,6 +73,10 @@ def _bring_volumes(_: Facts, place: Place) -> Iterator[Step]:
 
 def _bring_volumes_or_force(facts: Facts, place: Place) -> Iterator[Step]:
     yield from _bring_volumes(facts, place)
+    yield from _force_in_newest(facts, place)
+
+
+def _force_in_newest(facts: Facts, place: Place) -> Iterator[Step]:
     ahead = find_ahead(facts)
     # From older data `force` would also give up what is on the newest disk.
     yield from _force_in([pod.pod for pod in facts.states if ahead and pod.ordinal in ahead.ordinals], place)

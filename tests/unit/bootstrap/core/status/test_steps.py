@@ -218,9 +218,38 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
         "force",
     ),
     "this datadir cannot be read, nothing lives": (
-        seen_by(blank(0, DataClass.UNKNOWN), frozen(1), frozen(2)),
+        seen_by(blank(0, DataClass.UNKNOWN), frozen(1, 9), frozen(2, 5)),
+        [*OWN_DISK, EXEC.format("galera-1", "force")],
+        "galera-2",
+    ),
+    "this datadir's files contradict each other, nothing lives": (
+        seen_by(frozen(0, data_class=DataClass.UUID_MISMATCH), frozen(1, 5), frozen(2, 9)),
+        [*OWN_DISK, EXEC.format("galera-2", "force")],
+        "adopt",
+    ),
+    "this datadir cannot be read, and one of the others reads its own": (
+        seen_by(blank(0, DataClass.UNKNOWN), frozen(1), busy(2, Phase.RECOVERING)),
         OWN_DISK,
         "galera-bootstrap",
+    ),
+    "this datadir cannot be read, and a server outside lives": (
+        seen_by(blank(0, DataClass.UNKNOWN), frozen(1), running(2, status="non-Primary")),
+        OWN_DISK,
+        "galera-bootstrap",
+    ),
+    "this volume is full, nothing lives": (
+        seen_by(
+            replace(blank(0), disk=Disk(DataClass.UNKNOWN, detail=f"recovery ended; {FULL}: make room")),
+            frozen(1),
+            frozen(2),
+        ),
+        OWN_DISK,
+        "force",
+    ),
+    "another pod's volume is here, nothing lives": (
+        seen_by(blank(0, DataClass.FOREIGN), frozen(1), frozen(2)),
+        OWN_DISK,
+        "force",
     ),
     "this datadir cannot be read, beside a cluster": (
         seen_by(blank(0, DataClass.UNKNOWN), running(1), running(2)),
