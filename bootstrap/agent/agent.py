@@ -37,6 +37,7 @@ from bootstrap.core.participant.effects import (
 )
 from bootstrap.core.participant.participant import NEWS, Identity, Participant, Step, run
 from bootstrap.core.participant.rounds import Opened
+from bootstrap.core.status.metrics.server_load import describe_full
 from bootstrap.core.system_tables.rules import NOTHING_KNOWN, Attempts, Finding
 from bootstrap.errors import JournalUnwritableError
 from bootstrap.process.announcer import Announcer
@@ -246,7 +247,8 @@ class Agent:
             failing = f"its server has ended {ends.times} times before it was Synced; {why}"
         rule, reason = result.decision.rule, one_line(result.decision.reason, MAX_TEXT)
         volume, unheard = describe_low_room(self.recorder.room), one_line(self.recorder.unheard, MAX_TEXT)
-        return PodNote(result.metric_kind, rule, reason, one_line(failing, MAX_TEXT), volume, unheard)
+        crowded, lookup = describe_full(self.ports.server_load()), one_line(self.ports.dns_trouble(), MAX_TEXT)
+        return PodNote(result.metric_kind, rule, reason, one_line(failing, MAX_TEXT), volume, unheard, crowded, lookup)
 
     def news(self) -> str:
         """The state that peers may be waiting for."""

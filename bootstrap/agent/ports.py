@@ -52,6 +52,8 @@ class Ports(NamedTuple):
     """The ordinals that DNS showed last; None = it has not answered yet."""
     log: Log
     """Log one line."""
+    dns_trouble: Callable[[], str] = str
+    """Why the last lookups of the Service have failed; empty = they have not."""
     ask_notes: Callable[[list[str]], dict[str, PodNote | Unknown]] = lambda _: {}
     """Ask these pods what they say to humans, all at once."""
     ask_events: Callable[[list[str]], dict[str, EventsReply | Unknown]] = lambda _: {}
@@ -83,6 +85,7 @@ def open_ports(settings: Settings, server: client.LocalServer, peers: Peers, log
         remove_view=lambda name: remove_view(layout, name),
         stop_server=server.stop,
         dns_ordinals=lambda: peers.dns_ordinals,
+        dns_trouble=lambda: peers.dns_trouble,
         log=log,
         ask_notes=peers.ask_notes,
         ask_events=peers.ask_events,

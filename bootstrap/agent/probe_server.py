@@ -52,6 +52,7 @@ def take_details(agent: Agent, now: float) -> Details:
         failed_upgrades=agent.upgrade.attempts.failures,
         load=agent.ports.server_load(),
         room=recorder.room,
+        has_dns=not agent.ports.dns_trouble(),
         certificate_until=recorder.certificate_until,
     )
 

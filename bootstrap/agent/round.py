@@ -41,6 +41,7 @@ def run_round(agent: Agent) -> None:
     announce(agent)
     system_tables.judge_tables(agent)
     agent.recorder.note_round(agent.facts(), agent.result, agent.ports.log)
+    agent.announcer.report_trouble("looking up the other pods in DNS", agent.ports.dns_trouble())
     if outcome.must_stop:
         stop_server(agent, outcome.decision)
     with agent.changed:

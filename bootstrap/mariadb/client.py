@@ -75,11 +75,12 @@ class LocalServer:
         life, self.load = _identify(self.path), server_load.NOTHING_KNOWN
         try:
             rows = self._run(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
+            limit = self._run(f"SHOW GLOBAL VARIABLES LIKE '{server_load.LIMIT}'")
         except (SqlError, OSError) as exc:
             self._is_full = _code_of(exc) == CON_COUNT_ERROR
             return _explain(exc)
         self._is_full = False
-        values = {str(name): str(value) for name, value in rows}
+        values = {str(name): str(value) for name, value in (*rows, *limit)}
         found, self.load = _parse_server(values), server_load.parse(values)
         self._last = (life, found, time.monotonic()) if isinstance(found, Server) else None
         return found

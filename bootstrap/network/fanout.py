@@ -7,7 +7,6 @@ import hmac  # noqa: F401  # dnspython imports it later: here it does without Op
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +27,9 @@ ADDRESS_S = 5.0
 
 WATCH_S = 5.0
 """Seconds between two lookups of the Service's SRV records."""
+
+FAILED_LOOKUPS = 3
+"""So many lookups must fail one after the other before that is worth a human's look."""
 
 ROUND_S = 4.0
 """Seconds for all peers together: a decision must not wait for one after the other, however many names DNS shows."""
@@ -54,6 +56,8 @@ class Peers:
         self.addresses: dict[str, tuple[str, float]] = {}
         self.dns_ordinals: frozenset[int] | None = None
         """The ordinals that DNS last showed; None = it has not answered yet."""
+        self.dns_trouble = ""
+        """Why the last lookups of the Service have failed, all of them; empty = one has not."""
         self.workers = Workers(THREADS, "peer")
         # Apart, so that a human who asks delays no decision.
         self.note_workers = Workers(THREADS, "note")
@@ -93,15 +97,24 @@ class Peers:
 
         A failed lookup changes nothing, and neither does an answer without this pod: that is an old one.
         """
-        own = self.directory.settings.ordinal
+        failures = 0
         while True:
-            found: frozenset[int] = frozenset()
-            with suppress(PeerFinderError, OSError, ValueError):
-                found = self.directory.ordinals()
-            if own in found and found != self.dns_ordinals:
+            found = self._look_up()
+            failures = failures + 1 if isinstance(found, str) else 0
+            self.dns_trouble = found if isinstance(found, str) and failures >= FAILED_LOOKUPS else ""
+            if not isinstance(found, str) and found != self.dns_ordinals:
                 self.dns_ordinals = found
                 changed()
             time.sleep(WATCH_S)
+
+    def _look_up(self) -> frozenset[int] | str:
+        """The ordinals that DNS shows, or why that is not known."""
+        own = self.directory.settings
+        try:
+            found = self.directory.ordinals()
+        except (PeerFinderError, OSError, ValueError) as exc:
+            return str(exc)
+        return found if own.ordinal in found else f"it does not show {own.pod}, which lives"
 
     def start_watching(self, changed: Callable[[], None]) -> None:
         """Watch in the background."""

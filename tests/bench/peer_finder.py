@@ -128,10 +128,12 @@ def measure(knot: Knot, commands: dict[str, list[str]], count: int, rounds: int)
     """Measure all commands alternately and print the table of all figures."""
     figures: dict[tuple[str, str], list[float]] = {}
     settings = {name: Setting(knot, command, count) for name, command in commands.items()}
-    for _ in range(rounds):
+    for number in range(rounds):
+        print(f"{count} peers, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
         for figure, take in TIMED.items():
             for name, setting in settings.items():
                 figures.setdefault((figure, name), []).append(take(setting))
+    print(f"{count} peers, the steady state", file=sys.stderr, flush=True)
     for name, setting in settings.items():
         for figure, value in zip(STEADY, measure_steady(setting), strict=True):
             figures.setdefault((figure, name), []).append(value)

@@ -51,3 +51,7 @@ class PodNote(NamedTuple):
     """How little room its volume has left; empty = enough, or it is not known."""
     unheard: str = ""
     """Why its live server does not answer it, such as a wrong password; empty = it does, or it only starts."""
+    crowded: str = ""
+    """That its server refuses new clients, and why; empty = it does not, or it is not known."""
+    lookup: str = ""
+    """Why it cannot look the other pods up in DNS; empty = it can."""

@@ -34,6 +34,11 @@ class Place(NamedTuple):
         """A command that shows how full a pod's volume is, and by what."""
         return self.agent(pod, f"sh -c 'df -h {self.data_root}; du -sh {self.data_root}/*'")
 
+    def processes(self, pod: str) -> str:
+        """A command that shows who is connected to a pod's server."""
+        show = f'MYSQL_PWD="$(cat {self.secrets}/root-password)" mariadb -u root -e "SHOW PROCESSLIST"'
+        return self.kubectl(f"exec {pod} -c mysql -- sh -c '{show}'")
+
     def log(self, pod: str, container: str) -> str:
         """The last lines of a container; it may have ended and been started again."""
         return self.kubectl(f"logs {pod} -c {container} --tail=20")

@@ -88,6 +88,8 @@ class Details(NamedTuple):
     """What its server reports of its work."""
     room: Room | None = None
     """The room on the volume; None = not known."""
+    has_dns: bool = True
+    """The Service's records could be looked up lately."""
     certificate_until: float | None = None
     """When the certificate ends that the server was asked to load last, seconds since 1970; None = none, or unknown."""
 

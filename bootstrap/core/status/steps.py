@@ -68,7 +68,7 @@ def find_steps(
         *_steps_for_volumes(facts, notes, place),
     )
     others = tuple(_steps_for_others(facts, decision, place, notes))
-    return (*_look_at_dns(facts, decision, place), *own, *others, *_steps_for_tables(facts, tables, place))
+    return (*_look_at_dns(facts, decision, place, notes), *own, *others, *_steps_for_tables(facts, tables, place))
 
 
 def what_not_to_do(facts: Facts, decision: Decision) -> str:
@@ -99,13 +99,19 @@ def _steps_for_own_pod(facts: Facts, place: Place) -> Iterator[Step]:
 
 
 def _steps_for_servers(facts: Facts, notes: Notes, place: Place) -> Iterator[Step]:
-    """A live server that does not answer its own agent is never ready, and nothing changes that by itself."""
+    """A live server that does not answer its own agent, which is never ready, or that has no place for a client."""
     for ordinal, note in sorted(notes.items()):
+        pod = pod_name(facts, ordinal)
         if note.unheard:
-            pod = pod_name(facts, ordinal)
             yield Step(
                 f"the server of {pod} lives and does not answer its agent: {note.unheard}",
                 (place.log(pod, "agent"), place.log(pod, "mysql")),
+            )
+        if note.crowded:
+            yield Step(
+                f"see who is connected to {pod}: {note.crowded}; end what is too much, or raise max_connections (for "
+                "root there is one connection more)",
+                (place.processes(pod),),
             )
 
 
@@ -121,16 +127,22 @@ def _steps_for_volumes(facts: Facts, notes: Notes, place: Place) -> Iterator[Ste
             )
 
 
-def _look_at_dns(facts: Facts, decision: Decision, place: Place) -> Iterator[Step]:
-    """First of all: without DNS nobody is asked."""
+def _look_at_dns(facts: Facts, decision: Decision, place: Place, notes: Notes) -> Iterator[Step]:
+    """First of all: without DNS nobody is asked, but for pods whose address is remembered."""
     unknown = [peer for peer in facts.peers.values() if isinstance(peer, Unknown)]
+    blind = {ordinal: note.lookup for ordinal, note in sorted(notes.items()) if note.lookup}
+    pod, text = facts.own.pod, "no pod is known to be silent before DNS answers"
     if decision.rule != "dns" and not any(peer.cure in (NO_DNS, NO_NAMES) for peer in unknown):
-        return
+        if not blind:
+            return
+        pod = pod_name(facts, min(blind))
+        names, why = ", ".join(pod_name(facts, o) for o in blind), blind[min(blind)]
+        text = f"{names} cannot look the others up ({why}); members go on, and a pod that starts finds nobody"
     doctor = f"{place.program.rpartition('/')[0] or '.'}/peer-finder doctor {place.service}"
     yield Step(
-        "look at the cluster's DNS and at the Service: no pod is known to be silent before DNS answers",
+        f"look at the cluster's DNS and at the Service: {text}",
         (
-            place.agent(facts.own.pod, doctor),
+            place.agent(pod, doctor),
             "kubectl -n kube-system get pods -l k8s-app=kube-dns",
             place.kubectl(f"get service {place.service}"),
         ),
@@ -240,7 +252,7 @@ def _steps_of_hold(facts: Facts, decision: Hold, place: Place, notes: Notes) -> 
     follows gives data up.
     """
     if decision.rule not in ALWAYS:
-        yield from _look_at_dns(facts, decision, place)
+        yield from _look_at_dns(facts, decision, place, notes)
         yield from _steps_for_others(facts, decision, place, notes)
         if why_not_silent(facts):
             return

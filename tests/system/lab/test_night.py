@@ -1,5 +1,6 @@
 """States that wake people up, made for real: the first screen of `status` has the cause and the next command."""
 
+import contextlib
 import shutil
 import socket
 from collections.abc import Iterator
@@ -157,6 +158,27 @@ def test_a_name_server_that_is_gone(lab: Lab) -> None:
         "kubectl -n kube-system get pods -l k8s-app=kube-dns", "kubectl -n lab logs mysql-1 -c bootstrap",
         never=OVERRIDES,
     )  # fmt: skip
+    # The members remember each other's addresses, and nothing else there shows it.
+    blind = ("1. look at the cluster's DNS", "mysql-0", "mysql-2 cannot look the others up", "finds nobody")
+    wait_for_words(lab, 0, *blind, "peer-finder doctor galera", never=OVERRIDES)
+
+
+def test_a_server_without_a_free_connection(lab: Lab) -> None:
+    """Its agent has one, so it is ready, and no client can connect."""
+    lab.query(1, "SET GLOBAL max_connections=10")
+    with contextlib.ExitStack() as stack:
+
+        def is_shown() -> bool:
+            for _ in range(20):
+                stack.enter_context(socket.create_connection((lab.pod(1).ip, 3306), timeout=5))
+            return "see who is connected to mysql-1: all 10 connections are taken" in read_status(lab, 0)
+
+        lab.wait("the full server is named", is_shown, SECONDS)
+        words = ("HEALTHY for", "3 of 3 Synced", "SHOW PROCESSLIST", "exec mysql-1 -c mysql")
+        assert not [word for word in words if word not in read_status(lab, 0)]
+    lab.wait("it has room again", lambda: "see who" not in read_status(lab, 0), SECONDS)
+    lab.wait("a connection", lambda: lab.query(1, "SELECT 1") == [(1,)], SECONDS)
+    lab.query(1, "SET GLOBAL max_connections=151")
 
 
 def test_a_program_of_the_image_is_missing(lab: Lab) -> None:

@@ -62,6 +62,7 @@ def pod_metrics(view: ProbeView, details: Details) -> list[Family]:
         counter("server_ends_total", "Ends of the server that were not in order.", details.ended),
         state_set("system_tables", "What is to be done with the system tables.", "stage", Stage, details.tables),
         gauge("failed_upgrades", "Upgrades of the system tables in a row that have failed.", details.failed_upgrades),
+        gauge("dns_answers", "The other pods can be looked up in DNS.", details.has_dns),
         gauge("journal_usable", "The volume's journal can be read and written.", not details.has_journal_error),
         _info("decision_info", "What the agent has decided, and by which rule.", _decision(details)),
         gauge("decision_seconds", "Seconds that this has been the decision.", details.now - details.counters.since),
@@ -89,6 +90,9 @@ def load_metrics(load: Load) -> list[Family]:
         gauge("receive_queue", "Write sets that have come and are not applied yet.", load.receive_queue),
         counter("failed_certifications_total", "Own transactions that ended at COMMIT.", load.failed_certifications),
         counter("aborts_total", "Own transactions that one of another member has aborted.", load.aborts),
+        gauge("connections", "Open connections, the agent's among them.", load.connections),
+        gauge("max_connections", "So many connections may be open.", load.max_connections),
+        counter("connections_refused_total", "Clients that found no free connection.", load.refused),
     ]
 
 

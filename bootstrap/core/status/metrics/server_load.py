@@ -1,4 +1,4 @@
-"""What a server reports of its work, for metrics: flow control, queues, conflicts.  Pure.
+"""What a server reports of its work, for metrics: flow control, queues, conflicts, connections.  Pure.
 
 No decision reads it.  A value that the server does not show, or that is no number, is unknown.
 """
@@ -12,8 +12,13 @@ VARIABLES = (
     "wsrep_local_recv_queue",
     "wsrep_local_cert_failures",
     "wsrep_local_bf_aborts",
+    "Threads_connected",
+    "Connection_errors_max_connections",
 )
-"""The status variables to ask for (MariaDB, "Galera Cluster Status Variables")."""
+"""The status variables to ask for (MariaDB, "Galera Cluster Status Variables" and "Server Status Variables")."""
+
+LIMIT = "max_connections"
+"""The system variable that belongs to them."""
 
 DIGITS = 20
 """Of 2^64 - 1, the largest counter."""
@@ -32,13 +37,19 @@ class Load(NamedTuple):
     """Its own transactions that ended at COMMIT, because another member had changed the same rows."""
     aborts: int | None = None
     """Its own transactions that were aborted by one of another member while they ran."""
+    connections: int | None = None
+    """Open connections, the agent's among them."""
+    refused: int | None = None
+    """Clients that found no free connection, since its start."""
+    max_connections: int | None = None
+    """So many may be open; one more is kept for an administrator."""
 
 
 NOTHING_KNOWN = Load()
 
 
 def parse(values: Mapping[str, str]) -> Load:
-    """Read the values of VARIABLES; their names in any case."""
+    """Read the values of VARIABLES and LIMIT; their names in any case."""
     known = {name.lower(): value for name, value in values.items()}
 
     def count(name: str) -> int | None:
@@ -52,4 +63,14 @@ def parse(values: Mapping[str, str]) -> Load:
         receive_queue=count("wsrep_local_recv_queue"),
         failed_certifications=count("wsrep_local_cert_failures"),
         aborts=count("wsrep_local_bf_aborts"),
+        connections=count("threads_connected"),
+        refused=count("connection_errors_max_connections"),
+        max_connections=count(LIMIT),
     )
+
+
+def describe_full(load: Load) -> str:
+    """That a server refuses new clients, and why; empty = it does not, or that is not known."""
+    if load.connections is None or load.max_connections is None or load.connections < load.max_connections:
+        return ""
+    return f"all {load.max_connections} connections are taken, and new clients are refused"

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.agent.agent import Agent
-from bootstrap.agent.round import observe, see_view
+from bootstrap.agent.probe_server import take_details
+from bootstrap.agent.round import observe, run_round, see_view
 from bootstrap.core.decision.decisions import Join, Stop
 from bootstrap.core.decision.streaks import DEAD_MEMBER_ROUNDS, STUCK_ALL_ROUNDS, STUCK_ALONE_ROUNDS, STUCK_ROUNDS
 from bootstrap.core.model.disk import Position, View, ViewCheckpoint
@@ -309,6 +310,19 @@ def test_a_server_that_lags_may_know_only_an_earlier_view_than_its_file(fleet: F
     pod.views, pod.live = itertools.repeat(view(3)), LIVE._replace(members=LIVE.members[:2])
     rounds(fleet, 5)
     assert pod.removed == []
+
+
+def test_people_are_told_that_a_member_cannot_look_the_others_up(fleet: Fleet) -> None:
+    pod = alive(fleet)[2]
+    agent, start = agent_of(pod), len(pod.said)
+    answers = agent.ports
+    for answer in ("SERVFAIL", "SERVFAIL", ""):
+        agent.ports = answers._replace(dns_trouble=itertools.repeat(answer).__next__)
+        run_round(agent)
+        assert agent.note().lookup == answer
+        assert take_details(agent, 0.0).has_dns is not bool(answer)
+    said = [line for line in pod.said[start:] if "DNS" in line]
+    assert said == ["looking up the other pods in DNS: SERVFAIL", "looking up the other pods in DNS: solved"]
 
 
 def test_people_are_told_why_a_live_server_does_not_answer_as_long_as_it_is_so(fleet: Fleet) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.core.model.facts import Server
+from bootstrap.core.status.metrics.server_load import describe_full
 from bootstrap.mariadb import client
 from bootstrap.mariadb.client import Full, LocalServer
 from tests.lab.processes import freeze
@@ -98,6 +99,21 @@ def test_one_that_loses_its_place_knows_the_last_state_for_a_while(
     monkeypatch.undo()
     wait_for(lambda: isinstance(server.read_status(), Server), "an answer")
     assert server.full is None
+
+
+def test_a_server_that_refuses_clients_shows_it_over_the_kept_connection(running: Node, server: LocalServer) -> None:
+    assert describe_full(server.load) == ""
+    refused = server.load.refused or 0
+    with full(running) as take:
+
+        def is_shown() -> bool:
+            take()
+            assert status_of(server).is_primary
+            return describe_full(server.load) == "all 10 connections are taken, and new clients are refused"
+
+        wait_for(is_shown, "the full server")
+        wait_for(lambda: status_of(server).is_primary and (server.load.refused or 0) > refused, "the refused clients")
+    wait_for(lambda: status_of(server).is_primary and describe_full(server.load) == "", "a free connection")
 
 
 def test_a_connection_that_was_killed_is_replaced_at_once(running: Node, server: LocalServer) -> None:

@@ -105,6 +105,7 @@ def test_each_number_of_a_caller_counts_once_in_whatever_order_they_come() -> No
 def test_what_a_pod_says_to_humans_is_asked_for_apart_from_its_state() -> None:
     """A path of its own: nothing that a decision reads has a text for humans in it."""
     note = PodNote("hold", "own-disk", "why", "its container bootstrap fails", "3 of 100 MiB are free")
+    note = note._replace(unheard="a wrong password", crowded="all are taken", lookup="SERVFAIL")
     happened = PodEvents(1.5, (Event(3, "2026-11-30T01:02:03.004Z", "peer", "x", "silent", ("galera-0",)),))
     answers = Answers(lambda: RECORD, lambda _: None, own_note=lambda: note, own_events=lambda: happened)
     server = Server((HOST, 0), member("galera-1"), answers)

@@ -20,6 +20,7 @@ from bootstrap.network.protocol import Membership
 from bootstrap.network.server import Answers, Server
 from bootstrap.settings import Settings
 from tests.dns.knot import Knot, free_port, pods
+from tests.support.bootstrap.children import wait_for
 from tests.support.bootstrap.fleet import settings_of
 from tests.support.bootstrap.records import frozen
 
@@ -229,10 +230,16 @@ def test_a_change_of_the_service_is_reported_and_a_failed_lookup_changes_nothing
     asks.start_watching(changed)
     assert changes.acquire(timeout=60)
     assert asks.dns_ordinals == frozenset({0, 1, 2})
+    assert asks.dns_trouble == ""
     net.knot.fail()
     assert not changes.acquire(timeout=0.5)
+    assert asks.dns_ordinals == frozenset({0, 1, 2})
+    wait_for(lambda: "SERVFAIL" in asks.dns_trouble)
+    net.publish("galera-1", "galera-2")
+    wait_for(lambda: asks.dns_trouble == "it does not show galera-0, which lives")
     assert asks.dns_ordinals == frozenset({0, 1, 2})
     over.set()
     net.publish("galera-0")
     assert changes.acquire(timeout=60)
     assert asks.dns_ordinals == frozenset({0})
+    assert asks.dns_trouble == ""

@@ -44,8 +44,9 @@ DETAILS = Details(
     has_journal_error=False,
     tables=Stage.WAITING,
     failed_upgrades=2,
-    load=Load(1.5, 3, 0, 7, 9),
+    load=Load(1.5, 3, 0, 7, 9, 40, 2, 100),
     room=Room(100, 8),
+    has_dns=True,
     certificate_until=1799568302.0,
 )
 
@@ -144,7 +145,8 @@ def test_all_metrics_of_a_waiting_pod() -> None:
         ("failed_upgrades",): "2", ("volume_size_bytes",): "100", ("volume_free_bytes",): "8",
         ("flow_control_paused_seconds_total",): "1.500", ("flow_control_sent_total",): "3", ("receive_queue",): "0",
         ("failed_certifications_total",): "7", ("aborts_total",): "9",
-        ("certificate_expiry_timestamp_seconds",): "1799568302",
+        ("connections",): "40", ("max_connections",): "100", ("connections_refused_total",): "2",
+        ("certificate_expiry_timestamp_seconds",): "1799568302", ("dns_answers",): "1",
         ("exchange_up", "galera-1"): "1", ("exchange_up", "galera-2"): "0",
         ("exchange_requests_total", "galera-1"): "9", ("exchange_requests_total", "galera-2"): "9",
         ("exchange_failures_total", "galera-1"): "0", ("exchange_failures_total", "galera-2"): "5",

@@ -444,6 +444,38 @@ def test_a_live_server_that_refuses_its_agent_does_not_go_on_by_itself() -> None
     )
 
 
+def test_a_server_without_a_free_connection_is_named_wherever_it_is() -> None:
+    facts = seen_by(running(0), running(1), running(2))
+    notes = {
+        1: PodNote("none", "own-server", "x", crowded="all 100 connections are taken"),
+        2: PodNote("none", "own-server", "x"),
+    }
+    (step,) = find_steps(facts, decide(facts), HERE, notes)
+    assert step.text == (
+        "see who is connected to galera-1: all 100 connections are taken; end what is too much, or raise "
+        "max_connections (for root there is one connection more)"
+    )
+    show = 'MYSQL_PWD="$(cat /etc/galera-secrets/root-password)" mariadb -u root -e "SHOW PROCESSLIST"'
+    assert step.commands == (f"kubectl -n db exec galera-1 -c mysql -- sh -c '{show}'",)
+
+
+def test_a_member_that_cannot_look_the_others_up_is_named_although_it_lives() -> None:
+    facts = seen_by(running(0), running(1), running(2))
+    notes = {o: PodNote("none", "own-server", "x", lookup=why) for o, why in enumerate(("", "SERVFAIL", "no answer"))}
+    (step,) = find_steps(facts, decide(facts), HERE, notes)
+    assert step.text == (
+        "look at the cluster's DNS and at the Service: galera-1, galera-2 cannot look the others up (SERVFAIL); "
+        "members go on, and a pod that starts finds nobody"
+    )
+    assert step.commands == (DNS[0].replace("galera-0 -c", "galera-1 -c"), *DNS[1:])
+
+
+def test_where_dns_stops_this_pod_the_others_say_nothing_new() -> None:
+    facts = seen_by(frozen(0), unknown={1: UNRESOLVED, 2: UNRESOLVED})
+    notes = {0: PodNote("wait", "all-heard", "x", lookup="SERVFAIL")}
+    assert find_steps(facts, decide(facts), HERE, notes) == find_steps(facts, decide(facts), HERE)
+
+
 def avoided(facts: Facts) -> str:
     return what_not_to_do(facts, decide(facts))
 
