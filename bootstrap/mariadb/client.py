@@ -66,8 +66,7 @@ class LocalServer:
         self._connection: pymysql.Connection[Any] | None = None
         self._last: tuple[object, Server, float] | None = None
         """The run of the server, its last state, and when."""
-        self._is_full, self.load = False, server_load.NOTHING_KNOWN
-        """What it has reported of its work at the last look."""
+        self._is_full, self.load = False, server_load.NOTHING_KNOWN  # what it reported at the last look
 
     def read_status(self) -> Server | str:
         """Ask the server for its state; return the reason if there is no answer."""
