@@ -84,12 +84,12 @@ class Details(NamedTuple):
     """What is to be done with the system tables."""
     failed_upgrades: int
     """How many upgrades of them have failed in a row."""
+    has_dns: bool
+    """The Service's records could be looked up lately."""
     load: Load = NOTHING_KNOWN
     """What its server reports of its work."""
     room: Room | None = None
     """The room on the volume; None = not known."""
-    has_dns: bool = True
-    """The Service's records could be looked up lately."""
     certificate_until: float | None = None
     """When the certificate ends that the server was asked to load last, seconds since 1970; None = none, or unknown."""
 

@@ -92,6 +92,7 @@ DETAILS = Details(
     has_journal_error=False,
     tables=Stage.CURRENT,
     failed_upgrades=0,
+    has_dns=True,
 )
 
 
