@@ -30,6 +30,7 @@ DEFAULTS = {
     "ORDINALS_START": ("0", "the lowest ordinal: the StatefulSet's spec.ordinals.start"),
     "MIN_EPOCH": ("0", "data of an older epoch than this never bootstrap; raise it after `force`"),
     "LAST_ONE_OUT": ("no", "yes: a pod that stopped in order as the only member starts without the others' answers"),
+    "EXPECT_DATA": ("no", "yes: of a take-over: before the first start here, every volume must have data"),
     "DOMAIN": ("", "the cluster domain; default: from the search line of /etc/resolv.conf"),
     "NAMESERVER": ("", "HOST[:PORT] of the name server; none = a sole pod without DNS; default: from /etc/resolv.conf"),
     "DATA_ROOT": ("/var/lib/galera", "the volume: data/ and meta/ are created in it"),
@@ -71,6 +72,7 @@ class Settings(NamedTuple):
     ordinals_start: int
     min_epoch: int
     last_one_out: bool
+    expect_data: bool
     domain: str
     nameserver: str
     data_root: Path
@@ -197,6 +199,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         *checks.check_address(f"{PREFIX}BIND_ADDRESS", values["BIND_ADDRESS"], may_be_all=True),
         *checks.check_nameserver(values),
         *checks.check_choice(values, "LAST_ONE_OUT", "no", "yes"),
+        *checks.check_choice(values, "EXPECT_DATA", "no", "yes"),
         *checks.check_choice(values, "METRICS", "basic", "full"),
         *checks.check_choice(values, "ADDRESS_TYPE", "DNS", "IP"),
         *checks.check_choice(values, "SST_METHOD", *SST_METHODS),
@@ -225,6 +228,7 @@ def from_environment(env: Mapping[str, str], hostname: str) -> Settings:
         ordinals_start=int(values["ORDINALS_START"]),
         min_epoch=int(values["MIN_EPOCH"]),
         last_one_out=values["LAST_ONE_OUT"] == "yes",
+        expect_data=values["EXPECT_DATA"] == "yes",
         domain=values["DOMAIN"],
         nameserver=values["NAMESERVER"],
         data_root=Path(values["DATA_ROOT"]),

@@ -115,6 +115,7 @@ class Agent:
             configured=settings.configured_ordinals,
             min_epoch=settings.min_epoch,
             last_one_out=settings.last_one_out,
+            expect_data=settings.expect_data,
             patience=Patience().stretch(longest_death(dict(settings.provider_options)) / DEFAULT_DEAD_S),
         )
 

@@ -66,6 +66,17 @@ def pods_found(by: int, given_up: set[int], *, faults: int, writes: int, overrid
     return healed._replace(faults=faults, writes=writes, overrides_left=overrides_left)
 
 
+def forced_elsewhere(*, faults: int, writes: int) -> State:
+    """The pod that was lost before an outage was forced, and starts; the others come back, and do not understand it."""
+    turn = Turn(power_cut(member_lost(3, {1}, faults=0, writes=0))._replace(overrides_left=1))
+    while turn.state.nodes[1].taken is None:
+        node = turn.state.nodes[1]
+        forced = humans.force(turn.state, 1) if turn.state.overrides_left and humans.may_order(node) else None
+        turn = turn._replace(state=forced) if forced else next(next_turns(turn))[1]()
+    healed = galera.regroup(turn.state._replace(isolated=frozenset()))
+    return healed.put(healed.nodes[1]._replace(release=1))._replace(faults=faults, writes=writes)
+
+
 def scaled_up(dns: str, *, faults: int, writes: int) -> State:
     """A sole member, and two new pods; it expects only itself, and DNS shows it nothing, or only itself."""
     alone = all_primary(after_outage(1, faults=0, writes=0, behind=0)._replace(grow=2))
@@ -108,6 +119,7 @@ STARTS = {
     "a pod is gone": pod_gone(0, faults=2, writes=1, overrides_left=2),
     "pods beyond a fork come back": pods_found(2, {0, 1}, faults=3, writes=1, overrides_left=2),
     "a pod comes back to its fork": pods_found(0, {1}, faults=3, writes=1, overrides_left=2),
+    "a pod that was forced is not understood by the others": forced_elsewhere(faults=2, writes=1),
     "a member was lost before the outage": power_cut(member_lost(3, {2}, faults=3, writes=1)),
     "a sole member that DNS shows nothing is scaled up": scaled_up("nothing", faults=3, writes=1),
     "a sole member that DNS shows only itself is scaled up": scaled_up("itself", faults=3, writes=1),

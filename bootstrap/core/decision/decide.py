@@ -27,6 +27,7 @@ from bootstrap.core.decision.rules_full_outage import (
     create_first_database,
     hold_below_min_epoch,
     hold_for_replaced_volume,
+    hold_without_expected_data,
     require_all_heard,
     require_one_history,
     start_most_advanced,
@@ -76,6 +77,11 @@ RULES = (
         require_all_heard,
     ),
     Rule("epoch-floor", "Data older than GALERA_BOOTSTRAP_MIN_EPOCH do not start a cluster.", hold_below_min_epoch),
+    Rule(
+        "expected-data",
+        "Volumes that are taken over must all be there before the first start.",
+        hold_without_expected_data,
+    ),
     Rule(
         "first-start",
         "If no pod has or ever had data, the pod with the lowest ordinal creates the database.",

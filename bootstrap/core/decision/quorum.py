@@ -75,16 +75,17 @@ def find_proof(facts: Facts) -> Proof | None:
 
 
 def may_be_left_out(facts: Facts, missing: Iterable[int], phases: frozenset[Phase]) -> bool:
-    """Whether these pods, which block `all-heard`, may be left out at all, once all pods have been asked.
+    """Whether these pods, which block `all-heard`, may be left out at all (R8).
 
-    They may if they do not answer, or are in one of these phases; a server that lives must end first.
+    They may if they are silent, or in one of these phases; a server that lives must end first.  Where something answers
+    and is not understood, such as another release or key, a server may live that an override has started without these
+    pods.  Nor is a pod silent that was not asked, or could not be.
     All phases of ABSENT are good enough for `last-view`: a container that never starts must not be waited for longer
     than a machine that is off.  Such a pod starts nothing by itself.  To join, it needs a Primary Component.  To
     bootstrap, it needs the promises of all pods, and the candidate has promised to itself.
     """
     peers = [facts.peer(o) for o in missing]
-    asked = facts.expected - {facts.own.ordinal} <= facts.peers.keys()
-    return asked and all(isinstance(p, Unknown) or p.phase in phases for p in peers)
+    return all(peer.is_silent if isinstance(peer, Unknown) else peer.phase in phases for peer in peers)
 
 
 def find_last_view_once_stopped(facts: Facts) -> frozenset[int]:

@@ -75,6 +75,23 @@ def hold_below_min_epoch(facts: Facts) -> Decision | None:
     )
 
 
+def hold_without_expected_data(facts: Facts) -> Decision | None:
+    """Hold if volumes that are taken over are not there: an empty one has nothing that shows where its data are (R44).
+
+    Once any pod has been a member here, the journals know all volumes.
+    """
+    if not facts.expect_data or any(pod.was_synced for pod in facts.states):
+        return None
+    empty = [pod.pod for pod in facts.states if disk_of(pod).data_class is DataClass.EMPTY and not pod.joining]
+    if not empty:
+        return None
+    return Hold(
+        "expected-data",
+        f"nothing is on the volume of {', '.join(empty)}, although GALERA_BOOTSTRAP_EXPECT_DATA=yes: its data are on "
+        "another claim or volume; if it begins empty, set that to no",
+    )
+
+
 def create_first_database(facts: Facts) -> Decision | None:
     """Create the database on the lowest ordinal if no pod has data or any trace of data (R7, R30, R31)."""
     disks = {pod.ordinal: disk_of(pod).data_class for pod in facts.states}

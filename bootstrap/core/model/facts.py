@@ -215,6 +215,8 @@ class Facts:
     """Data of an older epoch than this do not start a cluster (MIN_EPOCH)."""
     last_one_out: bool = False
     """Whether a pod that stopped as the only member may start without the others' answers (`last-one-out`)."""
+    expect_data: bool = False
+    """Whether the volumes have had data before this toolkit has started anything on them (EXPECT_DATA)."""
     is_primary_confirmed: bool = False
     """Whether the round before has heard the same Primary Component."""
     has_primary_kept_quorum: bool = False

@@ -40,6 +40,8 @@ class Identity(NamedTuple):
     """As in `Facts`."""
     last_one_out: bool = False
     """As in `Facts`."""
+    expect_data: bool = False
+    """As in `Facts`."""
     patience: Patience = Patience()
     """How long this pod waits for Galera."""
 
@@ -126,6 +128,7 @@ class Participant(NamedTuple):
             dict(self.peers),
             min_epoch=identity.min_epoch,
             last_one_out=identity.last_one_out,
+            expect_data=identity.expect_data,
             is_primary_confirmed=streaks.is_primary_confirmed,
             has_primary_kept_quorum=streaks.has_primary_kept_quorum(identity.patience),
             has_directory=self.known_pods.has_answered,

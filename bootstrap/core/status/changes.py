@@ -48,6 +48,7 @@ CHANGES = {
     "last-one-out": "a pod with newer data answers, or any pod is Primary",
     "epoch-floor": "data of that epoch or a later one are brought back; or GALERA_BOOTSTRAP_MIN_EPOCH is lowered",
     "first-start": "a pod with data answers, or the first pod has created the database",
+    "expected-data": "the volumes that have the data are brought back; or GALERA_BOOTSTRAP_EXPECT_DATA is set to no",
     "all-empty": "a volume with data is brought back; or the volumes of all pods are deleted, for a new cluster",
     "no-candidate": "a volume with usable data, or a backup, is brought back",
     "two-histories": CHOSEN,

@@ -151,8 +151,6 @@ def test_the_groups_have_every_value() -> None:
 def test_every_switch_changes_something(path: str) -> None:
     """Below another switch it counts when that one is on."""
     common: dict[str, Any] = {"auth.existingSecret": "galera", "tls.existingSecret": "galera-tls"}
-    if path == "persistence.existingClaims":
-        pytest.skip("of a cluster that the chart can see: test_secrets.py")
     if path.startswith("arbitrator"):
         common["replicaCount"] = 2
     if path.startswith("tls.certManager"):

@@ -60,6 +60,29 @@ def test_volumes_of_a_cluster_that_was_stopped_in_order(foreign: Foreign, tmp_pa
         assert lab.read_status(ordinal).action == "running"
 
 
+def test_nothing_starts_beside_a_claim_that_was_not_found(foreign: Foreign, tmp_path: Path) -> None:
+    """The newest data are on the claim that has another name: the others would start without them."""
+    lab = foreign.lab
+    cluster = Cluster(lab, tmp_path / "acknowledged")
+    cluster.write(300)
+    history = history_of(lab)
+    foreign.stop()
+    foreign.hand_over(BINLOG)
+    lab.pod(2).copy_volume(tmp_path / "found")
+    lab.pod(2).wipe_volume()
+    for pod in lab.pods.values():
+        pod.extra_env["GALERA_BOOTSTRAP_EXPECT_DATA"] = "yes"
+    lab.start_all()
+    for ordinal in range(3):
+        cluster.wait_for_decision(ordinal, r"^nothing is on the volume of mysql-2, although ", action="hold")
+    assert cluster.all_bootstraps == 0
+
+    lab.pod(2).power_off()
+    lab.pod(2).attach_copy(tmp_path / "found")
+    lab.start_all((2,))
+    assert_taken_over(cluster, history)
+
+
 def test_volumes_of_a_cluster_whose_nodes_all_lost_power(foreign: Foreign, tmp_path: Path) -> None:
     lab = foreign.lab
     cluster = Cluster(lab, tmp_path / "acknowledged")

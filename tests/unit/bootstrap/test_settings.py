@@ -70,6 +70,12 @@ def test_the_floor_may_be_any_epoch_that_force_prints() -> None:
         assert "MIN_EPOCH" in complaint({**NEEDED, f"{PREFIX}MIN_EPOCH": value})
 
 
+def test_data_are_expected_only_where_that_is_said() -> None:
+    assert not settings().expect_data
+    assert settings(EXPECT_DATA="yes").expect_data
+    assert "EXPECT_DATA" in complaint({**NEEDED, f"{PREFIX}EXPECT_DATA": "true"})
+
+
 @pytest.mark.parametrize("name", ["DATA_ROOT", "RUN_DIR", "CONFIG_DIR", "SECRETS_DIR", "TLS_DIR"])
 def test_a_folder_is_where_it_is_for_everybody(name: str) -> None:
     """The server takes a relative datadir from a base of its own: it would run on other data than were looked at."""

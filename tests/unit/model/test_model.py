@@ -13,6 +13,7 @@ from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model import lineage
 from bootstrap.core.model.disk import Position
 from bootstrap.core.model.facts import Facts, Fork, PodState
+from bootstrap.core.model.unknown import Unknown
 from bootstrap.core.participant import rounds
 from tests.model.explore import Report, Turn, explore_deviations, walk_randomly
 from tests.model.faults import isolate
@@ -117,7 +118,12 @@ def no_objection(facts: Facts) -> str:
     return "" if facts.own.disk else "not read yet"
 
 
+def any_answer_is_silence(patch: Patch) -> None:
+    patch.setattr(Unknown, "is_silent", property(lambda _: True))
+
+
 NEEDED = {
+    "an answer that is not understood is silence": any_answer_is_silence,
     "no rule for a replaced volume": without_rule("replaced-volume"),
     "no rule to join": without_rule("join"),
     "no rule to stop a server that is stuck": without_rule("stuck-server"),

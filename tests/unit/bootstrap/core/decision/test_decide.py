@@ -174,6 +174,28 @@ TABLE: dict[str, tuple[Facts, Kind, str]] = {
     "all are empty and one was a member before -> hold": (
         seen_by(blank(0), blank(1, was_synced=True), blank(2)), Hold, "all-empty"),
     "an empty pod beside data is no first start": (seen_by(blank(0), frozen(1), blank(2)), Wait, "all-heard"),
+    # expected-data
+    "all are empty, and there should be data -> hold": (
+        replace(seen_by(blank(0), blank(1), blank(2)), expect_data=True), Hold, "expected-data"),
+    "one is empty, and all should have data -> hold": (
+        replace(seen_by(frozen(0, 9), frozen(1, 8), blank(2)), expect_data=True), Hold, "expected-data"),
+    "I am empty, and all should have data -> hold": (
+        replace(seen_by(blank(0), frozen(1, 8), frozen(2)), expect_data=True), Hold, "expected-data"),
+    "all that should have data have them -> bootstrap": (
+        replace(seen_by(frozen(0, 9), frozen(1, 8), frozen(2, 7)), expect_data=True), Bootstrap, "all-heard"),
+    "one is empty, and none had to have data -> bootstrap": (
+        seen_by(frozen(0, 9), frozen(1, 8), blank(2)), Bootstrap, "all-heard"),
+    "one should have data, and is silent -> wait": (
+        replace(seen_by(frozen(0, 9), blank(1), 2), expect_data=True), Wait, "all-heard"),
+    "one that is empty joins a cluster that lives": (
+        replace(seen_by(blank(0), running(1), running(2)), expect_data=True), Join, "join"),
+    "one is empty, and another one was a member here -> bootstrap": (
+        replace(seen_by(frozen(0, was_synced=True), frozen(1, 8), blank(2)), expect_data=True), Bootstrap, "all-heard"),
+    "one was emptied by its first join -> bootstrap": (
+        replace(seen_by(frozen(0, 9), frozen(1, 8), blank(2, joining=True)), expect_data=True), Bootstrap, "all-heard"),
+    "data of an interrupted join are no empty volume -> bootstrap": (
+        replace(seen_by(frozen(0, 9), frozen(1, 8), blank(2, D.SST_INTERRUPTED, joining=True)), expect_data=True),
+        Bootstrap, "all-heard"),
     # one-history
     "no pod has usable data -> hold": (
         seen_by(blank(0, D.SST_INTERRUPTED, joining=True), blank(1), blank(2)), Hold, "no-candidate"),

@@ -13,7 +13,10 @@ from bootstrap.core.decision.quorum import Proof, find_proof, lost_by_join, with
 from bootstrap.core.model.disk import DataClass, Position, ViewCheckpoint
 from bootstrap.core.model.facts import Facts, Phase, PodState, Promise
 from tests.support.bootstrap.records import (
+    NOT_ASKED,
+    REFUSING,
     SILENT,
+    STRANGE,
     A,
     B,
     after,
@@ -42,6 +45,17 @@ def test_a_pod_that_was_not_in_the_last_view_need_not_answer() -> None:
     decision = decide(two_of_three())
     assert decision == Bootstrap("last-view", decision.reason)
     assert "galera-2 cannot hold more than my" in decision.reason
+
+
+def test_a_pod_whose_network_refuses_is_silent_too() -> None:
+    facts = seen_by(crashed(0, 0, 1), crashed(1, 0, 1), unknown={2: REFUSING})
+    assert find_proof(facts) == Proof("last-view", frozenset({0, 1}), frozenset({2}))
+
+
+def test_a_server_outside_is_not_stopped_for_a_proof_beside_a_pod_that_answers() -> None:
+    stuck = non_primary(0, 0, 1), crashed(1, 0, 1)
+    assert isinstance(decide(seen_by(*stuck, unknown={2: REFUSING})), Stop)
+    assert isinstance(decide(seen_by(*stuck, unknown={2: STRANGE})), Wait)
 
 
 def test_the_other_member_waits_for_the_candidate() -> None:
@@ -101,6 +115,11 @@ NO_PROOF = {
     ),
     "a pod that answers is of another branch of the history": seen_by(
         *(after(crashed(o, 0, 1, expected=frozenset(range(4))), 5) for o in (0, 1)), frozen(2, 9), 3
+    ),
+    "the pod outside answers, and is not understood": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), unknown={2: STRANGE}),
+    "the pod outside could not be asked": seen_by(crashed(0, 0, 1), crashed(1, 0, 1), unknown={2: NOT_ASKED}),
+    "the pod outside was not asked": Facts(
+        crashed(0, 0, 1, expected=frozenset(range(3))), {1: crashed(1, 0, 1, expected=frozenset(range(3)))}
     ),
     "a sole member might have been outnumbered": seen_by(crashed(0, 0), 1, 2),
     "a sole member of two might have been outnumbered, with an arbitrator's vote": seen_by(

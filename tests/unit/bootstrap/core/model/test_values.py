@@ -58,6 +58,7 @@ def test_facts_of_which_nothing_is_said_confirm_nothing() -> None:
         {},
         min_epoch=0,
         last_one_out=False,
+        expect_data=False,
         is_primary_confirmed=False,
         has_primary_kept_quorum=False,
         has_directory=True,

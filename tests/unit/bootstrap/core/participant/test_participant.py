@@ -119,7 +119,7 @@ def test_before_its_journal_was_opened_a_pod_can_give_no_promise() -> None:
 
 def test_the_facts_are_this_pods_state_and_the_answers() -> None:
     heard = Streaks(primary=frozenset({HeardMember(1, A, 3)}), primary_rounds=3)
-    identity = IDENTITY._replace(min_epoch=2, last_one_out=True, patience=Patience(dead_member=2))
+    identity = IDENTITY._replace(min_epoch=2, last_one_out=True, expect_data=True, patience=Patience(dead_member=2))
     p = pod_of(peers=((1, frozen(1)), (2, SILENT)), streaks=heard, identity=identity)
     p = p._replace(known_pods=KnownPods(shown=frozenset({7})))
     assert p.facts == Facts(
@@ -127,6 +127,7 @@ def test_the_facts_are_this_pods_state_and_the_answers() -> None:
         {1: frozen(1), 2: SILENT},
         min_epoch=2,
         last_one_out=True,
+        expect_data=True,
         is_primary_confirmed=True,
         has_primary_kept_quorum=True,
         has_directory=True,
@@ -136,7 +137,8 @@ def test_the_facts_are_this_pods_state_and_the_answers() -> None:
 def test_nothing_is_confirmed_at_first() -> None:
     assert waiting().facts == Facts(waiting().pod_state, {}, has_directory=False)
     identity = Identity("galera-0", 0, "run-0", "kernel-0", frozenset())
-    assert (identity.min_epoch, identity.last_one_out, identity.patience) == (0, False, Patience())
+    assert (identity.min_epoch, identity.last_one_out, identity.expect_data) == (0, False, False)
+    assert identity.patience == Patience()
 
 
 def test_a_pod_of_the_set_shares_what_stands_before_the_number() -> None:
