@@ -51,7 +51,7 @@ def server_faults(node: Node) -> Iterator[tuple[str, Happen]]:
 def rare_faults(state: State, node: Node) -> Iterator[tuple[str, Happen]]:
     """Those that a run must ask for."""
     if "dns" in state.extras:
-        for dns in {"nothing", "itself", "before"} - {node.dns}:
+        for dns in sorted({"nothing", "itself", "before"} - {node.dns}):
             yield f"sees in DNS: {dns}", partial(change_dns, dns=dns)
     if "release" in state.extras:
         yield "gets another release", change_release

@@ -1,6 +1,9 @@
 """The rules of `decide` and `election` in all that can happen to a model cluster, and that each is needed."""
 
 import inspect
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from itertools import islice
 from types import ModuleType
@@ -20,6 +23,7 @@ from tests.model.faults import isolate
 from tests.model.starts import STARTS, run_until
 from tests.model.state import State, after_outage
 from tests.model.steps import steps
+from tests.paths import ROOT
 
 Patch = pytest.MonkeyPatch
 
@@ -151,3 +155,22 @@ def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], N
     # The small ones first; some only keep a cluster from recovering, which is tried from every so many states.
     starts = [*list(STARTS.values())[2:], *list(STARTS.values())[:2]]
     assert any(explore_deviations(start, 1, recover_each=97).violation for start in starts)
+
+
+def test_a_seed_names_the_same_walk_in_every_process() -> None:
+    """Else a violation that was found could not be made again."""
+    code = (
+        "from tests.model.explore import walk_randomly; from tests.model.starts import LONG_WALKS\n"
+        "print(walk_randomly(LONG_WALKS['3 members, walks'], 1, 8, 200))"
+    )
+    found = {
+        subprocess.run(
+            (sys.executable, "-c", code),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
