@@ -160,8 +160,9 @@ def test_each_of_these_is_needed(monkeypatch: Patch, mutate: Callable[[Patch], N
 def test_a_seed_names_the_same_walk_in_every_process() -> None:
     """Else a violation that was found could not be made again."""
     code = (
-        "from tests.model.explore import walk_randomly; from tests.model.starts import LONG_WALKS\n"
-        "print(walk_randomly(LONG_WALKS['3 members, walks'], 1, 8, 200))"
+        "import random; from tests.model.explore import choose; from tests.model.starts import LONG_WALKS\n"
+        "luck, state = random.Random(3), LONG_WALKS['3 members, walks']\n"
+        "for _ in range(1200): step = choose(luck, state); state = step.do(state); print(step.name)"
     )
     found = {
         subprocess.run(
