@@ -169,6 +169,8 @@ class PodState:
     """This volume has been a Synced member of a cluster."""
     epoch: int = 0
     """The term of the Primary Component that this volume was last a Synced member of; 0 = none yet."""
+    joined_epoch: int = 0
+    """The term of the Primary Component that a join was permitted to, until this pod is settled in it."""
     abandoned_term: int = 0
     """The highest term under which this run of the agent will not bootstrap (any more)."""
     promise: Promise | None = None

@@ -72,9 +72,12 @@ def is_one_component(servers: Iterable[Server]) -> bool:
 
 
 def term_of_member(pod: PodState) -> int:
-    """The epoch of the Primary Component that this pod is in, as far as it knows it or will know it in a moment."""
+    """The epoch of the Primary Component that this pod is in, as far as it knows it or will know it in a moment.
+
+    A member that was let in a moment ago knows it by that permission: it may be the only one that answers a joiner.
+    """
     is_candidate = pod.promise is not None and pod.promise.candidate == pod.ordinal
-    return max(pod.epoch, pod.promise.term if pod.promise and is_candidate else 0)
+    return max(pod.epoch, pod.joined_epoch, pod.promise.term if pod.promise and is_candidate else 0)
 
 
 def best_informed_member(pods: Iterable[PodState]) -> PodState | None:

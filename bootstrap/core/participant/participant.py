@@ -106,6 +106,7 @@ class Participant(NamedTuple):
             joining=bool(durable.joining_boot_id),
             was_synced=bool(durable.history_uuid),
             epoch=durable.epoch,
+            joined_epoch=durable.joined_epoch if durable.joining_boot_id else 0,
             abandoned_term=lifecycle.abandoned_term,
             promise=durable.promise,
             expected=self.known,

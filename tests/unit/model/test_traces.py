@@ -15,7 +15,7 @@ from bootstrap.core.model.facts import Phase
 from bootstrap.core.participant import rounds, views
 from bootstrap.core.participant.views import FALSE_ROUNDS
 from tests.model import agents, galera
-from tests.model.explore import Turn, next_turns, recovers
+from tests.model.explore import Turn, due_step, next_turns, recovers
 from tests.model.faults import heal, isolate, lose_volume, power_cut
 from tests.model.galera import InvariantError
 from tests.model.starts import all_primary, has_checkpoint, member_lost, run_until
@@ -292,3 +292,36 @@ def test_a_copy_that_only_looks_complete_does_not_start_a_cluster() -> None:
     state = state.put(agents.restart(state.nodes[0]._replace(journal=journal)))
     with pytest.raises(InvariantError, match="never complete"):
         go_on(state)
+
+
+def go_on_alone(state: State, ordinal: int, is_reached: Callable[[State], bool]) -> State:
+    """The state after one pod alone went on until this is reached."""
+    for _ in range(TURNS):
+        if is_reached(state):
+            return state
+        due = due_step(state, state.nodes[ordinal], began=False)
+        assert due is not None
+        state = due[1](state, ordinal)
+    raise AssertionError("it is never reached")
+
+
+def heard_by_one_that_has_just_joined() -> State:
+    """A joiner hears only a member that was let in a moment ago, since the agent of the first one starts again."""
+    state = run_until(Turn(after_outage(3, faults=9, writes=9)), lambda now: now.nodes[0].journal.epoch == 2).state
+    state = go_on_alone(state, 1, lambda now: now.nodes[1].journal.promise is None)
+    state = go_on_alone(state, 2, lambda now: now.nodes[2].server == "Primary")
+    state = play(state.put(agents.restart(state.nodes[0])), "galera-2 begins a round")
+    state = play(state, "galera-1 begins a round", "galera-1 asks on")
+    return play(state, "galera-1 takes its permission")
+
+
+def test_a_joiner_learns_the_epoch_from_any_member() -> None:
+    """Else the last one that goes on would be of an older epoch than those that it was in the cluster with."""
+    state = heard_by_one_that_has_just_joined()
+    assert [(node.journal.epoch, node.journal.joined_epoch) for node in state.nodes] == [(2, 0), (1, 2), (1, 2)]
+    state = go_on_alone(state, 1, lambda now: now.nodes[1].server == "Primary")
+    for name in ("galera-0 server is stopped", "galera-2 server is stopped"):
+        state = play(state, name)
+    state = go_on_alone(state, 1, lambda now: not now.nodes[1].journal.joining_boot_id)
+    assert state.nodes[1].journal.epoch == 2
+    assert recovers(state)

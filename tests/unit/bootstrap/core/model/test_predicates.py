@@ -88,6 +88,8 @@ def test_a_member_is_of_its_own_candidacys_term_if_that_is_later() -> None:
     assert term_of_member(running(1, epoch=3, promise=mine)) == 5
     assert term_of_member(running(1, epoch=7, promise=mine)) == 7
     assert term_of_member(running(1, epoch=3, promise=theirs)) == 3
+    assert term_of_member(running(1, epoch=3, joined_epoch=4)) == 4
+    assert term_of_member(running(1, epoch=3, joined_epoch=4, promise=mine)) == 5
 
 
 UNCERTAIN = "galera-1 is Primary with 5 members, 2 of them heard: it may have lost its quorum"

@@ -98,6 +98,13 @@ def test_only_a_member_says_which_series_it_is_of() -> None:
     assert waiting()._replace(versions=versions).pod_state.versions == NO_VERSIONS
 
 
+def test_the_epoch_that_a_join_was_permitted_to_is_told_as_long_as_the_join_is_open() -> None:
+    joined = replace(member().durable, joined_epoch=7)
+    for boot, epoch in (("kernel-0", 7), ("", 0)):
+        state = member()._replace(durable=replace(joined, joining_boot_id=boot)).pod_state
+        assert (state.joining, state.joined_epoch) == (bool(boot), epoch)
+
+
 def test_a_new_volume_remembers_nothing() -> None:
     state = waiting().pod_state
     assert (state.joining, state.was_synced) == (False, False)
