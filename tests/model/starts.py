@@ -74,7 +74,8 @@ def forced_elsewhere(*, faults: int, writes: int) -> State:
         forced = humans.force(turn.state, 1) if turn.state.overrides_left and humans.may_order(node) else None
         turn = turn._replace(state=forced) if forced else next(next_turns(turn))[1]()
     healed = galera.regroup(turn.state._replace(isolated=frozenset()))
-    return healed.put(healed.nodes[1]._replace(release=1))._replace(faults=faults, writes=writes)
+    # Its volume is not lost: before the others have joined, nobody else knows of the new history.
+    return healed.put(healed.nodes[1]._replace(release=1))._replace(faults=faults, writes=writes, lost=True)
 
 
 def scaled_up(dns: str, *, faults: int, writes: int) -> State:
