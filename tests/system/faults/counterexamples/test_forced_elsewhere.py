@@ -1,4 +1,4 @@
-"""A lost pod is forced, and the others come back with another key (D29): an answer is no silence, for a proof either."""
+"""A lost pod is forced, and the others come back with another key (D29): their proof takes no answer for silence."""
 
 import time
 from pathlib import Path
