@@ -158,7 +158,7 @@ def highest_reported(pod: PodState) -> int:
     """The highest of all terms that a pod reports, and that others may take over."""
     origins = [fork.epoch for fork in pod.lineage] + [point.epoch for point in pod.bootstraps]
     override = [pod.override.epoch] if pod.override else []
-    return max([highest_term([pod]), *origins, *override])
+    return max([highest_term([pod]), pod.joined_epoch, *origins, *override])
 
 
 def disbelieve_terms(own: PodState, peer: PodState | Unknown, min_epoch: int) -> PodState | Unknown:

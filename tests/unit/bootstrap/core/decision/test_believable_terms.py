@@ -17,6 +17,7 @@ from tests.support.bootstrap.records import SILENT, A, B, frozen, seen_by
 
 REPORTS: dict[str, PodState] = {
     "its epoch": frozen(1, epoch=70),
+    "the epoch that it was let in to": frozen(1, epoch=1, joined_epoch=70),
     "a term that it has given up": frozen(1, epoch=1, abandoned_term=70),
     "its promise": frozen(1, promise=Promise(70, 1, "run-1")),
     "a fork": frozen(1, lineage=(Fork(A, 5, 70, B), Fork(A, 5, 3, B))),
