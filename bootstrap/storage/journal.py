@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bootstrap.core.decision.persistent_state import PersistentState
 from bootstrap.core.model.codec import MessageInvalidError, dump, load
+from bootstrap.core.model.disk import WRONG_VOLUME
 from bootstrap.core.model.shapes import MAX_TEXT
 from bootstrap.core.model.text import one_line
 from bootstrap.core.participant.rounds import Opened
@@ -85,7 +86,7 @@ def open_journal(journal: Journal, cluster_id: str, pod: str) -> Opened:
         return Opened(state)
     # Not ours to use (R35).
     other = "of another cluster" if state.cluster_id != cluster_id else f"of {state.pod}"
-    return Opened(None, f"the volume is {other}: attach the right one")
+    return Opened(None, f"the volume is {other}: {WRONG_VOLUME}")
 
 
 def new_memory(cluster_id: str, pod: str) -> PersistentState:

@@ -26,9 +26,6 @@ from tests.dns.knot import Knot
 
 OURS = f"ours={Path(sys.executable).with_name('peer-finder')}"
 
-GIVE_UP = 15.0
-"""Seconds; a program that does not end or print within this time counts as one that never does."""
-
 STEADY_AFTER = 6.0
 """Seconds after a change until the program asks at its steady rate again."""
 
@@ -47,7 +44,7 @@ def measure_exit(setting: Setting) -> float:
     with setting.run("-on-start=true") as process:
         # Popen.wait with a timeout polls the child, at intervals of up to 50 ms.
         ended = os.pidfd_open(process.pid)
-        ready, _, _ = select.select([ended], [], [], GIVE_UP)
+        ready, _, _ = select.select([ended], [], [], setting.give_up)
         took = (monotonic() - began) * 1000
         os.close(ended)
         return took if ready else float("inf")
@@ -68,17 +65,17 @@ def measure_first_hook(setting: Setting) -> float:
     with setting.run("-on-start=echo hook") as process:
         sleep(1.5)
         setting.publish(setting.names)
-        return _wait_for_line(process, monotonic())
+        return _wait_for_line(process, setting)
 
 
 def measure_change(setting: Setting) -> float:
     """Measure from a change to on-change, ms."""
     setting.publish(setting.names)
     with setting.run("-on-start=echo hook", "-on-change=echo hook") as process:
-        _wait_for_line(process, monotonic())
+        _wait_for_line(process, setting)
         sleep(1.3 + (os.getpid() + monotonic()) % 1)
         setting.publish([*setting.names, f"mysql-{setting.count}"])
-        return _wait_for_line(process, monotonic())
+        return _wait_for_line(process, setting)
 
 
 def measure_steady(setting: Setting) -> tuple[float, float, float, float]:
@@ -87,7 +84,7 @@ def measure_steady(setting: Setting) -> tuple[float, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with setting.run("-on-start=echo hook", "-on-change=echo hook", log=log) as process:
-            _wait_for_line(process, monotonic())
+            _wait_for_line(process, setting)
             sleep(STEADY_AFTER)
             before = (_read_cpu(process.pid), setting.knot.questions(), log.stat().st_size, monotonic())
             sleep(WATCHED)
@@ -106,9 +103,9 @@ TIMED: dict[str, Callable[[Setting], float]] = {
 }
 
 
-def _wait_for_line(process: subprocess.Popen[str], began: float) -> float:
-    stream = process.stdout
-    if stream is None or not select.select([stream], [], [], GIVE_UP)[0] or not stream.readline():
+def _wait_for_line(process: subprocess.Popen[str], setting: Setting) -> float:
+    stream, began = process.stdout, monotonic()
+    if stream is None or not select.select([stream], [], [], setting.give_up)[0] or not stream.readline():
         return float("inf")
     return (monotonic() - began) * 1000
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tests.dns.knot import Knot, numbered_pods, pods
 
+MOST_IN_ONE_ANSWER = 1000
+"""About so many pods fit into one DNS message; beyond that each is asked for by its number (docs/peer-finder.md)."""
+
 SPARE = 10
 """The number of pods that may be added to the Service later."""
 
@@ -29,6 +32,11 @@ class Setting:
         self.knot.publish(pods("galera", {name: known[name] for name in names}))
 
     @property
+    def give_up(self) -> float:
+        """Seconds; a program that does not end or print within this time counts as one that never does."""
+        return 15.0 if self.count <= MOST_IN_ONE_ANSWER else 120.0
+
+    @property
     def names(self) -> list[str]:
         """The names of the Service's pods, our own first."""
         return list(numbered_pods(self.count))
@@ -36,9 +44,10 @@ class Setting:
     @contextmanager
     def run(self, *arguments: str, log: Path = Path(os.devnull)) -> Iterator[subprocess.Popen[str]]:
         """Run the program, and kill it at the end of the block."""
+        many = [f"-max-pods={self.count + SPARE}"] if self.count > MOST_IN_ONE_ANSWER else []
         with log.open("ab") as err:
             process = subprocess.Popen(
-                [*self.command, "-service=galera", *arguments],
+                [*self.command, "-service=galera", *many, *arguments],
                 env={"PATH": os.environ["PATH"], "POD_NAMESPACE": "default", "POD_IP": "127.0.0.1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -12,6 +12,9 @@ NIL_UUID = "00000000-0000-0000-0000-000000000000"
 FULL = "the volume is full"
 """In the detail of a disk: what was found out of it ended with ENOSPC."""
 
+WRONG_VOLUME = "attach the right one"
+"""At the end of the detail of a disk: its volume is another pod's, or another cluster's."""
+
 UNKNOWN_SEQNO = -1
 """Galera's undefined seqno (galera `WSREP_SEQNO_UNDEFINED`)."""
 
@@ -148,6 +151,11 @@ class Disk(NamedTuple):
     def is_out_of_room(self) -> bool:
         """Whether its volume was found full: nothing can be put beside this datadir either."""
         return FULL in self.detail
+
+    @property
+    def is_wrong_volume(self) -> bool:
+        """Whether its volume belongs elsewhere: what this pod holds is on another one."""
+        return self.detail.endswith(WRONG_VOLUME)
 
 
 class JournalHints(NamedTuple):

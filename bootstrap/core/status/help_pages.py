@@ -16,7 +16,7 @@ PAGES = {
     "holds-volume": (f"own-disk{HOLD}", "options", "room", "journal", "permission"),
     "holds-cluster": ("two-primaries", "other-history", "other-branch", "ahead-of-primary", "beyond-fork"),
     "holds-outage": (
-        *("epoch-floor", "all-empty", "no-candidate", "two-histories", "two-branches"),
+        *("epoch-floor", "expected-data", "all-empty", "no-candidate", "two-histories", "two-branches"),
         *("doubtful-transfer", "replaced-volume"),
     ),
 }

@@ -43,16 +43,16 @@ def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
     elif primaries(facts):
         if why_quorum_uncertain(facts) is None and not disk.is_out_of_room:
             yield from _discard(facts, place)
-    elif disk.data_class in UNREADABLE and not disk.is_out_of_room and _do_all_wait_for_it(facts):
+    elif _is_lost_for_good(facts):
         # Only here it shows whether it can be put right, so only here the others' way without it is named.
         yield from _force_in_newest(facts, place)
 
 
-def _do_all_wait_for_it(facts: Facts) -> bool:
-    """Whether every other pod answers, is frozen, and could go on by `force`."""
-    return facts.expected - {facts.own.ordinal} <= {pod.ordinal for pod in facts.answers} and is_somewhere_accepted(
-        facts
-    )
+def _is_lost_for_good(facts: Facts) -> bool:
+    """Whether this pod's own data may be what all others wait for in vain, and these could go on by `force`."""
+    disk, others = disk_of(facts.own), {pod.ordinal for pod in facts.answers}
+    may_be_cured = disk.is_out_of_room or disk.is_wrong_volume or disk.data_class not in UNREADABLE
+    return not may_be_cured and facts.expected - {facts.own.ordinal} <= others and is_somewhere_accepted(facts)
 
 
 def _two_clusters(facts: Facts, place: Place) -> Iterator[Step]:

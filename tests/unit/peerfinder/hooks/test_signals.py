@@ -50,7 +50,15 @@ def hears(pid: int, number: signal.Signals) -> bool:
 def running_a_hook(knot: Knot, folder: Path) -> subprocess.Popen[str]:
     process = begin(f"-on-start=touch {folder}/runs; exec sleep 60", nameserver=knot.nameserver)
     wait_until((folder / "runs").exists)
+    # bash loses a signal that comes while it gives its place to the program.
+    wait_until(lambda: "sleep" in programs_below(process.pid))
     return process
+
+
+def programs_below(pid: int) -> list[str]:
+    """The names of a process's children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
 
 
 def steady(knot: Knot, folder: Path) -> subprocess.Popen[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.core.decision.decide import decide
 from bootstrap.core.decision.decisions import Hold
-from bootstrap.core.model.disk import FULL, DataClass, Disk
+from bootstrap.core.model.disk import FULL, WRONG_VOLUME, DataClass, Disk
 from bootstrap.core.model.facts import BootstrapPoint, Facts, Phase, Promise
 from bootstrap.core.model.messages import PodNote
 from bootstrap.core.model.unknown import ITS_VOLUME, NO_DNS, NO_NAMES, SAME_KEY, SAME_RELEASE, Contact, Unknown
@@ -240,6 +240,15 @@ STATES: dict[str, tuple[Facts, list[str], str]] = {
     "this volume is full, nothing lives": (
         seen_by(
             replace(blank(0), disk=Disk(DataClass.UNKNOWN, detail=f"recovery ended; {FULL}: make room")),
+            frozen(1),
+            frozen(2),
+        ),
+        OWN_DISK,
+        "force",
+    ),
+    "another pod's volume with its journal is here, nothing lives": (
+        seen_by(
+            replace(blank(0), disk=Disk(DataClass.UNKNOWN, detail=f"the volume is of galera-2: {WRONG_VOLUME}")),
             frozen(1),
             frozen(2),
         ),
