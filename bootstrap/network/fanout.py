@@ -100,11 +100,15 @@ class Peers:
         failures = 0
         while True:
             found = self._look_up()
-            failures = failures + 1 if isinstance(found, str) else 0
-            self.dns_trouble = found if isinstance(found, str) and failures >= FAILED_LOOKUPS else ""
-            if not isinstance(found, str) and found != self.dns_ordinals:
-                self.dns_ordinals = found
-                changed()
+            if isinstance(found, str):
+                failures += 1
+                if failures >= FAILED_LOOKUPS:
+                    self.dns_trouble = found
+            else:
+                failures, self.dns_trouble = 0, ""
+                if found != self.dns_ordinals:
+                    self.dns_ordinals = found
+                    changed()
             time.sleep(WATCH_S)
 
     def _look_up(self) -> frozenset[int] | str:

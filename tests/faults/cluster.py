@@ -74,6 +74,15 @@ class Cluster:
         pod.wipe_volume()
         pod.start()
 
+    def give_other_key(self, ordinal: int) -> None:
+        """Let a pod that is off come back with another key of the agents, until its `extra_env` is cleared."""
+        pod = self.lab.pod(ordinal)
+        folder = pod.folders.root / "other-secrets"
+        folder.mkdir()
+        for file in self.lab.layout.secrets.iterdir():
+            (folder / file.name).write_text("0" * 32 if file.name == "exchange-key" else file.read_text())
+        pod.extra_env["GALERA_BOOTSTRAP_SECRETS_DIR"] = str(folder)
+
     def assert_recovers(self) -> None:
         """Wait until all servers are Synced; they must be one cluster, and each must have every acknowledged row."""
         self.lab.wait_synced(len(self.lab.pods))

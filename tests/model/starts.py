@@ -57,23 +57,27 @@ def has_checkpoint(state: State, node: Node) -> bool:
 
 def pods_found(by: int, given_up: set[int], *, faults: int, writes: int, overrides_left: int) -> State:
     """One of three has begun a new history without others; its members are all Primary, and the others are back."""
-    turn = Turn(after_outage(3, faults=0, writes=0)._replace(isolated=frozenset(given_up), overrides_left=1))
-    while not all(n.server == "Primary" for n in turn.state.nodes if n.ordinal not in given_up):
+    start = after_outage(3, faults=0, writes=0)._replace(isolated=frozenset(given_up))
+    healed = force_and_heal(
+        start, by, lambda now: all(n.server == "Primary" for n in now.nodes if n.ordinal not in given_up)
+    )
+    return healed._replace(faults=faults, writes=writes, overrides_left=overrides_left)
+
+
+def force_and_heal(state: State, by: int, is_reached: Callable[[State], bool]) -> State:
+    """Force this pod as soon as that is accepted, go on until this is reached, and let all pods reach each other."""
+    turn = Turn(state._replace(overrides_left=1))
+    while not is_reached(turn.state):
         node = turn.state.nodes[by]
         forced = humans.force(turn.state, by) if turn.state.overrides_left and humans.may_order(node) else None
         turn = turn._replace(state=forced) if forced else next(next_turns(turn))[1]()
-    healed = galera.regroup(turn.state._replace(isolated=frozenset()))
-    return healed._replace(faults=faults, writes=writes, overrides_left=overrides_left)
+    return galera.regroup(turn.state._replace(isolated=frozenset()))
 
 
 def forced_elsewhere(*, faults: int, writes: int) -> State:
     """The pod that was lost before an outage was forced, and starts; the others come back, and do not understand it."""
-    turn = Turn(power_cut(member_lost(3, {1}, faults=0, writes=0))._replace(overrides_left=1))
-    while turn.state.nodes[1].taken is None:
-        node = turn.state.nodes[1]
-        forced = humans.force(turn.state, 1) if turn.state.overrides_left and humans.may_order(node) else None
-        turn = turn._replace(state=forced) if forced else next(next_turns(turn))[1]()
-    healed = galera.regroup(turn.state._replace(isolated=frozenset()))
+    start = power_cut(member_lost(3, {1}, faults=0, writes=0))
+    healed = force_and_heal(start, 1, lambda now: now.nodes[1].taken is not None)
     # Its volume is not lost: before the others have joined, nobody else knows of the new history.
     return healed.put(healed.nodes[1]._replace(release=1))._replace(faults=faults, writes=writes, lost=True)
 

@@ -40,9 +40,8 @@ def _own_disk(facts: Facts, place: Place) -> Iterator[Step]:
     ))  # fmt: skip
     if disk.data_class is DataClass.UNADOPTED and not survey_pods(facts, adopt=True).refusal:
         yield Step("to start a cluster from these data", (place.ours(pod, "adopt"),))
-    elif primaries(facts):
-        if why_quorum_uncertain(facts) is None and not disk.is_out_of_room:
-            yield from _discard(facts, place)
+    elif primaries(facts) and why_quorum_uncertain(facts) is None and not disk.is_out_of_room:
+        yield from _discard(facts, place)
     elif _is_lost_for_good(facts):
         # Only here it shows whether it can be put right, so only here the others' way without it is named.
         yield from _force_in_newest(facts, place)

@@ -131,13 +131,14 @@ def _look_at_dns(facts: Facts, decision: Decision, place: Place, notes: Notes) -
     """First of all: without DNS nobody is asked, but for pods whose address is remembered."""
     unknown = [peer for peer in facts.peers.values() if isinstance(peer, Unknown)]
     blind = {ordinal: note.lookup for ordinal, note in sorted(notes.items()) if note.lookup}
-    pod, text = facts.own.pod, "no pod is known to be silent before DNS answers"
-    if decision.rule != "dns" and not any(peer.cure in (NO_DNS, NO_NAMES) for peer in unknown):
-        if not blind:
-            return
+    if decision.rule == "dns" or any(peer.cure in (NO_DNS, NO_NAMES) for peer in unknown):
+        pod, text = facts.own.pod, "no pod is known to be silent before DNS answers"
+    elif blind:
         pod = pod_name(facts, min(blind))
         names, why = ", ".join(pod_name(facts, o) for o in blind), blind[min(blind)]
         text = f"{names} cannot look the others up ({why}); members go on, and a pod that starts finds nobody"
+    else:
+        return
     doctor = f"{place.program.rpartition('/')[0] or '.'}/peer-finder doctor {place.service}"
     yield Step(
         f"look at the cluster's DNS and at the Service: {text}",

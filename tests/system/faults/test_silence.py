@@ -41,12 +41,7 @@ def test_an_agent_that_hangs_is_unknown_and_not_absent(cluster: Cluster) -> None
 def test_a_wrong_exchange_key_is_reported_and_decides_nothing(cluster: Cluster) -> None:
     cluster.cut_power()
     pod = cluster.lab.pod(2)
-    other = pod.folders.root / "other-secrets"
-    secrets = cluster.lab.layout.secrets
-    other.mkdir()
-    for file in secrets.iterdir():
-        (other / file.name).write_text("0" * 32 if file.name == "exchange-key" else file.read_text())
-    pod.extra_env["GALERA_BOOTSTRAP_SECRETS_DIR"] = str(other)
+    cluster.give_other_key(2)
     cluster.lab.start_all()
     cluster.wait_for_decision(0, r"mysql-2 \(unknown: it does not accept our key")
     cluster.wait_for_decision(2, r"mysql-0 \(unknown: it does not accept our key")

@@ -320,8 +320,7 @@ def test_a_joiner_learns_the_epoch_from_any_member() -> None:
     state = heard_by_one_that_has_just_joined()
     assert [(node.journal.epoch, node.journal.joined_epoch) for node in state.nodes] == [(2, 0), (1, 2), (1, 2)]
     state = go_on_alone(state, 1, lambda now: now.nodes[1].server == "Primary")
-    for name in ("galera-0 server is stopped", "galera-2 server is stopped"):
-        state = play(state, name)
+    state = play(state, "galera-0 server is stopped", "galera-2 server is stopped")
     state = go_on_alone(state, 1, lambda now: not now.nodes[1].journal.joining_boot_id)
     assert state.nodes[1].journal.epoch == 2
     assert recovers(state)

@@ -1,26 +1,14 @@
 """A lost pod is forced, and the others come back with another key (D29): their proof takes no answer for silence."""
 
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.halves import full
 from tests.lab import report
-from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.galera, pytest.mark.D29]
-
-
-def give_other_key(lab: Lab, ordinal: int) -> None:
-    """Let a pod that is off come back with another key of the agents."""
-    pod = lab.pod(ordinal)
-    folder: Path = pod.folders.root / "other-secrets"
-    folder.mkdir()
-    for file in lab.layout.secrets.iterdir():
-        (folder / file.name).write_text("0" * 32 if file.name == "exchange-key" else file.read_text())
-    pod.extra_env["GALERA_BOOTSTRAP_SECRETS_DIR"] = str(folder)
 
 
 @full
@@ -37,7 +25,7 @@ def test_two_that_do_not_understand_the_one_that_was_forced_do_not_start_beside_
     cluster.run(1, "force", *report.find_arguments(cluster.run(1, "force", *silent)))
     lab.wait("the new history", lambda: cluster.are_synced(1))
     for ordinal in (0, 2):
-        give_other_key(lab, ordinal)
+        cluster.give_other_key(ordinal)
     lab.start_all((0, 2))
     for ordinal in (0, 2):
         cluster.wait_for_decision(ordinal, r"^waiting for mysql-1 \(unknown: .*our key")
